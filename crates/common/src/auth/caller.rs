@@ -1,0 +1,152 @@
+//! [`Caller`]: a verified token with a scope, as an extractor.
+
+use std::{fmt, marker::PhantomData, str::FromStr};
+
+use axum::extract::{FromRef, FromRequestParts};
+use http::{header, request::Parts};
+use uuid::Uuid;
+
+use super::Verifier;
+use crate::{http::RequestContext, problem::Problem};
+
+/// Whom a token speaks for, as written in `sub`: `user:<id>`, `guest:<id>` or `service:<name>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Subject {
+    /// A registered customer or a member of staff.
+    User(Uuid),
+    /// A shopper without an account.
+    Guest(Uuid),
+    /// One of our services.
+    Service(String),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "user:{id}"),
+            Self::Guest(id) => write!(f, "guest:{id}"),
+            Self::Service(name) => write!(f, "service:{name}"),
+        }
+    }
+}
+
+impl FromStr for Subject {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.split_once(':').ok_or(())? {
+            ("user", id) => id.parse().map(Self::User).map_err(|_| ()),
+            ("guest", id) => id.parse().map(Self::Guest).map_err(|_| ()),
+            ("service", name) if !name.is_empty() => Ok(Self::Service(name.to_owned())),
+            _ => Err(()),
+        }
+    }
+}
+
+/// A scope, as a type, so that it stands in a handler's signature.
+pub trait Scope: Send + Sync + 'static {
+    /// As written in the token.
+    const NAME: &'static str;
+}
+
+/// The scopes that exist.
+pub mod scopes {
+    use super::Scope;
+
+    /// Read and change one's own account.
+    #[derive(Debug)]
+    pub struct Profile;
+    /// Create and change products and categories.
+    #[derive(Debug)]
+    pub struct CatalogWrite;
+    /// Read and set stock.
+    #[derive(Debug)]
+    pub struct InventoryWrite;
+    /// Reserve, commit and release stock for orders.
+    #[derive(Debug)]
+    pub struct InventoryReserve;
+    /// Read what a checkout needs to know of a user.
+    #[derive(Debug)]
+    pub struct CheckoutRead;
+
+    impl Scope for Profile {
+        const NAME: &'static str = "profile";
+    }
+    impl Scope for CatalogWrite {
+        const NAME: &'static str = "catalog:write";
+    }
+    impl Scope for InventoryWrite {
+        const NAME: &'static str = "inventory:write";
+    }
+    impl Scope for InventoryReserve {
+        const NAME: &'static str = "inventory:reserve";
+    }
+    impl Scope for CheckoutRead {
+        const NAME: &'static str = "checkout:read";
+    }
+}
+
+/// A caller whose token is valid and carries the scope `S`. 401 without a valid token, 403 without the scope.
+#[derive(Debug)]
+pub struct Caller<S> {
+    /// Whom the token speaks for.
+    pub subject: Subject,
+    scope: PhantomData<fn() -> S>,
+}
+
+impl<S: Scope> Caller<S> {
+    /// The user's id; 403 for guests and services, which have no account.
+    pub fn user_id(&self) -> Result<Uuid, Problem> {
+        match self.subject {
+            Subject::User(id) => Ok(id),
+            Subject::Guest(_) | Subject::Service(_) => Err(Problem::forbidden(S::NAME)),
+        }
+    }
+}
+
+impl<S: Scope, State> FromRequestParts<State> for Caller<S>
+where
+    State: Send + Sync,
+    Verifier: FromRef<State>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
+        let claims = Verifier::from_ref(state).verify(bearer(parts)?).await?;
+        let subject: Subject =
+            claims.sub.parse().map_err(|()| Problem::unauthorized("The access token names no subject of ours."))?;
+        if let Some(context) = parts.extensions.get::<RequestContext>() {
+            context.set_caller(&subject);
+        }
+        if !claims.allows(S::NAME) {
+            return Err(Problem::forbidden(S::NAME));
+        }
+        Ok(Self { subject, scope: PhantomData })
+    }
+}
+
+fn bearer(parts: &Parts) -> Result<&str, Problem> {
+    let header = parts.headers.get(header::AUTHORIZATION);
+    let header = header.ok_or_else(|| Problem::unauthorized("Send an access token: Authorization: Bearer <token>."))?;
+    let (scheme, token) = header.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
+        return Err(Problem::unauthorized("Authorization must be of the form Bearer <token>."));
+    }
+    Ok(token.trim())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn subjects_are_read_as_they_are_written() {
+        let id = Uuid::from_u128(7);
+        for subject in [Subject::User(id), Subject::Guest(id), Subject::Service("transaction-service".into())] {
+            assert_eq!(subject.to_string().parse(), Ok(subject));
+        }
+        for refused in ["", "user", "user:", "user:x", "service:", "admin:1", &id.to_string()] {
+            assert_eq!(refused.parse::<Subject>(), Err(()), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The one rule by which an access token is good.
+
+use std::{sync::Arc, time::Duration};
+
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
+use serde::{Deserialize, Serialize};
+
+use super::Keys;
+use crate::problem::Problem;
+
+/// How far two clocks may differ: `exp` and `nbf` are judged with this much patience.
+pub const LEEWAY: Duration = Duration::from_secs(30);
+
+/// What an access token says (RFC 9068).
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Claims {
+    /// Who made the token.
+    pub iss: String,
+    /// Which stage it is for.
+    pub aud: String,
+    /// Whom it speaks for; see [`super::Subject`].
+    pub sub: String,
+    /// What it allows, separated by spaces.
+    pub scope: String,
+    /// Unique to this token.
+    pub jti: String,
+    /// When it was made, in seconds since 1970.
+    pub iat: i64,
+    /// Not good before, in seconds since 1970.
+    pub nbf: i64,
+    /// Not good from, in seconds since 1970.
+    pub exp: i64,
+}
+
+impl Claims {
+    /// Whether the token carries `scope`.
+    pub fn allows(&self, scope: &str) -> bool {
+        self.scope.split(' ').any(|carried| carried == scope)
+    }
+}
+
+/// Verifies access tokens. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Verifier(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    keys: Keys,
+    validation: Validation,
+}
+
+impl Verifier {
+    /// Accepts tokens of `issuer` for `audience`, signed with RS256 by one of `keys`.
+    pub fn new(issuer: &str, audience: &str, keys: Keys) -> Self {
+        // The algorithm is pinned here, whatever the token's header says (RFC 8725, 3.1).
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[issuer]);
+        validation.set_audience(&[audience]);
+        validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
+        validation.validate_nbf = true;
+        validation.leeway = LEEWAY.as_secs();
+        Self(Arc::new(Inner { keys, validation }))
+    }
+
+    /// The claims of a good token. 401 for a bad one; 503 when the keys to judge it cannot be had.
+    pub async fn verify(&self, token: &str) -> Result<Claims, Problem> {
+        let refused = || Problem::unauthorized("The access token is not valid.");
+        let kid = decode_header(token).map_err(|_| refused())?.kid.ok_or_else(refused)?;
+        let key = self.0.keys.find(&kid).await?.ok_or_else(refused)?;
+        let decoded = decode::<Claims>(token, &key, &self.0.validation);
+        decoded.map(|token| token.claims).map_err(|error| match error.kind() {
+            ErrorKind::ExpiredSignature => Problem::unauthorized("The access token has expired."),
+            _ => refused(),
+        })
+    }
+
+    /// The keys, for a readiness check.
+    pub fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+}

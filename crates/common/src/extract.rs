@@ -1,0 +1,62 @@
+//! Paths and queries, with our problems in place of the framework's plain text.
+
+use axum::{
+    extract::{FromRequestParts, rejection::PathRejection},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use serde::de::DeserializeOwned;
+
+use crate::{input::Json, problem::Problem};
+
+/// The parts of the path.
+#[derive(Debug, Clone, Copy)]
+pub struct Path<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match axum::extract::Path::from_request_parts(parts, state).await {
+            Ok(axum::extract::Path(value)) => Ok(Self(value)),
+            Err(PathRejection::FailedToDeserializePathParams(_)) => {
+                Err(Problem::invalid_path("A part of the path is not of the form this route takes.".into()))
+            }
+            Err(rejection) => Err(Problem::internal(rejection)),
+        }
+    }
+}
+
+/// The query string. `T` says `#[serde(deny_unknown_fields)]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        axum::extract::Query::try_from_uri(&parts.uri)
+            .map(|axum::extract::Query(value)| Self(value))
+            .map_err(|rejection| Problem::invalid_query(rejection.body_text()))
+    }
+}
+
+/// 201 with where the new thing can be read.
+#[derive(Debug)]
+pub struct Created<T> {
+    /// A path such as `/products/0193...`.
+    pub location: String,
+    /// The new thing.
+    pub body: T,
+}
+
+impl<T: serde::Serialize> IntoResponse for Created<T> {
+    fn into_response(self) -> Response {
+        let mut response = (StatusCode::CREATED, Json(self.body)).into_response();
+        // Our locations are made of route templates, ids and slugs: always visible ASCII.
+        if let Ok(location) = HeaderValue::try_from(self.location) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+        response
+    }
+}

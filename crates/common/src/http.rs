@@ -1,0 +1,168 @@
+//! What surrounds every router: request id, one log line a request, deadline, body limit, panics, unknown routes.
+
+use std::{
+    any::Any,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, Method};
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing::{Instrument, info, info_span};
+use uuid::Uuid;
+
+use crate::{input::MAX_BODY, problem::Problem};
+
+/// Carries the request id in and out.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// W3C trace context, passed on unchanged.
+pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// What is known about the request in hand; handlers that call others pass it on.
+#[derive(Debug, Clone)]
+pub struct RequestContext(Arc<Context>);
+
+#[derive(Debug)]
+struct Context {
+    id: String,
+    traceparent: Option<HeaderValue>,
+    caller: OnceLock<String>,
+}
+
+impl RequestContext {
+    /// The request id: the client's when it is well-formed, else ours.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The caller's trace context.
+    pub fn traceparent(&self) -> Option<&HeaderValue> {
+        self.0.traceparent.as_ref()
+    }
+
+    /// Notes who called, for the log line. Ids only, never names.
+    pub(crate) fn set_caller(&self, subject: &impl ToString) {
+        // The same token is read once a request; a second extractor finds the same caller.
+        let _ = self.0.caller.set(subject.to_string());
+    }
+
+    fn of(request: &Request) -> Self {
+        let headers = request.headers();
+        let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| is_request_id(id));
+        let id = given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        let traceparent = headers.get(&TRACEPARENT).cloned();
+        Self(Arc::new(Context { id, traceparent, caller: OnceLock::new() }))
+    }
+}
+
+/// Short and harmless in a log; the gateway's own ids look like `JKJaXmPLvHcESHA=`.
+fn is_request_id(id: &str) -> bool {
+    (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=+/".contains(&b))
+}
+
+/// Surrounds a service's routes. A request that takes longer than `deadline` is answered 503: whatever hangs, the
+/// client hears of it in time.
+pub fn wrap(router: Router, deadline: Duration) -> Router {
+    router
+        .fallback(async || Problem::unknown_route())
+        .method_not_allowed_fallback(async || Problem::method_not_allowed())
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn(move |request, next| limit_time(deadline, request, next)))
+        .layer(middleware::from_fn(observe))
+}
+
+fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
+    let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
+    let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
+    Problem::internal(format!("handler panicked: {text}")).into_response()
+}
+
+async fn limit_time(deadline: Duration, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(deadline, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::unavailable(format!("no answer after {} ms", deadline.as_millis())).into_response(),
+    }
+}
+
+/// Gives the request its id, writes the problem if the answer is one, and logs the request in one line.
+async fn observe(mut request: Request, next: Next) -> Response {
+    static WARM: AtomicBool = AtomicBool::new(false);
+    let started = Instant::now();
+    let cold_start = !WARM.swap(true, Ordering::Relaxed);
+    let context = RequestContext::of(&request);
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    request.extensions_mut().insert(context.clone());
+
+    let span = info_span!("request", request_id = context.id());
+    let mut response = next.run(request).instrument(span).await;
+
+    let mut cause = None;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        cause = problem.cause();
+        let allow = response.headers_mut().remove(http::header::ALLOW);
+        response = problem.write(context.id());
+        response.headers_mut().extend(allow.map(|allow| (http::header::ALLOW, allow)));
+    }
+    if let Ok(id) = HeaderValue::from_str(context.id()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    log(&context, &method, route.as_deref(), &response, cause.as_deref(), started.elapsed(), cold_start);
+    response
+}
+
+// One line has all that is known of a request; splitting the list would only hide its length.
+#[expect(clippy::too_many_arguments)]
+fn log(
+    context: &RequestContext,
+    method: &Method,
+    route: Option<&str>,
+    response: &Response,
+    cause: Option<&str>,
+    took: Duration,
+    cold_start: bool,
+) {
+    let status = response.status().as_u16();
+    let latency_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    let caller = context.0.caller.get().map(String::as_str);
+    let (id, method) = (context.id(), method.as_str());
+    if status >= 500 {
+        tracing::error!(
+            request_id = id,
+            method,
+            route,
+            caller,
+            status,
+            latency_ms,
+            cold_start,
+            error = cause,
+            "request"
+        );
+    } else {
+        info!(request_id = id, method, route, caller, status, latency_ms, cold_start, error = cause, "request");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_short_plain_request_ids_are_taken_over() {
+        assert!(is_request_id("JKJaXmPLvHcESHA="));
+        assert!(is_request_id("0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11"));
+        for refused in ["short", "has space here", "line\nbreak", "{\"json\":1}", &"x".repeat(65)] {
+            assert!(!is_request_id(refused), "{refused} was taken over");
+        }
+    }
+}

@@ -1,0 +1,453 @@
+//! JSON bodies, parsed at the edge into types that cannot be wrong, with every bad field reported at once.
+//!
+//! A request type implements [`FromFields`]: it asks [`Fields`] for each of its members by name and kind. Whatever is
+//! missing, of the wrong kind, refused by its type, or not asked for at all becomes one [`FieldError`]; the handler runs
+//! only when there is none. (serde stops at the first; see `docs/decisions/0003-request-parsing.md`.)
+
+use std::{fmt, ops::RangeInclusive, str::FromStr};
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    response::{IntoResponse, Response},
+};
+use http::header;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::problem::{FieldError, Problem};
+
+/// The largest body any route takes, in bytes. Larger data goes through presigned uploads.
+pub const MAX_BODY: usize = 256 * 1024;
+/// How deep a body may be nested. Our deepest request has four levels.
+pub const MAX_DEPTH: usize = 16;
+
+/// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Stable, `snake_case`.
+    pub code: &'static str,
+    /// Never repeats the value: it may be a password.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with its code and message.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and
+/// nobody's name has a line break).
+pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
+    prose(text, length).and_then(|text| {
+        if text.contains(['\n', '\r', '\t']) {
+            return Err(Refusal::new("control_character", "must be one line"));
+        }
+        Ok(text)
+    })
+}
+
+/// Text that may have several lines, otherwise like [`line`].
+pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
+    let text = text.trim();
+    let count = text.chars().count();
+    if count < *length.start() {
+        let message = if *length.start() == 1 {
+            "must not be empty".to_owned()
+        } else {
+            format!("must have at least {} characters", length.start())
+        };
+        return Err(Refusal::new("too_short", message));
+    }
+    if count > *length.end() {
+        return Err(Refusal::new("too_long", format!("must have at most {} characters", length.end())));
+    }
+    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+        return Err(Refusal::new("control_character", "must not contain control characters"));
+    }
+    Ok(text.to_owned())
+}
+
+/// What a merge patch (RFC 7396) says about one member.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Patch<T> {
+    /// Not mentioned: stays as it is.
+    #[default]
+    Keep,
+    /// `null`: removed.
+    Remove,
+    /// Replaced.
+    Set(T),
+}
+
+/// A type that is read from a JSON object.
+pub trait FromFields: Sized {
+    /// Asks for every member. Ask for all of them before giving up with `?`, so that all refusals are reported.
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
+}
+
+/// The members of one JSON object, handed out by name; refusals are collected with their JSON Pointers.
+#[derive(Debug)]
+pub struct Fields<'a> {
+    pointer: String,
+    members: Map<String, Value>,
+    errors: &'a mut Vec<FieldError>,
+}
+
+impl Fields<'_> {
+    /// Reads a `T` from a whole body, or says everything that is wrong with it.
+    pub fn read<T: FromFields>(body: Value) -> Result<T, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let read = object(body, String::new(), &mut errors);
+        match read {
+            Some(value) if errors.is_empty() => Ok(value),
+            _ => Err(errors),
+        }
+    }
+
+    /// A required string, parsed into `T`.
+    pub fn text<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Option<T> {
+        let value = self.required(name)?;
+        self.parse(name, value)
+    }
+
+    /// A string that may be absent or `null`.
+    pub fn optional_text<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Some(None),
+            Some(value) => self.parse(name, value).map(Some),
+        }
+    }
+
+    /// A string member of a merge patch.
+    pub fn patch_text<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Option<Patch<T>> {
+        match self.members.remove(name) {
+            None => Some(Patch::Keep),
+            Some(Value::Null) => Some(Patch::Remove),
+            Some(value) => self.parse(name, value).map(Patch::Set),
+        }
+    }
+
+    /// A required whole number.
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
+        let value = self.required(name)?;
+        let Some(number) = value.as_i64() else {
+            return self.refuse(name, "wrong_type", "must be a whole number");
+        };
+        if !range.contains(&number) {
+            return self.refuse(name, "out_of_range", format!("must be from {} to {}", range.start(), range.end()));
+        }
+        Some(number)
+    }
+
+    /// A required list of at most `max` strings, each parsed into `T`.
+    pub fn texts<T: FromStr<Err = Refusal>>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
+        let items = self.list(name, max)?;
+        let pointer = self.child(name);
+        let parsed: Vec<Option<T>> = items
+            .into_iter()
+            .enumerate()
+            .map(|(i, item)| parse(item, &format!("{pointer}/{i}"), self.errors))
+            .collect();
+        parsed.into_iter().collect()
+    }
+
+    /// A required list of at most `max` objects.
+    pub fn objects<T: FromFields>(&mut self, name: &str, max: usize) -> Option<Vec<T>> {
+        let items = self.list(name, max)?;
+        let pointer = self.child(name);
+        let read: Vec<Option<T>> = items
+            .into_iter()
+            .enumerate()
+            .map(|(i, item)| object(item, format!("{pointer}/{i}"), self.errors))
+            .collect();
+        read.into_iter().collect()
+    }
+
+    /// A required object of at most `max` members with free names and string values, both parsed.
+    pub fn text_map<K, V>(&mut self, name: &str, max: usize) -> Option<Vec<(K, V)>>
+    where
+        K: FromStr<Err = Refusal>,
+        V: FromStr<Err = Refusal>,
+    {
+        let value = self.required(name)?;
+        let Value::Object(members) = value else {
+            return self.refuse(name, "wrong_type", "must be an object");
+        };
+        if members.len() > max {
+            return self.refuse(name, "too_many", format!("must have at most {max} members"));
+        }
+        let pointer = self.child(name);
+        let mut parsed = Vec::with_capacity(members.len());
+        for (key, value) in members {
+            let pointer = join(&pointer, &key);
+            parsed.push(parse(Value::String(key), &pointer, self.errors).zip(parse(value, &pointer, self.errors)));
+        }
+        parsed.into_iter().collect()
+    }
+
+    /// Whether the member is there at all; for members that only make sense together.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
+    pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
+        let pointer = self.child(name);
+        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        None
+    }
+
+    fn required(&mut self, name: &str) -> Option<Value> {
+        let value = self.members.remove(name);
+        if value.is_none() {
+            return self.refuse(name, "missing", "is required");
+        }
+        value
+    }
+
+    fn list(&mut self, name: &str, max: usize) -> Option<Vec<Value>> {
+        match self.required(name)? {
+            Value::Array(items) if items.len() <= max => Some(items),
+            Value::Array(_) => self.refuse(name, "too_many", format!("must have at most {max} items")),
+            _ => self.refuse(name, "wrong_type", "must be a list"),
+        }
+    }
+
+    fn parse<T: FromStr<Err = Refusal>>(&mut self, name: &str, value: Value) -> Option<T> {
+        let pointer = self.child(name);
+        parse(value, &pointer, self.errors)
+    }
+
+    fn child(&self, name: &str) -> String {
+        join(&self.pointer, name)
+    }
+}
+
+fn object<T: FromFields>(value: Value, pointer: String, errors: &mut Vec<FieldError>) -> Option<T> {
+    let Value::Object(members) = value else {
+        errors.push(FieldError { pointer, code: "wrong_type".into(), message: "must be an object".into() });
+        return None;
+    };
+    let mut fields = Fields { pointer, members, errors };
+    let read = T::from_fields(&mut fields);
+    let Fields { pointer, members, errors } = fields;
+    for name in members.keys() {
+        let (pointer, code) = (join(&pointer, name), "unknown_field".into());
+        errors.push(FieldError { pointer, code, message: "is not a field of this request".into() });
+    }
+    read
+}
+
+fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
+    let refusal = match value {
+        Value::String(text) => match text.parse() {
+            Ok(parsed) => return Some(parsed),
+            Err(refusal) => refusal,
+        },
+        _ => Refusal::new("wrong_type", "must be a string"),
+    };
+    errors.push(FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message });
+    None
+}
+
+/// A JSON Pointer one level deeper; `~` and `/` in names are escaped as RFC 6901 says, long names are cut.
+fn join(pointer: &str, name: &str) -> String {
+    let name: String = name.chars().take(64).collect();
+    format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1"))
+}
+
+/// A JSON body: read into `T`, or written from it.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            return Err(Problem::unsupported_media_type("application/json"));
+        }
+        let body = body(request, state).await?;
+        let value = depth_checked(&body)?;
+        Fields::read(value).map(Json).map_err(Problem::invalid_input)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        axum::Json(self.0).into_response()
+    }
+}
+
+/// Reads a body of at most [`MAX_BODY`] bytes.
+pub(crate) async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+            return Problem::too_large(MAX_BODY);
+        }
+        Problem::malformed("The body could not be read to its end.")
+    })
+}
+
+fn is_json(request: &Request) -> bool {
+    media_type(request).is_some_and(|media| {
+        media.eq_ignore_ascii_case("application/json") || media.eq_ignore_ascii_case("application/merge-patch+json")
+    })
+}
+
+pub(crate) fn media_type(request: &Request) -> Option<&str> {
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    value.split(';').next().map(str::trim)
+}
+
+fn depth_checked(body: &[u8]) -> Result<Value, Problem> {
+    if depth(body) > MAX_DEPTH {
+        return Err(Problem::too_deep(MAX_DEPTH));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Problem::malformed_json(format!("JSON ends or breaks at line {line}, column {column}."))
+    })
+}
+
+/// The deepest nesting of brackets outside strings; good enough before parsing, exact for valid JSON.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, PartialEq)]
+    struct Short(String);
+    impl FromStr for Short {
+        type Err = Refusal;
+        fn from_str(text: &str) -> Result<Self, Refusal> {
+            line(text, 1..=5).map(Self)
+        }
+    }
+
+    #[derive(Debug)]
+    struct Line {
+        name: Short,
+        count: i64,
+    }
+    impl FromFields for Line {
+        fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+            let name = fields.text("name");
+            let count = fields.integer("count", 1..=9);
+            Some(Self { name: name?, count: count? })
+        }
+    }
+
+    #[derive(Debug)]
+    struct Basket {
+        lines: Vec<Line>,
+        note: Option<Short>,
+        labels: Vec<(Short, Short)>,
+    }
+    impl FromFields for Basket {
+        fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+            let lines = fields.objects("lines", 2);
+            let note = fields.optional_text("note");
+            let labels = fields.text_map("labels", 2);
+            Some(Self { lines: lines?, note: note?, labels: labels? })
+        }
+    }
+
+    fn refusals(body: Value) -> Vec<(String, String)> {
+        let errors = Fields::read::<Basket>(body).unwrap_err();
+        errors.into_iter().map(|e| (e.pointer, e.code)).collect()
+    }
+
+    #[test]
+    fn a_good_body_is_read() {
+        let body = json!({"lines": [{"name": " a ", "count": 3}], "note": null, "labels": {"x": "y"}});
+        let basket = Fields::read::<Basket>(body).unwrap();
+        assert_eq!((basket.lines[0].name.0.as_str(), basket.lines[0].count), ("a", 3));
+        assert_eq!((basket.note, basket.labels.len()), (None, 1));
+    }
+
+    #[test]
+    fn every_bad_field_is_reported_at_once_with_its_pointer() {
+        let body = json!({
+            "lines": [{"name": "too long", "count": 0, "extra/ness": 1}, {"count": "3"}],
+            "note": 5, "labels": {"toolong": ""}, "surprise": true
+        });
+        let expected = [
+            ("/lines/0/name", "too_long"),
+            ("/lines/0/count", "out_of_range"),
+            ("/lines/0/extra~1ness", "unknown_field"),
+            ("/lines/1/name", "missing"),
+            ("/lines/1/count", "wrong_type"),
+            ("/note", "wrong_type"),
+            ("/labels/toolong", "too_long"),
+            ("/labels/toolong", "too_short"),
+            ("/surprise", "unknown_field"),
+        ];
+        assert_eq!(refusals(body), expected.map(|(p, c)| (p.to_owned(), c.to_owned())));
+    }
+
+    #[test]
+    fn wrong_shapes_are_refused_where_they_are() {
+        assert_eq!(refusals(json!([])), [(String::new(), "wrong_type".to_owned())]);
+        let body = json!({"lines": {}, "labels": []});
+        assert_eq!(
+            refusals(body),
+            [("/lines", "wrong_type"), ("/labels", "wrong_type")].map(|(p, c)| (p.into(), c.into()))
+        );
+        let body = json!({"lines": [{}, {}, {}], "labels": {}});
+        assert_eq!(refusals(body), [("/lines".to_owned(), "too_many".to_owned())]);
+    }
+
+    #[test]
+    fn numbers_with_a_fraction_or_beyond_i64_are_not_whole_numbers() {
+        for count in [json!(1.5), json!(1e300), json!(u64::MAX), json!(true), json!(null)] {
+            let body = json!({"lines": [{"name": "a", "count": count}], "labels": {}});
+            assert_eq!(refusals(body), [("/lines/0/count".to_owned(), "wrong_type".to_owned())]);
+        }
+    }
+
+    #[test]
+    fn text_is_trimmed_and_control_characters_are_refused() {
+        assert_eq!(line("  a b ", 1..=9).unwrap(), "a b");
+        assert_eq!(line("a\0b", 1..=9).unwrap_err().code, "control_character");
+        assert_eq!(line("a\nb", 1..=9).unwrap_err().code, "control_character");
+        assert_eq!(prose("a\nb", 1..=9).unwrap(), "a\nb");
+        assert_eq!(line("   ", 1..=9).unwrap_err().code, "too_short");
+    }
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        assert_eq!(depth(br#"{"a": [[1], "[[[[\"[["]}"#), 3);
+        assert_eq!(depth(&[b'['; 1000]), 1000);
+    }
+}

@@ -1,0 +1,21 @@
+//! What all four services share, and nothing that knows one of their nouns.
+//!
+//! - [`auth`]: who is calling and what the token allows; a handler asks for it with [`auth::Caller`]
+//! - [`problem`]: every failure a client can see, as RFC 9457 problem details
+//! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
+//! - [`money`], [`page`], [`id`], [`timestamp`], [`etag`]: the words of the wire
+//! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
+//! - [`openapi`]: what every operation's documentation has in common
+
+pub mod auth;
+pub mod etag;
+pub mod extract;
+pub mod http;
+pub mod id;
+pub mod input;
+pub mod money;
+pub mod openapi;
+pub mod outbound;
+pub mod page;
+pub mod problem;
+pub mod timestamp;

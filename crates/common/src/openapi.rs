@@ -1,0 +1,78 @@
+//! What every operation's documentation has in common, added once instead of in front of every handler.
+
+use utoipa::openapi::{
+    Content, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Server,
+    path::{Operation, ParameterIn, PathItem},
+    security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+/// The name of the one security scheme: a bearer token of user-service.
+pub const TOKEN: &str = "token";
+
+/// Completes the document that a service's routes produced: title, security scheme, and for every operation the
+/// problems that any such operation can answer with. What an operation says itself stays.
+pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
+    let mut info = Info::new(title, env!("CARGO_PKG_VERSION"));
+    info.description = Some(description.into());
+    let mut license = License::new("MIT");
+    license.identifier = Some("MIT".into());
+    info.license = Some(license);
+    let mut document = OpenApiBuilder::from(document).info(info).servers(Some([Server::new("/")])).build();
+    let components = document.components.get_or_insert_default();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("An access token of user-service. Each operation names the scope it needs."))
+        .build();
+    components.add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
+    for path in document.paths.paths.values_mut() {
+        for operation in operations(path) {
+            add_problems(operation);
+        }
+    }
+    document
+}
+
+fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = path;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+fn add_problems(operation: &mut Operation) {
+    let parameters = operation.parameters.as_deref().unwrap_or_default();
+    let has = |place: ParameterIn| {
+        parameters.iter().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place))
+    };
+    let (path, query, body) = (has(ParameterIn::Path), has(ParameterIn::Query), operation.request_body.is_some());
+    let mut problems = vec![
+        ("500", "Our mistake; logged under the request id."),
+        ("503", "A part of the shop does not answer; `Retry-After` says when to try again."),
+    ];
+    if path || query || body {
+        problems.push(("400", "The request cannot be read."));
+    }
+    if body {
+        problems.push(("413", "The body is too large."));
+        problems.push(("415", "The body is not of the media type this route takes."));
+        problems.push(("422", "The body was read, and some of its fields are refused; `errors` lists all of them."));
+    }
+    if path {
+        problems.push(("404", "Absent, or not the caller's."));
+    }
+    if operation.security.is_some() {
+        problems.push(("401", "No access token, or not a valid one."));
+        problems.push(("403", "The access token lacks the scope."));
+    }
+    for (status, description) in problems {
+        let problem = || RefOr::T(problem(description));
+        operation.responses.responses.entry(status.into()).or_insert_with(problem);
+    }
+}
+
+fn problem(description: &str) -> Response {
+    ResponseBuilder::new().description(description).content("application/problem+json", problem_content()).build()
+}
+
+fn problem_content() -> Content {
+    ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build()
+}

@@ -1,0 +1,105 @@
+//! Lists are pages with a cursor: `?limit=1..100&cursor=` -> `{"items": [...], "next_cursor": null}`.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::problem::Problem;
+
+/// How many items a page has unless the client says otherwise.
+pub const DEFAULT_LIMIT: u32 = 20;
+/// The most items a page may have.
+pub const MAX_LIMIT: u32 = 100;
+
+/// Which page of a list.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
+    #[serde(default = "default_limit")]
+    limit: u32,
+    /// Where the page starts: `next_cursor` of the page before, unchanged.
+    cursor: Option<String>,
+}
+
+fn default_limit() -> u32 {
+    DEFAULT_LIMIT
+}
+
+impl PageQuery {
+    /// How many items to read, and after which place. 400 for a limit out of range or a cursor that is not ours.
+    pub fn read<Place: DeserializeOwned>(&self) -> Result<(usize, Option<Place>), Problem> {
+        if self.limit == 0 || self.limit > MAX_LIMIT {
+            return Err(Problem::invalid_query(format!("limit must be from 1 to {MAX_LIMIT}")));
+        }
+        let place = match &self.cursor {
+            None => None,
+            Some(cursor) => Some(decode(cursor).ok_or_else(|| {
+                Problem::invalid_query("cursor must be the next_cursor of an earlier page, unchanged".into())
+            })?),
+        };
+        Ok((self.limit as usize, place))
+    }
+}
+
+fn decode<Place: DeserializeOwned>(cursor: &str) -> Option<Place> {
+    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page<T> {
+    /// The items of this page, in the list's order.
+    pub items: Vec<T>,
+    /// Hand this back as `cursor` to read on; `null` on the last page.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page from up to `limit + 1` items: the one too many says that there is a next page.
+    /// `place` says where in the list's order an item stands.
+    pub fn new<Place: Serialize>(mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Place) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_cursor = items.last().filter(|_| more).and_then(|last| {
+            // A place is a few numbers and strings; those always have a JSON form.
+            serde_json::to_vec(&place(last)).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
+        });
+        Self { items, next_cursor }
+    }
+
+    /// The same page with every item turned into something else.
+    pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cursor_of_a_page_is_the_place_of_its_last_item() {
+        let page = Page::new(vec![9, 8, 7], 2, |n| *n);
+        assert_eq!(page.items, [9, 8]);
+        let query = PageQuery { limit: 2, cursor: page.next_cursor };
+        assert_eq!(query.read::<i32>().unwrap(), (2, Some(8)));
+    }
+
+    #[test]
+    fn the_last_page_has_no_cursor() {
+        assert_eq!(Page::new(vec![9, 8], 2, |n| *n).next_cursor, None);
+        assert_eq!(Page::new(Vec::<i32>::new(), 2, |n| *n).next_cursor, None);
+    }
+
+    #[test]
+    fn a_strange_cursor_or_limit_is_refused() {
+        for (limit, cursor) in [(0, None), (101, None), (5, Some("%%%")), (5, Some("aGVsbG8"))] {
+            let query = PageQuery { limit, cursor: cursor.map(str::to_owned) };
+            assert!(query.read::<i32>().is_err(), "{limit} {cursor:?}");
+        }
+    }
+}

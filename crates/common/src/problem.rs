@@ -1,0 +1,279 @@
+//! Every failure a client can see, as RFC 9457 problem details.
+//!
+//! A [`Problem`] is made where the failure is understood, travels as an error, and is written once, by
+//! [`crate::http::wrap`], which adds the request id and logs the cause. The cause is never sent.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// One bad field of a request body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Where the field is: a JSON Pointer (RFC 6901) into the request body.
+    #[schema(example = "/lines/0/quantity")]
+    pub pointer: String,
+    /// What is wrong, for programs; stable.
+    #[schema(example = "out_of_range")]
+    pub code: String,
+    /// What is wrong, for people. Never repeats the value.
+    #[schema(example = "must be from 1 to 999")]
+    pub message: String,
+}
+
+/// What is written: the members of RFC 9457, the request id, and the bad fields.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem, example = json!({
+    "type": "not_found", "title": "Not found", "status": 404,
+    "detail": "There is no such thing, or it is not yours.", "request_id": "0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11"
+}))]
+pub struct ProblemBody<'a> {
+    /// A stable slug (a relative URI reference): what happened. Programs decide by this.
+    #[serde(rename = "type")]
+    #[schema(rename = "type", example = "not_found")]
+    kind: &'a str,
+    /// What happened, in general; the same for every occurrence.
+    title: &'a str,
+    /// The HTTP status again.
+    status: u16,
+    /// What happened this time, and what the reader can do about it.
+    detail: &'a str,
+    /// Quote this when asking for help: it finds the log lines.
+    request_id: &'a str,
+    /// Every bad field of the body at once; absent when the body was not the trouble.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[schema(value_type = Option<Vec<FieldError>>)]
+    errors: &'a [FieldError],
+}
+
+/// A failure, ready to be told to a client.
+#[derive(Debug, Clone)]
+pub struct Problem(Box<Parts>);
+
+#[derive(Debug, Clone)]
+struct Parts {
+    kind: &'static str,
+    title: &'static str,
+    status: StatusCode,
+    detail: String,
+    errors: Vec<FieldError>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    cause: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem of a service's own: `kind` is a stable slug, `title` the same for every occurrence of it.
+    pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        let (detail, errors, headers) = (detail.into(), Vec::new(), Vec::new());
+        Self(Box::new(Parts { kind, title, status, detail, errors, headers, cause: None }))
+    }
+
+    /// 400: the request could not be read.
+    pub fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_request", "The request cannot be read", detail)
+    }
+
+    /// 400: the body is not JSON.
+    pub fn malformed_json(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON", detail)
+    }
+
+    /// 400: the body is nested deeper than anything we accept.
+    pub fn too_deep(limit: usize) -> Self {
+        let detail = format!("The body is nested more than {limit} levels deep.");
+        Self::new(StatusCode::BAD_REQUEST, "too_deep", "The body is nested too deeply", detail)
+    }
+
+    /// 400: the query string is not what the route takes.
+    pub fn invalid_query(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_query", "The query is not valid", detail)
+    }
+
+    /// 400: a part of the path is not what the route takes.
+    pub fn invalid_path(detail: String) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_path", "The path is not valid", detail)
+    }
+
+    /// 401, with the challenge RFC 6750 asks for.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "A valid access token is needed", detail)
+            .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bodega\""))
+    }
+
+    /// 403: the token is good but lacks `scope`.
+    pub fn forbidden(scope: &str) -> Self {
+        let detail = format!("This needs an access token with the scope {scope}.");
+        Self::new(StatusCode::FORBIDDEN, "forbidden", "The access token does not allow this", detail)
+    }
+
+    /// 404: absent, or not the caller's; the two look the same on purpose.
+    pub fn not_found() -> Self {
+        let detail = "There is no such thing, or it is not yours.";
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
+    }
+
+    /// 404: no route has this path.
+    pub fn unknown_route() -> Self {
+        let detail = "No route has this path. The API reference lists them all.";
+        Self::new(StatusCode::NOT_FOUND, "unknown_route", "Unknown route", detail)
+    }
+
+    /// 405: the path exists, the method does not; the router adds `Allow`.
+    pub fn method_not_allowed() -> Self {
+        let detail = "This path does not take this method; Allow lists those that it does.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
+    }
+
+    /// 409: the request is fine, but what it asks contradicts the present state.
+    pub fn conflict(kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, kind, title, detail)
+    }
+
+    /// 412: somebody else changed the resource in between.
+    pub fn stale() -> Self {
+        let detail = "It was changed since you read it: read it again and repeat your change.";
+        Self::new(StatusCode::PRECONDITION_FAILED, "stale", "The resource has changed", detail)
+    }
+
+    /// 413: the body is larger than `limit` bytes.
+    pub fn too_large(limit: usize) -> Self {
+        let detail = format!("The body is larger than {limit} bytes.");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large", detail)
+    }
+
+    /// 415: the body is declared as something other than `expected`.
+    pub fn unsupported_media_type(expected: &'static str) -> Self {
+        let detail = format!("Send the body as {expected} and say so in Content-Type.");
+        let title = "The body has a media type this route does not take";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title, detail)
+    }
+
+    /// 422: the body was read, and these of its fields are refused.
+    pub fn invalid_input(errors: Vec<FieldError>) -> Self {
+        let detail = match errors.len() {
+            1 => "One field of the body is refused; errors says which and why.".to_owned(),
+            n => format!("{n} fields of the body are refused; errors says which and why."),
+        };
+        let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", "The input is refused", detail);
+        problem.0.errors = errors;
+        problem
+    }
+
+    /// 429: too many tries; `wait` says when the next may be made.
+    pub fn too_many_requests(detail: impl Into<String>, wait: Duration) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests", detail)
+            .with_retry_after(wait)
+    }
+
+    /// 500: our mistake. The cause is logged with the request id.
+    pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "Something went wrong on our side. It has been logged under the request id.";
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail).with_cause(cause)
+    }
+
+    /// 503: something that this route needs does not answer; asking again soon is right.
+    pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "A part of the shop does not answer at the moment. Please try again shortly.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)
+            .with_retry_after(Duration::from_secs(2))
+            .with_cause(cause)
+    }
+
+    /// Adds what is logged, and never sent.
+    #[must_use]
+    pub fn with_cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.cause = Some(Arc::from(cause.into()));
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// Says when to try again, in whole seconds, at least one.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        self.with_header(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
+    }
+
+    /// The stable slug.
+    pub fn kind(&self) -> &'static str {
+        self.0.kind
+    }
+
+    /// The status it is told with.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// The causes, outermost first, in one line for the log.
+    pub(crate) fn cause(&self) -> Option<String> {
+        let first: &(dyn Error + 'static) = self.0.cause.as_deref()?;
+        let mut line = first.to_string();
+        let mut next = first.source();
+        while let Some(cause) = next {
+            line.push_str(": ");
+            line.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        Some(line)
+    }
+
+    /// Writes the answer.
+    pub(crate) fn write(&self, request_id: &str) -> Response {
+        let Parts { kind, title, status, detail, errors, headers, .. } = &*self.0;
+        let body = ProblemBody { kind, title, status: status.as_u16(), detail, request_id, errors };
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let mut response = (*status, [content_type, no_store], json).into_response();
+        response.headers_mut().extend(headers.iter().cloned());
+        response
+    }
+}
+
+/// The problem travels inside the response until [`crate::http::wrap`] writes it, once, with the request id.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.0.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Outer(std::io::Error);
+    impl std::fmt::Display for Outer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("reading the catalogue")
+        }
+    }
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+
+    #[test]
+    fn the_log_gets_the_whole_chain_of_causes() {
+        let problem = Problem::internal(Outer(std::io::Error::other("connection reset")));
+        assert_eq!(problem.cause().unwrap(), "reading the catalogue: connection reset");
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up_to_whole_seconds() {
+        let response = Problem::too_many_requests("Slow down.", Duration::from_millis(1500)).write("r");
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+    }
+}

@@ -1,0 +1,95 @@
+//! Work after the answer has gone: on Lambda an internal extension keeps the instance awake until it is done.
+//!
+//! Lambda freezes an instance once the runtime *and* every extension ask for the next event. Ours asks only after the
+//! work of the last request is done (or its budget spent). Under `cargo lambda watch` the extension is not told of every
+//! request, but nothing is frozen there either; so the work itself waits for requests, never for the extension.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, extract::Request, middleware, middleware::Next, response::Response};
+use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
+use lambda_http::{RequestExt, request::RequestContext};
+use tokio::sync::Notify;
+
+use crate::Service;
+
+/// The longest that work after an answer may keep an instance awake; it is billed.
+pub const BUDGET: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Default)]
+struct Signals {
+    answered: Notify,
+    done: Notify,
+}
+
+/// The service's router, which wakes the service's [`Service::after_response`] after every answer.
+pub(crate) async fn attach<S: Service>(service: S) -> Router {
+    let signals = Arc::new(Signals::default());
+    keep_awake(Arc::clone(&signals)).await;
+    tokio::spawn(work(service.clone(), Arc::clone(&signals)));
+    service.router().layer(middleware::from_fn(move |request: Request, next: Next| {
+        let signals = Arc::clone(&signals);
+        async move { signalling(&signals, request, next).await }
+    }))
+}
+
+async fn signalling(signals: &Signals, mut request: Request, next: Next) -> Response {
+    if let Some(RequestContext::ApiGatewayV2(gateway)) = request.request_context_ref() {
+        // The gateway's access log has the same id.
+        let id = gateway.request_id.as_deref().and_then(|id| id.parse().ok());
+        if let Some(id) = id {
+            request.headers_mut().entry(common::http::REQUEST_ID).or_insert(id);
+        }
+    }
+    let response = next.run(request).await;
+    signals.answered.notify_one();
+    response
+}
+
+async fn work<S: Service>(service: S, signals: Arc<Signals>) {
+    loop {
+        signals.answered.notified().await;
+        if tokio::time::timeout(BUDGET, service.after_response()).await.is_err() {
+            tracing::info!("work after the answer used up its time; the sweep goes on with it");
+        }
+        signals.done.notify_one();
+    }
+}
+
+/// Registers the extension. Where there is none to register with, work after an answer still runs, unprotected.
+async fn keep_awake(signals: Arc<Signals>) {
+    if std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return;
+    }
+    let processor = service_fn(move |event: LambdaEvent| {
+        let signals = Arc::clone(&signals);
+        async move {
+            if let NextEvent::Invoke(_) = event.next {
+                wait_for_work(&signals).await;
+            }
+            Ok::<(), std::convert::Infallible>(())
+        }
+    });
+    let extension = Extension::new()
+        .with_extension_name("after-response")
+        .with_events(&["INVOKE"])
+        .with_events_processor(processor)
+        .register()
+        .await;
+    match extension {
+        Ok(extension) => {
+            tokio::spawn(async move {
+                if let Err(error) = extension.run().await {
+                    tracing::warn!(error, "the extension stopped; the sweep does what work after answers leaves");
+                }
+            });
+        }
+        Err(error) => tracing::warn!(error, "no extension; the sweep does what work after answers leaves"),
+    }
+}
+
+/// Waits until the request's work is done. An invocation lives at most 30 s behind API Gateway, so waiting is bounded.
+async fn wait_for_work(signals: &Signals) {
+    let longest = Duration::from_secs(30) + BUDGET;
+    let _ = tokio::time::timeout(longest, signals.done.notified()).await;
+}

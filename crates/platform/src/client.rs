@@ -1,0 +1,273 @@
+//! Calls to sibling services through the gateway: one token for all concurrent callers, every call inside a deadline,
+//! repeated only where repeating is harmless, with the request id and trace context passed on.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use common::{
+    http::{REQUEST_ID, RequestContext, TRACEPARENT},
+    outbound,
+    problem::Problem,
+};
+use http::{Method, StatusCode};
+use reqwest::RequestBuilder;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::config::Secret;
+
+/// How often a harmless call is made at most.
+const ATTEMPTS: u32 = 3;
+/// A token is renewed this long before it expires, so that it is still good when the receiver looks at it.
+const RENEW_BEFORE: Duration = Duration::from_secs(60);
+
+/// One call.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    method: Method,
+    path: &'a str,
+    body: Option<Value>,
+    key: Option<String>,
+    repeatable: bool,
+    deadline: Duration,
+    context: Option<&'a RequestContext>,
+}
+
+impl<'a> Call<'a> {
+    /// Reads; repeated when it fails on the way.
+    pub fn get(path: &'a str) -> Self {
+        Self::new(Method::GET, path, None, true)
+    }
+
+    /// Puts something under a name the caller chose; repeated when it fails on the way.
+    pub fn put(path: &'a str, body: Value) -> Self {
+        Self::new(Method::PUT, path, Some(body), true)
+    }
+
+    /// Posts; never repeated unless the call gets a key.
+    pub fn post(path: &'a str, body: Value) -> Self {
+        Self::new(Method::POST, path, Some(body), false)
+    }
+
+    fn new(method: Method, path: &'a str, body: Option<Value>, repeatable: bool) -> Self {
+        Self { method, path, body, key: None, repeatable, deadline: outbound::CALL_TIMEOUT, context: None }
+    }
+
+    /// Adds an `Idempotency-Key`, which makes repeating harmless.
+    #[must_use]
+    pub fn with_key(mut self, key: impl ToString) -> Self {
+        self.key = Some(key.to_string());
+        self.repeatable = true;
+        self
+    }
+
+    /// Limits the whole call, repeats included. Choose less than the time the own function has left.
+    #[must_use]
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Passes on the request id and trace context of the request in hand.
+    #[must_use]
+    pub fn of(mut self, context: &'a RequestContext) -> Self {
+        self.context = Some(context);
+        self
+    }
+}
+
+/// Why a call brought no answer that can be used.
+#[derive(Debug)]
+pub enum CallError {
+    /// Nobody answered in time, or the connection broke; the call may have had its effect.
+    Unreachable(String),
+    /// The receiver answered that it cannot at the moment (5xx, 429).
+    Unavailable(StatusCode),
+    /// The receiver refused (other 4xx), with the slug of its problem.
+    Refused(StatusCode, String),
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable(cause) => write!(f, "no answer: {cause}"),
+            Self::Unavailable(status) => write!(f, "answered {status}"),
+            Self::Refused(status, kind) => write!(f, "refused with {status} ({kind})"),
+        }
+    }
+}
+
+impl std::error::Error for CallError {}
+
+/// A refusal by a sibling is our mistake; everything else passes.
+impl From<CallError> for Problem {
+    fn from(error: CallError) -> Self {
+        match error {
+            CallError::Unreachable(_) | CallError::Unavailable(_) => Self::unavailable(error),
+            CallError::Refused(..) => Self::internal(error),
+        }
+    }
+}
+
+/// Makes a token of this process's own; for the service that issues them.
+pub type Mint = Arc<dyn Fn() -> Result<AccessToken, String> + Send + Sync>;
+
+/// How the process gets the tokens it calls with.
+#[derive(Clone)]
+pub enum Credentials {
+    /// OAuth 2.0 client credentials at `{base}/oauth/token`.
+    Client {
+        /// The service's name.
+        id: &'static str,
+        /// Issued by the admin trigger.
+        secret: Secret,
+    },
+    /// The issuer mints its own.
+    Issuer(Mint),
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Client { id, .. } => id,
+            Self::Issuer(_) => "issuer",
+        })
+    }
+}
+
+/// A token and how long it is good.
+#[derive(Clone, Deserialize)]
+pub struct AccessToken {
+    /// The JWT.
+    pub access_token: String,
+    /// Seconds.
+    pub expires_in: u64,
+}
+
+/// Never shows the token.
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AccessToken({} s)", self.expires_in)
+    }
+}
+
+/// Calls siblings. Cheap to clone; clones share the token.
+#[derive(Debug, Clone)]
+pub struct ServiceClient(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    base: String,
+    credentials: Credentials,
+    token: Mutex<Option<(String, Instant)>>,
+}
+
+impl ServiceClient {
+    /// Calls services behind `base`, the one address of all of them.
+    pub fn new(base: impl Into<String>, credentials: Credentials) -> Self {
+        Self(Arc::new(Inner { base: base.into(), credentials, token: Mutex::default() }))
+    }
+
+    /// Makes the call and reads the answer's JSON (`null` for an empty body).
+    pub async fn send(&self, call: Call<'_>) -> Result<Value, CallError> {
+        let deadline = Instant::now() + call.deadline;
+        let attempts = if call.repeatable { ATTEMPTS } else { 1 };
+        let mut attempt = 1;
+        loop {
+            let error = match self.once(&call, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(CallError::Refused(StatusCode::UNAUTHORIZED, _)) if attempt == 1 => {
+                    // The keys changed under the token we kept. Refused before any effect, so repeating is harmless.
+                    *self.0.token.lock().await = None;
+                    attempt += 1;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let pause = pause(attempt);
+            let time_left = Instant::now() + pause < deadline;
+            if attempt >= attempts || matches!(error, CallError::Refused(..)) || !time_left {
+                return Err(error);
+            }
+            tokio::time::sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn once(&self, call: &Call<'_>, deadline: Instant) -> Result<Value, CallError> {
+        let token = self.token(deadline).await?;
+        let mut request = outbound::client().request(call.method.clone(), format!("{}{}", self.0.base, call.path));
+        request = request.bearer_auth(token);
+        if let Some(body) = &call.body {
+            request = request.json(body);
+        }
+        if let Some(key) = &call.key {
+            request = request.header("idempotency-key", key);
+        }
+        if let Some(context) = call.context {
+            request = request.header(REQUEST_ID, context.id());
+            if let Some(trace) = context.traceparent() {
+                request = request.header(TRACEPARENT, trace);
+            }
+        }
+        answer(request, deadline).await
+    }
+
+    /// The token; holding the lock while fetching makes concurrent callers share one fetch.
+    async fn token(&self, deadline: Instant) -> Result<String, CallError> {
+        let mut kept = self.0.token.lock().await;
+        if let Some((token, good_until)) = &*kept {
+            if *good_until > Instant::now() {
+                return Ok(token.clone());
+            }
+        }
+        let AccessToken { access_token, expires_in } = self.fetch_token(deadline).await?;
+        let good_for = Duration::from_secs(expires_in).saturating_sub(RENEW_BEFORE);
+        *kept = Some((access_token.clone(), Instant::now() + good_for));
+        Ok(access_token)
+    }
+
+    async fn fetch_token(&self, deadline: Instant) -> Result<AccessToken, CallError> {
+        let unreachable = |error: &dyn fmt::Display| CallError::Unreachable(error.to_string());
+        match &self.0.credentials {
+            Credentials::Issuer(mint) => mint().map_err(|error| unreachable(&error)),
+            Credentials::Client { id, secret } => {
+                let secret = secret.get().await.map_err(|error| unreachable(&error))?;
+                let request = outbound::client()
+                    .post(format!("{}/oauth/token", self.0.base))
+                    .basic_auth(id, Some(secret))
+                    .header("content-type", "application/x-www-form-urlencoded")
+                    .body("grant_type=client_credentials");
+                let token = answer(request, deadline).await?;
+                serde_json::from_value(token).map_err(|error| unreachable(&error))
+            }
+        }
+    }
+}
+
+async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, CallError> {
+    // The client's messages carry the address and nothing of the body.
+    let unreachable = |error: reqwest::Error| CallError::Unreachable(error.to_string());
+    let time_left = deadline.saturating_duration_since(Instant::now());
+    let response = request.timeout(time_left).send().await.map_err(unreachable)?;
+    let status = response.status();
+    let body = response.bytes().await.map_err(unreachable)?;
+    let json = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+    if status.is_success() {
+        return Ok(json);
+    }
+    if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+        return Err(CallError::Unavailable(status));
+    }
+    Err(CallError::Refused(status, json["type"].as_str().unwrap_or("no problem type").to_owned()))
+}
+
+/// 50 ms, 100 ms, ... plus up to as much again by chance, so that many who failed together don't return together.
+fn pause(attempt: u32) -> Duration {
+    let base = 50 * u64::from(2_u32.saturating_pow(attempt.saturating_sub(1)));
+    Duration::from_millis(base + fastrand::u64(0..=base))
+}

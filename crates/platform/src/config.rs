@@ -1,0 +1,210 @@
+//! Settings from the environment. Everything that is missing or malformed is reported at once; secrets may be literal
+//! values, or say where they are kept, and are then fetched together when the first of them is needed.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt::{self, Display},
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use tokio::sync::OnceCell;
+
+/// How long fetching the secrets may take.
+const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(2_000);
+/// `GetParameters` takes at most ten names a call.
+const NAMES_A_CALL: usize = 10;
+
+/// The environment, and what was found wrong with it.
+#[derive(Debug)]
+pub struct Env {
+    variables: HashMap<String, String>,
+    wrong: Vec<String>,
+    secrets: Arc<Secrets>,
+}
+
+impl Env {
+    /// This process's environment.
+    pub fn from_process() -> Self {
+        Self::from_pairs(std::env::vars())
+    }
+
+    /// Given variables; tests hand these over so that they need not change the process.
+    pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
+        let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        Self { variables, wrong: Vec::new(), secrets: Arc::default() }
+    }
+
+    /// A value that may be absent; empty counts as absent.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// A value that must be there.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.wrong.push(format!("{name} is missing"));
+        }
+        value
+    }
+
+    /// A value that must be an `http` or `https` address; a slash at its end is cut, so that paths can be appended.
+    pub fn url(&mut self, name: &str) -> Option<String> {
+        let value = self.text(name)?;
+        if !(value.starts_with("http://") || value.starts_with("https://")) {
+            self.wrong.push(format!("{name} must start with http:// or https://"));
+            return None;
+        }
+        Some(value.trim_end_matches('/').to_owned())
+    }
+
+    /// A value of type `T`, or `default` when absent.
+    pub fn parsed_or<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> Option<T> {
+        let Some(value) = self.optional(name) else { return Some(default) };
+        value.parse().map_err(|error| self.wrong.push(format!("{name} {error}"))).ok()
+    }
+
+    /// A secret: literal, `ssm:<parameter name>` or `secretsmanager:<secret id>`. Nothing is fetched here.
+    pub fn secret(&mut self, name: &str) -> Option<Secret> {
+        let value = self.text(name)?;
+        self.secrets.declare(name, value);
+        Some(Secret { name: name.to_owned(), secrets: Arc::clone(&self.secrets) })
+    }
+
+    /// Whether everything asked for was there and well-formed.
+    pub fn finish(&self) -> Result<(), ()> {
+        if self.wrong.is_empty() { Ok(()) } else { Err(()) }
+    }
+
+    /// Everything that is wrong, in one message. Names only: a value may be a secret.
+    pub fn report(&self) -> String {
+        format!("cannot start, {} setting(s) are wrong: {}", self.wrong.len(), self.wrong.join("; "))
+    }
+}
+
+/// A secret of this process, fetched on first use.
+#[derive(Clone)]
+pub struct Secret {
+    name: String,
+    secrets: Arc<Secrets>,
+}
+
+impl Secret {
+    /// The value. The first call of any secret fetches all of them.
+    pub async fn get(&self) -> Result<String, SecretError> {
+        self.secrets.get(&self.name).await
+    }
+}
+
+/// Never shows the value.
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secret({})", self.name)
+    }
+}
+
+/// The secrets could not be had. The message names settings, never values.
+#[derive(Debug, Clone)]
+pub struct SecretError(String);
+
+impl Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SecretError {}
+
+#[derive(Default)]
+struct Secrets {
+    declared: Mutex<BTreeMap<String, String>>,
+    fetched: OnceCell<HashMap<String, String>>,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+impl Secrets {
+    fn declare(&self, name: &str, value: String) {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
+    }
+
+    fn declared(&self) -> BTreeMap<String, String> {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn get(&self, name: &str) -> Result<String, SecretError> {
+        let declared = self.declared();
+        let value = declared.get(name).cloned().unwrap_or_default();
+        let Some(parameter) = parameter_of(&value) else { return Ok(value) };
+        let fetched = self.fetched.get_or_try_init(|| fetch(&declared)).await?;
+        fetched.get(&parameter).cloned().ok_or_else(|| SecretError(format!("{name}: there is no {value}")))
+    }
+}
+
+/// The Parameter Store name of an indirection. Parameter Store also answers for Secrets Manager under a reserved path,
+/// so that one call fetches both kinds.
+fn parameter_of(value: &str) -> Option<String> {
+    if let Some(name) = value.strip_prefix("ssm:") {
+        return Some(name.to_owned());
+    }
+    value.strip_prefix("secretsmanager:").map(|id| format!("/aws/reference/secretsmanager/{id}"))
+}
+
+async fn fetch(declared: &BTreeMap<String, String>) -> Result<HashMap<String, String>, SecretError> {
+    let names: Vec<String> = declared.values().filter_map(|value| parameter_of(value)).collect();
+    let failed = |error: &dyn Display| SecretError(format!("secrets could not be fetched: {error}"));
+    let fetching = async {
+        let client = aws_sdk_ssm::Client::new(&aws_config::load_from_env().await);
+        let mut values = HashMap::new();
+        for chunk in names.chunks(NAMES_A_CALL) {
+            let call = client.get_parameters().set_names(Some(chunk.to_vec())).with_decryption(true);
+            let answer = call.send().await.map_err(|error| failed(&aws_sdk_ssm::error::DisplayErrorContext(error)))?;
+            for parameter in answer.parameters.unwrap_or_default() {
+                values.extend(parameter.name.zip(parameter.value));
+            }
+        }
+        Ok(values)
+    };
+    tokio::time::timeout(FETCH_TIMEOUT, fetching).await.map_err(|_| failed(&"no answer in time"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_is_reported_in_one_message_without_values() {
+        let mut env = Env::from_pairs([("ISSUER", "ftp://hunter2"), ("RETRIES", "hunter2"), ("EMPTY", "")]);
+        assert_eq!(env.url("ISSUER"), None);
+        assert_eq!(env.parsed_or("RETRIES", 3_u32), None);
+        assert_eq!(env.text("EMPTY"), None);
+        assert!(env.secret("DATABASE_URL").is_none());
+        assert_eq!(env.parsed_or("ABSENT", 3_u32), Some(3));
+        assert!(env.finish().is_err());
+        let report = env.report();
+        for name in ["ISSUER", "RETRIES", "EMPTY is missing", "DATABASE_URL is missing"] {
+            assert!(report.contains(name), "{report}");
+        }
+        assert!(!report.contains("hunter2"), "{report}");
+    }
+
+    #[tokio::test]
+    async fn a_literal_secret_needs_no_network_and_is_not_shown() {
+        let mut env = Env::from_pairs([("PASSWORD", "hunter2")]);
+        let secret = env.secret("PASSWORD").unwrap();
+        assert_eq!(secret.get().await.unwrap(), "hunter2");
+        assert_eq!(format!("{secret:?} {env:?}").matches("Secret(PASSWORD)").count(), 1);
+    }
+
+    #[test]
+    fn secrets_manager_is_reached_through_parameter_store() {
+        assert_eq!(parameter_of("ssm:/bodega/url").as_deref(), Some("/bodega/url"));
+        assert_eq!(parameter_of("secretsmanager:db").as_deref(), Some("/aws/reference/secretsmanager/db"));
+        assert_eq!(parameter_of("postgres://host/db"), None);
+    }
+}

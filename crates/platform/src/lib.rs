@@ -1,0 +1,19 @@
+//! The glue with I/O that every service needs, so that a service's `main.rs` is one line.
+//!
+//! - [`run`]: one binary, several functions; the variable `TRIGGER` says what wakes this one ([`trigger`])
+//! - [`config`]: settings from the environment, secrets fetched on first use
+//! - [`telemetry`]: JSON log lines
+//! - [`client`]: calls to sibling services
+//! - [`postgres`]: a pool made on first use; [`outbox`]: messages that leave only after commit
+//! - [`health`]: liveness and readiness routes
+
+pub mod after_response;
+pub mod client;
+pub mod config;
+pub mod health;
+pub mod outbox;
+pub mod postgres;
+pub mod telemetry;
+pub mod trigger;
+
+pub use trigger::{Service, TriggerError, run};

@@ -1,0 +1,164 @@
+//! The PostgreSQL outbox: messages to sibling services, written in the transaction that makes them true, sent after
+//! commit, at least once. Receivers recognise a message they know by its id.
+//!
+//! A row is due from `due_at`. Whoever relays moves that into the future in the same statement that picks the row (with
+//! `SKIP LOCKED`), so that nobody else sends it meanwhile, and so that it comes back by itself if the sender dies.
+//! A sent row is deleted. A refused one is tried again, ever more rarely, and never dropped: `docs/operations.md` says
+//! how to look at what is stuck.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use common::{id::Id, timestamp::Timestamp};
+use futures_util::future::join_all;
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use crate::{
+    client::{Call, ServiceClient},
+    postgres::Database,
+};
+
+/// How long a picked message is left to its sender, in seconds. Far above the time a delivery may take.
+const LEASE_SECONDS: i32 = 30;
+/// How many messages are sent at once; one that hangs holds up none of the others.
+const BATCH: i64 = 10;
+/// How long one delivery may take.
+const DELIVERY_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// A message to a sibling service: `POST path` with `body`, and the id as `Idempotency-Key`.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Names the event for ever; what receivers deduplicate by.
+    pub id: Id<Message>,
+    /// A path on the one domain of all services, such as `/notifications`.
+    pub path: &'static str,
+    /// What the receiver needs and nothing more.
+    pub body: Value,
+}
+
+impl Message {
+    /// A message about something that happens `now`.
+    pub fn new(path: &'static str, now: Timestamp, body: &impl Serialize) -> Result<Self, serde_json::Error> {
+        Ok(Self { id: Id::new(now), path, body: serde_json::to_value(body)? })
+    }
+}
+
+/// What one relay did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
+pub struct Relayed {
+    /// Sent and deleted.
+    pub delivered: usize,
+    /// Not taken by the receiver; due again later.
+    pub deferred: usize,
+}
+
+/// The outbox of one service.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    database: Database,
+    client: ServiceClient,
+    written: Arc<AtomicBool>,
+}
+
+impl Outbox {
+    /// The outbox in `database`, sending through `client`.
+    pub fn new(database: Database, client: ServiceClient) -> Self {
+        Self { database, client, written: Arc::default() }
+    }
+
+    /// Writes a message in the caller's transaction.
+    pub async fn enqueue(&self, connection: &mut PgConnection, message: &Message) -> Result<(), sqlx::Error> {
+        sqlx::query("INSERT INTO outbox (id, path, body) VALUES ($1, $2, $3)")
+            .bind(message.id.uuid())
+            .bind(message.path)
+            .bind(&message.body)
+            .execute(connection)
+            .await?;
+        self.written.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Sends what this instance wrote since it last looked. After reads this costs nothing.
+    pub async fn relay_written(&self) {
+        if self.written.swap(false, Ordering::AcqRel) {
+            if let Err(error) = self.relay().await {
+                tracing::warn!(%error, "outbox not relayed after the answer; the sweep will");
+            }
+        }
+    }
+
+    /// Sends one batch of what is due.
+    pub async fn relay(&self) -> Result<Relayed, sqlx::Error> {
+        let pool = self.database.pool().await?;
+        let due = pick(pool).await?;
+        let deliveries = due.into_iter().map(|row| self.deliver(pool, row));
+        let mut relayed = Relayed::default();
+        for delivered in join_all(deliveries).await {
+            if delivered? {
+                relayed.delivered += 1;
+            } else {
+                relayed.deferred += 1;
+            }
+        }
+        Ok(relayed)
+    }
+
+    async fn deliver(&self, pool: &PgPool, row: Row) -> Result<bool, sqlx::Error> {
+        let call = Call::post(&row.path, row.body).with_key(row.id).within(DELIVERY_TIMEOUT);
+        match self.client.send(call).await {
+            Ok(_) => delete(pool, row.id).await.map(|()| true),
+            Err(error) => {
+                tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
+                defer(pool, row.id, backoff(row.attempts)).await.map(|()| false)
+            }
+        }
+    }
+}
+
+/// 2 s, 4 s, 8 s ... an hour: quick after a hiccup, quiet during an outage. In seconds.
+fn backoff(attempts: i32) -> i32 {
+    2_i32.saturating_pow(attempts.clamp(1, 30).unsigned_abs()).min(3_600)
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    path: String,
+    body: Value,
+    attempts: i32,
+}
+
+async fn pick(pool: &PgPool) -> Result<Vec<Row>, sqlx::Error> {
+    let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
+                WHERE id IN (SELECT id FROM outbox WHERE due_at <= now()
+                             ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+                RETURNING id, path, body, attempts";
+    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).fetch_all(pool).await
+}
+
+async fn delete(pool: &PgPool, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(pool).await.map(|_| ())
+}
+
+async fn defer(pool: &PgPool, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
+    let later = "UPDATE outbox SET due_at = now() + make_interval(secs => $2) WHERE id = $1";
+    sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(pool).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_refused_is_tried_ever_more_rarely_but_at_least_hourly() {
+        assert_eq!([1, 2, 3, 12, 30, i32::MAX].map(backoff), [2, 4, 8, 3_600, 3_600, 3_600]);
+    }
+}

@@ -1,0 +1,86 @@
+//! Logs: one JSON object a line on standard output, where Lambda collects it. What the span knows (the request id) and
+//! what the event says stand side by side at the top level.
+
+use std::fmt;
+
+use common::timestamp::Timestamp;
+use serde_json::{Map, Value};
+use tracing::{
+    Event, Subscriber,
+    field::{Field, Visit},
+};
+use tracing_subscriber::{
+    EnvFilter,
+    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::JsonFields, format::Writer},
+    registry::LookupSpan,
+};
+
+/// Starts logging for this process. `level` is a level (`info`) or a filter (`info,sqlx=warn`).
+pub fn start(service: &'static str, level: &str) {
+    // Fails only when a test harness has set a subscriber already; that one is then used.
+    let _ = tracing::subscriber::set_global_default(subscriber(service, level, std::io::stdout));
+}
+
+/// The subscriber itself; tests give it a writer of their own and read what was logged.
+pub fn subscriber<W>(service: &'static str, level: &str, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    // Lines of the Lambda runtime would repeat every request with its whole payload; sqlx would log statements.
+    let filter = format!("{level},lambda_runtime=warn,lambda_http=warn,sqlx=warn,hyper=warn");
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_writer(writer)
+        .fmt_fields(JsonFields::new())
+        .event_format(FlatJson { service })
+        .finish()
+}
+
+struct FlatJson {
+    service: &'static str,
+}
+
+impl<S, N> FormatEvent<S, N> for FlatJson
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        let mut line = Map::new();
+        line.insert("timestamp".into(), Timestamp::now().to_string().into());
+        line.insert("level".into(), event.metadata().level().as_str().into());
+        line.insert("service".into(), self.service.into());
+        for span in context.event_scope().into_iter().flat_map(tracing_subscriber::registry::Scope::from_root) {
+            let extensions = span.extensions();
+            let fields = extensions.get::<FormattedFields<N>>().map_or("", |fields| fields.fields.as_str());
+            if let Ok(Value::Object(fields)) = serde_json::from_str(fields) {
+                line.extend(fields);
+            }
+        }
+        event.record(&mut Fields(&mut line));
+        if *event.metadata().level() <= tracing::Level::WARN {
+            line.insert("target".into(), event.metadata().target().into());
+        }
+        writeln!(writer, "{}", Value::Object(line))
+    }
+}
+
+struct Fields<'a>(&'a mut Map<String, Value>);
+
+impl Visit for Fields<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.0.insert(field.name().into(), value.into());
+    }
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name().into(), format!("{value:?}").into());
+    }
+}

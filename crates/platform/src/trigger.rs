@@ -1,0 +1,217 @@
+//! What wakes a function. One binary serves several; `TRIGGER` says which this one is.
+
+use std::{env, process::ExitCode, str::FromStr};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+
+use crate::{after_response, config::Env, telemetry};
+
+/// Why a trigger's work failed: shown to the operator who invoked it, so it says what to do.
+pub type TriggerError = Box<dyn std::error::Error + Send + Sync>;
+
+/// One of our services, as [`run`] sees it. The four services implement this; what a service has no use for it leaves
+/// out, and the trigger then answers with an error that says so.
+pub trait Service: Clone + Send + Sync + 'static {
+    /// As in its package name, its logs, and its tokens.
+    const NAME: &'static str;
+
+    /// Reads the settings; `None` when one is missing or malformed (the [`Env`] has noted which).
+    fn configure(env: &mut Env) -> Option<Self>;
+
+    /// All routes, ready to serve.
+    fn router(self) -> axum::Router;
+
+    /// The description of the routes.
+    fn openapi() -> OpenApi;
+
+    /// Work that a request left behind, such as relaying its outbox; runs after the answer has gone, for at most
+    /// [`after_response::BUDGET`].
+    fn after_response(&self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
+
+    /// Changes the store's schema.
+    fn migrate(&self, direction: Direction) -> impl Future<Output = Result<Value, TriggerError>> + Send {
+        async move { Err(no_trigger::<Self>(&format!("migrate {direction:?}"))) }
+    }
+
+    /// Finishes or unwinds what a crash left half way; bounded work, safe to run many at once.
+    fn sweep(&self) -> impl Future<Output = Result<Value, TriggerError>> + Send {
+        async { Err(no_trigger::<Self>("sweep")) }
+    }
+
+    /// Works off a batch of queue messages.
+    fn queue(&self, batch: Value) -> impl Future<Output = Result<Value, TriggerError>> + Send {
+        async move { Err(no_trigger::<Self>(&format!("queue (batch of {} bytes)", batch.to_string().len()))) }
+    }
+
+    /// Carries out a command of the operators.
+    fn admin(&self, command: Value) -> impl Future<Output = Result<Value, TriggerError>> + Send {
+        async move { Err(no_trigger::<Self>(&format!("admin {}", command["command"]))) }
+    }
+}
+
+fn no_trigger<S: Service>(trigger: &str) -> TriggerError {
+    format!("{} has no work for the trigger {trigger}", S::NAME).into()
+}
+
+/// Which way a migration goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "direction", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Direction {
+    /// To the newest version.
+    Up,
+    /// Back until `to` is the newest version that remains; 0 undoes everything.
+    Down {
+        /// A migration's version.
+        to: i64,
+    },
+}
+
+/// What wakes this function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// HTTP requests from API Gateway.
+    Http,
+    /// Messages from SQS.
+    Queue,
+    /// A timer.
+    Sweep,
+    /// A deployment.
+    Migrate,
+    /// An operator.
+    Admin,
+}
+
+impl FromStr for Trigger {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "http" => Ok(Self::Http),
+            "queue" => Ok(Self::Queue),
+            "sweep" => Ok(Self::Sweep),
+            "migrate" => Ok(Self::Migrate),
+            "admin" => Ok(Self::Admin),
+            _ => Err("must be http, queue, sweep, migrate or admin".into()),
+        }
+    }
+}
+
+/// Runs a service: the whole of its `main`. Exits with 1 and one message when settings are missing or malformed.
+pub fn run<S: Service>() -> ExitCode {
+    if let Some(format) = env::args().skip_while(|arg| arg != "--openapi").nth(1) {
+        return print_openapi(&S::openapi(), &format);
+    }
+    let mut env = Env::from_process();
+    telemetry::start(S::NAME, &env.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()));
+    let trigger = env.parsed_or("TRIGGER", Trigger::Http);
+    let service = S::configure(&mut env);
+    let (Some(service), Some(trigger), Ok(())) = (service, trigger, env.finish()) else {
+        tracing::error!("{}", env.report());
+        return ExitCode::FAILURE;
+    };
+    // One request at a time a function instance: one thread, and a pool for what must not block it.
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        tracing::error!("the async runtime could not start");
+        return ExitCode::FAILURE;
+    };
+    match runtime.block_on(serve(service, trigger)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(error, "the function stopped");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve<S: Service>(service: S, trigger: Trigger) -> Result<(), lambda_runtime::Error> {
+    if trigger == Trigger::Http {
+        let router = after_response::attach(service).await;
+        return lambda_http::run(router).await;
+    }
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(&service, trigger, event.payload))).await
+}
+
+async fn handle<S: Service>(service: &S, trigger: Trigger, payload: Value) -> Result<Value, Diagnostic> {
+    let answer = match trigger {
+        // `serve` never comes here with it.
+        Trigger::Http => Err("HTTP requests are served by the router".into()),
+        Trigger::Queue => service.queue(payload).await,
+        Trigger::Sweep => service.sweep().await,
+        Trigger::Admin => service.admin(payload).await,
+        Trigger::Migrate => match serde_json::from_value(payload) {
+            Ok(direction) => service.migrate(direction).await,
+            Err(error) => {
+                Err(format!("send {{\"direction\":\"up\"}} or {{\"direction\":\"down\",\"to\":N}}: {error}").into())
+            }
+        },
+    };
+    answer.map_err(|error| {
+        tracing::error!(error = %chain(&*error), trigger = ?trigger, "trigger failed");
+        Diagnostic { error_type: "TriggerFailed".into(), error_message: chain(&*error) }
+    })
+}
+
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    line
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the one thing a service prints for people")]
+fn print_openapi(document: &OpenApi, format: &str) -> ExitCode {
+    let text = match format {
+        "json" => document.to_pretty_json().map_err(|error| error.to_string()),
+        "yaml" => document.to_yaml().map_err(|error| error.to_string()),
+        _ => Err("--openapi takes json or yaml".to_owned()),
+    };
+    match text {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// An answer for operators: `{"service": ..., ...}`.
+pub fn report(service: &str, fields: Value) -> Value {
+    let mut answer = json!({ "service": service });
+    if let (Some(answer), Value::Object(fields)) = (answer.as_object_mut(), fields) {
+        answer.extend(fields);
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_migration_says_which_way_and_how_far() {
+        let read = |text: &str| serde_json::from_str::<Direction>(text).ok();
+        assert_eq!(read(r#"{"direction":"up"}"#), Some(Direction::Up));
+        assert_eq!(read(r#"{"direction":"down","to":2}"#), Some(Direction::Down { to: 2 }));
+        assert_eq!(read(r#"{"direction":"down"}"#), None);
+        assert_eq!(read("{}"), None);
+    }
+
+    #[test]
+    fn a_failure_names_its_causes() {
+        let error = std::io::Error::other(std::io::Error::other("disk full"));
+        assert_eq!(chain(&error), "disk full");
+        assert!("HTTP".parse::<Trigger>().is_err());
+    }
+}
