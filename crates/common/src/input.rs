@@ -138,6 +138,15 @@ impl Fields<'_> {
         }
     }
 
+    /// `true` or `false`; absent or `null` means `false`.
+    pub fn flag(&mut self, name: &str) -> Option<bool> {
+        match self.members.remove(name) {
+            None | Some(Value::Null) => Some(false),
+            Some(Value::Bool(value)) => Some(value),
+            Some(_) => self.refuse(name, "wrong_type", "must be true or false"),
+        }
+    }
+
     /// A required whole number.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.required(name)?;
@@ -204,6 +213,13 @@ impl Fields<'_> {
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = self.child(name);
+        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        None
+    }
+
+    /// Like [`Self::refuse`] for something below, such as `/variants/1/sku`, found wrong only beside its siblings.
+    pub fn refuse_below<T>(&mut self, path: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
+        let pointer = format!("{}{path}", self.pointer);
         self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
         None
     }

@@ -182,6 +182,13 @@ impl Problem {
             .with_cause(cause)
     }
 
+    /// Adds the fields that the failure is about.
+    #[must_use]
+    pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
+        self.0.errors = errors;
+        self
+    }
+
     /// Adds what is logged, and never sent.
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -14,6 +14,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The answer of a health route.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"service": "product-service", "status": "up", "dependencies": [{"name": "mongodb", "status": "up"}]}))]
 pub struct Health {
     /// Which service.
     #[schema(example = "product-service")]

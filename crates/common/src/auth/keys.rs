@@ -2,11 +2,13 @@
 
 use std::{
     collections::HashMap,
+    fmt,
+    pin::Pin,
     time::{Duration, Instant},
 };
 
 use jsonwebtoken::{DecodingKey, jwk::JwkSet};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use crate::{outbound, problem::Problem};
 
@@ -19,10 +21,26 @@ pub const MAX_AGE: Duration = Duration::from_secs(600);
 /// Where the keys come from.
 #[derive(Debug)]
 pub enum Keys {
-    /// The issuer's own: no network.
+    /// Known from the start: no network.
     Fixed(HashMap<String, DecodingKey>),
+    /// The issuer's own, which are a secret and so are had when the first token is judged.
+    Own(Own),
     /// Fetched from a JWKS address on first use, and again when a token names a key that is not known.
     Fetched(Fetched),
+}
+
+type Loading = Pin<Box<dyn Future<Output = Result<JwkSet, Problem>> + Send>>;
+
+/// Keys that are loaded once and kept.
+pub struct Own {
+    load: Box<dyn Fn() -> Loading + Send + Sync>,
+    kept: OnceCell<HashMap<String, DecodingKey>>,
+}
+
+impl fmt::Debug for Own {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Own(loaded: {})", self.kept.initialized())
+    }
 }
 
 /// Keys that are fetched and kept.
@@ -40,9 +58,18 @@ struct Kept {
 }
 
 impl Keys {
-    /// The issuer's own keys.
+    /// These keys and no others.
     pub fn fixed(set: &JwkSet) -> Self {
         Self::Fixed(usable(set))
+    }
+
+    /// The issuer's own keys; `load` is asked until it succeeds once.
+    pub fn own<F, Load>(load: F) -> Self
+    where
+        F: Fn() -> Load + Send + Sync + 'static,
+        Load: Future<Output = Result<JwkSet, Problem>> + Send + 'static,
+    {
+        Self::Own(Own { load: Box::new(move || Box::pin(load())), kept: OnceCell::new() })
     }
 
     /// Keys behind `url`, asked for at most once in `floor` (production: [`FETCH_FLOOR`]).
@@ -54,8 +81,16 @@ impl Keys {
     pub async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
         match self {
             Self::Fixed(keys) => Ok(keys.get(kid).cloned()),
+            Self::Own(own) => own.find(kid).await,
             Self::Fetched(fetched) => fetched.find(kid).await,
         }
+    }
+}
+
+impl Own {
+    async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
+        let load = async || (self.load)().await.map(|set| usable(&set));
+        self.kept.get_or_try_init(load).await.map(|keys| keys.get(kid).cloned())
     }
 }
 

@@ -1,0 +1,294 @@
+//! One table for all services: every route of an OpenAPI document crossed with every way a request can be wrong, and
+//! what must be documented about each.
+
+use common::{
+    auth::Claims,
+    input::{MAX_BODY, MAX_DEPTH},
+};
+use http::Method;
+use jsonwebtoken::{Algorithm, Header};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    client::{Answer, Client, Sending},
+    tokens::{self, Signer},
+};
+
+/// One operation of a document.
+#[derive(Debug, Clone)]
+pub struct Operation {
+    /// `GET`, ...
+    pub method: Method,
+    /// The template, such as `/orders/{order_id}`.
+    pub path: String,
+    /// What the document says about it.
+    pub document: Value,
+}
+
+/// Every operation of a document.
+pub fn operations(document: &Value) -> Vec<Operation> {
+    let mut found = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("the document has paths") {
+        for (method, operation) in item.as_object().expect("a path item is an object") {
+            let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
+            if operation["responses"].is_object() {
+                found.push(Operation { method, path: path.clone(), document: operation.clone() });
+            }
+        }
+    }
+    assert!(!found.is_empty(), "the document has no operations");
+    found
+}
+
+impl Operation {
+    /// The scope its security asks for.
+    pub fn scope(&self) -> Option<String> {
+        self.document["security"][0]["token"][0].as_str().map(str::to_owned)
+    }
+
+    fn takes_json(&self) -> bool {
+        self.document["requestBody"]["content"]["application/json"].is_object()
+    }
+
+    fn parameters(&self, place: &str) -> Vec<Value> {
+        let all = self.document["parameters"].as_array().cloned().unwrap_or_default();
+        all.into_iter().filter(|parameter| parameter["in"] == place).collect()
+    }
+
+    /// The path with a well-formed value for every parameter, or with `bad` in all their places.
+    fn path(&self, bad: Option<&str>) -> String {
+        let mut path = self.path.clone();
+        for parameter in self.parameters("path") {
+            let name = parameter["name"].as_str().expect("a parameter has a name");
+            let uuid = Uuid::now_v7().to_string();
+            let good = if parameter["schema"]["format"] == "uuid" { uuid.as_str() } else { "SAMPLE-1" };
+            path = path.replace(&format!("{{{name}}}"), bad.unwrap_or(good));
+        }
+        path
+    }
+
+    fn request(&self, client: &Client) -> Sending {
+        self.with_token(client.request(self.method.clone(), &self.path(None)))
+    }
+
+    fn with_token(&self, request: Sending) -> Sending {
+        match self.scope() {
+            Some(scope) => request.token(&tokens::user(Uuid::now_v7(), &scope)),
+            None => request,
+        }
+    }
+}
+
+/// Sends every kind of bad request to every route and returns what was not answered as it must be.
+pub async fn violations(client: &Client, document: &Value) -> Vec<String> {
+    let operations = operations(document);
+    let mut table = Table::default();
+    let nowhere = client.get("/no/such/route").send().await;
+    table.check("GET /no/such/route", "unknown route", &nowhere, 404, "unknown_route");
+    for operation in &operations {
+        table.wrong_method(client, operation, &operations).await;
+        table.bad_tokens(client, operation).await;
+        table.bad_bodies(client, operation).await;
+        table.bad_addresses(client, operation).await;
+    }
+    assert!(table.cases > operations.len(), "the table has no cases");
+    table.violations
+}
+
+#[derive(Default)]
+struct Table {
+    cases: usize,
+    violations: Vec<String>,
+}
+
+impl Table {
+    fn check(&mut self, route: &str, class: &str, answer: &Answer, status: u16, kind: &str) {
+        self.cases += 1;
+        let media = answer.header("content-type");
+        let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+        let found = body["type"].as_str().unwrap_or_default();
+        let has_id = body["request_id"].as_str().is_some_and(|id| id == answer.header("x-request-id"));
+        if answer.status.as_u16() != status || media != "application/problem+json" || found != kind || !has_id {
+            let line = format!("{route}, {class}: {} {media} {found}, expected {status} {kind}", answer.status);
+            self.violations.push(line);
+        }
+    }
+
+    async fn wrong_method(&mut self, client: &Client, operation: &Operation, all: &[Operation]) {
+        let siblings: Vec<&Method> =
+            all.iter().filter(|other| other.path == operation.path).map(|o| &o.method).collect();
+        let wrong = [Method::DELETE, Method::PATCH, Method::PUT].into_iter().find(|method| !siblings.contains(&method));
+        let wrong = wrong.unwrap_or(Method::TRACE);
+        let answer = client.request(wrong, &operation.path(None)).send().await;
+        let route = format!("{} {}", operation.method, operation.path);
+        self.check(&route, "wrong method", &answer, 405, "method_not_allowed");
+        let allow = answer.header("allow");
+        if !siblings.iter().all(|method| allow.split(',').any(|allowed| allowed == method.as_str())) {
+            self.violations.push(format!("{route}: Allow is \"{allow}\""));
+        }
+    }
+
+    async fn bad_tokens(&mut self, client: &Client, operation: &Operation) {
+        let Some(scope) = operation.scope() else { return };
+        let route = format!("{} {}", operation.method, operation.path);
+        let request = || client.request(operation.method.clone(), &operation.path(None));
+        let answer = request().send().await;
+        self.check(&route, "no token", &answer, 401, "unauthorized");
+        if !answer.header("www-authenticate").starts_with("Bearer") {
+            self.violations.push(format!("{route}: 401 without a challenge"));
+        }
+        for (class, token) in bad_tokens(&scope) {
+            let answer = request().token(&token).send().await;
+            self.check(&route, class, &answer, 401, "unauthorized");
+        }
+        let other_scopes = "a:b profil inventory:reserved ".to_owned() + &scope.to_uppercase();
+        let answer = request().token(&tokens::user(Uuid::now_v7(), &other_scopes)).send().await;
+        self.check(&route, "missing scope", &answer, 403, "forbidden");
+    }
+
+    async fn bad_bodies(&mut self, client: &Client, operation: &Operation) {
+        if !operation.takes_json() {
+            return;
+        }
+        let route = format!("{} {}", operation.method, operation.path);
+        let request = || operation.request(client);
+        let deep = "[".repeat(MAX_DEPTH + 1) + &"]".repeat(MAX_DEPTH + 1);
+        let very_deep = "{\"a\":".repeat(20_000);
+        let json = "application/json";
+        let cases: [(&str, Sending, u16, &str); 9] = [
+            ("no body", request().body(json, ""), 400, "malformed_json"),
+            ("bad JSON", request().body(json, "{\"a\":"), 400, "malformed_json"),
+            ("not UTF-8", request().body(json, b"{\"a\":\"\xff\"}"), 400, "malformed_json"),
+            ("wrong content type", request().body("text/plain", "{}"), 415, "unsupported_media_type"),
+            ("too large", request().body(json, vec![b' '; MAX_BODY + 1]), 413, "too_large"),
+            ("too deep", request().body(json, deep), 400, "too_deep"),
+            ("much too deep", request().body(json, very_deep), 400, "too_deep"),
+            ("not an object", request().json(&json!([])), 422, "invalid_input"),
+            ("unknown field", request().json(&json!({"surprise": 1})), 422, "invalid_input"),
+        ];
+        for (class, request, status, kind) in cases {
+            let answer = request.send().await;
+            self.check(&route, class, &answer, status, kind);
+            if class == "unknown field" && !answer.refused_fields().contains(&"/surprise unknown_field".to_owned()) {
+                self.violations.push(format!("{route}: the unknown field is not named"));
+            }
+        }
+    }
+
+    async fn bad_addresses(&mut self, client: &Client, operation: &Operation) {
+        let route = format!("{} {}", operation.method, operation.path);
+        if !operation.parameters("path").is_empty() {
+            let request = client.request(operation.method.clone(), &operation.path(Some("%FF")));
+            let request = operation.with_token(request);
+            let request = if operation.takes_json() { request.json(&json!({})) } else { request };
+            self.check(&route, "bad path", &request.send().await, 400, "invalid_path");
+        }
+        if !operation.parameters("query").is_empty() {
+            for query in ["surprise=1", "limit=0", "limit=many", "cursor=%25%25", "limit=1&limit=2"] {
+                let path = format!("{}?{query}", operation.path(None));
+                let request = operation.with_token(client.request(operation.method.clone(), &path));
+                self.check(&route, query, &request.send().await, 400, "invalid_query");
+            }
+        }
+    }
+}
+
+/// Tokens that are wrong in exactly one way.
+fn bad_tokens(scope: &str) -> Vec<(&'static str, String)> {
+    let subject = format!("user:{}", Uuid::now_v7());
+    let good = || tokens::claims(&subject, scope);
+    let now = good().iat;
+    let changed = |change: &dyn Fn(&mut Claims)| {
+        let mut claims = good();
+        change(&mut claims);
+        tokens::signer().token(&claims)
+    };
+    let mut unknown_kid = Header::new(Algorithm::RS256);
+    unknown_kid.kid = Some("nobody".into());
+    let mut tampered = tokens::signer().token(&good());
+    tampered.replace_range(tampered.len() - 8.., "AAAAAAAA");
+    let mut without_expiry = serde_json::to_value(good()).unwrap();
+    without_expiry.as_object_mut().unwrap().remove("exp");
+    let header = Header { kid: Some("test".into()), ..Header::new(Algorithm::RS256) };
+    vec![
+        ("token is nonsense", "nonsense".into()),
+        ("token has expired", changed(&|claims| claims.exp = now - 31)),
+        ("token is not good yet", changed(&|claims| claims.nbf = now + 60)),
+        ("token of another issuer", changed(&|claims| claims.iss = "http://else.where".into())),
+        ("token for another audience", changed(&|claims| claims.aud = "other".into())),
+        ("token names no subject of ours", changed(&|claims| claims.sub = "root".into())),
+        ("token without kid", tokens::signer().sign(&Header::new(Algorithm::RS256), &good())),
+        ("token with an unknown kid", tokens::signer().sign(&unknown_kid, &good())),
+        ("token with another signature", tampered),
+        ("token signed by another key of the same name", other_signer().token(&good())),
+        ("token without expiry", tokens::signer().sign(&header, &without_expiry)),
+        ("token with algorithm none", unsigned(&good())),
+        ("token with the public key as an HMAC secret", hmac(&good())),
+    ]
+}
+
+fn other_signer() -> &'static Signer {
+    static OTHER: std::sync::LazyLock<Signer> = std::sync::LazyLock::new(|| Signer::generate("test"));
+    &OTHER
+}
+
+fn unsigned(claims: &Claims) -> String {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    format!("{}.{}.", part(json!({"alg": "none", "kid": "test"})), part(serde_json::to_value(claims).unwrap()))
+}
+
+/// The classic confusion attack: HS256, keyed with what everybody knows (RFC 8725, 2.1).
+fn hmac(claims: &Claims) -> String {
+    let header = Header { kid: Some("test".into()), ..Header::new(Algorithm::HS256) };
+    let public = serde_json::to_vec(&tokens::signer().jwk()).unwrap();
+    jsonwebtoken::encode(&header, claims, &jsonwebtoken::EncodingKey::from_secret(&public)).unwrap()
+}
+
+/// What is missing from the documentation: every operation needs an id, a summary, a tag, and an example of each body.
+pub fn undocumented(document: &Value) -> Vec<String> {
+    let mut missing = Vec::new();
+    for operation in operations(document) {
+        let route = format!("{} {}", operation.method, operation.path);
+        let mut note = |what: &str| missing.push(format!("{route}: {what}"));
+        for member in ["operationId", "summary"] {
+            if operation.document[member].as_str().unwrap_or_default().is_empty() {
+                note(member);
+            }
+        }
+        if operation.document["tags"][0].as_str().unwrap_or_default().is_empty() {
+            note("tag");
+        }
+        for (_, media) in operation.document["requestBody"]["content"].as_object().into_iter().flatten() {
+            if !has_example(document, media) {
+                note("example of the request body");
+            }
+        }
+        for (status, response) in operation.document["responses"].as_object().into_iter().flatten() {
+            for (_, media) in response["content"].as_object().into_iter().flatten() {
+                if status.starts_with('2') && !has_example(document, media) {
+                    note(&format!("example of the {status} body"));
+                }
+            }
+        }
+    }
+    missing
+}
+
+fn has_example(document: &Value, media: &Value) -> bool {
+    !example(document, media).is_null()
+}
+
+/// The example of a media type: its own, or its schema's.
+pub fn example(document: &Value, media: &Value) -> Value {
+    if !media["example"].is_null() {
+        return media["example"].clone();
+    }
+    let mut schema = media["schema"].clone();
+    while let Some(reference) = schema["$ref"].as_str() {
+        let pointer = reference.trim_start_matches('#').to_owned();
+        schema = document.pointer(&pointer).cloned().unwrap_or_default();
+    }
+    if schema["example"].is_null() { schema["examples"][0].clone() } else { schema["example"].clone() }
+}

@@ -1,0 +1,209 @@
+//! A network between a service and its store that counts round trips and fails on purpose.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream, tcp::OwnedReadHalf, tcp::OwnedWriteHalf},
+    sync::watch,
+};
+
+/// How the network behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// Passes everything.
+    Open,
+    /// Accepts connections and then says nothing: a host that hangs.
+    Hanging,
+    /// Closes every connection, old and new: a process that died.
+    Cut,
+    /// Passes this many more commands, then is [`Mode::Cut`]: a crash between two commands.
+    CutAfter(usize),
+}
+
+/// What is spoken; decides how commands are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Counts `Sync` and simple queries: what a client waits for.
+    Postgres,
+    /// Counts commands by name, without the driver's own `hello` and the like.
+    Mongo,
+}
+
+/// A proxy on a port of its own; stops with this value.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Its host and port.
+    pub address: String,
+    mode: watch::Sender<Mode>,
+    commands: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Starts a proxy in front of `target` (`host:port`).
+    pub async fn start(target: &str, protocol: Protocol) -> Self {
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (mode, modes) = watch::channel(Mode::Open);
+        let commands = Arc::default();
+        let link = Link { target: target.to_owned(), protocol, mode: mode.clone(), commands: Arc::clone(&commands) };
+        tokio::spawn(accept(listener, link, modes));
+        Self { address, mode, commands }
+    }
+
+    /// Connections are accepted and nothing is answered.
+    pub fn hang(&self) {
+        self.mode.send_replace(Mode::Hanging);
+    }
+
+    /// Connections are closed at once.
+    pub fn cut(&self) {
+        self.mode.send_replace(Mode::Cut);
+    }
+
+    /// Passes `commands` more commands with their answers, then cuts.
+    pub fn cut_after(&self, commands: usize) {
+        self.mode.send_replace(if commands == 0 { Mode::Cut } else { Mode::CutAfter(commands) });
+    }
+
+    /// Works again.
+    pub fn heal(&self) {
+        self.mode.send_replace(Mode::Open);
+    }
+
+    /// Forgets what was counted, and returns it: one entry for every round trip.
+    pub fn take_commands(&self) -> Vec<String> {
+        std::mem::take(&mut self.commands.lock().unwrap())
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Link {
+    target: String,
+    protocol: Protocol,
+    mode: watch::Sender<Mode>,
+    commands: Arc<Mutex<Vec<String>>>,
+}
+
+async fn accept(listener: TcpListener, link: Link, mut modes: watch::Receiver<Mode>) {
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let Ok((client, _)) = accepted else { return };
+                tokio::spawn(carry(client, link.clone(), modes.clone()));
+            }
+            changed = modes.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+async fn carry(client: TcpStream, link: Link, mut modes: watch::Receiver<Mode>) {
+    let mode = *modes.borrow_and_update();
+    if mode == Mode::Cut {
+        return;
+    }
+    if mode == Mode::Hanging {
+        // Holds the connection until the network changes.
+        let _ = modes.changed().await;
+        return;
+    }
+    let Ok(server) = TcpStream::connect(&link.target).await else { return };
+    let ((mut from_client, to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    tokio::select! {
+        () = requests(&mut from_client, &mut to_server, &link, modes.clone()) => {}
+        () = answers(&mut from_server, to_client, modes) => {}
+    }
+}
+
+/// Passes requests frame by frame, so that a cut falls between two commands and never inside one.
+async fn requests(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, link: &Link, mut modes: watch::Receiver<Mode>) {
+    let mut started = link.protocol == Protocol::Mongo;
+    loop {
+        let frame = tokio::select! {
+            frame = read_frame(from, link.protocol, started) => frame,
+            () = closed(&mut modes) => return,
+        };
+        let Some(frame) = frame else { return };
+        if let Some(command) = command(&frame, link.protocol, started) {
+            let mut dead = false;
+            link.mode.send_if_modified(|mode| {
+                match *mode {
+                    Mode::CutAfter(0) => {
+                        *mode = Mode::Cut;
+                        dead = true;
+                    }
+                    Mode::CutAfter(left) => *mode = Mode::CutAfter(left - 1),
+                    Mode::Open | Mode::Hanging | Mode::Cut => {}
+                }
+                true
+            });
+            if dead {
+                return;
+            }
+            link.commands.lock().unwrap().push(command);
+        }
+        started = true;
+        if to.write_all(&frame).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn answers(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, mut modes: watch::Receiver<Mode>) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let read = tokio::select! {
+            read = from.read(&mut buffer) => read,
+            () = closed(&mut modes) => return,
+        };
+        let Ok(length @ 1..) = read else { return };
+        if *modes.borrow() == Mode::Hanging {
+            // What a hanging host would have said is never heard.
+            let _ = modes.wait_for(|mode| *mode != Mode::Hanging).await;
+            return;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Resolves when the network is cut.
+async fn closed(modes: &mut watch::Receiver<Mode>) {
+    let _ = modes.wait_for(|mode| *mode == Mode::Cut).await;
+}
+
+async fn read_frame(from: &mut OwnedReadHalf, protocol: Protocol, started: bool) -> Option<Vec<u8>> {
+    let tagged = protocol == Protocol::Postgres && started;
+    let mut frame = vec![0; if tagged { 5 } else { 4 }];
+    from.read_exact(&mut frame).await.ok()?;
+    let length: [u8; 4] = frame[frame.len() - 4..].try_into().ok()?;
+    let length = if protocol == Protocol::Mongo { u32::from_le_bytes(length) } else { u32::from_be_bytes(length) };
+    let header = frame.len();
+    let total = length as usize + usize::from(tagged);
+    frame.resize(total.max(header), 0);
+    from.read_exact(&mut frame[header..]).await.ok()?;
+    Some(frame)
+}
+
+/// The name of the command that a client waits for, if this frame is one.
+fn command(frame: &[u8], protocol: Protocol, started: bool) -> Option<String> {
+    match protocol {
+        Protocol::Postgres if !started => None,
+        Protocol::Postgres => match frame[0] {
+            b'Q' => Some("query".into()),
+            b'S' => Some("sync".into()),
+            _ => None,
+        },
+        Protocol::Mongo => {
+            // Header 16, flags 4, section kind 1, document length 4, element type 1, then the command's name.
+            let name = frame.get(26..)?.split(|byte| *byte == 0).next()?;
+            let name = String::from_utf8_lossy(name).into_owned();
+            let own = ["hello", "isMaster", "ismaster", "ping", "endSessions", "saslStart", "saslContinue"];
+            (!own.contains(&name.as_str()) && name.chars().all(char::is_alphanumeric)).then_some(name)
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Everything that can go wrong here, and the one place that says what a client hears of it.
+
+use axum::response::{IntoResponse, Response};
+use common::problem::{FieldError, Problem};
+use platform::config::SecretError;
+
+use crate::products::domain::Sku;
+
+/// A failure of product-service.
+#[derive(Debug)]
+pub enum Error {
+    /// Absent, or not for the caller's eyes.
+    NotFound,
+    /// Another product has the slug.
+    ProductSlugTaken,
+    /// Another product has one of the SKUs.
+    SkuTaken,
+    /// Another category has the slug.
+    CategorySlugTaken,
+    /// These fields refer to something that does not exist.
+    InvalidInput(Vec<FieldError>),
+    /// Fewer on hand than are reserved already.
+    BelowReserved,
+    /// The stock was changed since the client read it.
+    Stale,
+    /// Not enough of some SKUs; nothing was taken.
+    OutOfStock(Vec<Short>),
+    /// The order has a reservation with other lines.
+    ReservationDiffers,
+    /// Another request is reserving for the same order.
+    ReservationInProgress,
+    /// The reservation was released, or its order given up, before.
+    ReservationReleased,
+    /// The reservation was committed before.
+    ReservationCommitted,
+    /// A common failure that needs no name of ours.
+    Problem(Problem),
+    /// The database failed, or could not be reached.
+    Mongo(mongodb::error::Error),
+    /// A document in the database is not of the form we write.
+    Corrupt(mongodb::bson::error::Error),
+    /// The address of the database could not be had.
+    Secret(SecretError),
+}
+
+/// A line of a reservation that cannot be met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Short {
+    /// Of what.
+    pub sku: Sku,
+    /// Where the request named it first.
+    pub line: usize,
+    /// How many could be had.
+    pub available: i64,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::not_found(),
+            Error::ProductSlugTaken => {
+                Self::conflict("slug_taken", "The slug is taken", "Another product has this slug.")
+            }
+            Error::SkuTaken => {
+                Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs.")
+            }
+            Error::CategorySlugTaken => {
+                Self::conflict("slug_taken", "The slug is taken", "Another category has this slug.")
+            }
+            Error::InvalidInput(errors) => Self::invalid_input(errors),
+            Error::BelowReserved => Self::conflict(
+                "below_reserved",
+                "Fewer than are reserved",
+                "Orders have reserved more than this. Release them first, or set a higher number.",
+            ),
+            Error::Stale => Self::stale(),
+            Error::OutOfStock(short) => Self::conflict(
+                "out_of_stock",
+                "Not enough in stock",
+                "Nothing was reserved; errors says what is short.",
+            )
+            .with_errors(short.iter().map(Short::field).collect()),
+            Error::ReservationDiffers => Self::conflict(
+                "reservation_differs",
+                "The order has another reservation",
+                "This order has reserved other lines, or in another currency.",
+            ),
+            Error::ReservationInProgress => Self::conflict(
+                "reservation_in_progress",
+                "Being reserved",
+                "Another request is reserving for this order.",
+            )
+            .with_retry_after(std::time::Duration::from_secs(1)),
+            Error::ReservationReleased => {
+                Self::conflict("reservation_released", "Released", "The reservation of this order was released.")
+            }
+            Error::ReservationCommitted => {
+                Self::conflict("reservation_committed", "Committed", "The reservation of this order was committed.")
+            }
+            Error::Problem(problem) => problem,
+            Error::Mongo(error) if is_outage(&error) => Self::unavailable(error),
+            Error::Mongo(error) => Self::internal(error),
+            Error::Corrupt(error) => Self::internal(error),
+            Error::Secret(error) => Self::unavailable(error),
+        }
+    }
+}
+
+impl Short {
+    fn field(&self) -> FieldError {
+        let pointer = format!("/lines/{}/quantity", self.line);
+        let message = format!("{} can be had of {}", self.available, self.sku);
+        FieldError { pointer, code: "out_of_stock".into(), message }
+    }
+}
+
+fn is_outage(error: &mongodb::error::Error) -> bool {
+    use mongodb::error::ErrorKind;
+    let unreachable = matches!(
+        *error.kind,
+        ErrorKind::ServerSelection { .. }
+            | ErrorKind::Io(_)
+            | ErrorKind::ConnectionPoolCleared { .. }
+            | ErrorKind::DnsResolve { .. }
+            | ErrorKind::Shutdown
+    );
+    // A bulk write wraps what stopped it.
+    unreachable
+        || error.contains_label("RetryableWriteError")
+        || std::error::Error::source(error)
+            .and_then(|source| source.downcast_ref::<mongodb::error::Error>())
+            .is_some_and(is_outage)
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<mongodb::error::Error> for Error {
+    fn from(error: mongodb::error::Error) -> Self {
+        Self::Mongo(error)
+    }
+}
+
+impl From<mongodb::bson::error::Error> for Error {
+    fn from(error: mongodb::bson::error::Error) -> Self {
+        Self::Corrupt(error)
+    }
+}
+
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Self {
+        Self::Secret(error)
+    }
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Mongo(error) => write!(f, "MongoDB: {error}"),
+            Self::Corrupt(error) => write!(f, "a document cannot be read: {error}"),
+            Self::Secret(error) => write!(f, "{error}"),
+            Self::Problem(problem) => f.write_str(problem.kind()),
+            other => write!(f, "{other:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

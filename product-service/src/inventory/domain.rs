@@ -1,0 +1,158 @@
+//! How many there are of a SKU, and how that changes.
+//!
+//! `on_hand` is what stands on the shelf, `available` what may still be promised; the difference is reserved. Reservations
+//! change a SKU only through [`Movement`]s: a movement is first recorded on the SKU, then the reservation's document decides
+//! whether it counts, and then it is settled, which takes it off the SKU again. Each of these is one conditional update of
+//! one document, so a movement takes effect exactly once, however often its steps are tried and by whomever.
+
+use common::{
+    id::Id,
+    input::{Fields, FromFields},
+    timestamp::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{products::domain::Sku, reservations::domain::OrderId};
+
+/// The most that can be on hand of one SKU.
+pub const MAX_ON_HAND: i64 = 1_000_000;
+
+/// How many there are of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "sku": "TEE-ORG-NAVY-M", "on_hand": 25, "reserved": 3, "available": 22, "version": 4,
+    "updated_at": "2026-11-22T09:30:00.125Z"
+}))]
+pub struct Stock {
+    /// Of what.
+    pub sku: Sku,
+    /// On the shelf.
+    pub on_hand: i64,
+    /// Promised to orders that are not committed yet.
+    pub reserved: i64,
+    /// What may still be promised: `on_hand - reserved`.
+    pub available: i64,
+    /// Grows by one each time the stock is set; also the `ETag`. Reservations leave it alone.
+    pub version: i64,
+    /// When it was set last.
+    pub updated_at: Timestamp,
+}
+
+/// The stock as counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"on_hand": 25}))]
+pub struct SetStock {
+    /// How many are on the shelf, reserved ones included.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub on_hand: i64,
+}
+
+impl FromFields for SetStock {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { on_hand: fields.integer("on_hand", 0..=MAX_ON_HAND)? })
+    }
+}
+
+/// The id of a movement.
+pub type MovementId = Id<Movement>;
+
+/// One change that a reservation makes to one SKU, recorded on it until it is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Movement {
+    /// Shared by the movements that one attempt makes to several SKUs.
+    pub id: MovementId,
+    /// For which order.
+    pub order_id: OrderId,
+    /// What it does.
+    pub kind: MovementKind,
+    /// How many.
+    pub quantity: u32,
+    /// When it was recorded.
+    pub at: Timestamp,
+}
+
+/// What a movement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MovementKind {
+    /// Promises units to an order; takes them when recorded, so that nobody else can.
+    Hold,
+    /// The units leave the shelf: the order is paid.
+    Commit,
+    /// The units may be promised again: the order is given up.
+    Release,
+}
+
+/// What the reservation's document says of a movement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not decided yet.
+    Pending,
+    /// It is the one that took effect.
+    Counts,
+    /// It lost, and never will take effect.
+    Void,
+}
+
+/// What is added to a SKU's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    /// To what stands on the shelf.
+    pub on_hand: i64,
+    /// To what may be promised.
+    pub available: i64,
+}
+
+impl MovementKind {
+    /// What recording a movement changes.
+    pub fn when_recorded(self, quantity: u32) -> Change {
+        match self {
+            Self::Hold => Change { available: -i64::from(quantity), ..Change::default() },
+            Self::Commit | Self::Release => Change::default(),
+        }
+    }
+
+    /// What settling a movement changes. A pending one is not settled.
+    pub fn when_settled(self, counts: bool, quantity: u32) -> Change {
+        let quantity = i64::from(quantity);
+        match (self, counts) {
+            (Self::Hold, false) | (Self::Release, true) => Change { available: quantity, ..Change::default() },
+            (Self::Commit, true) => Change { on_hand: -quantity, ..Change::default() },
+            (Self::Hold, true) | (Self::Release | Self::Commit, false) => Change::default(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn total(steps: &[(MovementKind, bool)]) -> (i64, i64) {
+        let changes = steps.iter().flat_map(|(kind, counts)| [kind.when_recorded(3), kind.when_settled(*counts, 3)]);
+        changes.fold((0, 0), |(on_hand, available), change| (on_hand + change.on_hand, available + change.available))
+    }
+
+    #[test]
+    fn a_hold_that_counts_promises_and_one_that_is_void_changes_nothing() {
+        assert_eq!(total(&[(MovementKind::Hold, true)]), (0, -3));
+        assert_eq!(total(&[(MovementKind::Hold, false)]), (0, 0));
+    }
+
+    #[test]
+    fn a_sale_takes_the_units_once_from_each_number() {
+        assert_eq!(total(&[(MovementKind::Hold, true), (MovementKind::Commit, true)]), (-3, -3));
+    }
+
+    #[test]
+    fn a_release_leaves_everything_as_it_was() {
+        assert_eq!(total(&[(MovementKind::Hold, true), (MovementKind::Release, true)]), (0, 0));
+    }
+
+    #[test]
+    fn of_a_commit_and_a_release_only_the_one_that_counts_has_an_effect() {
+        let (hold, commit, release) = (MovementKind::Hold, MovementKind::Commit, MovementKind::Release);
+        assert_eq!(total(&[(hold, true), (commit, true), (release, false)]), (-3, -3));
+        assert_eq!(total(&[(hold, true), (commit, false), (release, true)]), (0, 0));
+    }
+}

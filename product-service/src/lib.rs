@@ -1,0 +1,133 @@
+//! product-service: the catalogue and the stock, on MongoDB.
+//!
+//! Rooms: [`products`], [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them). In each,
+//! `domain` holds types and rules without I/O, `store` every query of that noun.
+
+pub mod categories;
+pub mod error;
+pub mod inventory;
+pub mod products;
+pub mod reservations;
+pub mod schema;
+pub mod store;
+
+use std::time::Duration;
+
+use axum::{Router, extract::FromRef, extract::State};
+use common::{
+    auth::{FETCH_FLOOR, Keys, Verifier},
+    input::Json,
+    problem::ProblemBody,
+};
+use futures_util::FutureExt;
+use platform::{
+    Service, TriggerError,
+    config::Env,
+    health::{self, Health},
+    trigger::Direction,
+};
+use serde_json::{Value, json};
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::store::Store;
+
+/// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
+const DEADLINE: Duration = Duration::from_millis(2_800);
+
+/// What handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// The database.
+    pub store: Store,
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}
+
+impl FromRef<App> for Store {
+    fn from_ref(app: &App) -> Self {
+        app.store.clone()
+    }
+}
+
+impl Service for App {
+    const NAME: &'static str = "product-service";
+
+    fn configure(env: &mut Env) -> Option<Self> {
+        let issuer = env.url("ISSUER");
+        let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
+        let jwks = env.url("JWKS_URL");
+        let uri = env.secret("MONGODB_URI");
+        let keys = Keys::fetched(jwks?, FETCH_FLOOR);
+        Some(Self { verifier: Verifier::new(&issuer?, &audience?, keys), store: Store::new(uri?) })
+    }
+
+    fn router(self) -> Router {
+        router(self)
+    }
+
+    fn openapi() -> OpenApi {
+        openapi()
+    }
+
+    async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
+        schema::migrate(&self.store, direction).await
+    }
+
+    async fn sweep(&self) -> Result<Value, TriggerError> {
+        let swept = reservations::sweep(&self.store, common::timestamp::Timestamp::now()).await?;
+        Ok(json!({ "swept": swept }))
+    }
+}
+
+/// All routes, ready to serve.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes().with_state(app).split_for_parts();
+    common::http::wrap(router, DEADLINE)
+}
+
+/// The description of the routes.
+pub fn openapi() -> OpenApi {
+    let description = "The catalogue and the stock. Catalogue reads are public and may be cached; staff and services \
+                       need an access token of user-service.";
+    common::openapi::complete(routes().into_openapi(), "Bodega product-service", description)
+}
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(schemas())
+        .merge(products::routes())
+        .merge(categories::routes())
+        .merge(inventory::routes())
+        .merge(reservations::routes())
+        .routes(routes!(check_live))
+        .routes(routes!(check_ready))
+}
+
+fn schemas() -> OpenApi {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(components(schemas(ProblemBody)))]
+    struct Schemas;
+    <Schemas as utoipa::OpenApi>::openapi()
+}
+
+/// The process answers.
+#[utoipa::path(get, path = "/health/product-service/live", tag = "health", responses((status = OK, body = Health)))]
+async fn check_live() -> Json<Health> {
+    health::live(App::NAME)
+}
+
+/// MongoDB and the issuer's keys can be had.
+#[utoipa::path(get, path = "/health/product-service/ready", tag = "health",
+    responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
+async fn check_ready(State(app): State<App>) -> axum::response::Response {
+    let mongodb = async { app.store.ping().await.map_err(|error| error.to_string()) };
+    // Any key id will do: what matters is whether the issuer's keys can be fetched.
+    let issuer = async { app.verifier.keys().find("").await.map(|_| ()).map_err(|problem| problem.kind().to_owned()) };
+    health::ready(App::NAME, vec![("mongodb", mongodb.boxed()), ("issuer_keys", issuer.boxed())]).await
+}

@@ -1,0 +1,296 @@
+//! Who has reserved what.
+//!
+//! A reservation belongs to one order and is decided once: held, then committed or released, for ever.
+//!
+//! | state \ event | reserve, same lines | reserve, other lines | commit | release |
+//! | --- | --- | --- | --- | --- |
+//! | absent, void | takes the stock | takes the stock | 404 | leaves a tombstone |
+//! | reserving, lease runs | 409 in progress | 409 in progress | 409 in progress | ends it: released |
+//! | reserving, lease ran out | unwinds it, takes the stock | unwinds it, takes the stock | 409 in progress | ends it: released |
+//! | held | the same answer | 409 differs | committed | released |
+//! | committed | the same answer | 409 differs | the same answer | 409 committed |
+//! | released (or tombstone) | 409 released | 409 released | 409 released | the same answer |
+//!
+//! *Void* is what an attempt leaves that took nothing: as good as absent. A crash between any two steps leaves one of
+//! these states and perhaps movements on some SKUs; [`Reservation::verdict`] says what becomes of those.
+
+use std::collections::BTreeMap;
+
+use common::{
+    id::Id,
+    input::{Fields, FromFields},
+    money::{Currency, Money},
+    timestamp::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{
+    error::Error,
+    inventory::domain::{Movement, MovementId, MovementKind, Verdict},
+    products::domain::{Product, ProductId, Sku},
+};
+
+/// An order, which transaction-service keeps; here it is only a name.
+#[derive(Debug)]
+pub struct Order;
+/// The id of an order, and of its reservation.
+pub type OrderId = Id<Order>;
+
+/// Most lines a reservation may have.
+pub const MAX_LINES: usize = 100;
+/// Most units of one line.
+pub const MAX_QUANTITY: i64 = 999;
+
+/// So many of one SKU.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    /// Of what.
+    pub sku: Sku,
+    /// How many.
+    #[schema(minimum = 1, maximum = 999, example = 2)]
+    pub quantity: u32,
+}
+
+impl FromFields for Line {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let sku = fields.text("sku");
+        let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
+        Some(Self { sku: sku?, quantity: u32::try_from(quantity?).ok()? })
+    }
+}
+
+/// What an order wants.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"currency": "USD", "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]}))]
+pub struct ReservationRequest {
+    /// What prices are wanted in.
+    pub currency: Currency,
+    /// What is wanted; a SKU that is named twice is summed.
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Vec<Line>,
+}
+
+impl FromFields for ReservationRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let currency = fields.text("currency");
+        let lines = fields.objects::<Line>("lines", MAX_LINES)?;
+        if lines.is_empty() {
+            return fields.refuse("lines", "too_few", "must have at least one line");
+        }
+        Some(Self { currency: currency?, lines })
+    }
+}
+
+impl ReservationRequest {
+    /// One line a SKU, in the order of the SKUs. That order matters: of two orders that want the last units of the same
+    /// SKUs, both ask for them in the same order, so one of them gets them all.
+    pub fn basket(&self) -> Vec<Line> {
+        let mut sums = BTreeMap::<&Sku, u32>::new();
+        for line in &self.lines {
+            *sums.entry(&line.sku).or_default() += line.quantity;
+        }
+        sums.into_iter().map(|(sku, quantity)| Line { sku: sku.clone(), quantity }).collect()
+    }
+
+    /// Where the request named a SKU first.
+    pub fn position(&self, sku: &Sku) -> usize {
+        self.lines.iter().position(|line| line.sku == *sku).unwrap_or_default()
+    }
+}
+
+/// A line with what was known of its product when it was reserved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PricedLine {
+    /// Of what.
+    pub sku: Sku,
+    /// How many.
+    pub quantity: u32,
+    /// The product that the SKU is a variant of.
+    pub product_id: ProductId,
+    /// The product's title.
+    pub title: String,
+    /// The variant's options, as name and value.
+    pub options: Vec<(String, String)>,
+    /// What one costs; stays as it is for this order, whatever the catalogue says later.
+    pub unit_price: Money,
+}
+
+/// Why a line has no price: its SKU, a code and a message.
+pub type Unpriced = (Sku, &'static str, String);
+
+/// Prices a basket from the products on sale that it names.
+pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Result<Vec<PricedLine>, Vec<Unpriced>> {
+    let (mut priced, mut unpriced) = (Vec::with_capacity(basket.len()), Vec::new());
+    for Line { sku, quantity } in basket {
+        let of =
+            |product: &Product| product.variants.iter().find(|v| v.sku == *sku).map(|v| (product.clone(), v.clone()));
+        let Some((product, variant)) = products.iter().find_map(of) else {
+            unpriced.push((sku.clone(), "unknown_sku", "is not on sale".into()));
+            continue;
+        };
+        let Some(unit_price) = variant.price_in(currency) else {
+            unpriced.push((sku.clone(), "not_sold_in_currency", format!("is not sold in {currency}")));
+            continue;
+        };
+        let (sku, quantity, product_id, title) = (sku.clone(), *quantity, product.id, product.title);
+        let options = variant.options.into_iter().collect();
+        priced.push(PricedLine { sku, quantity, product_id, title, options, unit_price });
+    }
+    if unpriced.is_empty() { Ok(priced) } else { Err(unpriced) }
+}
+
+/// How far a reservation has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Units are being taken.
+    Reserving,
+    /// An attempt ended that took nothing.
+    Void,
+    /// Units are promised.
+    Held,
+    /// Units have left the shelf; final.
+    Committed,
+    /// Units may be promised again; final.
+    Released,
+}
+
+/// A reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// Whose.
+    pub order_id: OrderId,
+    /// How far it has come.
+    pub state: State,
+    /// What prices are in; `None` on a tombstone.
+    pub currency: Option<Currency>,
+    /// What is reserved, one line a SKU, sorted; empty on a tombstone.
+    pub basket: Vec<Line>,
+    /// The same with prices, from [`State::Held`] on.
+    pub lines: Vec<PricedLine>,
+    /// The hold that took, or is taking, the units.
+    pub hold: Option<MovementId>,
+    /// The movement that committed or released it.
+    pub decision: Option<MovementId>,
+    /// Until when an attempt in [`State::Reserving`] is left alone.
+    pub lease_until: Timestamp,
+    /// When a held one is released by the sweep. A backstop: orders expire long before, in transaction-service.
+    pub expires_at: Timestamp,
+    /// When it was first asked for.
+    pub created_at: Timestamp,
+    /// When its state changed last.
+    pub updated_at: Timestamp,
+}
+
+/// What a request to reserve does about a reservation that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReserveStep {
+    /// Answers with it.
+    Answer,
+    /// Takes its place.
+    Replace,
+    /// Unwinds it, then takes its place.
+    Unwind,
+}
+
+/// A decision about a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The order is paid.
+    Commit,
+    /// The order is given up.
+    Release,
+}
+
+impl Decision {
+    /// The state it leads to.
+    pub fn state(self) -> State {
+        match self {
+            Self::Commit => State::Committed,
+            Self::Release => State::Released,
+        }
+    }
+
+    /// What it does to the stock.
+    pub fn movement(self) -> MovementKind {
+        match self {
+            Self::Commit => MovementKind::Commit,
+            Self::Release => MovementKind::Release,
+        }
+    }
+}
+
+/// What a decision does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecideStep {
+    /// Was decided so before: answers with it.
+    Answer,
+    /// Moves the stock.
+    Move,
+    /// Ends an attempt that is taking units.
+    End,
+    /// Leaves a tombstone, so that a late reserve finds it.
+    Bury,
+}
+
+impl Reservation {
+    /// What a request to reserve does when it finds this one.
+    pub fn on_reserve(&self, basket: &[Line], currency: Currency, now: Timestamp) -> Result<ReserveStep, Error> {
+        match self.state {
+            State::Void => Ok(ReserveStep::Replace),
+            State::Reserving if self.lease_until <= now => Ok(ReserveStep::Unwind),
+            State::Reserving => Err(Error::ReservationInProgress),
+            State::Held | State::Committed if self.basket == basket && self.currency == Some(currency) => {
+                Ok(ReserveStep::Answer)
+            }
+            State::Held | State::Committed => Err(Error::ReservationDiffers),
+            State::Released => Err(Error::ReservationReleased),
+        }
+    }
+
+    /// What a decision does when it finds this state; `None` is absent.
+    pub fn on_decision(state: Option<State>, decision: Decision) -> Result<DecideStep, Error> {
+        match (state, decision) {
+            (None | Some(State::Void), Decision::Commit) => Err(Error::NotFound),
+            (None | Some(State::Void), Decision::Release) => Ok(DecideStep::Bury),
+            (Some(State::Reserving), Decision::Commit) => Err(Error::ReservationInProgress),
+            (Some(State::Reserving), Decision::Release) => Ok(DecideStep::End),
+            (Some(State::Held), _) => Ok(DecideStep::Move),
+            (Some(State::Committed), Decision::Commit) | (Some(State::Released), Decision::Release) => {
+                Ok(DecideStep::Answer)
+            }
+            (Some(State::Committed), Decision::Release) => Err(Error::ReservationCommitted),
+            (Some(State::Released), Decision::Commit) => Err(Error::ReservationReleased),
+        }
+    }
+
+    /// What becomes of a movement that is found on a SKU. A hold counts once its attempt made the reservation held; a
+    /// commit or release counts if it is the one that decided; everything else has lost or is still open.
+    pub fn verdict(&self, movement: &Movement) -> Verdict {
+        match (movement.kind, self.state) {
+            (MovementKind::Hold, State::Reserving) if self.hold == Some(movement.id) => Verdict::Pending,
+            (MovementKind::Hold, State::Held | State::Committed | State::Released)
+                if self.hold == Some(movement.id) =>
+            {
+                Verdict::Counts
+            }
+            (MovementKind::Hold, _) => Verdict::Void,
+            (MovementKind::Commit | MovementKind::Release, State::Held) => Verdict::Pending,
+            (MovementKind::Commit, State::Committed) | (MovementKind::Release, State::Released)
+                if self.decision == Some(movement.id) =>
+            {
+                Verdict::Counts
+            }
+            (MovementKind::Commit | MovementKind::Release, _) => Verdict::Void,
+        }
+    }
+
+    /// This reservation's movement of one of its lines.
+    pub fn movement(&self, id: MovementId, kind: MovementKind, line: &Line, at: Timestamp) -> Movement {
+        Movement { id, order_id: self.order_id, kind, quantity: line.quantity, at }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! The steps of reserving, deciding and sweeping. Any of them may be the last before a crash; each can be repeated.
+//!
+//! Reserving takes two round trips when nothing fails: one command that claims the order and takes the units SKU by SKU,
+//! stopping at the first that is short, while the prices are read beside it; and one that makes the reservation held and
+//! settles the movements. Committing and releasing take a read and one command.
+
+use std::time::Duration;
+
+use common::{id::Id, problem::FieldError, timestamp::Timestamp};
+use serde::Serialize;
+
+use super::{
+    domain::{DecideStep, Decision, Line, OrderId, PricedLine, Reservation, ReservationRequest, ReserveStep, Unpriced},
+    domain::{State, price},
+    store::{self, Claim, Claimed},
+};
+use crate::{
+    error::{Error, Short},
+    inventory::{
+        self,
+        domain::{Movement, MovementKind, Verdict},
+    },
+    products,
+    store::Store,
+};
+
+/// How long an attempt is left alone before others may unwind it; far above the time a request may take.
+const LEASE: Duration = Duration::from_secs(10);
+/// When the sweep looks after a movement: any request that made it is over by then.
+const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
+/// When a held reservation is released by itself: a day, by when its order has long expired in transaction-service.
+const EXPIRES_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often a request starts over when others change the reservation under it.
+const ROUNDS: usize = 3;
+/// How much one sweep does of each kind.
+const SWEEP_LIMIT: i64 = 50;
+
+/// Prices and reserves all lines for an order, or none.
+pub(super) async fn reserve(
+    store: &Store,
+    order_id: OrderId,
+    request: &ReservationRequest,
+    now: Timestamp,
+) -> Result<Reservation, Error> {
+    let basket = request.basket();
+    let mut claim = Claim::New;
+    for _ in 0..ROUNDS {
+        let attempt = begin(order_id, request, basket.clone(), now);
+        let (priced, claimed) =
+            tokio::join!(read_prices(store, request, &basket), store::claim(store, &attempt, claim));
+        match claimed? {
+            Claimed::All => return hold(store, attempt, request, priced, now).await,
+            Claimed::Short => return Err(refuse(store, &attempt, request, priced, now).await?),
+            Claimed::Taken => {}
+        }
+        claim = match store::find(store, order_id).await? {
+            None => Claim::New,
+            Some(found) => match found.on_reserve(&basket, request.currency, now)? {
+                ReserveStep::Answer => return Ok(found),
+                ReserveStep::Replace => Claim::Replace,
+                ReserveStep::Unwind => {
+                    store::unwind(store, &found, now).await?;
+                    Claim::Replace
+                }
+            },
+        };
+    }
+    Err(Error::ReservationInProgress)
+}
+
+fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now: Timestamp) -> Reservation {
+    Reservation {
+        order_id,
+        state: State::Reserving,
+        currency: Some(request.currency),
+        basket,
+        lines: Vec::new(),
+        hold: Some(Id::new(now)),
+        decision: None,
+        lease_until: now.plus(LEASE),
+        expires_at: now.plus(EXPIRES_AFTER),
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// The prices, or why there are none.
+type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
+
+async fn read_prices(store: &Store, request: &ReservationRequest, basket: &[Line]) -> Prices {
+    let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
+    let products = products::store::with_skus(store, &skus).await?;
+    Ok(price(basket, request.currency, &products))
+}
+
+/// All units are taken: makes the reservation held, unless there is no price or somebody ended the attempt meanwhile.
+async fn hold(
+    store: &Store,
+    attempt: Reservation,
+    request: &ReservationRequest,
+    priced: Prices,
+    now: Timestamp,
+) -> Result<Reservation, Error> {
+    let lines = match priced {
+        Ok(Ok(lines)) => lines,
+        Ok(Err(unpriced)) => {
+            store::give_up(store, &attempt, now).await?;
+            return Err(not_priced(request, &unpriced));
+        }
+        Err(error) => {
+            // Best effort: the database just failed, and the sweep gives back what this cannot.
+            let _ = store::give_up(store, &attempt, now).await;
+            return Err(error);
+        }
+    };
+    let held = Reservation { state: State::Held, lines, ..attempt };
+    if store::hold(store, &held).await? {
+        return Ok(held);
+    }
+    store::give_up(store, &held, now).await?;
+    let found = store::find(store, held.order_id).await?;
+    let released = found.is_some_and(|found| found.state == State::Released);
+    Err(if released { Error::ReservationReleased } else { Error::ReservationInProgress })
+}
+
+/// Some SKU is short: gives back what was taken, and says what is wrong with every line.
+async fn refuse(
+    store: &Store,
+    attempt: &Reservation,
+    request: &ReservationRequest,
+    priced: Prices,
+    now: Timestamp,
+) -> Result<Error, Error> {
+    store::give_up(store, attempt, now).await?;
+    if let Err(unpriced) = priced? {
+        return Ok(not_priced(request, &unpriced));
+    }
+    let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
+    let stock = inventory::store::available(store, &skus).await?;
+    let available = |line: &Line| stock.iter().find(|(sku, _)| *sku == line.sku).map_or(0, |(_, available)| *available);
+    let short = attempt.basket.iter().filter(|line| available(line) < i64::from(line.quantity));
+    let short: Vec<Short> = short
+        .map(|line| Short { sku: line.sku.clone(), line: request.position(&line.sku), available: available(line) })
+        .collect();
+    // Units may have come back since: then there is nothing to report but that the next try may well succeed.
+    Ok(if short.is_empty() { Error::ReservationInProgress } else { Error::OutOfStock(short) })
+}
+
+fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) -> Error {
+    let field = |(sku, code, message): &Unpriced| {
+        let pointer = format!("/lines/{}/sku", request.position(sku));
+        FieldError { pointer, code: (*code).into(), message: message.clone() }
+    };
+    Error::InvalidInput(unpriced.iter().map(field).collect())
+}
+
+/// Commits or releases an order's reservation.
+pub(super) async fn decide(
+    store: &Store,
+    order_id: OrderId,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<Reservation, Error> {
+    for _ in 0..ROUNDS {
+        let found = store::find(store, order_id).await?;
+        let step = Reservation::on_decision(found.as_ref().map(|found| found.state), decision)?;
+        let decided = match (step, found) {
+            (DecideStep::Answer, Some(found)) => return Ok(found),
+            (DecideStep::Move, Some(found)) => store::decide(store, found, decision, now).await?,
+            (DecideStep::End, Some(found)) => store::end(store, found, now).await?,
+            (DecideStep::Bury, found) => store::bury(store, tombstone(order_id, now), found.is_some()).await?,
+            (DecideStep::Answer | DecideStep::Move | DecideStep::End, None) => None,
+        };
+        if let Some(decided) = decided {
+            return Ok(decided);
+        }
+    }
+    Err(Error::ReservationInProgress)
+}
+
+fn tombstone(order_id: OrderId, now: Timestamp) -> Reservation {
+    Reservation {
+        order_id,
+        state: State::Released,
+        currency: None,
+        basket: Vec::new(),
+        lines: Vec::new(),
+        hold: None,
+        decision: None,
+        lease_until: now,
+        expires_at: now,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+/// What one sweep did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Movements that a crash had left on a SKU.
+    pub settled: usize,
+    /// Attempts whose lease ran out.
+    pub unwound: usize,
+    /// Held reservations whose day was over.
+    pub expired: usize,
+}
+
+/// Finishes or unwinds what crashes left half way, and releases what has expired. Bounded; may run many at once.
+pub async fn sweep(store: &Store, now: Timestamp) -> Result<Swept, Error> {
+    let mut swept = Swept::default();
+    let before = now.minus(UNSETTLED_AFTER);
+    for abandoned in store::abandoned(store, before, SWEEP_LIMIT).await? {
+        store::unwind(store, &abandoned, now).await?;
+        swept.unwound += 1;
+    }
+    swept.settled = settle_left_over(store, before, now).await?;
+    for expired in store::expired(store, now, SWEEP_LIMIT).await? {
+        match decide(store, expired.order_id, Decision::Release, now).await {
+            Ok(_) => swept.expired += 1,
+            // Decided otherwise in between: then it needs no expiry.
+            Err(Error::ReservationCommitted | Error::ReservationInProgress) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(swept)
+}
+
+async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp) -> Result<usize, Error> {
+    let unsettled = inventory::store::unsettled(store, before, SWEEP_LIMIT).await?;
+    let orders: Vec<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
+    let reservations = store::find_many(store, &orders).await?;
+    for (sku, movement) in &unsettled {
+        let found = reservations.iter().find(|reservation| reservation.order_id == movement.order_id);
+        // A reservation is claimed in the same command, before its units are taken: without one, nothing can count.
+        let verdict = found.map_or(Verdict::Void, |reservation| reservation.verdict(movement));
+        match (verdict, found) {
+            (Verdict::Pending, Some(reservation)) => resolve(store, reservation, movement, now).await?,
+            (verdict, _) => store::settle(store, sku, movement, verdict == Verdict::Counts).await?,
+        }
+    }
+    Ok(unsettled.len())
+}
+
+/// A movement that nothing has decided. An attempt is unwound; a decision whose maker died before it was made is made
+/// anew, with a movement of its own: were the old one recorded again, two sweeps could settle it twice. The next sweep
+/// finds the old one void.
+async fn resolve(store: &Store, reservation: &Reservation, movement: &Movement, now: Timestamp) -> Result<(), Error> {
+    let decision = match movement.kind {
+        MovementKind::Hold => return store::unwind(store, reservation, now).await,
+        MovementKind::Commit => Decision::Commit,
+        MovementKind::Release => Decision::Release,
+    };
+    match decide(store, reservation.order_id, decision, now).await {
+        Ok(_) | Err(Error::ReservationCommitted | Error::ReservationReleased | Error::ReservationInProgress) => Ok(()),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,290 @@
+//! Every query of reservations. Those that change one together with stock are ordered commands: they stop at the first
+//! write that does not hold.
+
+use std::time::Duration;
+
+use common::{id::Id, money::Currency, timestamp::Timestamp};
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection, Namespace,
+    bson::{self, DateTime, Document, doc},
+    options::{InsertOneModel, WriteModel},
+};
+use serde::{Deserialize, Serialize};
+
+use super::domain::{Decision, Line, OrderId, PricedLine, Reservation, State};
+use crate::{
+    error::Error,
+    inventory::{
+        self,
+        domain::{Movement, MovementId, MovementKind},
+    },
+    products::domain::Sku,
+    schema,
+    store::{Store, Written, date, may_match, must_match, timestamp},
+};
+
+/// How long a decided reservation is kept, so that late repeats find it. The design asks for seven days at least.
+const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
+/// A reservation as a document.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    _id: OrderId,
+    state: State,
+    currency: Option<Currency>,
+    basket: Vec<Line>,
+    lines: Vec<PricedLine>,
+    hold: Option<MovementId>,
+    decision: Option<MovementId>,
+    lease_until: DateTime,
+    expires_at: DateTime,
+    created_at: DateTime,
+    updated_at: DateTime,
+    /// When the server deletes it; only on those that are over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    delete_at: Option<DateTime>,
+}
+
+/// How an attempt gets its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    /// There is no reservation of the order yet.
+    New,
+    /// There is a void one.
+    Replace,
+}
+
+/// How far a claim came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claimed {
+    /// All units are taken.
+    All,
+    /// Some SKU had too few; those before it are taken.
+    Short,
+    /// The order has a reservation already; nothing is taken.
+    Taken,
+}
+
+/// An order's reservation.
+pub async fn find(store: &Store, order_id: OrderId) -> Result<Option<Reservation>, Error> {
+    let found = reservations(store).await?.find_one(doc! { "_id": order_id.to_string() }).await?;
+    Ok(found.map(Reservation::from))
+}
+
+/// The reservations of several orders.
+pub async fn find_many(store: &Store, orders: &[OrderId]) -> Result<Vec<Reservation>, Error> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
+    // No more come back than were asked for; 0 is no limit.
+    many(store, doc! { "_id": { "$in": ids } }, 0).await
+}
+
+/// Attempts whose lease ran out before a moment.
+pub async fn abandoned(store: &Store, before: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
+    many(store, doc! { "state": "reserving", "lease_until": { "$lt": date(before) } }, limit).await
+}
+
+/// Held reservations that have expired.
+pub async fn expired(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
+    many(store, doc! { "state": "held", "expires_at": { "$lt": date(now) } }, limit).await
+}
+
+/// Claims the order for an attempt and takes its units, SKU by SKU in order, in one command.
+pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result<Claimed, Error> {
+    let (reservations, stock) = namespaces(store).await?;
+    let document = bson::serialize_to_document(&Record::from(attempt.clone()))?;
+    let mut writes = vec![match claim {
+        Claim::New => InsertOneModel::builder().namespace(reservations).document(document).build().into(),
+        Claim::Replace => {
+            let filter = doc! { "_id": attempt.order_id.to_string(), "state": "void" };
+            must_match(&reservations, filter, replace(document))
+        }
+    }];
+    for (sku, hold) in holds(attempt) {
+        writes.push(inventory::store::record(&stock, &sku, &hold));
+    }
+    Ok(match store.write_in_order(writes).await? {
+        Written::All => Claimed::All,
+        Written::Until(0) => Claimed::Taken,
+        Written::Until(_) => Claimed::Short,
+    })
+}
+
+/// Makes an attempt held and settles its holds; `false` when it is no longer the order's attempt.
+pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
+    let (reservations, stock) = namespaces(store).await?;
+    let set = doc! { "state": "held", "lines": bson::serialize_to_bson(&held.lines)? };
+    let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
+    writes.extend(holds(held).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, true)));
+    Ok(store.write_in_order(writes).await? == Written::All)
+}
+
+/// Gives back what one's own attempt took, and ends it. Safe in any state: only an attempt itself makes itself held.
+pub async fn give_up(store: &Store, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
+    let (reservations, stock) = namespaces(store).await?;
+    let mut writes: Vec<_> =
+        holds(attempt).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, false)).collect();
+    writes.push(may_match(&reservations, attempt_of(attempt), ended(State::Void, now)));
+    store.write_in_order(writes).await.map(|_| ())
+}
+
+/// Ends somebody else's attempt whose lease ran out, and gives back what it took, unless it got held after all.
+pub async fn unwind(store: &Store, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
+    end_as(store, attempt, State::Void, now).await.map(|_| ())
+}
+
+/// Ends an attempt for good, because its order is given up; `None` when it is no longer the order's attempt.
+pub async fn end(store: &Store, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
+    let ended = end_as(store, &attempt, State::Released, now).await?;
+    Ok(ended.then(|| Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
+}
+
+async fn end_as(store: &Store, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
+    let (reservations, stock) = namespaces(store).await?;
+    let mut writes = vec![must_match(&reservations, attempt_of(attempt), ended(state, now))];
+    writes.extend(holds(attempt).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, false)));
+    Ok(store.write_in_order(writes).await? == Written::All)
+}
+
+/// Decides a held reservation and moves its stock, in one command; `None` when somebody else decided it first.
+pub async fn decide(
+    store: &Store,
+    held: Reservation,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<Option<Reservation>, Error> {
+    let (reservations, stock) = namespaces(store).await?;
+    let id = Id::new(now);
+    let movements = || held.basket.iter().map(|line| (&line.sku, held.movement(id, decision.movement(), line, now)));
+    let mut writes: Vec<_> = movements().map(|(sku, m)| inventory::store::record(&stock, sku, &m)).collect();
+    writes.push(deciding(&reservations, &held, id, decision, now)?);
+    writes.extend(movements().map(|(sku, m)| inventory::store::settle(&stock, sku, &m, true)));
+    if store.write_in_order(writes).await? == Written::All {
+        let state = decision.state();
+        return Ok(Some(Reservation { state, decision: Some(id), updated_at: now, ..held }));
+    }
+    let void = movements().map(|(sku, m)| inventory::store::settle(&stock, sku, &m, false)).collect();
+    store.write_in_order(void).await?;
+    Ok(None)
+}
+
+/// Leaves a tombstone where there is nothing, or something void; `None` when there is something after all.
+pub async fn bury(store: &Store, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
+    let (reservations, _) = namespaces(store).await?;
+    let record = Record { delete_at: Some(date(tombstone.updated_at.plus(KEPT))), ..tombstone.clone().into() };
+    let document = bson::serialize_to_document(&record)?;
+    let write: WriteModel = if void {
+        let filter = doc! { "_id": tombstone.order_id.to_string(), "state": "void" };
+        must_match(&reservations, filter, replace(document))
+    } else {
+        InsertOneModel::builder().namespace(reservations).document(document).build().into()
+    };
+    Ok((store.write_in_order(vec![write]).await? == Written::All).then_some(tombstone))
+}
+
+/// Settles one movement that was found on a SKU.
+pub async fn settle(store: &Store, sku: &Sku, movement: &Movement, counts: bool) -> Result<(), Error> {
+    let (_, stock) = namespaces(store).await?;
+    store.write_in_order(vec![inventory::store::settle(&stock, sku, movement, counts)]).await.map(|_| ())
+}
+
+/// The attempt itself, and no other of the same order.
+fn attempt_of(attempt: &Reservation) -> Document {
+    let hold = attempt.hold.map(|id| id.to_string());
+    doc! { "_id": attempt.order_id.to_string(), "state": "reserving", "hold": hold }
+}
+
+fn holds(attempt: &Reservation) -> impl Iterator<Item = (Sku, Movement)> {
+    let at = attempt.updated_at;
+    let lines = attempt.hold.into_iter().flat_map(|id| attempt.basket.iter().map(move |line| (id, line)));
+    lines.map(move |(id, line)| (line.sku.clone(), attempt.movement(id, MovementKind::Hold, line, at)))
+}
+
+fn ended(state: State, now: Timestamp) -> Document {
+    let state = if state == State::Void { "void" } else { "released" };
+    let delete_at = date(now.plus(KEPT));
+    doc! { "$set": { "state": state, "hold": null, "updated_at": date(now), "delete_at": delete_at } }
+}
+
+fn deciding(
+    reservations: &Namespace,
+    held: &Reservation,
+    id: MovementId,
+    decision: Decision,
+    now: Timestamp,
+) -> Result<WriteModel, Error> {
+    let filter = doc! { "_id": held.order_id.to_string(), "state": "held" };
+    let set = doc! {
+        "state": bson::serialize_to_bson(&decision.state())?,
+        "decision": id.to_string(),
+        "updated_at": date(now),
+        "delete_at": date(now.plus(KEPT)),
+    };
+    Ok(must_match(reservations, filter, doc! { "$set": set }))
+}
+
+/// Overwrites every field; `_id` stays, and the date of deletion goes unless the new document has one.
+fn replace(mut document: Document) -> Document {
+    document.remove("_id");
+    let forever = !document.contains_key("delete_at");
+    let mut update = doc! { "$set": document };
+    if forever {
+        update.insert("$unset", doc! { "delete_at": "" });
+    }
+    update
+}
+
+async fn many(store: &Store, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
+    let reservations = reservations(store).await?;
+    Ok(reservations.find(filter).limit(limit).await?.map_ok(Reservation::from).try_collect().await?)
+}
+
+async fn reservations(store: &Store) -> Result<Collection<Record>, Error> {
+    store.collection(schema::RESERVATIONS).await
+}
+
+async fn namespaces(store: &Store) -> Result<(Namespace, Namespace), Error> {
+    Ok((store.namespace(schema::RESERVATIONS).await?, store.namespace(schema::STOCK).await?))
+}
+
+impl From<Reservation> for Record {
+    fn from(reservation: Reservation) -> Self {
+        let Reservation { order_id, state, currency, basket, lines, hold, decision, .. } = reservation;
+        Self {
+            _id: order_id,
+            state,
+            currency,
+            basket,
+            lines,
+            hold,
+            decision,
+            lease_until: date(reservation.lease_until),
+            expires_at: date(reservation.expires_at),
+            created_at: date(reservation.created_at),
+            updated_at: date(reservation.updated_at),
+            delete_at: None,
+        }
+    }
+}
+
+impl From<Record> for Reservation {
+    fn from(record: Record) -> Self {
+        let Record { _id: order_id, state, currency, basket, lines, hold, decision, .. } = record;
+        Self {
+            order_id,
+            state,
+            currency,
+            basket,
+            lines,
+            hold,
+            decision,
+            lease_until: timestamp(record.lease_until),
+            expires_at: timestamp(record.expires_at),
+            created_at: timestamp(record.created_at),
+            updated_at: timestamp(record.updated_at),
+        }
+    }
+}

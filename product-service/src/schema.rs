@@ -1,0 +1,175 @@
+//! The collections: their validators and indexes, as data, applied by the `migrate` trigger. Safe to repeat and to run
+//! twice at once; data is never touched.
+
+use mongodb::{
+    Database, IndexModel,
+    bson::{Document, doc},
+    options::IndexOptions,
+};
+use platform::{TriggerError, trigger::Direction};
+use serde_json::{Value, json};
+
+use crate::store::Store;
+
+/// What is sold.
+pub const PRODUCTS: &str = "products";
+/// Where it stands.
+pub const CATEGORIES: &str = "categories";
+/// How many there are.
+pub const STOCK: &str = "stock";
+/// Who has reserved them.
+pub const RESERVATIONS: &str = "reservations";
+
+/// One product a slug.
+pub const PRODUCT_SLUG: &str = "product_slug";
+/// One product a SKU.
+pub const PRODUCT_SKU: &str = "product_sku";
+/// One category a slug.
+pub const CATEGORY_SLUG: &str = "category_slug";
+
+/// A collection as it must be.
+#[derive(Debug)]
+pub struct Schema {
+    /// Its name.
+    pub name: &'static str,
+    /// What every document must look like.
+    pub validator: Document,
+    /// Its indexes.
+    pub indexes: Vec<IndexModel>,
+}
+
+/// All collections of this service.
+pub fn schemas() -> Vec<Schema> {
+    vec![products(), categories(), stock(), reservations()]
+}
+
+fn products() -> Schema {
+    let price = doc! { "bsonType": "object", "required": ["amount", "currency"], "properties": {
+        "amount": { "bsonType": ["int", "long"], "minimum": 0 },
+        "currency": { "bsonType": "string", "pattern": "^[A-Z]{3}$" },
+    }};
+    let variant = doc! { "bsonType": "object", "required": ["sku", "options", "prices"], "properties": {
+        "sku": { "bsonType": "string", "pattern": "^[A-Z0-9]+(-[A-Z0-9]+)*$", "maxLength": 40 },
+        "prices": { "bsonType": "array", "minItems": 1, "items": price },
+    }};
+    let properties = doc! {
+        "_id": { "bsonType": "string" },
+        "slug": { "bsonType": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 100 },
+        "title": { "bsonType": "string", "minLength": 1, "maxLength": 200 },
+        "status": { "enum": ["draft", "active"] },
+        "variants": { "bsonType": "array", "minItems": 1, "maxItems": 100, "items": variant },
+        "version": { "bsonType": ["int", "long"], "minimum": 1 },
+    };
+    let required = ["slug", "title", "description", "status", "category_ids", "options", "variants", "version"];
+    Schema {
+        name: PRODUCTS,
+        validator: json_schema(&required, properties),
+        indexes: vec![
+            unique(PRODUCT_SLUG, doc! { "slug": 1 }),
+            unique(PRODUCT_SKU, doc! { "variants.sku": 1 }),
+            index("product_newest", doc! { "status": 1, "_id": -1 }),
+        ],
+    }
+}
+
+fn categories() -> Schema {
+    let properties = doc! {
+        "slug": { "bsonType": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 100 },
+        "name": { "bsonType": "string", "minLength": 1, "maxLength": 100 },
+    };
+    Schema {
+        name: CATEGORIES,
+        validator: json_schema(&["slug", "name"], properties),
+        indexes: vec![unique(CATEGORY_SLUG, doc! { "slug": 1 })],
+    }
+}
+
+/// The last line of defence of I1: the server itself refuses a number below zero.
+fn stock() -> Schema {
+    let properties = doc! {
+        "_id": { "bsonType": "string", "pattern": "^[A-Z0-9]+(-[A-Z0-9]+)*$", "maxLength": 40 },
+        "on_hand": { "bsonType": ["int", "long"], "minimum": 0 },
+        "available": { "bsonType": ["int", "long"], "minimum": 0 },
+        "version": { "bsonType": ["int", "long"], "minimum": 1 },
+        "movements": { "bsonType": "array" },
+    };
+    Schema {
+        name: STOCK,
+        validator: json_schema(&["on_hand", "available", "version", "updated_at", "movements"], properties),
+        indexes: vec![index("stock_unsettled", doc! { "movements.at": 1 })],
+    }
+}
+
+fn reservations() -> Schema {
+    let properties = doc! {
+        "state": { "enum": ["reserving", "void", "held", "committed", "released"] },
+        "basket": { "bsonType": "array", "maxItems": 100 },
+        "lines": { "bsonType": "array", "maxItems": 100 },
+    };
+    let required = ["state", "basket", "lines", "lease_until", "expires_at", "created_at", "updated_at"];
+    let ttl =
+        IndexOptions::builder().name("reservation_over".to_owned()).expire_after(std::time::Duration::ZERO).build();
+    Schema {
+        name: RESERVATIONS,
+        validator: json_schema(&required, properties),
+        indexes: vec![
+            index("reservation_abandoned", doc! { "state": 1, "lease_until": 1 }),
+            index("reservation_expired", doc! { "state": 1, "expires_at": 1 }),
+            IndexModel::builder().keys(doc! { "delete_at": 1 }).options(ttl).build(),
+        ],
+    }
+}
+
+fn json_schema(required: &[&str], properties: Document) -> Document {
+    doc! { "$jsonSchema": { "bsonType": "object", "required": required, "properties": properties } }
+}
+
+fn index(name: &str, keys: Document) -> IndexModel {
+    IndexModel::builder().keys(keys).options(IndexOptions::builder().name(name.to_owned()).build()).build()
+}
+
+fn unique(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).unique(true).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Brings the collections to this version, or takes validators and indexes off again (`down` to 0; documents stay).
+pub async fn migrate(store: &Store, direction: Direction) -> Result<Value, TriggerError> {
+    let database = store.database().await?;
+    for schema in schemas() {
+        match direction {
+            Direction::Up => up(database, schema).await?,
+            Direction::Down { to: 0 } => down(database, schema).await?,
+            Direction::Down { .. } => return Err("the collections have one version: down goes to 0".into()),
+        }
+    }
+    let names: Vec<&str> = schemas().iter().map(|schema| schema.name).collect();
+    Ok(json!({ "collections": names, "direction": if direction == Direction::Up { "up" } else { "down" } }))
+}
+
+async fn up(database: &Database, schema: Schema) -> Result<(), mongodb::error::Error> {
+    let created = database.create_collection(schema.name).validator(schema.validator.clone()).await;
+    if let Err(error) = created {
+        if !is_namespace_exists(&error) {
+            return Err(error);
+        }
+        set_validator(database, schema.name, schema.validator).await?;
+    }
+    database.collection::<Document>(schema.name).create_indexes(schema.indexes).await.map(|_| ())
+}
+
+async fn down(database: &Database, schema: Schema) -> Result<(), mongodb::error::Error> {
+    if !database.list_collection_names().await?.iter().any(|name| name == schema.name) {
+        return Ok(());
+    }
+    set_validator(database, schema.name, Document::new()).await?;
+    database.collection::<Document>(schema.name).drop_indexes().await
+}
+
+async fn set_validator(database: &Database, name: &str, validator: Document) -> Result<(), mongodb::error::Error> {
+    database.run_command(doc! { "collMod": name, "validator": validator }).await.map(|_| ())
+}
+
+fn is_namespace_exists(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == 48)
+}

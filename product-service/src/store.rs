@@ -1,0 +1,154 @@
+//! The connection to MongoDB, made on first use, and the one idea that all our writes share: a conditional update that
+//! fails loudly.
+
+use std::{sync::Arc, time::Duration};
+
+use common::timestamp::Timestamp;
+use mongodb::{
+    Client, Collection, Database, Namespace,
+    bson::{DateTime, Document, doc},
+    error::{Error as MongoError, ErrorKind, WriteFailure},
+    options::{ClientOptions, UpdateOneModel, WriteConcern, WriteModel},
+};
+use platform::config::Secret;
+use tokio::sync::OnceCell;
+
+use crate::error::Error;
+
+/// How long to look for a server that answers, and to connect to it: inside the time a dead store is reported in.
+const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
+/// A function instance serves one request at a time, which at most runs two commands side by side.
+const CONNECTIONS: u32 = 4;
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    uri: Secret,
+    database: OnceCell<Database>,
+}
+
+impl Store {
+    /// The database at `uri`, which names it; nothing is connected yet.
+    pub fn new(uri: Secret) -> Self {
+        Self(Arc::new(Inner { uri, database: OnceCell::new() }))
+    }
+
+    /// The database.
+    pub async fn database(&self) -> Result<&Database, Error> {
+        self.0.database.get_or_try_init(|| connect(&self.0.uri)).await
+    }
+
+    /// One of its collections.
+    pub async fn collection<T: Send + Sync>(&self, name: &str) -> Result<Collection<T>, Error> {
+        Ok(self.database().await?.collection(name))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.database().await?.run_command(doc! { "ping": 1 }).await?;
+        Ok(())
+    }
+
+    /// Carries out writes in order, in one command, up to the first that fails.
+    pub async fn write_in_order(&self, writes: Vec<WriteModel>) -> Result<Written, Error> {
+        if writes.is_empty() {
+            return Ok(Written::All);
+        }
+        let client = self.database().await?.client();
+        match client.bulk_write(writes).ordered(true).await {
+            Ok(_) => Ok(Written::All),
+            Err(error) => match refused_write(&error) {
+                Some(index) => Ok(Written::Until(index)),
+                None => Err(error.into()),
+            },
+        }
+    }
+
+    /// The full name of a collection, for writes that go to several.
+    pub async fn namespace(&self, collection: &str) -> Result<Namespace, Error> {
+        Ok(self.database().await?.collection::<Document>(collection).namespace())
+    }
+}
+
+/// How far an ordered list of writes came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// To its end.
+    All,
+    /// Up to the write at this place, which did not hold; it and those after it changed nothing.
+    Until(usize),
+}
+
+/// A conditional update of one document that *fails* when the condition does not hold, so that an ordered list of writes
+/// stops there; a plain update would match nothing and pass. The means is `upsert`: when the filter does not match, the
+/// insert that follows collides with the document of the same `_id`, or, when there is none, is refused by the
+/// collection's validator, since it lacks required fields.
+pub fn must_match(namespace: &Namespace, filter: Document, update: Document) -> WriteModel {
+    update_one(namespace, filter, update, true)
+}
+
+/// A conditional update of one document that passes when the condition does not hold.
+pub fn may_match(namespace: &Namespace, filter: Document, update: Document) -> WriteModel {
+    update_one(namespace, filter, update, false)
+}
+
+fn update_one(namespace: &Namespace, filter: Document, update: Document, upsert: bool) -> WriteModel {
+    UpdateOneModel::builder().namespace(namespace.clone()).filter(filter).update(update).upsert(upsert).build().into()
+}
+
+/// Which write of a bulk was refused by a unique index or a validator; `None` when it failed for another reason.
+fn refused_write(error: &MongoError) -> Option<usize> {
+    let ErrorKind::BulkWrite(bulk) = &*error.kind else { return None };
+    let (index, refused) = bulk.write_errors.iter().next()?;
+    is_refusal(refused.code).then_some(*index)
+}
+
+/// A duplicate key (11000), or a document that its validator refuses (121).
+fn is_refusal(code: i32) -> bool {
+    matches!(code, 11_000 | 121)
+}
+
+/// Whether a single write was refused by a validator.
+pub fn is_invalid(error: &MongoError) -> bool {
+    write_error(error).is_some_and(|error| error.code == 121)
+}
+
+/// The unique index that a single write violated, from the server's message, which names it.
+pub fn violates(error: &MongoError, index: &str) -> bool {
+    write_error(error).is_some_and(|error| error.code == 11_000 && error.message.contains(index))
+}
+
+fn write_error(error: &MongoError) -> Option<&mongodb::error::WriteError> {
+    match &*error.kind {
+        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// A moment as BSON holds it: milliseconds, which is all a [`Timestamp`] has.
+pub fn date(moment: Timestamp) -> DateTime {
+    DateTime::from_millis(moment.unix_millis())
+}
+
+/// A moment from BSON.
+pub fn timestamp(date: DateTime) -> Timestamp {
+    // Dates in our documents are written by `date`.
+    Timestamp::from_unix_millis(date.timestamp_millis()).unwrap_or_else(Timestamp::now)
+}
+
+async fn connect(uri: &Secret) -> Result<Database, Error> {
+    let mut options = ClientOptions::parse(uri.get().await?).await?;
+    options.app_name = Some("product-service".into());
+    options.server_selection_timeout = Some(SELECTION_TIMEOUT);
+    options.connect_timeout = Some(SELECTION_TIMEOUT);
+    options.max_pool_size = Some(CONNECTIONS);
+    options.write_concern = Some(WriteConcern::majority());
+    // Our writes deal with unknown outcomes themselves, by markers, leases and the sweep; a driver that repeats a bulk
+    // behind our back only adds cases.
+    options.retry_writes = Some(false);
+    let name = options.default_database.clone().unwrap_or_else(|| "bodega".into());
+    Ok(Client::with_options(options)?.database(&name))
+}
