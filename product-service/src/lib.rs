@@ -3,6 +3,9 @@
 //! Rooms: [`products`], [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them). In each,
 //! `domain` holds types and rules without I/O, `store` every query of that noun.
 
+// The MongoDB driver's futures nest more deeply than the compiler looks by default.
+#![recursion_limit = "256"]
+
 pub mod categories;
 pub mod error;
 pub mod inventory;

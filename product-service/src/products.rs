@@ -45,7 +45,8 @@ async fn list_products(State(store): State<Store>, Query(query): Query<PageQuery
     params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee")),
     responses((status = OK, body = Product)))]
 async fn get_product(State(store): State<Store>, Path(product): Path<String>) -> Result<Response, Error> {
-    let product = store::find_active(&store, &ProductKey::from(product)).await?.ok_or(Error::NotFound)?;
+    let found = store::find(&store, &ProductKey::from(product)).await?;
+    let product = found.filter(Product::is_on_sale).ok_or(Error::NotFound)?;
     let version = product.version;
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Versioned { body: product, version }).into_response())
 }

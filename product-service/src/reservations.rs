@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Decision, OrderId, PricedLine, Reservation, ReservationRequest, State as ReservationState};
-pub use self::flow::sweep;
+pub use self::flow::{Swept, sweep};
 use crate::{App, error::Error, store::Store};
 
 pub mod domain;

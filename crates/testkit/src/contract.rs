@@ -32,9 +32,14 @@ pub fn operations(document: &Value) -> Vec<Operation> {
     for (path, item) in document["paths"].as_object().expect("the document has paths") {
         for (method, operation) in item.as_object().expect("a path item is an object") {
             let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
-            if operation["responses"].is_object() {
-                found.push(Operation { method, path: path.clone(), document: operation.clone() });
+            if !operation["responses"].is_object() {
+                continue;
             }
+            let mut operation = operation.clone();
+            for parameter in operation["parameters"].as_array_mut().into_iter().flatten() {
+                parameter["schema"] = resolved(document, &parameter["schema"]);
+            }
+            found.push(Operation { method, path: path.clone(), document: operation });
         }
     }
     assert!(!found.is_empty(), "the document has no operations");
@@ -51,6 +56,7 @@ impl Operation {
         self.document["requestBody"]["content"]["application/json"].is_object()
     }
 
+    /// Parameters, their schemas resolved, by where they stand.
     fn parameters(&self, place: &str) -> Vec<Value> {
         let all = self.document["parameters"].as_array().cloned().unwrap_or_default();
         all.into_iter().filter(|parameter| parameter["in"] == place).collect()
@@ -210,7 +216,7 @@ fn bad_tokens(scope: &str) -> Vec<(&'static str, String)> {
     tampered.replace_range(tampered.len() - 8.., "AAAAAAAA");
     let mut without_expiry = serde_json::to_value(good()).unwrap();
     without_expiry.as_object_mut().unwrap().remove("exp");
-    let header = Header { kid: Some("test".into()), ..Header::new(Algorithm::RS256) };
+    let header = tokens::signer().header(Algorithm::RS256);
     vec![
         ("token is nonsense", "nonsense".into()),
         ("token has expired", changed(&|claims| claims.exp = now - 31)),
@@ -229,19 +235,23 @@ fn bad_tokens(scope: &str) -> Vec<(&'static str, String)> {
 }
 
 fn other_signer() -> &'static Signer {
-    static OTHER: std::sync::LazyLock<Signer> = std::sync::LazyLock::new(|| Signer::generate("test"));
+    static OTHER: std::sync::LazyLock<Signer> = std::sync::LazyLock::new(|| tokens::signer().impostor());
     &OTHER
 }
 
 fn unsigned(claims: &Claims) -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
-    format!("{}.{}.", part(json!({"alg": "none", "kid": "test"})), part(serde_json::to_value(claims).unwrap()))
+    format!(
+        "{}.{}.",
+        part(json!({"alg": "none", "kid": tokens::signer().header(Algorithm::RS256).kid})),
+        part(serde_json::to_value(claims).unwrap())
+    )
 }
 
 /// The classic confusion attack: HS256, keyed with what everybody knows (RFC 8725, 2.1).
 fn hmac(claims: &Claims) -> String {
-    let header = Header { kid: Some("test".into()), ..Header::new(Algorithm::HS256) };
+    let header = tokens::signer().header(Algorithm::HS256);
     let public = serde_json::to_vec(&tokens::signer().jwk()).unwrap();
     jsonwebtoken::encode(&header, claims, &jsonwebtoken::EncodingKey::from_secret(&public)).unwrap()
 }
@@ -285,10 +295,15 @@ pub fn example(document: &Value, media: &Value) -> Value {
     if !media["example"].is_null() {
         return media["example"].clone();
     }
-    let mut schema = media["schema"].clone();
+    let schema = resolved(document, &media["schema"]);
+    if schema["example"].is_null() { schema["examples"][0].clone() } else { schema["example"].clone() }
+}
+
+fn resolved(document: &Value, schema: &Value) -> Value {
+    let mut schema = schema.clone();
     while let Some(reference) = schema["$ref"].as_str() {
         let pointer = reference.trim_start_matches('#').to_owned();
-        schema = document.pointer(&pointer).cloned().unwrap_or_default();
+        schema = document.pointer(&pointer).cloned().unwrap_or_else(|| panic!("{pointer} is not in the document"));
     }
-    if schema["example"].is_null() { schema["examples"][0].clone() } else { schema["example"].clone() }
+    schema
 }

@@ -13,7 +13,7 @@ use common::{
 };
 use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
-    jwk::{Jwk, JwkSet},
+    jwk::{Jwk, JwkSet, ThumbprintHash},
 };
 use uuid::Uuid;
 
@@ -37,13 +37,24 @@ impl std::fmt::Debug for Signer {
 }
 
 impl Signer {
-    /// A new 2048-bit key; takes some tenths of a second.
-    pub fn generate(kid: &str) -> Self {
+    /// A new 2048-bit key, named by its thumbprint as user-service names its own; takes some tenths of a second.
+    pub fn generate() -> Self {
+        let mut signer = Self::named(String::new());
+        signer.kid = signer.jwk().thumbprint(ThumbprintHash::SHA256).unwrap();
+        signer
+    }
+
+    /// Another key under the name of this one.
+    pub fn impostor(&self) -> Self {
+        Self::named(self.kid.clone())
+    }
+
+    fn named(kid: String) -> Self {
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).unwrap().as_ref().to_vec();
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(&pkcs8));
         let key = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
-        Self { pkcs8, key, kid: kid.to_owned() }
+        Self { pkcs8, key, kid }
     }
 
     /// The public half, as an issuer publishes it.
@@ -63,6 +74,11 @@ impl Signer {
         STANDARD.encode(&self.pkcs8)
     }
 
+    /// A header that names this key.
+    pub fn header(&self, algorithm: Algorithm) -> Header {
+        Header { kid: Some(self.kid.clone()), ..Header::new(algorithm) }
+    }
+
     /// Signs anything, to make tokens that are wrong in one way.
     pub fn sign(&self, header: &Header, claims: &impl serde::Serialize) -> String {
         encode(header, claims, &self.key).unwrap()
@@ -70,13 +86,13 @@ impl Signer {
 
     /// Signs claims with the header a real token has.
     pub fn token(&self, claims: &Claims) -> String {
-        self.sign(&Header { kid: Some(self.kid.clone()), ..Header::new(Algorithm::RS256) }, claims)
+        self.sign(&self.header(Algorithm::RS256), claims)
     }
 }
 
 /// The key of this process.
 pub fn signer() -> &'static Signer {
-    static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::generate("test"));
+    static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::generate());
     &SIGNER
 }
 

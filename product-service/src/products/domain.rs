@@ -248,13 +248,15 @@ impl FromFields for NewProduct {
         for (path, code, message) in contradictions(&options, &variants) {
             fields.refuse_below::<()>(&path, code, message);
         }
-        let categories: BTreeSet<CategoryId> = categories?.into_iter().map(|reference| reference.0).collect();
+        let mut category_ids: Vec<CategoryId> = categories?.into_iter().map(|reference| reference.0).collect();
+        let mut seen = BTreeSet::new();
+        category_ids.retain(|id| seen.insert(*id));
         Some(Self {
             title: title?.0,
             slug: slug?,
             description: description?.0,
             status: status?,
-            category_ids: categories.into_iter().collect(),
+            category_ids,
             options,
             variants,
         })
@@ -329,6 +331,11 @@ pub struct Product {
 }
 
 impl Product {
+    /// Whether shoppers may see and buy it.
+    pub fn is_on_sale(&self) -> bool {
+        self.status == Status::Active
+    }
+
     /// A new product, as of `now`.
     pub fn create(new: NewProduct, now: Timestamp) -> Self {
         Self {

@@ -56,11 +56,11 @@ pub async fn insert(store: &Store, product: &Product) -> Result<(), Error> {
     })
 }
 
-/// A product on sale.
-pub async fn find_active(store: &Store, key: &ProductKey) -> Result<Option<Product>, Error> {
+/// A product, on sale or not.
+pub async fn find(store: &Store, key: &ProductKey) -> Result<Option<Product>, Error> {
     let filter = match key {
-        ProductKey::Id(id) => doc! { "_id": id.to_string(), "status": "active" },
-        ProductKey::Slug(slug) => doc! { "slug": slug, "status": "active" },
+        ProductKey::Id(id) => doc! { "_id": id.to_string() },
+        ProductKey::Slug(slug) => doc! { "slug": slug },
     };
     Ok(products(store).await?.find_one(filter).await?.map(Product::from))
 }
@@ -80,11 +80,10 @@ pub fn newest_filter(after: Option<ProductId>) -> Document {
     }
 }
 
-/// The products on sale that have any of these SKUs, in one query.
+/// The products, on sale or not, that have any of these SKUs, in one query.
 pub async fn with_skus(store: &Store, skus: &[&Sku]) -> Result<Vec<Product>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
-    let filter = doc! { "variants.sku": { "$in": skus }, "status": "active" };
-    let found = products(store).await?.find(filter).await?;
+    let found = products(store).await?.find(doc! { "variants.sku": { "$in": skus } }).await?;
     Ok(found.map_ok(Product::from).try_collect().await?)
 }
 

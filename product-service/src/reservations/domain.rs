@@ -119,13 +119,13 @@ pub struct PricedLine {
 /// Why a line has no price: its SKU, a code and a message.
 pub type Unpriced = (Sku, &'static str, String);
 
-/// Prices a basket from the products on sale that it names.
+/// Prices a basket from the products that it names.
 pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Result<Vec<PricedLine>, Vec<Unpriced>> {
     let (mut priced, mut unpriced) = (Vec::with_capacity(basket.len()), Vec::new());
     for Line { sku, quantity } in basket {
         let of =
             |product: &Product| product.variants.iter().find(|v| v.sku == *sku).map(|v| (product.clone(), v.clone()));
-        let Some((product, variant)) = products.iter().find_map(of) else {
+        let Some((product, variant)) = products.iter().filter(|product| product.is_on_sale()).find_map(of) else {
             unpriced.push((sku.clone(), "unknown_sku", "is not on sale".into()));
             continue;
         };

@@ -1,0 +1,114 @@
+//! The demo catalogue, as `data/catalogue.json` holds it: products as the API takes them, with stock beside each SKU.
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+const TEXT: &str = include_str!("../data/catalogue.json");
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Catalogue {
+    pub(crate) categories: Vec<Category>,
+    pub(crate) products: Vec<Product>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Category {
+    pub(crate) slug: String,
+    pub(crate) name: String,
+}
+
+/// What is not told apart here goes to the API as it stands.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Product {
+    pub(crate) slug: String,
+    pub(crate) categories: Vec<String>,
+    pub(crate) variants: Vec<Variant>,
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct Variant {
+    pub(crate) sku: String,
+    pub(crate) on_hand: u32,
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Value>,
+}
+
+pub(crate) fn read() -> Result<Catalogue> {
+    serde_json::from_str(TEXT).context("crates/xtask/data/catalogue.json")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn assert_unique<'a>(what: &str, all: impl Iterator<Item = &'a str>) {
+        let mut seen = BTreeSet::new();
+        for one in all {
+            assert!(seen.insert(one), "{what} {one} is there twice");
+        }
+    }
+
+    fn products() -> Vec<Product> {
+        read().unwrap().products
+    }
+
+    #[test]
+    fn there_are_at_least_sixty_products() {
+        assert!(products().len() >= 60);
+    }
+
+    #[test]
+    fn slugs_and_skus_are_unique() {
+        let products = products();
+        assert_unique("slug", products.iter().map(|product| product.slug.as_str()));
+        let variants = products.iter().flat_map(|product| &product.variants);
+        assert_unique("SKU", variants.map(|variant| variant.sku.as_str()));
+        let categories = read().unwrap().categories;
+        assert_unique("category", categories.iter().map(|category| category.slug.as_str()));
+    }
+
+    #[test]
+    fn every_product_is_in_categories_that_exist() {
+        let catalogue = read().unwrap();
+        let known: BTreeSet<_> = catalogue.categories.iter().map(|category| &category.slug).collect();
+        for product in &catalogue.products {
+            assert!(!product.categories.is_empty(), "{}", product.slug);
+            assert!(product.categories.iter().all(|category| known.contains(category)), "{}", product.slug);
+        }
+    }
+
+    #[test]
+    fn every_variant_names_each_option_with_a_listed_value() {
+        for product in products() {
+            assert!(!product.variants.is_empty(), "{}", product.slug);
+            let options = product.rest["options"].as_array().unwrap();
+            for variant in &product.variants {
+                let chosen = variant.rest["options"].as_object().unwrap();
+                assert_eq!(chosen.len(), options.len(), "{}", variant.sku);
+                for option in options {
+                    let value = &chosen[option["name"].as_str().unwrap()];
+                    assert!(option["values"].as_array().unwrap().contains(value), "{}: {value}", variant.sku);
+                }
+            }
+            let choices = product.variants.iter().map(|variant| variant.rest["options"].to_string());
+            let choices: Vec<_> = choices.collect();
+            assert_unique(&format!("choice of {}", product.slug), choices.iter().map(String::as_str));
+        }
+    }
+
+    #[test]
+    fn every_variant_has_a_price_above_zero() {
+        for variant in products().iter().flat_map(|product| &product.variants) {
+            let prices = variant.rest["prices"].as_array().unwrap();
+            assert!(!prices.is_empty(), "{}", variant.sku);
+            assert!(prices.iter().all(|price| price["amount"].as_i64().unwrap() > 0), "{}", variant.sku);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `cargo xtask test`: everything CI runs. Every step runs, whatever became of the one before.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::cli::Half;
+use crate::home::{Home, Profile};
+use crate::progress::seconds;
+use crate::run::Run;
+use crate::settings::{Settings, given};
+use crate::stores::{self, Keeping, Place};
+use crate::summary::Summary;
+use crate::{openapi, python, services, up};
+
+mod lint;
+mod tests;
+
+/// What was done, for the table at the end.
+#[derive(Debug, Default)]
+struct Report {
+    steps: Vec<(&'static str, Duration, Result<()>)>,
+    tests: Option<Summary>,
+}
+
+impl Report {
+    async fn step(&mut self, name: &'static str, work: impl Future<Output = Result<()>>) {
+        println!("\n=== {name}");
+        let started = Instant::now();
+        let outcome = work.await;
+        if let Err(error) = &outcome {
+            println!("{name} failed: {error:#}");
+        }
+        self.steps.push((name, started.elapsed(), outcome));
+    }
+
+    /// The table; fails when a step did.
+    fn conclude(&self, started: Instant) -> Result<()> {
+        if let Some(tests) = &self.tests {
+            println!("\n=== tests per package (passed, failed, ignored)");
+            for (package, count) in tests.counts() {
+                println!("  {package:<28} {:>5} {:>5} {:>5}", count.passed, count.failed, count.ignored);
+            }
+        }
+        println!("\n=== steps");
+        for (name, time, outcome) in &self.steps {
+            println!("  {name:<28} {:<12} {}", seconds(*time), if outcome.is_ok() { "ok" } else { "FAILED" });
+        }
+        println!("  {:<28} {}\n", "total", seconds(started.elapsed()));
+        if let Some(total) = self.tests.as_ref().map(Summary::total) {
+            println!("{} passed, {} failed, {} skipped", total.passed, total.failed, total.ignored);
+        }
+        let failed: Vec<&str> = self.steps.iter().filter(|step| step.2.is_err()).map(|step| step.0).collect();
+        if !failed.is_empty() {
+            bail!("failed: {}", failed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+pub(crate) async fn run(home: &Home, only: Option<Half>) -> Result<()> {
+    let folder = home.local_folder("test")?;
+    let started = Instant::now();
+    let run = Run::begin(&folder).await?;
+    let report = tokio::select! {
+        report = steps(home, &run, folder, only) => Ok(report),
+        outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
+    };
+    run.stop().await;
+    report?.conclude(started)
+}
+
+async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Half>) -> Report {
+    let mut report = Report::default();
+    if only != Some(Half::Lint) {
+        let mut stores = Settings::default();
+        report.step("stores", async { start_stores(home, run, folder, &mut stores).await }).await;
+        report.step("build", services::build(home, Profile::Dev, &[])).await;
+        let mut summary = Summary::default();
+        report.step("tests", tests::run(home, &stores, &mut summary)).await;
+        report.tests = Some(summary);
+    }
+    if only != Some(Half::Tests) {
+        report.step("format", lint::format(home)).await;
+        report.step("clippy", lint::clippy(home)).await;
+        report.step("docs", lint::docs(home)).await;
+        report.step("openapi", openapi::check(home)).await;
+        report.step("openapi lint", lint::openapi(home)).await;
+        report.step("licences, bans, sources", lint::deny(home)).await;
+    }
+    report
+}
+
+/// Stores of this run alone, empty and quick; those that the environment names are used instead.
+async fn start_stores(home: &Home, run: &Run, folder: PathBuf, addresses: &mut Settings) -> Result<()> {
+    python::ensure_tools(home).await?;
+    let place = Place { home, run, logs: folder.clone(), folder, keeping: Keeping::Scratch };
+    let (postgres, mongodb, aws) = tokio::try_join!(
+        stores::postgres(&place, &["TEST_POSTGRES_URL"]),
+        unless_given("TEST_MONGODB_URI", stores::mongodb(&place)),
+        unless_given("TEST_AWS_ENDPOINT_URL", stores::aws(&place)),
+    )?;
+    let postgres = postgres.map(|postgres| postgres.url("postgres"));
+    let postgres = postgres.or_else(|| given("TEST_POSTGRES_URL"));
+    addresses.set("TEST_POSTGRES_URL", postgres.unwrap_or_default());
+    addresses.set("TEST_MONGODB_URI", mongodb);
+    addresses.set("TEST_AWS_ENDPOINT_URL", aws);
+    Ok(())
+}
+
+async fn unless_given(name: &str, start: impl Future<Output = Result<String>>) -> Result<String> {
+    match given(name) {
+        Some(address) => Ok(address),
+        None => start.await,
+    }
+}

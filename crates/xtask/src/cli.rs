@@ -1,0 +1,178 @@
+//! The verbs and their options.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help text")]
+
+use std::io::Read as _;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+use serde_json::{Value, json};
+
+use crate::home::Home;
+use crate::secrets::{Secrets, signing_key};
+use crate::settings::Settings;
+use crate::{admin, bench, checks, openapi, seed, services, trigger, up};
+
+/// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_version_flag = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the whole shop on this machine: stores, the four services, demo data; Ctrl-C stops all of it
+    ///
+    /// Stores come from the environment where USER_DATABASE_URL and TRANSACTION_DATABASE_URL, MONGODB_URI or
+    /// AWS_ENDPOINT_URL are set; else they are started on free ports, with their data in .local/.
+    Up {
+        /// The API's port on 127.0.0.1
+        #[arg(long, default_value_t = 9000)]
+        port: u16,
+    },
+    /// Run everything CI runs, on stores of its own, from a fresh clone
+    Test {
+        /// Only one half
+        #[arg(long)]
+        only: Option<Half>,
+    },
+    /// Migrate the stores of the running stack
+    Migrate {
+        /// One service; without it all that have a store
+        #[arg(value_parser = services::WITH_A_STORE)]
+        service: Option<String>,
+        /// Go back until this version is the newest that remains (0 undoes everything)
+        #[arg(long, value_name = "VERSION", requires = "service")]
+        down_to: Option<i64>,
+    },
+    /// Load the demo catalogue into the running stack, skipping what exists
+    Seed,
+    /// Regenerate openapi/*.yaml and the watch router in Cargo.toml
+    Openapi {
+        /// Change nothing; fail and name the files that differ
+        #[arg(long)]
+        check: bool,
+    },
+    /// Ask user-service what operators ask it
+    #[command(subcommand)]
+    Admin(Operation),
+    /// Measure
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Half {
+    /// Stores, build and all tests
+    Tests,
+    /// Formatting, clippy, docs, OpenAPI, licences
+    Lint,
+}
+
+#[derive(Debug, Subcommand)]
+enum Operation {
+    /// Make an admin, or give the one there is another password
+    CreateAdmin {
+        /// The admin's e-mail address
+        #[arg(long)]
+        email: String,
+        /// Read the password from standard input, where no process list and no shell history shows it
+        #[arg(long, required = true)]
+        password_stdin: bool,
+    },
+    /// Register a service, or issue a new secret for one
+    CreateServiceClient {
+        /// As in `service:<name>`
+        name: String,
+        /// What it may do
+        #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
+        scopes: Vec<String>,
+    },
+    /// Print a new signing key for SIGNING_KEYS
+    NewSigningKey,
+    /// Send any command, as JSON
+    Send {
+        /// Such as '{"command": "create_admin", ...}'
+        json: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Start-up, size and memory of each service beside a bare function
+    ColdStart {
+        /// How often each is started
+        #[arg(long, default_value_t = 20)]
+        runs: usize,
+        /// How many requests are sent before the peak of memory is read
+        #[arg(long, default_value_t = 10_000)]
+        requests: usize,
+    },
+}
+
+pub(crate) async fn run() -> Result<()> {
+    let verb = Arguments::parse().verb;
+    let home = Home::find()?;
+    match verb {
+        Verb::Up { port } => up::up(&home, port).await,
+        Verb::Test { only } => checks::run(&home, only).await,
+        Verb::Migrate { service, down_to } => migrate(&home, service, down_to).await,
+        Verb::Seed => load(&home).await,
+        Verb::Openapi { check: false } => openapi::generate(&home).await,
+        Verb::Openapi { check: true } => openapi::check(&home).await,
+        Verb::Admin(command) => operate(&home, command).await,
+        Verb::Bench(Bench::ColdStart { runs, requests }) => bench::cold_start(&home, runs, requests).await,
+    }
+}
+
+fn running(home: &Home) -> Result<Settings> {
+    Settings::read(&home.local("env"))
+}
+
+async fn migrate(home: &Home, service: Option<String>, down_to: Option<i64>) -> Result<()> {
+    let settings = running(home)?;
+    let event = down_to.map_or(json!({ "direction": "up" }), |to| json!({ "direction": "down", "to": to }));
+    let all = services::WITH_A_STORE.map(str::to_owned).to_vec();
+    for service in service.map_or(all, |service| vec![service]) {
+        let answer = trigger::once(home, &settings, &service, "migrate", event.clone()).await?;
+        println!("{service}: {answer}");
+    }
+    Ok(())
+}
+
+async fn load(home: &Home) -> Result<()> {
+    let settings = running(home)?;
+    let api = settings.get("API_BASE_URL").context("API_BASE_URL is not in .local/env")?;
+    let new = seed::load(api, &Secrets::ensure(home)?.admin_password).await?;
+    println!("{new} new products");
+    Ok(())
+}
+
+async fn operate(home: &Home, command: Operation) -> Result<()> {
+    let answer = match command {
+        Operation::NewSigningKey => Value::String(signing_key()?),
+        Operation::CreateAdmin { email, .. } => {
+            let mut password = String::new();
+            std::io::stdin().read_to_string(&mut password).context("reading the password")?;
+            let password = password.trim_end_matches(['\r', '\n']);
+            if password.is_empty() {
+                bail!("standard input holds no password");
+            }
+            admin::create_admin(home, &running(home)?, &email, password).await?
+        }
+        Operation::CreateServiceClient { name, scopes } => {
+            admin::create_service_client(home, &running(home)?, &name, &scopes).await?
+        }
+        Operation::Send { json } => {
+            let command = serde_json::from_str(&json).context("the command is not JSON")?;
+            admin::command(home, &running(home)?, command).await?
+        }
+    };
+    match answer {
+        Value::String(text) => println!("{text}"),
+        answer => println!("{}", serde_json::to_string_pretty(&answer)?),
+    }
+    Ok(())
+}

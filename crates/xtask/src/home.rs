@@ -1,0 +1,77 @@
+//! Where things are: the repository, what it built, and `.local/`, which holds all state of a developer's machine.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+
+/// The repository and the folders below it.
+#[derive(Debug, Clone)]
+pub(crate) struct Home {
+    root: PathBuf,
+    target: PathBuf,
+}
+
+impl Home {
+    /// The repository this program was built from, and the target folder it runs from.
+    pub(crate) fn find() -> Result<Self> {
+        let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = manifest.join("../..").canonicalize().context("the repository has moved: build xtask again")?;
+        let program = std::env::current_exe().context("where am I?")?;
+        // target/<profile>/xtask
+        let target = program.ancestors().nth(2).unwrap_or(&root).to_path_buf();
+        Ok(Self { root, target })
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path below `.local/`.
+    pub(crate) fn local(&self, path: &str) -> PathBuf {
+        self.root.join(".local").join(path)
+    }
+
+    /// A path below `.local/` whose folder exists from now on.
+    pub(crate) fn local_folder(&self, path: &str) -> Result<PathBuf> {
+        let folder = self.local(path);
+        fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// A program that pip installed.
+    pub(crate) fn tool(&self, name: &str) -> PathBuf {
+        self.local("venv/bin").join(name)
+    }
+
+    /// A binary of this workspace, as `cargo build` leaves it.
+    pub(crate) fn binary(&self, profile: Profile, name: &str) -> PathBuf {
+        self.target.join(profile.folder()).join(name)
+    }
+
+    /// A log of the running stack.
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.local("logs").join(format!("{name}.log"))
+    }
+
+    /// As people see it: relative to the repository where it is inside.
+    pub(crate) fn show(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
+    }
+}
+
+/// How a binary was built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Dev => "debug",
+            Self::Release => "release",
+        }
+    }
+}

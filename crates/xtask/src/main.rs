@@ -1,0 +1,41 @@
+//! Everything a developer types: `cargo xtask <verb>`. State is kept in `.local/`, nothing is installed elsewhere.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
+
+mod admin;
+mod bench;
+mod catalogue;
+mod checks;
+mod cli;
+mod home;
+mod logs;
+mod openapi;
+mod port;
+mod process;
+mod progress;
+mod python;
+mod router;
+mod run;
+mod secrets;
+mod seed;
+mod services;
+mod settings;
+mod stores;
+mod summary;
+mod sweep;
+mod trigger;
+mod up;
+mod watch;
+
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match cli::run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

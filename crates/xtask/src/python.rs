@@ -1,0 +1,74 @@
+//! The virtual environment `.local/venv`: stores, doubles and `cargo lambda`, all from one `requirements-dev.txt`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::Command;
+
+use crate::home::Home;
+use crate::progress::step;
+
+/// Makes sure that what `requirements-dev.txt` names is installed. Asks no registry when nothing changed.
+pub(crate) async fn ensure_tools(home: &Home) -> Result<()> {
+    let requirements = home.root().join("requirements-dev.txt");
+    let wanted = digest(&fs::read(&requirements).context("reading requirements-dev.txt")?);
+    let stamp = home.local("venv/requirements.sha256");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && works(&home.tool("python")).await {
+        return Ok(());
+    }
+    step("installing the Python tools (about 40 s the first time)", install(home, &requirements)).await?;
+    fs::write(&stamp, wanted).context("remembering what is installed")
+}
+
+/// A virtual environment outlives the Python it was made with, and then does nothing at all.
+async fn works(python: &Path) -> bool {
+    let version = Command::new(python).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().await;
+    version.is_ok_and(|status| status.success())
+}
+
+async fn install(home: &Home, requirements: &Path) -> Result<()> {
+    if !works(&home.tool("python")).await {
+        let mut venv = Command::new("python3");
+        venv.args(["-m", "venv", "--clear"]).arg(home.local("venv"));
+        quietly(venv).await.context("Python 3.10 or newer with its venv module is needed (Debian: python3-venv)")?;
+    }
+    let mut pip = Command::new(home.tool("python"));
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+    quietly(pip).await
+}
+
+/// Runs a command whose output matters only when it fails.
+pub(crate) async fn quietly(mut command: Command) -> Result<()> {
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
+    let program = command.as_std().get_program().display();
+    let output = output.with_context(|| format!("running {program}"))?;
+    if !output.status.success() {
+        let said = [output.stdout, output.stderr].concat();
+        bail!("{program}: {}\n{}", output.status, last_lines(&String::from_utf8_lossy(&said), 20));
+    }
+    Ok(())
+}
+
+/// The end of a log, for people.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+/// Where pip put a package. The folder's name carries Python's version.
+pub(crate) fn package(home: &Home, name: &str) -> Result<PathBuf> {
+    let versions = fs::read_dir(home.local("venv/lib")).context("reading .local/venv/lib")?;
+    let mut places = versions.flatten().map(|version| version.path().join("site-packages").join(name));
+    places.find(|place| place.exists()).with_context(|| format!("{name} is not in .local/venv; remove that folder"))
+}
+
+fn digest(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    digest.as_ref().iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,85 @@
+//! The four services: their names, the paths they own, and how their binaries are built.
+
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail};
+use tokio::process::Command;
+
+use crate::home::{Home, Profile};
+
+/// A service and the prefixes of the one public domain that are its own, whatever lies below them (DESIGN, section 1).
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) name: &'static str,
+    pub(crate) prefixes: &'static [&'static str],
+}
+
+pub(crate) const SERVICES: [Service; 4] = [
+    Service {
+        name: "notification-service",
+        prefixes: &[
+            "/notifications",
+            "/templates",
+            "/webhooks/ses",
+            "/webhooks/sendgrid",
+            "/webhooks/twilio",
+            "/health/notification-service",
+        ],
+    },
+    Service {
+        name: "product-service",
+        prefixes: &[
+            "/products",
+            "/categories",
+            "/inventory",
+            "/uploads",
+            "/admin/products",
+            "/admin/categories",
+            "/health/product-service",
+        ],
+    },
+    Service {
+        name: "transaction-service",
+        prefixes: &[
+            "/orders",
+            "/quotes",
+            "/promotions",
+            "/shipping-options",
+            "/returns",
+            "/webhooks/stripe",
+            "/admin/orders",
+            "/health/transaction-service",
+        ],
+    },
+    Service {
+        name: "user-service",
+        prefixes: &["/auth", "/oauth", "/.well-known", "/users", "/carts", "/health/user-service"],
+    },
+];
+
+/// Those with a store to migrate and work to sweep up.
+pub(crate) const WITH_A_STORE: [&str; 2] = ["user-service", "product-service"];
+
+/// `cargo`, the very one that runs us.
+pub(crate) fn cargo(home: &Home) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(home.root()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// Builds the binaries of the four services and of `more` packages, with cargo's own output.
+pub(crate) async fn build(home: &Home, profile: Profile, more: &[&str]) -> Result<()> {
+    let mut command = cargo(home);
+    command.args(["build", "--bins"]);
+    for package in SERVICES.iter().map(|service| service.name).chain(more.iter().copied()) {
+        command.args(["--package", package]);
+    }
+    if matches!(profile, Profile::Release) {
+        command.arg("--release");
+    }
+    let status = command.status().await.context("running cargo")?;
+    if !status.success() {
+        bail!("cargo build: {status}");
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The stores of a machine at home: real servers on free ports of 127.0.0.1, unless the environment names others.
+
+mod aws;
+mod mongodb;
+mod postgres;
+
+use std::fmt::Display;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::home::Home;
+use crate::process::Process;
+use crate::python::last_lines;
+use crate::run::Run;
+use crate::settings::given;
+
+pub(crate) use postgres::Postgres;
+
+/// How long a store may take to answer after its start.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the data is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// Kept between runs, and safe on disk when acknowledged.
+    Safe,
+    /// Thrown away before the next run, and quick.
+    Scratch,
+}
+
+/// Where the stores of one run live, and who runs them.
+pub(crate) struct Place<'a> {
+    pub(crate) home: &'a Home,
+    pub(crate) run: &'a Run,
+    /// Data goes below this folder.
+    pub(crate) folder: PathBuf,
+    /// Logs go below this folder.
+    pub(crate) logs: PathBuf,
+    pub(crate) keeping: Keeping,
+}
+
+impl Place<'_> {
+    pub(crate) fn log(&self, name: &str) -> PathBuf {
+        self.logs.join(format!("{name}.log"))
+    }
+}
+
+/// PostgreSQL, unless every variable of `instead` is set.
+pub(crate) async fn postgres(place: &Place<'_>, instead: &[&str]) -> Result<Option<Postgres>> {
+    if instead.iter().all(|name| given(name).is_some()) {
+        return Ok(None);
+    }
+    postgres::start(place).await.context("PostgreSQL").map(Some)
+}
+
+/// The address of a MongoDB server, without a database's name.
+pub(crate) async fn mongodb(place: &Place<'_>) -> Result<String> {
+    mongodb::start(place).await.context("MongoDB")
+}
+
+/// The address of the AWS double.
+pub(crate) async fn aws(place: &Place<'_>) -> Result<String> {
+    aws::start(place).await.context("the AWS double")
+}
+
+/// Asks again and again until `probe` succeeds. Gives up when the server has ended, or after a minute.
+async fn until_it_answers<F, E>(server: Process, log: &Path, mut probe: impl FnMut() -> F) -> Result<()>
+where
+    F: Future<Output = Result<(), E>>,
+    E: Display,
+{
+    let started = Instant::now();
+    loop {
+        let Err(error) = probe().await else { return Ok(()) };
+        let said = || last_lines(&std::fs::read_to_string(log).unwrap_or_default(), 15);
+        if !server.lives() {
+            bail!("it ended while starting; {} ends with:\n{}", log.display(), said());
+        }
+        if started.elapsed() > PATIENCE {
+            bail!("no answer within {PATIENCE:?} ({error}); {} ends with:\n{}", log.display(), said());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,54 @@
+use mongodb::bson::{Document, doc};
+use platform::{Service, trigger::Direction};
+
+use crate::Shop;
+
+#[tokio::test]
+async fn migrations_can_be_repeated_and_run_at_once() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5)]).await;
+    let up = || shop.app.migrate(Direction::Up);
+    let (one, two, three) = tokio::join!(up(), up(), up());
+    for result in [one, two, three] {
+        result.expect("migrating again changes nothing");
+    }
+    assert_eq!(shop.stock("A").await, (5, 0, 5));
+}
+
+#[tokio::test]
+async fn an_empty_database_can_be_migrated_by_three_at_once() {
+    let mongo = testkit::mongo::fresh();
+    let app = crate::app(&mongo.uri);
+    let (one, two, three) =
+        tokio::join!(app.migrate(Direction::Up), app.migrate(Direction::Up), app.migrate(Direction::Up));
+    for result in [one, two, three] {
+        result.expect("migrations do not get in each other's way");
+    }
+}
+
+#[tokio::test]
+async fn back_and_forth_keeps_the_documents() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5)]).await;
+    shop.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    let stock = shop.mongo.database().await.collection::<Document>("stock");
+    let indexes = stock.list_index_names().await.unwrap();
+    assert_eq!(indexes, ["_id_"]);
+    shop.app.migrate(Direction::Up).await.unwrap();
+    assert_eq!(shop.stock("A").await, (5, 0, 5));
+    assert!(stock.update_one(doc! { "_id": "A" }, doc! { "$set": { "available": -1_i64 } }).await.is_err());
+    assert!(shop.app.migrate(Direction::Down { to: 3 }).await.is_err());
+}
+
+#[tokio::test]
+async fn a_migration_that_the_data_contradicts_is_refused_and_loses_nothing() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5)]).await;
+    shop.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    let products = shop.mongo.database().await.collection::<Document>("products");
+    let mut twin = products.find_one(doc! {}).await.unwrap().unwrap();
+    twin.insert("_id", "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d");
+    products.insert_one(twin).await.unwrap();
+    assert!(shop.app.migrate(Direction::Up).await.is_err(), "two products with one slug");
+    assert_eq!(products.count_documents(doc! {}).await.unwrap(), 2);
+}
