@@ -2,6 +2,10 @@
 
 use std::{env, process::ExitCode, str::FromStr};
 
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,20 +141,22 @@ async fn serve<S: Service>(service: S, trigger: Trigger) -> Result<(), lambda_ru
 }
 
 async fn handle<S: Service>(service: &S, trigger: Trigger, payload: Value) -> Result<Value, Diagnostic> {
-    let answer = match trigger {
+    // Boxed: the futures of a whole service are deep, and a trigger is no hot path.
+    let work: BoxFuture<'_, Result<Value, TriggerError>> = match trigger {
         // `serve` never comes here with it.
-        Trigger::Http => Err("HTTP requests are served by the router".into()),
-        Trigger::Queue => service.queue(payload).await,
-        Trigger::Sweep => service.sweep().await,
-        Trigger::Admin => service.admin(payload).await,
+        Trigger::Http => ready(Err("HTTP requests are served by the router".into())).boxed(),
+        Trigger::Queue => service.queue(payload).boxed(),
+        Trigger::Sweep => service.sweep().boxed(),
+        Trigger::Admin => service.admin(payload).boxed(),
         Trigger::Migrate => match serde_json::from_value(payload) {
-            Ok(direction) => service.migrate(direction).await,
+            Ok(direction) => service.migrate(direction).boxed(),
             Err(error) => {
-                Err(format!("send {{\"direction\":\"up\"}} or {{\"direction\":\"down\",\"to\":N}}: {error}").into())
+                let help = "send {\"direction\":\"up\"} or {\"direction\":\"down\",\"to\":N}";
+                ready(Err(format!("{help}: {error}").into())).boxed()
             }
         },
     };
-    answer.map_err(|error| {
+    work.await.map_err(|error| {
         tracing::error!(error = %chain(&*error), trigger = ?trigger, "trigger failed");
         Diagnostic { error_type: "TriggerFailed".into(), error_message: chain(&*error) }
     })
