@@ -145,11 +145,16 @@ async fn requests(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, link: &Link
             }
             link.commands.lock().unwrap().push(command);
         }
-        started = true;
+        started |= !asks_for_tls(&frame);
         if to.write_all(&frame).await.is_err() {
             return;
         }
     }
+}
+
+/// PostgreSQL's `SSLRequest`: answered with one byte, and then the start-up message comes, which has no tag either.
+fn asks_for_tls(frame: &[u8]) -> bool {
+    frame.len() == 8 && frame[4..] == 80_877_103_u32.to_be_bytes()
 }
 
 async fn answers(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, mut modes: watch::Receiver<Mode>) {

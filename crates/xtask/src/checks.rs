@@ -72,6 +72,27 @@ pub(crate) async fn run(home: &Home, only: Option<Half>) -> Result<()> {
     report?.conclude(started)
 }
 
+/// Runs a package's benchmark on stores like those of the tests, in the profile of the tests: what is measured waits for
+/// the stores, not for the compiler's best.
+pub(crate) async fn bench(home: &Home, package: &str, name: &str) -> Result<()> {
+    let folder = home.local_folder("test")?;
+    let run = Run::begin(&folder).await?;
+    let work = async {
+        let mut stores = Settings::default();
+        start_stores(home, &run, folder.clone(), &mut stores).await?;
+        let mut command = services::cargo(home);
+        command.args(["bench", "--quiet", "--profile", "dev", "--package", package, "--bench", name]);
+        let status = command.envs(stores.iter()).status().await?;
+        if status.success() { Ok(()) } else { bail!("cargo bench: {status}") }
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
+    };
+    run.stop().await;
+    outcome
+}
+
 async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Half>) -> Report {
     let mut report = Report::default();
     if only != Some(Half::Lint) {

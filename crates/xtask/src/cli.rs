@@ -110,6 +110,8 @@ enum Bench {
         #[arg(long, default_value_t = 10_000)]
         requests: usize,
     },
+    /// Reservations of the same stock by 64 clients, beside a bare conditional update, on stores of its own
+    Reservations,
 }
 
 pub(crate) async fn run() -> Result<()> {
@@ -123,6 +125,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
+        Verb::Bench(Bench::Reservations) => checks::bench(&home, "product-service", "reservations").await,
         Verb::Bench(Bench::ColdStart { runs, requests }) => bench::cold_start(&home, runs, requests).await,
     }
 }

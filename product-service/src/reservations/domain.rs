@@ -100,7 +100,7 @@ impl ReservationRequest {
 }
 
 /// A line with what was known of its product when it was reserved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PricedLine {
     /// Of what.
     pub sku: Sku,
@@ -110,8 +110,8 @@ pub struct PricedLine {
     pub product_id: ProductId,
     /// The product's title.
     pub title: String,
-    /// The variant's options, as name and value.
-    pub options: Vec<(String, String)>,
+    /// The variant's options.
+    pub options: BTreeMap<String, String>,
     /// What one costs; stays as it is for this order, whatever the catalogue says later.
     pub unit_price: Money,
 }
@@ -134,8 +134,7 @@ pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Resul
             continue;
         };
         let (sku, quantity, product_id, title) = (sku.clone(), *quantity, product.id, product.title);
-        let options = variant.options.into_iter().collect();
-        priced.push(PricedLine { sku, quantity, product_id, title, options, unit_price });
+        priced.push(PricedLine { sku, quantity, product_id, title, options: variant.options, unit_price });
     }
     if unpriced.is_empty() { Ok(priced) } else { Err(unpriced) }
 }

@@ -3,7 +3,11 @@
 
 use std::time::Duration;
 
-use common::{id::Id, money::Currency, timestamp::Timestamp};
+use common::{
+    id::Id,
+    money::{Currency, Money},
+    timestamp::Timestamp,
+};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Namespace,
@@ -19,7 +23,7 @@ use crate::{
         self,
         domain::{Movement, MovementId, MovementKind},
     },
-    products::domain::Sku,
+    products::domain::{ProductId, Sku},
     schema,
     store::{Store, Written, date, may_match, must_match, timestamp},
 };
@@ -34,7 +38,7 @@ struct Record {
     state: State,
     currency: Option<Currency>,
     basket: Vec<Line>,
-    lines: Vec<PricedLine>,
+    lines: Vec<LineRecord>,
     hold: Option<MovementId>,
     decision: Option<MovementId>,
     lease_until: DateTime,
@@ -44,6 +48,17 @@ struct Record {
     /// When the server deletes it; only on those that are over.
     #[serde(skip_serializing_if = "Option::is_none")]
     delete_at: Option<DateTime>,
+}
+
+/// A priced line as a document: its options as pairs, because people's words make bad field names (dots, dollars).
+#[derive(Debug, Serialize, Deserialize)]
+struct LineRecord {
+    sku: Sku,
+    quantity: u32,
+    product_id: ProductId,
+    title: String,
+    options: Vec<(String, String)>,
+    unit_price: Money,
 }
 
 /// How an attempt gets its place.
@@ -116,7 +131,8 @@ pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result
 /// Makes an attempt held and settles its holds; `false` when it is no longer the order's attempt.
 pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(store).await?;
-    let set = doc! { "state": "held", "lines": bson::serialize_to_bson(&held.lines)? };
+    let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
+    let set = doc! { "state": "held", "lines": bson::serialize_to_bson(&lines)? };
     let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
     writes.extend(holds(held).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, true)));
     Ok(store.write_in_order(writes).await? == Written::All)
@@ -258,7 +274,7 @@ impl From<Reservation> for Record {
             state,
             currency,
             basket,
-            lines,
+            lines: lines.into_iter().map(LineRecord::from).collect(),
             hold,
             decision,
             lease_until: date(reservation.lease_until),
@@ -278,7 +294,7 @@ impl From<Record> for Reservation {
             state,
             currency,
             basket,
-            lines,
+            lines: lines.into_iter().map(PricedLine::from).collect(),
             hold,
             decision,
             lease_until: timestamp(record.lease_until),
@@ -286,5 +302,19 @@ impl From<Record> for Reservation {
             created_at: timestamp(record.created_at),
             updated_at: timestamp(record.updated_at),
         }
+    }
+}
+
+impl From<PricedLine> for LineRecord {
+    fn from(line: PricedLine) -> Self {
+        let PricedLine { sku, quantity, product_id, title, options, unit_price } = line;
+        Self { sku, quantity, product_id, title, options: options.into_iter().collect(), unit_price }
+    }
+}
+
+impl From<LineRecord> for PricedLine {
+    fn from(record: LineRecord) -> Self {
+        let LineRecord { sku, quantity, product_id, title, options, unit_price } = record;
+        Self { sku, quantity, product_id, title, options: options.into_iter().collect(), unit_price }
     }
 }

@@ -182,3 +182,19 @@ async fn a_draft_cannot_be_reserved() {
     assert_eq!(answer.refused_fields(), ["/lines/0/sku unknown_sku"]);
     assert_eq!(shop.stock("A").await, (5, 0, 5));
 }
+
+#[tokio::test]
+async fn options_with_dots_and_dollars_in_their_names_survive_a_reservation() {
+    let shop = Shop::open().await;
+    let product = json!({
+        "title": "Tee", "slug": "tee", "description": "", "status": "active", "category_ids": [],
+        "options": [{"name": "$size.of it", "values": ["S"]}],
+        "variants": [{"sku": "TEE", "options": {"$size.of it": "S"}, "prices": [{"amount": 5, "currency": "USD"}]}]
+    });
+    shop.client.post("/admin/products").token(&crate::staff()).json(&product).send().await.expect(201);
+    shop.set_stock("TEE", 1).await;
+    let order = order();
+    let held = shop.reserve(order, &[("TEE", 1)]).await.expect(200).json();
+    assert_eq!(held["lines"][0]["options"], json!({"$size.of it": "S"}));
+    assert_eq!(shop.reserve(order, &[("TEE", 1)]).await.expect(200).json(), held);
+}

@@ -1,0 +1,70 @@
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::Shop;
+
+const PASSWORD: &str = "seven green umbrellas sing";
+
+async fn a_shop_that_sells(units: i64) -> (Shop, String) {
+    let shop = Shop::open().await;
+    let admin = json!({"command": "create_admin", "email": "admin@shop.example", "password": PASSWORD});
+    platform::Service::admin(&shop.users, admin).await.unwrap();
+    let staff = shop.log_in("admin@shop.example", PASSWORD).await;
+    let product = json!({
+        "title": "Vacuum flask", "slug": "vacuum-flask", "description": "", "status": "active", "category_ids": [],
+        "options": [], "variants": [{"sku": "FLASK", "options": {}, "prices": [{"amount": 2900, "currency": "USD"}]}]
+    });
+    let (status, body) = shop.send(Method::POST, "/admin/products", Some(&staff), Some(product)).await;
+    assert_eq!(status, 201, "{body}");
+    let (status, body) =
+        shop.send(Method::PUT, "/inventory/FLASK", Some(&staff), Some(json!({"on_hand": units}))).await;
+    assert_eq!(status, 200, "{body}");
+    (shop, staff)
+}
+
+#[tokio::test]
+async fn a_shopper_registers_logs_in_finds_a_product_and_a_service_reserves_it_for_them() {
+    let (shop, staff) = a_shop_that_sells(3).await;
+    let ada = json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada"});
+    assert_eq!(shop.send(Method::POST, "/auth/register", None, Some(ada)).await.0, 202);
+    let token = shop.log_in("ada@example.com", PASSWORD).await;
+    let me = shop.get("/users/me", &token).await;
+
+    let found = shop.get("/products", &token).await["items"][0].clone();
+    assert_eq!(found["slug"], "vacuum-flask");
+    let sku = found["variants"][0]["sku"].as_str().unwrap();
+
+    let service = shop.service_token().await;
+    let context = shop.get(&format!("/users/{}/checkout-context", me["id"].as_str().unwrap()), &service).await;
+    assert_eq!(context["email"], "ada@example.com");
+    let path = format!("/inventory/reservations/{}", Uuid::now_v7());
+    let order = json!({"currency": "USD", "lines": [{"sku": sku, "quantity": 2}]});
+    let (status, held) = shop.send(Method::PUT, &path, Some(&service), Some(order)).await;
+    assert_eq!((status, &held["lines"][0]["unit_price"]["amount"]), (200, &json!(2900)), "{held}");
+    let stock = shop.get("/inventory/FLASK", &staff).await;
+    assert_eq!((&stock["on_hand"], &stock["reserved"], &stock["available"]), (&json!(3), &json!(2), &json!(1)));
+}
+
+#[tokio::test]
+async fn a_token_opens_only_what_its_role_allows_whichever_service_looks_at_it() {
+    let (shop, staff) = a_shop_that_sells(3).await;
+    let (status, guest) = shop.send(Method::POST, "/auth/guest", None, None).await;
+    assert_eq!(status, 201, "{guest}");
+    let guest = guest["access_token"].as_str().unwrap().to_owned();
+    let service = shop.service_token().await;
+    let order = json!({"currency": "USD", "lines": [{"sku": "FLASK", "quantity": 1}]});
+    let reservation = format!("/inventory/reservations/{}", Uuid::now_v7());
+    let requests: [(Method, &str, &str, Option<Value>); 6] = [
+        (Method::GET, "/users/me", &guest, None),
+        (Method::GET, "/users/me", &service, None),
+        (Method::GET, "/inventory/FLASK", &service, None),
+        (Method::PUT, "/inventory/FLASK", &guest, Some(json!({"on_hand": 9}))),
+        (Method::POST, "/admin/categories", &service, Some(json!({"slug": "a", "name": "A"}))),
+        (Method::PUT, &reservation, &staff, Some(order)),
+    ];
+    for (method, path, token, body) in requests {
+        let (status, problem) = shop.send(method.clone(), path, Some(token), body).await;
+        assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{method} {path}: {problem}");
+    }
+}
