@@ -18,7 +18,7 @@ use common::{id::Id, timestamp::Timestamp};
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
 use platform::{Service, config::Env, trigger::Direction};
-use product_service::{App, router};
+use product_service::{App, router_within};
 use serde_json::json;
 use testkit::{Client, mongo::Mongo, tokens};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ const CLIENTS: usize = 64;
 async fn main() {
     let mongo = testkit::mongo::fresh();
     let app = app(&mongo).await;
-    let client = Client::new(router(app));
+    let client = Client::new(router_within(app, Duration::from_secs(60)));
     println!("{CLIENTS} clients, one server, one run\n");
     println!("{:44} {:>9} {:>10} {:>8}", "", "succeeded", "a second", "ratio");
 

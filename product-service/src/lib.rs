@@ -91,8 +91,13 @@ impl Service for App {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
+    router_within(app, DEADLINE)
+}
+
+/// The same with another deadline: races with many clients on one busy machine are about totals, not about time.
+pub fn router_within(app: App, deadline: Duration) -> Router {
     let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, DEADLINE)
+    common::http::wrap(router, deadline)
 }
 
 /// The description of the routes.

@@ -81,10 +81,9 @@ pub fn wrap(router: Router, deadline: Duration) -> Router {
         .layer(middleware::from_fn(observe))
 }
 
-fn panicked(payload: Box<dyn Any + Send + 'static>) -> Response {
-    let text = payload.downcast_ref::<&str>().copied().map(str::to_owned);
-    let text = text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default();
-    Problem::internal(format!("handler panicked: {text}")).into_response()
+/// What it said and where is logged by the panic hook, under the same request id (`platform::telemetry`).
+fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    Problem::internal("the handler panicked").into_response()
 }
 
 async fn limit_time(deadline: Duration, request: Request, next: Next) -> Response {
@@ -122,7 +121,6 @@ async fn observe(mut request: Request, next: Next) -> Response {
 }
 
 // One line has all that is known of a request; splitting the list would only hide its length.
-#[expect(clippy::too_many_arguments)]
 fn log(
     context: &RequestContext,
     method: &Method,

@@ -11,7 +11,7 @@ use axum::{
     extract::{FromRequest, Request},
     response::{IntoResponse, Response},
 };
-use http::header;
+use http::{HeaderValue, header};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -302,7 +302,11 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
-        axum::Json(self.0).into_response()
+        let json = HeaderValue::from_static("application/json");
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, json)], body).into_response(),
+            Err(error) => Problem::internal(error).into_response(),
+        }
     }
 }
 

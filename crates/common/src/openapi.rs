@@ -18,19 +18,41 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
     license.identifier = Some("MIT".into());
     info.license = Some(license);
     let mut document = OpenApiBuilder::from(document).info(info).servers(Some([Server::new("/")])).build();
-    let components = document.components.get_or_insert_default();
-    let scheme = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("An access token of user-service. Each operation names the scope it needs."))
-        .build();
-    components.add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
+    let mut needs_token = false;
     for path in document.paths.paths.values_mut() {
         for operation in operations(path) {
             add_problems(operation);
+            describe(operation);
+            // An empty list says "public on purpose"; no list would say nothing.
+            needs_token |= !operation.security.get_or_insert_default().is_empty();
         }
     }
+    if needs_token {
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .bearer_format("JWT")
+            .description(Some("An access token of user-service. Each operation names the scope it needs."))
+            .build();
+        document.components.get_or_insert_default().add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
+    }
     document
+}
+
+/// Gives responses that have no description of their own the one that goes with their status.
+fn describe(operation: &mut Operation) {
+    for (status, response) in &mut operation.responses.responses {
+        let RefOr::T(response) = response else { continue };
+        if response.description.is_empty() {
+            response.description = match status.as_str() {
+                "201" => "Made; `Location` says where it can be read.",
+                "202" => "Accepted; the rest happens later.",
+                "204" => "Done; there is nothing to say.",
+                "503" => "Something it depends on does not answer; `Retry-After` says when to try again.",
+                _ => "Done.",
+            }
+            .into();
+        }
+    }
 }
 
 fn operations(path: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
@@ -47,6 +69,7 @@ fn add_problems(operation: &mut Operation) {
     let mut problems = vec![
         ("500", "Our mistake; logged under the request id."),
         ("503", "A part of the shop does not answer; `Retry-After` says when to try again."),
+        ("429", "Too many requests. The gateway says so itself, with a body of the form `{\"message\": ...}`."),
     ];
     if path || query || body {
         problems.push(("400", "The request cannot be read."));

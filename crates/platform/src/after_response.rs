@@ -4,9 +4,10 @@
 //! work of the last request is done (or its budget spent). Under `cargo lambda watch` the extension is not told of every
 //! request, but nothing is frozen there either; so the work itself waits for requests, never for the extension.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, middleware, middleware::Next, response::Response};
+use futures_util::FutureExt;
 use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
 use lambda_http::{RequestExt, request::RequestContext};
 use tokio::sync::Notify;
@@ -49,8 +50,12 @@ async fn signalling(signals: &Signals, mut request: Request, next: Next) -> Resp
 async fn work<S: Service>(service: S, signals: Arc<Signals>) {
     loop {
         signals.answered.notified().await;
-        if tokio::time::timeout(BUDGET, service.after_response()).await.is_err() {
-            tracing::info!("work after the answer used up its time; the sweep goes on with it");
+        // A panic must not end this loop: the extension would wait for it at every later request.
+        let work = AssertUnwindSafe(service.after_response()).catch_unwind();
+        match tokio::time::timeout(BUDGET, work).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => tracing::error!("work after the answer panicked; the sweep goes on with it"),
+            Err(_) => tracing::info!("work after the answer used up its time; the sweep goes on with it"),
         }
         signals.done.notify_one();
     }

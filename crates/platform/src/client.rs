@@ -18,12 +18,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::config::Secret;
+use crate::{config::Secret, trigger::chain};
 
 /// How often a harmless call is made at most.
 const ATTEMPTS: u32 = 3;
 /// A token is renewed this long before it expires, so that it is still good when the receiver looks at it.
-const RENEW_BEFORE: Duration = Duration::from_secs(60);
+const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
 /// One call.
 #[derive(Debug, Clone)]
@@ -59,7 +59,7 @@ impl<'a> Call<'a> {
 
     /// Adds an `Idempotency-Key`, which makes repeating harmless.
     #[must_use]
-    pub fn with_key(mut self, key: impl ToString) -> Self {
+    pub fn with_key(mut self, key: &impl ToString) -> Self {
         self.key = Some(key.to_string());
         self.repeatable = true;
         self
@@ -163,7 +163,7 @@ pub struct ServiceClient(Arc<Inner>);
 struct Inner {
     base: String,
     credentials: Credentials,
-    token: Mutex<Option<(String, Instant)>>,
+    token: Mutex<Option<(AccessToken, Instant)>>,
 }
 
 impl ServiceClient {
@@ -180,12 +180,6 @@ impl ServiceClient {
         loop {
             let error = match self.once(&call, deadline).await {
                 Ok(answer) => return Ok(answer),
-                Err(CallError::Refused(StatusCode::UNAUTHORIZED, _)) if attempt == 1 => {
-                    // The keys changed under the token we kept. Refused before any effect, so repeating is harmless.
-                    *self.0.token.lock().await = None;
-                    attempt += 1;
-                    continue;
-                }
                 Err(error) => error,
             };
             let pause = pause(attempt);
@@ -200,6 +194,17 @@ impl ServiceClient {
 
     async fn once(&self, call: &Call<'_>, deadline: Instant) -> Result<Value, CallError> {
         let token = self.token(deadline).await?;
+        let answered = answer(self.request(call, &token), deadline).await;
+        if !matches!(answered, Err(CallError::Refused(StatusCode::UNAUTHORIZED, _))) {
+            return answered;
+        }
+        // The keys changed under the token we kept. Refused before any effect, so one repeat is harmless.
+        self.forget(&token).await;
+        let token = self.token(deadline).await?;
+        answer(self.request(call, &token), deadline).await
+    }
+
+    fn request(&self, call: &Call<'_>, token: &str) -> RequestBuilder {
         let mut request = outbound::client().request(call.method.clone(), format!("{}{}", self.0.base, call.path));
         request = request.bearer_auth(token);
         if let Some(body) = &call.body {
@@ -214,21 +219,36 @@ impl ServiceClient {
                 request = request.header(TRACEPARENT, trace);
             }
         }
-        answer(request, deadline).await
+        request
     }
 
-    /// The token; holding the lock while fetching makes concurrent callers share one fetch.
+    /// The token, had within `deadline` even where that is spent waiting for somebody else's fetch.
     async fn token(&self, deadline: Instant) -> Result<String, CallError> {
+        let token = tokio::time::timeout_at(deadline.into(), self.kept_token(deadline)).await;
+        token.unwrap_or_else(|_| Err(CallError::Unreachable("no access token in time".to_owned())))
+    }
+
+    /// Holding the lock while fetching makes concurrent callers share one fetch.
+    async fn kept_token(&self, deadline: Instant) -> Result<String, CallError> {
         let mut kept = self.0.token.lock().await;
-        if let Some((token, good_until)) = &*kept {
-            if *good_until > Instant::now() {
-                return Ok(token.clone());
-            }
+        if let Some((token, good_until)) = &*kept
+            && *good_until > Instant::now()
+        {
+            return Ok(token.access_token.clone());
         }
-        let AccessToken { access_token, expires_in } = self.fetch_token(deadline).await?;
-        let good_for = Duration::from_secs(expires_in).saturating_sub(RENEW_BEFORE);
-        *kept = Some((access_token.clone(), Instant::now() + good_for));
+        let token = self.fetch_token(deadline).await?;
+        let access_token = token.access_token.clone();
+        let good_for = Duration::from_secs(token.expires_in).saturating_sub(RENEW_BEFORE);
+        *kept = Some((token, Instant::now() + good_for));
         Ok(access_token)
+    }
+
+    /// Only this token: one of the many who were refused with it may have fetched the next already.
+    async fn forget(&self, token: &str) {
+        let mut kept = self.0.token.lock().await;
+        if kept.as_ref().is_some_and(|(known, _)| known.access_token == token) {
+            *kept = None;
+        }
     }
 
     async fn fetch_token(&self, deadline: Instant) -> Result<AccessToken, CallError> {
@@ -243,15 +263,16 @@ impl ServiceClient {
                     .header("content-type", "application/x-www-form-urlencoded")
                     .body("grant_type=client_credentials");
                 let token = answer(request, deadline).await?;
-                serde_json::from_value(token).map_err(|error| unreachable(&error))
+                // Not the parser's own message, which may repeat the token.
+                serde_json::from_value(token).map_err(|_| unreachable(&"the token endpoint answers something else"))
             }
         }
     }
 }
 
 async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, CallError> {
-    // The client's messages carry the address and nothing of the body.
-    let unreachable = |error: reqwest::Error| CallError::Unreachable(error.to_string());
+    // The client's messages carry the address and nothing of headers or body.
+    let unreachable = |error: reqwest::Error| CallError::Unreachable(chain(&error));
     let time_left = deadline.saturating_duration_since(Instant::now());
     let response = request.timeout(time_left).send().await.map_err(unreachable)?;
     let status = response.status();

@@ -2,31 +2,43 @@
 //! values, or say where they are kept, and are then fetched together when the first of them is needed.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    ffi::OsString,
     fmt::{self, Display},
     str::FromStr,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::OnceCell;
 
+use crate::trigger::chain;
+
 /// How long fetching the secrets may take.
-const FETCH_TIMEOUT: std::time::Duration = std::time::Duration::from_millis(2_000);
+const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// `GetParameters` takes at most ten names a call.
 const NAMES_A_CALL: usize = 10;
 
 /// The environment, and what was found wrong with it.
-#[derive(Debug)]
 pub struct Env {
     variables: HashMap<String, String>,
     wrong: Vec<String>,
     secrets: Arc<Secrets>,
 }
 
+/// Shows what is wrong and no values.
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Env(wrong: {:?})", self.wrong)
+    }
+}
+
 impl Env {
     /// This process's environment.
     pub fn from_process() -> Self {
-        Self::from_pairs(std::env::vars())
+        // Variables that are not UTF-8 are none of ours.
+        let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        Self::from_pairs(std::env::vars_os().filter_map(text))
     }
 
     /// Given variables; tests hand these over so that they need not change the process.
@@ -73,8 +85,8 @@ impl Env {
     }
 
     /// Whether everything asked for was there and well-formed.
-    pub fn finish(&self) -> Result<(), ()> {
-        if self.wrong.is_empty() { Ok(()) } else { Err(()) }
+    pub fn is_complete(&self) -> bool {
+        self.wrong.is_empty()
     }
 
     /// Everything that is wrong, in one message. Names only: a value may be a secret.
@@ -142,7 +154,7 @@ impl Secrets {
         let value = declared.get(name).cloned().unwrap_or_default();
         let Some(parameter) = parameter_of(&value) else { return Ok(value) };
         let fetched = self.fetched.get_or_try_init(|| fetch(&declared)).await?;
-        fetched.get(&parameter).cloned().ok_or_else(|| SecretError(format!("{name}: there is no {value}")))
+        fetched.get(&parameter).cloned().ok_or_else(|| SecretError(format!("{name} names nothing that can be read")))
     }
 }
 
@@ -156,14 +168,17 @@ fn parameter_of(value: &str) -> Option<String> {
 }
 
 async fn fetch(declared: &BTreeMap<String, String>) -> Result<HashMap<String, String>, SecretError> {
-    let names: Vec<String> = declared.values().filter_map(|value| parameter_of(value)).collect();
+    // Two settings may name the same secret; asking twice for one is an error.
+    let names: BTreeSet<String> = declared.values().filter_map(|value| parameter_of(value)).collect();
+    let names = Vec::from_iter(names);
     let failed = |error: &dyn Display| SecretError(format!("secrets could not be fetched: {error}"));
     let fetching = async {
         let client = aws_sdk_ssm::Client::new(&aws_config::load_from_env().await);
         let mut values = HashMap::new();
         for chunk in names.chunks(NAMES_A_CALL) {
             let call = client.get_parameters().set_names(Some(chunk.to_vec())).with_decryption(true);
-            let answer = call.send().await.map_err(|error| failed(&aws_sdk_ssm::error::DisplayErrorContext(error)))?;
+            // Not the SDK's own rendering: that shows the answer as it came, with every value in it.
+            let answer = call.send().await.map_err(|error| failed(&chain(&error)))?;
             for parameter in answer.parameters.unwrap_or_default() {
                 values.extend(parameter.name.zip(parameter.value));
             }
@@ -185,7 +200,7 @@ mod tests {
         assert_eq!(env.text("EMPTY"), None);
         assert!(env.secret("DATABASE_URL").is_none());
         assert_eq!(env.parsed_or("ABSENT", 3_u32), Some(3));
-        assert!(env.finish().is_err());
+        assert!(!env.is_complete());
         let report = env.report();
         for name in ["ISSUER", "RETRIES", "EMPTY is missing", "DATABASE_URL is missing"] {
             assert!(report.contains(name), "{report}");
@@ -198,7 +213,7 @@ mod tests {
         let mut env = Env::from_pairs([("PASSWORD", "hunter2")]);
         let secret = env.secret("PASSWORD").unwrap();
         assert_eq!(secret.get().await.unwrap(), "hunter2");
-        assert_eq!(format!("{secret:?} {env:?}").matches("Secret(PASSWORD)").count(), 1);
+        assert_eq!(format!("{secret:?} {env:?}"), "Secret(PASSWORD) Env(wrong: [])");
     }
 
     #[test]

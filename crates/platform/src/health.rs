@@ -37,6 +37,7 @@ pub struct Dependency {
 
 /// Well or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = HealthStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It answers.

@@ -88,10 +88,10 @@ impl Outbox {
 
     /// Sends what this instance wrote since it last looked. After reads this costs nothing.
     pub async fn relay_written(&self) {
-        if self.written.swap(false, Ordering::AcqRel) {
-            if let Err(error) = self.relay().await {
-                tracing::warn!(%error, "outbox not relayed after the answer; the sweep will");
-            }
+        if self.written.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.relay().await
+        {
+            tracing::warn!(%error, "outbox not relayed after the answer; the sweep will");
         }
     }
 
@@ -112,7 +112,7 @@ impl Outbox {
     }
 
     async fn deliver(&self, pool: &PgPool, row: Row) -> Result<bool, sqlx::Error> {
-        let call = Call::post(&row.path, row.body).with_key(row.id).within(DELIVERY_TIMEOUT);
+        let call = Call::post(&row.path, row.body).with_key(&row.id).within(DELIVERY_TIMEOUT);
         match self.client.send(call).await {
             Ok(_) => delete(pool, row.id).await.map(|()| true),
             Err(error) => {
@@ -137,9 +137,11 @@ struct Row {
 }
 
 async fn pick(pool: &PgPool) -> Result<Vec<Row>, sqlx::Error> {
+    // An array is made once. `IN (SELECT ...)` may be planned as a join that asks again for every row, and then picks
+    // all that is due, each time skipping what it has locked itself.
     let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
-                WHERE id IN (SELECT id FROM outbox WHERE due_at <= now()
-                             ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+                WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE due_at <= now()
+                                      ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING id, path, body, attempts";
     sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).fetch_all(pool).await
 }

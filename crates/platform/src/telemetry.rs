@@ -1,13 +1,14 @@
 //! Logs: one JSON object a line on standard output, where Lambda collects it. What the span knows (the request id) and
 //! what the event says stand side by side at the top level.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use common::timestamp::Timestamp;
 use serde_json::{Map, Value};
 use tracing::{
     Event, Subscriber,
     field::{Field, Visit},
+    level_filters::LevelFilter,
 };
 use tracing_subscriber::{
     EnvFilter,
@@ -15,10 +16,37 @@ use tracing_subscriber::{
     registry::LookupSpan,
 };
 
-/// Starts logging for this process. `level` is a level (`info`) or a filter (`info,sqlx=warn`).
-pub fn start(service: &'static str, level: &str) {
+/// How much is logged: a level (`info`), or a level with exceptions (`info,sqlx=debug`).
+#[derive(Debug, Clone)]
+pub struct Level(String);
+
+impl Default for Level {
+    fn default() -> Self {
+        Self("info".into())
+    }
+}
+
+impl FromStr for Level {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The filter would take a misspelt level for the name of a module, and log nothing of the others.
+        let level = text.split(',').next().unwrap_or_default();
+        match (level.parse::<LevelFilter>(), EnvFilter::try_new(text)) {
+            (Ok(_), Ok(_)) => Ok(Self(text.to_owned())),
+            _ => Err("must be a level such as info, or a level with exceptions such as info,sqlx=debug"),
+        }
+    }
+}
+
+/// Starts logging for this process, panics included.
+pub fn start(service: &'static str, level: &Level) {
     // Fails only when a test harness has set a subscriber already; that one is then used.
-    let _ = tracing::subscriber::set_global_default(subscriber(service, level, std::io::stdout));
+    let _ = tracing::subscriber::set_global_default(subscriber(service, &level.0, std::io::stdout));
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string);
+        tracing::error!(location, error = panic.payload_as_str(), "panicked");
+    }));
 }
 
 /// The subscriber itself; tests give it a writer of their own and read what was logged.
@@ -27,7 +55,7 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // Lines of the Lambda runtime would repeat every request with its whole payload; sqlx would log statements.
-    let filter = format!("{level},lambda_runtime=warn,lambda_http=warn,sqlx=warn,hyper=warn");
+    let filter = format!("{level},lambda_runtime=error,lambda_http=warn,sqlx=warn,hyper=warn");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(writer)

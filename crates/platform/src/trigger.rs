@@ -111,10 +111,11 @@ pub fn run<S: Service>() -> ExitCode {
         return print_openapi(&S::openapi(), &format);
     }
     let mut env = Env::from_process();
-    telemetry::start(S::NAME, &env.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()));
+    let level = env.parsed_or("LOG_LEVEL", telemetry::Level::default());
+    telemetry::start(S::NAME, &level.clone().unwrap_or_default());
     let trigger = env.parsed_or("TRIGGER", Trigger::Http);
     let service = S::configure(&mut env);
-    let (Some(service), Some(trigger), Ok(())) = (service, trigger, env.finish()) else {
+    let (Some(service), Some(trigger), true) = (service, trigger, env.is_complete()) else {
         tracing::error!("{}", env.report());
         return ExitCode::FAILURE;
     };
@@ -162,7 +163,8 @@ async fn handle<S: Service>(service: &S, trigger: Trigger, payload: Value) -> Re
     })
 }
 
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error and its causes in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {

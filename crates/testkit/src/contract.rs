@@ -256,6 +256,14 @@ fn hmac(claims: &Claims) -> String {
     jsonwebtoken::encode(&header, claims, &jsonwebtoken::EncodingKey::from_secret(&public)).unwrap()
 }
 
+/// Fails when `openapi/<service>.yaml` is not what the code describes now.
+pub fn assert_committed(document: &utoipa::openapi::OpenApi, service: &str) {
+    let path = format!("{}/../../openapi/{service}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let described = document.to_yaml().unwrap();
+    assert!(committed == described, "openapi/{service}.yaml has drifted from the code: run `cargo xtask openapi`");
+}
+
 /// What is missing from the documentation: every operation needs an id, a summary, a tag, and an example of each body.
 pub fn undocumented(document: &Value) -> Vec<String> {
     let mut missing = Vec::new();

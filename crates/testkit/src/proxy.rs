@@ -27,7 +27,8 @@ enum Mode {
 /// What is spoken; decides how commands are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Counts `Sync` and simple queries: what a client waits for.
+    /// Counts executions and simple queries. Not `Sync`: the driver sends one more whenever a connection goes back to
+    /// its pool, which nobody waits for, and one when it prepares a statement for the first time.
     Postgres,
     /// Counts commands by name, without the driver's own `hello` and the like.
     Mongo,
@@ -200,7 +201,7 @@ fn command(frame: &[u8], protocol: Protocol, started: bool) -> Option<String> {
         Protocol::Postgres if !started => None,
         Protocol::Postgres => match frame[0] {
             b'Q' => Some("query".into()),
-            b'S' => Some("sync".into()),
+            b'E' => Some("execute".into()),
             _ => None,
         },
         Protocol::Mongo => {

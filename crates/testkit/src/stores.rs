@@ -19,13 +19,18 @@ pub fn aws_endpoint() -> String {
 
 /// The address, once something answers there; otherwise the test fails at once and says what to type.
 fn running(name: &str) -> String {
+    answering(name, setting(name)).unwrap_or_else(|help| panic!("{help}"))
+}
+
+fn answering(name: &str, url: Option<String>) -> Result<String, String> {
     let help = "start the stores with `cargo xtask up`, or run everything with `cargo xtask test`";
-    let Some(url) = setting(name) else { panic!("no stores for tests ({name} is not set): {help}") };
+    let Some(url) = url else { return Err(format!("no stores for tests ({name} is not set): {help}")) };
     let address = host_and_port(&url);
-    let answers =
-        address.parse().is_ok_and(|address| TcpStream::connect_timeout(&address, Duration::from_secs(2)).is_ok());
-    assert!(answers, "nothing listens at {address} ({name}): {help}");
-    url
+    let connected = address.parse().ok().and_then(|to| TcpStream::connect_timeout(&to, Duration::from_secs(2)).ok());
+    match connected {
+        Some(_) => Ok(url),
+        None => Err(format!("nothing listens at {address} ({name}): {help}")),
+    }
 }
 
 fn setting(name: &str) -> Option<String> {
@@ -64,6 +69,15 @@ pub(crate) fn clean_up(work: impl Future<Output = ()> + Send + 'static) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_stores_a_test_says_at_once_which_command_starts_them() {
+        let unset = answering("TEST_MONGODB_URI", None).unwrap_err();
+        let dead = answering("TEST_MONGODB_URI", Some("mongodb://127.0.0.1:9/".into())).unwrap_err();
+        for message in [unset, dead] {
+            assert!(message.contains("TEST_MONGODB_URI") && message.contains("cargo xtask up"), "{message}");
+        }
+    }
 
     #[test]
     fn the_address_is_found_in_any_store_url() {

@@ -45,6 +45,7 @@ impl Signer {
     }
 
     /// Another key under the name of this one.
+    #[must_use]
     pub fn impostor(&self) -> Self {
         Self::named(self.kid.clone())
     }
@@ -92,7 +93,7 @@ impl Signer {
 
 /// The key of this process.
 pub fn signer() -> &'static Signer {
-    static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::generate());
+    static SIGNER: LazyLock<Signer> = LazyLock::new(Signer::generate);
     &SIGNER
 }
 

@@ -113,6 +113,7 @@ impl FromStr for Description {
 
 /// Whether shoppers see a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProductStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Being prepared: seen by staff only.

@@ -141,6 +141,7 @@ pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Resul
 
 /// How far a reservation has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ReservationState)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Units are being taken.

@@ -25,3 +25,8 @@ fn every_operation_is_documented_with_examples() {
     let document = serde_json::to_value(openapi()).unwrap();
     assert_eq!(contract::undocumented(&document), Vec::<String>::new());
 }
+
+#[test]
+fn the_committed_document_is_what_the_code_describes() {
+    contract::assert_committed(&openapi(), "product-service");
+}

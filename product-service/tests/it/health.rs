@@ -14,6 +14,7 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
     shop.sell(&[("A", 5)]).await;
     let held = order();
     shop.reserve(held, &[("A", 1)]).await.expect(200);
+    let shop = Shop { client: Client::new(router(shop.app.clone())), ..shop };
     for fail in [testkit::Proxy::cut, testkit::Proxy::hang] {
         fail(&shop.network);
         let started = Instant::now();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use common::{id::Id, timestamp::Timestamp};
 use platform::{Service, config::Env, trigger::Direction};
-use product_service::{App, reservations::domain::OrderId, router};
+use product_service::{App, reservations::domain::OrderId, router_within};
 use serde_json::{Value, json};
 use testkit::{Client, Proxy, mongo::Mongo, proxy::Protocol, tokens};
 use uuid::Uuid;
@@ -37,7 +37,7 @@ impl Shop {
         app(&mongo.uri).migrate(Direction::Up).await.expect("the empty database is migrated");
         let network = Proxy::start(&mongo.address(), Protocol::Mongo).await;
         let app = app(&mongo.uri_through(&network.address));
-        let client = Client::new(router(app.clone()));
+        let client = Client::new(router_within(app.clone(), Duration::from_secs(60)));
         Self { app, client, mongo, network }
     }
 

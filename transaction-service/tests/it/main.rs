@@ -24,3 +24,8 @@ async fn it_is_live_and_ready() {
         assert_eq!(answer.json()["status"], "up");
     }
 }
+
+#[test]
+fn the_committed_document_is_what_the_code_describes() {
+    contract::assert_committed(&openapi(), "transaction-service");
+}

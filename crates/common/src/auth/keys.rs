@@ -16,7 +16,10 @@ use crate::{outbound, problem::Problem};
 pub const FETCH_FLOOR: Duration = Duration::from_secs(30);
 
 /// How long a fetched set is trusted before it is asked for again: a key that was withdrawn is refused after this.
-pub const MAX_AGE: Duration = Duration::from_secs(600);
+pub const MAX_AGE: Duration = Duration::from_mins(10);
+
+/// How long after a fetch that failed nobody tries again: whoever waited for it shares its failure.
+const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the keys come from.
 #[derive(Debug)]
@@ -55,6 +58,7 @@ pub struct Fetched {
 struct Kept {
     keys: HashMap<String, DecodingKey>,
     fetched: Option<Instant>,
+    failed: Option<Instant>,
 }
 
 impl Keys {
@@ -98,21 +102,28 @@ impl Fetched {
     /// Holding the lock while fetching makes concurrent callers share one fetch.
     async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
         let mut kept = self.kept.lock().await;
-        let age = kept.fetched.map(|fetched| fetched.elapsed());
         let known = kept.keys.get(kid).cloned();
         // A known key is trusted while the set is young; an unknown one is a bad token if we asked just now.
         let trusted_for = if known.is_some() { MAX_AGE } else { self.floor };
-        if age.is_some_and(|age| age < trusted_for) {
+        if is_within(kept.fetched, trusted_for) {
             return Ok(known);
+        }
+        if is_within(kept.failed, FAILURE_PAUSE) {
+            let failed = || Problem::unavailable("the issuer's keys could not be fetched a moment ago");
+            return known.map(Some).ok_or_else(failed);
         }
         match self.fetch().await {
             Ok(keys) => {
-                *kept = Kept { keys, fetched: Some(Instant::now()) };
+                *kept = Kept { keys, fetched: Some(Instant::now()), failed: None };
                 Ok(kept.keys.get(kid).cloned())
             }
-            // The issuer being down is no reason to refuse a key that was good a moment ago.
-            Err(_) if known.is_some() => Ok(known),
-            Err(error) => Err(Problem::unavailable(error)),
+            Err(error) => {
+                kept.failed = Some(Instant::now());
+                let Some(known) = known else { return Err(Problem::unavailable(error)) };
+                // The issuer being down is no reason to refuse a key that was good a moment ago.
+                tracing::warn!(error = %error, "the issuer's keys are old and could not be fetched again");
+                Ok(Some(known))
+            }
         }
     }
 
@@ -122,7 +133,51 @@ impl Fetched {
     }
 }
 
+fn is_within(moment: Option<Instant>, span: Duration) -> bool {
+    moment.is_some_and(|moment| moment.elapsed() < span)
+}
+
 fn usable(set: &JwkSet) -> HashMap<String, DecodingKey> {
     let with_id = |jwk: &jsonwebtoken::jwk::Jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?));
     set.keys.iter().filter_map(with_id).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, routing::get};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// The key of RFC 7517, appendix A.1.
+    const KEY: &str = r#"{"kty": "RSA", "kid": "k", "e": "AQAB", "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"}"#;
+
+    /// Keys last fetched `age` ago, from an issuer that publishes `set` now.
+    async fn aged(age: Duration, set: &'static str) -> Fetched {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let router = Router::new().route("/", get(async move || set));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        let known = serde_json::from_str(&format!(r#"{{"keys": [{KEY}]}}"#)).unwrap();
+        let kept = Kept { keys: usable(&known), fetched: Instant::now().checked_sub(age), failed: None };
+        Fetched { url, floor: FETCH_FLOOR, kept: Mutex::new(kept) }
+    }
+
+    #[tokio::test]
+    async fn a_withdrawn_key_is_refused_once_the_set_is_as_old_as_it_may_be() {
+        let withdrawn = r#"{"keys": []}"#;
+        let young = aged(MAX_AGE.mul_f32(0.9), withdrawn).await;
+        assert!(young.find("k").await.unwrap().is_some());
+        let old = aged(MAX_AGE, withdrawn).await;
+        assert!(old.find("k").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn an_old_key_is_trusted_while_the_issuer_does_not_answer() {
+        let old = aged(MAX_AGE, "down for maintenance").await;
+        for _ in 0..3 {
+            assert!(old.find("k").await.unwrap().is_some());
+        }
+        assert_eq!(old.find("other").await.unwrap_err().status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    }
 }

@@ -1,0 +1,30 @@
+use common::openapi::complete;
+use serde_json::Value;
+
+use crate::sample;
+
+fn completed() -> Value {
+    let document = serde_json::from_value(sample::document()).unwrap();
+    serde_json::to_value(complete(document, "things", "Things and no others.")).unwrap()
+}
+
+#[test]
+fn every_operation_is_documented_with_the_problems_it_can_answer() {
+    let document = completed();
+    let statuses = |path: &str, method: &str| {
+        let responses = document["paths"][path][method]["responses"].as_object().unwrap();
+        let mut statuses: Vec<&str> = responses.keys().map(String::as_str).collect();
+        statuses.sort_unstable();
+        statuses.join(" ")
+    };
+    assert_eq!(statuses("/things", "get"), "400 500 503");
+    assert_eq!(statuses("/things", "post"), "400 401 403 413 415 422 500 503");
+    assert_eq!(statuses("/things/{thing_id}", "get"), "400 404 500 503");
+    assert_eq!(statuses("/things/{thing_id}", "patch"), "400 401 403 404 413 415 422 500 503");
+}
+
+#[test]
+fn the_document_says_how_callers_prove_who_they_are() {
+    let scheme = completed()["components"]["securitySchemes"]["token"].clone();
+    assert_eq!((scheme["type"].as_str(), scheme["scheme"].as_str()), (Some("http"), Some("bearer")));
+}

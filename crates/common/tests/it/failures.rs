@@ -1,0 +1,231 @@
+use std::time::Duration;
+
+use common::input::{MAX_BODY, MAX_DEPTH};
+use http::{HeaderName, Method, header};
+use serde_json::{Value, json};
+use testkit::{Answer, client::Sending, contract, tokens};
+use uuid::Uuid;
+
+use crate::sample::{self, CAUSE, KNOWN, SCOPE};
+
+fn staff() -> String {
+    tokens::user(Uuid::from_u128(1), SCOPE)
+}
+
+fn good() -> Value {
+    json!({"name": "hammer", "count": 3})
+}
+
+/// Everything that holds for every failure, whatever it is.
+#[track_caller]
+fn check(class: &str, answer: &Answer, status: u16, kind: &str) {
+    assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (status, kind), "{class}: {}", answer.text());
+    assert_eq!(answer.json()["request_id"], answer.header("x-request-id"), "{class}");
+    assert_eq!(answer.header("cache-control"), "no-store", "{class}");
+    let everything = format!("{:?} {}", answer.headers, answer.text());
+    assert!(!everything.contains(CAUSE), "{class} shows its cause: {everything}");
+}
+
+#[tokio::test]
+async fn every_kind_of_route_answers_every_bad_request_with_our_problems() {
+    let found = contract::violations(&sample::client(), &sample::document()).await;
+    assert_eq!(found, Vec::<String>::new());
+}
+
+/// One table, in plain sight: each class of failure once on each kind of route that can have it.
+#[tokio::test]
+async fn each_kind_of_route_has_one_answer_for_each_class_of_failure() {
+    let client = sample::client();
+    let thing = format!("/things/{KNOWN}");
+    let post = || client.post("/things").token(&staff());
+    let patch = || client.patch(&thing).token(&staff());
+    let shopper = tokens::user(Uuid::from_u128(2), "profile cart");
+    let json = "application/json";
+    let deep = format!("{}{}", "[".repeat(MAX_DEPTH + 1), "]".repeat(MAX_DEPTH + 1));
+    let large = || vec![b' '; MAX_BODY + 1];
+    let wide = json!({"name": "hammer", "count": 3, "colour": "red"});
+    let table: Vec<(&str, Sending, u16, &str)> = vec![
+        ("unknown route", client.get("/nothing"), 404, "unknown_route"),
+        ("unknown route below a known one", client.get(&format!("{thing}/parts")), 404, "unknown_route"),
+        ("slash at the end", client.get("/things/"), 404, "unknown_route"),
+        ("wrong method", client.delete("/things"), 405, "method_not_allowed"),
+        ("unknown method", client.request("BREW".parse().unwrap(), "/things"), 405, "method_not_allowed"),
+        ("POST without token", client.post("/things").json(&good()), 401, "unauthorized"),
+        ("PATCH without token", client.patch(&thing).json(&good()), 401, "unauthorized"),
+        ("POST with a bad token", client.post("/things").token("x.y.z").json(&good()), 401, "unauthorized"),
+        ("PATCH with a bad token", client.patch(&thing).token("x.y.z").json(&good()), 401, "unauthorized"),
+        ("another scheme", client.post("/things").header(header::AUTHORIZATION, "Basic eDp5"), 401, "unauthorized"),
+        ("no scheme", client.post("/things").header(header::AUTHORIZATION, &staff()), 401, "unauthorized"),
+        ("POST without scope", client.post("/things").token(&shopper).json(&good()), 403, "forbidden"),
+        ("PATCH without scope", client.patch(&thing).token(&shopper).json(&good()), 403, "forbidden"),
+        ("POST with bad JSON", post().body(json, "{'name'"), 400, "malformed_json"),
+        ("PATCH with bad JSON", patch().body(json, "{\"name\":"), 400, "malformed_json"),
+        ("POST with two values", post().body(json, "{} {}"), 400, "malformed_json"),
+        ("POST of a form", post().body("application/x-www-form-urlencoded", "a=b"), 415, "unsupported_media_type"),
+        ("PATCH of text", patch().body("text/json", "{}"), 415, "unsupported_media_type"),
+        ("POST of nothing", post(), 415, "unsupported_media_type"),
+        ("POST with an unknown field", post().json(&wide), 422, "invalid_input"),
+        ("PATCH with an unknown field", patch().json(&wide), 422, "invalid_input"),
+        ("GET with a bad path", client.get("/things/42"), 400, "invalid_path"),
+        ("GET with a path that is not UTF-8", client.get("/things/%FF"), 400, "invalid_path"),
+        ("PATCH with a bad path", client.patch("/things/42").token(&staff()).json(&good()), 400, "invalid_path"),
+        ("GET with a bad limit", client.get("/things?limit=101"), 400, "invalid_query"),
+        ("GET with a bad cursor", client.get("/things?cursor=bad"), 400, "invalid_query"),
+        ("GET with an unknown parameter", client.get("/things?page=2"), 400, "invalid_query"),
+        ("POST that is too large", post().body(json, large()), 413, "too_large"),
+        ("PATCH that is too large", patch().body(json, large()), 413, "too_large"),
+        ("POST that is too deep", post().body(json, deep.clone()), 400, "too_deep"),
+        ("PATCH that is too deep", patch().body(json, deep), 400, "too_deep"),
+        ("GET of what is not there", client.get(&format!("/things/{}", Uuid::nil())), 404, "not_found"),
+        ("PATCH of an old version", patch().header(header::IF_MATCH, "\"2\"").json(&good()), 412, "stale"),
+        ("panic with a text", client.post("/panics/text"), 500, "internal"),
+        ("panic with a message", client.post("/panics/message"), 500, "internal"),
+        ("panic with something else", client.post("/panics/number"), 500, "internal"),
+        ("internal error with its causes", client.get("/breaks"), 500, "internal"),
+        ("an answer that cannot be written", client.get("/unwritable"), 500, "internal"),
+    ];
+    for (class, request, status, kind) in table {
+        check(class, &request.send().await, status, kind);
+    }
+    let answer = sample::hurried(Duration::from_millis(100)).get("/hangs").send().await;
+    check("deadline", &answer, 503, "unavailable");
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let client = sample::client();
+    for (path, expected) in [
+        ("/things", "GET,HEAD,POST"),
+        ("/things/1", "GET,HEAD,PATCH"),
+        ("/panics/text", "POST"),
+        ("/hangs", "GET,HEAD"),
+    ] {
+        let answer = client.delete(path).send().await.expect(405);
+        assert_eq!(answer.header("allow"), expected, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_or_bad_token_is_answered_with_a_challenge() {
+    let client = sample::client();
+    for request in [client.post("/things"), client.post("/things").token("x")] {
+        assert!(request.send().await.expect(401).header("www-authenticate").starts_with("Bearer"));
+    }
+}
+
+#[tokio::test]
+async fn public_routes_do_not_look_at_the_token() {
+    let client = sample::client();
+    client.get("/things").token("nonsense").send().await.expect(200);
+}
+
+#[tokio::test]
+async fn whoever_has_no_account_is_forbidden_what_needs_one() {
+    let client = sample::client();
+    let id = Uuid::from_u128(9);
+    let answer = client.get("/account").token(&tokens::user(id, SCOPE)).send().await.expect(200);
+    assert_eq!(answer.json()["id"], id.to_string());
+    for token in [tokens::guest(id, SCOPE), tokens::service("user-service", SCOPE)] {
+        check("no account", &client.get("/account").token(&token).send().await, 403, "forbidden");
+    }
+}
+
+#[tokio::test]
+async fn a_change_is_made_only_to_a_version_the_client_has_seen() {
+    let client = sample::client();
+    let change = |seen: Option<&'static str>| {
+        let request = client.patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
+        match seen {
+            Some(seen) => request.header(header::IF_MATCH, seen).send(),
+            None => request.send(),
+        }
+    };
+    for seen in [None, Some("*"), Some("\"3\""), Some("\"2\", \"3\"")] {
+        assert_eq!(change(seen).await.expect(200).header("etag"), "\"4\"", "{seen:?}");
+    }
+    for seen in ["\"2\"", "\"4\"", "W/\"3\"", "3", "\"x\"", ""] {
+        check(seen, &change(Some(seen)).await, 412, "stale");
+    }
+}
+
+#[tokio::test]
+async fn bodies_may_be_as_large_and_as_deep_as_the_limits_and_no_more() {
+    let client = sample::client();
+    let post = |body: String| client.post("/things").token(&staff()).body("application/json", body).send();
+    let mut large = good().to_string();
+    large.push_str(&" ".repeat(MAX_BODY - large.len()));
+    post(large.clone()).await.expect(201);
+    large.push(' ');
+    assert_eq!(post(large).await.expect(413).problem(), "too_large");
+    let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+    assert_eq!(post(nested(MAX_DEPTH)).await.expect(422).problem(), "invalid_input");
+    assert_eq!(post(nested(MAX_DEPTH + 1)).await.expect(400).problem(), "too_deep");
+    post(format!("{{\"name\":\"{}\",\"count\":1}}", "[".repeat(MAX_DEPTH + 4))).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_body_that_is_json_by_any_of_its_names_is_read() {
+    let client = sample::client();
+    let names =
+        ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/merge-patch+json"];
+    for name in names {
+        client.post("/things").token(&staff()).body(name, good().to_string()).send().await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn every_refused_field_is_named_at_once_and_its_value_is_not_repeated() {
+    let client = sample::client();
+    let body = json!({"name": "hunter2 and more than twenty characters", "count": 4711, "pass/word": "correct horse"});
+    let answer = client.post("/things").token(&staff()).json(&body).send().await;
+    check("refused fields", &answer, 422, "invalid_input");
+    assert_eq!(answer.refused_fields(), ["/name too_long", "/count out_of_range", "/pass~1word unknown_field"]);
+    for value in ["hunter2", "4711", "correct horse"] {
+        assert!(!answer.text().contains(value), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_head_request_is_answered_without_a_body_even_when_it_fails() {
+    let client = sample::client();
+    for (path, status) in [("/things", 200), ("/things?limit=0", 400), ("/breaks", 500)] {
+        let answer = client.request(Method::HEAD, path).send().await.expect(status);
+        assert!(answer.body.is_empty(), "{path}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn something_new_is_answered_with_its_address() {
+    let client = sample::client();
+    let answer = client.post("/things").token(&staff()).json(&good()).send().await.expect(201);
+    assert_eq!((answer.header("location"), answer.json()), (format!("/things/{KNOWN}").as_str(), good()));
+    assert_eq!(answer.header("content-type"), "application/json");
+}
+
+#[tokio::test]
+async fn pages_follow_one_another_to_the_end() {
+    let client = sample::client();
+    let first = client.get("/things?limit=3").send().await.expect(200).json();
+    assert_eq!(first["items"], json!([1, 2, 3]));
+    let cursor = first["next_cursor"].as_str().unwrap();
+    let second = client.get(&format!("/things?limit=3&cursor={cursor}")).send().await.expect(200).json();
+    assert_eq!(second, json!({"items": [4, 5], "next_cursor": null}));
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_text_does_no_harm() {
+    let client = sample::client();
+    for name in [header::AUTHORIZATION, header::IF_MATCH, header::CONTENT_TYPE, HeaderName::from_static("x-request-id")]
+    {
+        let request = client.patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
+        let answer = request.header(name.clone(), "\u{e9}t\u{e9}").send().await;
+        let expected = match name {
+            header::AUTHORIZATION => 401,
+            header::IF_MATCH => 400,
+            header::CONTENT_TYPE => 415,
+            _ => 200,
+        };
+        assert_eq!(answer.status.as_u16(), expected, "{name}: {}", answer.text());
+    }
+}

@@ -1,0 +1,65 @@
+use common::{
+    auth::{Claims, LEEWAY},
+    timestamp::Timestamp,
+};
+use http::StatusCode;
+use testkit::tokens::{claims, signer, verifier};
+
+/// Whether a token with these changes, made this second, is good in the same second.
+async fn is_good(change: impl Fn(&mut Claims, i64)) -> bool {
+    loop {
+        let now = Timestamp::now().unix_seconds();
+        let mut claims = claims("service:tests", "catalog:write");
+        change(&mut claims, now);
+        let verdict = verifier().verify(&signer().token(&claims)).await;
+        if Timestamp::now().unix_seconds() != now {
+            // The second has passed meanwhile, and this verdict may be about another.
+            continue;
+        }
+        if let Err(problem) = &verdict {
+            assert_eq!(problem.status(), StatusCode::UNAUTHORIZED);
+        }
+        return verdict.is_ok();
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_good_until_thirty_seconds_after_it_expired() {
+    assert_eq!(LEEWAY.as_secs(), 30);
+    assert!(is_good(|claims, now| claims.exp = now + 1).await);
+    assert!(is_good(|claims, now| claims.exp = now - 29).await);
+    assert!(!is_good(|claims, now| claims.exp = now - 31).await);
+    assert!(!is_good(|claims, _| claims.exp = 0).await);
+    assert!(!is_good(|claims, _| claims.exp = -1).await);
+}
+
+#[tokio::test]
+async fn a_token_is_good_from_thirty_seconds_before_it_begins() {
+    assert!(is_good(|claims, now| claims.nbf = now).await);
+    assert!(is_good(|claims, now| claims.nbf = now + 29).await);
+    assert!(!is_good(|claims, now| claims.nbf = now + 31).await);
+    assert!(!is_good(|claims, _| claims.nbf = i64::MAX).await);
+}
+
+#[tokio::test]
+async fn a_token_without_any_one_of_its_claims_is_refused() {
+    let whole = serde_json::to_value(claims("service:tests", "catalog:write")).unwrap();
+    let header = signer().header(jsonwebtoken::Algorithm::RS256);
+    assert!(verifier().verify(&signer().sign(&header, &whole)).await.is_ok());
+    for name in whole.as_object().unwrap().keys() {
+        let mut lacking = whole.clone();
+        lacking.as_object_mut().unwrap().remove(name);
+        let verdict = verifier().verify(&signer().sign(&header, &lacking)).await;
+        assert_eq!(verdict.map_err(|problem| problem.status()).err(), Some(StatusCode::UNAUTHORIZED), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_for_several_audiences_or_with_a_list_of_scopes_is_not_one_of_ours() {
+    let header = signer().header(jsonwebtoken::Algorithm::RS256);
+    for (name, list) in [("aud", ["bodega", "other"]), ("scope", ["catalog:write", "profile"])] {
+        let mut token = serde_json::to_value(claims("service:tests", "catalog:write")).unwrap();
+        token[name] = list.as_slice().into();
+        assert!(verifier().verify(&signer().sign(&header, &token)).await.is_err(), "{name}");
+    }
+}

@@ -1,0 +1,135 @@
+//! Where users have things sent.
+
+pub mod countries;
+pub mod domain;
+pub mod store;
+
+use axum::extract::State;
+use common::{
+    auth::{Caller, scopes},
+    extract::{Created, Path, Query},
+    input::Json,
+    page::{Page, PageQuery},
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sqlx::FromRow;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use self::domain::{AddressId, AddressLine, CountryCode, NewAddress, PostalCode};
+use crate::{
+    App,
+    error::Error,
+    users::domain::{PersonName, Phone},
+};
+
+/// One page of addresses, as an example.
+fn page_example() -> Value {
+    json!({ "items": [{
+        "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square",
+        "line2": null, "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB",
+        "phone": "+442079460123", "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
+    }], "next_cursor": null })
+}
+
+/// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
+#[schema(example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
+    "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123",
+    "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
+}))]
+pub struct Address {
+    /// Its id.
+    #[sqlx(try_from = "Uuid")]
+    pub id: AddressId,
+    /// Who receives what is sent there.
+    #[schema(value_type = PersonName)]
+    pub name: String,
+    /// Street and number.
+    #[schema(value_type = AddressLine)]
+    pub line1: String,
+    /// Flat, floor, company.
+    #[schema(value_type = Option<AddressLine>, required)]
+    pub line2: Option<String>,
+    /// City or town.
+    #[schema(value_type = AddressLine)]
+    pub city: String,
+    /// State, province, county.
+    #[schema(value_type = Option<AddressLine>, required)]
+    pub region: Option<String>,
+    /// Where addresses have one.
+    #[schema(value_type = Option<PostalCode>, required)]
+    pub postal_code: Option<String>,
+    /// The country.
+    #[schema(value_type = CountryCode)]
+    pub country: String,
+    /// For the carrier.
+    #[schema(value_type = Option<Phone>, required)]
+    pub phone: Option<String>,
+    /// Whether it is used unless the customer says otherwise.
+    pub is_default: bool,
+    /// When it was added.
+    #[sqlx(try_from = "OffsetDateTime")]
+    pub created_at: Timestamp,
+}
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_addresses, create_address)).routes(routes!(delete_address))
+}
+
+/// One's own addresses, oldest first
+#[utoipa::path(get, path = "/users/me/addresses", tag = "addresses", security(("token" = ["profile"])),
+    params(PageQuery), responses((status = OK, body = Page<Address>, example = page_example)))]
+async fn list_addresses(
+    State(app): State<App>,
+    caller: Caller<scopes::Profile>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<Address>>, Error> {
+    let owner = caller.user_id()?.into();
+    let (limit, after) = page.read::<AddressId>()?;
+    let addresses = store::list(app.database.pool().await?, owner, after, limit + 1).await?;
+    Ok(Json(Page::new(addresses, limit, |address| address.id)))
+}
+
+/// Add an address
+///
+/// The first address, and any that says so, becomes the default. A user has at most 50.
+#[utoipa::path(post, path = "/users/me/addresses", tag = "addresses", security(("token" = ["profile"])),
+    request_body = NewAddress,
+    responses((status = CREATED, body = Address, headers(("Location" = String, description = "Where the address is."))),
+        (status = CONFLICT, description = "You have 50 addresses already.", body = ProblemBody,
+            content_type = "application/problem+json")))]
+async fn create_address(
+    State(app): State<App>,
+    caller: Caller<scopes::Profile>,
+    Json(request): Json<NewAddress>,
+) -> Result<Created<Address>, Error> {
+    let owner = caller.user_id()?.into();
+    let address = store::insert(app.database.pool().await?, owner, &request, Timestamp::now()).await?;
+    let body = address.ok_or(Error::NotFound)?;
+    Ok(Created { location: format!("/users/me/addresses/{}", body.id), body })
+}
+
+/// Delete an address
+///
+/// Deleting the default leaves none: the next address that is added becomes it.
+#[utoipa::path(delete, path = "/users/me/addresses/{address_id}", tag = "addresses",
+    security(("token" = ["profile"])), params(("address_id" = AddressId, Path, description = "Which address.")),
+    responses((status = NO_CONTENT, description = "It is gone.")))]
+async fn delete_address(
+    State(app): State<App>,
+    caller: Caller<scopes::Profile>,
+    Path(address_id): Path<AddressId>,
+) -> Result<StatusCode, Error> {
+    let owner = caller.user_id()?.into();
+    let deleted = store::delete(app.database.pool().await?, owner, address_id).await?;
+    if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Error::NotFound) }
+}

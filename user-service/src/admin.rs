@@ -1,0 +1,72 @@
+//! What operators do through the `admin` trigger: the first admin, and clients for services. There is no default
+//! password, and no route that makes an admin.
+
+pub mod domain;
+
+use common::timestamp::Timestamp;
+use platform::{Service, TriggerError, trigger::report};
+use serde_json::{Value, json};
+
+use self::domain::{Command, NewAdmin};
+use crate::{
+    App,
+    clients::{
+        self,
+        domain::{ServiceName, ServiceScope},
+    },
+    error::Error,
+    opaque::Opaque,
+    users::{
+        domain::{Role, UserId},
+        store::{self, NewUser},
+    },
+};
+
+/// What an admin is called until they say otherwise.
+const ADMIN_NAME: &str = "Administrator";
+
+/// Carries out a command.
+pub async fn run(app: &App, payload: Value) -> Result<Value, TriggerError> {
+    let answer = match Command::read(payload)? {
+        Command::CreateAdmin(admin) => create_admin(app, admin).await?,
+        Command::CreateServiceClient { name, scopes } => create_service_client(app, name, &scopes).await?,
+        Command::DeleteServiceClient { name } => delete_service_client(app, name).await?,
+    };
+    Ok(report(App::NAME, answer))
+}
+
+/// Repeating it changes nothing, unless the password is to be reset.
+async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError> {
+    let NewAdmin { email, password, reset_password } = admin;
+    let now = Timestamp::now();
+    let password_hash = app.passwords.hash(password).await?;
+    let (id, name) = (UserId::new(now), ADMIN_NAME.parse()?);
+    let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Admin };
+    let pool = app.database.pool().await?;
+    if store::insert(pool, &user, now).await? {
+        return Ok(json!({ "user_id": id, "created": true, "password_reset": false }));
+    }
+    let known = store::by_email(pool, &email).await?.ok_or(Error::NotFound)?;
+    if known.role != Role::Admin {
+        // Their password may be known to others than operators.
+        return Err("the address has an account that is not an admin's; choose another address".into());
+    }
+    if reset_password {
+        store::reset_password(pool, known.id, &password_hash, now).await?;
+    }
+    Ok(json!({ "user_id": known.id, "created": false, "password_reset": reset_password }))
+}
+
+/// The secret is in the answer and nowhere else; another call replaces it.
+async fn create_service_client(app: &App, name: ServiceName, scopes: &[ServiceScope]) -> Result<Value, TriggerError> {
+    let secret = Opaque::random()?;
+    let pool = app.database.pool().await?;
+    clients::store::put(pool, name, secret.hashed(), scopes, Timestamp::now()).await?;
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    Ok(json!({ "client_id": name.as_str(), "client_secret": secret.reveal(), "scope": scopes.join(" ") }))
+}
+
+async fn delete_service_client(app: &App, name: ServiceName) -> Result<Value, TriggerError> {
+    let deleted = clients::store::delete(app.database.pool().await?, name).await?;
+    Ok(json!({ "client_id": name.as_str(), "deleted": deleted }))
+}

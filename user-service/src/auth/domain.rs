@@ -1,0 +1,157 @@
+//! Registering and logging in: what is asked for, and how often a password may be guessed.
+
+pub mod password;
+
+use std::time::Duration;
+
+use common::{
+    input::{Fields, FromFields, Refusal},
+    timestamp::Timestamp,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use self::password::{Guess, Password};
+use crate::{
+    error::Error,
+    opaque::Opaque,
+    users::domain::{Email, PersonName},
+};
+
+/// How many logins may be tried for one address within [`ATTEMPT_WINDOW`] (NIST SP 800-63B-4, 3.2.2: limit them).
+pub const MAX_ATTEMPTS: i32 = 10;
+/// Counted from the first attempt after a success or after the window before.
+pub const ATTEMPT_WINDOW: Duration = Duration::from_mins(15);
+
+/// A wish for an account.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({
+    "email": "ada@example.com", "password": "a small boat on a green lake", "name": "Ada Lovelace"
+}))]
+pub struct Registration {
+    /// Where the account's mail goes.
+    pub email: Email,
+    /// At least 15 characters, none of them required; not one that is easy to guess.
+    pub password: Password,
+    /// What you are called.
+    pub name: PersonName,
+}
+
+impl FromFields for Registration {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let login = new_login(fields);
+        let name = fields.text("name");
+        let (email, password) = login?;
+        Some(Self { email, password, name: name? })
+    }
+}
+
+/// Reads the `email` and `password` of a new account; the one must not be made of the other.
+pub fn new_login(fields: &mut Fields<'_>) -> Option<(Email, Password)> {
+    let email = fields.text("email");
+    let password = fields.text("password");
+    let (email, password): (Email, Password) = (email?, password?);
+    if password.is_guessed_from(&email) {
+        let Refusal { code, message } = password::too_easy();
+        return fields.refuse("password", code, message);
+    }
+    Some((email, password))
+}
+
+/// What a registration is answered with, whether or not the address had an account before.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(example = json!({"status": "accepted"}))]
+pub struct Accepted {
+    /// Always `accepted`: whatever there is to say is said by mail.
+    #[schema(value_type = String)]
+    pub status: &'static str,
+}
+
+/// Somebody who wants to log in.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"email": "ada@example.com", "password": "a small boat on a green lake"}))]
+pub struct Login {
+    /// The account's address.
+    pub email: Email,
+    /// Its password.
+    pub password: Guess,
+}
+
+impl FromFields for Login {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let email = fields.text("email");
+        let password = fields.text("password");
+        Some(Self { email: email?, password: password? })
+    }
+}
+
+/// A refresh token, to be exchanged or given up.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"refresh_token": "q6YFJcX1x0Fq4jv8Qw0Z5Jm2cE3rT7uK9aBdLhNsPgM"}))]
+pub struct Refresh {
+    /// The newest that you were given.
+    pub refresh_token: Opaque,
+}
+
+impl FromFields for Refresh {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Some(Self { refresh_token: fields.text("refresh_token")? })
+    }
+}
+
+/// Logins tried for an address, the one in hand included.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempts {
+    /// How many.
+    pub count: i32,
+    /// When they are forgotten.
+    pub window_ends_at: Timestamp,
+}
+
+impl Attempts {
+    /// Whether the one in hand may go on.
+    pub fn check(self, now: Timestamp) -> Result<(), Error> {
+        if self.count <= MAX_ATTEMPTS {
+            return Ok(());
+        }
+        let millis = self.window_ends_at.unix_millis() - now.unix_millis();
+        Err(Error::TooManyAttempts(Duration::from_millis(millis.max(0).unsigned_abs())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_password_made_of_the_address_or_the_shop_is_too_easy() {
+        let refused = |email: &str, password: &str| {
+            let body = json!({"email": email, "password": password, "name": "Ada"});
+            Fields::read::<Registration>(body).err().map(|errors| errors[0].code.clone())
+        };
+        for password in ["ada.lovelace@example.com", "Ada.Lovelace1815", "bodegabodega123", "bodega-ada.lovelace"] {
+            assert_eq!(refused("Ada.Lovelace@example.com", password).as_deref(), Some("too_easy"), "{password}");
+        }
+        assert_eq!(refused("a@example.com", "a banana and an apple"), None);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_in_debug_output() {
+        let body = json!({"email": "ada@example.com", "password": "a small boat on a lake", "name": "Ada"});
+        let shown = format!("{:?}", Fields::read::<Registration>(body).unwrap());
+        assert!(!shown.contains("boat") && !shown.contains("example.com"), "{shown}");
+        let shown = format!("{:?}", "hunter2".parse::<Guess>().unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn the_eleventh_attempt_waits_until_the_window_ends() {
+        let now = Timestamp::from_unix_millis(1_700_000_000_000).unwrap();
+        let attempts = |count| Attempts { count, window_ends_at: now.plus(Duration::from_mins(1)) };
+        assert!(attempts(MAX_ATTEMPTS).check(now).is_ok());
+        let refused = attempts(MAX_ATTEMPTS + 1).check(now);
+        assert!(matches!(refused, Err(Error::TooManyAttempts(wait)) if wait == Duration::from_mins(1)));
+    }
+}

@@ -1,0 +1,180 @@
+//! Tokens for services: the OAuth 2.0 token endpoint. Its refusals are those of RFC 6749, which every client library
+//! reads; `docs/decisions/0004-oauth-errors.md` says why.
+
+pub mod domain;
+pub mod store;
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, State},
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::Subject,
+    input::{Json, MAX_BODY},
+    problem::Problem,
+    timestamp::Timestamp,
+};
+use http::{HeaderMap, StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::domain::{Refused, TokenRequest};
+use crate::{
+    App,
+    error::Error,
+    keys::domain::{KeysError, TOKEN_LIFE},
+};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A token for a service.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "access_token": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzZXJ2aWNlOnRyYW5zYWN0aW9uLXNlcnZpY2UifQ.c2lnbmF0dXJl",
+    "token_type": "Bearer", "expires_in": 900, "scope": "inventory:reserve checkout:read"
+}))]
+pub struct ServiceToken {
+    /// Send it as `Authorization: Bearer ...`.
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(value_type = String)]
+    token_type: &'static str,
+    /// How long it is good, in seconds.
+    expires_in: u64,
+    /// What it allows, separated by spaces.
+    scope: String,
+}
+
+/// How a service asks for a token.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"grant_type": "client_credentials", "scope": "checkout:read"}))]
+#[expect(dead_code, reason = "documents the form, whose bytes TokenRequest reads")]
+struct TokenForm {
+    /// Always `client_credentials`.
+    #[schema(value_type = String, example = "client_credentials")]
+    grant_type: (),
+    /// What the token is to allow; everything the client may be allowed when absent.
+    #[schema(value_type = Option<String>)]
+    scope: (),
+    /// The client, unless it authenticates with HTTP Basic.
+    #[schema(value_type = Option<String>)]
+    client_id: (),
+    /// Its secret, unless it authenticates with HTTP Basic.
+    #[schema(value_type = Option<String>)]
+    client_secret: (),
+}
+
+/// Why there is no token (RFC 6749, 5.2).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"error": "invalid_scope", "error_description": "The client may not have this scope."}))]
+pub struct TokenError {
+    /// For programs.
+    #[schema(value_type = String)]
+    error: &'static str,
+    /// For people.
+    #[schema(value_type = String)]
+    error_description: &'static str,
+}
+
+/// No token: refused, or something failed.
+#[derive(Debug)]
+enum NoToken {
+    Refused(Refused),
+    Failed(Error),
+}
+
+impl From<Refused> for NoToken {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<sqlx::Error> for NoToken {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<KeysError> for NoToken {
+    fn from(error: KeysError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl IntoResponse for NoToken {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refused) => refused.into_response(),
+            Self::Failed(error) => error.into_response(),
+        }
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (error, error_description) = match self {
+            Self::InvalidRequest(why) => ("invalid_request", why),
+            Self::InvalidClient => ("invalid_client", "No client has this name and secret."),
+            Self::UnsupportedGrantType => ("unsupported_grant_type", "Only client_credentials is granted here."),
+            Self::InvalidScope => ("invalid_scope", "The client may not have this scope."),
+        };
+        let body = Json(TokenError { error, error_description });
+        let no_store = (header::CACHE_CONTROL, "no-store");
+        if self == Self::InvalidClient {
+            let challenge = (header::WWW_AUTHENTICATE, "Basic realm=\"bodega\", charset=\"UTF-8\"");
+            return (StatusCode::UNAUTHORIZED, [no_store, challenge], body).into_response();
+        }
+        (StatusCode::BAD_REQUEST, [no_store], body).into_response()
+    }
+}
+
+/// The bytes of a form, of the one media type.
+#[derive(Debug)]
+struct FormBody(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for FormBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let media = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media = media.and_then(|value| value.split(';').next()).unwrap_or_default();
+        if !media.trim().eq_ignore_ascii_case(FORM) {
+            return Err(Problem::unsupported_media_type(FORM));
+        }
+        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(MAX_BODY),
+            _ => Problem::malformed("The body could not be read to its end."),
+        })
+    }
+}
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create_service_token))
+}
+
+/// A token for a service
+///
+/// OAuth 2.0 client credentials, with HTTP Basic or with both in the body. Refusals are those of RFC 6749, section 5.2.
+#[utoipa::path(post, path = "/oauth/token", tag = "clients",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses((status = OK, body = ServiceToken),
+        (status = BAD_REQUEST, description = "The request or its scope is refused.", body = TokenError),
+        (status = UNAUTHORIZED, description = "No client has this name and secret.", body = TokenError)))]
+async fn create_service_token(
+    State(app): State<App>,
+    headers: HeaderMap,
+    FormBody(form): FormBody,
+) -> Result<Response, NoToken> {
+    // A header that is not text is no valid credential.
+    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let request = TokenRequest::read(authorization, &form)?;
+    let client = store::find(app.database.pool().await?, &request.client_id).await?.ok_or(Refused::InvalidClient)?;
+    let scope = client.grant(&request)?;
+    let subject = Subject::Service(request.client_id);
+    let access_token = app.issuer.mint(&subject, &scope, Timestamp::now()).await?;
+    let token = ServiceToken { access_token, token_type: "Bearer", expires_in: TOKEN_LIFE.as_secs(), scope };
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(token)).into_response())
+}

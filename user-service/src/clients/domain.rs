@@ -1,0 +1,277 @@
+//! Services as OAuth 2.0 clients: who there is, what they may be allowed, and how they ask for a token (RFC 6749, 4.4).
+
+use std::str::FromStr;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use common::input::Refusal;
+
+use crate::opaque::{Hashed, Opaque};
+
+/// A service that calls others. user-service is not among them: it mints its own tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceName {
+    /// The catalogue and the stock.
+    Product,
+    /// Orders and payments.
+    Transaction,
+    /// Mail and text messages.
+    Notification,
+}
+
+impl ServiceName {
+    const ALL: [Self; 3] = [Self::Product, Self::Transaction, Self::Notification];
+
+    /// As in its package, its tokens, and a constraint of the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Product => "product-service",
+            Self::Transaction => "transaction-service",
+            Self::Notification => "notification-service",
+        }
+    }
+}
+
+impl FromStr for ServiceName {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let names = Self::ALL.map(Self::as_str);
+        let known = Self::ALL.into_iter().find(|name| name.as_str() == text);
+        known.ok_or_else(|| Refusal::new("unknown_service", format!("must be one of {}", names.join(", "))))
+    }
+}
+
+/// What a service may be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceScope {
+    /// Reserve, commit and release stock.
+    InventoryReserve,
+    /// Read what a checkout needs to know of a user.
+    CheckoutRead,
+    /// Empty a cart after the order.
+    CartsClear,
+    /// Have mail and messages sent.
+    NotificationsSend,
+}
+
+impl ServiceScope {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::InventoryReserve, Self::CheckoutRead, Self::CartsClear, Self::NotificationsSend];
+
+    /// As in tokens, and a constraint of the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InventoryReserve => "inventory:reserve",
+            Self::CheckoutRead => "checkout:read",
+            Self::CartsClear => "carts:clear",
+            Self::NotificationsSend => "notifications:send",
+        }
+    }
+}
+
+impl FromStr for ServiceScope {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let scopes = Self::ALL.map(Self::as_str);
+        let known = Self::ALL.into_iter().find(|scope| scope.as_str() == text);
+        known.ok_or_else(|| Refusal::new("unknown_scope", format!("must be one of {}", scopes.join(", "))))
+    }
+}
+
+/// Why a token is refused (RFC 6749, 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The request is not what this endpoint takes; says why.
+    InvalidRequest(&'static str),
+    /// The client is unknown, its secret is wrong, or it did not say who it is.
+    InvalidClient,
+    /// Only `client_credentials` is granted here.
+    UnsupportedGrantType,
+    /// The client may not have one of the scopes, or there is no such scope.
+    InvalidScope,
+}
+
+/// A service that asks for a token.
+#[derive(Debug)]
+pub struct TokenRequest {
+    /// Who it says it is.
+    pub client_id: String,
+    /// Its proof.
+    pub secret: Opaque,
+    /// What it wants to be allowed; everything it may be when `None`.
+    pub scope: Option<Vec<String>>,
+}
+
+impl TokenRequest {
+    /// Reads a form and the `Authorization` header that came with it.
+    pub fn read(authorization: Option<&str>, form: &[u8]) -> Result<Self, Refused> {
+        let form = Form::read(form)?;
+        let (client_id, secret) = credentials(authorization, &form)?;
+        match form.grant_type.as_deref() {
+            Some("client_credentials") => {}
+            Some(_) => return Err(Refused::UnsupportedGrantType),
+            None => return Err(Refused::InvalidRequest("grant_type is missing")),
+        }
+        let secret = secret.parse().map_err(|_| Refused::InvalidClient)?;
+        let scope = form.scope.map(|scope| scope.split(' ').map(str::to_owned).collect());
+        Ok(Self { client_id, secret, scope })
+    }
+}
+
+/// The parameters that we know; others are ignored, and empty ones count as absent (RFC 6749, 3.2).
+#[derive(Debug, Default)]
+struct Form {
+    grant_type: Option<String>,
+    scope: Option<String>,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+}
+
+impl Form {
+    fn read(body: &[u8]) -> Result<Self, Refused> {
+        let mut form = Self::default();
+        for (name, value) in form_urlencoded::parse(body) {
+            let parameter = match &*name {
+                "grant_type" => &mut form.grant_type,
+                "scope" => &mut form.scope,
+                "client_id" => &mut form.client_id,
+                "client_secret" => &mut form.client_secret,
+                _ => continue,
+            };
+            if value.is_empty() {
+                continue;
+            }
+            if parameter.replace(value.into_owned()).is_some() {
+                return Err(Refused::InvalidRequest("a parameter is there twice"));
+            }
+        }
+        Ok(form)
+    }
+}
+
+/// HTTP Basic, or both in the body; not both ways at once (RFC 6749, 2.3).
+fn credentials(authorization: Option<&str>, form: &Form) -> Result<(String, String), Refused> {
+    let in_body = form.client_id.clone().zip(form.client_secret.clone());
+    let Some(header) = authorization else { return in_body.ok_or(Refused::InvalidClient) };
+    if form.client_secret.is_some() {
+        return Err(Refused::InvalidRequest("the client authenticates in two ways"));
+    }
+    let (id, secret) = basic(header).ok_or(Refused::InvalidClient)?;
+    if form.client_id.as_ref().is_some_and(|other| *other != id) {
+        return Err(Refused::InvalidRequest("client_id is not the client that authenticates"));
+    }
+    Ok((id, secret))
+}
+
+/// Both halves are form-urlencoded before they are joined (RFC 6749, 2.3.1).
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, value) = header.split_once(' ')?;
+    let decoded = STANDARD.decode(value.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
+    let (id, secret) = std::str::from_utf8(&decoded).ok()?.split_once(':')?;
+    Some((percent_decoded(id), percent_decoded(secret)))
+}
+
+fn percent_decoded(text: &str) -> String {
+    // A name without a value reads as the name.
+    form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+/// A client as it is stored.
+#[derive(Debug)]
+pub struct Client {
+    /// The hash of its secret.
+    pub secret: Hashed,
+    /// What it may be allowed.
+    pub scopes: Vec<String>,
+}
+
+impl Client {
+    /// The scope of the token that is asked for, separated by spaces.
+    pub fn grant(&self, request: &TokenRequest) -> Result<String, Refused> {
+        if !self.secret.is_of(&request.secret) {
+            return Err(Refused::InvalidClient);
+        }
+        let Some(wanted) = &request.scope else { return Ok(self.scopes.join(" ")) };
+        let mut granted: Vec<&str> = Vec::new();
+        for scope in wanted {
+            if !self.scopes.contains(scope) {
+                return Err(Refused::InvalidScope);
+            }
+            if !granted.contains(&scope.as_str()) {
+                granted.push(scope);
+            }
+        }
+        Ok(granted.join(" "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: &[u8] = b"grant_type=client_credentials";
+
+    fn header(credentials: &str) -> String {
+        format!("Basic {}", STANDARD.encode(credentials))
+    }
+
+    fn refused(authorization: Option<&str>, form: &[u8]) -> Refused {
+        TokenRequest::read(authorization, form).unwrap_err()
+    }
+
+    #[test]
+    fn a_client_names_itself_in_the_header_or_in_the_body() {
+        let request = TokenRequest::read(Some(&header("transaction-service:s%2Fe+c")), FORM).unwrap();
+        assert_eq!((request.client_id.as_str(), request.secret.reveal()), ("transaction-service", "s/e c"));
+        let form = b"grant_type=client_credentials&client_id=a&client_secret=b%26&scope=x+y&unknown=1";
+        let request = TokenRequest::read(None, form).unwrap();
+        assert_eq!((request.client_id.as_str(), request.secret.reveal()), ("a", "b&"));
+        assert_eq!(request.scope.unwrap(), ["x", "y"]);
+    }
+
+    #[test]
+    fn a_request_that_is_not_as_rfc_6749_has_it_is_refused_by_name() {
+        let basic = header("a:b");
+        let basic = Some(basic.as_str());
+        assert_eq!(refused(None, FORM), Refused::InvalidClient);
+        assert_eq!(refused(Some("Bearer x"), FORM), Refused::InvalidClient);
+        assert_eq!(refused(Some("Basic %%%"), FORM), Refused::InvalidClient);
+        assert_eq!(refused(Some(&header("no colon")), FORM), Refused::InvalidClient);
+        assert_eq!(refused(Some(&header("a:")), FORM), Refused::InvalidClient);
+        assert_eq!(refused(None, b"grant_type=client_credentials&client_id=a"), Refused::InvalidClient);
+        assert_eq!(refused(basic, b"grant_type=password"), Refused::UnsupportedGrantType);
+        for form in ["", "grant_type=", "grant_type=client_credentials&grant_type=client_credentials"] {
+            assert!(matches!(refused(basic, form.as_bytes()), Refused::InvalidRequest(_)), "{form}");
+        }
+        for also in ["client_id=a&client_secret=b", "client_id=other"] {
+            let form = format!("grant_type=client_credentials&{also}");
+            assert!(matches!(refused(basic, form.as_bytes()), Refused::InvalidRequest(_)), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_client_gets_what_it_asks_for_if_it_may_have_it() {
+        let secret = Opaque::random().unwrap();
+        let client = Client { secret: secret.hashed(), scopes: vec!["checkout:read".into(), "carts:clear".into()] };
+        let grant = |secret: &Opaque, scope: Option<&str>| {
+            let scope = scope.map(|scope| scope.split(' ').map(str::to_owned).collect());
+            client.grant(&TokenRequest { client_id: "transaction-service".into(), secret: secret.clone(), scope })
+        };
+        assert_eq!(grant(&secret, None), Ok("checkout:read carts:clear".into()));
+        assert_eq!(grant(&secret, Some("carts:clear carts:clear")), Ok("carts:clear".into()));
+        for scope in ["inventory:reserve", "checkout:read users:manage", "carts:clear  checkout:read"] {
+            assert_eq!(grant(&secret, Some(scope)), Err(Refused::InvalidScope), "{scope}");
+        }
+        assert_eq!(grant(&Opaque::random().unwrap(), None), Err(Refused::InvalidClient));
+    }
+
+    #[test]
+    fn services_and_scopes_that_do_not_exist_are_refused() {
+        assert!("user-service".parse::<ServiceName>().is_err());
+        assert!("catalog:write".parse::<ServiceScope>().is_err());
+        for scope in ServiceScope::ALL {
+            assert_eq!(scope.as_str().parse(), Ok(scope));
+        }
+    }
+}

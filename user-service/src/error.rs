@@ -1,0 +1,124 @@
+//! Everything that can go wrong here, and the one place that says what a client hears of it.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use common::problem::Problem;
+use http::{HeaderValue, StatusCode, header};
+use platform::postgres;
+
+use crate::keys::domain::KeysError;
+
+/// A failure of user-service.
+#[derive(Debug)]
+pub enum Error {
+    /// The password is wrong, or the account is absent or disabled; nobody hears which.
+    InvalidCredentials,
+    /// Too many logins were tried for the address, whether or not it has an account.
+    TooManyAttempts(Duration),
+    /// The refresh token is unknown, expired, or was used before.
+    InvalidRefreshToken,
+    /// Absent, or not the caller's.
+    NotFound,
+    /// The resource was changed since the client read it.
+    Stale,
+    /// The user has as many addresses as a user may have.
+    TooManyAddresses,
+    /// A common failure that needs no name of ours.
+    Problem(Problem),
+    /// The signing keys cannot be had.
+    Keys(KeysError),
+    /// A password could not be hashed, or a saved hash could not be read.
+    Hashing(String),
+    /// The operating system gave no random bytes.
+    NoRandomness,
+    /// The database failed, or could not be reached.
+    Database(sqlx::Error),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InvalidCredentials => challenged(
+                "invalid_credentials",
+                "The credentials are wrong",
+                "No account has this address and password.",
+            ),
+            Error::TooManyAttempts(wait) => {
+                Self::too_many_requests("Too many logins were tried for this address. Wait, then try again.", wait)
+            }
+            Error::InvalidRefreshToken => challenged(
+                "invalid_refresh_token",
+                "The refresh token is not valid",
+                "It has expired, was used before, or was never issued. Log in again.",
+            ),
+            Error::NotFound => Self::not_found(),
+            Error::Stale => Self::stale(),
+            Error::TooManyAddresses => {
+                Self::conflict("too_many_addresses", "Too many addresses", "Delete an address before you add another.")
+            }
+            Error::Problem(problem) => problem,
+            Error::Keys(error @ KeysError::Secret(_)) => Self::unavailable(error),
+            Error::Keys(error @ (KeysError::Unusable { .. } | KeysError::Missing | KeysError::Signing(_))) => {
+                Self::internal(error)
+            }
+            Error::Hashing(cause) => Self::internal(cause),
+            Error::NoRandomness => Self::internal("the operating system gave no random bytes"),
+            Error::Database(error) => postgres::problem(error),
+        }
+    }
+}
+
+/// 401, with the challenge that RFC 9110 (15.5.2) asks of every 401.
+fn challenged(kind: &'static str, title: &'static str, detail: &'static str) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, kind, title, detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bodega\""))
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<KeysError> for Error {
+    fn from(error: KeysError) -> Self {
+        Self::Keys(error)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match postgres::violated(&error) {
+            Some("users_address_limit") => Self::TooManyAddresses,
+            _ => Self::Database(error),
+        }
+    }
+}
+
+/// For triggers: operators read this. Never shows an address, a password or a token.
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::InvalidCredentials => f.write_str("the credentials are wrong"),
+            Self::TooManyAttempts(wait) => write!(f, "too many attempts; wait {} s", wait.as_secs()),
+            Self::InvalidRefreshToken => f.write_str("the refresh token is not valid"),
+            Self::NotFound => f.write_str("there is no such thing"),
+            Self::Stale => f.write_str("it was changed in between"),
+            Self::TooManyAddresses => f.write_str("too many addresses"),
+            Self::Problem(problem) => f.write_str(problem.kind()),
+            Self::Keys(error) => error.fmt(f),
+            Self::Hashing(cause) => write!(f, "hashing failed: {cause}"),
+            Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
+            Self::Database(error) => write!(f, "PostgreSQL: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,161 @@
+//! Making access tokens, and publishing the keys that they are judged by.
+
+pub mod domain;
+pub mod store;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::{Keys, Subject, Verifier},
+    input::Json,
+    timestamp::Timestamp,
+};
+use http::header;
+use jsonwebtoken::jwk::Jwk;
+use platform::client::AccessToken;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{domain::KeysError, store::KeyStore};
+use crate::{App, clients::domain::ServiceScope, error::Error, users::domain::Role};
+
+/// Makes the tokens of everybody. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Issuer(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    name: String,
+    audience: String,
+    api: String,
+    keys: KeyStore,
+}
+
+impl Issuer {
+    /// The issuer called `name`, of tokens for `audience`; `api` is where the gateway is.
+    pub fn new(name: String, audience: String, api: String, keys: KeyStore) -> Self {
+        Self(Arc::new(Inner { name, audience, api, keys }))
+    }
+
+    /// Judges what this issuer made, without a network.
+    pub fn verifier(&self) -> Verifier {
+        let keys = self.0.keys.clone();
+        let load = move || {
+            let keys = keys.clone();
+            async move { keys.get().await.map(|keys| keys.published().clone()).map_err(|error| Error::Keys(error).into()) }
+        };
+        Verifier::new(&self.0.name, &self.0.audience, Keys::own(load))
+    }
+
+    /// A token for `subject` that carries `scope`.
+    pub async fn mint(&self, subject: &Subject, scope: &str, now: Timestamp) -> Result<String, KeysError> {
+        let claims = domain::claims(&self.0.name, &self.0.audience, subject, scope, now);
+        self.0.keys.get().await?.sign(&claims)
+    }
+
+    /// Reads the keys, unless they were read before.
+    pub async fn ready(&self) -> Result<(), KeysError> {
+        self.0.keys.get().await.map(|_| ())
+    }
+
+    /// A token for a service, where there is no waiting: [`Self::ready`] must have succeeded before.
+    pub fn mint_at_once(&self, subject: &Subject, scope: &str, now: Timestamp) -> Result<AccessToken, String> {
+        let claims = domain::claims(&self.0.name, &self.0.audience, subject, scope, now);
+        let keys = self.0.keys.loaded().ok_or("the signing keys were not read yet")?;
+        let access_token = keys.sign(&claims).map_err(|error| error.to_string())?;
+        Ok(AccessToken { access_token, expires_in: domain::TOKEN_LIFE.as_secs() })
+    }
+}
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_key_set)).routes(routes!(get_discovery))
+}
+
+/// The public keys that access tokens are judged by (RFC 7517).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"keys": [{
+    "use": "sig", "alg": "RS256", "kid": "yCnp1dKGcW6yLyFbDdz5ZPnEjBnUaSn2TLN4PqbvU3o", "kty": "RSA",
+    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+    "e": "AQAB"
+}]}))]
+pub struct KeySet {
+    /// Each with `use` = `sig`, `alg` = `RS256` and its `kid`, the RFC 7638 thumbprint.
+    #[schema(value_type = Vec<Object>)]
+    keys: Vec<Jwk>,
+}
+
+/// What gateways and clients need to know of the issuer (RFC 8414).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "issuer": "https://shop.example", "jwks_uri": "https://shop.example/.well-known/jwks.json",
+    "token_endpoint": "https://shop.example/oauth/token", "id_token_signing_alg_values_supported": ["RS256"],
+    "response_types_supported": ["none"], "subject_types_supported": ["public"],
+    "scopes_supported": ["profile", "cart", "orders"], "grant_types_supported": ["client_credentials"],
+    "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]
+}))]
+pub struct Discovery {
+    /// As `iss` in every token.
+    issuer: String,
+    /// Where the keys are.
+    jwks_uri: String,
+    /// Where services get their tokens.
+    token_endpoint: String,
+    /// The one algorithm.
+    id_token_signing_alg_values_supported: [&'static str; 1],
+    /// There is no authorization endpoint, so there is nothing to ask it for.
+    response_types_supported: [&'static str; 1],
+    /// Everybody sees the same `sub`.
+    subject_types_supported: [&'static str; 1],
+    /// All scopes that a token may carry.
+    scopes_supported: Vec<&'static str>,
+    /// What the token endpoint takes.
+    grant_types_supported: [&'static str; 1],
+    /// How a service proves who it is.
+    token_endpoint_auth_methods_supported: [&'static str; 2],
+}
+
+/// The keys that access tokens are judged by
+///
+/// A key is published well before it signs, and stays until the last token it signed has expired.
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = OK, body = KeySet)))]
+async fn get_key_set(State(app): State<App>) -> Result<Response, Error> {
+    let keys = app.issuer.0.keys.get().await?.published().keys.clone();
+    Ok(cacheable(Json(KeySet { keys })))
+}
+
+/// The issuer's discovery document
+#[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "keys", responses((status = OK, body = Discovery)))]
+async fn get_discovery(State(app): State<App>) -> Response {
+    let Inner { name, api, .. } = &*app.issuer.0;
+    cacheable(Json(Discovery {
+        issuer: name.clone(),
+        jwks_uri: format!("{name}/.well-known/jwks.json"),
+        token_endpoint: format!("{api}/oauth/token"),
+        id_token_signing_alg_values_supported: ["RS256"],
+        response_types_supported: ["none"],
+        subject_types_supported: ["public"],
+        scopes_supported: all_scopes(),
+        grant_types_supported: ["client_credentials"],
+        token_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post"],
+    }))
+}
+
+/// What users of any role and services may be allowed, each once.
+fn all_scopes() -> Vec<&'static str> {
+    let of_users = Role::ALL.iter().flat_map(|role| role.scopes().iter().copied());
+    let mut scopes: Vec<_> = of_users.chain(ServiceScope::ALL.iter().map(|scope| scope.as_str())).collect();
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
+
+/// Five minutes: shorter than the time between publishing a key and signing with it.
+fn cacheable(body: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "public, max-age=300")], body).into_response()
+}

@@ -1,0 +1,171 @@
+//! The keys that sign access tokens, and what a token says.
+
+use std::{fmt, time::Duration};
+
+use aws_lc_rs::rsa::KeyPair;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use common::{
+    auth::{Claims, Subject},
+    id::Id,
+    timestamp::Timestamp,
+};
+use jsonwebtoken::{
+    Algorithm, EncodingKey, Header, encode,
+    jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash},
+};
+use platform::config::SecretError;
+
+/// How long an access token is good.
+pub const TOKEN_LIFE: Duration = Duration::from_mins(15);
+
+/// Why there are no keys, or no token. Nothing of a key is ever shown.
+#[derive(Debug)]
+pub enum KeysError {
+    /// The setting could not be fetched.
+    Secret(SecretError),
+    /// The setting has no key.
+    Missing,
+    /// The key at this place in the setting, counted from one, is not one we can use.
+    Unusable {
+        /// Counted from one.
+        position: usize,
+    },
+    /// Signing failed.
+    Signing(jsonwebtoken::errors::Error),
+}
+
+impl fmt::Display for KeysError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(error) => error.fmt(f),
+            Self::Missing => f.write_str("SIGNING_KEYS has no key"),
+            Self::Unusable { position } => write!(
+                f,
+                "SIGNING_KEYS: key {position} is not an RSA private key of 2048 to 8192 bits as PKCS#8 DER in base64"
+            ),
+            Self::Signing(error) => write!(f, "a token could not be signed: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for KeysError {}
+
+/// The first key signs; all are published, so that tokens of the key before stay good, and the key after is known
+/// everywhere before it signs.
+pub struct SigningKeys {
+    signer: EncodingKey,
+    header: Header,
+    published: JwkSet,
+}
+
+impl fmt::Debug for SigningKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SigningKeys({} published)", self.published.keys.len())
+    }
+}
+
+impl SigningKeys {
+    /// Reads base64 PKCS#8 DER keys separated by commas.
+    pub fn parse(setting: &str) -> Result<Self, KeysError> {
+        let mut keys = Vec::new();
+        for (index, text) in setting.split(',').map(str::trim).filter(|text| !text.is_empty()).enumerate() {
+            keys.push(read_key(text).ok_or(KeysError::Unusable { position: index + 1 })?);
+        }
+        let published = JwkSet { keys: keys.iter().map(|(_, public)| public.clone()).collect() };
+        let (signer, public) = keys.into_iter().next().ok_or(KeysError::Missing)?;
+        let header = Header { kid: public.common.key_id, ..Header::new(Algorithm::RS256) };
+        Ok(Self { signer, header, published })
+    }
+
+    /// The public halves.
+    pub fn published(&self) -> &JwkSet {
+        &self.published
+    }
+
+    /// Signs a token with the first key.
+    pub fn sign(&self, claims: &Claims) -> Result<String, KeysError> {
+        encode(&self.header, claims, &self.signer).map_err(KeysError::Signing)
+    }
+}
+
+/// One key and its public half, which is named by its RFC 7638 thumbprint: the same key has the same name everywhere.
+fn read_key(text: &str) -> Option<(EncodingKey, Jwk)> {
+    let der = STANDARD.decode(text).ok()?;
+    // Refuses keys under 2048 bits (RFC 7518, 3.3) and keys of other kinds.
+    KeyPair::from_pkcs8(&der).ok()?;
+    // The PEM reader unwraps PKCS#8; the DER reader takes PKCS#1 only.
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n");
+    let private = EncodingKey::from_rsa_pem(pem.as_bytes()).ok()?;
+    let mut public = Jwk::from_encoding_key(&private, Algorithm::RS256).ok()?;
+    public.common.key_id = Some(public.thumbprint(ThumbprintHash::SHA256).ok()?);
+    public.common.public_key_use = Some(PublicKeyUse::Signature);
+    Some((private, public))
+}
+
+/// What a token for `subject` made `now` says. `jti` is a UUID of version 7, so tokens sort by time in an investigation.
+pub fn claims(issuer: &str, audience: &str, subject: &Subject, scope: &str, now: Timestamp) -> Claims {
+    Claims {
+        iss: issuer.to_owned(),
+        aud: audience.to_owned(),
+        sub: subject.to_string(),
+        scope: scope.to_owned(),
+        jti: Id::<Claims>::new(now).to_string(),
+        iat: now.unix_seconds(),
+        nbf: now.unix_seconds(),
+        exp: now.plus(TOKEN_LIFE).unix_seconds(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::{
+        encoding::{AsDer, Pkcs8V1Der},
+        rsa::KeySize,
+    };
+
+    use super::*;
+
+    fn key() -> String {
+        let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
+        let der: Pkcs8V1Der<'_> = pair.as_der().unwrap();
+        STANDARD.encode(der.as_ref())
+    }
+
+    #[test]
+    fn all_keys_are_published_for_signatures_under_different_thumbprints() {
+        let keys = SigningKeys::parse(&format!("{},\n {}", key(), key())).unwrap();
+        let json = serde_json::to_value(keys.published()).unwrap();
+        assert_eq!(json["keys"].as_array().unwrap().len(), 2);
+        for key in json["keys"].as_array().unwrap() {
+            assert_eq!((&key["kty"], &key["use"], &key["alg"]), (&"RSA".into(), &"sig".into(), &"RS256".into()));
+            assert_eq!(key["kid"].as_str().unwrap().len(), 43);
+            assert!(key.get("d").is_none());
+        }
+        assert_ne!(json["keys"][0]["kid"], json["keys"][1]["kid"]);
+        assert_eq!(keys.header.kid.as_deref(), json["keys"][0]["kid"].as_str());
+    }
+
+    #[test]
+    fn a_bad_key_is_named_by_its_place_and_not_shown() {
+        let setting = format!("{},c2VjcmV0", key());
+        let error = SigningKeys::parse(&setting).unwrap_err();
+        assert!(matches!(error, KeysError::Unusable { position: 2 }));
+        assert!(!error.to_string().contains("c2VjcmV0"));
+        assert!(matches!(SigningKeys::parse(" , ").unwrap_err(), KeysError::Missing));
+    }
+
+    #[test]
+    fn a_key_of_1024_bits_is_refused() {
+        // openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:1024 -outform DER | base64 -w0; opens nothing.
+        let small = include_str!("rsa_1024.base64");
+        assert!(matches!(SigningKeys::parse(small).unwrap_err(), KeysError::Unusable { position: 1 }));
+    }
+
+    #[test]
+    fn a_token_is_good_for_fifteen_minutes_from_the_moment_it_is_made() {
+        let now = Timestamp::from_unix_millis(1_700_000_000_500).unwrap();
+        let claims = claims("http://issuer.test", "bodega", &Subject::Service("x".into()), "a b", now);
+        assert_eq!((claims.iat, claims.nbf, claims.exp), (1_700_000_000, 1_700_000_000, 1_700_000_900));
+        assert_eq!((claims.sub.as_str(), claims.scope.as_str()), ("service:x", "a b"));
+    }
+}

@@ -1,0 +1,169 @@
+//! user-service: accounts and identity, on PostgreSQL. The only issuer of tokens.
+//!
+//! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
+//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`admin`] (commands of the operators). In
+//! each, `domain` holds types and rules without I/O, `store` every query of that noun.
+
+pub mod addresses;
+pub mod admin;
+pub mod auth;
+pub mod clients;
+pub mod error;
+pub mod keys;
+pub mod opaque;
+pub mod sessions;
+pub mod sweep;
+pub mod users;
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, extract::FromRef, extract::State};
+use common::{
+    auth::{Subject, Verifier},
+    input::Json,
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use futures_util::FutureExt;
+use platform::{
+    Service, TriggerError,
+    client::{Credentials, ServiceClient},
+    config::Env,
+    health::{self, Health},
+    outbox::Outbox,
+    postgres::Database,
+    trigger::Direction,
+};
+use serde_json::Value;
+use sqlx::migrate::Migrator;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    auth::passwords::Passwords,
+    clients::domain::ServiceScope,
+    keys::{Issuer, store::KeyStore},
+};
+
+/// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
+const DEADLINE: Duration = Duration::from_millis(2_800);
+
+/// The schema, forward and back.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/user");
+
+/// What handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Makes access tokens.
+    pub issuer: Issuer,
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// Hashes passwords.
+    pub passwords: Passwords,
+    /// The database.
+    pub database: Database,
+    /// Messages to siblings.
+    pub outbox: Outbox,
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}
+
+impl Service for App {
+    const NAME: &'static str = "user-service";
+
+    fn configure(env: &mut Env) -> Option<Self> {
+        let name = env.url("ISSUER");
+        let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
+        let api = env.url("API_BASE_URL");
+        let keys = env.secret("SIGNING_KEYS");
+        let database = env.secret("USER_DATABASE_URL");
+        let (api, database) = (api?, Database::new(database?));
+        let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
+        let outbox = Outbox::new(database.clone(), ServiceClient::new(api, own_credentials(issuer.clone())));
+        Some(Self { verifier: issuer.verifier(), issuer, passwords: Passwords::default(), database, outbox })
+    }
+
+    fn router(self) -> Router {
+        router(self)
+    }
+
+    fn openapi() -> OpenApi {
+        openapi()
+    }
+
+    async fn after_response(&self) {
+        match self.issuer.ready().await {
+            Ok(()) => self.outbox.relay_written().await,
+            Err(error) => tracing::warn!(%error, "outbox not relayed after the answer; the sweep will"),
+        }
+    }
+
+    async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
+        self.database.migrate(&MIGRATOR, direction).await
+    }
+
+    async fn sweep(&self) -> Result<Value, TriggerError> {
+        sweep::run(self).await
+    }
+
+    async fn admin(&self, command: Value) -> Result<Value, TriggerError> {
+        admin::run(self, command).await
+    }
+}
+
+/// This service mints its own token, of the one scope it needs.
+fn own_credentials(issuer: Issuer) -> Credentials {
+    let subject = Subject::Service(App::NAME.to_owned());
+    let scope = ServiceScope::NotificationsSend.as_str();
+    Credentials::Issuer(Arc::new(move || issuer.mint_at_once(&subject, scope, Timestamp::now())))
+}
+
+/// All routes, ready to serve.
+pub fn router(app: App) -> Router {
+    let (router, _) = routes().with_state(app).split_for_parts();
+    common::http::wrap(router, DEADLINE)
+}
+
+/// The description of the routes.
+pub fn openapi() -> OpenApi {
+    let description = "Accounts and identity: registering, logging in, the tokens of shoppers and services, profiles and \
+                       addresses.";
+    common::openapi::complete(routes().into_openapi(), "Bodega user-service", description)
+}
+
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(schemas())
+        .merge(auth::routes())
+        .merge(keys::routes())
+        .merge(clients::routes())
+        .merge(users::routes())
+        .merge(addresses::routes())
+        .routes(routes!(check_live))
+        .routes(routes!(check_ready))
+}
+
+fn schemas() -> OpenApi {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(components(schemas(ProblemBody)))]
+    struct Schemas;
+    <Schemas as utoipa::OpenApi>::openapi()
+}
+
+/// The process answers
+#[utoipa::path(get, path = "/health/user-service/live", tag = "health", responses((status = OK, body = Health)))]
+async fn check_live() -> Json<Health> {
+    health::live(App::NAME)
+}
+
+/// PostgreSQL answers, and the signing keys can be had
+#[utoipa::path(get, path = "/health/user-service/ready", tag = "health",
+    responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
+async fn check_ready(State(app): State<App>) -> axum::response::Response {
+    let postgres = async { app.database.ping().await.map_err(|error| error.to_string()) };
+    let keys = async { app.issuer.ready().await.map_err(|error| error.to_string()) };
+    health::ready(App::NAME, vec![("postgres", postgres.boxed()), ("signing_keys", keys.boxed())]).await
+}

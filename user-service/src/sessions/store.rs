@@ -1,0 +1,147 @@
+//! Every query of sessions and their refresh tokens.
+
+use common::timestamp::Timestamp;
+use sqlx::{FromRow, PgExecutor};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::domain::{Holder, Presented, SessionId, Step};
+use crate::{opaque::Hashed, users::domain::Role};
+
+/// How many rows one clean-up deletes at most; the next sweep goes on.
+const BATCH: i64 = 1_000;
+
+/// A session that begins.
+#[derive(Debug)]
+pub struct NewSession {
+    /// Its id.
+    pub id: SessionId,
+    /// Whose it is.
+    pub holder: Holder,
+    /// Its first refresh token.
+    pub token: Hashed,
+    /// Under which address logins were counted that are forgotten now.
+    pub attempts_of: Option<Hashed>,
+    /// When it begins.
+    pub created_at: Timestamp,
+    /// When it ends unless it is refreshed.
+    pub expires_at: Timestamp,
+}
+
+/// Begins a session, and forgets the attempts that it took.
+pub async fn open(db: impl PgExecutor<'_>, session: &NewSession) -> Result<(), sqlx::Error> {
+    let open = "WITH forgotten AS (DELETE FROM login_attempts WHERE address_hash = $7),
+                     session AS (INSERT INTO sessions (id, user_id, guest_id, created_at, expires_at)
+                                 VALUES ($1, $2, $3, $4, $5) RETURNING id, generation, created_at)
+                INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at)
+                SELECT $6, id, generation, created_at FROM session";
+    let (user_id, guest_id) = match session.holder {
+        Holder::User { id, .. } => (Some(id), None),
+        Holder::Guest(id) => (None, Some(id)),
+    };
+    sqlx::query(open)
+        .bind(session.id.uuid())
+        .bind(user_id)
+        .bind(guest_id)
+        .bind(session.created_at.to_offset())
+        .bind(session.expires_at.to_offset())
+        .bind(session.token)
+        .bind(session.attempts_of)
+        .execute(db)
+        .await
+        .map(|_| ())
+}
+
+/// What is known of a refresh token.
+pub async fn find(db: impl PgExecutor<'_>, token: Hashed) -> Result<Option<Presented>, sqlx::Error> {
+    let find = "SELECT s.id, s.user_id, s.guest_id, s.generation, s.created_at, s.expires_at,
+                       u.role, u.disabled_at IS NOT NULL AS disabled,
+                       (SELECT min(n.created_at) FROM refresh_tokens n
+                        WHERE n.session_id = s.id AND n.generation = t.generation + 1) AS superseded_at
+                FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id LEFT JOIN users u ON u.id = s.user_id
+                WHERE t.token_hash = $1";
+    let row: Option<PresentedRow> = sqlx::query_as(find).bind(token).fetch_optional(db).await?;
+    row.map(Presented::try_from).transpose()
+}
+
+#[derive(FromRow)]
+struct PresentedRow {
+    id: Uuid,
+    user_id: Option<Uuid>,
+    guest_id: Option<Uuid>,
+    generation: i32,
+    created_at: OffsetDateTime,
+    expires_at: OffsetDateTime,
+    role: Option<String>,
+    disabled: bool,
+    superseded_at: Option<OffsetDateTime>,
+}
+
+impl TryFrom<PresentedRow> for Presented {
+    type Error = sqlx::Error;
+
+    fn try_from(row: PresentedRow) -> Result<Self, sqlx::Error> {
+        let holder = match (row.user_id, row.role, row.guest_id) {
+            (Some(id), Some(role), None) => {
+                Holder::User { id, role: Role::try_from(role).map_err(|error| sqlx::Error::Decode(error.into()))? }
+            }
+            (None, None, Some(id)) => Holder::Guest(id),
+            // The constraint sessions_one_holder and the foreign key leave no other.
+            _ => return Err(sqlx::Error::Decode("a session has no holder, or two".into())),
+        };
+        Ok(Self {
+            session_id: row.id.into(),
+            holder,
+            disabled: row.disabled,
+            newest: row.generation,
+            superseded_at: row.superseded_at.map(Timestamp::from),
+            created_at: row.created_at.into(),
+            expires_at: row.expires_at.into(),
+        })
+    }
+}
+
+/// Takes a step and saves its token, unless the session has moved on since the step was decided; says whether it did.
+pub async fn advance(
+    db: impl PgExecutor<'_>,
+    session: SessionId,
+    step: Step,
+    token: Hashed,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let advance = "WITH moved AS (UPDATE sessions SET generation = $3, expires_at = $4
+                                  WHERE id = $1 AND generation = $2 RETURNING id, generation)
+                   INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at)
+                   SELECT $5, id, generation, $6 FROM moved";
+    let done = sqlx::query(advance)
+        .bind(session.uuid())
+        .bind(step.from)
+        .bind(step.to)
+        .bind(step.expires_at.to_offset())
+        .bind(token)
+        .bind(now.to_offset())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends a session with all its tokens.
+pub async fn end(db: impl PgExecutor<'_>, session: SessionId) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM sessions WHERE id = $1").bind(session.uuid()).execute(db).await.map(|_| ())
+}
+
+/// Ends the session that a token belongs to, if there is one.
+pub async fn end_of_token(db: impl PgExecutor<'_>, token: Hashed) -> Result<(), sqlx::Error> {
+    let end = "DELETE FROM sessions USING refresh_tokens t WHERE t.session_id = sessions.id AND t.token_hash = $1";
+    sqlx::query(end).bind(token).execute(db).await.map(|_| ())
+}
+
+/// Deletes sessions that have ended; says how many.
+pub async fn delete_expired(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, sqlx::Error> {
+    // An array is made once; `IN (SELECT ...)` may be planned to ask again for every row, whatever the limit.
+    let delete = "DELETE FROM sessions WHERE id = ANY (ARRAY(
+                      SELECT id FROM sessions WHERE expires_at <= $1
+                      ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    let done = sqlx::query(delete).bind(now.to_offset()).bind(BATCH).execute(db).await?;
+    Ok(done.rows_affected())
+}

@@ -1,0 +1,39 @@
+//! What the `sweep` trigger does: sends what the outbox still holds, and deletes what has ended. Bounded, and safe to run
+//! many at once.
+
+use common::timestamp::Timestamp;
+use platform::{Service, TriggerError, outbox::Relayed, trigger::report};
+use serde_json::{Value, json};
+
+use crate::{App, auth, error::Error, sessions};
+
+/// How many batches of messages one sweep sends at most.
+const BATCHES: usize = 20;
+
+/// One sweep; says what it did.
+pub async fn run(app: &App) -> Result<Value, TriggerError> {
+    let now = Timestamp::now();
+    let pool = app.database.pool().await?;
+    let sessions = sessions::store::delete_expired(pool, now).await?;
+    let attempts = auth::store::delete_old_attempts(pool, now).await?;
+    let Relayed { delivered, deferred } = relay(app).await?;
+    Ok(report(
+        App::NAME,
+        json!({ "delivered": delivered, "deferred": deferred, "sessions_deleted": sessions, "attempts_deleted": attempts }),
+    ))
+}
+
+/// Until nothing is due: what could not be sent is due again only later.
+async fn relay(app: &App) -> Result<Relayed, Error> {
+    app.issuer.ready().await?;
+    let mut total = Relayed::default();
+    for _ in 0..BATCHES {
+        let batch = app.outbox.relay().await?;
+        if batch == Relayed::default() {
+            break;
+        }
+        total.delivered += batch.delivered;
+        total.deferred += batch.deferred;
+    }
+    Ok(total)
+}

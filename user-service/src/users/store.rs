@@ -1,0 +1,145 @@
+//! Every query of users.
+
+use common::{etag::IfMatch, input::Patch, timestamp::Timestamp};
+use sqlx::{FromRow, PgExecutor, types::Json};
+use uuid::Uuid;
+
+use super::{
+    CheckoutContext, Profile,
+    domain::{Email, ProfilePatch, Role, UserId},
+};
+use crate::addresses::Address;
+
+/// A new account.
+#[derive(Debug)]
+pub struct NewUser<'a> {
+    /// Its id.
+    pub id: UserId,
+    /// Its address.
+    pub email: &'a Email,
+    /// The argon2id hash of its password.
+    pub password_hash: &'a str,
+    /// What its owner is called.
+    pub name: &'a super::domain::PersonName,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// Makes an account, unless its address has one; says whether it did.
+pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>, now: Timestamp) -> Result<bool, sqlx::Error> {
+    let insert = "INSERT INTO users (id, email, password_hash, name, role, created_at, updated_at)
+                  VALUES ($1, $2, $3, $4, $5, $6, $6)
+                  ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING";
+    let done = sqlx::query(insert)
+        .bind(user.id.uuid())
+        .bind(user.email)
+        .bind(user.password_hash)
+        .bind(user.name)
+        .bind(user.role.as_str())
+        .bind(now.to_offset())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The profile of a user.
+pub async fn profile(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Profile>, sqlx::Error> {
+    let select = "SELECT id, email, name, phone, role, version, created_at, updated_at FROM users WHERE id = $1";
+    sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await
+}
+
+/// Changes a profile whose version `if_match` allows; `None` when there is no such profile.
+pub async fn change_profile(
+    db: impl PgExecutor<'_>,
+    id: UserId,
+    patch: &ProfilePatch,
+    if_match: &IfMatch,
+    now: Timestamp,
+) -> Result<Option<Profile>, sqlx::Error> {
+    let change = "UPDATE users SET name = COALESCE($2, name),
+                         phone = CASE WHEN $3 THEN $4 ELSE phone END,
+                         version = version + 1, updated_at = GREATEST($5, created_at)
+                  WHERE id = $1 AND ($6::bigint[] IS NULL OR version = ANY ($6))
+                  RETURNING id, email, name, phone, role, version, created_at, updated_at";
+    let phone = match &patch.phone {
+        Patch::Set(phone) => Some(phone),
+        Patch::Keep | Patch::Remove => None,
+    };
+    let versions = match if_match {
+        IfMatch::Any => None,
+        IfMatch::Versions(versions) => Some(versions),
+    };
+    sqlx::query_as(change)
+        .bind(id.uuid())
+        .bind(&patch.name)
+        .bind(patch.phone != Patch::Keep)
+        .bind(phone)
+        .bind(now.to_offset())
+        .bind(versions)
+        .fetch_optional(db)
+        .await
+}
+
+/// What a checkout needs to know of a user, in one round trip.
+pub async fn checkout_context(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<CheckoutContext>, sqlx::Error> {
+    let select = "SELECT id AS user_id, email, name, disabled_at IS NOT NULL AS disabled, default_address_id,
+                         (SELECT COALESCE(jsonb_agg(to_jsonb(a) || jsonb_build_object(
+                                     'is_default', COALESCE(a.id = users.default_address_id, false)) ORDER BY a.id), '[]')
+                          FROM addresses a WHERE a.user_id = users.id) AS addresses
+                  FROM users WHERE id = $1";
+    let row: Option<ContextRow> = sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await?;
+    Ok(row.map(CheckoutContext::from))
+}
+
+#[derive(FromRow)]
+struct ContextRow {
+    user_id: Uuid,
+    email: String,
+    name: String,
+    disabled: bool,
+    default_address_id: Option<Uuid>,
+    addresses: Json<Vec<Address>>,
+}
+
+impl From<ContextRow> for CheckoutContext {
+    fn from(row: ContextRow) -> Self {
+        let ContextRow { user_id, email, name, disabled, default_address_id, addresses } = row;
+        Self {
+            user_id: user_id.into(),
+            email,
+            name,
+            disabled,
+            addresses: addresses.0,
+            default_address_id: default_address_id.map(Into::into),
+        }
+    }
+}
+
+/// What the admin command needs to know of the account at an address.
+#[derive(Debug, FromRow)]
+pub struct Known {
+    /// Its id.
+    #[sqlx(try_from = "Uuid")]
+    pub id: UserId,
+    /// What it may do.
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+}
+
+/// The account at an address.
+pub async fn by_email(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<Known>, sqlx::Error> {
+    sqlx::query_as("SELECT id, role FROM users WHERE email_key = $1").bind(email.key()).fetch_optional(db).await
+}
+
+/// Gives a user another password, and ends everything that was begun with the one before.
+pub async fn reset_password(
+    db: impl PgExecutor<'_>,
+    id: UserId,
+    password_hash: &str,
+    now: Timestamp,
+) -> Result<(), sqlx::Error> {
+    let reset = "WITH ended AS (DELETE FROM sessions WHERE user_id = $1)
+                 UPDATE users SET password_hash = $2, version = version + 1, updated_at = GREATEST($3, created_at)
+                 WHERE id = $1";
+    sqlx::query(reset).bind(id.uuid()).bind(password_hash).bind(now.to_offset()).execute(db).await.map(|_| ())
+}

@@ -1,0 +1,53 @@
+use serde_json::json;
+use testkit::tokens;
+use uuid::Uuid;
+
+use crate::Home;
+
+fn path(id: Uuid) -> String {
+    format!("/users/{id}/checkout-context")
+}
+
+fn service() -> String {
+    tokens::service("transaction-service", "checkout:read")
+}
+
+#[tokio::test]
+async fn a_checkout_learns_whom_and_where_to_send() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
+    let expected = json!({
+        "user_id": ada.id, "email": "ada@example.com", "name": "Ada Lovelace", "disabled": false, "addresses": [],
+        "default_address_id": null
+    });
+    assert_eq!(context, expected);
+    for line in ["1", "2"] {
+        let address = json!({"name": "Ada", "line1": line, "city": "London", "country": "GB"});
+        home.client.post("/users/me/addresses").token(&ada.access).json(&address).send().await.expect(201);
+    }
+    let listed = home.client.get("/users/me/addresses").token(&ada.access).send().await.json();
+    let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
+    assert_eq!(context["addresses"], listed["items"]);
+    assert_eq!(context["default_address_id"], listed["items"][0]["id"]);
+    home.sql("UPDATE users SET disabled_at = now()").await;
+    let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
+    assert_eq!(context["disabled"], true);
+}
+
+#[tokio::test]
+async fn shoppers_cannot_read_a_checkout_context_not_even_their_own() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let answer = home.client.get(&path(ada.id)).token(&ada.access).send().await.expect(403);
+    assert_eq!(answer.problem(), "forbidden");
+}
+
+#[tokio::test]
+async fn a_user_who_does_not_exist_is_not_found() {
+    let home = Home::open().await;
+    let answer = home.client.get(&path(Uuid::now_v7())).token(&service()).send().await.expect(404);
+    assert_eq!(answer.problem(), "not_found");
+    let answer = home.client.get("/users/nobody/checkout-context").token(&service()).send().await.expect(400);
+    assert_eq!(answer.problem(), "invalid_path");
+}

@@ -1,0 +1,103 @@
+use common::auth::Verifier;
+use serde_json::json;
+use testkit::Answer;
+
+use crate::{Home, PASSWORD, Shopper, claims, looks};
+
+#[tokio::test]
+async fn an_access_token_says_who_may_do_what_for_fifteen_minutes() {
+    let home = Home::open().await;
+    home.register("ada@example.com").await.expect(202);
+    let answer = home.login("ada@example.com", PASSWORD).await.expect(200);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let body = answer.json();
+    assert_eq!((&body["token_type"], &body["expires_in"]), (&json!("Bearer"), &json!(900)));
+    assert_eq!(body["scope"], "profile cart orders");
+    let said = claims(body["access_token"].as_str().unwrap());
+    assert_eq!((&said["iss"], &said["aud"]), (&json!(testkit::tokens::ISSUER), &json!("bodega")));
+    assert_eq!(said["scope"], body["scope"]);
+    assert!(said["sub"].as_str().unwrap().starts_with("user:"));
+    let number = |claim: &str| said[claim].as_i64().unwrap();
+    assert_eq!((number("nbf"), number("exp")), (number("iat"), number("iat") + 900));
+    let other = home.login("ada@example.com", PASSWORD).await.json();
+    assert_ne!(claims(other["access_token"].as_str().unwrap())["jti"], said["jti"]);
+}
+
+#[tokio::test]
+async fn a_wrong_password_an_unknown_address_and_a_closed_account_look_alike() {
+    let home = Home::open().await;
+    home.register("ada@example.com").await.expect(202);
+    home.register("closed@example.com").await.expect(202);
+    home.sql("UPDATE users SET disabled_at = now() WHERE email = 'closed@example.com'").await;
+    let wrong = home.login("ada@example.com", "a small boat on a grey lake").await;
+    let unknown = home.login("eve@example.com", PASSWORD).await;
+    let closed = home.login("closed@example.com", PASSWORD).await;
+    assert_eq!((wrong.status.as_u16(), wrong.problem().as_str()), (401, "invalid_credentials"));
+    assert!(!wrong.header("www-authenticate").is_empty());
+    assert_eq!(looks(&wrong), looks(&unknown));
+    assert_eq!(looks(&wrong), looks(&closed));
+}
+
+#[tokio::test]
+async fn ten_wrong_guesses_close_the_door_for_known_and_unknown_addresses_alike() {
+    let home = Home::open().await;
+    home.register("ada@example.com").await.expect(202);
+    let mut seen = Vec::new();
+    for email in ["ada@example.com", "eve@example.com"] {
+        let mut answers: Vec<Answer> = Vec::new();
+        for _ in 0..11 {
+            answers.push(home.login(email, "a small boat on a grey lake").await);
+        }
+        // The right password does not help now.
+        answers.push(home.login(email, PASSWORD).await);
+        let refused = &answers[10];
+        assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (429, "too_many_requests"));
+        assert!((895..=900).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+        seen.push(answers.iter().map(|answer| (answer.status, answer.problem())).collect::<Vec<_>>());
+    }
+    assert_eq!(seen[0], seen[1]);
+    home.login("ADA@example.com", PASSWORD).await.expect(429);
+    home.sql("UPDATE login_attempts SET window_ends_at = now()").await;
+    home.login("ada@example.com", PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_success_forgets_the_guesses_before_it() {
+    let home = Home::open().await;
+    home.register("ada@example.com").await.expect(202);
+    for _ in 0..3 {
+        for _ in 0..9 {
+            home.login("ada@example.com", "a small boat on a grey lake").await.expect(401);
+        }
+        home.login("ada@example.com", PASSWORD).await.expect(200);
+    }
+    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 0);
+}
+
+#[tokio::test]
+async fn guesses_made_at_once_cannot_slip_through_together() {
+    let home = Home::open().await;
+    let guesses: Vec<_> = (0..14)
+        .map(|_| {
+            let body = json!({"email": "ada@example.com", "password": "a small boat on a grey lake"});
+            tokio::spawn(home.client.post("/auth/login").json(&body).send())
+        })
+        .collect();
+    let mut statuses = Vec::new();
+    for guess in guesses {
+        statuses.push(guess.await.unwrap().status.as_u16());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [[401; 10].as_slice(), &[429; 4]].concat());
+}
+
+#[tokio::test]
+async fn the_token_of_a_login_is_good_for_any_service_that_reads_the_published_keys() {
+    let home = Home::open().await;
+    let shopper: Shopper = home.customer("ada@example.com").await;
+    let published = home.client.get("/.well-known/jwks.json").send().await.expect(200).json();
+    let keys = common::auth::Keys::fixed(&serde_json::from_value(published).unwrap());
+    let verifier = Verifier::new(testkit::tokens::ISSUER, "bodega", keys);
+    let claims = verifier.verify(&shopper.access).await.unwrap();
+    assert_eq!(claims.sub, format!("user:{}", shopper.id));
+}

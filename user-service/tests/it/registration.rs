@@ -1,0 +1,70 @@
+use serde_json::json;
+
+use crate::{Home, PASSWORD, Shopper, claims, looks};
+
+#[tokio::test]
+async fn whoever_registers_can_log_in_as_a_customer() {
+    let home = Home::open().await;
+    let answer = home.register("ada@example.com").await.expect(202);
+    assert_eq!(answer.json(), json!({"status": "accepted"}));
+    let shopper = Shopper::of(&home.login("ada@example.com", PASSWORD).await.expect(200));
+    assert_eq!(claims(&shopper.access)["scope"], "profile cart orders");
+    let profile = home.client.get("/users/me").token(&shopper.access).send().await.expect(200).json();
+    assert_eq!((&profile["email"], &profile["role"]), (&json!("ada@example.com"), &json!("customer")));
+    assert_eq!(profile["id"], shopper.id.to_string());
+}
+
+#[tokio::test]
+async fn an_address_that_has_an_account_is_answered_like_one_that_has_none() {
+    let home = Home::open().await;
+    let unknown = home.register("ada@example.com").await;
+    let known = home.register("ada@example.com").await;
+    assert_eq!(looks(&known), looks(&unknown));
+}
+
+#[tokio::test]
+async fn registering_again_in_other_capitals_changes_nothing() {
+    let home = Home::open().await;
+    home.register("ada@example.com").await.expect(202);
+    let body = json!({"email": "ADA@Example.com", "password": "another boat on a lake", "name": "Eve"});
+    home.client.post("/auth/register").json(&body).send().await.expect(202);
+    assert_eq!(home.number("SELECT count(*) FROM users WHERE name = 'Ada Lovelace'").await, 1);
+    assert_eq!(home.number("SELECT count(*) FROM users").await, 1);
+    home.login("Ada@Example.COM", PASSWORD).await.expect(200);
+    home.login("ada@example.com", "another boat on a lake").await.expect(401);
+}
+
+#[tokio::test]
+async fn registering_one_address_many_times_at_once_makes_one_account() {
+    let home = Home::open().await;
+    let register = || home.register("ada@example.com");
+    let answers = tokio::join!(register(), register(), register(), register(), register(), register());
+    for answer in [answers.0, answers.1, answers.2, answers.3, answers.4, answers.5] {
+        answer.expect(202);
+    }
+    assert_eq!(home.number("SELECT count(*) FROM users").await, 1);
+    let of = |template: &str| format!("SELECT count(*) FROM outbox WHERE body->>'template' = '{template}'");
+    assert_eq!(home.number(&of("account_created")).await, 1);
+    assert_eq!(home.number(&of("account_exists")).await, 5);
+}
+
+#[tokio::test]
+async fn every_bad_field_of_a_registration_is_named_at_once() {
+    let home = Home::open().await;
+    let body = json!({"email": "nobody", "password": "short", "name": "", "role": "admin"});
+    let answer = home.client.post("/auth/register").json(&body).send().await.expect(422);
+    assert_eq!(answer.problem(), "invalid_input");
+    let expected = ["/email invalid_email", "/password too_short", "/name too_short", "/role unknown_field"];
+    assert_eq!(answer.refused_fields(), expected);
+    assert!(!answer.text().contains("nobody"));
+}
+
+#[tokio::test]
+async fn a_password_that_is_easy_to_guess_is_refused() {
+    let home = Home::open().await;
+    for password in ["passwordpassword", "ada.lovelace@example.com", "123456789012345"] {
+        let body = json!({"email": "ada.lovelace@example.com", "password": password, "name": "Ada"});
+        let answer = home.client.post("/auth/register").json(&body).send().await.expect(422);
+        assert_eq!(answer.refused_fields(), ["/password too_easy"], "{password}");
+    }
+}

@@ -1,0 +1,62 @@
+use platform::Service;
+use serde_json::json;
+use testkit::{Answer, tokens};
+
+use crate::{Home, PASSWORD};
+
+/// How many statements something has the database execute: it waits for each of them.
+async fn trips(home: &Home, act: impl AsyncFn() -> Answer, status: u16) -> usize {
+    home.network.take_commands();
+    act().await.expect(status);
+    home.network.take_commands().len()
+}
+
+#[tokio::test]
+async fn every_endpoint_takes_as_few_round_trips_as_it_can() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let get = |path: &str, token: &str| home.client.get(path).token(token).send();
+    let context = format!("/users/{}/checkout-context", ada.id);
+    let service = tokens::service("transaction-service", "checkout:read");
+    let address = json!({"name": "Ada", "line1": "1", "city": "London", "country": "GB"});
+
+    // begin, account, mail, commit: the same for an address that has an account
+    assert_eq!(trips(&home, async || home.register("ada@example.com").await, 202).await, 4);
+    // the attempt with the account; the session
+    assert_eq!(trips(&home, async || home.login("ada@example.com", PASSWORD).await, 200).await, 2);
+    assert_eq!(trips(&home, async || home.login("ada@example.com", "a wrong guess").await, 401).await, 1);
+    assert_eq!(trips(&home, async || home.client.post("/auth/guest").send().await, 201).await, 1);
+    assert_eq!(trips(&home, async || get("/.well-known/jwks.json", "").await, 200).await, 0);
+    assert_eq!(trips(&home, async || get("/.well-known/openid-configuration", "").await, 200).await, 0);
+    assert_eq!(trips(&home, async || get("/users/me", &ada.access).await, 200).await, 1);
+    assert_eq!(trips(&home, async || get("/users/me/addresses", &ada.access).await, 200).await, 1);
+    assert_eq!(trips(&home, async || get(&context, &service).await, 200).await, 1);
+    let patch = async || home.client.patch("/users/me").token(&ada.access).json(&json!({"name": "A"})).send().await;
+    assert_eq!(trips(&home, patch, 200).await, 1);
+    let add = async || home.client.post("/users/me/addresses").token(&ada.access).json(&address).send().await;
+    assert_eq!(trips(&home, add, 201).await, 1);
+    let one = format!("/users/me/addresses/{}", add().await.json()["id"].as_str().unwrap());
+    let delete = || home.client.delete(&one).token(&ada.access).send();
+    delete().await.expect(204);
+    assert_eq!(trips(&home, async || delete().await, 404).await, 1);
+}
+
+#[tokio::test]
+async fn tokens_take_as_few_round_trips_as_they_can() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    // what is known of the token; the step
+    assert_eq!(trips(&home, async || home.refresh(&ada.refresh).await, 200).await, 2);
+    let token = json!({ "refresh_token": ada.refresh });
+    let logout = || home.client.post("/auth/logout").json(&token).send();
+    assert_eq!(trips(&home, async || logout().await, 204).await, 1);
+
+    let command = json!({"command": "create_service_client", "name": "transaction-service", "scopes": ["carts:clear"]});
+    let secret = home.app.admin(command).await.unwrap()["client_secret"].as_str().unwrap().to_owned();
+    let form = format!("grant_type=client_credentials&client_id=transaction-service&client_secret={secret}");
+    let ask = async || {
+        let request = home.client.post("/oauth/token");
+        request.body("application/x-www-form-urlencoded", form.clone()).send().await
+    };
+    assert_eq!(trips(&home, ask, 200).await, 1);
+}
