@@ -29,7 +29,7 @@ const CLIENTS: usize = 64;
 async fn main() {
     let mongo = testkit::mongo::fresh();
     let app = app(&mongo).await;
-    let client = Client::new(router_within(app, Duration::from_secs(60)));
+    let client = Client::new(router_within(app, Duration::from_mins(1)));
     println!("{CLIENTS} clients, one server, one run\n");
     println!("{:44} {:>9} {:>10} {:>8}", "", "succeeded", "a second", "ratio");
 

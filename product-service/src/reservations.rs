@@ -77,7 +77,8 @@ async fn reserve_stock(
     Path(order_id): Path<OrderId>,
     Json(request): Json<ReservationRequest>,
 ) -> Result<Json<ReservationView>, Error> {
-    let reservation = flow::reserve(&store, order_id, &request, Timestamp::now()).await?;
+    // Boxed: with the driver's futures inside, this one is too large to move about.
+    let reservation = Box::pin(flow::reserve(&store, order_id, &request, Timestamp::now())).await?;
     Ok(Json(reservation.into()))
 }
 

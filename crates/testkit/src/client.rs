@@ -146,6 +146,7 @@ impl Answer {
 
     /// The answer itself, after checking its status.
     #[track_caller]
+    #[allow(clippy::return_self_not_must_use, reason = "often the status is all a test looks at")]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text());
         self

@@ -20,7 +20,8 @@ use crate::{
 /// A category as a document.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    _id: CategoryId,
+    #[serde(rename = "_id")]
+    id: CategoryId,
     slug: Slug,
     name: String,
 }
@@ -28,7 +29,7 @@ struct Record {
 /// Saves a new category.
 pub async fn insert(store: &Store, category: &Category) -> Result<(), Error> {
     let Category { id, slug, name } = category.clone();
-    let inserted = categories(store).await?.insert_one(Record { _id: id, slug, name }).await;
+    let inserted = categories(store).await?.insert_one(Record { id, slug, name }).await;
     inserted
         .map(|_| ())
         .map_err(|error| if violates(&error, schema::CATEGORY_SLUG) { Error::CategorySlugTaken } else { error.into() })
@@ -39,7 +40,7 @@ pub async fn by_slug(store: &Store, after: Option<Slug>, limit: usize) -> Result
     let filter = after.map_or_else(Document::new, |slug| doc! { "slug": { "$gt": slug.to_string() } });
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let found = categories(store).await?.find(filter).sort(doc! { "slug": 1 }).limit(limit).await?;
-    Ok(found.map_ok(|record| Category { id: record._id, slug: record.slug, name: record.name }).try_collect().await?)
+    Ok(found.map_ok(|record| Category { id: record.id, slug: record.slug, name: record.name }).try_collect().await?)
 }
 
 /// Which of these ids are categories; no query when none is asked about.
@@ -49,7 +50,7 @@ pub async fn known(store: &Store, ids: &[CategoryId]) -> Result<HashSet<Category
     }
     let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
     let found = categories(store).await?.find(doc! { "_id": { "$in": ids } }).await?;
-    Ok(found.map_ok(|record| record._id).try_collect().await?)
+    Ok(found.map_ok(|record| record.id).try_collect().await?)
 }
 
 async fn categories(store: &Store) -> Result<Collection<Record>, Error> {

@@ -21,7 +21,8 @@ use crate::{
 /// Stock as a document.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    _id: Sku,
+    #[serde(rename = "_id")]
+    id: Sku,
     on_hand: i64,
     available: i64,
     version: i64,
@@ -47,7 +48,7 @@ pub async fn find(store: &Store, sku: &Sku) -> Result<Option<Stock>, Error> {
 pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, i64)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = stock(store).await?.find(doc! { "_id": { "$in": skus } }).await?;
-    Ok(found.map_ok(|record| (record._id, record.available)).try_collect().await?)
+    Ok(found.map_ok(|record| (record.id, record.available)).try_collect().await?)
 }
 
 /// Sets what is on hand; what is reserved stays so. The collection's validator refuses an `available` below zero.
@@ -113,7 +114,7 @@ pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<V
     let filter = doc! { "movements.at": { "$lt": date(before) } };
     let records: Vec<Record> = stock(store).await?.find(filter).limit(limit).await?.try_collect().await?;
     let old = |record: Record| {
-        let sku = record._id;
+        let sku = record.id;
         let movements = record.movements.into_iter().map(Movement::from).filter(move |movement| movement.at < before);
         movements.map(move |movement| (sku.clone(), movement))
     };
@@ -149,7 +150,7 @@ fn name(kind: MovementKind) -> &'static str {
 impl From<Record> for Stock {
     fn from(record: Record) -> Self {
         Self {
-            sku: record._id,
+            sku: record.id,
             on_hand: record.on_hand,
             reserved: record.on_hand - record.available,
             available: record.available,

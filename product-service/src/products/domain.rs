@@ -281,9 +281,9 @@ fn contradictions(options: &[ProductOption], variants: &[Variant]) -> Vec<Contra
         if !skus.insert(&variant.sku) {
             found.push((format!("/variants/{i}/sku"), "not_distinct", "is the SKU of another variant"));
         }
-        let named = variant.options.len() == options.len()
+        let complete = variant.options.len() == options.len()
             && options.iter().all(|o| variant.options.get(&o.name).is_some_and(|value| o.values.contains(value)));
-        if !named {
+        if !complete {
             let message = "must give one of the listed values for each of the product's options, and nothing else";
             found.push((format!("/variants/{i}/options"), "not_an_option", message));
         } else if !combinations.insert(&variant.options) {

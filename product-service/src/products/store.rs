@@ -21,7 +21,8 @@ use crate::{
 /// A product as a document.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    _id: ProductId,
+    #[serde(rename = "_id")]
+    id: ProductId,
     slug: Slug,
     title: String,
     description: String,
@@ -101,7 +102,7 @@ async fn products(store: &Store) -> Result<Collection<Record>, Error> {
 impl From<Product> for Record {
     fn from(product: Product) -> Self {
         Self {
-            _id: product.id,
+            id: product.id,
             slug: product.slug,
             title: product.title,
             description: product.description,
@@ -119,7 +120,7 @@ impl From<Product> for Record {
 impl From<Record> for Product {
     fn from(record: Record) -> Self {
         Self {
-            id: record._id,
+            id: record.id,
             title: record.title,
             slug: record.slug,
             description: record.description,

@@ -275,14 +275,13 @@ impl Reservation {
             {
                 Verdict::Counts
             }
-            (MovementKind::Hold, _) => Verdict::Void,
             (MovementKind::Commit | MovementKind::Release, State::Held) => Verdict::Pending,
             (MovementKind::Commit, State::Committed) | (MovementKind::Release, State::Released)
                 if self.decision == Some(movement.id) =>
             {
                 Verdict::Counts
             }
-            (MovementKind::Commit | MovementKind::Release, _) => Verdict::Void,
+            (MovementKind::Hold | MovementKind::Commit | MovementKind::Release, _) => Verdict::Void,
         }
     }
 

@@ -29,7 +29,7 @@ const LEASE: Duration = Duration::from_secs(10);
 /// When the sweep looks after a movement: any request that made it is over by then.
 const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
 /// When a held reservation is released by itself: a day, by when its order has long expired in transaction-service.
-const EXPIRES_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 /// How often a request starts over when others change the reservation under it.
 const ROUNDS: usize = 3;
 /// How much one sweep does of each kind.

@@ -29,12 +29,13 @@ use crate::{
 };
 
 /// How long a decided reservation is kept, so that late repeats find it. The design asks for seven days at least.
-const KEPT: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+const KEPT: Duration = Duration::from_hours(8 * 24);
 
 /// A reservation as a document.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
-    _id: OrderId,
+    #[serde(rename = "_id")]
+    id: OrderId,
     state: State,
     currency: Option<Currency>,
     basket: Vec<Line>,
@@ -155,7 +156,7 @@ pub async fn unwind(store: &Store, attempt: &Reservation, now: Timestamp) -> Res
 /// Ends an attempt for good, because its order is given up; `None` when it is no longer the order's attempt.
 pub async fn end(store: &Store, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
     let ended = end_as(store, &attempt, State::Released, now).await?;
-    Ok(ended.then(|| Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
+    Ok(ended.then_some(Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
 }
 
 async fn end_as(store: &Store, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
@@ -270,7 +271,7 @@ impl From<Reservation> for Record {
     fn from(reservation: Reservation) -> Self {
         let Reservation { order_id, state, currency, basket, lines, hold, decision, .. } = reservation;
         Self {
-            _id: order_id,
+            id: order_id,
             state,
             currency,
             basket,
@@ -288,7 +289,7 @@ impl From<Reservation> for Record {
 
 impl From<Record> for Reservation {
     fn from(record: Record) -> Self {
-        let Record { _id: order_id, state, currency, basket, lines, hold, decision, .. } = record;
+        let Record { id: order_id, state, currency, basket, lines, hold, decision, .. } = record;
         Self {
             order_id,
             state,

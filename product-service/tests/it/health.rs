@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use common::auth::{FETCH_FLOOR, Keys, Verifier};
+use futures_util::{FutureExt, future::join_all};
 use product_service::{App, router};
 use serde_json::json;
 use testkit::{Answer, Client, tokens};
@@ -18,19 +19,19 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
     for fail in [testkit::Proxy::cut, testkit::Proxy::hang] {
         fail(&shop.network);
         let started = Instant::now();
-        let answers = tokio::join!(
-            shop.client.get("/products").send(),
-            shop.client.get("/products/a").send(),
-            shop.client.get("/categories").send(),
-            shop.client.get("/inventory/A").token(&staff()).send(),
-            shop.client.put("/inventory/A").token(&staff()).json(&json!({"on_hand": 9})).send(),
-            shop.reserve(order(), &[("A", 1)]),
-            shop.commit(held),
-            shop.release(held),
-        );
+        let answers = join_all([
+            shop.client.get("/products").send().boxed(),
+            shop.client.get("/products/a").send().boxed(),
+            shop.client.get("/categories").send().boxed(),
+            shop.client.get("/inventory/A").token(&staff()).send().boxed(),
+            shop.client.put("/inventory/A").token(&staff()).json(&json!({"on_hand": 9})).send().boxed(),
+            shop.reserve(order(), &[("A", 1)]).boxed(),
+            shop.commit(held).boxed(),
+            shop.release(held).boxed(),
+        ])
+        .await;
         assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
-        let (a, b, c, d, e, f, g, h) = answers;
-        for answer in [a, b, c, d, e, f, g, h] {
+        for answer in answers {
             assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (503, "unavailable"));
             assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
         }

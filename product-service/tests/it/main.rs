@@ -2,6 +2,7 @@
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod catalogue;
 mod contract;
@@ -37,7 +38,7 @@ impl Shop {
         app(&mongo.uri).migrate(Direction::Up).await.expect("the empty database is migrated");
         let network = Proxy::start(&mongo.address(), Protocol::Mongo).await;
         let app = app(&mongo.uri_through(&network.address));
-        let client = Client::new(router_within(app.clone(), Duration::from_secs(60)));
+        let client = Client::new(router_within(app.clone(), Duration::from_mins(1)));
         Self { app, client, mongo, network }
     }
 

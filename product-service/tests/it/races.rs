@@ -13,11 +13,7 @@ async fn assert_consistent(shop: &Shop, skus: &[(&str, i64)]) {
             let lines =
                 lines.map(|line| line.as_document().unwrap()).filter(|line| line.get_str("sku").unwrap() == *sku);
             lines
-                .map(|line| {
-                    mongodb::bson::Bson::from(line.get("quantity").unwrap().clone())
-                        .as_i64()
-                        .unwrap_or_else(|| i64::from(line.get_i32("quantity").unwrap()))
-                })
+                .map(|line| line.get_i64("quantity").or_else(|_| line.get_i32("quantity").map(i64::from)).unwrap())
                 .sum()
         };
         let (held, committed) = (sum("held"), sum("committed"));
@@ -71,9 +67,8 @@ async fn overlapping_baskets_of_three_are_all_or_nothing() {
                 let answer = shop.reserve(order, &basket).await;
                 match (answer.status.as_u16(), n % 3) {
                     (200, 0) => break shop.release(order).await.expect(200).status,
-                    (200, _) => break answer.status,
                     (409, _) if answer.problem() == "reservation_in_progress" => {}
-                    (409, _) => break answer.status,
+                    (200 | 409, _) => break answer.status,
                     other => panic!("{other:?}: {}", answer.text()),
                 }
             }

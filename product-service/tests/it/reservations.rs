@@ -31,11 +31,14 @@ async fn a_committed_reservation_leaves_the_shelf_and_a_released_one_comes_back(
     assert_eq!(shop.movements().await, 0);
 }
 
+/// What it is called, the events before, the event, its status and what it says, and the stock after.
+type Row<'a> = (&'a str, &'a [&'a str], &'a str, u16, &'a str, (i64, i64));
+
 /// The state table of `reservations::domain`, line by line, through HTTP: an event, its status and slug, and the stock
 /// (on hand, available) of a SKU that started with five, of which each order wants two.
 #[tokio::test]
 async fn the_state_table_holds_line_by_line() {
-    let table: &[(&str, &[&str], &str, u16, &str, (i64, i64))] = &[
+    let table: &[Row<'_>] = &[
         ("absent, reserve", &[], "reserve", 200, "held", (5, 3)),
         ("absent, commit", &[], "commit", 404, "not_found", (5, 5)),
         ("absent, release", &[], "release", 200, "released", (5, 5)),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use crate::{Shop, order};
 
 const SOON: Duration = Duration::from_secs(41);
-const TOMORROW: Duration = Duration::from_secs(24 * 60 * 60 + 60);
+const TOMORROW: Duration = Duration::from_hours(25);
 
 /// Cuts the network after every possible number of commands; whatever is left, the sweep and a repeat put right.
 #[tokio::test]
