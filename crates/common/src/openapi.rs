@@ -3,6 +3,7 @@
 use utoipa::openapi::{
     Content, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Server,
     path::{Operation, ParameterIn, PathItem},
+    request_body::RequestBody,
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -69,7 +70,6 @@ fn add_problems(operation: &mut Operation) {
     let mut problems = vec![
         ("500", "Our mistake; logged under the request id."),
         ("503", "A part of the shop does not answer; `Retry-After` says when to try again."),
-        ("429", "Too many requests. The gateway says so itself, with a body of the form `{\"message\": ...}`."),
     ];
     if path || query || body {
         problems.push(("400", "The request cannot be read."));
@@ -77,6 +77,8 @@ fn add_problems(operation: &mut Operation) {
     if body {
         problems.push(("413", "The body is too large."));
         problems.push(("415", "The body is not of the media type this route takes."));
+    }
+    if operation.request_body.as_ref().is_some_and(takes_json) {
         problems.push(("422", "The body was read, and some of its fields are refused; `errors` lists all of them."));
     }
     if path {
@@ -90,6 +92,14 @@ fn add_problems(operation: &mut Operation) {
         let problem = || RefOr::T(problem(description));
         operation.responses.responses.entry(status.into()).or_insert_with(problem);
     }
+    let throttled = ResponseBuilder::new()
+        .description("Too many requests. The gateway says so itself, with a body of the form `{\"message\": ...}`.")
+        .build();
+    operation.responses.responses.entry("429".into()).or_insert(RefOr::T(throttled));
+}
+
+fn takes_json(body: &RefOr<RequestBody>) -> bool {
+    matches!(body, RefOr::T(body) if body.content.contains_key("application/json"))
 }
 
 fn problem(description: &str) -> Response {

@@ -10,7 +10,7 @@ use crate::trigger;
 /// The admin of a machine at home. The password is random.
 pub(crate) const EMAIL: &str = "admin@bodega.example";
 
-/// What transaction-service may do at its siblings (DESIGN, section 5).
+/// What transaction-service may do at its siblings (its calls to the other services, and no more).
 const TRANSACTION_SCOPES: [&str; 4] = ["inventory:reserve", "checkout:read", "carts:clear", "notifications:send"];
 
 /// Sends one command to user-service's `admin` trigger.
@@ -20,7 +20,8 @@ pub(crate) async fn command(home: &Home, settings: &Settings, command: Value) ->
 
 /// Makes an admin, or gives the one there is that password.
 pub(crate) async fn create_admin(home: &Home, settings: &Settings, email: &str, password: &str) -> Result<Value> {
-    command(home, settings, json!({ "command": "create_admin", "email": email, "password": password })).await
+    let admin = json!({ "command": "create_admin", "email": email, "password": password, "reset_password": true });
+    command(home, settings, admin).await
 }
 
 /// Registers a service. Each call issues a new secret, since the one before is stored as a hash only.

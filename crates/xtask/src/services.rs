@@ -7,7 +7,8 @@ use tokio::process::Command;
 
 use crate::home::{Home, Profile};
 
-/// A service and the prefixes of the one public domain that are its own, whatever lies below them (DESIGN, section 1).
+/// A service and the prefixes of the one public domain that are its own, whatever lies below them; docs/architecture.md
+/// lists what there is.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) name: &'static str,

@@ -28,7 +28,7 @@ use crate::{
     store::{Store, Written, date, may_match, must_match, timestamp},
 };
 
-/// How long a decided reservation is kept, so that late repeats find it. The design asks for seven days at least.
+/// How long a decided reservation is kept, so that a repeat that comes days late still finds it.
 const KEPT: Duration = Duration::from_hours(8 * 24);
 
 /// A reservation as a document.
