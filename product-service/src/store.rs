@@ -82,6 +82,17 @@ pub enum Written {
     Until(usize),
 }
 
+impl Written {
+    /// Whether the write at this place was carried out. What decides is one write of a list; should one of those after it
+    /// be refused, the decision stands all the same, and the sweep settles the rest.
+    pub fn went_past(self, place: usize) -> bool {
+        match self {
+            Self::All => true,
+            Self::Until(refused) => refused > place,
+        }
+    }
+}
+
 /// A conditional update of one document that *fails* when the condition does not hold, so that an ordered list of writes
 /// stops there; a plain update would match nothing and pass. The means is `upsert`: when the filter does not match, the
 /// insert that follows collides with the document of the same `_id`, or, when there is none, is refused by the
@@ -151,4 +162,17 @@ async fn connect(uri: &Secret) -> Result<Database, Error> {
     options.retry_writes = Some(false);
     let name = options.default_database.clone().unwrap_or_else(|| "bodega".into());
     Ok(Client::with_options(options)?.database(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_is_refused_undoes_none_of_those_before_it() {
+        assert!(Written::All.went_past(3));
+        assert!(Written::Until(4).went_past(3));
+        assert!(!Written::Until(3).went_past(3));
+        assert!(!Written::Until(0).went_past(0));
+    }
 }

@@ -50,7 +50,12 @@ pub(super) async fn reserve(
             tokio::join!(read_prices(store, request, &basket), store::claim(store, &attempt, claim));
         match claimed? {
             Claimed::All => return hold(store, attempt, request, priced, now).await,
-            Claimed::Short => return Err(refuse(store, &attempt, request, priced, now).await?),
+            Claimed::Short => {
+                refuse(store, &attempt, request, priced, now).await?;
+                // Units came back in the meantime: try again.
+                claim = Claim::Replace;
+                continue;
+            }
             Claimed::Taken => {}
         }
         claim = match store::find(store, order_id).await? {
@@ -123,17 +128,18 @@ async fn hold(
     Err(if released { Error::ReservationReleased } else { Error::ReservationInProgress })
 }
 
-/// Some SKU is short: gives back what was taken, and says what is wrong with every line.
+/// Some SKU is short: gives back what was taken, and says what is wrong with every line. Nothing is, if units came back
+/// just now.
 async fn refuse(
     store: &Store,
     attempt: &Reservation,
     request: &ReservationRequest,
     priced: Prices,
     now: Timestamp,
-) -> Result<Error, Error> {
+) -> Result<(), Error> {
     store::give_up(store, attempt, now).await?;
     if let Err(unpriced) = priced? {
-        return Ok(not_priced(request, &unpriced));
+        return Err(not_priced(request, &unpriced));
     }
     let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
     let stock = inventory::store::available(store, &skus).await?;
@@ -142,8 +148,7 @@ async fn refuse(
     let short: Vec<Short> = short
         .map(|line| Short { sku: line.sku.clone(), line: request.position(&line.sku), available: available(line) })
         .collect();
-    // Units may have come back since: then there is nothing to report but that the next try may well succeed.
-    Ok(if short.is_empty() { Error::ReservationInProgress } else { Error::OutOfStock(short) })
+    if short.is_empty() { Ok(()) } else { Err(Error::OutOfStock(short)) }
 }
 
 fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) -> Error {

@@ -136,7 +136,7 @@ pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
     let set = doc! { "state": "held", "lines": bson::serialize_to_bson(&lines)? };
     let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
     writes.extend(holds(held).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, true)));
-    Ok(store.write_in_order(writes).await? == Written::All)
+    Ok(store.write_in_order(writes).await?.went_past(0))
 }
 
 /// Gives back what one's own attempt took, and ends it. Safe in any state: only an attempt itself makes itself held.
@@ -163,7 +163,7 @@ async fn end_as(store: &Store, attempt: &Reservation, state: State, now: Timesta
     let (reservations, stock) = namespaces(store).await?;
     let mut writes = vec![must_match(&reservations, attempt_of(attempt), ended(state, now))];
     writes.extend(holds(attempt).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, false)));
-    Ok(store.write_in_order(writes).await? == Written::All)
+    Ok(store.write_in_order(writes).await?.went_past(0))
 }
 
 /// Decides a held reservation and moves its stock, in one command; `None` when somebody else decided it first.
@@ -177,9 +177,10 @@ pub async fn decide(
     let id = Id::new(now);
     let movements = || held.basket.iter().map(|line| (&line.sku, held.movement(id, decision.movement(), line, now)));
     let mut writes: Vec<_> = movements().map(|(sku, m)| inventory::store::record(&stock, sku, &m)).collect();
+    let decides = writes.len();
     writes.push(deciding(&reservations, &held, id, decision, now)?);
     writes.extend(movements().map(|(sku, m)| inventory::store::settle(&stock, sku, &m, true)));
-    if store.write_in_order(writes).await? == Written::All {
+    if store.write_in_order(writes).await?.went_past(decides) {
         let state = decision.state();
         return Ok(Some(Reservation { state, decision: Some(id), updated_at: now, ..held }));
     }

@@ -156,3 +156,25 @@ async fn sweeps_that_run_at_once_release_once() {
     assert_eq!(shop.stock("A").await, (50, 0, 50));
     assert_eq!(shop.movements().await, 0);
 }
+
+/// Somebody changed the number behind the service's back, so that the server refuses to settle what was decided.
+#[tokio::test]
+async fn a_decision_stands_even_when_its_last_step_is_refused_and_is_settled_once_the_number_is_mended() {
+    use mongodb::bson::{Document, doc};
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5)]).await;
+    let order = order();
+    shop.reserve(order, &[("A", 2)]).await.expect(200);
+    let stock = shop.mongo.database().await.collection::<Document>("stock");
+    let set = async |on_hand: i64| {
+        stock.update_one(doc! { "_id": "A" }, doc! { "$set": { "on_hand": on_hand } }).await.unwrap();
+    };
+    set(1).await;
+    assert_eq!(shop.commit(order).await.expect(200).json()["state"], "committed");
+    assert_eq!(shop.release(order).await.expect(409).problem(), "reservation_committed");
+    assert_eq!(shop.movements().await, 1, "what could not be settled stays to be seen");
+    set(5).await;
+    shop.sweep_after(SOON).await;
+    assert_eq!(shop.stock("A").await, (3, 0, 3));
+    assert_eq!(shop.movements().await, 0);
+}
