@@ -10,6 +10,11 @@ use std::{
     time::Duration,
 };
 
+use aws_sdk_ssm::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_parameters::GetParametersError,
+    types::Parameter,
+};
 use tokio::sync::OnceCell;
 
 use crate::trigger::chain;
@@ -18,6 +23,8 @@ use crate::trigger::chain;
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// `GetParameters` takes at most ten names a call.
 const NAMES_A_CALL: usize = 10;
+/// Where Parameter Store answers for Secrets Manager.
+const SECRETS_MANAGER: &str = "/aws/reference/secretsmanager/";
 
 /// The environment, and what was found wrong with it.
 pub struct Env {
@@ -164,28 +171,42 @@ fn parameter_of(value: &str) -> Option<String> {
     if let Some(name) = value.strip_prefix("ssm:") {
         return Some(name.to_owned());
     }
-    value.strip_prefix("secretsmanager:").map(|id| format!("/aws/reference/secretsmanager/{id}"))
+    value.strip_prefix("secretsmanager:").map(|id| format!("{SECRETS_MANAGER}{id}"))
 }
 
 async fn fetch(declared: &BTreeMap<String, String>) -> Result<HashMap<String, String>, SecretError> {
     // Two settings may name the same secret; asking twice for one is an error.
     let names: BTreeSet<String> = declared.values().filter_map(|value| parameter_of(value)).collect();
     let names = Vec::from_iter(names);
-    let failed = |error: &dyn Display| SecretError(format!("secrets could not be fetched: {error}"));
+    let settings: Vec<&str> =
+        declared.iter().filter(|(_, value)| parameter_of(value).is_some()).map(|(name, _)| name.as_str()).collect();
+    let failed = |error: &dyn Display| SecretError(format!("{} could not be fetched: {error}", settings.join(", ")));
     let fetching = async {
         let client = aws_sdk_ssm::Client::new(&aws_config::load_from_env().await);
         let mut values = HashMap::new();
         for chunk in names.chunks(NAMES_A_CALL) {
             let call = client.get_parameters().set_names(Some(chunk.to_vec())).with_decryption(true);
-            // Not the SDK's own rendering: that shows the answer as it came, with every value in it.
-            let answer = call.send().await.map_err(|error| failed(&chain(&error)))?;
-            for parameter in answer.parameters.unwrap_or_default() {
-                values.extend(parameter.name.zip(parameter.value));
-            }
+            let answer = call.send().await.map_err(|error| failed(&refusal(&error)))?;
+            values.extend(answer.parameters.unwrap_or_default().into_iter().filter_map(name_and_value));
         }
         Ok(values)
     };
     tokio::time::timeout(FETCH_TIMEOUT, fetching).await.map_err(|_| failed(&"no answer in time"))?
+}
+
+/// AWS's own words where it has any. Never the SDK's rendering: that shows the answer as it came, values included.
+fn refusal(error: &SdkError<GetParametersError>) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), message) => format!("{code}: {}", message.unwrap_or("without a message")),
+        (None, _) => chain(error),
+    }
+}
+
+/// A secret of Secrets Manager comes with its source; moto gives it without the reserved path in front of its id.
+fn name_and_value(parameter: Parameter) -> Option<(String, String)> {
+    let name = parameter.name?;
+    let is_short = parameter.source_result.is_some() && !name.starts_with(SECRETS_MANAGER);
+    Some((if is_short { format!("{SECRETS_MANAGER}{name}") } else { name }, parameter.value?))
 }
 
 #[cfg(test)]

@@ -54,8 +54,10 @@ pub fn subscriber<W>(service: &'static str, level: &str, writer: W) -> impl Subs
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Lines of the Lambda runtime would repeat every request with its whole payload; sqlx would log statements.
-    let filter = format!("{level},lambda_runtime=error,lambda_http=warn,sqlx=warn,hyper=warn");
+    // Lines of the Lambda runtime would repeat every request with its whole payload, and failures that were logged where
+    // they happened; sqlx would log statements.
+    let quiet = "lambda_runtime=error,lambda_runtime::layers::panic=off,lambda_http=warn,sqlx=warn,hyper=warn";
+    let filter = format!("{level},{quiet}");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(writer)

@@ -107,8 +107,9 @@ impl FromStr for Trigger {
 
 /// Runs a service: the whole of its `main`. Exits with 1 and one message when settings are missing or malformed.
 pub fn run<S: Service>() -> ExitCode {
-    if let Some(format) = env::args().skip_while(|arg| arg != "--openapi").nth(1) {
-        return print_openapi(&S::openapi(), &format);
+    let mut arguments = env::args().skip_while(|argument| argument != "--openapi");
+    if arguments.next().is_some() {
+        return print_openapi(&S::openapi(), &arguments.next().unwrap_or_default());
     }
     let mut env = Env::from_process();
     let level = env.parsed_or("LOG_LEVEL", telemetry::Level::default());

@@ -264,6 +264,19 @@ pub fn assert_committed(document: &utoipa::openapi::OpenApi, service: &str) {
     assert!(committed == described, "openapi/{service}.yaml has drifted from the code: run `cargo xtask openapi`");
 }
 
+/// Which operations the table in `docs/architecture.md` does not list with their method, path and scope.
+pub fn unlisted(document: &Value) -> Vec<String> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let listed = |operation: &Operation| {
+        let scope = operation.scope().map_or("| - ".to_owned(), |scope| format!("| `{scope}` "));
+        let (method, path) = (format!("| {} ", operation.method), format!("`{}`", operation.path));
+        page.lines().any(|line| line.starts_with(&method) && line.contains(&path) && line.contains(&scope))
+    };
+    let missing = operations(document).into_iter().filter(|operation| !listed(operation));
+    missing.map(|operation| format!("{} {}", operation.method, operation.path)).collect()
+}
+
 /// What is missing from the documentation: every operation needs an id, a summary, a tag, and an example of each body.
 pub fn undocumented(document: &Value) -> Vec<String> {
     let mut missing = Vec::new();

@@ -30,3 +30,9 @@ fn every_operation_is_documented_with_examples() {
 fn the_committed_document_is_what_the_code_describes() {
     contract::assert_committed(&openapi(), "product-service");
 }
+
+#[test]
+fn every_operation_stands_in_the_architectures_table() {
+    let document = serde_json::to_value(openapi()).unwrap();
+    assert_eq!(contract::unlisted(&document), Vec::<String>::new());
+}

@@ -29,3 +29,9 @@ async fn it_is_live_and_ready() {
 fn the_committed_document_is_what_the_code_describes() {
     contract::assert_committed(&openapi(), "transaction-service");
 }
+
+#[test]
+fn every_operation_stands_in_the_architectures_table() {
+    let document = serde_json::to_value(openapi()).unwrap();
+    assert_eq!(contract::unlisted(&document), Vec::<String>::new());
+}

@@ -29,3 +29,9 @@ fn every_operation_is_documented_with_examples() {
 fn the_committed_document_is_what_the_code_describes() {
     contract::assert_committed(&openapi(), "user-service");
 }
+
+#[test]
+fn every_operation_stands_in_the_architectures_table() {
+    let document = serde_json::to_value(openapi()).unwrap();
+    assert_eq!(contract::unlisted(&document), Vec::<String>::new());
+}
