@@ -20,7 +20,6 @@ use axum::{Router, extract::FromRef, extract::State};
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
     input::Json,
-    problem::ProblemBody,
 };
 use futures_util::FutureExt;
 use platform::{
@@ -108,20 +107,13 @@ pub fn openapi() -> OpenApi {
 }
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(schemas())
+    OpenApiRouter::with_openapi(common::openapi::start())
         .merge(products::routes())
         .merge(categories::routes())
         .merge(inventory::routes())
         .merge(reservations::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
-}
-
-fn schemas() -> OpenApi {
-    #[derive(utoipa::OpenApi)]
-    #[openapi(components(schemas(ProblemBody)))]
-    struct Schemas;
-    <Schemas as utoipa::OpenApi>::openapi()
 }
 
 /// The process answers.

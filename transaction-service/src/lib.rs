@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::Router;
-use common::{input::Json, problem::ProblemBody};
+use common::input::Json;
 use platform::{
     Service,
     config::Env,
@@ -51,14 +51,7 @@ pub fn openapi() -> OpenApi {
 }
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(schemas()).routes(routes!(check_live)).routes(routes!(check_ready))
-}
-
-fn schemas() -> OpenApi {
-    #[derive(utoipa::OpenApi)]
-    #[openapi(components(schemas(ProblemBody)))]
-    struct Schemas;
-    <Schemas as utoipa::OpenApi>::openapi()
+    OpenApiRouter::with_openapi(common::openapi::start()).routes(routes!(check_live)).routes(routes!(check_ready))
 }
 
 /// The process answers.

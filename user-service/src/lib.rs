@@ -21,7 +21,6 @@ use axum::{Router, extract::FromRef, extract::State};
 use common::{
     auth::{Subject, Verifier},
     input::Json,
-    problem::ProblemBody,
     timestamp::Timestamp,
 };
 use futures_util::FutureExt;
@@ -136,7 +135,7 @@ pub fn openapi() -> OpenApi {
 }
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(schemas())
+    OpenApiRouter::with_openapi(common::openapi::start())
         .merge(auth::routes())
         .merge(keys::routes())
         .merge(clients::routes())
@@ -144,13 +143,6 @@ fn routes() -> OpenApiRouter<App> {
         .merge(addresses::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
-}
-
-fn schemas() -> OpenApi {
-    #[derive(utoipa::OpenApi)]
-    #[openapi(components(schemas(ProblemBody)))]
-    struct Schemas;
-    <Schemas as utoipa::OpenApi>::openapi()
 }
 
 /// The process answers

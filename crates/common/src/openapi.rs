@@ -7,8 +7,18 @@ use utoipa::openapi::{
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
+use crate::problem::{FieldError, ProblemBody};
+
 /// The name of the one security scheme: a bearer token of user-service.
 pub const TOKEN: &str = "token";
+
+/// The document that a service's routes are added to: it knows the problems that all of them can answer with.
+pub fn start() -> OpenApi {
+    #[derive(utoipa::OpenApi)]
+    #[openapi(components(schemas(ProblemBody, FieldError)))]
+    struct Problems;
+    <Problems as utoipa::OpenApi>::openapi()
+}
 
 /// Completes the document that a service's routes produced: title, security scheme, and for every operation the
 /// problems that any such operation can answer with. What an operation says itself stays.

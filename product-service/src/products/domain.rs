@@ -3,20 +3,21 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt,
     str::FromStr,
 };
 
 use common::{
     id::Id,
-    input::{Fields, FromFields, Refusal, line, prose},
+    input::{Fields, FromFields, Refusal},
     money::{Currency, Money},
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
+mod words;
+
+pub use self::words::{Description, Line, Sku, Slug};
 use crate::categories::domain::CategoryId;
 
 /// The id of a product.
@@ -28,88 +29,6 @@ const MAX_OPTIONS: usize = 3;
 const MAX_OPTION_VALUES: usize = 50;
 const MAX_CATEGORIES: usize = 20;
 const MAX_PRICES: usize = 20;
-
-/// Lower-case words joined by hyphens, for addresses that people read; never of the form of an id, since both stand in
-/// the same place of a path.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 100, example = "organic-cotton-tee")]
-pub struct Slug(String);
-
-impl FromStr for Slug {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if !(1..=100).contains(&text.len()) || !text.split('-').all(word) || Uuid::try_parse(text).is_ok() {
-            let message = "must be lower-case words joined by hyphens, at most 100 characters, and not a UUID";
-            return Err(Refusal::new("invalid_slug", message));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A stock keeping unit: names a variant across the whole shop, on labels too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
-#[schema(value_type = String, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, example = "TEE-ORG-NAVY-M")]
-pub struct Sku(String);
-
-impl Sku {
-    /// As written on the label.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Sku {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if !(1..=40).contains(&text.len()) || !text.split('-').all(part) {
-            let message = "must be capitals and digits in parts joined by hyphens, at most 40 characters";
-            return Err(Refusal::new("invalid_sku", message));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Sku {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// One line of at most `MAX` characters.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Line<const MAX: usize>(String);
-
-impl<const MAX: usize> FromStr for Line<MAX> {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        line(text, 1..=MAX).map(Self)
-    }
-}
-
-/// Text of at most 5,000 characters; may be empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Description(String);
-
-impl FromStr for Description {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        prose(text, 0..=5_000).map(Self)
-    }
-}
 
 /// Whether shoppers see a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -372,88 +291,4 @@ impl From<String> for ProductKey {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn body() -> Value {
-        json!({
-            "title": "Tee", "slug": "tee", "description": "", "status": "active", "category_ids": [],
-            "options": [{"name": "Size", "values": ["S", "M"]}],
-            "variants": [
-                {"sku": "TEE-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}]},
-                {"sku": "TEE-M", "options": {"Size": "M"}, "prices": [{"amount": 0, "currency": "USD"}]}
-            ]
-        })
-    }
-
-    fn refused(change: impl FnOnce(&mut Value)) -> Vec<String> {
-        let mut body = body();
-        change(&mut body);
-        let errors = Fields::read::<NewProduct>(body).unwrap_err();
-        errors.into_iter().map(|error| format!("{} {}", error.pointer, error.code)).collect()
-    }
-
-    #[test]
-    fn a_product_with_options_and_variants_is_read() {
-        let new = Fields::read::<NewProduct>(body()).unwrap();
-        let usd = "USD".parse().unwrap();
-        assert_eq!(new.variants[0].price_in(usd), Some(Money { amount: 1999, currency: usd }));
-        assert_eq!(new.variants[0].price_in("EUR".parse().unwrap()), None);
-    }
-
-    #[test]
-    fn every_variant_names_each_option_with_a_listed_value() {
-        assert_eq!(
-            refused(|b| b["variants"][1]["options"] = json!({"Size": "XL"})),
-            ["/variants/1/options not_an_option"]
-        );
-        assert_eq!(refused(|b| b["variants"][1]["options"] = json!({})), ["/variants/1/options not_an_option"]);
-        let surplus = json!({"Size": "M", "Colour": "red"});
-        assert_eq!(refused(|b| b["variants"][1]["options"] = surplus), ["/variants/1/options not_an_option"]);
-    }
-
-    #[test]
-    fn no_two_variants_are_the_same() {
-        assert_eq!(
-            refused(|b| b["variants"][1]["options"] = json!({"Size": "S"})),
-            ["/variants/1/options not_distinct"]
-        );
-        assert_eq!(refused(|b| b["variants"][1]["sku"] = json!("TEE-S")), ["/variants/1/sku not_distinct"]);
-    }
-
-    #[test]
-    fn prices_are_whole_positive_and_one_a_currency() {
-        let price = |amount: Value, currency: &str| json!([{"amount": amount, "currency": currency}]);
-        let at = |prices: Value| refused(|b| b["variants"][0]["prices"] = prices);
-        assert_eq!(at(price(json!(-1), "USD")), ["/variants/0/prices/0/amount out_of_range"]);
-        assert_eq!(at(price(json!(19.99), "USD")), ["/variants/0/prices/0/amount wrong_type"]);
-        assert_eq!(at(price(json!(1), "XXQ")), ["/variants/0/prices/0/currency unknown_currency"]);
-        assert_eq!(at(json!([])), ["/variants/0/prices not_distinct"]);
-        let twice = json!([{"amount": 1, "currency": "USD"}, {"amount": 2, "currency": "USD"}]);
-        assert_eq!(at(twice), ["/variants/0/prices not_distinct"]);
-    }
-
-    #[test]
-    fn a_product_without_variants_is_refused() {
-        assert_eq!(refused(|b| b["variants"] = json!([])), ["/variants too_few"]);
-    }
-
-    #[test]
-    fn slugs_and_skus_have_one_form() {
-        for bad in ["", "Tee", "tee-", "-tee", "a--b", "tee shirt", "tée", "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"] {
-            assert!(bad.parse::<Slug>().is_err(), "{bad} was taken as a slug");
-        }
-        for bad in ["", "tee", "TEE_S", "TEE-", "$GT", &"A".repeat(41)] {
-            assert!(bad.parse::<Sku>().is_err(), "{bad} was taken as a SKU");
-        }
-    }
-
-    #[test]
-    fn a_path_means_an_id_or_a_slug_and_never_both() {
-        let id = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d";
-        assert_eq!(ProductKey::from(id.to_owned()), ProductKey::Id(id.parse().unwrap()));
-        assert_eq!(ProductKey::from("tee".to_owned()), ProductKey::Slug("tee".into()));
-    }
-}
+mod tests;

@@ -17,10 +17,10 @@ fn every_operation_is_documented_with_the_problems_it_can_answer() {
         statuses.sort_unstable();
         statuses.join(" ")
     };
-    assert_eq!(statuses("/things", "get"), "400 500 503");
-    assert_eq!(statuses("/things", "post"), "400 401 403 413 415 422 500 503");
-    assert_eq!(statuses("/things/{thing_id}", "get"), "400 404 500 503");
-    assert_eq!(statuses("/things/{thing_id}", "patch"), "400 401 403 404 413 415 422 500 503");
+    assert_eq!(statuses("/things", "get"), "400 429 500 503");
+    assert_eq!(statuses("/things", "post"), "400 401 403 413 415 422 429 500 503");
+    assert_eq!(statuses("/things/{thing_id}", "get"), "400 404 429 500 503");
+    assert_eq!(statuses("/things/{thing_id}", "patch"), "400 401 403 404 413 415 422 429 500 503");
 }
 
 #[test]
