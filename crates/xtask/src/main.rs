@@ -14,6 +14,7 @@ mod port;
 mod process;
 mod progress;
 mod python;
+mod reload;
 mod router;
 mod run;
 mod secrets;

@@ -69,7 +69,11 @@ impl Run {
 
     /// Starts a child of this run, with its output in `log`.
     pub(crate) fn start(&self, name: &str, mut command: Command, log: &Path) -> Result<Process> {
-        let output = File::create(log).with_context(|| format!("writing {}", log.display()))?;
+        let output = File::options()
+            .append(true)
+            .create(true)
+            .open(log)
+            .with_context(|| format!("writing {}", log.display()))?;
         self.enlist(&mut command);
         command.stdout(output.try_clone()?).stderr(output);
         let child = command

@@ -8,12 +8,13 @@ use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::home::{Home, Profile};
+use crate::process::Process;
 use crate::progress::{seconds, step};
 use crate::run::Run;
 use crate::secrets::Secrets;
 use crate::settings::{Settings, given};
 use crate::stores::{self, Keeping, Place, Postgres};
-use crate::{admin, logs, port, python, router, seed, services, sweep, trigger, watch};
+use crate::{admin, logs, port, python, reload, router, seed, services, sweep, trigger, watch};
 
 const DATABASES: [(&str, &str); 2] =
     [("USER_DATABASE_URL", "bodega_user"), ("TRANSACTION_DATABASE_URL", "bodega_transaction")];
@@ -48,6 +49,8 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
         bail!("the watch router in Cargo.toml is not that of crates/xtask; run `cargo xtask openapi`");
     }
     python::ensure_tools(home).await?;
+    // The logs of the run before; those of this one are appended to.
+    let _ = std::fs::remove_dir_all(home.local("logs"));
     let secrets = Secrets::ensure(home)?;
     let place = Place { home, run, folder: home.local(""), logs: home.local_folder("logs")?, keeping: Keeping::Safe };
     let mut settings = settings(&secrets, port);
@@ -68,7 +71,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
         "\nup after {}; Ctrl-C stops everything. Requests show here; whole logs are in .local/logs.\n",
         seconds(started.elapsed())
     );
-    stay(home, &settings).await
+    stay(home, run, &settings, port, gateway).await
 }
 
 fn settings(secrets: &Secrets, port: u16) -> Settings {
@@ -173,11 +176,12 @@ fn without_password(url: &str) -> String {
     parts.unwrap_or_else(|| url.to_owned())
 }
 
-/// Sweeps, and shows what the services log, until one of that fails.
-async fn stay(home: &Home, settings: &Settings) -> Result<()> {
+/// Sweeps, keeps the services current, and shows what they log, until one of that fails.
+async fn stay(home: &Home, run: &Run, settings: &Settings, port: u16, gateway: Process) -> Result<()> {
     let log = |name: &str| -> PathBuf { home.log(name) };
     tokio::try_join!(
         logs::follow(log("watch")),
+        reload::keep_current(home, run, port, gateway),
         sweep::keep_sweeping(home, settings, services::WITH_A_STORE[0]),
         sweep::keep_sweeping(home, settings, services::WITH_A_STORE[1]),
     )

@@ -1,4 +1,4 @@
-//! `cargo lambda watch`: the gateway of a machine at home. It builds and restarts a service when its source changes.
+//! `cargo lambda watch`: the gateway of a machine at home. It starts a service when it is first asked for.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ pub(crate) fn start(home: &Home, run: &Run, port: u16) -> Result<Process> {
     let mut command = Command::new(home.tool("cargo-lambda"));
     command.args(["lambda", "watch", "--invoke-address", "127.0.0.1", "--invoke-port", &port.to_string()]);
     // Four instances a function, so that one slow request does not hold up the next.
-    command.args(["--concurrency", "4", "--env-file"]).arg(home.local("env"));
+    command.args(["--ignore-changes", "--concurrency", "4", "--env-file"]).arg(home.local("env"));
     command.current_dir(home.root());
     run.start("watch", command, &home.log("watch"))
 }
