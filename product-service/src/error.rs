@@ -114,22 +114,34 @@ impl Short {
     }
 }
 
+/// Whether the database could not be reached, or is changing its primary: both pass.
 fn is_outage(error: &mongodb::error::Error) -> bool {
-    use mongodb::error::ErrorKind;
-    let unreachable = matches!(
-        *error.kind,
+    use mongodb::error::{ErrorKind, WriteFailure};
+    match &*error.kind {
         ErrorKind::ServerSelection { .. }
-            | ErrorKind::Io(_)
-            | ErrorKind::ConnectionPoolCleared { .. }
-            | ErrorKind::DnsResolve { .. }
-            | ErrorKind::Shutdown
-    );
-    // A bulk write wraps what stopped it.
-    unreachable
-        || error.contains_label("RetryableWriteError")
-        || std::error::Error::source(error)
-            .and_then(|source| source.downcast_ref::<mongodb::error::Error>())
-            .is_some_and(is_outage)
+        | ErrorKind::Io(_)
+        | ErrorKind::ConnectionPoolCleared { .. }
+        | ErrorKind::DnsResolve { .. }
+        | ErrorKind::Shutdown
+        | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
+        ErrorKind::Command(error) => passes(error.code),
+        ErrorKind::Write(WriteFailure::WriteError(error)) => passes(error.code),
+        ErrorKind::BulkWrite(bulk) => {
+            // The bulk wraps what stopped it.
+            let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+            !bulk.write_concern_errors.is_empty()
+                || bulk.write_errors.values().any(|error| passes(error.code))
+                || source.is_some_and(is_outage)
+        }
+        _ => false,
+    }
+}
+
+/// Codes of a server that steps down, recovers, shuts down or runs out of time (the list of the "Server Discovery and
+/// Monitoring" and "Retryable Writes" specifications of MongoDB's drivers).
+fn passes(code: i32) -> bool {
+    const CODES: [i32; 14] = [6, 7, 50, 64, 89, 91, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
+    CODES.contains(&code)
 }
 
 impl IntoResponse for Error {
@@ -175,3 +187,25 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_primary_is_an_outage_and_a_bad_command_is_our_mistake() {
+        let command = |code: i32| {
+            let answer = mongodb::bson::doc! { "code": code, "codeName": "", "errmsg": "" };
+            let error: mongodb::error::CommandError = mongodb::bson::deserialize_from_document(answer).unwrap();
+            Problem::from(Error::Mongo(mongodb::error::ErrorKind::Command(error).into())).status().as_u16()
+        };
+        // NotWritablePrimary, InterruptedDueToReplStateChange, ShutdownInProgress, MaxTimeMSExpired.
+        for code in [10_107, 11_602, 91, 50] {
+            assert_eq!(command(code), 503, "{code}");
+        }
+        // BadValue, Unauthorized, CommandNotFound.
+        for code in [2, 13, 59] {
+            assert_eq!(command(code), 500, "{code}");
+        }
+    }
+}

@@ -84,7 +84,7 @@ fn categories() -> Schema {
     }
 }
 
-/// The last line of defence of I1: the server itself refuses a number below zero.
+/// The last line of defence against overselling: the server itself refuses a number below zero.
 fn stock() -> Schema {
     let properties = doc! {
         "_id": { "bsonType": "string", "pattern": "^[A-Z0-9]+(-[A-Z0-9]+)*$", "maxLength": 40 },

@@ -8,7 +8,9 @@ use mongodb::{
     Client, Collection, Database, Namespace,
     bson::{DateTime, Document, doc},
     error::{Error as MongoError, ErrorKind, WriteFailure},
-    options::{ClientOptions, UpdateOneModel, WriteConcern, WriteModel},
+    options::{
+        ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, UpdateOneModel, WriteConcern, WriteModel,
+    },
 };
 use platform::config::Secret;
 use tokio::sync::OnceCell;
@@ -19,6 +21,9 @@ use crate::error::Error;
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
 /// A function instance serves one request at a time, which at most runs two commands side by side.
 const CONNECTIONS: u32 = 4;
+
+/// A frozen instance loses its sockets without being told: don't use one that slept longer than this.
+const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -94,10 +99,10 @@ impl Written {
 }
 
 /// A conditional update of one document that *fails* when the condition does not hold, so that an ordered list of writes
-/// stops there; a plain update would match nothing and pass. The means is `upsert`: when the filter does not match, the
-/// insert that follows collides with the document of the same `_id`, or, when there is none, is refused by the
-/// collection's validator, since it lacks required fields.
-pub fn must_match(namespace: &Namespace, filter: Document, update: Document) -> WriteModel {
+/// stops there; a plain update would match nothing and pass. The means is an upsert that can never insert: it would have
+/// to give the new document another `_id` than the filter asks for.
+pub fn must_match(namespace: &Namespace, filter: Document, mut update: Document) -> WriteModel {
+    update.insert("$setOnInsert", doc! { "_id": "never inserted" });
     update_one(namespace, filter, update, true)
 }
 
@@ -110,16 +115,16 @@ fn update_one(namespace: &Namespace, filter: Document, update: Document, upsert:
     UpdateOneModel::builder().namespace(namespace.clone()).filter(filter).update(update).upsert(upsert).build().into()
 }
 
-/// Which write of a bulk was refused by a unique index or a validator; `None` when it failed for another reason.
+/// Which write of a bulk was refused for what it says; `None` when it failed for another reason.
 fn refused_write(error: &MongoError) -> Option<usize> {
     let ErrorKind::BulkWrite(bulk) = &*error.kind else { return None };
     let (index, refused) = bulk.write_errors.iter().next()?;
     is_refusal(refused.code).then_some(*index)
 }
 
-/// A duplicate key (11000), or a document that its validator refuses (121).
+/// A duplicate key (11000), a document that its validator refuses (121), or [`must_match`] without a match (66).
 fn is_refusal(code: i32) -> bool {
-    matches!(code, 11_000 | 121)
+    matches!(code, 66 | 121 | 11_000)
 }
 
 /// Whether a single write was refused by a validator.
@@ -146,8 +151,8 @@ pub fn date(moment: Timestamp) -> DateTime {
 
 /// A moment from BSON.
 pub fn timestamp(date: DateTime) -> Timestamp {
-    // Dates in our documents are written by `date`.
-    Timestamp::from_unix_millis(date.timestamp_millis()).unwrap_or_else(Timestamp::now)
+    // A date beyond the year 9999 is none that `date` wrote; it counts as long past.
+    Timestamp::from_unix_millis(date.timestamp_millis()).unwrap_or(Timestamp::EPOCH)
 }
 
 async fn connect(uri: &Secret) -> Result<Database, Error> {
@@ -156,7 +161,11 @@ async fn connect(uri: &Secret) -> Result<Database, Error> {
     options.server_selection_timeout = Some(SELECTION_TIMEOUT);
     options.connect_timeout = Some(SELECTION_TIMEOUT);
     options.max_pool_size = Some(CONNECTIONS);
+    options.max_idle_time = Some(TRUSTED_IDLE);
+    // What is decided by a read must be as lasting as what is written because of it: nothing that a failover takes back.
     options.write_concern = Some(WriteConcern::majority());
+    options.read_concern = Some(ReadConcern::majority());
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
     // Our writes deal with unknown outcomes themselves, by markers, leases and the sweep; a driver that repeats a bulk
     // behind our back only adds cases.
     options.retry_writes = Some(false);

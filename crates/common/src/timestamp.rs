@@ -19,6 +19,9 @@ impl Timestamp {
         Self::from(OffsetDateTime::now_utc())
     }
 
+    /// 1970.
+    pub const EPOCH: Self = Self(OffsetDateTime::UNIX_EPOCH);
+
     /// Milliseconds since 1970, or `None` outside the years that RFC 3339 can write.
     pub fn from_unix_millis(millis: i64) -> Option<Self> {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).ok().map(Self::from)

@@ -67,13 +67,15 @@ pub async fn set(store: &Store, sku: &Sku, on_hand: i64, if_match: &IfMatch, now
         IfMatch::Any => (doc! { "_id": sku.as_str() }, true),
         IfMatch::Versions(versions) => (doc! { "_id": sku.as_str(), "version": { "$in": versions } }, false),
     };
-    let updated = stock.update_one(filter.clone(), update.clone()).upsert(upsert).await;
+    let updated = match stock.update_one(filter.clone(), update.clone()).upsert(upsert).await {
+        // Two first settings at once: the other made the document in between, so now it is there to be updated.
+        Err(error) if violates(&error, "_id_") => stock.update_one(filter, update).await,
+        updated => updated,
+    };
     match updated {
         Ok(result) if result.matched_count == 0 && result.upserted_id.is_none() => Err(Error::Stale),
         Ok(_) => Ok(()),
         Err(error) if is_invalid(&error) => Err(Error::BelowReserved),
-        // Two first settings at once: the other made the document in between, so now it is there to be updated.
-        Err(error) if violates(&error, "_id_") => Ok(stock.update_one(filter, update).await.map(|_| ())?),
         Err(error) => Err(error.into()),
     }
 }

@@ -4,7 +4,7 @@
 //! stopping at the first that is short, while the prices are read beside it; and one that makes the reservation held and
 //! settles the movements. Committing and releasing take a read and one command.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use common::{id::Id, problem::FieldError, timestamp::Timestamp};
 use serde::Serialize;
@@ -202,12 +202,27 @@ fn tombstone(order_id: OrderId, now: Timestamp) -> Reservation {
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// Movements that a crash had left on a SKU.
+    /// Movements that a crash had left on a SKU, and that were looked after.
     pub settled: usize,
     /// Attempts whose lease ran out.
     pub unwound: usize,
     /// Held reservations whose day was over.
     pub expired: usize,
+    /// What could not be done now; each is logged, and found again by the next sweep.
+    pub failed: usize,
+}
+
+impl Swept {
+    /// One that fails must not keep the sweep from those after it.
+    fn note(&mut self, done: Result<(), Error>, order_id: OrderId, count: fn(&mut Self) -> &mut usize) {
+        match done {
+            Ok(()) => *count(self) += 1,
+            Err(error) => {
+                tracing::error!(%error, %order_id, "not swept");
+                self.failed += 1;
+            }
+        }
+    }
 }
 
 /// Finishes or unwinds what crashes left half way, and releases what has expired. Bounded; may run many at once.
@@ -215,48 +230,53 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept::default();
     let before = now.minus(UNSETTLED_AFTER);
     for abandoned in store::abandoned(store, before, SWEEP_LIMIT).await? {
-        store::unwind(store, &abandoned, now).await?;
-        swept.unwound += 1;
+        let done = store::unwind(store, &abandoned, now).await;
+        swept.note(done, abandoned.order_id, |swept| &mut swept.unwound);
     }
-    swept.settled = settle_left_over(store, before, now).await?;
+    settle_left_over(store, before, now, &mut swept).await?;
     for expired in store::expired(store, now, SWEEP_LIMIT).await? {
-        match decide(store, expired.order_id, Decision::Release, now).await {
-            Ok(_) => swept.expired += 1,
-            // Decided otherwise in between: then it needs no expiry.
-            Err(Error::ReservationCommitted | Error::ReservationInProgress) => {}
-            Err(error) => return Err(error),
-        }
+        let done = redecide(store, expired.order_id, Decision::Release, now).await;
+        swept.note(done, expired.order_id, |swept| &mut swept.expired);
     }
     Ok(swept)
 }
 
-async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp) -> Result<usize, Error> {
+async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
     let unsettled = inventory::store::unsettled(store, before, SWEEP_LIMIT).await?;
-    let orders: Vec<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
+    let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
     let reservations = store::find_many(store, &orders).await?;
     for (sku, movement) in &unsettled {
         let found = reservations.iter().find(|reservation| reservation.order_id == movement.order_id);
-        // A reservation is claimed in the same command, before its units are taken: without one, nothing can count.
-        let verdict = found.map_or(Verdict::Void, |reservation| reservation.verdict(movement));
-        match (verdict, found) {
-            (Verdict::Pending, Some(reservation)) => resolve(store, reservation, movement, now).await?,
-            (verdict, _) => store::settle(store, sku, movement, verdict == Verdict::Counts).await?,
-        }
+        let Some(reservation) = found else {
+            // A claim is written before its movements. If it is gone, nobody can know whether they counted: a person must.
+            tracing::error!(%sku, order_id = %movement.order_id, movement_id = %movement.id, "movement without reservation");
+            swept.failed += 1;
+            continue;
+        };
+        let done = match reservation.verdict(movement) {
+            Verdict::Pending => resolve(store, reservation, movement, now).await,
+            verdict => store::settle(store, sku, movement, verdict == Verdict::Counts).await,
+        };
+        swept.note(done, movement.order_id, |swept| &mut swept.settled);
     }
-    Ok(unsettled.len())
+    Ok(())
 }
 
 /// A movement that nothing has decided. An attempt is unwound; a decision whose maker died before it was made is made
 /// anew, with a movement of its own: were the old one recorded again, two sweeps could settle it twice. The next sweep
 /// finds the old one void.
 async fn resolve(store: &Store, reservation: &Reservation, movement: &Movement, now: Timestamp) -> Result<(), Error> {
-    let decision = match movement.kind {
-        MovementKind::Hold => return store::unwind(store, reservation, now).await,
-        MovementKind::Commit => Decision::Commit,
-        MovementKind::Release => Decision::Release,
-    };
-    match decide(store, reservation.order_id, decision, now).await {
-        Ok(_) | Err(Error::ReservationCommitted | Error::ReservationReleased | Error::ReservationInProgress) => Ok(()),
+    match movement.kind {
+        MovementKind::Hold => store::unwind(store, reservation, now).await,
+        MovementKind::Commit => redecide(store, reservation.order_id, Decision::Commit, now).await,
+        MovementKind::Release => redecide(store, reservation.order_id, Decision::Release, now).await,
+    }
+}
+
+/// Decides unless somebody has decided in between, however they did.
+async fn redecide(store: &Store, order_id: OrderId, decision: Decision, now: Timestamp) -> Result<(), Error> {
+    match decide(store, order_id, decision, now).await {
+        Ok(_) | Err(Error::ReservationCommitted | Error::ReservationReleased) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -1,7 +1,7 @@
 //! Every query of reservations. Those that change one together with stock are ordered commands: they stop at the first
 //! write that does not hold.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use common::{
     id::Id,
@@ -89,7 +89,7 @@ pub async fn find(store: &Store, order_id: OrderId) -> Result<Option<Reservation
 }
 
 /// The reservations of several orders.
-pub async fn find_many(store: &Store, orders: &[OrderId]) -> Result<Vec<Reservation>, Error> {
+pub async fn find_many(store: &Store, orders: &BTreeSet<OrderId>) -> Result<Vec<Reservation>, Error> {
     if orders.is_empty() {
         return Ok(Vec::new());
     }

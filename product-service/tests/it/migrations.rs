@@ -52,3 +52,16 @@ async fn a_migration_that_the_data_contradicts_is_refused_and_loses_nothing() {
     assert!(shop.app.migrate(Direction::Up).await.is_err(), "two products with one slug");
     assert_eq!(products.count_documents(doc! {}).await.unwrap(), 2);
 }
+
+#[tokio::test]
+async fn a_forgotten_migration_oversells_nothing_and_invents_no_stock() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 1)]).await;
+    shop.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    let stock = shop.mongo.database().await.collection::<Document>("stock");
+    shop.reserve(crate::order(), &[("A", 2)]).await.expect(409);
+    stock.delete_one(doc! { "_id": "A" }).await.unwrap();
+    let answer = shop.reserve(crate::order(), &[("A", 1)]).await.expect(409);
+    assert_eq!(answer.problem(), "out_of_stock");
+    assert!(shop.mongo.all("stock").await.is_empty());
+}

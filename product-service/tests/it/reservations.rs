@@ -201,3 +201,41 @@ async fn options_with_dots_and_dollars_in_their_names_survive_a_reservation() {
     assert_eq!(held["lines"][0]["options"], json!({"$size.of it": "S"}));
     assert_eq!(shop.reserve(order, &[("TEE", 1)]).await.expect(200).json(), held);
 }
+
+/// The lease, whether it ran out, the event, its status and what it says, and the stock after.
+type AttemptRow<'a> = (&'a str, bool, &'a str, u16, &'a str, (i64, i64));
+
+/// The rows of the state table in which an attempt is under way: its units are taken, and it is not held.
+#[tokio::test]
+async fn the_state_table_holds_while_an_attempt_is_under_way() {
+    use mongodb::bson::{DateTime, Document, doc};
+    let table: &[AttemptRow<'_>] = &[
+        ("lease runs", false, "reserve", 409, "reservation_in_progress", (5, 3)),
+        ("lease runs", false, "reserve other", 409, "reservation_in_progress", (5, 3)),
+        ("lease runs", false, "commit", 409, "reservation_in_progress", (5, 3)),
+        ("lease runs", false, "release", 200, "released", (5, 5)),
+        ("lease ran out", true, "reserve", 200, "held", (5, 3)),
+        ("lease ran out", true, "reserve other", 200, "held", (5, 4)),
+        ("lease ran out", true, "commit", 409, "reservation_in_progress", (5, 3)),
+        ("lease ran out", true, "release", 200, "released", (5, 5)),
+    ];
+    let shop = Shop::open().await;
+    let reservations = shop.mongo.database().await.collection::<Document>("reservations");
+    for (number, (name, over, event, status, said, (on_hand, available))) in table.iter().enumerate() {
+        let (sku, order) = (format!("SKU{number}"), order());
+        shop.sell(&[(&sku, 5)]).await;
+        shop.network.cut_after(2);
+        shop.reserve(order, &[(&sku, 2)]).await;
+        shop.network.heal();
+        assert_eq!(shop.stock(&sku).await, (5, 2, 3), "an attempt is under way");
+        if *over {
+            let lapse = doc! { "$set": { "lease_until": DateTime::from_millis(0) } };
+            reservations.update_one(doc! { "_id": order.to_string() }, lapse).await.unwrap();
+        }
+        let answer = send(&shop, order, &sku, event).await;
+        let found =
+            if answer.status == 200 { answer.json()["state"].as_str().unwrap().to_owned() } else { answer.problem() };
+        assert_eq!((answer.status.as_u16(), found.as_str()), (*status, *said), "{name}, {event}");
+        assert_eq!(shop.stock(&sku).await, (*on_hand, on_hand - available, *available), "{name}, {event}");
+    }
+}

@@ -178,3 +178,20 @@ async fn a_decision_stands_even_when_its_last_step_is_refused_and_is_settled_onc
     assert_eq!(shop.stock("A").await, (3, 0, 3));
     assert_eq!(shop.movements().await, 0);
 }
+
+#[tokio::test]
+async fn a_movement_whose_reservation_is_gone_is_left_for_a_person_and_stops_nothing_else() {
+    use mongodb::bson::{DateTime, Document, doc};
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5), ("B", 5)]).await;
+    shop.reserve(order(), &[("B", 1)]).await.expect(200);
+    let stock = shop.mongo.database().await.collection::<Document>("stock");
+    let orphan = doc! {
+        "id": order_id(), "order_id": order_id(), "kind": "hold", "quantity": 2_i64, "at": DateTime::from_millis(0)
+    };
+    stock.update_one(doc! { "_id": "A" }, doc! { "$push": { "movements": orphan } }).await.unwrap();
+    let swept = shop.sweep_after(TOMORROW).await;
+    assert_eq!((swept.failed, swept.expired), (1, 1));
+    assert_eq!(shop.stock("A").await, (5, 0, 5), "no unit appears");
+    assert_eq!(shop.stock("B").await, (5, 0, 5));
+}

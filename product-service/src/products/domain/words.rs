@@ -10,9 +10,17 @@ use uuid::Uuid;
 /// Lower-case words joined by hyphens, for addresses that people read; never of the form of an id, since both stand in
 /// the same place of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 100, example = "organic-cotton-tee")]
 pub struct Slug(String);
+
+impl TryFrom<String> for Slug {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
 
 impl FromStr for Slug {
     type Err = Refusal;
@@ -35,7 +43,7 @@ impl fmt::Display for Slug {
 
 /// A stock keeping unit: names a variant across the whole shop, on labels too.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(transparent)]
+#[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, example = "TEE-ORG-NAVY-M")]
 pub struct Sku(String);
 
@@ -43,6 +51,14 @@ impl Sku {
     /// As written on the label.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for Sku {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
     }
 }
 
