@@ -7,6 +7,7 @@
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request, middleware, middleware::Next, response::Response};
+use common::timestamp::Timestamp;
 use futures_util::FutureExt;
 use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
 use lambda_http::{RequestExt, request::RequestContext};
@@ -69,8 +70,8 @@ async fn keep_awake(signals: Arc<Signals>) {
     let processor = service_fn(move |event: LambdaEvent| {
         let signals = Arc::clone(&signals);
         async move {
-            if let NextEvent::Invoke(_) = event.next {
-                wait_for_work(&signals).await;
+            if let NextEvent::Invoke(invocation) = event.next {
+                wait_for_work(&signals, invocation.deadline_ms).await;
             }
             Ok::<(), std::convert::Infallible>(())
         }
@@ -93,8 +94,10 @@ async fn keep_awake(signals: Arc<Signals>) {
     }
 }
 
-/// Waits until the request's work is done. An invocation lives at most 30 s behind API Gateway, so waiting is bounded.
-async fn wait_for_work(signals: &Signals) {
-    let longest = Duration::from_secs(30) + BUDGET;
+/// Waits until the request's work is done; not beyond the invocation's own end, since an event that never came to the
+/// router leaves no work.
+async fn wait_for_work(signals: &Signals, deadline_ms: u64) {
+    let now = u64::try_from(Timestamp::now().unix_millis()).unwrap_or_default();
+    let longest = Duration::from_millis(deadline_ms.saturating_sub(now));
     let _ = tokio::time::timeout(longest, signals.done.notified()).await;
 }

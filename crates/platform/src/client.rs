@@ -12,6 +12,7 @@ use common::{
     outbound,
     problem::Problem,
 };
+use futures_util::future::BoxFuture;
 use http::{Method, StatusCode};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
@@ -114,7 +115,7 @@ impl From<CallError> for Problem {
 }
 
 /// Makes a token of this process's own; for the service that issues them.
-pub type Mint = Arc<dyn Fn() -> Result<AccessToken, String> + Send + Sync>;
+pub type Mint = Arc<dyn Fn() -> BoxFuture<'static, Result<AccessToken, String>> + Send + Sync>;
 
 /// How the process gets the tokens it calls with.
 #[derive(Clone)]
@@ -254,7 +255,7 @@ impl ServiceClient {
     async fn fetch_token(&self, deadline: Instant) -> Result<AccessToken, CallError> {
         let unreachable = |error: &dyn fmt::Display| CallError::Unreachable(error.to_string());
         match &self.0.credentials {
-            Credentials::Issuer(mint) => mint().map_err(|error| unreachable(&error)),
+            Credentials::Issuer(mint) => mint().await.map_err(|error| unreachable(&error)),
             Credentials::Client { id, secret } => {
                 let secret = secret.get().await.map_err(|error| unreachable(&error))?;
                 let request = outbound::client()
@@ -277,14 +278,19 @@ async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, Cal
     let response = request.timeout(time_left).send().await.map_err(unreachable)?;
     let status = response.status();
     let body = response.bytes().await.map_err(unreachable)?;
-    let json = serde_json::from_slice::<Value>(&body).unwrap_or_default();
     if status.is_success() {
-        return Ok(json);
+        return read(&body).map_err(|error| CallError::Unreachable(format!("{status} and no JSON: {error}")));
     }
+    let json = read(&body).unwrap_or_default();
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return Err(CallError::Unavailable(status));
     }
     Err(CallError::Refused(status, json["type"].as_str().unwrap_or("no problem type").to_owned()))
+}
+
+/// An empty body is `null`. Anything else that is not JSON comes from something in between, not from a sibling.
+fn read(body: &[u8]) -> Result<Value, serde_json::Error> {
+    if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body) }
 }
 
 /// 50 ms, 100 ms, ... plus up to as much again by chance, so that many who failed together don't return together.

@@ -57,7 +57,8 @@ where
     // Lines of the Lambda runtime would repeat every request with its whole payload, and failures that were logged where
     // they happened; sqlx would log statements.
     let quiet = "lambda_runtime=error,lambda_runtime::layers::panic=off,lambda_http=warn,sqlx=warn,hyper=warn";
-    let filter = format!("{level},{quiet}");
+    // The caller's exceptions come last, so that they win.
+    let filter = format!("{quiet},{level}");
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(filter))
         .with_writer(writer)

@@ -108,7 +108,9 @@ impl Fetched {
         if is_within(kept.fetched, trusted_for) {
             return Ok(known);
         }
-        if is_within(kept.failed, FAILURE_PAUSE) {
+        // A known key can wait longer for the next try than a token that nobody can judge.
+        let pause = if known.is_some() { FETCH_FLOOR } else { FAILURE_PAUSE };
+        if is_within(kept.failed, pause) {
             let failed = || Problem::unavailable("the issuer's keys could not be fetched a moment ago");
             return known.map(Some).ok_or_else(failed);
         }

@@ -1,0 +1,336 @@
+use std::time::{Duration, Instant};
+
+use common::timestamp::Timestamp;
+use futures_util::future::join_all;
+use platform::{
+    outbox::{Message, Outbox, Relayed},
+    postgres::Database,
+};
+use serde_json::{Value, json};
+use sqlx::{Executor, PgConnection, query, query_scalar, raw_sql};
+use testkit::{
+    Proxy,
+    postgres::{self, Postgres},
+    proxy::Protocol,
+};
+use time::OffsetDateTime;
+
+use crate::{
+    IN_TIME,
+    gateway::{Gateway, Reply, Seen},
+    secret, until,
+};
+
+const TABLE: &str = "CREATE TABLE outbox (id uuid PRIMARY KEY, path text NOT NULL, body jsonb NOT NULL,
+                     attempts int NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT now(),
+                     due_at timestamptz NOT NULL DEFAULT now())";
+
+/// An outbox in a database of the test's own, and who receives its messages.
+struct Post {
+    outbox: Outbox,
+    database: Database,
+    gateway: Gateway,
+    connection: PgConnection,
+    postgres: Postgres,
+}
+
+impl Post {
+    /// Receivers answer what `script` says, or else take every message.
+    async fn open(script: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Self {
+        let (postgres, gateway) = (postgres::empty().await, Gateway::start(script).await);
+        let mut connection = postgres.connect().await;
+        connection.execute(raw_sql(TABLE)).await.unwrap();
+        let database = Database::new(secret(&postgres.url));
+        let outbox = Outbox::new(database.clone(), gateway.client());
+        Self { outbox, database, gateway, connection, postgres }
+    }
+
+    /// Commits messages to these paths, in one transaction.
+    async fn commit(&self, paths: impl IntoIterator<Item = &'static str>) -> Vec<Message> {
+        let mut transaction = self.database.begin().await.unwrap();
+        let mut messages = Vec::new();
+        for path in paths {
+            let message = Message::new(path, Timestamp::now(), &json!({"to": path})).unwrap();
+            self.outbox.enqueue(&mut transaction, &message).await.unwrap();
+            messages.push(message);
+        }
+        transaction.commit().await.unwrap();
+        messages
+    }
+
+    async fn relay(&self) -> Relayed {
+        self.outbox.relay().await.unwrap()
+    }
+
+    async fn waiting(&mut self) -> i64 {
+        query_scalar("SELECT count(*) FROM outbox").fetch_one(&mut self.connection).await.unwrap()
+    }
+
+    /// Lets as much time pass as all messages wait for.
+    async fn age(&mut self) {
+        query("UPDATE outbox SET due_at = now()").execute(&mut self.connection).await.unwrap();
+    }
+
+    /// The database's clock.
+    async fn now(&mut self) -> OffsetDateTime {
+        query_scalar("SELECT clock_timestamp()").fetch_one(&mut self.connection).await.unwrap()
+    }
+
+    /// When the one message is due, and how often it was tried.
+    async fn due(&mut self) -> (OffsetDateTime, i32) {
+        sqlx::query_as("SELECT due_at, attempts FROM outbox").fetch_one(&mut self.connection).await.unwrap()
+    }
+
+    /// The keys of what came to `POST path`.
+    fn keys(&self, path: &str) -> Vec<String> {
+        let seen = self.gateway.seen_at(&format!("POST {path}"));
+        seen.iter().map(|seen| seen.header("idempotency-key").to_owned()).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_is_rolled_back_leaves_no_message() {
+    let mut post = Post::open(|_| None).await;
+    let mut transaction = post.database.begin().await.unwrap();
+    let message = Message::new("/mail", Timestamp::now(), &json!({})).unwrap();
+    post.outbox.enqueue(&mut transaction, &message).await.unwrap();
+    transaction.rollback().await.unwrap();
+    post.outbox.relay_written().await;
+    assert_eq!((post.waiting().await, post.gateway.seen().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn nothing_leaves_before_it_is_committed() {
+    let post = Post::open(|_| None).await;
+    let mut transaction = post.database.begin().await.unwrap();
+    let message = Message::new("/mail", Timestamp::now(), &json!({})).unwrap();
+    post.outbox.enqueue(&mut transaction, &message).await.unwrap();
+    assert_eq!(post.relay().await, Relayed::default());
+    transaction.commit().await.unwrap();
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
+}
+
+#[tokio::test]
+async fn a_message_is_delivered_once_under_its_id_and_deleted() {
+    let mut post = Post::open(|_| None).await;
+    let sent = post.commit(["/mail"]).await;
+    post.outbox.relay_written().await;
+    let seen = post.gateway.seen_at("POST /mail");
+    assert_eq!((seen.len(), &seen[0].body), (1, &json!({"to": "/mail"})));
+    assert_eq!(post.keys("/mail"), [sent[0].id.to_string()]);
+    assert_eq!(post.waiting().await, 0);
+    post.outbox.relay_written().await;
+    assert_eq!(post.relay().await, Relayed::default());
+    assert_eq!(post.gateway.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn after_requests_that_write_no_message_the_database_is_not_asked() {
+    let post = Post::open(|_| None).await;
+    let network = Proxy::start(&post.postgres.address(), Protocol::Postgres).await;
+    let database = Database::new(secret(&post.postgres.url_through(&network.address)));
+    let outbox = Outbox::new(database.clone(), post.gateway.client());
+    database.ping().await.unwrap();
+    assert!(!network.take_commands().is_empty());
+    outbox.relay_written().await;
+    assert_eq!(network.take_commands(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_message_that_fails_is_counted_and_tried_ever_later_until_it_is_taken() {
+    let failing = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let script = std::sync::Arc::clone(&failing);
+    let mut post = Post::open(move |seen| {
+        (seen.line == "POST /mail" && script.load(std::sync::atomic::Ordering::Relaxed)).then_some(Reply::Status(500))
+    })
+    .await;
+    let sent = post.commit(["/mail"]).await;
+    for (attempt, pause) in [(1, 2), (2, 4), (3, 8)] {
+        let before = post.now().await;
+        assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1 });
+        let after = post.now().await;
+        let ((due, attempts), pause) = (post.due().await, time::Duration::seconds(pause));
+        assert_eq!(attempts, attempt);
+        assert!(
+            (before + pause..=after + pause).contains(&due),
+            "attempt {attempt}: {due} is not {pause} from {before}"
+        );
+        post.age().await;
+    }
+    failing.store(false, std::sync::atomic::Ordering::Relaxed);
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
+    assert_eq!(post.waiting().await, 0);
+    assert!(post.keys("/mail").iter().all(|key| *key == sent[0].id.to_string()));
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_due_is_left_alone() {
+    let mut post = Post::open(|_| None).await;
+    post.commit(["/mail"]).await;
+    query("UPDATE outbox SET due_at = now() + interval '1 hour'").execute(&mut post.connection).await.unwrap();
+    assert_eq!(post.relay().await, Relayed::default());
+    post.age().await;
+    assert_eq!(post.relay().await.delivered, 1);
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_is_never_dropped() {
+    let refusal = json!({"type": "invalid_input"});
+    let mut post = Post::open(move |seen| (seen.line == "POST /mail").then(|| Reply::Json(422, refusal.clone()))).await;
+    post.commit(["/mail"]).await;
+    for attempt in 1..=3 {
+        assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1 });
+        assert_eq!(post.keys("/mail").len(), attempt, "a refusal is not repeated at once");
+        post.age().await;
+    }
+    query("UPDATE outbox SET attempts = 1000").execute(&mut post.connection).await.unwrap();
+    let before = post.now().await;
+    assert_eq!(post.relay().await.deferred, 1);
+    let (due, attempts) = post.due().await;
+    assert_eq!(attempts, 1_001);
+    assert!(
+        due - before < time::Duration::minutes(61),
+        "however often it failed, it is tried hourly: {}",
+        due - before
+    );
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_holds_up_no_other_message() {
+    let mut post = Post::open(|seen| (seen.line == "POST /slow").then_some(Reply::Hang)).await;
+    post.commit(["/mail", "/mail", "/slow", "/mail", "/mail", "/slow", "/mail", "/mail", "/mail", "/mail"]).await;
+    let started = Instant::now();
+    let relaying = async {
+        let relayed = post.outbox.relay().await.unwrap();
+        assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
+        relayed
+    };
+    let others = async {
+        until("the other messages are delivered", async || post.gateway.seen_at("POST /mail").len() == 8).await;
+        assert_eq!(post.gateway.hung_up(), 0, "the others waited for the one that hangs");
+    };
+    let (relayed, ()) = tokio::join!(relaying, others);
+    assert_eq!(relayed, Relayed { delivered: 8, deferred: 2 });
+    assert_eq!(post.waiting().await, 2);
+}
+
+#[tokio::test]
+async fn without_a_token_messages_are_kept() {
+    let mut post = Post::open(|seen| (seen.line == "POST /oauth/token").then_some(Reply::Hang)).await;
+    post.commit(["/mail"; 5]).await;
+    let started = Instant::now();
+    assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 5 });
+    assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
+    assert_eq!((post.waiting().await, post.gateway.seen().len()), (5, 0));
+}
+
+#[tokio::test]
+async fn eight_relays_at_once_deliver_each_of_a_hundred_messages_exactly_once() {
+    let mut post = Post::open(|_| None).await;
+    let sent = post.commit(["/mail"; 100]).await;
+    let relays = (0..8).map(|_| {
+        let outbox = Outbox::new(Database::new(secret(&post.postgres.url)), post.gateway.client());
+        tokio::spawn(async move {
+            let mut delivered = 0;
+            loop {
+                match outbox.relay().await.unwrap() {
+                    Relayed { delivered: 0, deferred: 0 } => return delivered,
+                    Relayed { delivered: batch, deferred: 0 } => delivered += batch,
+                    relayed => panic!("{relayed:?}"),
+                }
+            }
+        })
+    });
+    let delivered: usize = join_all(relays).await.into_iter().map(Result::unwrap).sum();
+    let (mut came, mut expected) =
+        (post.keys("/mail"), sent.iter().map(|sent| sent.id.to_string()).collect::<Vec<_>>());
+    came.sort();
+    expected.sort();
+    assert_eq!((delivered, came), (100, expected));
+    assert_eq!(post.waiting().await, 0);
+}
+
+#[tokio::test]
+async fn a_batch_is_ten_messages_whatever_the_database_expects_of_the_table() {
+    let mut post = Post::open(|_| None).await;
+    // Statistics of a table with one row make the planner join in ways it would not for sixty.
+    post.commit(["/mail"]).await;
+    post.connection.execute("VACUUM ANALYZE outbox").await.unwrap();
+    post.commit(["/mail"; 59]).await;
+    assert_eq!(post.relay().await, Relayed { delivered: 10, deferred: 0 });
+    assert_eq!(post.waiting().await, 50);
+}
+
+#[tokio::test]
+async fn after_a_crash_between_delivery_and_deletion_the_message_comes_again_under_the_same_id() {
+    let hang_once = |seen: &Seen| (seen.line == "POST /mail" && seen.nth == 1).then_some(Reply::Hang);
+    let mut post = Post::open(hang_once).await;
+    let sent = post.commit(["/mail"]).await;
+    let outbox = post.outbox.clone();
+    let before = post.now().await;
+    let crashing = tokio::spawn(async move { outbox.relay().await });
+    until("the receiver has the message", async || post.gateway.seen_at("POST /mail").len() == 1).await;
+    crashing.abort();
+    assert!(crashing.await.unwrap_err().is_cancelled());
+
+    let (due, attempts) = post.due().await;
+    assert!(attempts == 1 && due - before >= time::Duration::seconds(30), "{attempts} {due}");
+    assert_eq!(post.relay().await, Relayed::default(), "nobody else sends it while its sender may live");
+    post.age().await;
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
+    assert_eq!(post.keys("/mail"), [sent[0].id.to_string(), sent[0].id.to_string()]);
+    assert_eq!(post.waiting().await, 0);
+}
+
+#[tokio::test]
+async fn a_database_that_dies_after_the_delivery_leaves_the_message_to_come_again() {
+    let mut post = Post::open(|_| None).await;
+    let network = Proxy::start(&post.postgres.address(), Protocol::Postgres).await;
+    let database = Database::new(secret(&post.postgres.url_through(&network.address)));
+    let outbox = Outbox::new(database.clone(), post.gateway.client());
+    database.ping().await.unwrap();
+    post.commit(["/mail"]).await;
+    network.take_commands();
+    outbox.relay().await.unwrap();
+    let commands = network.take_commands().len();
+    assert!(commands >= 2, "one to pick and one to delete: {commands}");
+
+    post.commit(["/mail"]).await;
+    network.cut_after(commands - 1);
+    outbox.relay().await.unwrap_err();
+    assert_eq!((post.waiting().await, post.keys("/mail").len()), (1, 2));
+    post.age().await;
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 }, "another instance finds it");
+    let keys = post.keys("/mail");
+    assert_eq!((keys.len(), &keys[1]), (3, &keys[2]));
+}
+
+#[tokio::test]
+async fn a_deferred_message_is_logged_without_its_body() {
+    let captured = testkit::logs::Captured::default();
+    let subscriber = platform::telemetry::subscriber("sample-service", "debug", captured.writer());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let post = Post::open(|seen| (seen.line == "POST /mail").then_some(Reply::Status(422))).await;
+    let mut transaction = post.database.begin().await.unwrap();
+    let message = Message::new("/mail", Timestamp::now(), &json!({"to": "jane@example.com"})).unwrap();
+    post.outbox.enqueue(&mut transaction, &message).await.unwrap();
+    transaction.commit().await.unwrap();
+    post.outbox.relay_written().await;
+    let lines = captured.lines();
+    let deferred: Vec<&Value> = lines.iter().filter(|line| line["message"] == "message deferred").collect();
+    assert_eq!(deferred.len(), 1, "{lines:?}");
+    assert_eq!((&deferred[0]["message_id"], &deferred[0]["attempts"]), (&json!(message.id.to_string()), &json!(1)));
+    assert!(!captured.text().contains("jane"), "{}", captured.text());
+}
+
+/// Not a test of speed: a relay that hung would be one that never ends.
+#[tokio::test]
+async fn a_database_that_hangs_ends_the_work_after_the_answer_within_its_budget() {
+    let post = Post::open(|_| None).await;
+    let network = Proxy::start(&post.postgres.address(), Protocol::Postgres).await;
+    network.hang();
+    let database = Database::new(secret(&post.postgres.url_through(&network.address)));
+    let outbox = Outbox::new(database, post.gateway.client());
+    let relayed = tokio::time::timeout(Duration::from_secs(5), outbox.relay()).await;
+    assert!(relayed.expect("the relay gives up by itself").is_err());
+}
