@@ -24,8 +24,8 @@ CREATE TABLE users (
     CONSTRAINT users_updated_after_created CHECK (updated_at >= created_at)
 );
 
--- Logins tried for an address since the last that succeeded. The address need not have an account, and is kept as a
--- hash: what people type by mistake is nobody's business.
+-- Logins and registrations tried for an address. The address need not have an account, and is kept as a hash: what people
+-- type by mistake is nobody's business. A login that succeeds forgets the logins before it.
 CREATE TABLE login_attempts (
     address_hash bytea PRIMARY KEY,
     attempts integer NOT NULL,

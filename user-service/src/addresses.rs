@@ -14,20 +14,11 @@ use common::{
     timestamp::Timestamp,
 };
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sqlx::FromRow;
-use time::OffsetDateTime;
-use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use uuid::Uuid;
 
-use self::domain::{AddressId, AddressLine, CountryCode, NewAddress, PostalCode};
-use crate::{
-    App,
-    error::Error,
-    users::domain::{PersonName, Phone},
-};
+use self::domain::{Address, AddressId, NewAddress};
+use crate::{App, error::Error};
 
 /// One page of addresses, as an example.
 fn page_example() -> Value {
@@ -36,48 +27,6 @@ fn page_example() -> Value {
         "line2": null, "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB",
         "phone": "+442079460123", "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
     }], "next_cursor": null })
-}
-
-/// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
-#[schema(example = json!({
-    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
-    "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123",
-    "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
-}))]
-pub struct Address {
-    /// Its id.
-    #[sqlx(try_from = "Uuid")]
-    pub id: AddressId,
-    /// Who receives what is sent there.
-    #[schema(value_type = PersonName)]
-    pub name: String,
-    /// Street and number.
-    #[schema(value_type = AddressLine)]
-    pub line1: String,
-    /// Flat, floor, company.
-    #[schema(value_type = Option<AddressLine>, required)]
-    pub line2: Option<String>,
-    /// City or town.
-    #[schema(value_type = AddressLine)]
-    pub city: String,
-    /// State, province, county.
-    #[schema(value_type = Option<AddressLine>, required)]
-    pub region: Option<String>,
-    /// Where addresses have one.
-    #[schema(value_type = Option<PostalCode>, required)]
-    pub postal_code: Option<String>,
-    /// The country.
-    #[schema(value_type = CountryCode)]
-    pub country: String,
-    /// For the carrier.
-    #[schema(value_type = Option<Phone>, required)]
-    pub phone: Option<String>,
-    /// Whether it is used unless the customer says otherwise.
-    pub is_default: bool,
-    /// When it was added.
-    #[sqlx(try_from = "OffsetDateTime")]
-    pub created_at: Timestamp,
 }
 
 /// The routes of this room.

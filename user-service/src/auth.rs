@@ -22,7 +22,7 @@ use crate::{
     error::Error,
     keys::domain::TOKEN_LIFE,
     opaque::Opaque,
-    sessions::{self, domain::Holder},
+    sessions::{self, domain::Holder, store::RightLogin},
     users::{
         domain::{Email, Role, User, UserId},
         store::NewUser,
@@ -67,9 +67,12 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Register
 ///
-/// The answer is the same whether or not the address has an account already; its owner hears by mail which it was.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration,
-    responses((status = ACCEPTED, body = Accepted)))]
+/// The answer is the same whether or not the address has an account already; its owner hears by mail which it was. So is
+/// 429 after ten registrations of one address in fifteen minutes: nobody's inbox is filled through us.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration, responses(
+    (status = ACCEPTED, body = Accepted),
+    (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
+        body = ProblemBody, content_type = "application/problem+json")))]
 async fn register_user(
     State(app): State<App>,
     Json(request): Json<Registration>,
@@ -80,7 +83,8 @@ async fn register_user(
     let id = UserId::new(now);
     let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Customer };
     let mut tx = app.database.begin().await?;
-    let created = crate::users::store::insert(&mut *tx, &user, now).await?;
+    let (attempts, created) = store::register(&mut *tx, &user, now).await?;
+    attempts.check(now)?;
     let template = if created { "account_created" } else { "account_exists" };
     app.outbox.enqueue(&mut tx, &mail(template, &email, now)).await?;
     tx.commit().await?;
@@ -114,7 +118,8 @@ async fn open_session(State(app): State<App>, Json(request): Json<Login>) -> Res
     let right = app.passwords.is_right(password, hash).await?;
     let account = account.filter(|account| right && !account.disabled).ok_or(Error::InvalidCredentials)?;
     let holder = Holder::User { id: account.id, role: account.role };
-    let token = sessions::open(pool, holder, Some(email.hashed()), now).await?;
+    let login = RightLogin { attempts_of: email.hashed(), password_hash: &account.password_hash };
+    let token = sessions::open(pool, holder, Some(login), now).await?;
     tokens(&app, holder, token, now).await
 }
 

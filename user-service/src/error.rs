@@ -14,7 +14,7 @@ use crate::keys::domain::KeysError;
 pub enum Error {
     /// The password is wrong, or the account is absent or disabled; nobody hears which.
     InvalidCredentials,
-    /// Too many logins were tried for the address, whether or not it has an account.
+    /// Too many logins or registrations were tried for the address, whether or not it has an account.
     TooManyAttempts(Duration),
     /// The refresh token is unknown, expired, or was used before.
     InvalidRefreshToken,
@@ -45,7 +45,7 @@ impl From<Error> for Problem {
                 "No account has this address and password.",
             ),
             Error::TooManyAttempts(wait) => {
-                Self::too_many_requests("Too many logins were tried for this address. Wait, then try again.", wait)
+                Self::too_many_requests("Too many attempts for this address. Wait, then try again.", wait)
             }
             Error::InvalidRefreshToken => challenged(
                 "invalid_refresh_token",

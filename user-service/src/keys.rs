@@ -16,7 +16,6 @@ use common::{
 };
 use http::header;
 use jsonwebtoken::jwk::Jwk;
-use platform::client::AccessToken;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -61,14 +60,6 @@ impl Issuer {
     /// Reads the keys, unless they were read before.
     pub async fn ready(&self) -> Result<(), KeysError> {
         self.0.keys.get().await.map(|_| ())
-    }
-
-    /// A token for a service, where there is no waiting: [`Self::ready`] must have succeeded before.
-    pub fn mint_at_once(&self, subject: &Subject, scope: &str, now: Timestamp) -> Result<AccessToken, String> {
-        let claims = domain::claims(&self.0.name, &self.0.audience, subject, scope, now);
-        let keys = self.0.keys.loaded().ok_or("the signing keys were not read yet")?;
-        let access_token = keys.sign(&claims).map_err(|error| error.to_string())?;
-        Ok(AccessToken { access_token, expires_in: domain::TOKEN_LIFE.as_secs() })
     }
 }
 

@@ -26,7 +26,7 @@ use common::{
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
-    client::{Credentials, ServiceClient},
+    client::{AccessToken, Credentials, ServiceClient},
     config::Env,
     health::{self, Health},
     outbox::Outbox,
@@ -41,7 +41,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     auth::passwords::Passwords,
     clients::domain::ServiceScope,
-    keys::{Issuer, store::KeyStore},
+    keys::{Issuer, domain::TOKEN_LIFE, store::KeyStore},
 };
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
@@ -95,10 +95,7 @@ impl Service for App {
     }
 
     async fn after_response(&self) {
-        match self.issuer.ready().await {
-            Ok(()) => self.outbox.relay_written().await,
-            Err(error) => tracing::warn!(%error, "outbox not relayed after the answer; the sweep will"),
-        }
+        self.outbox.relay_written().await;
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
@@ -116,9 +113,14 @@ impl Service for App {
 
 /// This service mints its own token, of the one scope it needs.
 fn own_credentials(issuer: Issuer) -> Credentials {
+    Credentials::Issuer(Arc::new(move || own_token(issuer.clone()).boxed()))
+}
+
+async fn own_token(issuer: Issuer) -> Result<AccessToken, String> {
     let subject = Subject::Service(App::NAME.to_owned());
-    let scope = ServiceScope::NotificationsSend.as_str();
-    Credentials::Issuer(Arc::new(move || issuer.mint_at_once(&subject, scope, Timestamp::now())))
+    let token = issuer.mint(&subject, ServiceScope::NotificationsSend.as_str(), Timestamp::now()).await;
+    let access_token = token.map_err(|error| error.to_string())?;
+    Ok(AccessToken { access_token, expires_in: TOKEN_LIFE.as_secs() })
 }
 
 /// All routes, ready to serve.

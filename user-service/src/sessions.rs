@@ -8,29 +8,31 @@ use sqlx::PgPool;
 
 use self::{
     domain::{Decision, Holder, SessionId},
-    store::NewSession,
+    store::{NewSession, RightLogin},
 };
-use crate::{
-    error::Error,
-    opaque::{Hashed, Opaque},
-};
+use crate::{error::Error, opaque::Opaque};
 
 /// How often a refresh starts over because the session moved under it. Once is rare already.
 const RACES: usize = 5;
 
-/// Begins a session; its first refresh token.
-pub async fn open(pool: &PgPool, holder: Holder, attempts_of: Option<Hashed>, now: Timestamp) -> Result<Opaque, Error> {
+/// Begins a session; its first refresh token. A user's credentials are wrong, too, when they stopped being right since
+/// the `login` was judged.
+pub async fn open(
+    pool: &PgPool,
+    holder: Holder,
+    login: Option<RightLogin<'_>>,
+    now: Timestamp,
+) -> Result<Opaque, Error> {
     let token = Opaque::random()?;
     let session = NewSession {
         id: SessionId::new(now),
         holder,
         token: token.hashed(),
-        attempts_of,
+        login,
         created_at: now,
         expires_at: domain::expiry(now, now),
     };
-    store::open(pool, &session).await?;
-    Ok(token)
+    if store::open(pool, &session).await? { Ok(token) } else { Err(Error::InvalidCredentials) }
 }
 
 /// Exchanges a refresh token for another. Whoever shows one that was used before ends the session.

@@ -25,7 +25,6 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
 
 /// Until nothing is due: what could not be sent is due again only later.
 async fn relay(app: &App) -> Result<Relayed, Error> {
-    app.issuer.ready().await?;
     let mut total = Relayed::default();
     for _ in 0..BATCHES {
         let batch = app.outbox.relay().await?;

@@ -39,6 +39,10 @@ fn readable(line: &str) -> String {
     ];
     // A request is told by what was asked; its message says no more than that it was.
     let message = take(&mut fields, "message").unwrap_or_default();
+    if message == "request" && !fields.contains_key("route") {
+        // The path itself is not logged: people put anything there.
+        fields.insert("route".into(), "(no route)".into());
+    }
     let request = ["method", "route", "status"].map(|name| take(&mut fields, name));
     if request.iter().all(Option::is_some) {
         parts.extend(request.into_iter().flatten());
@@ -74,6 +78,12 @@ mod tests {
             readable(&line.replace('\n', "")),
             "21:03:11 INFO  product-service GET /products/{product} 200 3 ms request_id=r1"
         );
+    }
+
+    #[test]
+    fn a_request_to_no_route_looks_like_any_other() {
+        let line = r#"{"timestamp":"2026-11-22T21:03:11.123Z","level":"INFO","service":"user-service","message":"request","method":"GET","status":404,"latency_ms":0}"#;
+        assert_eq!(readable(line), "21:03:11 INFO  user-service GET (no route) 404 0 ms");
     }
 
     #[test]

@@ -5,9 +5,13 @@ use std::str::FromStr;
 use common::{
     id::Id,
     input::{Fields, FromFields, Refusal, line},
+    timestamp::Timestamp,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use sqlx::FromRow;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::countries::CODES;
 use crate::users::domain::{PersonName, Phone};
@@ -66,6 +70,48 @@ impl FromStr for CountryCode {
         let known = CODES.binary_search(&text).ok().map(|index| Self(CODES[index]));
         known.ok_or_else(|| Refusal::new("unknown_country", "must be a country code of ISO 3166-1 such as GB"))
     }
+}
+
+/// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
+#[schema(example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
+    "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123",
+    "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
+}))]
+pub struct Address {
+    /// Its id.
+    #[sqlx(try_from = "Uuid")]
+    pub id: AddressId,
+    /// Who receives what is sent there.
+    #[schema(value_type = PersonName)]
+    pub name: String,
+    /// Street and number.
+    #[schema(value_type = AddressLine)]
+    pub line1: String,
+    /// Flat, floor, company.
+    #[schema(value_type = Option<AddressLine>, required)]
+    pub line2: Option<String>,
+    /// City or town.
+    #[schema(value_type = AddressLine)]
+    pub city: String,
+    /// State, province, county.
+    #[schema(value_type = Option<AddressLine>, required)]
+    pub region: Option<String>,
+    /// Where addresses have one.
+    #[schema(value_type = Option<PostalCode>, required)]
+    pub postal_code: Option<String>,
+    /// The country.
+    #[schema(value_type = CountryCode)]
+    pub country: String,
+    /// For the carrier.
+    #[schema(value_type = Option<Phone>, required)]
+    pub phone: Option<String>,
+    /// Whether it is used unless the customer says otherwise.
+    pub is_default: bool,
+    /// When it was added.
+    #[sqlx(try_from = "OffsetDateTime")]
+    pub created_at: Timestamp,
 }
 
 /// An address to be added.

@@ -3,10 +3,7 @@
 use common::timestamp::Timestamp;
 use sqlx::PgExecutor;
 
-use super::{
-    Address,
-    domain::{AddressId, NewAddress},
-};
+use super::domain::{Address, AddressId, NewAddress};
 use crate::users::domain::UserId;
 
 /// Up to `count` addresses of a user after the one called `after`, oldest first.

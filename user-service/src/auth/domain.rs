@@ -14,11 +14,12 @@ use utoipa::ToSchema;
 use self::password::{Guess, Password};
 use crate::{
     error::Error,
-    opaque::Opaque,
+    opaque::{Hashed, Opaque},
     users::domain::{Email, PersonName},
 };
 
-/// How many logins may be tried for one address within [`ATTEMPT_WINDOW`] (NIST SP 800-63B-4, 3.2.2: limit them).
+/// How many logins may be tried for one address within [`ATTEMPT_WINDOW`] (NIST SP 800-63B-4, 3.2.2: limit them), and
+/// how many registrations: each sends a mail.
 pub const MAX_ATTEMPTS: i32 = 10;
 /// Counted from the first attempt after a success or after the window before.
 pub const ATTEMPT_WINDOW: Duration = Duration::from_mins(15);
@@ -99,7 +100,14 @@ impl FromFields for Refresh {
     }
 }
 
-/// Logins tried for an address, the one in hand included.
+/// What registrations of an address are counted under. Not under its logins' hash, since a login that succeeds forgets
+/// those: whoever registered an address that is not theirs could send its owner mail for ever.
+pub fn registrations_of(email: &Email) -> Hashed {
+    // No address has a space in it.
+    Hashed::of(&format!("register {}", email.key()))
+}
+
+/// Logins or registrations tried for an address, the one in hand included.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempts {
     /// How many.

@@ -5,8 +5,11 @@ use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{ATTEMPT_WINDOW, Attempts, MAX_ATTEMPTS};
-use crate::users::domain::{Email, Role};
+use super::domain::{ATTEMPT_WINDOW, Attempts, MAX_ATTEMPTS, registrations_of};
+use crate::users::{
+    domain::{Email, Role},
+    store::NewUser,
+};
 
 /// How many rows one clean-up deletes at most; the next sweep goes on.
 const BATCH: i64 = 1_000;
@@ -24,6 +27,18 @@ pub struct Account {
     pub disabled: bool,
 }
 
+/// How attempts are counted: under the hash `$1`, at `$2`, in a window that ends at `$3` if it begins now. What counts
+/// beyond `$4` changes nothing more.
+macro_rules! count {
+    () => {
+        "INSERT INTO login_attempts AS known (address_hash, attempts, window_ends_at) VALUES ($1, 1, $3)
+         ON CONFLICT (address_hash) DO UPDATE SET
+             attempts = CASE WHEN known.window_ends_at <= $2 THEN 1 ELSE LEAST(known.attempts + 1, $4) END,
+             window_ends_at = CASE WHEN known.window_ends_at <= $2 THEN $3 ELSE known.window_ends_at END
+         RETURNING attempts, window_ends_at"
+    };
+}
+
 /// Counts an attempt to log in and reads the account, if there is one. Counting before the password is looked at means
 /// that guesses made at the same time cannot slip through together.
 pub async fn count_attempt(
@@ -31,15 +46,12 @@ pub async fn count_attempt(
     email: &Email,
     now: Timestamp,
 ) -> Result<(Attempts, Option<Account>), sqlx::Error> {
-    let count = "WITH attempt AS (
-                     INSERT INTO login_attempts AS known (address_hash, attempts, window_ends_at) VALUES ($1, 1, $3)
-                     ON CONFLICT (address_hash) DO UPDATE SET
-                         attempts = CASE WHEN known.window_ends_at <= $2 THEN 1
-                                         ELSE LEAST(known.attempts + 1, $4) END,
-                         window_ends_at = CASE WHEN known.window_ends_at <= $2 THEN $3 ELSE known.window_ends_at END
-                     RETURNING attempts, window_ends_at)
-                 SELECT attempts, window_ends_at, id, role, password_hash, disabled_at IS NOT NULL AS disabled
-                 FROM attempt LEFT JOIN users ON email_key = $5";
+    let count = concat!(
+        "WITH attempt AS (",
+        count!(),
+        ") SELECT attempts, window_ends_at, id, role, password_hash, disabled_at IS NOT NULL AS disabled
+           FROM attempt LEFT JOIN users ON email_key = $5"
+    );
     let row: AttemptRow = sqlx::query_as(count)
         .bind(email.hashed())
         .bind(now.to_offset())
@@ -64,6 +76,37 @@ struct AttemptRow {
     role: Option<String>,
     password_hash: Option<String>,
     disabled: bool,
+}
+
+/// Counts an attempt to register and makes the account, unless there were too many or the address has one; says whether
+/// it did. One statement, so that counting costs no round trip.
+pub async fn register(
+    db: impl PgExecutor<'_>,
+    user: &NewUser<'_>,
+    now: Timestamp,
+) -> Result<(Attempts, bool), sqlx::Error> {
+    let register = concat!(
+        "WITH attempt AS (",
+        count!(),
+        "), created AS (
+             INSERT INTO users (id, email, password_hash, name, role, created_at, updated_at)
+             SELECT $5, $6, $7, $8, $9, $2, $2 FROM attempt WHERE attempts < $4
+             ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING RETURNING id)
+         SELECT attempts, window_ends_at, EXISTS (SELECT FROM created) FROM attempt"
+    );
+    let (count, window_ends_at, created): (i32, OffsetDateTime, bool) = sqlx::query_as(register)
+        .bind(registrations_of(user.email))
+        .bind(now.to_offset())
+        .bind(now.plus(ATTEMPT_WINDOW).to_offset())
+        .bind(MAX_ATTEMPTS + 1)
+        .bind(user.id.uuid())
+        .bind(user.email)
+        .bind(user.password_hash)
+        .bind(user.name)
+        .bind(user.role.as_str())
+        .fetch_one(db)
+        .await?;
+    Ok((Attempts { count, window_ends_at: window_ends_at.into() }, created))
 }
 
 /// Forgets attempts whose window has ended; says how many addresses.

@@ -31,9 +31,4 @@ impl KeyStore {
         };
         self.0.keys.get_or_try_init(read).await
     }
-
-    /// The keys, if they were read before.
-    pub fn loaded(&self) -> Option<&SigningKeys> {
-        self.0.keys.get()
-    }
 }

@@ -1,55 +1,73 @@
 //! Every query of sessions and their refresh tokens.
 
 use common::timestamp::Timestamp;
-use sqlx::{FromRow, PgExecutor};
+use sqlx::{FromRow, PgExecutor, PgPool};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Holder, Presented, SessionId, Step};
 use crate::{opaque::Hashed, users::domain::Role};
 
-/// How many rows one clean-up deletes at most; the next sweep goes on.
-const BATCH: i64 = 1_000;
+/// How many sessions one clean-up deletes at most; the next sweep goes on.
+const SESSIONS: i64 = 1_000;
+/// How many refresh tokens one clean-up deletes at most. A busy session gathers thousands in its 90 days.
+const TOKENS: i64 = 10_000;
+
+/// A login whose password was right.
+#[derive(Debug)]
+pub struct RightLogin<'a> {
+    /// Under which address attempts were counted that are forgotten now.
+    pub attempts_of: Hashed,
+    /// The hash that the password was compared to.
+    pub password_hash: &'a str,
+}
 
 /// A session that begins.
 #[derive(Debug)]
-pub struct NewSession {
+pub struct NewSession<'a> {
     /// Its id.
     pub id: SessionId,
     /// Whose it is.
     pub holder: Holder,
     /// Its first refresh token.
     pub token: Hashed,
-    /// Under which address logins were counted that are forgotten now.
-    pub attempts_of: Option<Hashed>,
+    /// What a user began it with; a guest has nothing to show.
+    pub login: Option<RightLogin<'a>>,
     /// When it begins.
     pub created_at: Timestamp,
     /// When it ends unless it is refreshed.
     pub expires_at: Timestamp,
 }
 
-/// Begins a session, and forgets the attempts that it took.
-pub async fn open(db: impl PgExecutor<'_>, session: &NewSession) -> Result<(), sqlx::Error> {
-    let open = "WITH forgotten AS (DELETE FROM login_attempts WHERE address_hash = $7),
+/// Begins a session, and forgets the attempts that it took; says whether it did. A user's begins only while the account
+/// is open and has the password that was compared. The lock makes a change of password that is under way come first, and
+/// one that comes later wait, so that it sees the session and ends it.
+pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<bool, sqlx::Error> {
+    let open = "WITH account AS (SELECT id FROM users
+                                 WHERE id = $2 AND password_hash = $8 AND disabled_at IS NULL FOR SHARE),
                      session AS (INSERT INTO sessions (id, user_id, guest_id, created_at, expires_at)
-                                 VALUES ($1, $2, $3, $4, $5) RETURNING id, generation, created_at)
+                                 SELECT $1, $2, $3, $4, $5 WHERE $2 IS NULL OR EXISTS (SELECT FROM account)
+                                 RETURNING id, generation, created_at),
+                     forgotten AS (DELETE FROM login_attempts
+                                   WHERE address_hash = $7 AND EXISTS (SELECT FROM session))
                 INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at)
                 SELECT $6, id, generation, created_at FROM session";
     let (user_id, guest_id) = match session.holder {
         Holder::User { id, .. } => (Some(id), None),
         Holder::Guest(id) => (None, Some(id)),
     };
-    sqlx::query(open)
+    let done = sqlx::query(open)
         .bind(session.id.uuid())
         .bind(user_id)
         .bind(guest_id)
         .bind(session.created_at.to_offset())
         .bind(session.expires_at.to_offset())
         .bind(session.token)
-        .bind(session.attempts_of)
+        .bind(session.login.as_ref().map(|login| login.attempts_of))
+        .bind(session.login.as_ref().map(|login| login.password_hash))
         .execute(db)
-        .await
-        .map(|_| ())
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// What is known of a refresh token.
@@ -136,12 +154,18 @@ pub async fn end_of_token(db: impl PgExecutor<'_>, token: Hashed) -> Result<(), 
     sqlx::query(end).bind(token).execute(db).await.map(|_| ())
 }
 
-/// Deletes sessions that have ended; says how many.
-pub async fn delete_expired(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, sqlx::Error> {
+/// Deletes sessions that have ended; says how many. Their tokens go first, in a batch of their own: deleted along with
+/// their sessions, there would be no limit to them. A session whose tokens are not all gone waits for the next sweep.
+pub async fn delete_expired(pool: &PgPool, now: Timestamp) -> Result<u64, sqlx::Error> {
     // An array is made once; `IN (SELECT ...)` may be planned to ask again for every row, whatever the limit.
-    let delete = "DELETE FROM sessions WHERE id = ANY (ARRAY(
-                      SELECT id FROM sessions WHERE expires_at <= $1
-                      ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
-    let done = sqlx::query(delete).bind(now.to_offset()).bind(BATCH).execute(db).await?;
+    let tokens = "DELETE FROM refresh_tokens WHERE token_hash = ANY (ARRAY(
+                      SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
+                      WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    sqlx::query(tokens).bind(now.to_offset()).bind(TOKENS).execute(pool).await?;
+    let sessions = "DELETE FROM sessions WHERE id = ANY (ARRAY(
+                        SELECT id FROM sessions s
+                        WHERE expires_at <= $1 AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.session_id = s.id)
+                        ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    let done = sqlx::query(sessions).bind(now.to_offset()).bind(SESSIONS).execute(pool).await?;
     Ok(done.rows_affected())
 }

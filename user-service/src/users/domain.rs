@@ -5,11 +5,18 @@ use std::{fmt, str::FromStr};
 use common::{
     id::Id,
     input::{Fields, FromFields, Patch, Refusal, line},
+    timestamp::Timestamp,
 };
 use serde::Serialize;
+use sqlx::FromRow;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
-use crate::opaque::Hashed;
+use crate::{
+    addresses::domain::{Address, AddressId},
+    opaque::Hashed,
+};
 
 /// Labels ids of accounts.
 #[derive(Debug)]
@@ -78,7 +85,7 @@ fn is_domain(text: &str) -> bool {
     text.contains('.') && text.split('.').all(is_label) && !top.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Never shows the address (I6).
+/// Never shows the address: what is printed ends up in logs.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(..)")
@@ -166,6 +173,65 @@ impl TryFrom<String> for Role {
     fn try_from(text: String) -> Result<Self, String> {
         Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| format!("no role is called {text}"))
     }
+}
+
+/// An account, as its owner sees it.
+#[derive(Debug, Serialize, ToSchema, FromRow)]
+#[schema(example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "name": "Ada Lovelace", "phone": null,
+    "role": "customer", "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
+}))]
+pub struct Profile {
+    /// The account's id; `sub` of its tokens is `user:` and this.
+    #[sqlx(try_from = "Uuid")]
+    pub id: UserId,
+    /// Where its mail goes.
+    pub email: Email,
+    /// What its owner is called.
+    pub name: PersonName,
+    /// How its owner is called up.
+    #[schema(required)]
+    pub phone: Option<Phone>,
+    /// What it may do.
+    #[sqlx(try_from = "String")]
+    pub role: Role,
+    /// Grows by one with every change; also the `ETag`.
+    pub version: i64,
+    /// When it was registered.
+    #[sqlx(try_from = "OffsetDateTime")]
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    #[sqlx(try_from = "OffsetDateTime")]
+    pub updated_at: Timestamp,
+}
+
+/// What a checkout needs to know of a user.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "user_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "name": "Ada Lovelace",
+    "disabled": false, "addresses": [{
+        "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square",
+        "line2": null, "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB",
+        "phone": "+442079460123", "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
+    }],
+    "default_address_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e"
+}))]
+pub struct CheckoutContext {
+    /// Whom this is about.
+    pub user_id: UserId,
+    /// Where the confirmation goes.
+    #[schema(value_type = Email)]
+    pub email: String,
+    /// What the customer is called.
+    #[schema(value_type = PersonName)]
+    pub name: String,
+    /// Whether the account was closed: no new orders then.
+    pub disabled: bool,
+    /// All addresses, oldest first; at most 50.
+    pub addresses: Vec<Address>,
+    /// Which of them to use unless the customer says otherwise.
+    #[schema(required)]
+    pub default_address_id: Option<AddressId>,
 }
 
 /// A change of one's own profile: a JSON Merge Patch (RFC 7396).

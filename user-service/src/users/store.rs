@@ -1,14 +1,11 @@
 //! Every query of users.
 
 use common::{etag::IfMatch, input::Patch, timestamp::Timestamp};
-use sqlx::{FromRow, PgExecutor, types::Json};
+use sqlx::{FromRow, PgExecutor, PgPool, types::Json};
 use uuid::Uuid;
 
-use super::{
-    CheckoutContext, Profile,
-    domain::{Email, ProfilePatch, Role, UserId},
-};
-use crate::addresses::Address;
+use super::domain::{CheckoutContext, Email, Profile, ProfilePatch, Role, UserId};
+use crate::addresses::domain::Address;
 
 /// A new account.
 #[derive(Debug)]
@@ -132,14 +129,12 @@ pub async fn by_email(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<K
 }
 
 /// Gives a user another password, and ends everything that was begun with the one before.
-pub async fn reset_password(
-    db: impl PgExecutor<'_>,
-    id: UserId,
-    password_hash: &str,
-    now: Timestamp,
-) -> Result<(), sqlx::Error> {
-    let reset = "WITH ended AS (DELETE FROM sessions WHERE user_id = $1)
-                 UPDATE users SET password_hash = $2, version = version + 1, updated_at = GREATEST($3, created_at)
+pub async fn reset_password(pool: &PgPool, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    let reset = "UPDATE users SET password_hash = $2, version = version + 1, updated_at = GREATEST($3, created_at)
                  WHERE id = $1";
-    sqlx::query(reset).bind(id.uuid()).bind(password_hash).bind(now.to_offset()).execute(db).await.map(|_| ())
+    sqlx::query(reset).bind(id.uuid()).bind(password_hash).bind(now.to_offset()).execute(&mut *tx).await?;
+    // A statement of its own, after the lock: it sees the sessions of logins that the first had to wait for.
+    sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(id.uuid()).execute(&mut *tx).await?;
+    tx.commit().await
 }

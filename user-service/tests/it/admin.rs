@@ -1,5 +1,16 @@
+use common::timestamp::Timestamp;
 use platform::Service;
 use serde_json::{Value, json};
+use sqlx::Connection;
+use user_service::{
+    opaque::Hashed,
+    sessions::{
+        domain::{Holder, SessionId, expiry},
+        store::{self, NewSession, RightLogin},
+    },
+    users::domain::Role,
+};
+use uuid::Uuid;
 
 use crate::{Home, PASSWORD, Shopper, claims};
 
@@ -42,6 +53,35 @@ async fn an_admins_password_is_reset_only_when_asked_and_ends_their_sessions() {
     home.login("ops@example.com", PASSWORD).await.expect(401);
     home.login("ops@example.com", OTHER_PASSWORD).await.expect(200);
     home.refresh(&before.refresh).await.expect(401);
+}
+
+#[tokio::test]
+async fn resetting_a_password_ends_the_session_of_a_login_that_was_under_way_too() {
+    let home = Home::open().await;
+    home.app.admin(create("ops@example.com", PASSWORD)).await.unwrap();
+    let mut connection = home.postgres.connect().await;
+    let (id, hash): (Uuid, String) =
+        sqlx::query_as("SELECT id, password_hash FROM users").fetch_one(&mut connection).await.unwrap();
+    let now = Timestamp::now();
+    let session = NewSession {
+        id: SessionId::new(now),
+        holder: Holder::User { id, role: Role::Admin },
+        token: Hashed::of("its token"),
+        login: Some(RightLogin { attempts_of: Hashed::of("ops@example.com"), password_hash: &hash }),
+        created_at: now,
+        expires_at: expiry(now, now),
+    };
+    let mut login = connection.begin().await.unwrap();
+    assert!(store::open(&mut *login, &session).await.unwrap());
+    let mut command = create("ops@example.com", OTHER_PASSWORD);
+    command["reset_password"] = json!(true);
+    let app = home.app.clone();
+    let reset = tokio::spawn(async move { app.admin(command).await.unwrap() });
+    home.until_one_waits().await;
+    login.commit().await.unwrap();
+    assert_eq!(reset.await.unwrap()["password_reset"], true);
+    assert_eq!(home.number("SELECT count(*) FROM sessions").await, 0);
+    assert!(!store::open(&mut connection, &session).await.unwrap());
 }
 
 #[tokio::test]

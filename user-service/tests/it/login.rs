@@ -1,5 +1,6 @@
 use common::auth::Verifier;
 use serde_json::json;
+use sqlx::{AssertSqlSafe, Connection};
 use testkit::Answer;
 
 use crate::{Home, PASSWORD, Shopper, claims, looks};
@@ -71,7 +72,42 @@ async fn a_success_forgets_the_guesses_before_it() {
         }
         home.login("ada@example.com", PASSWORD).await.expect(200);
     }
-    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 0);
+    // The one registration is counted still.
+    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 1);
+}
+
+#[tokio::test]
+async fn a_login_whose_account_changes_meanwhile_opens_no_session() {
+    for change in ["password_hash = password_hash || 'x'", "disabled_at = now()"] {
+        let home = Home::open().await;
+        home.register("ada@example.com").await.expect(202);
+        let mut connection = home.postgres.connect().await;
+        let mut changing = connection.begin().await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("UPDATE users SET {change}"))).execute(&mut *changing).await.unwrap();
+        let body = json!({"email": "ada@example.com", "password": PASSWORD});
+        let login = tokio::spawn(home.client.post("/auth/login").json(&body).send());
+        home.until_one_waits().await;
+        changing.commit().await.unwrap();
+        assert_eq!(login.await.unwrap().expect(401).problem(), "invalid_credentials", "{change}");
+        assert_eq!(home.number("SELECT count(*) FROM sessions").await, 0, "{change}");
+        assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 0, "{change}");
+        // It counts as what it was: a guess.
+        assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 2, "{change}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_right_however_the_keyboard_composes_its_characters() {
+    let home = Home::open().await;
+    let forms = ["ein grüner Baum am See", "ein gru\u{308}ner Baum am See"];
+    for (email, chosen) in [("ada@example.com", forms[0]), ("bob@example.com", forms[1])] {
+        let body = json!({"email": email, "password": chosen, "name": "Ada"});
+        home.client.post("/auth/register").json(&body).send().await.expect(202);
+        for typed in forms {
+            home.login(email, typed).await.expect(200);
+        }
+        home.login(email, "ein gruner Baum am See").await.expect(401);
+    }
 }
 
 #[tokio::test]

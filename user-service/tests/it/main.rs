@@ -20,6 +20,8 @@ mod service_tokens;
 mod sessions;
 mod sweep;
 
+use std::time::Duration;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use platform::{Service, config::Env};
 use serde_json::{Value, json};
@@ -90,6 +92,19 @@ impl Home {
     async fn number(&self, query: &str) -> i64 {
         let mut connection = self.postgres.connect().await;
         connection.fetch_one(AssertSqlSafe(query.to_owned())).await.unwrap().get(0)
+    }
+
+    /// Returns once a statement waits for another's lock.
+    async fn until_one_waits(&self) {
+        let waiting = "SELECT count(*) FROM pg_stat_activity
+                       WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        for _ in 0..200 {
+            if self.number(waiting).await > 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("nothing waits for a lock");
     }
 
     /// Lets this many seconds pass for every session, as far as the service can tell.

@@ -101,6 +101,17 @@ async fn mail_leaves_after_the_answer_with_a_token_of_the_service_itself() {
 }
 
 #[tokio::test]
+async fn mail_that_cannot_be_sent_for_want_of_a_key_waits_like_any_other() {
+    let home = Home::open().await;
+    let app = home.instance("no key", "http://127.0.0.1:9");
+    register(&Client::new(router(app.clone())), "ada@example.com").await;
+    app.after_response().await;
+    assert_eq!(home.number("SELECT count(*) FROM outbox WHERE attempts = 1 AND due_at > now()").await, 1);
+    home.sql("UPDATE outbox SET due_at = now()").await;
+    assert_eq!(app.sweep().await.unwrap()["deferred"], 1);
+}
+
+#[tokio::test]
 async fn mail_that_nobody_takes_stays_and_the_sweep_sends_it_later() {
     let home = Home::open().await;
     let (closed, refused) = receiver(StatusCode::SERVICE_UNAVAILABLE).await;

@@ -49,6 +49,40 @@ async fn registering_one_address_many_times_at_once_makes_one_account() {
 }
 
 #[tokio::test]
+async fn nobodys_inbox_is_filled_by_registering_their_address() {
+    let home = Home::open().await;
+    home.register("ada@example.com").await.expect(202);
+    home.sql("DELETE FROM login_attempts; DELETE FROM outbox;").await;
+    for email in ["ada@example.com", "eve@example.com"] {
+        for _ in 0..9 {
+            home.register(email).await.expect(202);
+        }
+        // Logging in meanwhile opens no way around the limit.
+        home.login(email, PASSWORD).await.expect(200);
+        home.register(&email.to_uppercase()).await.expect(202);
+        let refused = home.register(email).await.expect(429);
+        assert_eq!(refused.problem(), "too_many_requests");
+        assert!((895..=900).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
+        // It does not close the door for whoever has an account.
+        home.login(email, PASSWORD).await.expect(200);
+    }
+    assert_eq!(home.number("SELECT count(*) FROM outbox").await, 20);
+    home.sql("UPDATE login_attempts SET window_ends_at = now()").await;
+    home.register("ada@example.com").await.expect(202);
+}
+
+#[tokio::test]
+async fn a_registration_that_is_refused_makes_no_account() {
+    let home = Home::open().await;
+    for _ in 0..10 {
+        home.register("ada@example.com").await.expect(202);
+    }
+    home.sql("DELETE FROM users").await;
+    home.register("ada@example.com").await.expect(429);
+    assert_eq!(home.number("SELECT count(*) FROM users").await, 0);
+}
+
+#[tokio::test]
 async fn every_bad_field_of_a_registration_is_named_at_once() {
     let home = Home::open().await;
     let body = json!({"email": "nobody", "password": "short", "name": "", "role": "admin"});

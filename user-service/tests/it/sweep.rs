@@ -21,8 +21,26 @@ async fn a_sweep_deletes_what_has_ended_and_nothing_else() {
     assert_eq!(swept, expected);
     home.refresh(&ended.refresh).await.expect(401);
     home.refresh(&busy.refresh).await.expect(200);
-    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 1);
+    // One guess and two registrations.
+    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 3);
     assert_eq!(home.app.sweep().await.unwrap()["sessions_deleted"], 0);
+}
+
+#[tokio::test]
+async fn a_session_with_more_tokens_than_one_sweep_deletes_is_left_for_the_next() {
+    let home = Home::open().await;
+    let ended = home.customer("ada@example.com").await;
+    home.sql(
+        "INSERT INTO refresh_tokens
+         SELECT sha256(n::text::bytea), id, 0, created_at FROM sessions, generate_series(1, 10000) n",
+    )
+    .await;
+    home.let_pass(31 * 24 * 60 * 60).await;
+    assert_eq!(home.app.sweep().await.unwrap()["sessions_deleted"], 0);
+    assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 1);
+    home.refresh(&ended.refresh).await.expect(401);
+    assert_eq!(home.app.sweep().await.unwrap()["sessions_deleted"], 1);
+    assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 0);
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use common::input::Refusal;
+use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
 
 use crate::users::domain::Email;
@@ -44,8 +45,9 @@ impl Password {
 impl FromStr for Password {
     type Err = Refusal;
 
-    /// Taken as it is: spaces count, and no character is asked for or forbidden.
+    /// Taken as it is, but for its Unicode form: spaces count, and no character is asked for or forbidden.
     fn from_str(text: &str) -> Result<Self, Refusal> {
+        let text = normalised(text);
         let length = text.chars().count();
         if length < SHORTEST {
             return Err(Refusal::new("too_short", format!("must have at least {SHORTEST} characters")));
@@ -57,15 +59,21 @@ impl FromStr for Password {
         if is_common(&folded) || is_repetition(&folded) || is_sequence(&folded) {
             return Err(too_easy());
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text))
     }
 }
 
-/// Never shows the password (I6).
+/// Never shows the password: what is printed ends up in logs.
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
     }
+}
+
+/// In Unicode's form NFKC (NIST SP 800-63B-4, 3.1.1.2): one keyboard's `ü` is another's `u` with two dots, and both are
+/// the same password.
+fn normalised(text: &str) -> String {
+    text.nfkc().collect()
 }
 
 pub(super) fn too_easy() -> Refusal {
@@ -111,15 +119,16 @@ impl FromStr for Guess {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
+        let text = normalised(text);
         match text.chars().count() {
             0 => Err(Refusal::new("too_short", "must not be empty")),
-            1..=LONGEST => Ok(Self(text.to_owned())),
+            1..=LONGEST => Ok(Self(text)),
             _ => Err(Refusal::new("too_long", format!("must have at most {LONGEST} characters"))),
         }
     }
 }
 
-/// Never shows the password (I6).
+/// Never shows the password: what is printed ends up in logs.
 impl fmt::Debug for Guess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Guess(..)")
@@ -146,6 +155,18 @@ mod tests {
         // Spaces at the ends are characters too.
         assert_eq!(code(" thirteen ch "), Some("too_short"));
         assert_eq!(code("  thirteen ch  "), None);
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_its_characters_are_composed() {
+        for (one, other) in [("ein gru\u{308}ner Baum", "ein grüner Baum"), ("ﬁfteen chars ①!", "fifteen chars 1!")]
+        {
+            assert_eq!(one.parse::<Password>().unwrap().reveal(), other);
+            assert_eq!(one.parse::<Guess>().unwrap().reveal(), other);
+        }
+        // Fifteen characters as they come, fourteen once composed.
+        assert_eq!(code("ein gru\u{308}ne Baum"), Some("too_short"));
+        assert!("u\u{308}".repeat(128).parse::<Guess>().is_ok());
     }
 
     #[test]
