@@ -205,11 +205,6 @@ impl Fields<'_> {
         parsed.into_iter().collect()
     }
 
-    /// Whether the member is there at all; for members that only make sense together.
-    pub fn has(&self, name: &str) -> bool {
-        self.members.contains_key(name)
-    }
-
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = self.child(name);

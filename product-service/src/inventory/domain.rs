@@ -105,6 +105,15 @@ pub struct Change {
 }
 
 impl MovementKind {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Commit => "commit",
+            Self::Release => "release",
+        }
+    }
+
     /// What recording a movement changes.
     pub fn when_recorded(self, quantity: u32) -> Change {
         match self {

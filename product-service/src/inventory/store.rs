@@ -94,7 +94,7 @@ fn recording(movement: &Movement) -> Document {
     let record = doc! {
         "id": movement.id.to_string(),
         "order_id": movement.order_id.to_string(),
-        "kind": name(movement.kind),
+        "kind": movement.kind.as_str(),
         "quantity": i64::from(movement.quantity),
         "at": date(movement.at),
     };
@@ -138,14 +138,6 @@ fn change(change: Change) -> Document {
         Document::new()
     } else {
         doc! { "$inc": numbers }
-    }
-}
-
-fn name(kind: MovementKind) -> &'static str {
-    match kind {
-        MovementKind::Hold => "hold",
-        MovementKind::Commit => "commit",
-        MovementKind::Release => "release",
     }
 }
 

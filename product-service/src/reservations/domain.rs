@@ -156,6 +156,19 @@ pub enum State {
     Released,
 }
 
+impl State {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reserving => "reserving",
+            Self::Void => "void",
+            Self::Held => "held",
+            Self::Committed => "committed",
+            Self::Released => "released",
+        }
+    }
+}
+
 /// A reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {

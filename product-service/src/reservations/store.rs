@@ -100,12 +100,12 @@ pub async fn find_many(store: &Store, orders: &BTreeSet<OrderId>) -> Result<Vec<
 
 /// Attempts whose lease ran out before a moment.
 pub async fn abandoned(store: &Store, before: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    many(store, doc! { "state": "reserving", "lease_until": { "$lt": date(before) } }, limit).await
+    many(store, doc! { "state": State::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
 }
 
 /// Held reservations that have expired.
 pub async fn expired(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    many(store, doc! { "state": "held", "expires_at": { "$lt": date(now) } }, limit).await
+    many(store, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
 }
 
 /// Claims the order for an attempt and takes its units, SKU by SKU in order, in one command.
@@ -115,7 +115,7 @@ pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result
     let mut writes = vec![match claim {
         Claim::New => InsertOneModel::builder().namespace(reservations).document(document).build().into(),
         Claim::Replace => {
-            let filter = doc! { "_id": attempt.order_id.to_string(), "state": "void" };
+            let filter = doc! { "_id": attempt.order_id.to_string(), "state": State::Void.as_str() };
             must_match(&reservations, filter, replace(document))
         }
     }];
@@ -133,7 +133,7 @@ pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result
 pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(store).await?;
     let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
-    let set = doc! { "state": "held", "lines": bson::serialize_to_bson(&lines)? };
+    let set = doc! { "state": State::Held.as_str(), "lines": bson::serialize_to_bson(&lines)? };
     let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
     writes.extend(holds(held).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, true)));
     Ok(store.write_in_order(writes).await?.went_past(0))
@@ -178,7 +178,7 @@ pub async fn decide(
     let movements = || held.basket.iter().map(|line| (&line.sku, held.movement(id, decision.movement(), line, now)));
     let mut writes: Vec<_> = movements().map(|(sku, m)| inventory::store::record(&stock, sku, &m)).collect();
     let decides = writes.len();
-    writes.push(deciding(&reservations, &held, id, decision, now)?);
+    writes.push(deciding(&reservations, &held, id, decision, now));
     writes.extend(movements().map(|(sku, m)| inventory::store::settle(&stock, sku, &m, true)));
     if store.write_in_order(writes).await?.went_past(decides) {
         let state = decision.state();
@@ -195,7 +195,7 @@ pub async fn bury(store: &Store, tombstone: Reservation, void: bool) -> Result<O
     let record = Record { delete_at: Some(date(tombstone.updated_at.plus(KEPT))), ..tombstone.clone().into() };
     let document = bson::serialize_to_document(&record)?;
     let write: WriteModel = if void {
-        let filter = doc! { "_id": tombstone.order_id.to_string(), "state": "void" };
+        let filter = doc! { "_id": tombstone.order_id.to_string(), "state": State::Void.as_str() };
         must_match(&reservations, filter, replace(document))
     } else {
         InsertOneModel::builder().namespace(reservations).document(document).build().into()
@@ -212,7 +212,7 @@ pub async fn settle(store: &Store, sku: &Sku, movement: &Movement, counts: bool)
 /// The attempt itself, and no other of the same order.
 fn attempt_of(attempt: &Reservation) -> Document {
     let hold = attempt.hold.map(|id| id.to_string());
-    doc! { "_id": attempt.order_id.to_string(), "state": "reserving", "hold": hold }
+    doc! { "_id": attempt.order_id.to_string(), "state": State::Reserving.as_str(), "hold": hold }
 }
 
 fn holds(attempt: &Reservation) -> impl Iterator<Item = (Sku, Movement)> {
@@ -222,9 +222,8 @@ fn holds(attempt: &Reservation) -> impl Iterator<Item = (Sku, Movement)> {
 }
 
 fn ended(state: State, now: Timestamp) -> Document {
-    let state = if state == State::Void { "void" } else { "released" };
     let delete_at = date(now.plus(KEPT));
-    doc! { "$set": { "state": state, "hold": null, "updated_at": date(now), "delete_at": delete_at } }
+    doc! { "$set": { "state": state.as_str(), "hold": null, "updated_at": date(now), "delete_at": delete_at } }
 }
 
 fn deciding(
@@ -233,15 +232,15 @@ fn deciding(
     id: MovementId,
     decision: Decision,
     now: Timestamp,
-) -> Result<WriteModel, Error> {
-    let filter = doc! { "_id": held.order_id.to_string(), "state": "held" };
+) -> WriteModel {
+    let filter = doc! { "_id": held.order_id.to_string(), "state": State::Held.as_str() };
     let set = doc! {
-        "state": bson::serialize_to_bson(&decision.state())?,
+        "state": decision.state().as_str(),
         "decision": id.to_string(),
         "updated_at": date(now),
         "delete_at": date(now.plus(KEPT)),
     };
-    Ok(must_match(reservations, filter, doc! { "$set": set }))
+    must_match(reservations, filter, doc! { "$set": set })
 }
 
 /// Overwrites every field; `_id` stays, and the date of deletion goes unless the new document has one.

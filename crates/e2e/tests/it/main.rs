@@ -100,13 +100,27 @@ fn configure<S: Service>(settings: &[(&str, String)]) -> S {
 
 /// Sends each prefix to its owner, as the gateway does.
 fn gateway(users: user_service::App, products: product_service::App) -> Router {
-    let (users, products) = (user_service::router(users), product_service::router(products));
+    let owners = [
+        ("product-service", product_service::router(products)),
+        ("transaction-service", transaction_service::router(transaction_service::App)),
+        ("notification-service", notification_service::router(notification_service::App)),
+        ("user-service", user_service::router(users)),
+    ];
     Router::new().fallback(async move |request: Request| {
-        let first = request.uri().path().trim_start_matches('/');
-        let products_own = ["products", "categories", "inventory", "admin/products", "admin/categories"];
-        let service = if products_own.iter().any(|prefix| first.starts_with(prefix)) { products } else { users };
-        service.oneshot(request).await
+        let owner = owner(request.uri().path());
+        let service = owners.into_iter().find_map(|(name, router)| (name == owner).then_some(router));
+        service.expect("every path has an owner").oneshot(request).await
     })
+}
+
+fn owner(path: &str) -> &str {
+    match path.trim_start_matches('/').split('/').collect::<Vec<_>>()[..] {
+        ["health", service, ..] => service,
+        ["products" | "categories" | "inventory" | "admin", ..] => "product-service",
+        ["orders" | "quotes", ..] => "transaction-service",
+        ["notifications", ..] => "notification-service",
+        _ => "user-service",
+    }
 }
 
 async fn serve(listener: TcpListener, router: Router) {

@@ -68,3 +68,12 @@ async fn a_token_opens_only_what_its_role_allows_whichever_service_looks_at_it()
         assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{method} {path}: {problem}");
     }
 }
+
+#[tokio::test]
+async fn all_four_services_are_ready_behind_one_address() {
+    let shop = Shop::open().await;
+    for service in ["user-service", "product-service", "transaction-service", "notification-service"] {
+        let (status, health) = shop.send(Method::GET, &format!("/health/{service}/ready"), None, None).await;
+        assert_eq!((status, &health["service"], &health["status"]), (200, &json!(service), &json!("up")), "{health}");
+    }
+}

@@ -128,3 +128,13 @@ fn lines_of_one_sku_are_summed_and_sorted() {
     assert_eq!(request.position(&"B".parse().unwrap()), 0);
     assert_eq!(request.position(&"A".parse().unwrap()), 1);
 }
+
+#[test]
+fn states_and_movements_are_written_as_they_are_read() {
+    for state in [State::Reserving, State::Void, State::Held, State::Committed, State::Released] {
+        assert_eq!(serde_json::to_value(state).unwrap(), state.as_str());
+    }
+    for kind in [MovementKind::Hold, MovementKind::Commit, MovementKind::Release] {
+        assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
+    }
+}
