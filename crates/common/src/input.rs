@@ -57,7 +57,7 @@ pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal
     })
 }
 
-/// Text that may have several lines, otherwise like [`line`].
+/// Text that may have several lines, otherwise like [`line()`].
 pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
     let text = text.trim();
     let count = text.chars().count();
