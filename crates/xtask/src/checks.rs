@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::cli::Half;
+use crate::cli::Part;
 use crate::home::{Home, Profile};
 use crate::progress::seconds;
 use crate::run::Run;
@@ -15,6 +15,7 @@ use crate::stores::{self, Keeping, Place};
 use crate::summary::Summary;
 use crate::{openapi, python, services, up};
 
+mod home_stack;
 mod lint;
 mod tests;
 
@@ -60,7 +61,7 @@ impl Report {
     }
 }
 
-pub(crate) async fn run(home: &Home, only: Option<Half>) -> Result<()> {
+pub(crate) async fn run(home: &Home, only: Option<Part>) -> Result<()> {
     let folder = home.local_folder("test")?;
     let started = Instant::now();
     let run = Run::begin(&folder).await?;
@@ -93,9 +94,9 @@ pub(crate) async fn bench(home: &Home, package: &str, name: &str) -> Result<()> 
     outcome
 }
 
-async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Half>) -> Report {
+async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> Report {
     let mut report = Report::default();
-    if only != Some(Half::Lint) {
+    if matches!(only, None | Some(Part::Tests)) {
         let mut stores = Settings::default();
         report.step("stores", async { start_stores(home, run, folder, &mut stores).await }).await;
         report.step("build", services::build(home, Profile::Dev, &[])).await;
@@ -103,7 +104,10 @@ async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Half>) -> R
         report.step("tests", tests::run(home, &stores, &mut summary)).await;
         report.tests = Some(summary);
     }
-    if only != Some(Half::Tests) {
+    if only != Some(Part::Lint) {
+        report.step("home stack", home_stack::check(home, run)).await;
+    }
+    if matches!(only, None | Some(Part::Lint)) {
         report.step("format", lint::format(home)).await;
         report.step("clippy", lint::clippy(home)).await;
         report.step("docs", lint::docs(home)).await;

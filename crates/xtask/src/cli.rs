@@ -34,9 +34,9 @@ enum Verb {
     },
     /// Run everything CI runs, on stores of its own, from a fresh clone
     Test {
-        /// Only one half
+        /// Only one part
         #[arg(long)]
-        only: Option<Half>,
+        only: Option<Part>,
     },
     /// Migrate the stores of the running stack
     Migrate {
@@ -64,9 +64,11 @@ enum Verb {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Half {
-    /// Stores, build and all tests
+pub(crate) enum Part {
+    /// Stores, build, all tests, and the home stack
     Tests,
+    /// The home stack alone: `cargo xtask up`, used as a person would
+    Home,
     /// Formatting, clippy, docs, OpenAPI, licences
     Lint,
 }

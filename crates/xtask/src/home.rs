@@ -5,11 +5,21 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
+use crate::settings::given;
+
+/// See [`Home`].
+pub(crate) const LOCAL: &str = "XTASK_LOCAL";
+
 /// The repository and the folders below it.
+///
+/// The environment variable `XTASK_LOCAL` names another folder than `.local` (relative to the repository, or absolute)
+/// for what belongs to one stack: its run, its stores' data, logs, `env`, `test.env` and `secrets.json`. Two stacks with
+/// different folders and ports do not meet. What all of them use, `venv` and `tools`, stays in `.local/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Home {
     root: PathBuf,
     target: PathBuf,
+    local: PathBuf,
 }
 
 impl Home {
@@ -20,19 +30,25 @@ impl Home {
         let program = std::env::current_exe().context("where am I?")?;
         // target/<profile>/xtask
         let target = program.ancestors().nth(2).unwrap_or(&root).to_path_buf();
-        Ok(Self { root, target })
+        let local = root.join(given(LOCAL).as_deref().unwrap_or(".local"));
+        Ok(Self { root, target, local })
     }
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
-    /// A path below `.local/`.
+    /// A path below `.local/`, or below what stands in for it.
     pub(crate) fn local(&self, path: &str) -> PathBuf {
+        self.local.join(path)
+    }
+
+    /// A path below `.local/` itself, for what every stack uses.
+    pub(crate) fn shared(&self, path: &str) -> PathBuf {
         self.root.join(".local").join(path)
     }
 
-    /// A path below `.local/` whose folder exists from now on.
+    /// As [`Self::local`], with a folder that exists from now on.
     pub(crate) fn local_folder(&self, path: &str) -> Result<PathBuf> {
         let folder = self.local(path);
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
@@ -41,7 +57,7 @@ impl Home {
 
     /// A program that pip installed.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
-        self.local("venv/bin").join(name)
+        self.shared("venv/bin").join(name)
     }
 
     /// A binary of this workspace, as `cargo build` leaves it.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -29,31 +30,56 @@ pub(crate) fn must_be_free(port: u16) -> Result<()> {
     }
 }
 
-/// The process that listens on `port`, where we may know.
+/// The process that listens on `port`, at whatever address: each of them keeps 127.0.0.1 busy.
 fn holder(port: u16) -> Option<Process> {
-    let sockets = listening_sockets(port);
-    let holds = |folder: &std::path::Path| {
-        let open = fs::read_dir(folder.join("fd")).into_iter().flatten().flatten();
-        open.filter_map(|entry| fs::read_link(entry.path()).ok())
-            .any(|target| sockets.iter().any(|socket| target.as_os_str() == socket.as_str()))
-    };
+    let listeners: Vec<Listener> = listeners().into_iter().filter(|listener| listener.port == port).collect();
+    let holds =
+        |folder: &Path| sockets(folder).iter().any(|open| listeners.iter().any(|listener| listener.socket == *open));
     ids().into_iter().find(|(_, folder)| holds(folder)).and_then(|(pid, _)| Process::of(pid))
 }
 
-/// The names (`socket:[inode]`) of the sockets listening on `port`, of any address: each of them keeps 127.0.0.1 busy.
-fn listening_sockets(port: u16) -> Vec<String> {
+/// A socket that waits for connections.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    /// As the kernel writes it: 127.0.0.1 is [`LOOPBACK`].
+    pub(crate) address: String,
+    pub(crate) port: u16,
+    /// `socket:[inode]`
+    socket: String,
+}
+
+/// 127.0.0.1 as `/proc/net/tcp` has it on a little-endian machine.
+pub(crate) const LOOPBACK: &str = "0100007F";
+
+/// What these processes listen on.
+pub(crate) fn listeners_of(processes: &[Process]) -> Vec<Listener> {
+    let folder = |process: &Process| PathBuf::from(format!("/proc/{}", process.pid));
+    let theirs: Vec<String> = processes.iter().flat_map(|process| sockets(&folder(process))).collect();
+    listeners().into_iter().filter(|listener| theirs.contains(&listener.socket)).collect()
+}
+
+/// Every socket of this machine that waits for connections.
+fn listeners() -> Vec<Listener> {
     const LISTENING: &str = "0A";
-    let mut sockets = Vec::new();
+    let mut listeners = Vec::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
         for line in fs::read_to_string(table).unwrap_or_default().lines().skip(1) {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let [_, local, _, state, _, _, _, _, _, inode, ..] = fields.as_slice() else { continue };
-            if *state == LISTENING && local.ends_with(&format!(":{port:04X}")) {
-                sockets.push(format!("socket:[{inode}]"));
+            let Some((address, port)) = local.rsplit_once(':') else { continue };
+            if let (&LISTENING, Ok(port)) = (state, u16::from_str_radix(port, 16)) {
+                listeners.push(Listener { address: address.to_owned(), port, socket: format!("socket:[{inode}]") });
             }
         }
     }
-    sockets
+    listeners
+}
+
+/// The names of the sockets that the process with this folder in `/proc` holds, and of its other open files.
+fn sockets(folder: &Path) -> Vec<String> {
+    let open = fs::read_dir(folder.join("fd")).into_iter().flatten().flatten();
+    let targets = open.filter_map(|entry| fs::read_link(entry.path()).ok());
+    targets.filter_map(|target| target.into_os_string().into_string().ok()).collect()
 }
 
 #[cfg(test)]

@@ -60,6 +60,13 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
+    /// What Ctrl-C does, to this one process.
+    pub(crate) fn interrupt(self) {
+        if let (true, Some(pid)) = (self.lives(), self.id()) {
+            let _ = kill_process(pid, Signal::INT);
+        }
+    }
+
     /// Ends this one process at once.
     pub(crate) fn kill(self) {
         if let (true, Some(pid)) = (self.lives(), self.id()) {

@@ -14,7 +14,7 @@ use crate::progress::step;
 pub(crate) async fn ensure_tools(home: &Home) -> Result<()> {
     let requirements = home.root().join("requirements-dev.txt");
     let wanted = digest(&fs::read(&requirements).context("reading requirements-dev.txt")?);
-    let stamp = home.local("venv/requirements.sha256");
+    let stamp = home.shared("venv/requirements.sha256");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && works(&home.tool("python")).await {
         return Ok(());
     }
@@ -31,7 +31,7 @@ async fn works(python: &Path) -> bool {
 async fn install(home: &Home, requirements: &Path) -> Result<()> {
     if !works(&home.tool("python")).await {
         let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(home.local("venv"));
+        venv.args(["-m", "venv", "--clear"]).arg(home.shared("venv"));
         quietly(venv).await.context("Python 3.10 or newer with its venv module is needed (Debian: python3-venv)")?;
     }
     let mut pip = Command::new(home.tool("python"));
@@ -59,7 +59,7 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
 
 /// Where pip put a package. The folder's name carries Python's version.
 pub(crate) fn package(home: &Home, name: &str) -> Result<PathBuf> {
-    let versions = fs::read_dir(home.local("venv/lib")).context("reading .local/venv/lib")?;
+    let versions = fs::read_dir(home.shared("venv/lib")).context("reading .local/venv/lib")?;
     let mut places = versions.flatten().map(|version| version.path().join("site-packages").join(name));
     places.find(|place| place.exists()).with_context(|| format!("{name} is not in .local/venv; remove that folder"))
 }

@@ -68,8 +68,9 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     }
     print_table(home, &settings, &api);
     println!(
-        "\nup after {}; Ctrl-C stops everything. Requests show here; whole logs are in .local/logs.\n",
-        seconds(started.elapsed())
+        "\nup after {}; Ctrl-C stops everything. Requests show here; whole logs are in {}.\n",
+        seconds(started.elapsed()),
+        home.show(&home.local("logs"))
     );
     stay(home, run, &settings, port, gateway).await
 }

@@ -76,11 +76,11 @@ async fn cargo_deny(home: &Home) -> Result<PathBuf> {
     if known.status().await.is_ok_and(|status| status.success()) {
         return Ok("cargo-deny".into());
     }
-    let ours = home.local("tools/bin/cargo-deny");
+    let ours = home.shared("tools/bin/cargo-deny");
     if !ours.exists() {
         let mut install = cargo(home);
         install.args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet", "--root"]);
-        install.arg(home.local("tools"));
+        install.arg(home.shared("tools"));
         step("building cargo-deny (about 3 min the first time)", succeed(install)).await?;
     }
     Ok(ours)
