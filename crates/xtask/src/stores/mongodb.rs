@@ -16,6 +16,7 @@ pub(super) async fn start(place: &Place<'_>) -> Result<String> {
         Some(program) => ("mongod", mongod(&program, place, port)?),
         None => ("secantusd", secantusd(place, port)?),
     };
+    println!("MongoDB: {}", if name == "mongod" { "the mongod on the PATH" } else { "SecantusDB in its place" });
     let server = place.run.start(name, command, &log)?;
     let address = format!("mongodb://127.0.0.1:{port}/?directConnection=true");
     let script = place.home.root().join("crates/xtask/python/mongodb_ready.py");
