@@ -30,7 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_categories)).routes(routes!(create_category))
 }
 
-/// Lists the categories, by slug.
+/// List the categories, by slug
 #[utoipa::path(get, path = "/categories", tag = "categories", params(PageQuery),
     responses((status = OK, body = Page<Category>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_categories(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
@@ -40,7 +40,9 @@ async fn list_categories(State(store): State<Store>, Query(query): Query<PageQue
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 
-/// Makes a category. 409 when the slug is taken.
+/// Make a category
+///
+/// 409 when the slug is taken.
 #[utoipa::path(post, path = "/admin/categories", tag = "categories", security(("token" = ["catalog:write"])),
     request_body = NewCategory,
     responses((status = CREATED, body = Category),

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(get_stock, set_stock))
 }
 
-/// Reads how many there are of a SKU.
+/// Read how many there are of a SKU
 #[utoipa::path(get, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
     responses((status = OK, body = Stock)))]
@@ -39,7 +39,9 @@ async fn get_stock(
     Ok(Versioned { version: stock.version, body: stock })
 }
 
-/// Sets how many are on hand, reserved ones included. 409 when orders have reserved more; honours `If-Match`.
+/// Set how many are on hand, reserved ones included
+///
+/// 409 when orders have reserved more; honours `If-Match`.
 #[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
     request_body = SetStock,

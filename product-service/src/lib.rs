@@ -116,13 +116,13 @@ fn routes() -> OpenApiRouter<App> {
         .routes(routes!(check_ready))
 }
 
-/// The process answers.
+/// The process answers
 #[utoipa::path(get, path = "/health/product-service/live", tag = "health", responses((status = OK, body = Health)))]
 async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// MongoDB and the issuer's keys can be had.
+/// MongoDB and the issuer's keys can be had
 #[utoipa::path(get, path = "/health/product-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
 async fn check_ready(State(app): State<App>) -> axum::response::Response {

@@ -30,7 +30,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_products)).routes(routes!(get_product)).routes(routes!(create_product))
 }
 
-/// Lists the products on sale, newest first.
+/// List the products on sale, newest first
 #[utoipa::path(get, path = "/products", tag = "products", params(PageQuery),
     responses((status = OK, body = Page<Product>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_products(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
@@ -40,7 +40,7 @@ async fn list_products(State(store): State<Store>, Query(query): Query<PageQuery
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 
-/// Reads a product on sale, by id or slug.
+/// Read a product on sale, by id or slug
 #[utoipa::path(get, path = "/products/{product}", tag = "products",
     params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee")),
     responses((status = OK, body = Product)))]
@@ -51,7 +51,9 @@ async fn get_product(State(store): State<Store>, Path(product): Path<String>) ->
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Versioned { body: product, version }).into_response())
 }
 
-/// Makes a product with its variants. 409 when the slug or a SKU is taken.
+/// Make a product with its variants
+///
+/// 409 when the slug or a SKU is taken.
 #[utoipa::path(post, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
     request_body = NewProduct,
     responses((status = CREATED, body = Product),

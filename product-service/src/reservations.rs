@@ -63,7 +63,9 @@ impl From<Reservation> for ReservationView {
     }
 }
 
-/// Prices and reserves all lines for an order, or none. Repeating it is harmless: the order's id names it.
+/// Price and reserve all lines for an order, or none
+///
+/// Repeating it is harmless: the order's id names it.
 #[utoipa::path(put, path = "/inventory/reservations/{order_id}", tag = "reservations",
     security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
     request_body = ReservationRequest,
@@ -82,7 +84,7 @@ async fn reserve_stock(
     Ok(Json(reservation.into()))
 }
 
-/// Reads an order's reservation.
+/// Read an order's reservation
 #[utoipa::path(get, path = "/inventory/reservations/{order_id}", tag = "reservations",
     security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = OK, body = ReservationView)))]
@@ -96,7 +98,9 @@ async fn get_reservation(
     Ok(Json(reservation.into()))
 }
 
-/// Commits a held reservation: the order is paid and the units leave the shelf. Final; repeating it is harmless.
+/// Commit a held reservation
+///
+/// The order is paid and the units leave the shelf. Final; repeating it is harmless.
 #[utoipa::path(post, path = "/inventory/reservations/{order_id}/commit", tag = "reservations",
     security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = OK, body = ReservationView),
@@ -111,7 +115,9 @@ async fn commit_reservation(
     Ok(Json(reservation.into()))
 }
 
-/// Releases a reservation: the units may be promised again. Final; repeating it is harmless, also before any reserve.
+/// Release a reservation
+///
+/// The units may be promised again. Final; repeating it is harmless, also before any reserve.
 #[utoipa::path(post, path = "/inventory/reservations/{order_id}/release", tag = "reservations",
     security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = OK, body = ReservationView),

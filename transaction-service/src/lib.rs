@@ -54,13 +54,15 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start()).routes(routes!(check_live)).routes(routes!(check_ready))
 }
 
-/// The process answers.
+/// The process answers
 #[utoipa::path(get, path = "/health/transaction-service/live", tag = "health", responses((status = OK, body = Health)))]
 async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// Everything it depends on answers; so far it depends on nothing.
+/// Everything it depends on answers
+///
+/// So far it depends on nothing.
 #[utoipa::path(get, path = "/health/transaction-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
 async fn check_ready() -> axum::response::Response {
