@@ -8,5 +8,5 @@ mod keys;
 mod token;
 
 pub use caller::{Caller, Scope, Subject, scopes};
-pub use keys::{FETCH_FLOOR, Keys, MAX_AGE};
+pub use keys::{FETCH_FLOOR, Keys, MAX_AGE, MAX_STALE};
 pub use token::{Claims, LEEWAY, Verifier};

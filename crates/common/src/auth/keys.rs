@@ -18,6 +18,10 @@ pub const FETCH_FLOOR: Duration = Duration::from_secs(30);
 /// How long a fetched set is trusted before it is asked for again: a key that was withdrawn is refused after this.
 pub const MAX_AGE: Duration = Duration::from_mins(10);
 
+/// How long a key is trusted while the issuer cannot be asked again: an outage is no reason to log everybody out, and
+/// keeping the issuer from answering must not keep a withdrawn key alive.
+pub const MAX_STALE: Duration = Duration::from_hours(1);
+
 /// How long after a fetch that failed nobody tries again: whoever waited for it shares its failure.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
@@ -102,7 +106,7 @@ impl Fetched {
     /// Holding the lock while fetching makes concurrent callers share one fetch.
     async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
         let mut kept = self.kept.lock().await;
-        let known = kept.keys.get(kid).cloned();
+        let known = kept.keys.get(kid).cloned().filter(|_| is_within(kept.fetched, MAX_STALE));
         // A known key is trusted while the set is young; an unknown one is a bad token if we asked just now.
         let trusted_for = if known.is_some() { MAX_AGE } else { self.floor };
         if is_within(kept.fetched, trusted_for) {
@@ -181,5 +185,13 @@ mod tests {
             assert!(old.find("k").await.unwrap().is_some());
         }
         assert_eq!(old.find("other").await.unwrap_err().status(), http::StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_could_not_be_confirmed_for_an_hour_is_trusted_no_more() {
+        let stale = aged(MAX_STALE, "down for maintenance").await;
+        assert_eq!(stale.find("k").await.unwrap_err().status(), http::StatusCode::SERVICE_UNAVAILABLE);
+        let back = aged(MAX_STALE, Box::leak(format!(r#"{{"keys": [{KEY}]}}"#).into_boxed_str())).await;
+        assert!(back.find("k").await.unwrap().is_some());
     }
 }
