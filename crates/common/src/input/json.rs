@@ -1,0 +1,106 @@
+//! [`Json`]: a body as an extractor, within limits, and as an answer.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, header};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Fields, FromFields};
+use crate::problem::Problem;
+
+/// The largest body any route takes, in bytes. Larger data goes through presigned uploads.
+pub const MAX_BODY: usize = 256 * 1024;
+/// How deep a body may be nested. Our deepest request has four levels.
+pub const MAX_DEPTH: usize = 16;
+
+/// A JSON body: read into `T`, or written from it.
+#[derive(Debug, Clone)]
+pub struct Json<T>(pub T);
+
+impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(&request) {
+            return Err(Problem::unsupported_media_type("application/json"));
+        }
+        let body = body(request, state).await?;
+        let value = depth_checked(&body)?;
+        Fields::read(value).map(Json).map_err(Problem::invalid_input)
+    }
+}
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let json = HeaderValue::from_static("application/json");
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => ([(header::CONTENT_TYPE, json)], body).into_response(),
+            Err(error) => Problem::internal(error).into_response(),
+        }
+    }
+}
+
+/// Reads a body of at most [`MAX_BODY`] bytes.
+async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, state).await.map_err(|rejection| {
+        if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
+            return Problem::too_large(MAX_BODY);
+        }
+        Problem::malformed("The body could not be read to its end.")
+    })
+}
+
+fn is_json(request: &Request) -> bool {
+    media_type(request).is_some_and(|media| {
+        media.eq_ignore_ascii_case("application/json") || media.eq_ignore_ascii_case("application/merge-patch+json")
+    })
+}
+
+fn media_type(request: &Request) -> Option<&str> {
+    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    value.split(';').next().map(str::trim)
+}
+
+fn depth_checked(body: &[u8]) -> Result<Value, Problem> {
+    if depth(body) > MAX_DEPTH {
+        return Err(Problem::too_deep(MAX_DEPTH));
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        let (line, column) = (error.line(), error.column());
+        Problem::malformed_json(format!("JSON ends or breaks at line {line}, column {column}."))
+    })
+}
+
+/// The deepest nesting of brackets outside strings; good enough before parsing, exact for valid JSON.
+fn depth(body: &[u8]) -> usize {
+    let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    for byte in body {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b'{' | b'[' if !in_string => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn depth_counts_brackets_outside_strings() {
+        assert_eq!(depth(br#"{"a": [[1], "[[[[\"[["]}"#), 3);
+        assert_eq!(depth(&[b'['; 1000]), 1000);
+    }
+}

@@ -1,0 +1,102 @@
+use serde_json::json;
+
+use super::*;
+
+#[derive(Debug, PartialEq)]
+struct Short(String);
+impl FromStr for Short {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=5).map(Self)
+    }
+}
+
+#[derive(Debug)]
+struct Line {
+    name: Short,
+    count: i64,
+}
+impl FromFields for Line {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let name = fields.text("name");
+        let count = fields.integer("count", 1..=9);
+        Some(Self { name: name?, count: count? })
+    }
+}
+
+#[derive(Debug)]
+struct Basket {
+    lines: Vec<Line>,
+    note: Option<Short>,
+    labels: Vec<(Short, Short)>,
+}
+impl FromFields for Basket {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let lines = fields.objects("lines", 2);
+        let note = fields.optional_text("note");
+        let labels = fields.text_map("labels", 2);
+        Some(Self { lines: lines?, note: note?, labels: labels? })
+    }
+}
+
+fn refusals(body: Value) -> Vec<(String, String)> {
+    let errors = Fields::read::<Basket>(body).unwrap_err();
+    errors.into_iter().map(|e| (e.pointer, e.code)).collect()
+}
+
+#[test]
+fn a_good_body_is_read() {
+    let body = json!({"lines": [{"name": " a ", "count": 3}], "note": null, "labels": {"x": "y"}});
+    let basket = Fields::read::<Basket>(body).unwrap();
+    assert_eq!((basket.lines[0].name.0.as_str(), basket.lines[0].count), ("a", 3));
+    assert_eq!((basket.note, basket.labels.len()), (None, 1));
+}
+
+#[test]
+fn every_bad_field_is_reported_at_once_with_its_pointer() {
+    let body = json!({
+        "lines": [{"name": "too long", "count": 0, "extra/ness": 1}, {"count": "3"}],
+        "note": 5, "labels": {"toolong": ""}, "surprise": true
+    });
+    let expected = [
+        ("/lines/0/name", "too_long"),
+        ("/lines/0/count", "out_of_range"),
+        ("/lines/0/extra~1ness", "unknown_field"),
+        ("/lines/1/name", "missing"),
+        ("/lines/1/count", "wrong_type"),
+        ("/note", "wrong_type"),
+        ("/labels/toolong", "too_long"),
+        ("/labels/toolong", "too_short"),
+        ("/surprise", "unknown_field"),
+    ];
+    assert_eq!(refusals(body), expected.map(|(p, c)| (p.to_owned(), c.to_owned())));
+}
+
+#[test]
+fn wrong_shapes_are_refused_where_they_are() {
+    assert_eq!(refusals(json!([])), [(String::new(), "wrong_type".to_owned())]);
+    let body = json!({"lines": {}, "labels": []});
+    assert_eq!(
+        refusals(body),
+        [("/lines", "wrong_type"), ("/labels", "wrong_type")].map(|(p, c)| (p.into(), c.into()))
+    );
+    let body = json!({"lines": [{}, {}, {}], "labels": {}});
+    assert_eq!(refusals(body), [("/lines".to_owned(), "too_many".to_owned())]);
+}
+
+#[test]
+fn numbers_with_a_fraction_or_beyond_i64_are_not_whole_numbers() {
+    for count in [json!(1.5), json!(1e300), json!(u64::MAX), json!(true), json!(null)] {
+        let body = json!({"lines": [{"name": "a", "count": count}], "labels": {}});
+        assert_eq!(refusals(body), [("/lines/0/count".to_owned(), "wrong_type".to_owned())]);
+    }
+}
+
+#[test]
+fn text_is_trimmed_and_control_characters_are_refused() {
+    assert_eq!(line("  a b ", 1..=9).unwrap(), "a b");
+    assert_eq!(line("a\0b", 1..=9).unwrap_err().code, "control_character");
+    assert_eq!(line("a\nb", 1..=9).unwrap_err().code, "control_character");
+    assert_eq!(prose("a\nb", 1..=9).unwrap(), "a\nb");
+    assert_eq!(line("   ", 1..=9).unwrap_err().code, "too_short");
+}
