@@ -86,7 +86,7 @@ async fn register_user(
     let (attempts, created) = store::register(&mut *tx, &user, now).await?;
     attempts.check(now)?;
     let template = if created { "account_created" } else { "account_exists" };
-    app.outbox.enqueue(&mut tx, &mail(template, &email, now)).await?;
+    app.outbox.enqueue(&mut tx, &[mail(template, &email, now)]).await?;
     tx.commit().await?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { status: "accepted" })))
 }

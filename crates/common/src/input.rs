@@ -174,6 +174,27 @@ impl Fields<'_> {
         read.into_iter().collect()
     }
 
+    /// A list of at most `max` objects that may be absent or `null`.
+    pub fn optional_objects<T: FromFields>(&mut self, name: &str, max: usize) -> Option<Option<Vec<T>>> {
+        if self.is_absent(name) { Some(None) } else { self.objects(name, max).map(Some) }
+    }
+
+    /// A required object.
+    pub fn object<T: FromFields>(&mut self, name: &str) -> Option<T> {
+        let value = self.required(name)?;
+        object(value, self.child(name), self.errors)
+    }
+
+    /// An object that may be absent or `null`.
+    pub fn optional_object<T: FromFields>(&mut self, name: &str) -> Option<Option<T>> {
+        if self.is_absent(name) { Some(None) } else { self.object(name).map(Some) }
+    }
+
+    /// A whole number that may be absent or `null`.
+    pub fn optional_integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<Option<i64>> {
+        if self.is_absent(name) { Some(None) } else { self.integer(name, range).map(Some) }
+    }
+
     /// A required object of at most `max` members with free names and string values, both parsed.
     pub fn text_map<K, V>(&mut self, name: &str, max: usize) -> Option<Vec<(K, V)>>
     where
@@ -208,6 +229,14 @@ impl Fields<'_> {
         let pointer = format!("{}{path}", self.pointer);
         self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
         None
+    }
+
+    /// Takes a `null` away, so that it is not reported as unknown.
+    fn is_absent(&mut self, name: &str) -> bool {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.remove(name);
+        }
+        !self.members.contains_key(name)
     }
 
     fn required(&mut self, name: &str) -> Option<Value> {

@@ -3,6 +3,7 @@
 //! - [`auth`]: who is calling and what the token allows; a handler asks for it with [`auth::Caller`]
 //! - [`problem`]: every failure a client can see, as RFC 9457 problem details
 //! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
+//! - [`idempotency`]: the name a client gives to one attempt
 //! - [`money`], [`page`], [`id`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
 //! - [`openapi`]: what every operation's documentation has in common
@@ -12,6 +13,7 @@ pub mod etag;
 pub mod extract;
 pub mod http;
 pub mod id;
+pub mod idempotency;
 pub mod input;
 pub mod money;
 pub mod openapi;

@@ -7,11 +7,11 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// One bad field of a request body.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
     /// Where the field is: a JSON Pointer (RFC 6901) into the request body.
     #[schema(example = "/lines/0/quantity")]
@@ -95,6 +95,19 @@ impl Problem {
     /// 400: a part of the path is not what the route takes.
     pub fn invalid_path(detail: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_path", "The path is not valid", detail)
+    }
+
+    /// 400: the route moves money or makes an order, and the attempt has no name.
+    pub fn idempotency_key_missing() -> Self {
+        let detail = "Send Idempotency-Key with a value of your own for this attempt, such as a random UUID, and the \
+                      same value when you repeat it.";
+        Self::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", "An idempotency key is needed", detail)
+    }
+
+    /// 400: the key is not one.
+    pub fn idempotency_key_malformed() -> Self {
+        let detail = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters.";
+        Self::new(StatusCode::BAD_REQUEST, "idempotency_key_malformed", "The idempotency key cannot be read", detail)
     }
 
     /// 401, with the challenge RFC 6750 asks for.

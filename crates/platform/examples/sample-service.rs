@@ -148,7 +148,7 @@ impl std::str::FromStr for Path {
 async fn create_message(State(app): State<Sample>, Json(new): Json<NewMessage>) -> Result<StatusCode, Problem> {
     let message = Message::new(new.path, Timestamp::now(), &json!({})).map_err(Problem::internal)?;
     let mut transaction = app.database.begin().await.map_err(problem)?;
-    app.outbox.enqueue(&mut transaction, &message).await.map_err(problem)?;
+    app.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.map_err(problem)?;
     transaction.commit().await.map_err(problem)?;
     Ok(StatusCode::ACCEPTED)
 }

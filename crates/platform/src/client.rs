@@ -10,7 +10,7 @@ use std::{
 use common::{
     http::{REQUEST_ID, RequestContext, TRACEPARENT},
     outbound,
-    problem::Problem,
+    problem::{FieldError, Problem},
 };
 use futures_util::future::BoxFuture;
 use http::{Method, StatusCode};
@@ -81,6 +81,25 @@ impl<'a> Call<'a> {
     }
 }
 
+/// What a sibling said when it refused.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// The slug of its problem.
+    pub kind: String,
+    /// The fields it refused, if that was the trouble.
+    pub errors: Vec<FieldError>,
+}
+
+impl Refused {
+    fn read(status: StatusCode, problem: &Value) -> Self {
+        let kind = problem["type"].as_str().unwrap_or("no problem type").to_owned();
+        let errors = Vec::deserialize(&problem["errors"]).unwrap_or_default();
+        Self { status, kind, errors }
+    }
+}
+
 /// Why a call brought no answer that can be used.
 #[derive(Debug)]
 pub enum CallError {
@@ -88,8 +107,8 @@ pub enum CallError {
     Unreachable(String),
     /// The receiver answered that it cannot at the moment (5xx, 429).
     Unavailable(StatusCode),
-    /// The receiver refused (other 4xx), with the slug of its problem.
-    Refused(StatusCode, String),
+    /// The receiver refused (other 4xx).
+    Refused(Refused),
 }
 
 impl fmt::Display for CallError {
@@ -97,7 +116,7 @@ impl fmt::Display for CallError {
         match self {
             Self::Unreachable(cause) => write!(f, "no answer: {cause}"),
             Self::Unavailable(status) => write!(f, "answered {status}"),
-            Self::Refused(status, kind) => write!(f, "refused with {status} ({kind})"),
+            Self::Refused(Refused { status, kind, .. }) => write!(f, "refused with {status} ({kind})"),
         }
     }
 }
@@ -109,7 +128,7 @@ impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         match error {
             CallError::Unreachable(_) | CallError::Unavailable(_) => Self::unavailable(error),
-            CallError::Refused(..) => Self::internal(error),
+            CallError::Refused(_) => Self::internal(error),
         }
     }
 }
@@ -185,7 +204,7 @@ impl ServiceClient {
             };
             let pause = pause(attempt);
             let time_left = Instant::now() + pause < deadline;
-            if attempt >= attempts || matches!(error, CallError::Refused(..)) || !time_left {
+            if attempt >= attempts || matches!(error, CallError::Refused(_)) || !time_left {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;
@@ -196,7 +215,8 @@ impl ServiceClient {
     async fn once(&self, call: &Call<'_>, deadline: Instant) -> Result<Value, CallError> {
         let token = self.token(deadline).await?;
         let answered = answer(self.request(call, &token), deadline).await;
-        if !matches!(answered, Err(CallError::Refused(StatusCode::UNAUTHORIZED, _))) {
+        let is_unauthorized = |error: &CallError| matches!(error, CallError::Refused(refused) if refused.status == StatusCode::UNAUTHORIZED);
+        if !answered.as_ref().is_err_and(is_unauthorized) {
             return answered;
         }
         // The keys changed under the token we kept. Refused before any effect, so one repeat is harmless.
@@ -285,7 +305,7 @@ async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, Cal
     if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
         return Err(CallError::Unavailable(status));
     }
-    Err(CallError::Refused(status, json["type"].as_str().unwrap_or("no problem type").to_owned()))
+    Err(CallError::Refused(Refused::read(status, &json)))
 }
 
 /// An empty body is `null`. Anything else that is not JSON comes from something in between, not from a sibling.

@@ -4,9 +4,12 @@
 //! A row is due from `due_at`. Whoever relays moves that into the future in the same statement that picks the row (with
 //! `SKIP LOCKED`), so that nobody else sends it meanwhile, and so that it comes back by itself if the sender dies.
 //! A sent row is deleted. A refused one is tried again, ever more rarely, and never dropped: `docs/operations.md` says
-//! how to look at what is stuck.
+//! how to look at what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the
+//! service gives its outbox a [`Remedy`].
 
 use std::{
+    borrow::Cow,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,14 +18,14 @@ use std::{
 };
 
 use common::{id::Id, timestamp::Timestamp};
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
 use crate::{
-    client::{Call, ServiceClient},
+    client::{Call, CallError, Refused, ServiceClient},
     postgres::Database,
 };
 
@@ -39,17 +42,38 @@ pub struct Message {
     /// Names the event for ever; what receivers deduplicate by.
     pub id: Id<Message>,
     /// A path on the one domain of all services, such as `/notifications`.
-    pub path: &'static str,
+    pub path: Cow<'static, str>,
     /// What the receiver needs and nothing more.
     pub body: Value,
 }
 
 impl Message {
     /// A message about something that happens `now`.
-    pub fn new(path: &'static str, now: Timestamp, body: &impl Serialize) -> Result<Self, serde_json::Error> {
-        Ok(Self { id: Id::new(now), path, body: serde_json::to_value(body)? })
+    pub fn new(
+        path: impl Into<Cow<'static, str>>,
+        now: Timestamp,
+        body: &impl Serialize,
+    ) -> Result<Self, serde_json::Error> {
+        Ok(Self { id: Id::new(now), path: path.into(), body: serde_json::to_value(body)? })
     }
 }
+
+/// A message that its receiver refused.
+#[derive(Debug, Clone)]
+pub struct Undelivered {
+    /// The message's id.
+    pub id: Uuid,
+    /// Where it was sent.
+    pub path: String,
+    /// What it said.
+    pub body: Value,
+    /// Why it was refused.
+    pub refused: Refused,
+}
+
+/// What a service does about a refused message: whether it is taken care of, so that the message may go. It may be
+/// called again for the same message, after a crash or by two relays at once.
+pub type Remedy = Arc<dyn Fn(Undelivered) -> BoxFuture<'static, bool> + Send + Sync>;
 
 /// What one relay did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
@@ -61,25 +85,41 @@ pub struct Relayed {
 }
 
 /// The outbox of one service.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Outbox {
     database: Database,
     client: ServiceClient,
     written: Arc<AtomicBool>,
+    remedy: Option<Remedy>,
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbox").field("database", &self.database).field("client", &self.client).finish_non_exhaustive()
+    }
 }
 
 impl Outbox {
     /// The outbox in `database`, sending through `client`.
     pub fn new(database: Database, client: ServiceClient) -> Self {
-        Self { database, client, written: Arc::default() }
+        Self { database, client, written: Arc::default(), remedy: None }
     }
 
-    /// Writes a message in the caller's transaction.
-    pub async fn enqueue(&self, connection: &mut PgConnection, message: &Message) -> Result<(), sqlx::Error> {
-        sqlx::query("INSERT INTO outbox (id, path, body) VALUES ($1, $2, $3)")
-            .bind(message.id.uuid())
-            .bind(message.path)
-            .bind(&message.body)
+    /// The same outbox, which asks `remedy` about refused messages before it defers them.
+    #[must_use]
+    pub fn with_remedy(self, remedy: Remedy) -> Self {
+        Self { remedy: Some(remedy), ..self }
+    }
+
+    /// Writes messages in the caller's transaction, in one statement.
+    pub async fn enqueue(&self, connection: &mut PgConnection, messages: &[Message]) -> Result<(), sqlx::Error> {
+        let ids: Vec<Uuid> = messages.iter().map(|message| message.id.uuid()).collect();
+        let paths: Vec<&str> = messages.iter().map(|message| &*message.path).collect();
+        let bodies: Vec<&Value> = messages.iter().map(|message| &message.body).collect();
+        sqlx::query("INSERT INTO outbox (id, path, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[])")
+            .bind(ids)
+            .bind(paths)
+            .bind(bodies)
             .execute(connection)
             .await?;
         self.written.store(true, Ordering::Release);
@@ -112,14 +152,24 @@ impl Outbox {
     }
 
     async fn deliver(&self, pool: &PgPool, row: Row) -> Result<bool, sqlx::Error> {
-        let call = Call::post(&row.path, row.body).with_key(&row.id).within(DELIVERY_TIMEOUT);
+        let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
         match self.client.send(call).await {
             Ok(_) => delete(pool, row.id).await.map(|()| true),
+            Err(CallError::Refused(refused)) if self.is_remedied(&row, &refused).await => {
+                tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
+                delete(pool, row.id).await.map(|()| true)
+            }
             Err(error) => {
                 tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
                 defer(pool, row.id, backoff(row.attempts)).await.map(|()| false)
             }
         }
+    }
+
+    async fn is_remedied(&self, row: &Row, refused: &Refused) -> bool {
+        let Some(remedy) = &self.remedy else { return false };
+        let (path, body) = (row.path.clone(), row.body.clone());
+        remedy(Undelivered { id: row.id, path, body, refused: refused.clone() }).await
     }
 }
 

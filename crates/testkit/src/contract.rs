@@ -3,6 +3,7 @@
 
 use common::{
     auth::Claims,
+    idempotency::IDEMPOTENCY_KEY,
     input::{MAX_BODY, MAX_DEPTH},
 };
 use http::Method;
@@ -78,11 +79,20 @@ impl Operation {
         self.with_token(client.request(self.method.clone(), &self.path(None)))
     }
 
+    fn takes_a_key(&self) -> bool {
+        self.parameters("header").iter().any(|parameter| parameter["name"] == "Idempotency-Key")
+    }
+
+    /// The request with all that it needs beside what is tried out: a good token, a key of its own.
     fn with_token(&self, request: Sending) -> Sending {
-        match self.scope() {
+        let request = match self.scope() {
             Some(scope) => request.token(&tokens::user(Uuid::now_v7(), &scope)),
             None => request,
+        };
+        if self.takes_a_key() {
+            return request.header(IDEMPOTENCY_KEY, &Uuid::new_v4().to_string());
         }
+        request
     }
 }
 
@@ -95,6 +105,7 @@ pub async fn violations(client: &Client, document: &Value) -> Vec<String> {
     for operation in &operations {
         table.wrong_method(client, operation, &operations).await;
         table.bad_tokens(client, operation).await;
+        table.bad_keys(client, operation).await;
         table.bad_bodies(client, operation).await;
         table.bad_addresses(client, operation).await;
     }
@@ -151,6 +162,21 @@ impl Table {
         let other_scopes = "a:b profil inventory:reserved ".to_owned() + &scope.to_uppercase();
         let answer = request().token(&tokens::user(Uuid::now_v7(), &other_scopes)).send().await;
         self.check(&route, "missing scope", &answer, 403, "forbidden");
+    }
+
+    async fn bad_keys(&mut self, client: &Client, operation: &Operation) {
+        let Some(scope) = operation.scope().filter(|_| operation.takes_a_key()) else { return };
+        let route = format!("{} {}", operation.method, operation.path);
+        let request = || {
+            let request = client.request(operation.method.clone(), &operation.path(None));
+            request.token(&tokens::user(Uuid::now_v7(), &scope)).json(&json!({}))
+        };
+        let answer = request().send().await;
+        self.check(&route, "no idempotency key", &answer, 400, "idempotency_key_missing");
+        for bad in ["", "\"", "a\tb", &"x".repeat(256)] {
+            let answer = request().header(IDEMPOTENCY_KEY, bad).send().await;
+            self.check(&route, "bad idempotency key", &answer, 400, "idempotency_key_malformed");
+        }
     }
 
     async fn bad_bodies(&mut self, client: &Client, operation: &Operation) {

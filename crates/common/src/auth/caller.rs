@@ -68,6 +68,21 @@ pub mod scopes {
     /// Read what a checkout needs to know of a user.
     #[derive(Debug)]
     pub struct CheckoutRead;
+    /// Read and change one's own cart.
+    #[derive(Debug)]
+    pub struct Cart;
+    /// Take what was ordered out of a cart.
+    #[derive(Debug)]
+    pub struct CartsClear;
+    /// Order, and read one's own orders.
+    #[derive(Debug)]
+    pub struct Orders;
+    /// Read everybody's orders with their ledger.
+    #[derive(Debug)]
+    pub struct OrdersManage;
+    /// Have messages sent to shoppers.
+    #[derive(Debug)]
+    pub struct NotificationsSend;
 
     impl Scope for Profile {
         const NAME: &'static str = "profile";
@@ -83,6 +98,21 @@ pub mod scopes {
     }
     impl Scope for CheckoutRead {
         const NAME: &'static str = "checkout:read";
+    }
+    impl Scope for Cart {
+        const NAME: &'static str = "cart";
+    }
+    impl Scope for CartsClear {
+        const NAME: &'static str = "carts:clear";
+    }
+    impl Scope for Orders {
+        const NAME: &'static str = "orders";
+    }
+    impl Scope for OrdersManage {
+        const NAME: &'static str = "orders:manage";
+    }
+    impl Scope for NotificationsSend {
+        const NAME: &'static str = "notifications:send";
     }
 }
 

@@ -100,3 +100,31 @@ fn text_is_trimmed_and_control_characters_are_refused() {
     assert_eq!(prose("a\nb", 1..=9).unwrap(), "a\nb");
     assert_eq!(line("   ", 1..=9).unwrap_err().code, "too_short");
 }
+
+#[derive(Debug, PartialEq)]
+struct Parcel {
+    first: Option<Short>,
+    weight: Option<i64>,
+    extras: Option<usize>,
+}
+impl FromFields for Parcel {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let first = fields.optional_object::<Line>("first");
+        let weight = fields.optional_integer("weight", 1..=9);
+        let extras = fields.optional_objects::<Line>("extras", 2);
+        Some(Self { first: first?.map(|line| line.name), weight: weight?, extras: extras?.map(|lines| lines.len()) })
+    }
+}
+
+#[test]
+fn optional_members_may_be_absent_or_null_and_are_read_like_required_ones_otherwise() {
+    let nothing = Parcel { first: None, weight: None, extras: None };
+    assert_eq!(Fields::read::<Parcel>(json!({})).unwrap(), nothing);
+    assert_eq!(Fields::read::<Parcel>(json!({"first": null, "weight": null, "extras": null})).unwrap(), nothing);
+    let line = json!({"name": "a", "count": 1});
+    let all = Fields::read::<Parcel>(json!({"first": line, "weight": 3, "extras": [line]})).unwrap();
+    assert_eq!(all, Parcel { first: Some(Short("a".into())), weight: Some(3), extras: Some(1) });
+    let errors = Fields::read::<Parcel>(json!({"first": {"name": "a"}, "weight": 0, "extras": [1]})).unwrap_err();
+    let found: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), e.code.as_str())).collect();
+    assert_eq!(found, [("/first/count", "missing"), ("/weight", "out_of_range"), ("/extras/0", "wrong_type")]);
+}

@@ -38,7 +38,8 @@ fn first(replies: &[Reply]) -> impl Fn(&Seen) -> Option<Reply> + Send + Sync + '
 fn status(error: &CallError) -> u16 {
     match error {
         CallError::Unreachable(_) => 0,
-        CallError::Unavailable(status) | CallError::Refused(status, _) => status.as_u16(),
+        CallError::Unavailable(status) => status.as_u16(),
+        CallError::Refused(refused) => refused.status.as_u16(),
     }
 }
 
@@ -95,7 +96,7 @@ async fn a_token_that_is_refused_is_renewed_once_even_for_sixteen_callers() {
 async fn a_call_that_stays_refused_is_made_twice_and_no_more() {
     let gateway = Gateway::start(|seen| (seen.line != "POST /oauth/token").then_some(Reply::Status(401))).await;
     let error = gateway.client().send(Call::get("/things")).await.unwrap_err();
-    assert!(matches!(error, CallError::Refused(StatusCode::UNAUTHORIZED, _)), "{error}");
+    assert!(matches!(&error, CallError::Refused(refused) if refused.status == StatusCode::UNAUTHORIZED), "{error}");
     assert_eq!((gateway.seen().len(), gateway.tokens()), (2, 2));
 }
 
@@ -148,7 +149,7 @@ async fn a_refusal_is_final_and_names_the_problem() {
         let kind = json!({"type": "out_of_stock"});
         let gateway = Gateway::start(first(&[Reply::Json(refusal, kind)])).await;
         let error = gateway.client().send(Call::get("/things")).await.unwrap_err();
-        assert!(matches!(&error, CallError::Refused(_, kind) if kind == "out_of_stock"), "{error}");
+        assert!(matches!(&error, CallError::Refused(refused) if refused.kind == "out_of_stock"), "{error}");
         assert_eq!((status(&error), gateway.seen().len()), (refusal, 1));
     }
 }

@@ -1,4 +1,7 @@
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::timestamp::Timestamp;
 use futures_util::future::join_all;
@@ -51,7 +54,7 @@ impl Post {
         let mut messages = Vec::new();
         for path in paths {
             let message = Message::new(path, Timestamp::now(), &json!({"to": path})).unwrap();
-            self.outbox.enqueue(&mut transaction, &message).await.unwrap();
+            self.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
             messages.push(message);
         }
         transaction.commit().await.unwrap();
@@ -93,7 +96,7 @@ async fn what_is_rolled_back_leaves_no_message() {
     let mut post = Post::open(|_| None).await;
     let mut transaction = post.database.begin().await.unwrap();
     let message = Message::new("/mail", Timestamp::now(), &json!({})).unwrap();
-    post.outbox.enqueue(&mut transaction, &message).await.unwrap();
+    post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
     transaction.rollback().await.unwrap();
     post.outbox.relay_written().await;
     assert_eq!((post.waiting().await, post.gateway.seen().len()), (0, 0));
@@ -104,7 +107,7 @@ async fn nothing_leaves_before_it_is_committed() {
     let post = Post::open(|_| None).await;
     let mut transaction = post.database.begin().await.unwrap();
     let message = Message::new("/mail", Timestamp::now(), &json!({})).unwrap();
-    post.outbox.enqueue(&mut transaction, &message).await.unwrap();
+    post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
     assert_eq!(post.relay().await, Relayed::default());
     transaction.commit().await.unwrap();
     assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
@@ -306,6 +309,21 @@ async fn a_database_that_dies_after_the_delivery_leaves_the_message_to_come_agai
 }
 
 #[tokio::test]
+async fn a_refused_message_that_the_service_takes_care_of_goes_and_one_it_does_not_stays() {
+    let mut post =
+        Post::open(|seen| seen.line.starts_with("POST /stock").then(|| Reply::Json(409, json!({"type": "gone"}))))
+            .await;
+    post.outbox = post.outbox.clone().with_remedy(Arc::new(|undelivered| {
+        let is_ours = undelivered.path == "/stock/1" && undelivered.refused.kind == "gone";
+        assert_eq!(undelivered.body, json!({"to": undelivered.path}));
+        Box::pin(async move { is_ours })
+    }));
+    post.commit(["/stock/1", "/stock/2"]).await;
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 1 });
+    assert_eq!(post.waiting().await, 1);
+}
+
+#[tokio::test]
 async fn a_deferred_message_is_logged_without_its_body() {
     let captured = testkit::logs::Captured::default();
     let subscriber = platform::telemetry::subscriber("sample-service", "debug", captured.writer());
@@ -313,7 +331,7 @@ async fn a_deferred_message_is_logged_without_its_body() {
     let post = Post::open(|seen| (seen.line == "POST /mail").then_some(Reply::Status(422))).await;
     let mut transaction = post.database.begin().await.unwrap();
     let message = Message::new("/mail", Timestamp::now(), &json!({"to": "jane@example.com"})).unwrap();
-    post.outbox.enqueue(&mut transaction, &message).await.unwrap();
+    post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
     transaction.commit().await.unwrap();
     post.outbox.relay_written().await;
     let lines = captured.lines();

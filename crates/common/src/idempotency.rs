@@ -1,0 +1,119 @@
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the name a client gives to one attempt, so that
+//! sending it again does it once.
+
+use std::fmt;
+
+use axum::extract::FromRequestParts;
+use http::{HeaderName, request::Parts};
+use utoipa::{
+    IntoParams,
+    openapi::{
+        Required,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
+};
+
+use crate::problem::Problem;
+
+/// The header.
+pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// The longest key, in characters; Stripe's limit.
+pub const MAX_LENGTH: usize = 255;
+
+/// A key as an extractor: 400 when it is absent, given twice, or not 1 to 255 visible ASCII characters.
+///
+/// The draft writes it as a quoted string of RFC 9651, most clients write it bare: `"8e03"` and `8e03` are one key.
+/// Keys belong to their caller: two callers may use the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    /// The key without quotes.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn read(value: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(value).ok()?.trim();
+        let bare = match text.strip_prefix('"') {
+            Some(rest) => unquoted(rest)?,
+            None => text.to_owned(),
+        };
+        let is_plain = bare.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
+        (is_plain && (1..=MAX_LENGTH).contains(&bare.len())).then_some(Self(bare))
+    }
+}
+
+/// What stands between the quotes, `\"` and `\\` undone; nothing may follow the closing quote.
+fn unquoted(rest: &str) -> Option<String> {
+    let mut bare = String::with_capacity(rest.len());
+    let mut characters = rest.chars();
+    loop {
+        match characters.next()? {
+            '"' => return characters.as_str().is_empty().then_some(bare),
+            '\\' => bare.push(characters.next().filter(|c| matches!(c, '"' | '\\'))?),
+            other => bare.push(other),
+        }
+    }
+}
+
+impl fmt::Display for IdempotencyKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
+        let first = given.next().ok_or_else(Problem::idempotency_key_missing)?;
+        let key = Self::read(first.as_bytes()).filter(|_| given.next().is_none());
+        key.ok_or_else(Problem::idempotency_key_malformed)
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_LENGTH));
+        let parameter = ParameterBuilder::new()
+            .name("Idempotency-Key")
+            .parameter_in(ParameterIn::Header)
+            .required(Required::True)
+            .description(Some(
+                "Names this attempt; make a new one (a random UUID) for each thing you want done. The \
+                same key and request get the stored answer, byte for byte; another request with it is refused.",
+            ))
+            .schema(Some(schema.build()))
+            .example(Some("0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11".into()));
+        vec![parameter.build()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Option<String> {
+        IdempotencyKey::read(value.as_bytes()).map(|key| key.0)
+    }
+
+    #[test]
+    fn a_quoted_key_and_the_bare_one_are_the_same() {
+        for written in ["8e03", "\"8e03\"", "  8e03 ", " \"8e03\" "] {
+            assert_eq!(read(written).as_deref(), Some("8e03"), "{written}");
+        }
+        assert_eq!(read(r#""a\"b\\c""#).as_deref(), Some(r#"a"b\c"#));
+    }
+
+    #[test]
+    fn keys_are_1_to_255_visible_characters() {
+        assert_eq!(read(&"x".repeat(255)).map(|key| key.len()), Some(255));
+        let too_long = "x".repeat(256);
+        for refused in ["", " ", "\"\"", "\"open", "\"a\"b", r#""a\n""#, "\"", "t\u{e9}", "a\tb", too_long.as_str()] {
+            assert_eq!(read(refused), None, "{refused:?} was taken");
+        }
+    }
+}
