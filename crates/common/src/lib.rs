@@ -4,7 +4,7 @@
 //! - [`problem`]: every failure a client can see, as RFC 9457 problem details
 //! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
 //! - [`idempotency`]: the name a client gives to one attempt
-//! - [`money`], [`page`], [`id`], [`timestamp`], [`etag`]: the words of the wire
+//! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
 //! - [`openapi`]: what every operation's documentation has in common
 
@@ -20,4 +20,5 @@ pub mod openapi;
 pub mod outbound;
 pub mod page;
 pub mod problem;
+pub mod sku;
 pub mod timestamp;

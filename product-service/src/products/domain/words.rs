@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use common::sku::Sku;
+
 /// Lower-case words joined by hyphens, for addresses that people read; never of the form of an id, since both stand in
 /// the same place of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -36,46 +38,6 @@ impl FromStr for Slug {
 }
 
 impl fmt::Display for Slug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// A stock keeping unit: names a variant across the whole shop, on labels too.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String")]
-#[schema(value_type = String, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, example = "TEE-ORG-NAVY-M")]
-pub struct Sku(String);
-
-impl Sku {
-    /// As written on the label.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Sku {
-    type Error = Refusal;
-
-    fn try_from(text: String) -> Result<Self, Refusal> {
-        text.parse()
-    }
-}
-
-impl FromStr for Sku {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if !(1..=40).contains(&text.len()) || !text.split('-').all(part) {
-            let message = "must be capitals and digits in parts joined by hyphens, at most 40 characters";
-            return Err(Refusal::new("invalid_sku", message));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Display for Sku {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
