@@ -1,6 +1,5 @@
 //! Where users have things sent.
 
-pub mod countries;
 pub mod domain;
 pub mod store;
 

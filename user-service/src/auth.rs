@@ -8,7 +8,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{id::Id, input::Json, problem::ProblemBody, timestamp::Timestamp};
+use common::{contact::Email, id::Id, input::Json, problem::ProblemBody, timestamp::Timestamp};
 use http::{StatusCode, header};
 use platform::outbox::Message;
 use serde::Serialize;
@@ -16,7 +16,7 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Accepted, Login, Refresh, Registration};
+use self::domain::{Accepted, Login, Refresh, Registration, logins_of};
 use crate::{
     App,
     error::Error,
@@ -24,7 +24,7 @@ use crate::{
     opaque::Opaque,
     sessions::{self, domain::Holder, store::RightLogin},
     users::{
-        domain::{Email, Role, User, UserId},
+        domain::{Role, User, UserId},
         store::NewUser,
     },
 };
@@ -95,7 +95,7 @@ async fn register_user(
 fn mail(template: &str, email: &Email, now: Timestamp) -> Message {
     let id = Id::new(now);
     let body = json!({ "event_id": id, "template": template, "recipient": { "email": email } });
-    Message { id, path: "/notifications", body }
+    Message { id, path: "/notifications".into(), body }
 }
 
 /// Log in
@@ -118,7 +118,7 @@ async fn open_session(State(app): State<App>, Json(request): Json<Login>) -> Res
     let right = app.passwords.is_right(password, hash).await?;
     let account = account.filter(|account| right && !account.disabled).ok_or(Error::InvalidCredentials)?;
     let holder = Holder::User { id: account.id, role: account.role };
-    let login = RightLogin { attempts_of: email.hashed(), password_hash: &account.password_hash };
+    let login = RightLogin { attempts_of: logins_of(&email), password_hash: &account.password_hash };
     let token = sessions::open(pool, holder, Some(login), now).await?;
     tokens(&app, holder, token, now).await
 }

@@ -3,12 +3,14 @@
 //! - [`auth`]: who is calling and what the token allows; a handler asks for it with [`auth::Caller`]
 //! - [`problem`]: every failure a client can see, as RFC 9457 problem details
 //! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
+//! - [`contact`]: how to reach people, and where parcels go
 //! - [`idempotency`]: the name a client gives to one attempt
 //! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
 //! - [`openapi`]: what every operation's documentation has in common
 
 pub mod auth;
+pub mod contact;
 pub mod etag;
 pub mod extract;
 pub mod http;

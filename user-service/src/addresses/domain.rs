@@ -1,10 +1,9 @@
 //! What an address is.
 
-use std::str::FromStr;
-
 use common::{
+    contact::{AddressLine, CountryCode, PersonName, Phone, PostalAddress, PostalCode},
     id::Id,
-    input::{Fields, FromFields, Refusal, line},
+    input::{Fields, FromFields},
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -13,64 +12,12 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::countries::CODES;
-use crate::users::domain::{PersonName, Phone};
-
 /// Labels ids of addresses.
 #[derive(Debug)]
 pub enum Labelled {}
 
 /// The id of an address.
 pub type AddressId = Id<Labelled>;
-
-/// One line of an address: a street, a city, a region.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
-#[sqlx(transparent)]
-#[schema(value_type = String, min_length = 1, max_length = 100, examples("12 St James's Square"))]
-pub struct AddressLine(String);
-
-impl FromStr for AddressLine {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        line(text, 1..=100).map(Self)
-    }
-}
-
-/// A postal code. Its form differs by country, so only its length is limited.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
-#[sqlx(transparent)]
-#[schema(value_type = String, min_length = 1, max_length = 16, examples("SW1Y 4JH"))]
-pub struct PostalCode(String);
-
-impl FromStr for PostalCode {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        line(text, 1..=16).map(Self)
-    }
-}
-
-/// A country, by its ISO 3166-1 alpha-2 code in capitals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(value_type = String, min_length = 2, max_length = 2, pattern = "^[A-Z]{2}$", examples("GB"))]
-pub struct CountryCode(&'static str);
-
-impl CountryCode {
-    /// The two letters.
-    pub fn as_str(self) -> &'static str {
-        self.0
-    }
-}
-
-impl FromStr for CountryCode {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = CODES.binary_search(&text).ok().map(|index| Self(CODES[index]));
-        known.ok_or_else(|| Refusal::new("unknown_country", "must be a country code of ISO 3166-1 such as GB"))
-    }
-}
 
 /// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
@@ -144,26 +91,10 @@ pub struct NewAddress {
 
 impl FromFields for NewAddress {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let name = fields.text("name");
-        let line1 = fields.text("line1");
-        let line2 = fields.optional_text("line2");
-        let city = fields.text("city");
-        let region = fields.optional_text("region");
-        let postal_code = fields.optional_text("postal_code");
-        let country = fields.text("country");
-        let phone = fields.optional_text("phone");
+        let address = PostalAddress::from_fields(fields);
         let is_default = fields.flag("is_default");
-        Some(Self {
-            name: name?,
-            line1: line1?,
-            line2: line2?,
-            city: city?,
-            region: region?,
-            postal_code: postal_code?,
-            country: country?,
-            phone: phone?,
-            is_default: is_default?,
-        })
+        let PostalAddress { name, line1, line2, city, region, postal_code, country, phone } = address?;
+        Some(Self { name, line1, line2, city, region, postal_code, country, phone, is_default: is_default? })
     }
 }
 
@@ -172,20 +103,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn the_codes_are_in_order_and_of_two_capitals() {
-        assert!(CODES.windows(2).all(|pair| pair[0] < pair[1]));
-        assert!(CODES.iter().all(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())));
-    }
-
-    #[test]
-    fn a_country_is_known_by_its_code_in_capitals_only() {
-        assert_eq!("GB".parse::<CountryCode>().unwrap().as_str(), "GB");
-        for text in ["gb", "UK", "GBR", "XX", "EU", ""] {
-            assert!(text.parse::<CountryCode>().is_err(), "{text} was taken");
-        }
-    }
 
     #[test]
     fn an_address_needs_a_name_a_line_a_city_and_a_country() {

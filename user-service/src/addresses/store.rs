@@ -1,6 +1,9 @@
 //! Every query of addresses. Each names the owner, so that nobody reaches another's.
 
-use common::timestamp::Timestamp;
+use common::{
+    contact::{AddressLine, Phone, PostalCode},
+    timestamp::Timestamp,
+};
 use sqlx::PgExecutor;
 
 use super::domain::{Address, AddressId, NewAddress};
@@ -49,14 +52,14 @@ pub async fn insert(
     sqlx::query_as(insert)
         .bind(owner.uuid())
         .bind(AddressId::new(now).uuid())
-        .bind(&address.name)
-        .bind(&address.line1)
-        .bind(&address.line2)
-        .bind(&address.city)
-        .bind(&address.region)
-        .bind(&address.postal_code)
+        .bind(address.name.as_str())
+        .bind(address.line1.as_str())
+        .bind(address.line2.as_ref().map(AddressLine::as_str))
+        .bind(address.city.as_str())
+        .bind(address.region.as_ref().map(AddressLine::as_str))
+        .bind(address.postal_code.as_ref().map(PostalCode::as_str))
         .bind(address.country.as_str())
-        .bind(&address.phone)
+        .bind(address.phone.as_ref().map(Phone::as_str))
         .bind(address.is_default)
         .bind(now.to_offset())
         .fetch_optional(db)

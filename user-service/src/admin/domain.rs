@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use common::{
+    contact::Email,
     input::{Fields, FromFields, Refusal},
     problem::FieldError,
 };
@@ -11,7 +12,6 @@ use serde_json::Value;
 use crate::{
     auth::domain::{new_login, password::Password},
     clients::domain::{ServiceName, ServiceScope},
-    users::domain::Email,
 };
 
 /// A command of the operators.

@@ -5,6 +5,7 @@ pub mod password;
 use std::time::Duration;
 
 use common::{
+    contact::{Email, PersonName},
     input::{Fields, FromFields, Refusal},
     timestamp::Timestamp,
 };
@@ -15,7 +16,6 @@ use self::password::{Guess, Password};
 use crate::{
     error::Error,
     opaque::{Hashed, Opaque},
-    users::domain::{Email, PersonName},
 };
 
 /// How many logins may be tried for one address within [`ATTEMPT_WINDOW`] (NIST SP 800-63B-4, 3.2.2: limit them), and
@@ -100,6 +100,11 @@ impl FromFields for Refresh {
     }
 }
 
+/// What attempts to log in at an address are counted under.
+pub fn logins_of(email: &Email) -> Hashed {
+    Hashed::of(&email.key())
+}
+
 /// What registrations of an address are counted under. Not under its logins' hash, since a login that succeeds forgets
 /// those: whoever registered an address that is not theirs could send its owner mail for ever.
 pub fn registrations_of(email: &Email) -> Hashed {
@@ -143,6 +148,14 @@ mod tests {
             assert_eq!(refused("Ada.Lovelace@example.com", password).as_deref(), Some("too_easy"), "{password}");
         }
         assert_eq!(refused("a@example.com", "a banana and an apple"), None);
+    }
+
+    #[test]
+    fn attempts_at_an_address_are_counted_together_however_it_is_capitalised() {
+        let [one, other] = ["Ada@Example.com", "ada@example.COM"].map(|text| text.parse::<Email>().unwrap());
+        assert_eq!(logins_of(&one), logins_of(&other));
+        assert_eq!(registrations_of(&one), registrations_of(&other));
+        assert_ne!(logins_of(&one), registrations_of(&one));
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! Every query of registering and logging in. Accounts themselves belong to `users`, sessions to `sessions`.
 
-use common::timestamp::Timestamp;
+use common::{contact::Email, timestamp::Timestamp};
 use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{ATTEMPT_WINDOW, Attempts, MAX_ATTEMPTS, registrations_of};
-use crate::users::{
-    domain::{Email, Role},
-    store::NewUser,
-};
+use super::domain::{ATTEMPT_WINDOW, Attempts, MAX_ATTEMPTS, logins_of, registrations_of};
+use crate::users::{domain::Role, store::NewUser};
 
 /// How many rows one clean-up deletes at most; the next sweep goes on.
 const BATCH: i64 = 1_000;
@@ -53,7 +50,7 @@ pub async fn count_attempt(
            FROM attempt LEFT JOIN users ON email_key = $5"
     );
     let row: AttemptRow = sqlx::query_as(count)
-        .bind(email.hashed())
+        .bind(logins_of(email))
         .bind(now.to_offset())
         .bind(now.plus(ATTEMPT_WINDOW).to_offset())
         .bind(MAX_ATTEMPTS + 1)
@@ -100,9 +97,9 @@ pub async fn register(
         .bind(now.plus(ATTEMPT_WINDOW).to_offset())
         .bind(MAX_ATTEMPTS + 1)
         .bind(user.id.uuid())
-        .bind(user.email)
+        .bind(user.email.as_str())
         .bind(user.password_hash)
-        .bind(user.name)
+        .bind(user.name.as_str())
         .bind(user.role.as_str())
         .fetch_one(db)
         .await?;

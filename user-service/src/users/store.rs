@@ -1,10 +1,15 @@
 //! Every query of users.
 
-use common::{etag::IfMatch, input::Patch, timestamp::Timestamp};
+use common::{
+    contact::{Email, PersonName},
+    etag::IfMatch,
+    input::Patch,
+    timestamp::Timestamp,
+};
 use sqlx::{FromRow, PgExecutor, PgPool, types::Json};
 use uuid::Uuid;
 
-use super::domain::{CheckoutContext, Email, Profile, ProfilePatch, Role, UserId};
+use super::domain::{CheckoutContext, Profile, ProfilePatch, Role, UserId};
 use crate::addresses::domain::Address;
 
 /// A new account.
@@ -17,7 +22,7 @@ pub struct NewUser<'a> {
     /// The argon2id hash of its password.
     pub password_hash: &'a str,
     /// What its owner is called.
-    pub name: &'a super::domain::PersonName,
+    pub name: &'a PersonName,
     /// What it may do.
     pub role: Role,
 }
@@ -29,9 +34,9 @@ pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>, now: Timestamp)
                   ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING";
     let done = sqlx::query(insert)
         .bind(user.id.uuid())
-        .bind(user.email)
+        .bind(user.email.as_str())
         .bind(user.password_hash)
-        .bind(user.name)
+        .bind(user.name.as_str())
         .bind(user.role.as_str())
         .bind(now.to_offset())
         .execute(db)
@@ -59,7 +64,7 @@ pub async fn change_profile(
                   WHERE id = $1 AND ($6::bigint[] IS NULL OR version = ANY ($6))
                   RETURNING id, email, name, phone, role, version, created_at, updated_at";
     let phone = match &patch.phone {
-        Patch::Set(phone) => Some(phone),
+        Patch::Set(phone) => Some(phone.as_str()),
         Patch::Keep | Patch::Remove => None,
     };
     let versions = match if_match {
@@ -68,7 +73,7 @@ pub async fn change_profile(
     };
     sqlx::query_as(change)
         .bind(id.uuid())
-        .bind(&patch.name)
+        .bind(patch.name.as_ref().map(PersonName::as_str))
         .bind(patch.phone != Patch::Keep)
         .bind(phone)
         .bind(now.to_offset())

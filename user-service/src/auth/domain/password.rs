@@ -2,11 +2,9 @@
 
 use std::{fmt, str::FromStr};
 
-use common::input::Refusal;
+use common::{contact::Email, input::Refusal};
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
-
-use crate::users::domain::Email;
 
 /// NIST SP 800-63B-4, 3.1.1.2: at least 15 characters where a password is the only factor.
 const SHORTEST: usize = 15;

@@ -1,0 +1,169 @@
+//! Where parcels go.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::{PersonName, Phone, countries::CODES};
+use crate::input::{Fields, FromFields, Refusal, line};
+
+/// One line of an address: a street, a city, a region.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 100, examples("12 St James's Square"))]
+pub struct AddressLine(String);
+
+impl AddressLine {
+    /// The line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for AddressLine {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=100).map(Self)
+    }
+}
+
+/// A postal code. Its form differs by country, so only its length is limited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, min_length = 1, max_length = 16, examples("SW1Y 4JH"))]
+pub struct PostalCode(String);
+
+impl PostalCode {
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for PostalCode {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=16).map(Self)
+    }
+}
+
+/// A country, by its ISO 3166-1 alpha-2 code in capitals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(value_type = String, min_length = 2, max_length = 2, pattern = "^[A-Z]{2}$", examples("GB"))]
+pub struct CountryCode(&'static str);
+
+impl CountryCode {
+    /// The two letters.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl FromStr for CountryCode {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let known = CODES.binary_search(&text).ok().map(|index| Self(CODES[index]));
+        known.ok_or_else(|| Refusal::new("unknown_country", "must be a country code of ISO 3166-1 such as GB"))
+    }
+}
+
+/// Written out: derived, it would ask for text that lives for ever.
+impl<'de> Deserialize<'de> for CountryCode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Where something is sent, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(example = json!({
+    "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null, "city": "London", "region": null,
+    "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123"
+}))]
+pub struct PostalAddress {
+    /// Who receives what is sent there.
+    pub name: PersonName,
+    /// Street and number.
+    pub line1: AddressLine,
+    /// Flat, floor, company.
+    pub line2: Option<AddressLine>,
+    /// City or town.
+    pub city: AddressLine,
+    /// State, province, county; where addresses have one.
+    pub region: Option<AddressLine>,
+    /// Where addresses have one.
+    pub postal_code: Option<PostalCode>,
+    /// The country.
+    pub country: CountryCode,
+    /// For the carrier.
+    pub phone: Option<Phone>,
+}
+
+impl FromFields for PostalAddress {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let name = fields.text("name");
+        let line1 = fields.text("line1");
+        let line2 = fields.optional_text("line2");
+        let city = fields.text("city");
+        let region = fields.optional_text("region");
+        let postal_code = fields.optional_text("postal_code");
+        let country = fields.text("country");
+        let phone = fields.optional_text("phone");
+        Some(Self {
+            name: name?,
+            line1: line1?,
+            line2: line2?,
+            city: city?,
+            region: region?,
+            postal_code: postal_code?,
+            country: country?,
+            phone: phone?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{from_value, json, to_value};
+
+    use super::*;
+
+    #[test]
+    fn the_codes_are_in_order_and_of_two_capitals() {
+        assert!(CODES.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(CODES.iter().all(|code| code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase())));
+    }
+
+    #[test]
+    fn a_country_is_known_by_its_code_in_capitals_only() {
+        assert_eq!("GB".parse::<CountryCode>().unwrap().as_str(), "GB");
+        for text in ["gb", "UK", "GBR", "XX", "EU", ""] {
+            assert!(text.parse::<CountryCode>().is_err(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn an_address_needs_a_name_a_line_a_city_and_a_country() {
+        let address = json!({"name": "Ada", "line1": "1 High St", "city": "Oxford", "country": "GB"});
+        let address = Fields::read::<PostalAddress>(address).unwrap();
+        assert_eq!((address.line2, address.region, address.postal_code, address.phone), (None, None, None, None));
+        let errors = Fields::read::<PostalAddress>(json!({"postal_code": ""})).unwrap_err();
+        let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/name", "/line1", "/city", "/postal_code", "/country"]);
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_is_written() {
+        let whole = json!({
+            "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": "Flat 1", "city": "London",
+            "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123"
+        });
+        let address = Fields::read::<PostalAddress>(whole.clone()).unwrap();
+        assert_eq!(to_value(&address).unwrap(), whole);
+        assert_eq!(from_value::<PostalAddress>(whole).unwrap(), address);
+    }
+}
