@@ -1,6 +1,7 @@
 //! Registering, logging in and out, and shopping as a guest.
 
 pub mod domain;
+pub mod guest;
 pub mod passwords;
 pub mod store;
 
@@ -16,7 +17,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Accepted, Login, Refresh, Registration, logins_of};
+use self::{
+    domain::{Accepted, Login, Refresh, Registration, logins_of},
+    guest::PresentGuest,
+};
 use crate::{
     App,
     error::Error,
@@ -69,12 +73,17 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// The answer is the same whether or not the address has an account already; its owner hears by mail which it was. So is
 /// 429 after ten registrations of one address in fifteen minutes: nobody's inbox is filled through us.
-#[utoipa::path(post, path = "/auth/register", tag = "auth", request_body = Registration, responses(
+///
+/// A guest who sends their access token finds what is in their cart in the new account's, too. Their own stays as it is,
+/// in either case.
+#[utoipa::path(post, path = "/auth/register", tag = "auth", security((), ("token" = ["cart"])),
+    request_body = Registration, responses(
     (status = ACCEPTED, body = Accepted),
     (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
         body = ProblemBody, content_type = "application/problem+json")))]
 async fn register_user(
     State(app): State<App>,
+    PresentGuest(guest): PresentGuest,
     Json(request): Json<Registration>,
 ) -> Result<(StatusCode, Json<Accepted>), Error> {
     let Registration { email, password, name } = request;
@@ -83,7 +92,7 @@ async fn register_user(
     let id = UserId::new(now);
     let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Customer };
     let mut tx = app.database.begin().await?;
-    let (attempts, created) = store::register(&mut *tx, &user, now).await?;
+    let (attempts, created) = store::register(&mut *tx, &user, guest, now).await?;
     attempts.check(now)?;
     let template = if created { "account_created" } else { "account_exists" };
     app.outbox.enqueue(&mut tx, &[mail(template, &email, now)]).await?;

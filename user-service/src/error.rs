@@ -24,6 +24,8 @@ pub enum Error {
     Stale,
     /// The user has as many addresses as a user may have.
     TooManyAddresses,
+    /// The cart has as many items as a cart may have.
+    CartFull,
     /// A common failure that needs no name of ours.
     Problem(Problem),
     /// The signing keys cannot be had.
@@ -56,6 +58,9 @@ impl From<Error> for Problem {
             Error::Stale => Self::stale(),
             Error::TooManyAddresses => {
                 Self::conflict("too_many_addresses", "Too many addresses", "Delete an address before you add another.")
+            }
+            Error::CartFull => {
+                Self::conflict("cart_full", "The cart is full", "Take something out before you put another SKU in.")
             }
             Error::Problem(problem) => problem,
             Error::Keys(error @ KeysError::Secret(_)) => Self::unavailable(error),
@@ -97,6 +102,9 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         match postgres::violated(&error) {
             Some("users_address_limit") => Self::TooManyAddresses,
+            Some("carts_item_limit") => Self::CartFull,
+            // The account went while its tokens are still good.
+            Some("carts_of_user") => Self::NotFound,
             _ => Self::Database(error),
         }
     }
@@ -112,6 +120,7 @@ impl std::fmt::Display for Error {
             Self::NotFound => f.write_str("there is no such thing"),
             Self::Stale => f.write_str("it was changed in between"),
             Self::TooManyAddresses => f.write_str("too many addresses"),
+            Self::CartFull => f.write_str("the cart is full"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             Self::Keys(error) => error.fmt(f),
             Self::Hashing(cause) => write!(f, "hashing failed: {cause}"),

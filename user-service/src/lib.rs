@@ -1,12 +1,13 @@
 //! user-service: accounts and identity, on PostgreSQL. The only issuer of tokens.
 //!
 //! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
-//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`admin`] (commands of the operators). In
-//! each, `domain` holds types and rules without I/O, `store` every query of that noun.
+//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`admin`] (commands of the
+//! operators). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
 
 pub mod addresses;
 pub mod admin;
 pub mod auth;
+pub mod carts;
 pub mod clients;
 pub mod error;
 pub mod keys;
@@ -131,8 +132,8 @@ pub fn router(app: App) -> Router {
 
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
-    let description = "Accounts and identity: registering, logging in, the tokens of shoppers and services, profiles and \
-                       addresses.";
+    let description = "Accounts and identity: registering, logging in, the tokens of shoppers and services, profiles, \
+                       addresses and carts.";
     common::openapi::complete(routes().into_openapi(), "Bodega user-service", description)
 }
 
@@ -143,6 +144,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(clients::routes())
         .merge(users::routes())
         .merge(addresses::routes())
+        .merge(carts::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }

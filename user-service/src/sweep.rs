@@ -5,7 +5,7 @@ use common::timestamp::Timestamp;
 use platform::{Service, TriggerError, outbox::Relayed, trigger::report};
 use serde_json::{Value, json};
 
-use crate::{App, auth, error::Error, sessions};
+use crate::{App, auth, carts, error::Error, sessions};
 
 /// How many batches of messages one sweep sends at most.
 const BATCHES: usize = 20;
@@ -16,10 +16,15 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let pool = app.database.pool().await?;
     let sessions = sessions::store::delete_expired(pool, now).await?;
     let attempts = auth::store::delete_old_attempts(pool, now).await?;
+    let carts = carts::store::delete_unused(pool, now).await?;
+    let clearings = carts::store::delete_old_clearings(pool, now).await?;
     let Relayed { delivered, deferred } = relay(app).await?;
     Ok(report(
         App::NAME,
-        json!({ "delivered": delivered, "deferred": deferred, "sessions_deleted": sessions, "attempts_deleted": attempts }),
+        json!({
+            "delivered": delivered, "deferred": deferred, "sessions_deleted": sessions, "attempts_deleted": attempts,
+            "carts_deleted": carts, "clearings_deleted": clearings
+        }),
     ))
 }
 

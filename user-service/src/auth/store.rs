@@ -76,10 +76,12 @@ struct AttemptRow {
 }
 
 /// Counts an attempt to register and makes the account, unless there were too many or the address has one; says whether
-/// it did. One statement, so that counting costs no round trip.
+/// it did. A new account's cart begins as a copy of the guest's. Were it taken from the guest, whose tokens go on, an empty
+/// cart would say that the address had no account before. One statement, so that neither costs a round trip.
 pub async fn register(
     db: impl PgExecutor<'_>,
     user: &NewUser<'_>,
+    guest: Option<Uuid>,
     now: Timestamp,
 ) -> Result<(Attempts, bool), sqlx::Error> {
     let register = concat!(
@@ -88,7 +90,11 @@ pub async fn register(
         "), created AS (
              INSERT INTO users (id, email, password_hash, name, role, created_at, updated_at)
              SELECT $5, $6, $7, $8, $9, $2, $2 FROM attempt WHERE attempts < $4
-             ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING RETURNING id)
+             ON CONFLICT ON CONSTRAINT users_email_key_unique DO NOTHING RETURNING id),
+         filled AS (
+             INSERT INTO carts (user_id, items, created_at, updated_at)
+             SELECT created.id, items, $2, $2 FROM created, carts
+             WHERE owner_id = $10 AND guest_id = owner_id AND items <> '{}')
          SELECT attempts, window_ends_at, EXISTS (SELECT FROM created) FROM attempt"
     );
     let (count, window_ends_at, created): (i32, OffsetDateTime, bool) = sqlx::query_as(register)
@@ -101,6 +107,7 @@ pub async fn register(
         .bind(user.password_hash)
         .bind(user.name.as_str())
         .bind(user.role.as_str())
+        .bind(guest)
         .fetch_one(db)
         .await?;
     Ok((Attempts { count, window_ends_at: window_ends_at.into() }, created))

@@ -12,7 +12,10 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::addresses::domain::{Address, AddressId};
+use crate::{
+    addresses::domain::{Address, AddressId},
+    carts::domain::CartItem,
+};
 
 /// Labels ids of accounts.
 #[derive(Debug)]
@@ -111,7 +114,8 @@ pub struct Profile {
         "line2": null, "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB",
         "phone": "+442079460123", "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
     }],
-    "default_address_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e"
+    "default_address_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "stripe_customer_id": "cus_QXg1o8vlGuL9zQ",
+    "cart": {"version": 3, "items": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]}
 }))]
 pub struct CheckoutContext {
     /// Whom this is about.
@@ -129,6 +133,21 @@ pub struct CheckoutContext {
     /// Which of them to use unless the customer says otherwise.
     #[schema(required)]
     pub default_address_id: Option<AddressId>,
+    /// Whose payment methods may be charged at Stripe; `null` until the customer first adds one.
+    #[schema(required, pattern = "^cus_[A-Za-z0-9_]+$")]
+    pub stripe_customer_id: Option<String>,
+    /// What the customer means to buy.
+    pub cart: ContextCart,
+}
+
+/// A cart at checkout.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ContextCart {
+    /// Grows by one with every change; 0 for somebody who has put in nothing yet.
+    #[schema(minimum = 0, example = 3)]
+    pub version: i64,
+    /// One for each SKU, sorted by SKU; at most 100.
+    pub items: Vec<CartItem>,
 }
 
 /// A change of one's own profile: a JSON Merge Patch (RFC 7396).

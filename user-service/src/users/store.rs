@@ -1,16 +1,19 @@
 //! Every query of users.
 
+use std::collections::BTreeMap;
+
 use common::{
     contact::{Email, PersonName},
     etag::IfMatch,
     input::Patch,
+    sku::Sku,
     timestamp::Timestamp,
 };
 use sqlx::{FromRow, PgExecutor, PgPool, types::Json};
 use uuid::Uuid;
 
-use super::domain::{CheckoutContext, Profile, ProfilePatch, Role, UserId};
-use crate::addresses::domain::Address;
+use super::domain::{CheckoutContext, ContextCart, Profile, ProfilePatch, Role, UserId};
+use crate::{addresses::domain::Address, carts};
 
 /// A new account.
 #[derive(Debug)]
@@ -84,11 +87,12 @@ pub async fn change_profile(
 
 /// What a checkout needs to know of a user, in one round trip.
 pub async fn checkout_context(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<CheckoutContext>, sqlx::Error> {
-    let select = "SELECT id AS user_id, email, name, disabled_at IS NOT NULL AS disabled, default_address_id,
+    let select = "SELECT u.id AS user_id, email, name, disabled_at IS NOT NULL AS disabled, default_address_id,
+                         stripe_customer_id, cart.version AS cart_version, cart.items AS cart_items,
                          (SELECT COALESCE(jsonb_agg(to_jsonb(a) || jsonb_build_object(
-                                     'is_default', COALESCE(a.id = users.default_address_id, false)) ORDER BY a.id), '[]')
-                          FROM addresses a WHERE a.user_id = users.id) AS addresses
-                  FROM users WHERE id = $1";
+                                     'is_default', COALESCE(a.id = u.default_address_id, false)) ORDER BY a.id), '[]')
+                          FROM addresses a WHERE a.user_id = u.id) AS addresses
+                  FROM users u LEFT JOIN carts cart ON cart.owner_id = u.id WHERE u.id = $1";
     let row: Option<ContextRow> = sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await?;
     Ok(row.map(CheckoutContext::from))
 }
@@ -100,19 +104,24 @@ struct ContextRow {
     name: String,
     disabled: bool,
     default_address_id: Option<Uuid>,
+    stripe_customer_id: Option<String>,
+    cart_version: Option<i64>,
+    cart_items: Option<Json<BTreeMap<Sku, u32>>>,
     addresses: Json<Vec<Address>>,
 }
 
 impl From<ContextRow> for CheckoutContext {
     fn from(row: ContextRow) -> Self {
-        let ContextRow { user_id, email, name, disabled, default_address_id, addresses } = row;
+        let items = row.cart_items.map(|items| carts::domain::items(items.0)).unwrap_or_default();
         Self {
-            user_id: user_id.into(),
-            email,
-            name,
-            disabled,
-            addresses: addresses.0,
-            default_address_id: default_address_id.map(Into::into),
+            user_id: row.user_id.into(),
+            email: row.email,
+            name: row.name,
+            disabled: row.disabled,
+            addresses: row.addresses.0,
+            default_address_id: row.default_address_id.map(Into::into),
+            stripe_customer_id: row.stripe_customer_id,
+            cart: ContextCart { version: row.cart_version.unwrap_or_default(), items },
         }
     }
 }

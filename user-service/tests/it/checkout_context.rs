@@ -2,7 +2,7 @@ use serde_json::json;
 use testkit::tokens;
 use uuid::Uuid;
 
-use crate::Home;
+use crate::{Home, carts::put};
 
 fn path(id: Uuid) -> String {
     format!("/users/{id}/checkout-context")
@@ -19,7 +19,7 @@ async fn a_checkout_learns_whom_and_where_to_send() {
     let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
     let expected = json!({
         "user_id": ada.id, "email": "ada@example.com", "name": "Ada Lovelace", "disabled": false, "addresses": [],
-        "default_address_id": null
+        "default_address_id": null, "stripe_customer_id": null, "cart": {"version": 0, "items": []}
     });
     assert_eq!(context, expected);
     for line in ["1", "2"] {
@@ -30,6 +30,11 @@ async fn a_checkout_learns_whom_and_where_to_send() {
     let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
     assert_eq!(context["addresses"], listed["items"]);
     assert_eq!(context["default_address_id"], listed["items"][0]["id"]);
+    let cart = put(&home, &ada.access, "TEE-M", 2).send().await.expect(200).json();
+    home.sql("UPDATE users SET stripe_customer_id = 'cus_123'").await;
+    let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
+    assert_eq!(context["cart"], json!({"version": 1, "items": cart["items"]}));
+    assert_eq!(context["stripe_customer_id"], "cus_123");
     home.sql("UPDATE users SET disabled_at = now()").await;
     let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
     assert_eq!(context["disabled"], true);

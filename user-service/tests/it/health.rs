@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::{Proxy, tokens};
 use uuid::Uuid;
 
-use crate::{Home, PASSWORD};
+use crate::{Home, PASSWORD, carts::put};
 
 /// However the database fails, every route that needs it says so within three seconds, and works again when it is back.
 #[tokio::test]
@@ -16,6 +16,9 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
     let one = format!("/users/me/addresses/{}", Uuid::now_v7());
     let context = format!("/users/{}/checkout-context", ada.id);
     let service = tokens::service("transaction-service", "checkout:read");
+    let cart = format!("/carts/{}", ada.id);
+    let clearer = tokens::service("transaction-service", "carts:clear");
+    let ordered = json!({"order_id": Uuid::now_v7(), "lines": [{"sku": "MUG", "quantity": 1}]});
     let form = "grant_type=client_credentials&client_id=transaction-service&client_secret=x";
     let token = json!({ "refresh_token": ada.refresh });
     for fail in [Proxy::cut, Proxy::hang] {
@@ -34,6 +37,11 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
             home.client.post("/users/me/addresses").token(&ada.access).json(&address).send().boxed(),
             home.client.delete(&one).token(&ada.access).send().boxed(),
             home.client.get(&context).token(&service).send().boxed(),
+            home.client.get("/carts/mine").token(&ada.access).send().boxed(),
+            put(&home, &ada.access, "MUG", 1).send().boxed(),
+            home.client.delete("/carts/mine/items/MUG").token(&ada.access).send().boxed(),
+            home.client.get(&cart).token(&service).send().boxed(),
+            home.client.post(&format!("{cart}/clear")).token(&clearer).json(&ordered).send().boxed(),
         ])
         .await;
         assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());

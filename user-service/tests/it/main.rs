@@ -4,6 +4,8 @@
 
 mod addresses;
 mod admin;
+mod cart_clearing;
+mod carts;
 mod checkout_context;
 mod contract;
 mod guests;
@@ -74,6 +76,12 @@ impl Home {
 
     async fn refresh(&self, token: &str) -> Answer {
         self.client.post("/auth/refresh").json(&json!({ "refresh_token": token })).send().await
+    }
+
+    /// Registers with a token in hand.
+    async fn register_as(&self, token: &str, email: &str) -> Answer {
+        let body = json!({"email": email, "password": PASSWORD, "name": "Ada Lovelace"});
+        self.client.post("/auth/register").token(token).json(&body).send().await
     }
 
     /// Registers somebody and logs them in.

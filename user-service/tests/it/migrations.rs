@@ -24,7 +24,7 @@ async fn migrations_go_back_to_nothing_and_forth_to_the_same() {
     let app = app(&postgres.url, &tokens::signing_key_base64(), "http://127.0.0.1:9");
     let mut connection = postgres.connect().await;
     let up = app.migrate(Direction::Up).await.unwrap();
-    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5]}));
+    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7]}));
     let first = schema(&mut connection).await;
     assert!(first.len() > 60, "{first:#?}");
     assert_eq!(app.migrate(Direction::Down { to: 2 }).await.unwrap(), json!({"applied": [1, 2]}));
@@ -56,6 +56,12 @@ async fn the_database_states_every_invariant_of_its_own() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;
     let guest = "INSERT INTO sessions (id, guest_id, created_at, expires_at) VALUES (gen_random_uuid(), gen_random_uuid(), now(), ";
+    let cart = |items: &str| format!("UPDATE carts SET items = '{items}'");
+    home.sql(
+        "INSERT INTO carts (guest_id, items, created_at, updated_at) VALUES (gen_random_uuid(), '{}', now(), now())",
+    )
+    .await;
+    let full: Vec<_> = (0..101).map(|n| format!("\"S{n}\": 1")).collect();
     let refused = [
         ("UPDATE users SET role = 'owner'".to_owned(), "users_role"),
         ("UPDATE users SET name = ''".to_owned(), "users_name_length"),
@@ -67,6 +73,18 @@ async fn the_database_states_every_invariant_of_its_own() {
         (format!("{guest} now())"), "sessions_expire_after_creation"),
         (format!("{guest} now() + interval '91 days')"), "sessions_end_after_90_days"),
         (format!("UPDATE sessions SET guest_id = '{}'", ada.id), "sessions_one_holder"),
+        (format!("UPDATE carts SET user_id = '{}'", ada.id), "carts_one_owner"),
+        ("UPDATE carts SET user_id = gen_random_uuid(), guest_id = NULL".to_owned(), "carts_of_user"),
+        (cart("[]"), "carts_items_are_an_object"),
+        (cart(&format!("{{{}}}", full.join(","))), "carts_item_limit"),
+        (cart(r#"{"mug": 1}"#), "carts_skus"),
+        (cart(&format!("{{\"{}\": 1}}", "A".repeat(41))), "carts_skus"),
+        (cart(r#"{"MUG": 0}"#), "carts_quantities"),
+        (cart(r#"{"MUG": 1000}"#), "carts_quantities"),
+        (cart(r#"{"MUG": 1.5}"#), "carts_quantities"),
+        (cart(r#"{"MUG": "1"}"#), "carts_quantities"),
+        ("UPDATE carts SET version = 0".to_owned(), "carts_version"),
+        ("UPDATE users SET stripe_customer_id = 'pm_1'".to_owned(), "users_stripe_customer_form"),
         ("UPDATE refresh_tokens SET token_hash = 'short'".to_owned(), "refresh_tokens_hash_length"),
     ];
     let mut connection = home.postgres.connect().await;

@@ -1,8 +1,13 @@
+use http::header::IF_MATCH;
 use platform::Service;
 use serde_json::json;
 use testkit::{Answer, tokens};
+use uuid::Uuid;
 
-use crate::{Home, PASSWORD};
+use crate::{
+    Home, PASSWORD,
+    carts::{guest, put},
+};
 
 /// How many statements something has the database execute: it waits for each of them.
 async fn trips(home: &Home, act: impl AsyncFn() -> Answer, status: u16) -> usize {
@@ -39,6 +44,34 @@ async fn every_endpoint_takes_as_few_round_trips_as_it_can() {
     let delete = || home.client.delete(&one).token(&ada.access).send();
     delete().await.expect(204);
     assert_eq!(trips(&home, async || delete().await, 404).await, 1);
+}
+
+#[tokio::test]
+async fn every_endpoint_of_carts_takes_one_round_trip() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let guest = guest();
+    let reader = tokens::service("transaction-service", "checkout:read");
+    let clearer = tokens::service("transaction-service", "carts:clear");
+    let cart = format!("/carts/{}", ada.id);
+    let ordered = json!({"order_id": Uuid::now_v7(), "lines": [{"sku": "MUG", "quantity": 1}]});
+
+    let get = |path: &str, token: &str| home.client.get(path).token(token).send();
+    assert_eq!(trips(&home, async || get("/carts/mine", &ada.access).await, 200).await, 1);
+    assert_eq!(trips(&home, async || put(&home, &ada.access, "MUG", 1).send().await, 200).await, 1);
+    let stale = async || put(&home, &ada.access, "MUG", 1).header(IF_MATCH, "\"9\"").send().await;
+    assert_eq!(trips(&home, stale, 412).await, 1);
+    let delete = async || home.client.delete("/carts/mine/items/TEE").token(&ada.access).send().await;
+    assert_eq!(trips(&home, delete, 200).await, 1);
+    assert_eq!(trips(&home, async || get(&cart, &reader).await, 200).await, 1);
+    let clear = async || home.client.post(&format!("{cart}/clear")).token(&clearer).json(&ordered).send().await;
+    assert_eq!(trips(&home, clear, 204).await, 1);
+
+    // A guest's cart comes along at no cost: begin, account, mail, commit.
+    put(&home, &guest, "MUG", 1).send().await.expect(200);
+    for _ in 0..2 {
+        assert_eq!(trips(&home, async || home.register_as(&guest, "bob@example.com").await, 202).await, 4);
+    }
 }
 
 #[tokio::test]

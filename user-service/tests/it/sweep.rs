@@ -1,7 +1,10 @@
 use platform::Service;
 use serde_json::json;
 
-use crate::Home;
+use crate::{
+    Home,
+    carts::{guest, held, mine, put},
+};
 
 #[tokio::test]
 async fn a_sweep_deletes_what_has_ended_and_nothing_else() {
@@ -16,7 +19,8 @@ async fn a_sweep_deletes_what_has_ended_and_nothing_else() {
     home.sql("DELETE FROM outbox").await;
     let swept = home.app.sweep().await.unwrap();
     let expected = json!({
-        "service": "user-service", "delivered": 0, "deferred": 0, "sessions_deleted": 1, "attempts_deleted": 1
+        "service": "user-service", "delivered": 0, "deferred": 0, "sessions_deleted": 1, "attempts_deleted": 1,
+        "carts_deleted": 0, "clearings_deleted": 0
     });
     assert_eq!(swept, expected);
     home.refresh(&ended.refresh).await.expect(401);
@@ -41,6 +45,67 @@ async fn a_session_with_more_tokens_than_one_sweep_deletes_is_left_for_the_next(
     home.refresh(&ended.refresh).await.expect(401);
     assert_eq!(home.app.sweep().await.unwrap()["sessions_deleted"], 1);
     assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn a_cart_goes_once_no_guest_can_reach_it_and_an_accounts_stays() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let (gone, kept) = (guest(), guest());
+    for token in [&ada.access, &gone, &kept] {
+        put(&home, token, "MUG", 1).send().await.expect(200);
+    }
+    home.sql("UPDATE carts SET created_at = now() - interval '99 days', updated_at = now() - interval '90 days'").await;
+    put(&home, &kept, "MUG", 2).send().await.expect(200);
+    let swept = home.app.sweep().await.unwrap();
+    assert_eq!(swept["carts_deleted"], 1);
+    assert_eq!(held(&mine(&home, &gone).await.json()), "");
+    assert_eq!(held(&mine(&home, &kept).await.json()), "MUG=2");
+    assert_eq!(held(&mine(&home, &ada.access).await.json()), "MUG=1");
+}
+
+#[tokio::test]
+async fn that_an_order_left_its_cart_is_remembered_for_thirty_days() {
+    let home = Home::open().await;
+    home.sql(
+        "INSERT INTO cart_clearings SELECT gen_random_uuid(), now() - days * interval '1 day'
+         FROM generate_series(29, 31) days",
+    )
+    .await;
+    assert_eq!(home.app.sweep().await.unwrap()["clearings_deleted"], 2);
+    assert_eq!(home.number("SELECT count(*) FROM cart_clearings").await, 1);
+}
+
+#[tokio::test]
+async fn a_sweep_finds_old_carts_and_clearings_by_an_index_and_takes_a_thousand_at_most() {
+    let home = Home::open().await;
+    home.sql(
+        "INSERT INTO carts (guest_id, items, created_at, updated_at)
+         SELECT gen_random_uuid(), '{}', now() - interval '99 days', now() - interval '99 days'
+         FROM generate_series(1, 1001);
+         INSERT INTO cart_clearings SELECT gen_random_uuid(), now() - interval '31 days' FROM generate_series(1, 1001);
+         ANALYZE;",
+    )
+    .await;
+    let mut connection = home.postgres.connect().await;
+    for (query, index) in [
+        (
+            "SELECT owner_id FROM carts WHERE guest_id IS NOT NULL AND updated_at <= now() ORDER BY updated_at LIMIT 9",
+            "carts_of_guests",
+        ),
+        (
+            "SELECT order_id FROM cart_clearings WHERE cleared_at <= now() ORDER BY cleared_at LIMIT 9",
+            "cart_clearings_age",
+        ),
+    ] {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN {query}"));
+        let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut connection).await.unwrap();
+        assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
+    }
+    let swept = home.app.sweep().await.unwrap();
+    assert_eq!((&swept["carts_deleted"], &swept["clearings_deleted"]), (&json!(1_000), &json!(1_000)));
+    let swept = home.app.sweep().await.unwrap();
+    assert_eq!((&swept["carts_deleted"], &swept["clearings_deleted"]), (&json!(1), &json!(1)));
 }
 
 #[tokio::test]

@@ -1,0 +1,2 @@
+DROP TABLE cart_clearings;
+DROP TABLE carts;
