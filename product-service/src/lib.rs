@@ -1,7 +1,7 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
-//! Rooms: [`products`], [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them). In each,
-//! `domain` holds types and rules without I/O, `store` every query of that noun.
+//! Rooms: [`products`], [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them), `quotes`
+//! (what they would cost). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]
@@ -10,6 +10,7 @@ pub mod categories;
 pub mod error;
 pub mod inventory;
 pub mod products;
+mod quotes;
 pub mod reservations;
 pub mod schema;
 pub mod store;
@@ -112,6 +113,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(categories::routes())
         .merge(inventory::routes())
         .merge(reservations::routes())
+        .merge(quotes::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }

@@ -18,7 +18,7 @@ pub use self::flow::{Swept, sweep};
 use crate::{App, error::Error, store::Store};
 
 pub mod domain;
-mod flow;
+pub(crate) mod flow;
 pub mod store;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {

@@ -90,9 +90,10 @@ fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now
 }
 
 /// The prices, or why there are none.
-type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
+pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 
-async fn read_prices(store: &Store, request: &ReservationRequest, basket: &[Line]) -> Prices {
+/// Prices a basket as the catalogue has it at the moment.
+pub(crate) async fn read_prices(store: &Store, request: &ReservationRequest, basket: &[Line]) -> Prices {
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
     let products = products::store::with_skus(store, &skus).await?;
     Ok(price(basket, request.currency, &products))
@@ -151,7 +152,8 @@ async fn refuse(
     if short.is_empty() { Ok(()) } else { Err(Error::OutOfStock(short)) }
 }
 
-fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) -> Error {
+/// Names each line that has no price where the request named its SKU first.
+pub(crate) fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) -> Error {
     let field = |(sku, code, message): &Unpriced| {
         let pointer = format!("/lines/{}/sku", request.position(sku));
         FieldError { pointer, code: (*code).into(), message: message.clone() }

@@ -6,7 +6,7 @@ use product_service::{App, router};
 use serde_json::json;
 use testkit::{Answer, Client, tokens};
 
-use crate::{Shop, order, staff};
+use crate::{Shop, order, quotes::quote, staff};
 
 /// However the database fails, every route says so within three seconds, and works again when it is back.
 #[tokio::test]
@@ -26,6 +26,7 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
             shop.client.get("/inventory/A").token(&staff()).send().boxed(),
             shop.client.put("/inventory/A").token(&staff()).json(&json!({"on_hand": 9})).send().boxed(),
             shop.reserve(order(), &[("A", 1)]).boxed(),
+            quote(&shop, "USD", &[("A", 1)]).boxed(),
             shop.commit(held).boxed(),
             shop.release(held).boxed(),
         ])

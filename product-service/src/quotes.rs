@@ -1,0 +1,96 @@
+//! Quotes: what lines cost now, with nothing promised.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use common::{
+    auth::{Caller, scopes::InventoryReserve},
+    input::Json,
+    money::{Currency, Money},
+    sku::Sku,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    App,
+    error::Error,
+    inventory,
+    products::domain::ProductId,
+    reservations::{
+        domain::{PricedLine, ReservationRequest},
+        flow,
+    },
+    store::Store,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(quote_lines))
+}
+
+/// What lines cost at the moment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "currency": "USD",
+    "lines": [{
+        "sku": "TEE-ORG-NAVY-M", "quantity": 2, "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+        "title": "Organic cotton tee", "options": {"Size": "M"}, "unit_price": {"amount": 1999, "currency": "USD"},
+        "available": 12
+    }]
+}))]
+struct Quote {
+    /// What prices are in.
+    currency: Currency,
+    /// One line a SKU, sorted by SKU.
+    lines: Vec<QuotedLine>,
+}
+
+/// A line with what is known of its product and its stock.
+#[derive(Debug, Serialize, ToSchema)]
+struct QuotedLine {
+    /// Of what.
+    sku: Sku,
+    /// How many.
+    quantity: u32,
+    /// The product that the SKU is a variant of.
+    product_id: ProductId,
+    /// The product's title.
+    title: String,
+    /// The variant's options.
+    options: BTreeMap<String, String>,
+    /// What one costs; may change until it is reserved.
+    unit_price: Money,
+    /// How many could be reserved now; may be fewer than are asked for.
+    #[schema(minimum = 0)]
+    available: i64,
+}
+
+impl QuotedLine {
+    fn new(line: PricedLine, available: i64) -> Self {
+        let PricedLine { sku, quantity, product_id, title, options, unit_price } = line;
+        Self { sku, quantity, product_id, title, options, unit_price, available }
+    }
+}
+
+/// Price lines without reserving them
+///
+/// Says how many could be had of each, promises none, and is refused like a reservation when a line has no price.
+#[utoipa::path(post, path = "/inventory/quotes", tag = "reservations", security(("token" = ["inventory:reserve"])),
+    request_body = ReservationRequest, responses((status = OK, body = Quote)))]
+async fn quote_lines(
+    State(store): State<Store>,
+    _: Caller<InventoryReserve>,
+    Json(request): Json<ReservationRequest>,
+) -> Result<Json<Quote>, Error> {
+    let basket = request.basket();
+    let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
+    let (priced, stock) =
+        tokio::join!(flow::read_prices(&store, &request, &basket), inventory::store::available(&store, &skus));
+    let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
+    let stock: BTreeMap<Sku, i64> = stock?.into_iter().collect();
+    let available = |line: &PricedLine| stock.get(&line.sku).copied().unwrap_or_default();
+    let lines = priced.into_iter().map(|line| (available(&line), line));
+    let lines = lines.map(|(available, line)| QuotedLine::new(line, available)).collect();
+    Ok(Json(Quote { currency: request.currency, lines }))
+}
