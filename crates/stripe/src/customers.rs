@@ -1,0 +1,24 @@
+//! Customers: who payment methods belong to.
+
+use serde::Deserialize;
+
+use crate::{CustomerId, Stripe, StripeError, call::Form};
+
+/// A customer.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Customer {
+    /// Its id.
+    pub id: CustomerId,
+}
+
+impl Stripe {
+    /// Makes a customer that is known by `metadata` alone.
+    pub async fn create_customer(&self, key: &str, metadata: &[(&str, &str)]) -> Result<Customer, StripeError> {
+        self.post("/v1/customers", key, &metadata_form(metadata)).await
+    }
+}
+
+/// Metadata as parameters.
+pub(crate) fn metadata_form(metadata: &[(&str, &str)]) -> Form {
+    metadata.iter().map(|(name, value)| (format!("metadata[{name}]"), (*value).to_owned())).collect()
+}

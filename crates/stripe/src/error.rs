@@ -1,0 +1,157 @@
+//! Why a call failed, and whether it may have had its effect all the same.
+
+use std::fmt;
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::PaymentIntent;
+
+/// A failure of a call.
+#[derive(Debug, Clone)]
+pub enum StripeError {
+    /// 402: the card was declined.
+    Declined(Box<Decline>),
+    /// 400: a parameter or the state of the object does not allow it.
+    Invalid(Box<Invalid>),
+    /// 404, or a parameter names what does not exist.
+    NotFound,
+    /// 409: the key or the object is in use at this moment.
+    Busy,
+    /// The key was used with other parameters: a mistake of ours.
+    KeyReused(String),
+    /// 429: too many calls.
+    RateLimited,
+    /// 401 or 403: the secret key is not good for this.
+    Unauthorized(String),
+    /// No answer in time, a broken connection, a 5xx, or no JSON: it may have had its effect.
+    Unknown(String),
+}
+
+/// A declined card.
+#[derive(Debug, Clone)]
+pub struct Decline {
+    /// Stripe's error code, such as `card_declined`.
+    pub code: String,
+    /// The issuer's reason, such as `insufficient_funds`.
+    pub decline_code: Option<String>,
+    /// For the shopper.
+    pub message: String,
+    /// The PaymentIntent as it is now.
+    pub payment_intent: Option<PaymentIntent>,
+}
+
+/// A refused request.
+#[derive(Debug, Clone)]
+pub struct Invalid {
+    /// Stripe's error code, such as `payment_intent_unexpected_state`.
+    pub code: Option<String>,
+    /// The parameter it is about.
+    pub param: Option<String>,
+    /// For developers; no secrets in it.
+    pub message: String,
+    /// The PaymentIntent as it is now.
+    pub payment_intent: Option<PaymentIntent>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    error: Body,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    #[serde(rename = "type")]
+    kind: String,
+    code: Option<String>,
+    decline_code: Option<String>,
+    #[serde(default)]
+    message: String,
+    param: Option<String>,
+    payment_intent: Option<Value>,
+}
+
+impl StripeError {
+    /// Whether the call may have had its effect, or have it yet.
+    pub fn may_have_had_effect(&self) -> bool {
+        matches!(self, Self::Unknown(_) | Self::Busy)
+    }
+
+    /// The failure that an answer of this status and body is.
+    pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
+        let Ok(Envelope { error }) = serde_json::from_slice(body) else {
+            return Self::Unknown(format!("{status} without an error of Stripe's"));
+        };
+        if status.is_server_error() {
+            return Self::Unknown(format!("{status} ({})", error.kind));
+        }
+        let Body { kind, code, decline_code, message, param, payment_intent } = error;
+        let payment_intent = payment_intent.and_then(|intent| serde_json::from_value(intent).ok());
+        match (status.as_u16(), kind.as_str()) {
+            (401 | 403, _) => Self::Unauthorized(format!("{status} ({kind})")),
+            (429, _) => Self::RateLimited,
+            (409, _) => Self::Busy,
+            (404, _) => Self::NotFound,
+            (_, "idempotency_error") => Self::KeyReused(message),
+            (402, _) | (_, "card_error") => {
+                let code = code.unwrap_or_else(|| "card_declined".to_owned());
+                Self::Declined(Box::new(Decline { code, decline_code, message, payment_intent }))
+            }
+            _ => Self::Invalid(Box::new(Invalid { code, param, message, payment_intent })),
+        }
+    }
+}
+
+impl fmt::Display for StripeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declined(decline) => {
+                write!(f, "declined: {}", decline.decline_code.as_ref().unwrap_or(&decline.code))
+            }
+            Self::Invalid(invalid) => {
+                let (code, param) = (invalid.code.as_deref(), invalid.param.as_deref());
+                write!(f, "refused: {} ({})", code.unwrap_or("invalid_request"), param.unwrap_or("no parameter"))
+            }
+            Self::NotFound => f.write_str("there is no such object"),
+            Self::Busy => f.write_str("the key or the object is in use"),
+            Self::KeyReused(_) => f.write_str("the idempotency key was used with other parameters"),
+            Self::RateLimited => f.write_str("too many calls"),
+            Self::Unauthorized(cause) => write!(f, "the secret key is not good for this: {cause}"),
+            Self::Unknown(cause) => write!(f, "no clear answer: {cause}"),
+        }
+    }
+}
+
+impl std::error::Error for StripeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(status: u16, body: &str) -> StripeError {
+        StripeError::read(StatusCode::from_u16(status).unwrap(), body.as_bytes())
+    }
+
+    #[test]
+    fn each_answer_is_one_failure() {
+        let declined = r#"{"error": {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds",
+            "message": "Your card has insufficient funds."}}"#;
+        let StripeError::Declined(decline) = read(402, declined) else { panic!("not a decline") };
+        assert_eq!(
+            (decline.code.as_str(), decline.decline_code.as_deref()),
+            ("card_declined", Some("insufficient_funds"))
+        );
+        let invalid = r#"{"error": {"type": "invalid_request_error", "code": "amount_too_small", "param": "amount"}}"#;
+        assert!(matches!(read(400, invalid), StripeError::Invalid(i) if i.code.as_deref() == Some("amount_too_small")));
+        let error = |kind: &str| format!(r#"{{"error": {{"type": "{kind}"}}}}"#);
+        assert!(matches!(read(404, &error("invalid_request_error")), StripeError::NotFound));
+        assert!(matches!(read(409, &error("idempotency_error")), StripeError::Busy));
+        assert!(matches!(read(400, &error("idempotency_error")), StripeError::KeyReused(_)));
+        assert!(matches!(read(429, &error("invalid_request_error")), StripeError::RateLimited));
+        assert!(matches!(read(401, &error("invalid_request_error")), StripeError::Unauthorized(_)));
+        assert!(matches!(read(500, &error("api_error")), StripeError::Unknown(_)));
+        assert!(matches!(read(502, "<html>"), StripeError::Unknown(_)));
+        assert!(matches!(read(400, "<html>"), StripeError::Unknown(_)), "not Stripe's own answer");
+    }
+}

@@ -1,0 +1,59 @@
+//! Payment methods that customers saved.
+
+use serde::Deserialize;
+
+use crate::{CustomerId, List, PaymentMethodId, Stripe, StripeError};
+
+/// A payment method.
+#[derive(Debug, Clone, Deserialize)]
+pub struct PaymentMethod {
+    /// Its id.
+    pub id: PaymentMethodId,
+    /// `card`, ...
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What may be shown of a card.
+    pub card: Option<Card>,
+    /// Whose.
+    #[serde(default, deserialize_with = "crate::reference")]
+    pub customer: Option<CustomerId>,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+}
+
+/// What may be shown of a card.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Card {
+    /// `visa`, ...
+    pub brand: String,
+    /// The last four digits.
+    pub last4: String,
+    /// 1 to 12.
+    pub exp_month: u32,
+    /// With four digits.
+    pub exp_year: u32,
+}
+
+impl Stripe {
+    /// One page of a customer's payment methods, newest first; `limit` is 1 to 100.
+    pub async fn list_payment_methods(
+        &self,
+        customer: &CustomerId,
+        limit: usize,
+        after: Option<&PaymentMethodId>,
+    ) -> Result<List<PaymentMethod>, StripeError> {
+        let mut query = vec![("limit".to_owned(), limit.to_string())];
+        query.extend(after.map(|after| ("starting_after".to_owned(), after.to_string())));
+        self.get(&format!("/v1/customers/{customer}/payment_methods"), &query).await
+    }
+
+    /// Reads a payment method.
+    pub async fn retrieve_payment_method(&self, id: &PaymentMethodId) -> Result<PaymentMethod, StripeError> {
+        self.get(&format!("/v1/payment_methods/{id}"), &Vec::new()).await
+    }
+
+    /// Takes a payment method from its customer, for good.
+    pub async fn detach_payment_method(&self, key: &str, id: &PaymentMethodId) -> Result<PaymentMethod, StripeError> {
+        self.post(&format!("/v1/payment_methods/{id}/detach"), key, &Vec::new()).await
+    }
+}

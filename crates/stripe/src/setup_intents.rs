@@ -1,0 +1,34 @@
+//! SetupIntents: saving a payment method, in the frontend.
+
+use serde::Deserialize;
+
+use crate::{ClientSecret, CustomerId, PaymentMethodId, SetupIntentId, Stripe, StripeError};
+
+/// A SetupIntent.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SetupIntent {
+    /// Its id.
+    pub id: SetupIntentId,
+    /// For the frontend.
+    pub client_secret: ClientSecret,
+    /// `requires_payment_method`, `succeeded`, ...
+    pub status: String,
+    /// What was saved.
+    #[serde(default, deserialize_with = "crate::reference")]
+    pub payment_method: Option<PaymentMethodId>,
+}
+
+impl Stripe {
+    /// Begins to save a payment method that the customer uses while present.
+    pub async fn create_setup_intent(&self, key: &str, customer: &CustomerId) -> Result<SetupIntent, StripeError> {
+        let form =
+            [("customer", customer.as_str()), ("usage", "on_session"), ("automatic_payment_methods[enabled]", "true")];
+        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        self.post("/v1/setup_intents", key, &form).await
+    }
+
+    /// Reads a SetupIntent.
+    pub async fn retrieve_setup_intent(&self, id: &SetupIntentId) -> Result<SetupIntent, StripeError> {
+        self.get(&format!("/v1/setup_intents/{id}"), &Vec::new()).await
+    }
+}
