@@ -1,7 +1,7 @@
 //! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the name a client gives to one attempt, so that
 //! sending it again does it once.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use axum::extract::FromRequestParts;
 use http::{HeaderName, request::Parts};
@@ -14,7 +14,7 @@ use utoipa::{
     },
 };
 
-use crate::problem::Problem;
+use crate::{input::Refusal, problem::Problem};
 
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -34,8 +34,8 @@ impl IdempotencyKey {
         &self.0
     }
 
-    fn read(value: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(value).ok()?.trim();
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
         let bare = match text.strip_prefix('"') {
             Some(rest) => unquoted(rest)?,
             None => text.to_owned(),
@@ -64,13 +64,22 @@ impl fmt::Display for IdempotencyKey {
     }
 }
 
+impl FromStr for IdempotencyKey {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let message = format!("must be 1 to {MAX_LENGTH} visible ASCII characters");
+        Self::read(text).ok_or_else(|| Refusal::new("malformed_key", message))
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         let first = given.next().ok_or_else(Problem::idempotency_key_missing)?;
-        let key = Self::read(first.as_bytes()).filter(|_| given.next().is_none());
+        let key = first.to_str().ok().and_then(Self::read).filter(|_| given.next().is_none());
         key.ok_or_else(Problem::idempotency_key_malformed)
     }
 }
@@ -97,7 +106,7 @@ mod tests {
     use super::*;
 
     fn read(value: &str) -> Option<String> {
-        IdempotencyKey::read(value.as_bytes()).map(|key| key.0)
+        value.parse().ok().map(|key: IdempotencyKey| key.0)
     }
 
     #[test]

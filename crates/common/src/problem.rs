@@ -8,6 +8,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// One bad field of a request body.
@@ -47,6 +48,10 @@ pub struct ProblemBody<'a> {
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Option<Vec<FieldError>>)]
     errors: &'a [FieldError],
+    /// What only this kind of problem has (RFC 9457, 3.2); its documentation names it.
+    #[serde(flatten)]
+    #[schema(ignore)]
+    more: &'a Map<String, Value>,
 }
 
 /// A failure, ready to be told to a client.
@@ -60,6 +65,7 @@ struct Parts {
     status: StatusCode,
     detail: String,
     errors: Vec<FieldError>,
+    more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
 }
@@ -67,8 +73,8 @@ struct Parts {
 impl Problem {
     /// A problem of a service's own: `kind` is a stable slug, `title` the same for every occurrence of it.
     pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let (detail, errors, headers) = (detail.into(), Vec::new(), Vec::new());
-        Self(Box::new(Parts { kind, title, status, detail, errors, headers, cause: None }))
+        let (detail, errors, more, headers) = (detail.into(), Vec::new(), Map::new(), Vec::new());
+        Self(Box::new(Parts { kind, title, status, detail, errors, more, headers, cause: None }))
     }
 
     /// 400: the request could not be read.
@@ -202,6 +208,13 @@ impl Problem {
         self
     }
 
+    /// Adds a member of this kind's own, such as the price that holds now.
+    #[must_use]
+    pub fn with_member(mut self, name: &str, value: Value) -> Self {
+        self.0.more.insert(name.to_owned(), value);
+        self
+    }
+
     /// Adds what is logged, and never sent.
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
@@ -248,8 +261,8 @@ impl Problem {
 
     /// Writes the answer.
     pub(crate) fn write(&self, request_id: &str) -> Response {
-        let Parts { kind, title, status, detail, errors, headers, .. } = &*self.0;
-        let body = ProblemBody { kind, title, status: status.as_u16(), detail, request_id, errors };
+        let Parts { kind, title, status, detail, errors, more, headers, .. } = &*self.0;
+        let body = ProblemBody { kind, title, status: status.as_u16(), detail, request_id, errors, more };
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -78,10 +78,15 @@ impl Env {
         Some(value.trim_end_matches('/').to_owned())
     }
 
+    /// A value of type `T` that must be there.
+    pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
+        let value = self.text(name)?;
+        value.parse().map_err(|error| self.wrong.push(format!("{name} {error}"))).ok()
+    }
+
     /// A value of type `T`, or `default` when absent.
     pub fn parsed_or<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> Option<T> {
-        let Some(value) = self.optional(name) else { return Some(default) };
-        value.parse().map_err(|error| self.wrong.push(format!("{name} {error}"))).ok()
+        if self.optional(name).is_none() { Some(default) } else { self.parsed(name) }
     }
 
     /// A secret: literal, `ssm:<parameter name>` or `secretsmanager:<secret id>`. Nothing is fetched here.
@@ -218,12 +223,13 @@ mod tests {
         let mut env = Env::from_pairs([("ISSUER", "ftp://hunter2"), ("RETRIES", "hunter2"), ("EMPTY", "")]);
         assert_eq!(env.url("ISSUER"), None);
         assert_eq!(env.parsed_or("RETRIES", 3_u32), None);
+        assert_eq!(env.parsed::<u32>("WORKERS"), None);
         assert_eq!(env.text("EMPTY"), None);
         assert!(env.secret("DATABASE_URL").is_none());
         assert_eq!(env.parsed_or("ABSENT", 3_u32), Some(3));
         assert!(!env.is_complete());
         let report = env.report();
-        for name in ["ISSUER", "RETRIES", "EMPTY is missing", "DATABASE_URL is missing"] {
+        for name in ["ISSUER", "RETRIES", "WORKERS is missing", "EMPTY is missing", "DATABASE_URL is missing"] {
             assert!(report.contains(name), "{report}");
         }
         assert!(!report.contains("hunter2"), "{report}");

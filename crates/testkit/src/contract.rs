@@ -282,10 +282,19 @@ fn hmac(claims: &Claims) -> String {
     jsonwebtoken::encode(&header, claims, &jsonwebtoken::EncodingKey::from_secret(&public)).unwrap()
 }
 
+/// The committed document of a service: what its siblings build on.
+pub fn committed(service: &str) -> Value {
+    let yaml = std::fs::read_to_string(document_path(service)).unwrap();
+    yaml_serde::from_str(&yaml).unwrap()
+}
+
+fn document_path(service: &str) -> String {
+    format!("{}/../../openapi/{service}.yaml", env!("CARGO_MANIFEST_DIR"))
+}
+
 /// Fails when `openapi/<service>.yaml` is not what the code describes now.
 pub fn assert_committed(document: &utoipa::openapi::OpenApi, service: &str) {
-    let path = format!("{}/../../openapi/{service}.yaml", env!("CARGO_MANIFEST_DIR"));
-    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    let committed = std::fs::read_to_string(document_path(service)).unwrap_or_default();
     let described = document.to_yaml().unwrap();
     assert!(committed == described, "openapi/{service}.yaml has drifted from the code: run `cargo xtask openapi`");
 }

@@ -1,8 +1,12 @@
 //! A network between a service and its store that counts round trips and fails on purpose.
 
 use std::{
+    fmt,
     net::SocketAddr,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tokio::{
@@ -34,6 +38,29 @@ pub enum Protocol {
     Mongo,
 }
 
+/// On which side of a command's effect something happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The command has not reached the store.
+    Before,
+    /// The store has done it, and its answer has not reached the client.
+    After,
+}
+
+/// What happens at one command, once; then the connection is closed.
+struct Trap {
+    /// So many commands pass before.
+    left: usize,
+    side: Side,
+    act: Box<dyn Fn() + Send + Sync>,
+}
+
+impl fmt::Debug for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Trap({:?} {})", self.side, self.left)
+    }
+}
+
 /// A proxy on a port of its own; stops with this value.
 #[derive(Debug)]
 pub struct Proxy {
@@ -41,6 +68,7 @@ pub struct Proxy {
     pub address: String,
     mode: watch::Sender<Mode>,
     commands: Arc<Mutex<Vec<String>>>,
+    trap: Arc<Mutex<Option<Trap>>>,
 }
 
 impl Proxy {
@@ -49,10 +77,16 @@ impl Proxy {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (mode, modes) = watch::channel(Mode::Open);
-        let commands = Arc::default();
-        let link = Link { target: target.to_owned(), protocol, mode: mode.clone(), commands: Arc::clone(&commands) };
+        let (commands, trap) = (Arc::default(), Arc::default());
+        let link = Link {
+            target: target.to_owned(),
+            protocol,
+            mode: mode.clone(),
+            commands: Arc::clone(&commands),
+            trap: Arc::clone(&trap),
+        };
         tokio::spawn(accept(listener, link, modes));
-        Self { address, mode, commands }
+        Self { address, mode, commands, trap }
     }
 
     /// Connections are accepted and nothing is answered.
@@ -68,6 +102,17 @@ impl Proxy {
     /// Passes `commands` more commands with their answers, then cuts.
     pub fn cut_after(&self, commands: usize) {
         self.mode.send_replace(if commands == 0 { Mode::Cut } else { Mode::CutAfter(commands) });
+    }
+
+    /// Does `act` at the command after the next `passing` ones, on that side of its effect, and closes its connection:
+    /// to kill a client exactly there.
+    pub fn trap(&self, passing: usize, side: Side, act: impl Fn() + Send + Sync + 'static) {
+        *self.trap.lock().unwrap() = Some(Trap { left: passing, side, act: Box::new(act) });
+    }
+
+    /// Takes a trap away that was not stepped on; whether there was one.
+    pub fn untrap(&self) -> bool {
+        self.trap.lock().unwrap().take().is_some()
     }
 
     /// Works again.
@@ -87,6 +132,21 @@ struct Link {
     protocol: Protocol,
     mode: watch::Sender<Mode>,
     commands: Arc<Mutex<Vec<String>>>,
+    trap: Arc<Mutex<Option<Trap>>>,
+}
+
+impl Link {
+    /// The trap, if this command steps on it.
+    fn stepped_on(&self) -> Option<Trap> {
+        let mut trap = self.trap.lock().unwrap();
+        match &mut *trap {
+            Some(set) if set.left > 0 => {
+                set.left -= 1;
+                None
+            }
+            _ => trap.take(),
+        }
+    }
 }
 
 async fn accept(listener: TcpListener, link: Link, mut modes: watch::Receiver<Mode>) {
@@ -113,14 +173,28 @@ async fn carry(client: TcpStream, link: Link, mut modes: watch::Receiver<Mode>) 
     }
     let Ok(server) = TcpStream::connect(&link.target).await else { return };
     let ((mut from_client, to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
+    let sprung = Sprung::default();
     tokio::select! {
-        () = requests(&mut from_client, &mut to_server, &link, modes.clone()) => {}
-        () = answers(&mut from_server, to_client, modes) => {}
+        () = requests(&mut from_client, &mut to_server, &link, &sprung, modes.clone()) => {}
+        () = answers(&mut from_server, to_client, &sprung, modes) => {}
     }
 }
 
+/// A trap that goes off at the next answer of this connection.
+#[derive(Default)]
+struct Sprung {
+    is_set: AtomicBool,
+    trap: Mutex<Option<Trap>>,
+}
+
 /// Passes requests frame by frame, so that a cut falls between two commands and never inside one.
-async fn requests(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, link: &Link, mut modes: watch::Receiver<Mode>) {
+async fn requests(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    link: &Link,
+    sprung: &Sprung,
+    mut modes: watch::Receiver<Mode>,
+) {
     let mut started = link.protocol == Protocol::Mongo;
     loop {
         let frame = tokio::select! {
@@ -144,6 +218,14 @@ async fn requests(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, link: &Link
             if dead {
                 return;
             }
+            if let Some(trap) = link.stepped_on() {
+                if trap.side == Side::Before {
+                    (trap.act)();
+                    return;
+                }
+                *sprung.trap.lock().unwrap() = Some(trap);
+                sprung.is_set.store(true, Ordering::Release);
+            }
             link.commands.lock().unwrap().push(command);
         }
         started |= !asks_for_tls(&frame);
@@ -158,7 +240,7 @@ fn asks_for_tls(frame: &[u8]) -> bool {
     frame.len() == 8 && frame[4..] == 80_877_103_u32.to_be_bytes()
 }
 
-async fn answers(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, mut modes: watch::Receiver<Mode>) {
+async fn answers(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, sprung: &Sprung, mut modes: watch::Receiver<Mode>) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
         let read = tokio::select! {
@@ -166,6 +248,12 @@ async fn answers(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, mut modes: wa
             () = closed(&mut modes) => return,
         };
         let Ok(length @ 1..) = read else { return };
+        if sprung.is_set.load(Ordering::Acquire)
+            && let Some(trap) = sprung.trap.lock().unwrap().take()
+        {
+            (trap.act)();
+            return;
+        }
         if *modes.borrow() == Mode::Hanging {
             // What a hanging host would have said is never heard.
             let _ = modes.wait_for(|mode| *mode != Mode::Hanging).await;
