@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
 use platform::postgres;
+use stripe::StripeError;
 
 use crate::keys::domain::KeysError;
 
@@ -36,6 +37,8 @@ pub enum Error {
     NoRandomness,
     /// The database failed, or could not be reached.
     Database(sqlx::Error),
+    /// Stripe refused, failed, or could not be reached.
+    Stripe(StripeError),
 }
 
 impl From<Error> for Problem {
@@ -70,6 +73,18 @@ impl From<Error> for Problem {
             Error::Hashing(cause) => Self::internal(cause),
             Error::NoRandomness => Self::internal("the operating system gave no random bytes"),
             Error::Database(error) => postgres::problem(error),
+            // It may have had its effect: whoever asks again finds it, or does it under the same key.
+            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)) => {
+                Self::unavailable(error)
+            }
+            // Nothing of what is asked of Stripe here comes from the client but an id, whose absence is a 404 by now.
+            Error::Stripe(
+                error @ (StripeError::Declined(_)
+                | StripeError::Invalid(_)
+                | StripeError::NotFound
+                | StripeError::KeyReused(_)
+                | StripeError::Unauthorized(_)),
+            ) => Self::internal(error),
         }
     }
 }
@@ -95,6 +110,12 @@ impl From<Problem> for Error {
 impl From<KeysError> for Error {
     fn from(error: KeysError) -> Self {
         Self::Keys(error)
+    }
+}
+
+impl From<StripeError> for Error {
+    fn from(error: StripeError) -> Self {
+        Self::Stripe(error)
     }
 }
 
@@ -126,6 +147,7 @@ impl std::fmt::Display for Error {
             Self::Hashing(cause) => write!(f, "hashing failed: {cause}"),
             Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
             Self::Database(error) => write!(f, "PostgreSQL: {error}"),
+            Self::Stripe(error) => write!(f, "Stripe: {error}"),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! user-service: accounts and identity, on PostgreSQL. The only issuer of tokens.
 //!
 //! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
-//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`admin`] (commands of the
-//! operators). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
+//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`],
+//! [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of
+//! that noun.
 
 pub mod addresses;
 pub mod admin;
@@ -12,6 +13,7 @@ pub mod clients;
 pub mod error;
 pub mod keys;
 pub mod opaque;
+pub mod payment_methods;
 pub mod sessions;
 pub mod sweep;
 pub mod users;
@@ -36,6 +38,7 @@ use platform::{
 };
 use serde_json::Value;
 use sqlx::migrate::Migrator;
+use stripe::Stripe;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -47,6 +50,9 @@ use crate::{
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
+
+/// How long one call to Stripe may take; a request that saves its customer's first card makes two.
+const STRIPE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// The schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/user");
@@ -64,6 +70,8 @@ pub struct App {
     pub database: Database,
     /// Messages to siblings.
     pub outbox: Outbox,
+    /// Who keeps the customers' cards.
+    pub stripe: Stripe,
 }
 
 impl FromRef<App> for Verifier {
@@ -81,10 +89,12 @@ impl Service for App {
         let api = env.url("API_BASE_URL");
         let keys = env.secret("SIGNING_KEYS");
         let database = env.secret("USER_DATABASE_URL");
+        let (stripe, stripe_key) = (stripe_base(env), env.secret("STRIPE_SECRET_KEY"));
+        let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
         let (api, database) = (api?, Database::new(database?));
         let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
         let outbox = Outbox::new(database.clone(), ServiceClient::new(api, own_credentials(issuer.clone())));
-        Some(Self { verifier: issuer.verifier(), issuer, passwords: Passwords::default(), database, outbox })
+        Some(Self { verifier: issuer.verifier(), issuer, passwords: Passwords::default(), database, outbox, stripe })
     }
 
     fn router(self) -> Router {
@@ -112,6 +122,14 @@ impl Service for App {
     }
 }
 
+/// Stripe itself, unless the settings say otherwise.
+fn stripe_base(env: &mut Env) -> Option<String> {
+    match env.optional("STRIPE_API_BASE") {
+        None => Some("https://api.stripe.com".to_owned()),
+        Some(_) => env.url("STRIPE_API_BASE"),
+    }
+}
+
 /// This service mints its own token, of the one scope it needs.
 fn own_credentials(issuer: Issuer) -> Credentials {
     Credentials::Issuer(Arc::new(move || own_token(issuer.clone()).boxed()))
@@ -133,7 +151,7 @@ pub fn router(app: App) -> Router {
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
     let description = "Accounts and identity: registering, logging in, the tokens of shoppers and services, profiles, \
-                       addresses and carts.";
+                       addresses, carts and saved payment methods.";
     common::openapi::complete(routes().into_openapi(), "Bodega user-service", description)
 }
 
@@ -145,6 +163,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(users::routes())
         .merge(addresses::routes())
         .merge(carts::routes())
+        .merge(payment_methods::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }

@@ -14,12 +14,14 @@ mod keys;
 mod login;
 mod migrations;
 mod outbox;
+mod payment_methods;
 mod privacy;
 mod profile;
 mod registration;
 mod round_trips;
 mod service_tokens;
 mod sessions;
+mod settings;
 mod sweep;
 
 use std::time::Duration;
@@ -144,6 +146,8 @@ fn app(database: &str, signing_keys: &str, api: &str) -> App {
         ("API_BASE_URL", api),
         ("USER_DATABASE_URL", database),
         ("SIGNING_KEYS", signing_keys),
+        ("STRIPE_API_BASE", "http://127.0.0.1:9"),
+        ("STRIPE_SECRET_KEY", "sk_test_nobody"),
     ]);
     let app = App::configure(&mut env);
     app.unwrap_or_else(|| panic!("{}", env.report()))

@@ -3,7 +3,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 use testkit::logs::Captured;
 
-use crate::{Home, PASSWORD, Shopper};
+use crate::{Home, PASSWORD, Shopper, payment_methods::Till};
 
 /// Every row of every table, as text.
 async fn everything_stored(home: &Home) -> String {
@@ -40,6 +40,35 @@ async fn no_secret_is_stored_in_clear() {
         assert!(!stored.contains(&hex(secret)), "{secret} in hexadecimal");
     }
     assert!(stored.contains("$argon2id$v=19$m=19456,t=2,p=1$"));
+}
+
+#[tokio::test]
+async fn of_saved_cards_neither_secrets_nor_numbers_are_stored_or_logged() {
+    let till = Till::open().await;
+    let captured = Captured::default();
+    let subscriber = platform::telemetry::subscriber("user-service", "debug", captured.writer());
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let ada = till.home.customer("ada@example.com").await;
+    let setup = till.setup(&ada).await.expect(201).json();
+    let saved = till.save(&ada, "pm_card_visa").await;
+    till.fault("POST", "/v1/setup_intents", json!({"kind": "error", "status": 500, "after_effect": true})).await;
+    till.setup(&ada).await.expect(503);
+
+    let (logged, stored) = (captured.text(), everything_stored(&till.home).await);
+    let card = saved["items"][0].clone();
+    let last4 = card["card"]["last4"].as_str().unwrap();
+    for secret in [setup["client_secret"].as_str().unwrap(), till.stripe.secret_key()] {
+        assert!(!logged.contains(secret), "{secret} is logged: {logged}");
+        assert!(!stored.contains(secret), "{secret} is stored: {stored}");
+    }
+    for of_the_card in [card["id"].as_str().unwrap(), &format!("\"{last4}\""), "visa"] {
+        assert!(!stored.contains(of_the_card), "{of_the_card} is stored: {stored}");
+    }
+    assert!(
+        logged.contains("Stripe") || logged.contains("no clear answer"),
+        "the cause of the 503 is logged: {logged}"
+    );
 }
 
 #[tokio::test]

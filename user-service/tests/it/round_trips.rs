@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::{
     Home, PASSWORD,
     carts::{guest, put},
+    payment_methods::Till,
 };
 
 /// How many statements something has the database execute: it waits for each of them.
@@ -72,6 +73,22 @@ async fn every_endpoint_of_carts_takes_one_round_trip() {
     for _ in 0..2 {
         assert_eq!(trips(&home, async || home.register_as(&guest, "bob@example.com").await, 202).await, 4);
     }
+}
+
+#[tokio::test]
+async fn every_endpoint_of_payment_methods_takes_one_round_trip_beside_those_to_stripe() {
+    let Till { home, stripe } = Till::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let setup = || home.client.post("/users/me/payment-methods/setup").token(&ada.access).send();
+    // the customer there is not yet; the one there is now
+    assert_eq!(trips(&home, async || setup().await, 201).await, 2);
+    assert_eq!(trips(&home, async || setup().await, 201).await, 1);
+    let list = async || home.client.get("/users/me/payment-methods").token(&ada.access).send().await;
+    assert_eq!(trips(&home, list, 200).await, 1);
+    let delete = async || home.client.delete("/users/me/payment-methods/pm_1").token(&ada.access).send().await;
+    assert_eq!(trips(&home, delete, 404).await, 1);
+    let calls: Vec<_> = stripe.calls().into_iter().map(|call| call.method).collect();
+    assert_eq!(calls, ["POST", "POST", "POST", "GET", "GET"], "customer, setup; setup; list; is it theirs");
 }
 
 #[tokio::test]

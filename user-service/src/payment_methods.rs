@@ -1,0 +1,143 @@
+//! The cards that customers have saved. Stripe keeps them; of a card's number we never hear. Here is only which customer
+//! of Stripe's an account is.
+
+mod customer;
+pub mod domain;
+pub mod store;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::{Caller, scopes},
+    extract::{Path, Query},
+    input::Json,
+    page::{Page, PageQuery},
+    problem::Problem,
+};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+use stripe::{CustomerId, PaymentMethodId, StripeError};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use uuid::Uuid;
+
+use self::domain::{PaymentMethod, Setup};
+use crate::{App, error::Error};
+
+/// Stripe gives at most 100 at once, and the one that says whether there is a next page is among them.
+const MAX_PAGE: usize = 99;
+
+/// One page of payment methods, as an example.
+fn page_example() -> Value {
+    json!({ "items": [{
+        "id": "pm_1PgafTB7WZ01zgkW5mhKPw9q", "kind": "card",
+        "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030},
+        "created_at": "2026-11-22T09:30:00Z"
+    }], "next_cursor": null })
+}
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_payment_methods))
+        .routes(routes!(set_up_payment_method))
+        .routes(routes!(delete_payment_method))
+}
+
+/// One's own saved payment methods, newest first
+#[utoipa::path(get, path = "/users/me/payment-methods", tag = "payment methods", security(("token" = ["profile"])),
+    params(PageQuery), responses((status = OK, body = Page<PaymentMethod>, example = page_example)))]
+async fn list_payment_methods(
+    State(app): State<App>,
+    caller: Caller<scopes::Profile>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<PaymentMethod>>, Error> {
+    let user = caller.user_id()?.into();
+    let (limit, after) = page.read::<PaymentMethodId>()?;
+    let limit = limit.min(MAX_PAGE);
+    let customer = store::customer(app.database.pool().await?, user).await?.ok_or(Error::NotFound)?;
+    let methods = match customer {
+        None => Vec::new(),
+        Some(customer) => read_page(&app, &customer, limit + 1, after.as_ref()).await?,
+    };
+    Ok(Json(Page::new(methods, limit, |method| method.id.clone()).map(PaymentMethod::from)))
+}
+
+async fn read_page(
+    app: &App,
+    customer: &CustomerId,
+    count: usize,
+    after: Option<&PaymentMethodId>,
+) -> Result<Vec<stripe::PaymentMethod>, Error> {
+    match app.stripe.list_payment_methods(customer, count, after).await {
+        Ok(list) => Ok(list.data),
+        Err(error) if after.is_some() && is_about_the_cursor(&error) => {
+            let detail = "The payment method that the cursor stands at is gone: read the first page again.";
+            Err(Problem::invalid_query(detail.into()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Stripe says so in either way.
+fn is_about_the_cursor(error: &StripeError) -> bool {
+    match error {
+        StripeError::NotFound => true,
+        StripeError::Invalid(invalid) => invalid.param.as_deref() == Some("starting_after"),
+        _ => false,
+    }
+}
+
+/// Begin to save a payment method
+///
+/// Confirm it in the browser with Stripe's library and the `client_secret`: the card's number goes to Stripe and never
+/// to us. From then on it is listed. Each saves one.
+#[utoipa::path(post, path = "/users/me/payment-methods/setup", tag = "payment methods",
+    security(("token" = ["profile"])),
+    responses((status = CREATED, description = "Confirm it with Stripe.", body = Setup)))]
+async fn set_up_payment_method(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Response, Error> {
+    let user = caller.user_id()?.into();
+    let customer = customer::ensure(&app, user).await?;
+    // A key of this request alone: it makes the client's own repeats on a bad line safe.
+    let intent = app.stripe.create_setup_intent(&format!("setup:{}", Uuid::new_v4()), &customer).await?;
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(Setup::from(intent))).into_response())
+}
+
+/// Delete a saved payment method
+///
+/// It cannot be charged any more, nor saved again under the same id.
+#[utoipa::path(delete, path = "/users/me/payment-methods/{payment_method_id}", tag = "payment methods",
+    security(("token" = ["profile"])),
+    params(("payment_method_id" = String, Path, description = "Which payment method.",
+        example = "pm_1PgafTB7WZ01zgkW5mhKPw9q")),
+    responses((status = NO_CONTENT, description = "It is gone.")))]
+async fn delete_payment_method(
+    State(app): State<App>,
+    caller: Caller<scopes::Profile>,
+    Path(id): Path<PaymentMethodId>,
+) -> Result<StatusCode, Error> {
+    let user = caller.user_id()?.into();
+    let customer = store::customer(app.database.pool().await?, user).await?.flatten().ok_or(Error::NotFound)?;
+    must_belong(&app, &id, &customer).await?;
+    // A key of this request alone: Stripe repeats what it answered to a key, failures included.
+    match app.stripe.detach_payment_method(&format!("detach:{}", Uuid::new_v4()), &id).await {
+        Ok(_) => Ok(StatusCode::NO_CONTENT),
+        Err(StripeError::NotFound) => Err(Error::NotFound),
+        Err(error @ StripeError::Invalid(_)) => {
+            // Another request detached it in between, if it is not theirs any more.
+            must_belong(&app, &id, &customer).await?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// 404 unless the payment method is saved for the customer.
+async fn must_belong(app: &App, id: &PaymentMethodId, customer: &CustomerId) -> Result<(), Error> {
+    match app.stripe.retrieve_payment_method(id).await {
+        Ok(method) if method.customer.as_ref() == Some(customer) => Ok(()),
+        Ok(_) | Err(StripeError::NotFound) => Err(Error::NotFound),
+        Err(error) => Err(error.into()),
+    }
+}

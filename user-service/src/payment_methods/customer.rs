@@ -1,0 +1,27 @@
+//! Which customer of Stripe's an account is: made when it is first needed, and never another.
+
+use stripe::{CustomerId, StripeError};
+
+use super::store;
+use crate::{App, error::Error, users::domain::UserId};
+
+/// The account's customer, made if there is none. May end anywhere and be done again, many at once: Stripe makes one for
+/// the key, and the account's row keeps the first that is saved.
+///
+/// Under this key the parameters never vary, or Stripe would refuse it. What Stripe answered to a key it repeats for at
+/// least a day, failures included (<https://docs.stripe.com/api/idempotent_requests>): after a 500 there is no customer
+/// for this account until Stripe has forgotten the key. Then another is made, and one that the 500 hid stays empty.
+pub(super) async fn ensure(app: &App, user: UserId) -> Result<CustomerId, Error> {
+    let pool = app.database.pool().await?;
+    if let Some(known) = store::customer(pool, user).await?.ok_or(Error::NotFound)? {
+        return Ok(known);
+    }
+    let user_id = user.to_string();
+    let made = match app.stripe.create_customer(&format!("customer:{user_id}"), &[("user_id", &user_id)]).await {
+        Ok(customer) => customer.id,
+        // Another request is making it; by now it may have saved it.
+        Err(error @ StripeError::Busy) => return store::customer(pool, user).await?.flatten().ok_or(error.into()),
+        Err(error) => return Err(error.into()),
+    };
+    store::save_customer(pool, user, &made).await?.ok_or(Error::NotFound)
+}

@@ -1,0 +1,31 @@
+//! Every query of customers at Stripe.
+
+use sqlx::PgExecutor;
+use stripe::CustomerId;
+
+use crate::users::domain::UserId;
+
+/// The customer of an account, if it has one yet; `None` when there is no such account.
+pub async fn customer(db: impl PgExecutor<'_>, user: UserId) -> Result<Option<Option<CustomerId>>, sqlx::Error> {
+    let select = "SELECT stripe_customer_id FROM users WHERE id = $1";
+    let row: Option<Option<String>> = sqlx::query_scalar(select).bind(user.uuid()).fetch_optional(db).await?;
+    row.map(|id| id.as_deref().map(read).transpose()).transpose()
+}
+
+/// Saves an account's customer unless it has one; the one that it has now, `None` when there is no such account.
+pub async fn save_customer(
+    db: impl PgExecutor<'_>,
+    user: UserId,
+    customer: &CustomerId,
+) -> Result<Option<CustomerId>, sqlx::Error> {
+    let save = "UPDATE users SET stripe_customer_id = COALESCE(stripe_customer_id, $2) WHERE id = $1
+                RETURNING stripe_customer_id";
+    let row: Option<String> =
+        sqlx::query_scalar(save).bind(user.uuid()).bind(customer.to_string()).fetch_optional(db).await?;
+    row.as_deref().map(read).transpose()
+}
+
+/// What the constraint `users_stripe_customer_form` lets in can be read.
+fn read(id: &str) -> Result<CustomerId, sqlx::Error> {
+    id.parse().map_err(|error: common::input::Refusal| sqlx::Error::Decode(error.into()))
+}

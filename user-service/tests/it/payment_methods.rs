@@ -1,0 +1,324 @@
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use platform::config::Env;
+use serde_json::{Value, json};
+use stripe::Stripe;
+use stripe_double::{Options, StripeDouble};
+use testkit::{Answer, Client, tokens};
+use user_service::{App, router};
+use uuid::Uuid;
+
+use crate::{Home, Shopper, carts::guest, looks};
+
+const SETUP: &str = "/users/me/payment-methods/setup";
+const LIST: &str = "/users/me/payment-methods";
+
+/// A service with a Stripe of the test's own.
+pub(crate) struct Till {
+    pub(crate) home: Home,
+    pub(crate) stripe: StripeDouble,
+}
+
+impl Till {
+    pub(crate) async fn open() -> Self {
+        let stripe = StripeDouble::start(Options::default()).await;
+        let home = Home::open().await;
+        let home = with_stripe(home, &stripe.base(), stripe.secret_key());
+        Self { home, stripe }
+    }
+
+    pub(crate) async fn setup(&self, shopper: &Shopper) -> Answer {
+        self.home.client.post(SETUP).token(&shopper.access).send().await
+    }
+
+    /// Saves a card, as the browser would; the list that shows it.
+    pub(crate) async fn save(&self, shopper: &Shopper, card: &str) -> Value {
+        let setup = self.setup(shopper).await.expect(201).json();
+        let confirm = format!("/_double/setup_intents/{}/confirm", setup["setup_intent_id"].as_str().unwrap());
+        self.control("POST", &confirm, json!({ "payment_method": card })).await;
+        self.list(shopper, "").await
+    }
+
+    async fn list(&self, shopper: &Shopper, query: &str) -> Value {
+        self.home.client.get(&format!("{LIST}{query}")).token(&shopper.access).send().await.expect(200).json()
+    }
+
+    async fn delete(&self, shopper: &Shopper, id: &str) -> Answer {
+        self.home.client.delete(&format!("{LIST}/{id}")).token(&shopper.access).send().await
+    }
+
+    /// Breaks the next call to this path.
+    pub(crate) async fn fault(&self, method: &str, path: &str, fault: Value) {
+        let answer = self.control("POST", "/_double/faults", json!({"method": method, "path": path, "fault": fault}));
+        assert!((200..300).contains(&answer.await.0), "the fault is taken");
+    }
+
+    async fn control(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+        let url = format!("{}{path}", self.stripe.base());
+        let request = common::outbound::client().request(method.parse().unwrap(), url).json(&body);
+        let answer = request.send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
+    }
+
+    /// How many customers Stripe has.
+    async fn customers(&self) -> Value {
+        self.control("GET", "/_double/state", Value::Null).await.1["customers"].clone()
+    }
+}
+
+/// The same home with another Stripe.
+fn with_stripe(home: Home, base: &str, key: &str) -> Home {
+    let key = Env::from_pairs([("STRIPE_SECRET_KEY", key)]).secret("STRIPE_SECRET_KEY").unwrap();
+    let app = App { stripe: Stripe::new(base, key).within(Duration::from_secs(2)), ..home.app.clone() };
+    Home { client: Client::new(router(app.clone())), app, ..home }
+}
+
+fn ids(page: &Value) -> Vec<String> {
+    page["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_card_that_the_browser_confirmed_is_listed_by_what_is_printed_on_it() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    assert_eq!(till.list(&ada, "").await, json!({"items": [], "next_cursor": null}));
+    assert_eq!(till.customers().await, 0, "looking makes no customer");
+
+    let answer = till.setup(&ada).await.expect(201);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    let setup = answer.json();
+    assert!(setup["setup_intent_id"].as_str().unwrap().starts_with("seti_"), "{setup}");
+    assert_eq!(setup["status"], "requires_payment_method");
+    assert_ne!(setup["client_secret"], "");
+    assert_eq!(till.list(&ada, "").await["items"], json!([]), "nothing is saved before it is confirmed");
+
+    let page = till.save(&ada, "pm_card_visa").await;
+    let mut saved = page["items"][0].clone();
+    assert!(saved["id"].take().as_str().unwrap().starts_with("pm_"), "{page}");
+    assert!(saved["created_at"].take().as_str().unwrap().ends_with('Z'), "{page}");
+    assert_eq!(
+        (&saved["kind"], &saved["card"]["brand"], &saved["card"]["last4"]),
+        (&json!("card"), &json!("visa"), &json!("4242"))
+    );
+    let members = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&saved), ["card", "created_at", "id", "kind"]);
+    assert_eq!(members(&saved["card"]), ["brand", "exp_month", "exp_year", "last4"]);
+}
+
+#[tokio::test]
+async fn a_card_that_was_declined_is_not_saved() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    assert_eq!(till.save(&ada, "pm_card_chargeDeclined").await["items"], json!([]));
+    assert_eq!(till.save(&ada, "pm_card_visa").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn saved_cards_are_read_page_by_page_newest_first() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    for _ in 0..5 {
+        till.save(&ada, "pm_card_visa").await;
+    }
+    let all = ids(&till.list(&ada, "?limit=100").await);
+    assert_eq!(all.len(), 5);
+    let (mut query, mut seen) = ("?limit=2".to_owned(), Vec::new());
+    for _ in 0..3 {
+        let page = till.list(&ada, &query).await;
+        seen.extend(ids(&page));
+        query = page["next_cursor"].as_str().map_or(String::new(), |cursor| format!("?limit=2&cursor={cursor}"));
+    }
+    assert_eq!((seen, query.as_str()), (all, ""));
+}
+
+#[tokio::test]
+async fn a_deleted_card_is_gone_for_good() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.save(&ada, "pm_card_visa").await;
+    let both = ids(&till.save(&ada, "pm_card_mastercard").await);
+    assert!(till.delete(&ada, &both[0]).await.expect(204).body.is_empty());
+    assert_eq!(ids(&till.list(&ada, "").await), both[1..]);
+    assert_eq!(till.delete(&ada, &both[0]).await.expect(404).problem(), "not_found");
+}
+
+#[tokio::test]
+async fn of_many_who_delete_a_card_at_once_none_is_told_that_we_failed() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
+    let delete = || till.delete(&ada, &id);
+    let answers = tokio::join!(delete(), delete(), delete(), delete());
+    let mut found = [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16());
+    found.sort_unstable();
+    assert_eq!(found, [204, 404, 404, 404]);
+}
+
+#[tokio::test]
+async fn nobody_sees_or_deletes_the_cards_of_another() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    let eve = till.home.customer("eve@example.com").await;
+    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
+    // Without a customer of her own at Stripe, and with one.
+    for _ in 0..2 {
+        let of_another = till.delete(&eve, &id).await.expect(404);
+        let of_nobody = till.delete(&eve, "pm_1PgafTB7WZ01zgkW5mhKPw9q").await;
+        assert_eq!(looks(&of_another), looks(&of_nobody));
+        assert_eq!(till.list(&eve, "").await["items"], json!([]));
+        till.setup(&eve).await.expect(201);
+    }
+    assert_eq!(ids(&till.list(&ada, "").await), [id]);
+    for malformed in ["card_1", "pm_", "pm_1%2Fdetach", "pm_1%3Fa", &Uuid::now_v7().to_string()] {
+        assert_eq!(till.delete(&ada, malformed).await.expect(400).problem(), "invalid_path", "{malformed}");
+    }
+}
+
+#[tokio::test]
+async fn guests_and_accounts_that_are_gone_save_no_cards() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.home.client.post(SETUP).token(&guest()).send().await.expect(403);
+    let scoped = tokens::guest(Uuid::now_v7(), "profile");
+    till.home.client.post(SETUP).token(&scoped).send().await.expect(403);
+    till.home.sql("DELETE FROM users").await;
+    till.setup(&ada).await.expect(404);
+    till.home.client.get(LIST).token(&ada.access).send().await.expect(404);
+    assert_eq!(till.customers().await, 0);
+}
+
+#[tokio::test]
+async fn accounts_that_set_up_sixteen_cards_at_once_have_one_customer_each() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    let bob = till.home.customer("bob@example.com").await;
+    let setup = |shopper: &Shopper| tokio::spawn(till.home.client.post(SETUP).token(&shopper.access).send());
+    let setups = (0..16).flat_map(|_| [setup(&ada), setup(&bob)]);
+    for answer in join_all(setups).await {
+        let answer = answer.unwrap();
+        // While the key is in use Stripe says so, and so do we.
+        if answer.status != 201 {
+            assert_eq!(answer.expect(503).problem(), "unavailable");
+        }
+    }
+    for shopper in [&ada, &bob] {
+        till.setup(shopper).await.expect(201);
+    }
+    assert_eq!(till.customers().await, 2);
+    assert_eq!(till.home.number("SELECT count(DISTINCT stripe_customer_id) FROM users").await, 2);
+    let made: Vec<_> = till.stripe.calls().into_iter().filter(|call| call.path == "/v1/customers").collect();
+    for call in &made {
+        let key = call.idempotency_key.as_deref().unwrap();
+        assert!([ada.id, bob.id].iter().any(|id| key == format!("customer:{id}")), "{key}");
+    }
+    assert!(made.len() >= 2, "{made:?}");
+}
+
+#[tokio::test]
+async fn a_customer_is_known_to_stripe_by_its_account_alone() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.setup(&ada).await.expect(201);
+    till.setup(&ada).await.expect(201);
+    let calls = till.stripe.calls();
+    let made: Vec<_> = calls.iter().filter(|call| call.path == "/v1/customers").collect();
+    assert_eq!(made.len(), 1);
+    let params = json!(made[0].params).to_string();
+    assert!(params.contains(&ada.id.to_string()), "{params}");
+    let all = format!("{calls:?}");
+    for personal in ["ada@", "Lovelace"] {
+        assert!(!all.contains(personal), "{all}");
+    }
+}
+
+#[tokio::test]
+async fn a_stripe_that_cannot_be_reached_is_a_503_in_time() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
+    let Till { home, stripe } = till;
+    let till = Till { home: with_stripe(home, "http://127.0.0.1:9", "sk_test_nobody"), stripe };
+    for answer in [
+        till.setup(&ada).await,
+        till.home.client.get(LIST).token(&ada.access).send().await,
+        till.delete(&ada, &id).await,
+    ] {
+        assert_eq!(answer.problem(), "unavailable");
+        assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "2"));
+    }
+    // What has nothing to do with cards goes on.
+    till.home.client.get("/users/me").token(&ada.access).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_stripe_that_hangs_or_has_too_much_to_do_is_a_503() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.setup(&ada).await.expect(201);
+    for fault in [json!({"kind": "hang", "after_effect": false}), json!({"kind": "rate_limit"})] {
+        till.fault("POST", "/v1/setup_intents", fault).await;
+        assert_eq!(till.setup(&ada).await.expect(503).problem(), "unavailable");
+        till.setup(&ada).await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_customer_whose_making_was_not_answered_is_the_same_one_afterwards() {
+    let till = Till::open().await;
+    for (email, fault) in [
+        ("ada@example.com", json!({"kind": "hang", "after_effect": true})),
+        ("bob@example.com", json!({"kind": "hang", "after_effect": false})),
+    ] {
+        let shopper = till.home.customer(email).await;
+        till.fault("POST", "/v1/customers", fault).await;
+        assert_eq!(till.setup(&shopper).await.expect(503).problem(), "unavailable");
+        till.setup(&shopper).await.expect(201);
+    }
+    // A connection that broke is tried again at once, under the same key.
+    let eve = till.home.customer("eve@example.com").await;
+    till.fault("POST", "/v1/customers", json!({"kind": "drop_after"})).await;
+    till.setup(&eve).await.expect(201);
+    assert_eq!(till.customers().await, 3);
+}
+
+/// Stripe repeats a 500 for a day (`payment_methods::customer`). Until then no second customer is made.
+#[tokio::test]
+async fn a_500_after_the_effect_makes_no_second_customer_until_stripe_has_forgotten_it() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.fault("POST", "/v1/customers", json!({"kind": "error", "status": 500, "after_effect": true})).await;
+    for _ in 0..3 {
+        assert_eq!(till.setup(&ada).await.expect(503).problem(), "unavailable");
+    }
+    assert_eq!(till.customers().await, 1);
+    assert_eq!(till.home.number("SELECT count(*) FROM users WHERE stripe_customer_id IS NOT NULL").await, 0);
+    till.stripe.advance(Duration::from_hours(25));
+    let saved = till.save(&ada, "pm_card_visa").await;
+    assert_eq!(till.save(&ada, "pm_card_visa").await["items"].as_array().unwrap().len(), 2, "{saved}");
+    assert_eq!(till.home.number("SELECT count(*) FROM users WHERE stripe_customer_id IS NOT NULL").await, 1);
+}
+
+#[tokio::test]
+async fn a_card_whose_deletion_was_not_answered_can_be_deleted_again() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
+    till.fault("POST", "/v1/payment_methods/*/detach", json!({"kind": "error", "status": 500, "after_effect": false}))
+        .await;
+    till.delete(&ada, &id).await.expect(503);
+    till.fault("POST", "/v1/payment_methods/*/detach", json!({"kind": "hang", "after_effect": true})).await;
+    till.delete(&ada, &id).await.expect(503);
+    till.delete(&ada, &id).await.expect(404);
+    assert_eq!(till.list(&ada, "").await["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_wrong_secret_key_is_our_mistake() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    let home = with_stripe(till.home, &till.stripe.base(), "sk_test_somebody_else");
+    let answer = home.client.post(SETUP).token(&ada.access).send().await.expect(500);
+    assert_eq!(answer.problem(), "internal");
+    assert!(!answer.text().contains("sk_test"), "{}", answer.text());
+}
