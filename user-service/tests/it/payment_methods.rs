@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use platform::config::Env;
 use serde_json::{Value, json};
@@ -130,6 +131,18 @@ async fn saved_cards_are_read_page_by_page_newest_first() {
         query = page["next_cursor"].as_str().map_or(String::new(), |cursor| format!("?limit=2&cursor={cursor}"));
     }
     assert_eq!((seen, query.as_str()), (all, ""));
+}
+
+#[tokio::test]
+async fn a_cursor_at_a_card_that_stripe_does_not_know_is_refused() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.save(&ada, "pm_card_visa").await;
+    for place in ["pm_1PgafTB7WZ01zgkW5mhKPw9q", "no id of a card"] {
+        let cursor = URL_SAFE_NO_PAD.encode(json!(place).to_string());
+        let answer = till.home.client.get(&format!("{LIST}?cursor={cursor}")).token(&ada.access).send().await;
+        assert_eq!(answer.expect(400).problem(), "invalid_query", "{place}");
+    }
 }
 
 #[tokio::test]
