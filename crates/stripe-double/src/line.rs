@@ -1,0 +1,113 @@
+//! Connections that a handler can cut, so that its answer never leaves.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+/// Accepts [`Line`]s.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    pub(crate) listener: TcpListener,
+    /// Cuts all of them, also those that are kept alive, when the double stops.
+    pub(crate) all: Scissors,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Line {
+    stream: TcpStream,
+    own: Scissors,
+    all: Scissors,
+}
+
+/// Cuts a connection.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scissors(Arc<AtomicBool>);
+
+impl Scissors {
+    pub(crate) fn cut(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn have_cut(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Listener for Lines {
+    type Io = Line;
+    type Addr = Scissors;
+
+    async fn accept(&mut self) -> (Line, Scissors) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let own = Scissors::default();
+                    return (Line { stream, own: own.clone(), all: self.all.clone() }, own);
+                }
+                // Out of file handles, most likely: others have to close first.
+                Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Scissors> {
+        Ok(Scissors::default())
+    }
+}
+
+impl Connected<IncomingStream<'_, Lines>> for Scissors {
+    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
+        stream.remote_addr().clone()
+    }
+}
+
+impl Line {
+    fn check(&self) -> io::Result<()> {
+        if self.own.have_cut() || self.all.have_cut() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut on purpose"));
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,114 @@
+//! Posting events, signed over their raw bytes: <https://docs.stripe.com/webhooks>. First deliveries go out one after
+//! another in the order in which things happened; a repeat of one that was not taken holds up nobody.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use aws_lc_rs::hmac;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use crate::{faults::Delivery, server::Shared, world::text};
+
+/// How long a receiver may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The pauses before an event that was not taken is sent again. Stripe tries for three days.
+const PAUSES: [Duration; 5] = [
+    Duration::from_millis(100),
+    Duration::from_millis(400),
+    Duration::from_millis(1_600),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+];
+
+/// One for all doubles of a process, made when the first event is posted: parsing root certificates is most of what a
+/// double would cost otherwise. It keeps no connections, since those belong to the runtime of whoever opened them.
+static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    reqwest::Client::builder()
+        // A proxy of the environment does not lead to this machine; and Stripe follows no redirects.
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .timeout(PATIENCE)
+        .build()
+        // Fails only where the TLS backend cannot start, in which case nothing here can work.
+        .unwrap_or_default()
+});
+
+/// An event to be delivered, and what is to go wrong with that.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) event: Value,
+    pub(crate) fault: Option<Delivery>,
+}
+
+/// The header `Stripe-Signature` for a body that is sent at `at` (seconds since 1970).
+pub fn sign(secret: &str, at: i64, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let tag = hmac::sign(&key, &[format!("{at}.").as_bytes(), body].concat());
+    let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    format!("t={at},v1={hex}")
+}
+
+/// Delivers what is sent to it until the double stops.
+pub(crate) async fn deliver(shared: Arc<Shared>, mut events: mpsc::UnboundedReceiver<News>) {
+    let mut held: Option<Value> = None;
+    while let Some(News { event, fault }) = events.recv().await {
+        match fault {
+            Some(Delivery::Drop) => continue,
+            Some(Delivery::Reorder) if held.is_none() => {
+                held = Some(event);
+                continue;
+            }
+            Some(Delivery::Delay { ms }) => {
+                later(&shared, event, vec![Duration::from_millis(ms)]);
+                continue;
+            }
+            Some(Delivery::Duplicate) => first(&shared, event.clone()).await,
+            Some(Delivery::Reorder) | None => {}
+        }
+        first(&shared, event).await;
+        if let Some(held) = held.take() {
+            first(&shared, held).await;
+        }
+    }
+}
+
+async fn first(shared: &Arc<Shared>, event: Value) {
+    if !post(shared, &event).await {
+        later(shared, event, PAUSES.to_vec());
+    }
+}
+
+/// Sends an event after each of these pauses until it is taken.
+fn later(shared: &Arc<Shared>, event: Value, pauses: Vec<Duration>) {
+    let shared = Arc::clone(shared);
+    tokio::spawn(async move {
+        for pause in pauses {
+            shared.rest(pause).await;
+            if shared.is_stopped() || post(&shared, &event).await {
+                return;
+            }
+        }
+        tracing::warn!(event = text(&event, "id"), "an event was given up");
+    });
+}
+
+/// Sends an event once; whether it was taken.
+pub(crate) async fn post(shared: &Shared, event: &Value) -> bool {
+    let Some(url) = &shared.options.webhook_url else { return true };
+    let (id, body) = (text(event, "id"), event.to_string());
+    let signature = sign(&shared.options.webhook_secret, shared.now(), body.as_bytes());
+    let request = HTTP.post(url).header("content-type", "application/json; charset=utf-8");
+    match request.header("stripe-signature", signature).body(body).send().await {
+        Ok(answer) if answer.status().is_success() => {
+            shared.account().world.change(id, json!({ "pending_webhooks": 0 }));
+            return true;
+        }
+        Ok(answer) => tracing::info!(event = id, status = answer.status().as_u16(), "an event was not taken"),
+        Err(error) => tracing::info!(event = id, %error, "an event was not delivered"),
+    }
+    false
+}

@@ -1,0 +1,132 @@
+//! All objects of one account, and what happened to them. No I/O: the server locks it, never while it waits.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Value, json};
+
+use crate::{cards::Behaviour, refusal::Refusal};
+
+/// What a call answers.
+pub(crate) type Answer = Result<Value, Refusal>;
+
+/// An account's objects by kind, each kind oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct World {
+    objects: BTreeMap<&'static str, Vec<Value>>,
+    places: HashMap<String, (&'static str, usize)>,
+    cards: HashMap<String, Card>,
+    /// How often something was kept or changed.
+    pub(crate) changes: u64,
+    /// The time of the call in hand, in seconds since 1970.
+    pub(crate) now: i64,
+    /// The call in hand: its id and key.
+    pub(crate) request: (Option<String>, Option<String>),
+    /// Whether events are posted somewhere.
+    pub(crate) has_webhook: bool,
+    /// Events of the call in hand, to be sent.
+    pub(crate) news: Vec<Value>,
+}
+
+/// What Stripe knows of the card of a payment method and shows to nobody.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Card {
+    pub(crate) behaviour: Behaviour,
+    /// It was used without a customer, or detached from one: it may not be used again.
+    pub(crate) is_spent: bool,
+    /// The cardholder agreed to payments without them.
+    pub(crate) is_set_up: bool,
+}
+
+impl World {
+    /// A new id: the prefix and 24 characters.
+    pub(crate) fn id(prefix: &str) -> String {
+        format!("{prefix}_{}", random(24))
+    }
+
+    /// Keeps a new object.
+    pub(crate) fn keep(&mut self, kind: &'static str, object: Value) -> Value {
+        let objects = self.objects.entry(kind).or_default();
+        self.places.insert(text(&object, "id").to_owned(), (kind, objects.len()));
+        objects.push(object.clone());
+        self.changes += 1;
+        object
+    }
+
+    /// An object of any kind.
+    pub(crate) fn any(&self, id: &str) -> Option<&Value> {
+        self.places.get(id).map(|(kind, place)| &self.objects[kind][*place])
+    }
+
+    /// An object of that kind.
+    pub(crate) fn find(&self, kind: &str, id: &str) -> Option<&Value> {
+        self.places.get(id).filter(|(of, _)| *of == kind).map(|(of, place)| &self.objects[of][*place])
+    }
+
+    /// An object that a path names.
+    pub(crate) fn get(&self, kind: &str, id: &str) -> Answer {
+        self.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, None))
+    }
+
+    /// An object that a parameter names.
+    pub(crate) fn named(&self, kind: &str, id: &str, param: &str) -> Answer {
+        self.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, Some(param)))
+    }
+
+    /// Changes members of an object, which must be there, and answers it as it is then.
+    pub(crate) fn change(&mut self, id: &str, members: Value) -> Value {
+        let (kind, place) = self.places[id];
+        let object = self.objects.get_mut(kind).and_then(|shelf| shelf.get_mut(place));
+        let (Some(object), Value::Object(members)) = (object, members) else { return Value::Null };
+        for (name, value) in members {
+            object[name] = value;
+        }
+        self.changes += 1;
+        object.clone()
+    }
+
+    /// All objects of a kind, newest first.
+    pub(crate) fn all(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.objects.get(kind).into_iter().flatten().rev()
+    }
+
+    /// How many there are of a kind.
+    pub(crate) fn count(&self, kind: &str) -> usize {
+        self.objects.get(kind).map_or(0, Vec::len)
+    }
+
+    /// The card of a payment method.
+    pub(crate) fn card(&self, payment_method: &str) -> Card {
+        self.cards.get(payment_method).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn set_card(&mut self, payment_method: &str, card: Card) {
+        self.cards.insert(payment_method.to_owned(), card);
+    }
+
+    /// Notes an event about an object as it is now.
+    pub(crate) fn tell(&mut self, kind: &str, object: &Value) {
+        let (request, key) = self.request.clone();
+        let event = json!({
+            "id": Self::id("evt"), "object": "event", "api_version": crate::API_VERSION, "created": self.now,
+            "data": {"object": object}, "livemode": false, "pending_webhooks": i32::from(self.has_webhook),
+            "request": {"id": request, "idempotency_key": key}, "type": kind
+        });
+        let event = self.keep("event", event);
+        self.news.push(event);
+    }
+}
+
+/// A member that is a text; empty where it is none.
+pub(crate) fn text<'a>(object: &'a Value, member: &str) -> &'a str {
+    object[member].as_str().unwrap_or_default()
+}
+
+/// A member that is a number; 0 where it is none.
+pub(crate) fn number(object: &Value, member: &str) -> i64 {
+    object[member].as_i64().unwrap_or_default()
+}
+
+/// So many random letters and digits.
+pub(crate) fn random(length: usize) -> String {
+    (0..length).map(|_| fastrand::alphanumeric()).collect()
+}

@@ -1,0 +1,151 @@
+//! Each thing that can go wrong on purpose with a call.
+
+use std::time::Duration;
+
+use http::Method;
+use serde_json::json;
+use stripe_double::{CallFault, Fault, Options};
+
+use crate::support::{Till, id, next, until};
+
+const ADA: [(&str, &str); 1] = [("name", "Ada")];
+/// A caller who does not wait long.
+const HASTE: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_delayed_call_is_answered_later_and_others_are_not() {
+    let till = Till::open().await;
+    till.fault(next("POST", "/v1/payment_intents", &json!({"kind": "delay", "ms": 1500}))).await;
+    let (delayed, other) = tokio::join!(till.intent(&[]).send(), till.post("customers", &ADA).send());
+    assert_eq!((delayed.status, other.status), (200, 200));
+    let paths: Vec<_> = till.double.calls().into_iter().map(|call| call.path).collect();
+    assert_eq!(paths, ["/v1/customers", "/v1/payment_intents"]);
+}
+
+#[tokio::test]
+async fn a_dropped_call_has_no_effect_and_can_be_repeated() {
+    let till = Till::open().await;
+    till.fault(next("POST", "/v1/customers", &json!({"kind": "drop"}))).await;
+    assert!(till.post("customers", &ADA).key("k").attempt().await.is_err());
+    assert!(till.double.all("customer").is_empty());
+    let again = till.post("customers", &ADA).key("k").send().await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, None));
+    let calls: Vec<_> = till.double.calls().iter().map(|call| (call.status, call.effect)).collect();
+    assert_eq!(calls, [(0, false), (200, true)]);
+}
+
+#[tokio::test]
+async fn a_call_whose_answer_is_dropped_has_its_effect_and_its_key_tells_the_answer() {
+    let till = Till::open().await;
+    till.fault(next("POST", "/v1/customers", &json!({"kind": "drop_after"}))).await;
+    assert!(till.post("customers", &ADA).key("k").attempt().await.is_err());
+    assert_eq!(till.double.all("customer").len(), 1);
+    let again = till.post("customers", &ADA).key("k").send().await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+    assert_eq!(id(&again.body), id(&till.double.all("customer")[0]));
+    let calls: Vec<_> = till.double.calls().iter().map(|call| (call.status, call.effect)).collect();
+    assert_eq!(calls, [(0, true), (200, false)]);
+}
+
+#[tokio::test]
+async fn a_failure_without_effect_is_saved_and_nothing_is_done_under_its_key() {
+    let till = Till::open().await;
+    till.fault(next("POST", "/v1/customers", &json!({"kind": "error", "status": 503}))).await;
+    for _ in 0..2 {
+        assert_eq!(till.post("customers", &ADA).key("k").send().await.status, 503);
+    }
+    assert!(till.double.all("customer").is_empty());
+    assert_eq!(till.post("customers", &ADA).key("new").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_failure_after_the_effect_has_the_effect() {
+    let till = Till::open().await;
+    let intent = id(&till.intent(&[("payment_method", "pm_card_visa")]).send().await.expect(200));
+    let fault = json!({"kind": "error", "status": 500, "after_effect": true});
+    till.fault(next("POST", "/v1/payment_intents/*/confirm", &fault)).await;
+    assert_eq!(till.post(&format!("payment_intents/{intent}/confirm"), &[]).key("k").send().await.status, 500);
+    assert_eq!(till.read(&format!("payment_intents/{intent}")).await["status"], "succeeded");
+    assert_eq!(till.double.charges().len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_has_its_effect_or_not() {
+    for (after_effect, made) in [(false, 0), (true, 1)] {
+        let till = Till::open().await;
+        let fault = json!({"kind": "hang", "after_effect": after_effect});
+        till.fault(next("POST", "/v1/customers", &fault)).await;
+        let given_up = till.post("customers", &ADA).key("k").within(HASTE).attempt().await;
+        assert!(given_up.unwrap_err().is_timeout());
+        until("the effect", async || till.double.all("customer").len() == made).await;
+        let again = till.post("customers", &ADA).key("k").send().await;
+        assert_eq!(again.status, 200);
+        assert_eq!(again.header("idempotent-replayed").is_some(), after_effect);
+        assert_eq!(till.double.all("customer").len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_429_and_is_not_saved() {
+    let till = Till::open().await;
+    till.fault(next("POST", "/v1/customers", &json!({"kind": "rate_limit"}))).await;
+    let limited = till.post("customers", &ADA).key("k").send().await;
+    assert_eq!(limited.error(429)["code"], "rate_limit");
+    assert!(till.double.all("customer").is_empty());
+    assert_eq!(till.post("customers", &ADA).key("k").send().await.status, 200);
+}
+
+#[tokio::test]
+async fn a_fault_strikes_the_calls_that_it_names() {
+    let till = Till::open().await;
+    till.fault(json!({"method": "POST", "path": "/v1/customers", "key": "k2", "fault": {"kind": "rate_limit"}})).await;
+    till.fault(json!({"method": "GET", "path": "/v1/charges/*", "fault": {"kind": "rate_limit"}})).await;
+    assert_eq!(till.post("customers", &ADA).key("k1").send().await.status, 200);
+    assert_eq!(till.post("customers", &ADA).key("k2").send().await.status, 429);
+    assert_eq!(till.get("charges").await.status, 200);
+    assert_eq!(till.get("charges/ch_1").await.status, 429);
+    till.fault(json!({"path": "/v1/customers", "nth": 2, "times": 2, "fault": {"kind": "rate_limit"}})).await;
+    let mut statuses = Vec::new();
+    for _ in 0..4 {
+        statuses.push(till.get("customers").await.status);
+    }
+    assert_eq!(statuses, [200, 429, 429, 200]);
+}
+
+#[tokio::test]
+async fn faults_are_healed() {
+    let till = Till::open().await;
+    till.fault(json!({"times": 100, "fault": {"kind": "rate_limit"}})).await;
+    assert_eq!(till.get("customers").await.status, 429);
+    till.control(Method::DELETE, "faults", json!({})).await.expect(200);
+    assert_eq!(till.get("customers").await.status, 200);
+    let fault = CallFault::Error { status: 500, after_effect: false };
+    till.double.inject(Fault { method: "*".into(), path: "*".into(), key: None, nth: 1, times: 9, fault });
+    assert_eq!(till.get("customers").await.status, 500);
+    till.double.heal();
+    assert_eq!(till.get("customers").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_fault_that_is_not_understood_is_refused() {
+    let till = Till::open().await;
+    for body in [
+        json!({"fault": {"kind": "explode"}}),
+        json!({"path": "/v1/customers"}),
+        json!({"pth": "/v1/customers", "fault": {"kind": "drop"}}),
+        json!({"kind": "event", "type": "*", "fault": {"kind": "hang"}}),
+    ] {
+        assert_eq!(till.control(Method::POST, "faults", body.clone()).await.status, 422, "{body}");
+    }
+    assert_eq!(till.get("customers").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_does_not_stop_what_has_begun() {
+    let till = Till::with(Options { api_latency: HASTE * 2, ..Options::default() }).await;
+    let given_up = till.post("customers", &ADA).key("k").within(HASTE).attempt().await;
+    assert!(given_up.unwrap_err().is_timeout());
+    until("the effect", async || till.double.all("customer").len() == 1).await;
+    let again = till.post("customers", &ADA).key("k").send().await;
+    assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
+}

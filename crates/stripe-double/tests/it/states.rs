@@ -1,0 +1,168 @@
+//! What can be done with a PaymentIntent in each of its states.
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Till, id};
+
+/// How to come to each state that a card leads to.
+const STATES: [&str; 6] = [
+    "requires_payment_method",
+    "requires_confirmation",
+    "requires_action",
+    "requires_capture",
+    "succeeded",
+    "canceled",
+];
+
+async fn come_to(till: &Till, status: &str) -> String {
+    let confirmed = |card| vec![("payment_method", card), ("confirm", "true")];
+    let form = match status {
+        "requires_confirmation" => vec![("payment_method", "pm_card_visa")],
+        "requires_action" => confirmed("pm_card_threeDSecure2Required"),
+        "requires_capture" => [confirmed("pm_card_visa"), vec![("capture_method", "manual")]].concat(),
+        "succeeded" => confirmed("pm_card_visa"),
+        _ => vec![],
+    };
+    let mut intent = till.intent(&form).send().await.expect(200);
+    if status == "canceled" {
+        intent = till.done(&format!("payment_intents/{}/cancel", id(&intent)), &[]).await;
+    }
+    assert_eq!(intent["status"], status);
+    id(&intent)
+}
+
+async fn act(till: &Till, intent: &str, action: &str) -> Answer {
+    let path = format!("payment_intents/{intent}");
+    match action {
+        "confirm with a card" => {
+            till.post(&format!("{path}/confirm"), &[("payment_method", "pm_card_visa")]).send().await
+        }
+        "change the amount" => till.post(&path, &[("amount", "2100")]).send().await,
+        "approve" => {
+            let path = format!("{path}/authenticate");
+            till.control(http::Method::POST, &path, json!({"outcome": "approve"})).await
+        }
+        verb => till.post(&format!("{path}/{verb}"), &[]).send().await,
+    }
+}
+
+#[tokio::test]
+async fn each_action_leads_where_stripe_documents_or_is_refused_with_the_payment_in_the_error() {
+    let till = Till::open().await;
+    for (action, outcomes) in [
+        ("confirm", ["", "succeeded", "requires_action", "", "", ""]),
+        ("confirm with a card", ["succeeded", "succeeded", "succeeded", "", "", ""]),
+        ("approve", ["", "", "succeeded", "", "", ""]),
+        ("capture", ["", "", "", "succeeded", "", ""]),
+        ("cancel", ["canceled", "canceled", "canceled", "canceled", "", ""]),
+        ("change the amount", ["requires_payment_method", "requires_confirmation", "requires_action", "", "", ""]),
+    ] {
+        for (status, outcome) in STATES.into_iter().zip(outcomes) {
+            let intent = come_to(&till, status).await;
+            let before = till.read(&format!("payment_intents/{intent}")).await;
+            let answer = act(&till, &intent, action).await;
+            if outcome.is_empty() {
+                let error = answer.error(400);
+                assert_eq!(error["code"], "payment_intent_unexpected_state", "{action} in {status}");
+                assert_eq!(error["payment_intent"], before, "{action} in {status}");
+                assert_eq!(till.read(&format!("payment_intents/{intent}")).await, before, "{action} in {status}");
+            } else {
+                assert_eq!(answer.expect(200)["status"], outcome, "{action} in {status}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_states_of_a_payment_are_told_in_order() {
+    let till = Till::open().await;
+    let intent = id(&till.intent(&[]).send().await.expect(200));
+    till.done(&format!("payment_intents/{intent}/confirm"), &[("payment_method", "pm_card_visa")]).await;
+    assert_eq!(till.told().await, ["payment_intent.created", "charge.succeeded", "payment_intent.succeeded"]);
+}
+
+#[tokio::test]
+async fn an_event_shows_the_payment_as_it_was_then() {
+    let till = Till::open().await;
+    let intent = till.intent(&[("metadata[order]", "7")]).key("k").send().await;
+    till.done(&format!("payment_intents/{}/cancel", id(&intent.body)), &[]).await;
+    let created = till.read("events?type=payment_intent.created").await["data"][0].clone();
+    assert_eq!(created["data"]["object"], intent.body);
+    assert_eq!(created["request"]["idempotency_key"], "k");
+    assert_eq!(created["request"]["id"].as_str(), intent.header("request-id"));
+    assert_eq!(till.read(&format!("events/{}", id(&created))).await, created);
+}
+
+#[tokio::test]
+async fn a_cancelled_payment_says_why_and_when() {
+    let till = Till::open().await;
+    let intent = till.intent(&[]).send().await.expect(200);
+    let cancel = format!("payment_intents/{}/cancel", id(&intent));
+    let wrong = till.post(&cancel, &[("cancellation_reason", "boredom")]).send().await;
+    assert_eq!(wrong.refusal().1, json!("cancellation_reason"));
+    let canceled = till.done(&cancel, &[("cancellation_reason", "abandoned")]).await;
+    assert_eq!(canceled["cancellation_reason"], "abandoned");
+    assert!(canceled["canceled_at"].as_i64() >= intent["created"].as_i64());
+    assert_eq!(till.told().await.last().unwrap(), "payment_intent.canceled");
+}
+
+#[tokio::test]
+async fn two_confirmations_at_once_charge_once() {
+    let till = Till::open().await;
+    for round in 0..10 {
+        let intent = id(&till.intent(&[("payment_method", "pm_card_visa")]).send().await.expect(200));
+        let confirm = format!("payment_intents/{intent}/confirm");
+        let (one, other) = tokio::join!(till.post(&confirm, &[]).send(), till.post(&confirm, &[]).send());
+        let mut statuses = [one.status, other.status];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 400]);
+        assert_eq!(till.double.charges().len(), round + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_payment_that_may_redirect_needs_a_way_back() {
+    let till = Till::open().await;
+    let form = [("amount", "2000"), ("currency", "usd"), ("payment_method", "pm_card_visa")];
+    let intent = till.done("payment_intents", &form).await;
+    assert_eq!(intent["automatic_payment_methods"], json!({"allow_redirects": "always", "enabled": true}));
+    let confirm = format!("payment_intents/{}/confirm", id(&intent));
+    assert_eq!(till.post(&confirm, &[]).send().await.refusal().1, json!("return_url"));
+    let paid = till.done(&confirm, &[("return_url", "https://shop.example/back")]).await;
+    assert_eq!(paid["status"], "succeeded");
+    let cards_only = [&form[..], &[("payment_method_types[]", "card"), ("confirm", "true")]].concat();
+    let paid = till.done("payment_intents", &cards_only).await;
+    assert_eq!((&paid["status"], &paid["automatic_payment_methods"]), (&json!("succeeded"), &Value::Null));
+}
+
+#[tokio::test]
+async fn a_payment_remembers_what_it_was_told() {
+    let till = Till::open().await;
+    let customer = till.customer().await;
+    let form = [
+        ("customer", customer.as_str()),
+        ("description", "An order"),
+        ("metadata[order]", "7"),
+        ("receipt_email", "ada@example.com"),
+    ];
+    let made = till.intent(&form).send().await.expect(200);
+    assert_eq!((&made["customer"], &made["description"]), (&json!(customer), &json!("An order")));
+    assert_eq!(made["metadata"], json!({"order": "7"}));
+    let secret = made["client_secret"].as_str().unwrap();
+    assert!(secret.starts_with(&format!("{}_secret_", id(&made))));
+    let path = format!("payment_intents/{}", id(&made));
+    let changed = till.done(&path, &[("metadata[note]", "gift")]).await;
+    assert_eq!(changed["metadata"], json!({"order": "7", "note": "gift"}));
+    assert_eq!(till.read(&path).await, changed);
+}
+
+#[tokio::test]
+async fn some_parameters_go_with_a_confirmation_only() {
+    let till = Till::open().await;
+    for (name, value) in [("off_session", "true"), ("return_url", "https://shop.example/back")] {
+        assert_eq!(till.intent(&[(name, value)]).send().await.refusal().1, json!(name));
+    }
+    let no_card = till.intent(&[("confirm", "true")]).send().await;
+    assert_eq!(no_card.refusal().0, json!("payment_intent_unexpected_state"));
+    assert!(till.double.charges().is_empty());
+}
