@@ -22,10 +22,12 @@ use crate::{
 
 /// Answers a control call.
 pub(crate) async fn answer(shared: &Arc<Shared>, method: &Method, path: &str, body: &Bytes) -> Response {
-    let body: Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(body).unwrap_or_default() };
-    if !body.is_object() {
-        return written(400, &json!({ "error": "a JSON object is expected" }));
-    }
+    let body = match serde_json::from_slice(body) {
+        Ok(body @ Value::Object(_)) => body,
+        Ok(Value::Null) => json!({}),
+        Err(_) if body.is_empty() => json!({}),
+        Ok(_) | Err(_) => return written(400, &json!({ "error": "a JSON object is expected" })),
+    };
     match (method.as_str(), path) {
         ("POST", "faults") => set_fault(shared, body),
         ("DELETE", "faults") => {

@@ -56,6 +56,7 @@ async fn there_are_no_other_controls() {
     let till = Till::open().await;
     assert_eq!(till.control(Method::POST, "coffee", json!({})).await.status, 404);
     assert_eq!(till.control(Method::GET, "coffee", json!({})).await.status, 404);
+    assert_eq!(till.control(Method::GET, "state", json!(null)).await.status, 200);
     assert_eq!(till.control(Method::POST, "webhooks", json!([])).await.status, 400);
     assert_eq!(till.control(Method::POST, "webhooks", json!({"enabled": "no"})).await.status, 422);
 }
