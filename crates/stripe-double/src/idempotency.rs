@@ -41,7 +41,9 @@ impl Keys {
         if key.is_empty() || key.chars().count() > LONGEST {
             return Err(Refusal::key_of_wrong_length());
         }
-        self.0.retain(|_, entry| entry.saved.is_none() || entry.at + REMEMBERED > now);
+        if self.0.get(key).is_some_and(|entry| entry.saved.is_some() && entry.at + REMEMBERED <= now) {
+            self.0.remove(key);
+        }
         match self.0.get(key) {
             Some(entry) if entry.path != path => Err(Refusal::key_of_another_endpoint(key, &entry.path, path)),
             Some(entry) if entry.params != params => Err(Refusal::key_of_other_parameters(key)),

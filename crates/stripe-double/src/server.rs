@@ -10,7 +10,7 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use http::header;
+use http::{StatusCode, header};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
@@ -138,19 +138,17 @@ impl Shared {
             return self.refuse(&call, &refusal);
         }
         let answering = tokio::spawn(async move { self.handle(call, scissors.unwrap_or_default()).await });
-        answering.await.unwrap_or_default()
+        answering.await.unwrap_or_else(|_| {
+            let mut broken = Response::default();
+            *broken.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            broken
+        })
     }
 
     async fn handle(&self, call: Incoming, scissors: Scissors) -> Response {
         let fault = self.account().faults.of_call(&call.method, &call.path, call.key.as_deref());
-        match fault {
-            Some(CallFault::RateLimit) => return self.refuse(&call, &Refusal::rate_limited()),
-            Some(CallFault::Drop) => return self.give_up(&call, &scissors),
-            Some(CallFault::Hang { after_effect: false }) => {
-                self.rest(FOR_EVER).await;
-                return self.give_up(&call, &scissors);
-            }
-            _ => {}
+        if let Some(response) = self.strike_before(&call, fault, &scissors).await {
+            return response;
         }
         match self.claim(&call) {
             Ok(None) => {}
@@ -177,11 +175,20 @@ impl Shared {
         written(&done.saved, &call, false)
     }
 
-    /// Breaks the connection without an answer.
-    fn give_up(&self, call: &Incoming, scissors: &Scissors) -> Response {
+    /// What goes wrong before a call has claimed its key or had any effect.
+    async fn strike_before(&self, call: &Incoming, fault: Option<CallFault>, scissors: &Scissors) -> Option<Response> {
+        let hangs = match fault? {
+            CallFault::RateLimit => return Some(self.refuse(call, &Refusal::rate_limited())),
+            CallFault::Drop => false,
+            CallFault::Hang { after_effect: false } => true,
+            _ => return None,
+        };
         self.note(call, 0, false);
+        if hangs {
+            self.rest(FOR_EVER).await;
+        }
         scissors.cut();
-        Response::new(Body::empty())
+        Some(Response::new(Body::empty()))
     }
 
     fn claim(&self, call: &Incoming) -> Result<Option<Saved>, Refusal> {
