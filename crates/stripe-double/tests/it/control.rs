@@ -1,8 +1,10 @@
 //! The control routes that belong to no other room.
 
+use std::time::Duration;
+
 use http::Method;
 use serde_json::json;
-use stripe_double::StripeDouble;
+use stripe_double::{Options, StripeDouble};
 
 use crate::support::{Till, id};
 
@@ -72,6 +74,21 @@ async fn a_stopped_double_answers_nobody_and_leaves_its_port() {
     till.double.stop().await;
     assert!(call().await.is_err());
     let port = base.rsplit(':').next().unwrap().parse().unwrap();
-    let again = StripeDouble::try_start(stripe_double::Options { port, ..stripe_double::Options::default() }).await;
+    let again = StripeDouble::try_start(Options { port, ..Options::default() }).await;
     assert_eq!(again.unwrap().base(), base);
+}
+
+#[tokio::test]
+async fn a_call_that_is_running_when_the_double_stops_is_not_answered() {
+    let till = Till::with(Options { api_latency: Duration::from_mins(10), ..Options::default() }).await;
+    let call = || tokio::spawn(till.post("customers", &[]).key("k").attempt());
+    let (mut one, mut other) = (call(), call());
+    // Whichever came second is told that the key is in use, so that the first is running.
+    let (second, first) = tokio::select! {
+        second = &mut one => (second, other),
+        second = &mut other => (second, one),
+    };
+    assert_eq!(second.unwrap().unwrap().status, 409);
+    till.double.stop().await;
+    assert!(first.await.unwrap().is_err());
 }

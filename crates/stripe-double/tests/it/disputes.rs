@@ -37,8 +37,11 @@ async fn a_dispute_can_be_opened_by_hand_once() {
     assert_eq!(told["data"][0]["data"]["object"]["id"], dispute["id"]);
     let again = till.control(Method::POST, "disputes", json!({"payment_intent": intent})).await;
     assert_eq!(again.status, 400);
-    let unpaid = till.intent(&[]).send().await.expect(200)["id"].clone();
-    assert_eq!(till.control(Method::POST, "disputes", json!({"payment_intent": unpaid})).await.status, 400);
+    let held = [("payment_method", "pm_card_visa"), ("capture_method", "manual"), ("confirm", "true")];
+    for untaken in [&[][..], &held] {
+        let intent = till.intent(untaken).send().await.expect(200)["id"].clone();
+        assert_eq!(till.control(Method::POST, "disputes", json!({"payment_intent": intent})).await.status, 400);
+    }
     assert_eq!(till.double.all("dispute").len(), 1);
 }
 
