@@ -150,20 +150,20 @@ impl Shared {
         if let Some(response) = self.strike_before(&call, fault, &scissors).await {
             return response;
         }
-        match self.claim(&call) {
-            Ok(None) => {}
-            Ok(Some(saved)) => {
-                self.note(&call, saved.status, false);
-                return written(&saved, &call, true);
-            }
+        let replayed = match self.claim(&call) {
+            Ok(replayed) => replayed,
             Err(refusal) => return self.refuse(&call, &refusal),
-        }
+        };
         let delay = match fault {
             Some(CallFault::Delay { ms }) => Duration::from_millis(ms),
             _ => Duration::ZERO,
         };
         self.rest(self.options.api_latency + delay).await;
-        let done = self.run(&call, fault);
+        let is_replay = replayed.is_some();
+        let done = match replayed {
+            Some(saved) => Done { saved, has_changed: false },
+            None => self.run(&call, fault),
+        };
         let is_answered = !matches!(fault, Some(CallFault::DropAfter | CallFault::Hang { .. }));
         self.note(&call, if is_answered { done.saved.status } else { 0 }, done.has_changed);
         if matches!(fault, Some(CallFault::Hang { .. })) {
@@ -172,7 +172,7 @@ impl Shared {
         if !is_answered {
             scissors.cut();
         }
-        written(&done.saved, &call, false)
+        written(&done.saved, &call, is_replay)
     }
 
     /// What goes wrong before a call has claimed its key or had any effect.

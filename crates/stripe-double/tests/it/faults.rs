@@ -48,6 +48,19 @@ async fn a_call_whose_answer_is_dropped_has_its_effect_and_its_key_tells_the_ans
 }
 
 #[tokio::test]
+async fn a_replayed_answer_can_be_lost_too() {
+    let till = Till::open().await;
+    let fault = json!({"path": "/v1/customers", "times": 2, "fault": {"kind": "drop_after"}});
+    till.fault(fault).await;
+    for _ in 0..2 {
+        assert!(till.post("customers", &ADA).key("k").attempt().await.is_err());
+    }
+    assert_eq!(till.post("customers", &ADA).key("k").send().await.status, 200);
+    let calls: Vec<_> = till.double.calls().iter().map(|call| (call.status, call.effect)).collect();
+    assert_eq!(calls, [(0, true), (0, false), (200, false)]);
+}
+
+#[tokio::test]
 async fn a_failure_without_effect_is_saved_and_nothing_is_done_under_its_key() {
     let till = Till::open().await;
     till.fault(next("POST", "/v1/customers", &json!({"kind": "error", "status": 503}))).await;
