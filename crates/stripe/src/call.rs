@@ -36,11 +36,17 @@ impl Stripe {
         key: Option<&str>,
         form: &Form,
     ) -> Result<T, StripeError> {
-        let secret = self.key.get().await.map_err(|error| StripeError::Unknown(error.to_string()))?;
+        // Boxed: fetching secrets is most of what a call would weigh otherwise, and is done once.
+        let secret = Box::pin(self.key.get()).await.map_err(|error| StripeError::Unknown(error.to_string()))?;
         let deadline = Instant::now() + self.deadline;
         let mut attempt = 1;
+        let mut unclear: Option<StripeError> = None;
         loop {
             let failure = match self.once(&method, path, key, form, &secret, deadline).await {
+                // Refused before Stripe looked at the key: what became of the attempt before is as unclear as it was.
+                Ok(Err(failure @ (StripeError::RateLimited | StripeError::Unauthorized(_)))) => {
+                    return Err(unclear.unwrap_or(failure));
+                }
                 Ok(answer) => return answer,
                 Err(failure) => failure,
             };
@@ -49,6 +55,7 @@ impl Stripe {
                 return Err(failure);
             }
             tokio::time::sleep(pause).await;
+            unclear = Some(failure);
             attempt += 1;
         }
     }

@@ -92,7 +92,9 @@ impl StripeError {
             (401 | 403, _) => Self::Unauthorized(format!("{status} ({kind})")),
             (429, _) => Self::RateLimited,
             (409, _) => Self::Busy,
+            // A parameter that names what does not exist is a 400.
             (404, _) => Self::NotFound,
+            _ if code.as_deref() == Some("resource_missing") => Self::NotFound,
             (_, "idempotency_error") => Self::KeyReused(message),
             (402, _) | (_, "card_error") => {
                 let code = code.unwrap_or_else(|| "card_declined".to_owned());
@@ -146,6 +148,9 @@ mod tests {
         assert!(matches!(read(400, invalid), StripeError::Invalid(i) if i.code.as_deref() == Some("amount_too_small")));
         let error = |kind: &str| format!(r#"{{"error": {{"type": "{kind}"}}}}"#);
         assert!(matches!(read(404, &error("invalid_request_error")), StripeError::NotFound));
+        let missing =
+            r#"{"error": {"type": "invalid_request_error", "code": "resource_missing", "param": "customer"}}"#;
+        assert!(matches!(read(400, missing), StripeError::NotFound));
         assert!(matches!(read(409, &error("idempotency_error")), StripeError::Busy));
         assert!(matches!(read(400, &error("idempotency_error")), StripeError::KeyReused(_)));
         assert!(matches!(read(429, &error("invalid_request_error")), StripeError::RateLimited));

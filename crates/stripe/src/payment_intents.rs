@@ -227,7 +227,8 @@ impl Stripe {
         &self,
         (name, value): (&str, &str),
     ) -> Result<List<PaymentIntent>, StripeError> {
-        let query = format!("metadata['{name}']:'{value}'");
+        let quoted = |text: &str| text.replace('\\', r"\\").replace('\'', r"\'");
+        let query = format!("metadata['{}']:'{}'", quoted(name), quoted(value));
         let form = vec![("query".to_owned(), query), ("expand[]".to_owned(), "data.latest_charge".to_owned())];
         self.get("/v1/payment_intents/search", &form).await
     }
