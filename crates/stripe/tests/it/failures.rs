@@ -1,0 +1,168 @@
+//! Calls that go wrong on the way, and what is said of their effect.
+
+use std::time::Duration;
+
+use stripe::{NewPaymentIntent, PaymentIntentStatus as Status, StripeError};
+use stripe_double::CallFault;
+
+use crate::support::{Shop, client, failure, money, order};
+
+/// Too short for an answer that never comes, long enough for one that does.
+const HASTE: Duration = Duration::from_secs(1);
+const CREATE: &str = "/v1/payment_intents";
+const CONFIRM: &str = "/v1/payment_intents/*/confirm";
+
+fn is_unknown(failure: &StripeError) -> bool {
+    matches!(failure, StripeError::Unknown(_)) && failure.may_have_had_effect()
+}
+
+#[tokio::test]
+async fn a_key_is_told_the_same_payment_again() {
+    let shop = Shop::open().await;
+    let (first, again) = (shop.ordered("pm_card_visa").await, shop.ordered("pm_card_visa").await);
+    assert_eq!((first.id, first.client_secret), (again.id, again.client_secret));
+    assert_eq!(shop.double.all("payment_intent").len(), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_used_for_something_else_is_refused() {
+    let shop = Shop::open().await;
+    shop.ordered("pm_card_visa").await;
+    let other = NewPaymentIntent { amount: money(2100, "USD"), ..order("pm_card_visa") };
+    let reused = failure(shop.stripe.create_payment_intent("order", &other)).await;
+    assert!(matches!(reused, StripeError::KeyReused(_)) && !reused.may_have_had_effect(), "{reused:?}");
+    assert_eq!(shop.double.all("payment_intent").len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_lost_its_answer_is_sent_again_with_its_key_and_charges_once() {
+    for fault in [CallFault::Drop, CallFault::DropAfter] {
+        let shop = Shop::open().await;
+        shop.fault(CONFIRM, (1, 2), fault);
+        assert_eq!(shop.confirmed("pm_card_visa").await.status, Status::Succeeded);
+        assert_eq!(shop.answers("/confirm"), [0, 0, 200]);
+        assert_eq!(shop.charges().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_lost_every_answer_may_have_had_its_effect() {
+    for (fault, charges) in [(CallFault::Drop, 0), (CallFault::DropAfter, 1)] {
+        let shop = Shop::open().await;
+        let ordered = shop.ordered("pm_card_visa").await;
+        shop.fault(CONFIRM, (1, 3), fault);
+        let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+        assert!(is_unknown(&lost), "{lost:?}");
+        assert_eq!((shop.answers("/confirm").len(), shop.charges().len()), (3, charges), "{fault:?}");
+        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+        assert_eq!((paid.status, shop.charges().len()), (Status::Succeeded, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_may_have_had_its_effect() {
+    for after_effect in [false, true] {
+        let shop = Shop::open().await;
+        let ordered = shop.ordered("pm_card_visa").await;
+        shop.fault(CONFIRM, (1, 1), CallFault::Hang { after_effect });
+        let hasty = shop.stripe.clone().within(HASTE);
+        let hung = failure(hasty.confirm_payment_intent("pay", &ordered.id, None)).await;
+        assert!(is_unknown(&hung), "{hung:?}");
+        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+        assert_eq!((paid.status, shop.charges().len()), (Status::Succeeded, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_500_may_have_had_its_effect_and_its_key_has_nothing_else_to_say() {
+    for (after_effect, charges) in [(false, 0), (true, 1)] {
+        let shop = Shop::open().await;
+        let ordered = shop.ordered("pm_card_visa").await;
+        shop.fault(CONFIRM, (1, 1), CallFault::Error { status: 500, after_effect });
+        for _ in 0..2 {
+            let broken = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+            assert!(is_unknown(&broken), "{broken:?}");
+        }
+        assert_eq!(shop.answers("/confirm"), [500, 500], "a 500 was sent again by itself");
+        let now = shop.stripe.retrieve_payment_intent(&ordered.id).await.unwrap().status;
+        assert_eq!((now == Status::Succeeded, shop.charges().len()), (after_effect, charges));
+    }
+}
+
+#[tokio::test]
+async fn a_read_is_repeated_after_a_500() {
+    let shop = Shop::open().await;
+    let ordered = shop.ordered("pm_card_visa").await;
+    shop.fault("/v1/payment_intents/*", (1, 2), CallFault::Error { status: 500, after_effect: false });
+    assert_eq!(shop.stripe.retrieve_payment_intent(&ordered.id).await.unwrap().id, ordered.id);
+    assert_eq!(shop.answers(ordered.id.as_str()), [500, 500, 200]);
+}
+
+#[tokio::test]
+async fn a_rate_limit_has_no_effect_and_is_not_pressed() {
+    let shop = Shop::open().await;
+    shop.fault(CREATE, (1, 1), CallFault::RateLimit);
+    let limited = failure(shop.stripe.create_payment_intent("order", &order("pm_card_visa"))).await;
+    assert!(matches!(limited, StripeError::RateLimited) && !limited.may_have_had_effect());
+    assert_eq!(shop.answers(CREATE), [429]);
+    assert_eq!(shop.ordered("pm_card_visa").await.status, Status::RequiresConfirmation);
+}
+
+#[tokio::test]
+async fn a_rate_limit_after_a_lost_answer_says_nothing_about_the_effect() {
+    let shop = Shop::open().await;
+    let ordered = shop.ordered("pm_card_visa").await;
+    shop.fault(CONFIRM, (1, 1), CallFault::DropAfter);
+    shop.fault(CONFIRM, (2, 1), CallFault::RateLimit);
+    let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+    assert_eq!((shop.answers("/confirm"), shop.charges().len()), (vec![0, 429], 1));
+    assert!(is_unknown(&lost), "{lost:?}");
+}
+
+#[tokio::test]
+async fn a_key_that_is_in_use_is_waited_for() {
+    let shop = Shop::open().await;
+    let new = order("pm_card_visa");
+    let mut rounds = 0;
+    // Until one of two calls arrived while the other was running.
+    while !shop.answers(CREATE).contains(&409) {
+        assert!(rounds < 20, "no key was ever in use");
+        shop.fault(CREATE, (1, 1), CallFault::Delay { ms: 60 });
+        let key = format!("order {rounds}");
+        let create = async || shop.stripe.create_payment_intent(&key, &new).await.unwrap().id;
+        let (one, other) = tokio::join!(create(), create());
+        assert_eq!(one, other);
+        rounds += 1;
+    }
+    assert_eq!(shop.double.all("payment_intent").len(), rounds);
+}
+
+#[tokio::test]
+async fn a_key_that_stays_in_use_is_busy() {
+    let shop = Shop::open().await;
+    shop.fault(CREATE, (1, 1), CallFault::Delay { ms: 2_000 });
+    let new = order("pm_card_visa");
+    let create = async || shop.stripe.create_payment_intent("order", &new).await;
+    let (one, other) = tokio::join!(create(), create());
+    let (made, busy) = if one.is_ok() { (one, other) } else { (other, one) };
+    let busy = busy.unwrap_err();
+    assert!(matches!(busy, StripeError::Busy) && busy.may_have_had_effect(), "{busy:?}");
+    assert_eq!(shop.ordered("pm_card_visa").await.id, made.unwrap().id);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_key_is_told_and_does_nothing() {
+    let shop = Shop::open().await;
+    let stranger = client(&shop.double.base(), "sk_test_stranger");
+    let refused = failure(stranger.create_payment_intent("order", &order("pm_card_visa"))).await;
+    assert!(matches!(refused, StripeError::Unauthorized(_)) && !refused.may_have_had_effect(), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_stripe_that_is_not_there_may_have_had_the_effect_all_the_same() {
+    let shop = Shop::open().await;
+    let stripe = shop.stripe.clone().within(HASTE);
+    shop.double.stop().await;
+    let lost = failure(stripe.create_payment_intent("order", &order("pm_card_visa"))).await;
+    assert!(is_unknown(&lost), "{lost:?}");
+}
