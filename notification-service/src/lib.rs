@@ -1,29 +1,92 @@
-//! notification-service: Mail and messages, each sent once. It answers its health routes; orders and messages get rooms of their own here.
+//! notification-service: mail to shoppers, each sent once, remembered in DynamoDB.
+//!
+//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), [`templates`] (what a mail
+//! says), [`locale`] (how money and dates are written), [`providers`] (who carries it).
 
-use std::time::Duration;
+pub mod aws;
+pub mod error;
+pub mod locale;
+pub mod notifications;
+pub mod providers;
+mod schema;
+pub mod sender;
+pub mod templates;
 
-use axum::Router;
-use common::input::Json;
+use axum::{
+    Router,
+    extract::{FromRef, State},
+};
+use common::{
+    auth::{FETCH_FLOOR, Keys, Verifier},
+    input::Json,
+};
+use futures_util::FutureExt;
 use platform::{
-    Service,
+    Service, TriggerError,
     config::Env,
     health::{self, Health},
+    trigger::Direction,
 };
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// How long a request may take; whatever hangs is a 503 within three seconds.
-const DEADLINE: Duration = Duration::from_millis(2_800);
+use crate::{
+    aws::{Aws, Limits},
+    notifications::store::Store,
+    providers::{Choice, Provider},
+    sender::{Sender, ShopName},
+};
 
 /// What handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct App;
+pub struct App {
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// Which events were told.
+    pub store: Store,
+    /// Carries mail.
+    pub provider: Provider,
+    /// Whose mail it is.
+    pub shop: ShopName,
+    /// How long things may take.
+    pub limits: Limits,
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}
+
+impl App {
+    /// Reads the settings, for a service with these limits. (Races of many clients on one busy machine are about how
+    /// often a mail is sent, not about time.)
+    pub fn configure_within(env: &mut Env, limits: Limits) -> Option<Self> {
+        let issuer = env.url("ISSUER");
+        let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
+        let jwks = env.url("JWKS_URL");
+        let choice = env.parsed::<Choice>("MAIL_PROVIDER");
+        let from = env.parsed::<Sender>("MAIL_FROM");
+        let shop = env.parsed::<ShopName>("SHOP_NAME");
+        let table = env.text("NOTIFICATION_TABLE");
+        let aws = Aws::configure(env, limits)?;
+        let keys = Keys::fetched(jwks?, FETCH_FLOOR);
+        Some(Self {
+            verifier: Verifier::new(&issuer?, &audience?, keys),
+            provider: Provider::new(choice?, from?, &aws),
+            store: Store::new(aws, table?),
+            shop: shop?,
+            limits,
+        })
+    }
+}
 
 impl Service for App {
     const NAME: &'static str = "notification-service";
 
-    fn configure(_: &mut Env) -> Option<Self> {
-        Some(Self)
+    fn configure(env: &mut Env) -> Option<Self> {
+        Self::configure_within(env, Limits::PRODUCTION)
     }
 
     fn router(self) -> Router {
@@ -33,25 +96,30 @@ impl Service for App {
     fn openapi() -> OpenApi {
         openapi()
     }
+
+    async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
+        schema::migrate(&self.store, direction).await
+    }
 }
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
+    let deadline = app.limits.request;
     let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, DEADLINE)
+    common::http::wrap(router, deadline)
 }
 
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
-    common::openapi::complete(
-        routes().into_openapi(),
-        "Bodega notification-service",
-        "Mail and messages, each sent once.",
-    )
+    let description = "Mail to shoppers, each sent once. For services: it needs an access token of user-service.";
+    common::openapi::complete(routes().into_openapi(), "Bodega notification-service", description)
 }
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start()).routes(routes!(check_live)).routes(routes!(check_ready))
+    OpenApiRouter::with_openapi(common::openapi::start())
+        .merge(notifications::routes())
+        .routes(routes!(check_live))
+        .routes(routes!(check_ready))
 }
 
 /// The process answers
@@ -60,11 +128,12 @@ async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// Everything it depends on answers
-///
-/// So far it depends on nothing.
+/// DynamoDB and the issuer's keys can be had
 #[utoipa::path(get, path = "/health/notification-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
-async fn check_ready() -> axum::response::Response {
-    health::ready(App::NAME, Vec::new()).await
+async fn check_ready(State(app): State<App>) -> axum::response::Response {
+    let dynamodb = async { app.store.ping().await.map_err(|error| error.to_string()) };
+    // Any key id will do: what matters is whether the issuer's keys can be fetched.
+    let issuer = async { app.verifier.keys().find("").await.map(|_| ()).map_err(|problem| problem.kind().to_owned()) };
+    health::ready(App::NAME, vec![("dynamodb", dynamodb.boxed()), ("issuer_keys", issuer.boxed())]).await
 }

@@ -1,37 +1,140 @@
-//! notification-service through its router.
+//! notification-service through its router, on moto's DynamoDB and SES.
 
-use notification_service::{App, openapi, router};
-use testkit::{Client, contract};
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[tokio::test]
-async fn every_route_answers_every_bad_request_with_our_problems() {
-    let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::violations(&Client::new(router(App)), &document).await, Vec::<String>::new());
+mod contract;
+mod failures;
+mod health;
+mod migrations;
+mod network;
+mod once;
+mod privacy;
+mod sending;
+mod settings;
+mod validation;
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use common::timestamp::Timestamp;
+use notification_service::{App, aws::Limits, router};
+use platform::{Service, config::Env, trigger::Direction};
+use serde_json::{Value, json};
+use testkit::{Answer, Client, tokens};
+use uuid::Uuid;
+
+use crate::network::Network;
+
+/// Enough for a busy machine.
+const PATIENT: Limits =
+    Limits { store: Duration::from_secs(20), mail: Duration::from_secs(20), request: Duration::from_mins(1) };
+
+/// The address that mail is from, with its domain verified.
+const FROM: &str = "Bodega <shop@bodega.example>";
+
+/// A service of the test's own, with a table of its own.
+struct Office {
+    app: App,
+    client: Client,
+    network: Network,
 }
 
-#[test]
-fn every_operation_is_documented_with_examples() {
-    let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::undocumented(&document), Vec::<String>::new());
-}
+impl Office {
+    /// A service whose mail goes through SES.
+    async fn open() -> Self {
+        Self::open_within(PATIENT).await
+    }
 
-#[tokio::test]
-async fn it_is_live_and_ready() {
-    let client = Client::new(router(App));
-    for path in ["/health/notification-service/live", "/health/notification-service/ready"] {
-        let answer = client.get(path).send().await.expect(200);
-        assert_eq!(answer.json()["service"], "notification-service");
-        assert_eq!(answer.json()["status"], "up");
+    /// The same with other limits, from the first request on.
+    async fn open_within(limits: Limits) -> Self {
+        let network = Network::start().await;
+        let table = format!("notifications-{}", Uuid::new_v4());
+        let patient = app(&network.address, &table, "ses", PATIENT);
+        patient.migrate(Direction::Up).await.expect("the table is made");
+        // Some test was the first to make it.
+        let _ = patient.store.aws().ses().await.create_email_identity().email_identity("bodega.example").send().await;
+        let app = app(&network.address, &table, "ses", limits);
+        Self { client: Client::new(router(app.clone())), app, network }
+    }
+
+    async fn send(&self, body: &Value) -> Answer {
+        self.client.post("/notifications").token(&token()).json(body).send().await
+    }
+
+    /// Sends and returns what became of it.
+    async fn status(&self, body: &Value) -> String {
+        self.send(body).await.expect(202).json()["status"].as_str().unwrap().to_owned()
+    }
+
+    /// How many mails reached the one to whom this body is addressed.
+    async fn mails(&self, body: &Value) -> usize {
+        self.network.mails_to(address(body)).await.len()
+    }
+
+    async fn item(&self, body: &Value) -> Option<HashMap<String, AttributeValue>> {
+        let id = body["event_id"].as_str().unwrap().to_owned();
+        let get = self.app.store.aws().dynamodb().await.get_item().table_name(self.app.store.table());
+        get.key("event_id", AttributeValue::S(id)).consistent_read(true).send().await.unwrap().item
+    }
+
+    /// Lets the lease of whoever is sending run out.
+    async fn expire_lease(&self, body: &Value) {
+        let id = body["event_id"].as_str().unwrap().to_owned();
+        let past = Timestamp::now().minus(Duration::from_secs(1)).unix_millis();
+        let update = self.app.store.aws().dynamodb().await.update_item().table_name(self.app.store.table());
+        let update = update.key("event_id", AttributeValue::S(id)).update_expression("SET lease_until = :past");
+        let update = update.condition_expression("attribute_exists(event_id)");
+        update.expression_attribute_values(":past", AttributeValue::N(past.to_string())).send().await.unwrap();
     }
 }
 
-#[test]
-fn the_committed_document_is_what_the_code_describes() {
-    contract::assert_committed(&openapi(), "notification-service");
+fn settings(endpoint: &str, table: &str, provider: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("ISSUER", tokens::ISSUER.to_owned()),
+        ("JWKS_URL", "http://127.0.0.1:9/never-asked".to_owned()),
+        ("MAIL_PROVIDER", provider.to_owned()),
+        ("MAIL_FROM", FROM.to_owned()),
+        ("SHOP_NAME", "Bodega".to_owned()),
+        ("NOTIFICATION_TABLE", table.to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+    ]
 }
 
-#[test]
-fn every_operation_stands_in_the_architectures_table() {
-    let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::unlisted(&document), Vec::<String>::new());
+fn app(endpoint: &str, table: &str, provider: &str, limits: Limits) -> App {
+    let mut env = Env::from_pairs(settings(endpoint, table, provider));
+    let app = App::configure_within(&mut env, limits).unwrap_or_else(|| panic!("{}", env.report()));
+    App { verifier: tokens::verifier(), ..app }
+}
+
+fn token() -> String {
+    tokens::service("transaction-service", "notifications:send")
+}
+
+fn money(amount: i64) -> Value {
+    json!({ "amount": amount, "currency": "GBP" })
+}
+
+/// An event of its own, to somebody of its own.
+fn event(template: &str) -> Value {
+    let mut body = json!({
+        "event_id": Uuid::now_v7(), "template": template, "locale": "en-GB",
+        "recipient": {"email": format!("ada-{}@example.com", Uuid::new_v4().simple())}
+    });
+    if !template.starts_with("account") {
+        body["order"] = json!({
+            "id": Uuid::now_v7(), "placed_at": "2026-11-22T09:30:00.125Z",
+            "lines": [{"title": "Organic cotton tee", "options": {"Size": "M"}, "quantity": 2, "total": money(123_456)}],
+            "subtotal": money(123_456), "shipping": money(500), "tax": money(900), "total": money(124_856),
+            "shipping_address": {"name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
+                "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123"}
+        });
+    }
+    body
+}
+
+fn address(body: &Value) -> &str {
+    body["recipient"]["email"].as_str().unwrap()
 }

@@ -1,0 +1,66 @@
+//! Everything that can go wrong here, and the one place that says what a client hears of it.
+
+use std::{fmt, time::Duration};
+
+use axum::response::{IntoResponse, Response};
+use common::problem::Problem;
+
+use crate::aws::Failure;
+
+/// A failure of notification-service.
+#[derive(Debug)]
+pub enum Error {
+    /// Another request is sending this event's mail; it holds the event for so long at most.
+    InProgress(Duration),
+    /// DynamoDB failed us. Nothing was sent.
+    Store(Failure),
+    /// The mail provider failed us.
+    Mail(Failure),
+    /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
+    TooLate,
+    /// A template could not be filled in.
+    Unwritable(askama::Error),
+    /// The task that sends stopped half way.
+    Stopped(tokio::task::JoinError),
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::InProgress(left) => Self::conflict(
+                "notification_in_progress",
+                "Being sent",
+                "Another request is sending the mail of this event. Ask again, and hear how it ended.",
+            )
+            .with_retry_after(left),
+            Error::Store(Failure::Unavailable(_)) | Error::Mail(Failure::Unavailable(_)) | Error::TooLate => {
+                Self::unavailable(error)
+            }
+            Error::Store(Failure::Refused(_))
+            | Error::Mail(Failure::Refused(_))
+            | Error::Unwritable(_)
+            | Error::Stopped(_) => Self::internal(error),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InProgress(_) => f.write_str("another request is sending it"),
+            Self::Store(failure) => write!(f, "DynamoDB {failure}"),
+            Self::Mail(failure) => write!(f, "the mail provider {failure}"),
+            Self::TooLate => f.write_str("the lease ran out before the mail was begun"),
+            Self::Unwritable(error) => write!(f, "the template cannot be filled in: {error}"),
+            Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

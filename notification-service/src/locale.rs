@@ -1,0 +1,205 @@
+//! How a shopper writes money and dates, as the GNU C library's locales say (crate `pure-rust-locales`); why that one is
+//! in `docs/decisions/0011-mail-templates-and-locales.md`.
+
+mod date;
+mod languages;
+mod money;
+
+use std::str::FromStr;
+
+use common::{input::Refusal, money::Money, timestamp::Timestamp};
+use pure_rust_locales::Locale as Data;
+
+use self::languages::{AREAS, LANGUAGES, SCRIPTS};
+
+/// A locale, found by a language tag of BCP 47 such as `en-GB`.
+///
+/// A tag may be well-formed and unknown, or say less than is needed. Then its language decides (`de-US` is `de-DE`), and
+/// for an unknown language [`Locale::default`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Locale(Data);
+
+impl Locale {
+    /// An amount with its currency, such as `€1,234.56` or `1.234,56 €`.
+    pub fn money(self, money: Money) -> String {
+        money::write(self.0, money)
+    }
+
+    /// The day of a moment, in UTC.
+    pub fn date(self, moment: Timestamp) -> String {
+        date::write(self.0, moment.to_offset().date())
+    }
+
+    /// The locale for this tag, or what comes closest.
+    fn closest(tag: &Tag<'_>) -> Self {
+        let exact = tag.region.as_deref().and_then(|region| with_modifier(&format!("{}_{region}", tag.language), tag));
+        let by_language = || {
+            let is_its = |name: &&&str| name.split('_').next() == Some(tag.language.as_str());
+            LANGUAGES.iter().find(is_its).and_then(|name| with_modifier(name, tag))
+        };
+        exact.or_else(by_language).map_or_else(Self::default, Self)
+    }
+}
+
+/// `en-US`.
+impl Default for Locale {
+    fn default() -> Self {
+        Self(Data::en_US)
+    }
+}
+
+impl FromStr for Locale {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let tag = Tag::read(text);
+        let refusal = || Refusal::new("invalid_locale", "must be a language tag of BCP 47 such as en-GB");
+        tag.map(|tag| Self::closest(&tag)).ok_or_else(refusal)
+    }
+}
+
+/// The locale of this name, in the script or variant of the tag where there is one.
+fn with_modifier(name: &str, tag: &Tag<'_>) -> Option<Data> {
+    let of_script = tag.script.as_deref().and_then(|script| SCRIPTS.iter().find(|(code, _)| *code == script));
+    if let Some((_, replacement)) = of_script.filter(|(_, to)| to.split('_').next() == name.split('_').next()) {
+        // A region that was named outweighs the script: zh-Hant-HK is Hong Kong's.
+        let name = if tag.region.is_some() { name } else { replacement };
+        return Data::try_from(name).ok();
+    }
+    let script = of_script.map(|(_, modifier)| *modifier);
+    let variants = tag.variants.iter().copied();
+    let modified = script.into_iter().chain(variants).find_map(|it| Data::try_from(&*format!("{name}@{it}")).ok());
+    let area = AREAS.iter().find(|(from, _)| *from == name).map_or(name, |(_, to)| to);
+    modified.or_else(|| Data::try_from(area).ok())
+}
+
+/// The parts of a language tag that matter here (RFC 5646, 2.1), each in its usual capitals.
+struct Tag<'a> {
+    language: String,
+    script: Option<String>,
+    region: Option<String>,
+    variants: Vec<&'a str>,
+}
+
+impl<'a> Tag<'a> {
+    /// The parts of a well-formed tag. Extensions and private use are read and say nothing to us.
+    fn read(text: &'a str) -> Option<Self> {
+        const MAX: usize = 64;
+        let is = |part: &str, lengths: std::ops::RangeInclusive<usize>, each: fn(&u8) -> bool| {
+            lengths.contains(&part.len()) && part.as_bytes().iter().all(each)
+        };
+        let mut parts = text.split('-').peekable();
+        if text.len() > MAX {
+            return None;
+        }
+        let language = parts.next().filter(|part| is(part, 2..=8, u8::is_ascii_alphabetic))?;
+        for _ in 0..if language.len() <= 3 { 3 } else { 0 } {
+            parts.next_if(|part| is(part, 3..=3, u8::is_ascii_alphabetic));
+        }
+        let script = parts.next_if(|part| is(part, 4..=4, u8::is_ascii_alphabetic));
+        let region =
+            parts.next_if(|part| is(part, 2..=2, u8::is_ascii_alphabetic) || is(part, 3..=3, u8::is_ascii_digit));
+        let is_variant = |part: &&str| {
+            let starts_with_digit = part.starts_with(|c: char| c.is_ascii_digit());
+            is(part, 5..=8, u8::is_ascii_alphanumeric)
+                || (starts_with_digit && is(part, 4..=4, u8::is_ascii_alphanumeric))
+        };
+        let variants = std::iter::from_fn(|| parts.next_if(is_variant)).collect();
+        while let Some(singleton) = parts.next_if(|part| is(part, 1..=1, u8::is_ascii_alphanumeric)) {
+            let is_private = singleton.eq_ignore_ascii_case("x");
+            let shortest = if is_private { 1 } else { 2 };
+            parts.next().filter(|part| is(part, shortest..=8, u8::is_ascii_alphanumeric))?;
+            while parts.next_if(|part| is(part, shortest..=8, u8::is_ascii_alphanumeric)).is_some() {}
+            if is_private {
+                break;
+            }
+        }
+        parts.next().is_none().then(|| Self {
+            language: language.to_ascii_lowercase(),
+            script: script.map(str::to_ascii_lowercase),
+            region: region.map(str::to_ascii_uppercase),
+            variants,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(tag: &str) -> String {
+        tag.parse::<Locale>().unwrap_or_else(|error| panic!("{tag} {error}")).0.to_string()
+    }
+
+    #[test]
+    fn a_tag_finds_its_locale_in_any_capitals() {
+        for (tag, name) in [
+            ("en-GB", "en_GB"),
+            ("EN-gb", "en_GB"),
+            ("de-DE", "de_DE"),
+            ("ja-JP", "ja_JP"),
+            ("ar-KW", "ar_KW"),
+            ("fil-PH", "fil_PH"),
+            ("sr-Latn-RS", "sr_RS@latin"),
+            ("sr-Cyrl-RS", "sr_RS"),
+            ("uz-Cyrl-UZ", "uz_UZ@cyrillic"),
+            ("ca-ES-valencia", "ca_ES@valencia"),
+            ("zh-Hant-HK", "zh_HK"),
+            ("zh-Hans-SG", "zh_SG"),
+            ("en-GB-u-ca-gregory-x-shop", "en_GB"),
+            ("zh-yue-HK", "zh_HK"),
+        ] {
+            assert_eq!(found(tag), name, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_tag_that_is_unknown_or_says_too_little_falls_back_to_its_language_and_then_to_en_us() {
+        for (tag, name) in [
+            ("en", "en_US"),
+            ("pt", "pt_BR"),
+            ("ja", "ja_JP"),
+            ("no", "nb_NO"),
+            ("eo", "eo"),
+            ("de-US", "de_DE"),
+            ("ar-001", "ar_EG"),
+            ("en-150", "en_GB"),
+            ("es-419", "es_MX"),
+            ("zh-Hant", "zh_TW"),
+            ("zh-Hans", "zh_CN"),
+            ("sr-Latn", "sr_RS@latin"),
+            ("tlh", "en_US"),
+            ("tlh-GB", "en_US"),
+        ] {
+            assert_eq!(found(tag), name, "{tag}");
+        }
+    }
+
+    #[test]
+    fn a_tag_that_is_malformed_is_refused() {
+        let long = format!("en-{}", "abcdefgh-".repeat(8));
+        for tag in [
+            "",
+            "e",
+            "1",
+            "en_GB",
+            "en-",
+            "-en",
+            "en--GB",
+            "en-G",
+            "en-GBR1-",
+            "en-GB-",
+            "en-u",
+            "en-x",
+            "x-shop",
+            "englishlanguage",
+            "en-GB-u-",
+            "en GB",
+            "ën",
+            "en-GB-GB",
+            &long,
+        ] {
+            assert_eq!(tag.parse::<Locale>().map_err(|refusal| refusal.code), Err("invalid_locale"), "{tag}");
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! Days, in the form the locale gives for dates (`strftime`'s `%x`).
+
+use pure_rust_locales::{Locale, locale_match};
+use time::Date;
+
+/// The day in the locale's form, with two differences: a year has all its digits, since `01/02/03` is three dates, and
+/// other digits and calendars (`%O`, `%E`) are left aside, as POSIX allows.
+pub(super) fn write(locale: Locale, date: Date) -> String {
+    let mut text = String::new();
+    let mut rest = locale_match!(locale => LC_TIME::D_FMT).chars();
+    while let Some(c) = rest.next() {
+        if c != '%' {
+            text.push(c);
+            continue;
+        }
+        let mut directive = rest.next();
+        let is_unpadded = directive == Some('-');
+        while matches!(directive, Some('-' | 'O' | 'E')) {
+            directive = rest.next();
+        }
+        if let Some(directive) = directive {
+            text.push_str(&part(locale, date, directive, is_unpadded));
+        }
+    }
+    text
+}
+
+/// One part of a date. A directive that no locale uses in its dates is left out, and a test looks that there is none.
+fn part(locale: Locale, date: Date, directive: char, is_unpadded: bool) -> String {
+    let day_of_week = usize::from(date.weekday().number_days_from_sunday());
+    let month = usize::from(u8::from(date.month()));
+    let padded = |number: usize| if is_unpadded { number.to_string() } else { format!("{number:02}") };
+    let named = |names: &[&str], index: usize| names.get(index).copied().unwrap_or_default().to_owned();
+    match directive {
+        'd' => padded(usize::from(date.day())),
+        'e' => date.day().to_string(),
+        'm' => padded(month),
+        'y' | 'Y' => date.year().to_string(),
+        'F' => format!("{}-{month:02}-{:02}", date.year(), date.day()),
+        'a' => named(locale_match!(locale => LC_TIME::ABDAY), day_of_week),
+        'A' => named(locale_match!(locale => LC_TIME::DAY), day_of_week),
+        'b' => named(locale_match!(locale => LC_TIME::ABMON), month - 1),
+        'B' => named(locale_match!(locale => LC_TIME::MON), month - 1),
+        // `C` is the century, which `y` has written.
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::timestamp::Timestamp;
+
+    use super::super::languages::LANGUAGES;
+
+    fn written(locale: &str, millis: i64) -> String {
+        locale.parse::<crate::locale::Locale>().unwrap().date(Timestamp::from_unix_millis(millis).unwrap())
+    }
+
+    /// 2026-11-05T23:59:59Z, a Thursday.
+    const FIFTH: i64 = 1_793_923_199_000;
+
+    #[test]
+    fn a_day_is_written_in_the_locales_order_with_the_whole_year() {
+        for (locale, text) in [
+            ("en-US", "11/05/2026"),
+            ("en-GB", "05/11/2026"),
+            ("en-CA", "2026-11-05"),
+            ("de-DE", "05.11.2026"),
+            ("fr-FR", "05/11/2026"),
+            ("nl-NL", "05-11-2026"),
+            ("sv-SE", "2026-11-05"),
+            ("nb-NO", "05. nov. 2026"),
+            ("bg-BG", "5.11.2026"),
+            ("hi-IN", "5/11/2026"),
+            ("ja-JP", "2026年11月05日"),
+            ("ko-KR", "2026년 11월 05일"),
+            ("ar-KW", "05 نوف, 2026"),
+            ("fa-IR", "2026/11/05"),
+            ("lzh-TW", "2026年十一月05日"),
+        ] {
+            assert_eq!(written(locale, FIFTH), text, "{locale}");
+        }
+    }
+
+    #[test]
+    fn a_day_is_that_of_utc() {
+        assert_eq!(written("en-GB", FIFTH + 1_000), "06/11/2026");
+    }
+
+    #[test]
+    fn no_locale_leaves_out_the_day_or_the_year() {
+        for name in LANGUAGES {
+            let text = written(&name.replace('_', "-"), FIFTH);
+            assert!(text.contains('5') && text.contains("2026"), "{name}: {text}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a mail says of an order.
+
+use std::{fmt, str::FromStr};
+
+use common::{
+    contact::PostalAddress,
+    input::{Fields, FromFields, Refusal, line},
+    money::Money,
+    timestamp::Timestamp,
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Most lines an order may have.
+const MAX_LINES: usize = 100;
+/// Most options of one line.
+const MAX_OPTIONS: usize = 20;
+/// Most units of one line.
+const MAX_QUANTITY: i64 = 999;
+
+/// An order, which transaction-service keeps; here it is only named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
+pub struct OrderId(Uuid);
+
+impl FromStr for OrderId {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        super::uuid(text).map(Self)
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One line of at most `MAX` characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Line<const MAX: usize>(pub String);
+
+impl<const MAX: usize> FromStr for Line<MAX> {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=MAX).map(Self)
+    }
+}
+
+/// A moment as RFC 3339 writes it.
+struct Moment(Timestamp);
+
+impl FromStr for Moment {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339);
+        let refusal = |_| Refusal::new("invalid_timestamp", "must be a moment such as 2026-11-22T09:30:00Z");
+        moment.map(|moment| Self(moment.into())).map_err(refusal)
+    }
+}
+
+/// So many of one product, ordered.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(as = NotifiedLine)]
+pub struct OrderLine {
+    /// What the product is called.
+    #[schema(value_type = String, min_length = 1, max_length = 200, examples("Organic cotton tee"))]
+    pub title: Line<200>,
+    /// Which of its variants: names and values, at most 20.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub options: Vec<(Line<100>, Line<100>)>,
+    /// How many.
+    #[schema(minimum = 1, maximum = 999, examples(2))]
+    pub quantity: u32,
+    /// What they cost together.
+    pub total: Money,
+}
+
+impl FromFields for OrderLine {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let title = fields.text("title");
+        let options = fields.text_map("options", MAX_OPTIONS);
+        let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
+        let total = fields.object("total");
+        let quantity = quantity.and_then(|quantity| u32::try_from(quantity).ok());
+        Some(Self { title: title?, options: options?, quantity: quantity?, total: total? })
+    }
+}
+
+/// What a mail says of an order.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(as = NotifiedOrder)]
+pub struct Order {
+    /// Its id, by which the shopper can ask about it.
+    pub id: OrderId,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// What was ordered.
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Vec<OrderLine>,
+    /// The lines together.
+    pub subtotal: Money,
+    /// What shipping costs.
+    pub shipping: Money,
+    /// Taxes.
+    pub tax: Money,
+    /// What is paid.
+    pub total: Money,
+    /// Where it goes.
+    pub shipping_address: PostalAddress,
+    /// Of `payment_failed` a sentence for the shopper; of `order_cancelled` a code, of which `sold_out` is known.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, examples("Your card was declined."))]
+    pub reason: Option<Line<500>>,
+}
+
+/// Shows nothing of the shopper.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Order({})", self.id)
+    }
+}
+
+impl FromFields for Order {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let id = fields.text("id");
+        let placed_at = fields.text::<Moment>("placed_at");
+        let lines = fields.objects::<OrderLine>("lines", MAX_LINES);
+        let lines = match lines {
+            Some(lines) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
+            lines => lines,
+        };
+        let [subtotal, shipping, tax, total] = ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name));
+        let shipping_address = fields.object("shipping_address");
+        let reason = fields.optional_text("reason");
+        Some(Self {
+            id: id?,
+            placed_at: placed_at?.0,
+            lines: lines?,
+            subtotal: subtotal?,
+            shipping: shipping?,
+            tax: tax?,
+            total: total?,
+            shipping_address: shipping_address?,
+            reason: reason?,
+        })
+    }
+}

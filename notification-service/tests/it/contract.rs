@@ -1,0 +1,46 @@
+use notification_service::openapi;
+use testkit::contract;
+
+use crate::Office;
+
+#[tokio::test]
+async fn every_route_answers_every_bad_request_with_our_problems() {
+    let office = Office::open().await;
+    let document = serde_json::to_value(openapi()).unwrap();
+    assert_eq!(contract::violations(&office.client, &document).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_bad_request_reaches_neither_the_table_nor_ses() {
+    let office = Office::open().await;
+    let before = office.network.seen().len();
+    let mut document = serde_json::to_value(openapi()).unwrap();
+    document["paths"].as_object_mut().unwrap().retain(|path, _| path == "/notifications");
+    contract::violations(&office.client, &document).await;
+    assert_eq!(office.network.seen().len(), before, "{:?}", office.network.seen());
+}
+
+#[test]
+fn every_operation_is_documented_with_examples() {
+    let document = serde_json::to_value(openapi()).unwrap();
+    assert_eq!(contract::undocumented(&document), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn the_example_in_the_documentation_is_taken() {
+    let office = Office::open().await;
+    let document = serde_json::to_value(openapi()).unwrap();
+    let media = &document["paths"]["/notifications"]["post"]["requestBody"]["content"]["application/json"];
+    office.send(&contract::example(&document, media)).await.expect(202);
+}
+
+#[test]
+fn the_committed_document_is_what_the_code_describes() {
+    contract::assert_committed(&openapi(), "notification-service");
+}
+
+#[test]
+fn every_operation_stands_in_the_architectures_table() {
+    let document = serde_json::to_value(openapi()).unwrap();
+    assert_eq!(contract::unlisted(&document), Vec::<String>::new());
+}

@@ -1,0 +1,140 @@
+use std::time::Duration;
+
+use notification_service::{aws::Limits, router};
+use serde_json::{Value, json};
+use testkit::Client;
+
+use crate::{Office, PATIENT, app, event, network::Fault, token};
+
+fn aws_error(status: u16, code: &str) -> Fault {
+    Fault::Answer(status, json!({"__type": code, "message": "no"}))
+}
+
+/// Answers 503, has sent nothing, and sends once when asked again.
+async fn fails_for_a_while(office: &Office, body: &Value) {
+    let answer = office.send(body).await.expect(503);
+    assert_eq!(answer.problem(), "unavailable");
+    assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
+    assert_eq!(office.mails(body).await, 0);
+    office.network.heal();
+    assert_eq!(office.status(body).await, "sent");
+    assert_eq!(office.status(body).await, "already_sent");
+    assert_eq!(office.mails(body).await, 1);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_or_has_too_much_to_do_is_a_503_and_a_retry_sends_once() {
+    let office = Office::open().await;
+    for fault in [
+        Fault::Answer(500, json!({})),
+        Fault::Answer(502, json!("<html>Bad gateway</html>")),
+        aws_error(503, "ServiceUnavailable"),
+        aws_error(429, "TooManyRequestsException"),
+        aws_error(400, "ThrottlingException"),
+        aws_error(400, "LimitExceededException"),
+    ] {
+        let before = office.network.count("SendEmail");
+        office.network.plan("SendEmail", usize::MAX, fault);
+        fails_for_a_while(&office, &event("order_confirmation")).await;
+        // Once in vain, once for good: the SDK repeats nothing behind our back.
+        assert_eq!(office.network.count("SendEmail") - before, 2);
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_hangs_is_a_503_and_a_retry_sends_once() {
+    let office = Office::open_within(Limits { mail: Duration::from_secs(1), ..PATIENT }).await;
+    office.network.plan("SendEmail", 1, Fault::Hang);
+    fails_for_a_while(&office, &event("order_confirmation")).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_nobody_reaches_is_a_503() {
+    let office = Office::open().await;
+    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
+    settings.push(("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:9".to_owned()));
+    let mut env = platform::config::Env::from_pairs(settings);
+    let lonely = notification_service::App::configure_within(&mut env, PATIENT).unwrap();
+    let lonely = notification_service::App { verifier: testkit::tokens::verifier(), ..lonely };
+    let (client, body) = (Client::new(router(lonely)), event("order_confirmation"));
+    let answer = client.post("/notifications").token(&token()).json(&body).send().await.expect(503);
+    assert_eq!(answer.problem(), "unavailable");
+    assert_eq!(office.status(&body).await, "sent");
+}
+
+#[tokio::test]
+async fn a_mail_that_the_provider_refuses_is_our_mistake_and_can_be_sent_once_that_is_mended() {
+    let office = Office::open().await;
+    for code in ["MessageRejected", "MailFromDomainNotVerifiedException", "AccountSuspendedException"] {
+        let body = event("order_confirmation");
+        office.network.plan("SendEmail", 1, aws_error(400, code));
+        assert_eq!(office.send(&body).await.expect(500).problem(), "internal");
+        assert_eq!(office.item(&body).await, None, "the claim is given back");
+        assert_eq!(office.status(&body).await, "sent");
+        assert_eq!(office.mails(&body).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_sender_that_ses_does_not_know_is_our_mistake() {
+    let office = Office::open().await;
+    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
+    settings.push(("MAIL_FROM", "shop@never-verified.example".to_owned()));
+    let mut env = platform::config::Env::from_pairs(settings);
+    let unknown = notification_service::App::configure_within(&mut env, PATIENT).unwrap();
+    let unknown = notification_service::App { verifier: testkit::tokens::verifier(), ..unknown };
+    let (client, body) = (Client::new(router(unknown)), event("order_confirmation"));
+    let answer = client.post("/notifications").token(&token()).json(&body).send().await.expect(500);
+    assert_eq!(answer.problem(), "internal");
+    assert_eq!(office.status(&body).await, "sent");
+}
+
+#[tokio::test]
+async fn a_database_that_fails_in_any_way_is_a_503_and_no_mail() {
+    let office = Office::open().await;
+    for fault in [
+        Fault::Answer(500, json!({})),
+        aws_error(400, "ProvisionedThroughputExceededException"),
+        aws_error(400, "ThrottlingException"),
+    ] {
+        office.network.plan("PutItem", usize::MAX, fault);
+        fails_for_a_while(&office, &event("order_confirmation")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_dead_or_hangs_is_a_503_and_no_mail() {
+    let office = Office::open_within(Limits { store: Duration::from_secs(1), ..PATIENT }).await;
+    office.network.plan("PutItem", usize::MAX, Fault::Hang);
+    fails_for_a_while(&office, &event("order_confirmation")).await;
+
+    let lonely = Client::new(router(app("http://127.0.0.1:9", office.app.store.table(), "ses", PATIENT)));
+    let body = event("order_confirmation");
+    let answer = lonely.post("/notifications").token(&token()).json(&body).send().await.expect(503);
+    assert_eq!(answer.problem(), "unavailable");
+    assert_eq!(office.status(&body).await, "sent");
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_us_is_our_mistake() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    office.network.plan("PutItem", 1, aws_error(400, "AccessDeniedException"));
+    assert_eq!(office.send(&body).await.expect(500).problem(), "internal");
+    assert_eq!(office.mails(&body).await, 0);
+}
+
+#[tokio::test]
+async fn whatever_hangs_production_answers_within_its_deadline() {
+    for operation in ["PutItem", "SendEmail", "UpdateItem"] {
+        let office = Office::open_within(Limits::PRODUCTION).await;
+        office.network.plan(operation, usize::MAX, Fault::Hang);
+        let (body, limit) = (event("order_confirmation"), Duration::from_secs(30));
+        let answer = tokio::time::timeout(limit, office.send(&body)).await.expect("an answer");
+        // Where the mail has gone already, all that hangs is our note of it.
+        let expected: &[u16] = if operation == "UpdateItem" { &[202, 503] } else { &[503] };
+        assert!(expected.contains(&answer.status.as_u16()), "{operation}: {}", answer.text());
+    }
+    let Limits { store, mail, request } = Limits::PRODUCTION;
+    assert!(store + mail + store < request, "a request hears how each of its calls ended");
+}

@@ -1,0 +1,174 @@
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use crate::{Office, event, network::Fault};
+
+#[tokio::test]
+async fn the_same_event_again_is_answered_and_sends_no_second_mail() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    assert_eq!(office.status(&body).await, "sent");
+    for _ in 0..2 {
+        let again = office.send(&body).await.expect(202);
+        assert_eq!(again.json(), json!({"event_id": body["event_id"], "status": "already_sent"}));
+    }
+    // What counts is the event, not what is said of it.
+    let mut other = event("account_created");
+    other["event_id"] = body["event_id"].clone();
+    assert_eq!(office.status(&other).await, "already_sent");
+    assert_eq!((office.mails(&body).await, office.mails(&other).await), (1, 0));
+}
+
+#[tokio::test]
+async fn another_event_is_another_mail() {
+    let office = Office::open().await;
+    let body = event("account_exists");
+    let mut next = body.clone();
+    next["event_id"] = json!(Uuid::now_v7());
+    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(office.status(&next).await, "sent");
+    assert_eq!(office.mails(&body).await, 2);
+}
+
+#[tokio::test]
+async fn sixteen_requests_at_once_send_one_mail() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    let answers = join_all((0..16).map(|_| office.send(&body))).await;
+    let mut sent = 0;
+    for answer in answers {
+        match answer.status.as_u16() {
+            202 if answer.json()["status"] == "sent" => sent += 1,
+            202 => assert_eq!(answer.json()["status"], "already_sent"),
+            status => assert_eq!((status, answer.problem().as_str()), (409, "notification_in_progress")),
+        }
+    }
+    assert_eq!((sent, office.mails(&body).await), (1, 1));
+    assert_eq!(office.status(&body).await, "already_sent");
+}
+
+#[tokio::test]
+async fn while_another_request_sends_the_answer_is_409_and_says_when_to_ask_again() {
+    let office = Office::open().await;
+    let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
+    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    let meanwhile = async {
+        office.network.until("SendEmail", 1).await;
+        let answer = office.send(&body).await.expect(409);
+        assert_eq!(answer.problem(), "notification_in_progress");
+        let seconds: u64 = answer.header("retry-after").parse().unwrap();
+        assert!((1..=30).contains(&seconds), "{seconds}");
+        permits.add_permits(1);
+    };
+    let (status, ()) = tokio::join!(office.status(&body), meanwhile);
+    assert_eq!(status, "sent");
+    assert_eq!(office.status(&body).await, "already_sent");
+    assert_eq!(office.mails(&body).await, 1);
+}
+
+#[tokio::test]
+async fn a_claim_whose_maker_died_is_taken_over_once_its_lease_ran_out() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    // Whoever was sending got no further than its claim, and could not give it back.
+    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+    office.network.plan("DeleteItem", usize::MAX, Fault::Answer(500, json!({})));
+    office.send(&body).await.expect(503);
+    assert_eq!(office.send(&body).await.expect(409).problem(), "notification_in_progress");
+    assert_eq!(office.mails(&body).await, 0);
+    office.expire_lease(&body).await;
+    let answers = join_all((0..8).map(|_| office.send(&body))).await;
+    let sent = answers.iter().filter(|answer| answer.json()["status"] == "sent").count();
+    assert_eq!((sent, office.mails(&body).await), (1, 1));
+    assert_eq!(office.status(&body).await, "already_sent");
+}
+
+#[tokio::test]
+async fn who_comes_back_after_its_lease_does_not_touch_what_another_has_done() {
+    let office = Office::open().await;
+    let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
+    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    let meanwhile = async {
+        office.network.until("SendEmail", 1).await;
+        office.expire_lease(&body).await;
+        assert_eq!(office.status(&body).await, "sent");
+        let item = office.item(&body).await.unwrap();
+        permits.add_permits(1);
+        item
+    };
+    let (status, others) = tokio::join!(office.status(&body), meanwhile);
+    // Both mails are with the provider: this is the one window, and it takes a sender that slept for half a minute.
+    assert_eq!((status.as_str(), office.mails(&body).await), ("sent", 2));
+    assert_eq!(office.item(&body).await.unwrap(), others);
+}
+
+#[tokio::test]
+async fn who_fails_after_its_lease_does_not_give_back_what_is_anothers() {
+    let office = Office::open().await;
+    let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
+    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    let meanwhile = async {
+        office.network.until("SendEmail", 1).await;
+        office.expire_lease(&body).await;
+        assert_eq!(office.status(&body).await, "sent");
+        permits.close();
+    };
+    let (answer, ()) = tokio::join!(office.send(&body), meanwhile);
+    assert_eq!(answer.problem(), "unavailable");
+    assert_eq!(office.status(&body).await, "already_sent");
+    assert_eq!(office.mails(&body).await, 1);
+}
+
+#[tokio::test]
+async fn a_claim_whose_answer_was_lost_is_known_again_as_ones_own() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    office.network.plan("PutItem", 1, Fault::LostAnswer);
+    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!((office.network.count("PutItem"), office.mails(&body).await), (2, 1));
+}
+
+#[tokio::test]
+async fn a_mark_whose_answer_was_lost_is_made_again() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    office.network.plan("UpdateItem", 1, Fault::LostAnswer);
+    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(office.status(&body).await, "already_sent");
+    assert_eq!(office.mails(&body).await, 1);
+}
+
+#[tokio::test]
+async fn a_mail_that_cannot_be_marked_was_sent_all_the_same() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    office.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(office.send(&body).await.expect(409).problem(), "notification_in_progress");
+    assert_eq!(office.mails(&body).await, 1);
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_while_the_provider_answers_is_marked_all_the_same() {
+    let office = Office::open().await;
+    let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
+    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    tokio::select! {
+        _ = office.send(&body) => panic!("SES has not answered yet"),
+        () = office.network.until("SendEmail", 1) => {}
+    }
+    permits.add_permits(1);
+    office.network.until("UpdateItem", 1).await;
+    for _ in 0..100 {
+        if office.send(&body).await.status == 202 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(office.status(&body).await, "already_sent");
+    assert_eq!(office.mails(&body).await, 1);
+}

@@ -1,0 +1,104 @@
+use std::time::Duration;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use common::timestamp::Timestamp;
+use notification_service::router;
+use serde_json::{Value, json};
+use testkit::{Client, logs::Captured};
+
+use crate::{Office, PATIENT, address, app, event, network::Fault, token};
+
+/// What belongs to the shopper in [`event`] beside their address.
+const PERSONAL: [&str; 7] =
+    ["Ada", "Lovelace", "St James", "SW1Y", "+442079460123", "Organic cotton tee", "Your card was declined."];
+
+/// Captures what this test logs, as long as what is returned with it lives.
+fn listen(level: &str) -> (Captured, impl Sized) {
+    let captured = Captured::default();
+    let subscriber = platform::telemetry::subscriber("notification-service", level, captured.writer());
+    // Where there is one subscriber only, tracing asks that of the thread which comes to a line of code first whether
+    // anybody wants to hear of it, and remembers a no for all threads. With two it asks both.
+    let second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    (captured, (tracing::subscriber::set_default(subscriber), second))
+}
+
+fn with_reason() -> Value {
+    let mut body = event("payment_failed");
+    body["order"]["reason"] = json!("Your card was declined.");
+    body
+}
+
+#[track_caller]
+fn assert_nothing_personal(logged: &str, bodies: &[Value]) {
+    for body in bodies {
+        assert!(!logged.contains(address(body)), "the address is logged: {logged}");
+    }
+    for personal in PERSONAL {
+        assert!(!logged.contains(personal), "{personal} is logged: {logged}");
+    }
+}
+
+#[tokio::test]
+async fn logs_name_events_and_templates_and_nobody() {
+    let office = Office::open().await;
+    let (captured, _listening) = listen("debug");
+
+    let bodies: Vec<Value> = std::iter::repeat_with(with_reason).take(7).collect();
+    office.send(&bodies[0]).await.expect(202);
+    office.send(&bodies[0]).await.expect(202);
+    let words = format!("Email address is not verified: {}", address(&bodies[1]));
+    let rejected = Fault::Answer(400, json!({"__type": "MessageRejected", "message": words}));
+    office.network.plan("SendEmail", 1, rejected);
+    office.send(&bodies[1]).await.expect(500);
+    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({ "message": words })));
+    office.send(&bodies[2]).await.expect(503);
+    office.network.plan("UpdateItem", 2, Fault::Answer(500, json!({})));
+    office.send(&bodies[3]).await.expect(202);
+    office.network.plan("PutItem", 2, Fault::Answer(500, json!({})));
+    office.send(&bodies[4]).await.expect(503);
+    let mut refused = bodies[5].clone();
+    refused["locale"] = json!("Ada Lovelace");
+    office.send(&refused).await.expect(422);
+
+    let logged = captured.text();
+    assert_nothing_personal(&logged, &bodies);
+    assert!(logged.contains(bodies[0]["event_id"].as_str().unwrap()), "{logged}");
+    assert!(logged.contains("\"template\":\"payment_failed\""), "{logged}");
+    assert!(logged.contains("MessageRejected (status 400)"), "the cause of the 500 is logged: {logged}");
+    assert!(logged.contains("mail sent, and not marked as sent"), "{logged}");
+}
+
+#[tokio::test]
+async fn the_log_provider_writes_the_event_and_the_template_and_sends_nothing() {
+    let office = Office::open().await;
+    let (captured, _listening) = listen("info");
+
+    let logging = app(&office.network.address, office.app.store.table(), "log", PATIENT);
+    let (client, body) = (Client::new(router(logging)), with_reason());
+    for status in ["sent", "already_sent"] {
+        let answer = client.post("/notifications").token(&token()).json(&body).send().await.expect(202);
+        assert_eq!(answer.json()["status"], status);
+    }
+    assert_eq!((office.network.count("SendEmail"), office.mails(&body).await), (0, 0));
+
+    let lines = captured.lines();
+    let written: Vec<_> = lines.iter().filter(|line| line["message"].to_string().contains("MAIL_PROVIDER")).collect();
+    let [line] = &written[..] else { panic!("{written:?}") };
+    assert_eq!((&line["event_id"], &line["template"]), (&body["event_id"], &json!("payment_failed")));
+    assert_nothing_personal(&captured.text(), &[body]);
+}
+
+#[tokio::test]
+async fn what_is_kept_of_a_mail_is_ids_and_times_for_ninety_days() {
+    let office = Office::open().await;
+    let body = with_reason();
+    office.send(&body).await.expect(202);
+    let item = office.item(&body).await.unwrap();
+    let mut names: Vec<&str> = item.keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["claim", "event_id", "expires_at", "provider_message_id", "sent_at", "state", "template"]);
+    assert_eq!(item["state"], AttributeValue::S("sent".into()));
+    let expires: i64 = item["expires_at"].as_n().unwrap().parse().unwrap();
+    let in_ninety_days = Timestamp::now().plus(Duration::from_hours(90 * 24)).unix_seconds();
+    assert!((in_ninety_days - 3_600..=in_ninety_days).contains(&expires), "{expires}");
+}

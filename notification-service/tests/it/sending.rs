@@ -1,0 +1,113 @@
+use serde_json::{Value, json};
+use testkit::tokens;
+
+use crate::{Office, address, event};
+
+/// What was asked of SES last.
+fn asked_of_ses(office: &Office) -> Value {
+    office.network.seen().into_iter().rfind(|seen| seen.operation == "SendEmail").unwrap().body
+}
+
+#[tokio::test]
+async fn a_mail_arrives_at_ses_with_subject_sender_and_recipient() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    let answer = office.send(&body).await.expect(202);
+    assert_eq!(answer.json(), json!({"event_id": body["event_id"], "status": "sent"}));
+    let mails = office.network.mails_to(address(&body)).await;
+    let [mail] = &mails[..] else { panic!("{mails:?}") };
+    assert_eq!(mail["source"], "\"Bodega\" <shop@bodega.example>");
+    assert_eq!(mail["subject"], "Your Bodega order is confirmed");
+    let html = mail["body"].as_str().unwrap();
+    for said in ["£1,234.56", "£1,248.56", "22/11/2026", "12 St James&#39;s Square", "Organic cotton tee"] {
+        assert!(html.contains(said), "{said}: {html}");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_has_text_and_html_in_utf8_and_carries_its_event() {
+    let office = Office::open().await;
+    let mut body = event("order_confirmation");
+    body["locale"] = json!("de-DE");
+    body["order"]["lines"][0]["title"] = json!("Söckchen");
+    office.send(&body).await.expect(202);
+    let asked = asked_of_ses(&office);
+    assert_eq!(asked["Destination"], json!({"ToAddresses": [address(&body)]}));
+    let simple = &asked["Content"]["Simple"];
+    for part in [&simple["Subject"], &simple["Body"]["Text"], &simple["Body"]["Html"]] {
+        assert_eq!(part["Charset"], "UTF-8", "{part}");
+    }
+    let text = simple["Body"]["Text"]["Data"].as_str().unwrap();
+    assert!(text.contains("2 x Söckchen\n    Size: M\n    1.234,56\u{a0}GBP\n"), "{text}");
+    let headers = json!([
+        {"Name": "X-Bodega-Event", "Value": body["event_id"]}, {"Name": "Auto-Submitted", "Value": "auto-generated"}
+    ]);
+    assert_eq!(simple["Headers"], headers);
+    let tags = json!([
+        {"Name": "event_id", "Value": body["event_id"]}, {"Name": "template", "Value": "order_confirmation"}
+    ]);
+    assert_eq!(asked["EmailTags"], tags);
+}
+
+#[tokio::test]
+async fn a_title_with_markup_reaches_ses_escaped() {
+    let office = Office::open().await;
+    let mut body = event("order_confirmation");
+    body["order"]["lines"][0]["title"] = json!("<script>alert(1)</script>");
+    office.send(&body).await.expect(202);
+    let mails = office.network.mails_to(address(&body)).await;
+    let html = mails[0]["body"].as_str().unwrap();
+    assert!(!html.contains("<script") && html.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{html}");
+}
+
+#[tokio::test]
+async fn every_template_is_sent_with_its_own_subject() {
+    let office = Office::open().await;
+    for (template, subject) in [
+        ("order_confirmation", "Your Bodega order is confirmed"),
+        ("payment_failed", "Your payment to Bodega did not go through"),
+        ("order_cancelled", "Your Bodega order is cancelled, and your money is on its way back"),
+        ("account_created", "Welcome to Bodega"),
+        ("account_exists", "You already have an account at Bodega"),
+    ] {
+        let body = event(template);
+        assert_eq!(office.status(&body).await, "sent", "{template}");
+        let mails = office.network.mails_to(address(&body)).await;
+        assert_eq!(mails.iter().map(|mail| mail["subject"].clone()).collect::<Vec<_>>(), [json!(subject)]);
+    }
+}
+
+#[tokio::test]
+async fn without_a_locale_money_and_dates_are_written_as_in_the_united_states() {
+    let office = Office::open().await;
+    let mut body = event("order_confirmation");
+    body.as_object_mut().unwrap().remove("locale");
+    office.send(&body).await.expect(202);
+    let asked = asked_of_ses(&office);
+    let text = asked["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap();
+    assert!(text.contains("Placed on 11/22/2026") && text.contains("Total: GBP\u{a0}1,248.56"), "{text}");
+}
+
+#[tokio::test]
+async fn only_who_may_send_sends() {
+    let office = Office::open().await;
+    let body = event("account_created");
+    let stranger = tokens::service("transaction-service", "inventory:reserve");
+    let answer = office.client.post("/notifications").token(&stranger).json(&body).send().await.expect(403);
+    assert_eq!(answer.problem(), "forbidden");
+    office.client.post("/notifications").json(&body).send().await.expect(401);
+    assert_eq!(office.mails(&body).await, 0);
+    assert_eq!(office.item(&body).await, None);
+}
+
+#[tokio::test]
+async fn a_sending_costs_two_calls_of_dynamodb_and_one_of_ses_and_a_repetition_one_call() {
+    let office = Office::open().await;
+    let (body, before) = (event("account_created"), office.network.seen().len());
+    let since =
+        |from: usize| office.network.seen()[from..].iter().map(|seen| seen.operation.clone()).collect::<Vec<_>>();
+    office.send(&body).await.expect(202);
+    assert_eq!(since(before), ["PutItem", "SendEmail", "UpdateItem"]);
+    office.send(&body).await.expect(202);
+    assert_eq!(since(before + 3), ["PutItem"]);
+}

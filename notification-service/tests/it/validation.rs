@@ -1,0 +1,117 @@
+use serde_json::{Value, json};
+
+use crate::{Office, event};
+
+/// The refused fields of a body made wrong by `change`.
+async fn refused(office: &Office, template: &str, change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut body = event(template);
+    change(&mut body);
+    let answer = office.send(&body).await.expect(422);
+    assert_eq!(answer.problem(), "invalid_input");
+    answer.refused_fields()
+}
+
+#[tokio::test]
+async fn every_bad_field_is_named_at_once() {
+    let office = Office::open().await;
+    let fields = refused(&office, "order_confirmation", |body| {
+        body["event_id"] = json!("01938f6e2b7c7d3a9c415f0e8a1b2c3d");
+        body["recipient"] = json!({"email": "ada", "name": "Ada"});
+        body["locale"] = json!("en_GB");
+        body["surprise"] = json!(1);
+        let order = &mut body["order"];
+        order["id"] = json!(7);
+        order["placed_at"] = json!("yesterday");
+        order["lines"] = json!([
+            {"title": "two\nlines", "options": {"": "M"}, "quantity": 0, "total": {"amount": -1, "currency": "gbp"}},
+            {"title": "", "options": [], "quantity": 1_000, "total": 5, "sku": "TEE"}
+        ]);
+        order["tax"] = json!({"amount": 1.5, "currency": "GBP"});
+        order["shipping_address"]["country"] = json!("UK");
+        order.as_object_mut().unwrap().remove("total");
+    });
+    let mut fields = fields.await;
+    fields.sort();
+    assert_eq!(
+        fields,
+        [
+            "/event_id invalid_id",
+            "/locale invalid_locale",
+            "/order/id wrong_type",
+            "/order/lines/0/options/ too_short",
+            "/order/lines/0/quantity out_of_range",
+            "/order/lines/0/title control_character",
+            "/order/lines/0/total/amount out_of_range",
+            "/order/lines/0/total/currency unknown_currency",
+            "/order/lines/1/options wrong_type",
+            "/order/lines/1/quantity out_of_range",
+            "/order/lines/1/sku unknown_field",
+            "/order/lines/1/title too_short",
+            "/order/lines/1/total wrong_type",
+            "/order/placed_at invalid_timestamp",
+            "/order/shipping_address/country unknown_country",
+            "/order/tax/amount wrong_type",
+            "/order/total missing",
+            "/recipient/email invalid_email",
+            "/recipient/name unknown_field",
+            "/surprise unknown_field",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_empty_request_is_told_all_that_is_missing() {
+    let office = Office::open().await;
+    let fields = refused(&office, "account_created", |body| *body = json!({})).await;
+    assert_eq!(fields, ["/event_id missing", "/recipient missing", "/template missing"]);
+}
+
+#[tokio::test]
+async fn a_template_about_an_order_needs_one_and_one_about_an_account_takes_none() {
+    let office = Office::open().await;
+    for template in ["order_confirmation", "payment_failed", "order_cancelled"] {
+        let without = |body: &mut Value| drop(body.as_object_mut().unwrap().remove("order"));
+        assert_eq!(refused(&office, template, without).await, ["/order missing"]);
+    }
+    for template in ["account_created", "account_exists"] {
+        let with = |body: &mut Value| body["order"] = event("order_confirmation")["order"].clone();
+        assert_eq!(refused(&office, template, with).await, ["/order not_allowed"]);
+    }
+    let unknown = refused(&office, "order_confirmation", |body| body["template"] = json!("newsletter")).await;
+    assert_eq!(unknown, ["/template unknown_template"]);
+}
+
+#[tokio::test]
+async fn a_reason_is_for_orders_that_came_to_nothing() {
+    let office = Office::open().await;
+    let reason = |body: &mut Value| body["order"]["reason"] = json!("sold_out");
+    assert_eq!(refused(&office, "order_confirmation", reason).await, ["/order/reason not_allowed"]);
+    for template in ["payment_failed", "order_cancelled"] {
+        let mut body = event(template);
+        reason(&mut body);
+        office.send(&body).await.expect(202);
+    }
+    let lines = |body: &mut Value| body["order"]["reason"] = json!("Declined.\r\nBcc: everybody@example.com");
+    assert_eq!(refused(&office, "payment_failed", lines).await, ["/order/reason control_character"]);
+}
+
+#[tokio::test]
+async fn an_order_has_from_one_to_a_hundred_lines() {
+    let office = Office::open().await;
+    let line = event("order_confirmation")["order"]["lines"][0].clone();
+    let lines = |count: usize| move |body: &mut Value| body["order"]["lines"] = vec![line.clone(); count].into();
+    assert_eq!(refused(&office, "order_confirmation", lines.clone()(0)).await, ["/order/lines too_few"]);
+    assert_eq!(refused(&office, "order_confirmation", lines.clone()(101)).await, ["/order/lines too_many"]);
+    let mut body = event("order_confirmation");
+    lines(100)(&mut body);
+    office.send(&body).await.expect(202);
+}
+
+#[tokio::test]
+async fn nothing_that_could_begin_another_header_is_taken() {
+    let office = Office::open().await;
+    let to = |body: &mut Value| body["recipient"]["email"] = json!("ada@example.com\r\nBcc: eve@example.com");
+    assert_eq!(refused(&office, "account_created", to).await, ["/recipient/email control_character"]);
+    let several = |body: &mut Value| body["recipient"]["email"] = json!("ada@example.com,eve@example.com");
+    assert_eq!(refused(&office, "account_created", several).await, ["/recipient/email invalid_email"]);
+}
