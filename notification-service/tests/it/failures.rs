@@ -1,25 +1,35 @@
 use std::time::Duration;
 
-use notification_service::{aws::Limits, router};
+use notification_service::{App, aws::Limits, router};
+use platform::config::Env;
 use serde_json::{Value, json};
-use testkit::Client;
+use testkit::{Client, tokens};
 
-use crate::{Office, PATIENT, app, event, network::Fault, token};
+use crate::{Office, PATIENT, event, network::Fault, token};
 
 fn aws_error(status: u16, code: &str) -> Fault {
     Fault::Answer(status, json!({"__type": code, "message": "no"}))
 }
 
-/// Answers 503, has sent nothing, and sends once when asked again.
-async fn fails_for_a_while(office: &Office, body: &Value) {
-    let answer = office.send(body).await.expect(503);
+/// This instance answers 503 and has sent nothing; asked again later, whichever instance it is sends once.
+async fn fails_for_a_while(office: &Office, instance: &Client, body: &Value) {
+    let answer = instance.post("/notifications").token(&token()).json(body).send().await.expect(503);
     assert_eq!(answer.problem(), "unavailable");
     assert!(answer.header("retry-after").parse::<u64>().unwrap() >= 1);
-    assert_eq!(office.mails(body).await, 0);
+    assert_eq!(office.mails(body), 0);
     office.network.heal();
     assert_eq!(office.status(body).await, "sent");
     assert_eq!(office.status(body).await, "already_sent");
-    assert_eq!(office.mails(body).await, 1);
+    assert_eq!(office.mails(body), 1);
+}
+
+/// An instance with these settings beside the office's, on the same table.
+fn instance(office: &Office, more: &[(&'static str, &str)], limits: Limits) -> Client {
+    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
+    settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let mut env = Env::from_pairs(settings);
+    let app = App::configure_within(&mut env, limits).unwrap_or_else(|| panic!("{}", env.report()));
+    Client::new(router(App { verifier: tokens::verifier(), ..app }))
 }
 
 #[tokio::test]
@@ -35,7 +45,7 @@ async fn a_provider_that_is_down_or_has_too_much_to_do_is_a_503_and_a_retry_send
     ] {
         let before = office.network.count("SendEmail");
         office.network.plan("SendEmail", usize::MAX, fault);
-        fails_for_a_while(&office, &event("order_confirmation")).await;
+        fails_for_a_while(&office, &office.client, &event("order_confirmation")).await;
         // Once in vain, once for good: the SDK repeats nothing behind our back.
         assert_eq!(office.network.count("SendEmail") - before, 2);
     }
@@ -43,20 +53,17 @@ async fn a_provider_that_is_down_or_has_too_much_to_do_is_a_503_and_a_retry_send
 
 #[tokio::test]
 async fn a_provider_that_hangs_is_a_503_and_a_retry_sends_once() {
-    let office = Office::open_within(Limits { mail: Duration::from_secs(1), ..PATIENT }).await;
+    let office = Office::open().await;
+    let impatient = instance(&office, &[], Limits { mail: Duration::from_millis(500), ..PATIENT });
     office.network.plan("SendEmail", 1, Fault::Hang);
-    fails_for_a_while(&office, &event("order_confirmation")).await;
+    fails_for_a_while(&office, &impatient, &event("order_confirmation")).await;
 }
 
 #[tokio::test]
 async fn a_provider_that_nobody_reaches_is_a_503() {
     let office = Office::open().await;
-    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
-    settings.push(("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:9".to_owned()));
-    let mut env = platform::config::Env::from_pairs(settings);
-    let lonely = notification_service::App::configure_within(&mut env, PATIENT).unwrap();
-    let lonely = notification_service::App { verifier: testkit::tokens::verifier(), ..lonely };
-    let (client, body) = (Client::new(router(lonely)), event("order_confirmation"));
+    let client = instance(&office, &[("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:9")], PATIENT);
+    let body = event("order_confirmation");
     let answer = client.post("/notifications").token(&token()).json(&body).send().await.expect(503);
     assert_eq!(answer.problem(), "unavailable");
     assert_eq!(office.status(&body).await, "sent");
@@ -71,19 +78,15 @@ async fn a_mail_that_the_provider_refuses_is_our_mistake_and_can_be_sent_once_th
         assert_eq!(office.send(&body).await.expect(500).problem(), "internal");
         assert_eq!(office.item(&body).await, None, "the claim is given back");
         assert_eq!(office.status(&body).await, "sent");
-        assert_eq!(office.mails(&body).await, 1);
+        assert_eq!(office.mails(&body), 1);
     }
 }
 
 #[tokio::test]
 async fn a_sender_that_ses_does_not_know_is_our_mistake() {
     let office = Office::open().await;
-    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
-    settings.push(("MAIL_FROM", "shop@never-verified.example".to_owned()));
-    let mut env = platform::config::Env::from_pairs(settings);
-    let unknown = notification_service::App::configure_within(&mut env, PATIENT).unwrap();
-    let unknown = notification_service::App { verifier: testkit::tokens::verifier(), ..unknown };
-    let (client, body) = (Client::new(router(unknown)), event("order_confirmation"));
+    let client = instance(&office, &[("MAIL_FROM", "shop@never-verified.example")], PATIENT);
+    let body = event("order_confirmation");
     let answer = client.post("/notifications").token(&token()).json(&body).send().await.expect(500);
     assert_eq!(answer.problem(), "internal");
     assert_eq!(office.status(&body).await, "sent");
@@ -98,17 +101,18 @@ async fn a_database_that_fails_in_any_way_is_a_503_and_no_mail() {
         aws_error(400, "ThrottlingException"),
     ] {
         office.network.plan("PutItem", usize::MAX, fault);
-        fails_for_a_while(&office, &event("order_confirmation")).await;
+        fails_for_a_while(&office, &office.client, &event("order_confirmation")).await;
     }
 }
 
 #[tokio::test]
 async fn a_database_that_is_dead_or_hangs_is_a_503_and_no_mail() {
-    let office = Office::open_within(Limits { store: Duration::from_secs(1), ..PATIENT }).await;
+    let office = Office::open().await;
+    let impatient = instance(&office, &[], Limits { store: Duration::from_millis(500), ..PATIENT });
     office.network.plan("PutItem", usize::MAX, Fault::Hang);
-    fails_for_a_while(&office, &event("order_confirmation")).await;
+    fails_for_a_while(&office, &impatient, &event("order_confirmation")).await;
 
-    let lonely = Client::new(router(app("http://127.0.0.1:9", office.app.store.table(), "ses", PATIENT)));
+    let lonely = instance(&office, &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")], PATIENT);
     let body = event("order_confirmation");
     let answer = lonely.post("/notifications").token(&token()).json(&body).send().await.expect(503);
     assert_eq!(answer.problem(), "unavailable");
@@ -121,7 +125,7 @@ async fn a_database_that_refuses_us_is_our_mistake() {
     let body = event("order_confirmation");
     office.network.plan("PutItem", 1, aws_error(400, "AccessDeniedException"));
     assert_eq!(office.send(&body).await.expect(500).problem(), "internal");
-    assert_eq!(office.mails(&body).await, 0);
+    assert_eq!(office.mails(&body), 0);
 }
 
 #[tokio::test]

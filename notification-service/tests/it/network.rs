@@ -56,6 +56,7 @@ struct Inner {
     http: reqwest::Client,
     planned: Mutex<Vec<Planned>>,
     seen: Mutex<Vec<Seen>>,
+    taken: Mutex<Vec<Value>>,
     /// moto checks a condition and then writes, in two steps; DynamoDB does both in one.
     one_at_a_time: tokio::sync::Mutex<()>,
 }
@@ -70,6 +71,7 @@ impl Network {
             http: reqwest::Client::new(),
             planned: Mutex::default(),
             seen: Mutex::default(),
+            taken: Mutex::default(),
             one_at_a_time: tokio::sync::Mutex::default(),
         });
         let router = Router::new().fallback(carry).with_state(inner.clone());
@@ -108,7 +110,13 @@ impl Network {
         panic!("{operation} was not called {times} times");
     }
 
-    /// What SES has of mails to this address.
+    /// How many mails to this address SES has taken.
+    pub(crate) fn taken_to(&self, address: &str) -> usize {
+        let taken = self.inner.taken.lock().unwrap();
+        taken.iter().filter(|mail| mail["Destination"]["ToAddresses"] == json!([address])).count()
+    }
+
+    /// What SES itself has of mails to this address. moto writes out all that it has of everything, so ask seldom.
     pub(crate) async fn mails_to(&self, address: &str) -> Vec<Value> {
         let address_of_all = format!("{}/moto-api/data.json", self.inner.target);
         let mut data = Value::Null;
@@ -167,6 +175,7 @@ fn fault(inner: &Inner, operation: &str) -> Option<Fault> {
 
 async fn pass(inner: &Inner, parts: Parts, body: Bytes) -> Response {
     let _turn = inner.one_at_a_time.lock().await;
+    let mail = (operation(&parts) == "SendEmail").then(|| serde_json::from_slice(&body).unwrap_or_default());
     let mut headers = parts.headers;
     headers.remove(header::HOST);
     headers.remove(header::CONTENT_LENGTH);
@@ -174,6 +183,7 @@ async fn pass(inner: &Inner, parts: Parts, body: Bytes) -> Response {
     let request = inner.http.request(parts.method, format!("{}{path}", inner.target)).headers(headers).body(body);
     let answered = request.send().await.unwrap();
     let (status, headers) = (answered.status(), answered.headers().clone());
+    inner.taken.lock().unwrap().extend(mail.filter(|_| status.is_success()));
     let mut response = (status, answered.bytes().await.unwrap()).into_response();
     let is_kept = |name: &HeaderName| name.as_str().starts_with("x-amz") || *name == header::CONTENT_TYPE;
     let kept = headers.iter().filter(|(name, _)| is_kept(name));
