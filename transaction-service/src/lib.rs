@@ -1,29 +1,113 @@
-//! transaction-service: Orders, payments and the ledger; on PostgreSQL. It answers its health routes; orders and messages get rooms of their own here.
+//! transaction-service: orders, payments and the ledger, on PostgreSQL and Stripe.
+//!
+//! Rooms: [`quotes`] (what a basket would cost), [`checkout`] (making an order and paying for it), [`orders`] (what an
+//! order is; reading and cancelling), [`payments`] (what Stripe says of it), [`ledger`] (what is booked). In each,
+//! `domain` holds types and rules without I/O, `store` every query of that noun, `flow` what may be interrupted and
+//! begun again. [`pricing`], [`shipping`] and [`tax`] are pure; [`siblings`] asks the other services, [`messages`] tells
+//! them.
+
+pub mod checkout;
+pub mod error;
+pub mod ledger;
+pub mod messages;
+pub mod orders;
+pub mod payments;
+pub mod pricing;
+pub mod quotes;
+pub mod shipping;
+pub mod siblings;
+pub mod sweep;
+pub mod tax;
 
 use std::time::Duration;
 
-use axum::Router;
-use common::input::Json;
-use platform::{
-    Service,
-    config::Env,
-    health::{self, Health},
+use axum::{
+    Router,
+    extract::{FromRef, State},
 };
+use common::{
+    auth::{FETCH_FLOOR, Keys, Verifier},
+    input::Json,
+};
+use futures_util::FutureExt;
+use platform::{
+    Service, TriggerError,
+    client::{Credentials, ServiceClient},
+    config::{Env, Secret},
+    health::{self, Health},
+    outbox::Outbox,
+    postgres::Database,
+    trigger::Direction,
+};
+use serde_json::Value;
+use sqlx::migrate::Migrator;
+use stripe::Stripe;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// How long a request may take; whatever hangs is a 503 within three seconds.
-const DEADLINE: Duration = Duration::from_millis(2_800);
+use crate::{checkout::domain::Terms, siblings::Siblings};
+
+/// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
+const DEADLINE: u64 = 20;
+/// How long an order waits for its shopper to pay unless configured otherwise, in minutes.
+const PAYMENT_WINDOW: u64 = 30;
+
+/// The schema, forward and back.
+pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/transaction");
 
 /// What handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct App;
+pub struct App {
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// The database.
+    pub database: Database,
+    /// Messages to siblings.
+    pub outbox: Outbox,
+    /// Questions to siblings.
+    pub siblings: Siblings,
+    /// Stripe.
+    pub stripe: Stripe,
+    /// What Stripe's webhooks are signed with; several, separated by commas, while one is being replaced.
+    pub webhook_secrets: Secret,
+    /// What the shop asks for.
+    pub terms: Terms,
+    /// How long a request may take.
+    pub deadline: Duration,
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}
 
 impl Service for App {
     const NAME: &'static str = "transaction-service";
 
-    fn configure(_: &mut Env) -> Option<Self> {
-        Some(Self)
+    fn configure(env: &mut Env) -> Option<Self> {
+        let verifier = verifier(env);
+        let api = env.url("API_BASE_URL");
+        let database = env.secret("TRANSACTION_DATABASE_URL");
+        let secret = env.secret("TRANSACTION_SERVICE_CLIENT_SECRET");
+        let stripe_api = env.parsed_or("STRIPE_API_BASE", "https://api.stripe.com".to_owned());
+        let stripe_key = env.secret("STRIPE_SECRET_KEY");
+        let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
+        let deadline = env.parsed_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE).map(Duration::from_secs);
+        let terms = terms(env, deadline.unwrap_or_default());
+        let (database, secret) = (Database::new(database?), secret?);
+        let client = ServiceClient::new(api?, Credentials::Client { id: Self::NAME, secret });
+        let app = Self {
+            verifier: verifier?,
+            outbox: Outbox::new(database.clone(), client.clone()),
+            database,
+            siblings: Siblings::new(client),
+            stripe: Stripe::new(stripe_api?, stripe_key?),
+            webhook_secrets: webhook_secrets?,
+            terms: terms?,
+            deadline: deadline?,
+        };
+        Some(app.with_remedy())
     }
 
     fn router(self) -> Router {
@@ -33,25 +117,66 @@ impl Service for App {
     fn openapi() -> OpenApi {
         openapi()
     }
+
+    async fn after_response(&self) {
+        self.outbox.relay_written().await;
+    }
+
+    async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
+        self.database.migrate(&MIGRATOR, direction).await
+    }
+
+    async fn sweep(&self) -> Result<Value, TriggerError> {
+        sweep::run(self).await
+    }
+}
+
+impl App {
+    /// The same app, whose outbox refunds paid orders that turn out to be sold out.
+    #[must_use]
+    pub fn with_remedy(self) -> Self {
+        let remedy = payments::refunds::remedy(self.clone());
+        Self { outbox: self.outbox.clone().with_remedy(remedy), ..self }
+    }
+}
+
+fn verifier(env: &mut Env) -> Option<Verifier> {
+    let issuer = env.url("ISSUER");
+    let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
+    let jwks = env.url("JWKS_URL");
+    Some(Verifier::new(&issuer?, &audience?, Keys::fetched(jwks?, FETCH_FLOOR)))
+}
+
+fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
+    let shipping = env.parsed("SHIPPING_RATES");
+    let tax = env.parsed("TAX_RATE");
+    let minutes = env.parsed_or("PAYMENT_WINDOW_MINUTES", PAYMENT_WINDOW);
+    let payment_window = Duration::from_secs(minutes? * 60);
+    // Whoever made the order is gone once its deadline is over.
+    Some(Terms { shipping: shipping?, tax: tax?, payment_window, lease: deadline + Duration::from_secs(1) })
 }
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
+    let deadline = app.deadline;
     let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, DEADLINE)
+    common::http::wrap(router, deadline)
 }
 
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
-    common::openapi::complete(
-        routes().into_openapi(),
-        "Bodega transaction-service",
-        "Orders, payments and the ledger; on PostgreSQL.",
-    )
+    let description = "Quotes, orders, payments and the ledger.";
+    common::openapi::complete(routes().into_openapi(), "Bodega transaction-service", description)
 }
 
 fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start()).routes(routes!(check_live)).routes(routes!(check_ready))
+    OpenApiRouter::with_openapi(common::openapi::start())
+        .merge(quotes::routes())
+        .merge(checkout::routes())
+        .merge(orders::routes())
+        .merge(payments::routes())
+        .routes(routes!(check_live))
+        .routes(routes!(check_ready))
 }
 
 /// The process answers
@@ -60,11 +185,10 @@ async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// Everything it depends on answers
-///
-/// So far it depends on nothing.
+/// PostgreSQL answers
 #[utoipa::path(get, path = "/health/transaction-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
-async fn check_ready() -> axum::response::Response {
-    health::ready(App::NAME, Vec::new()).await
+async fn check_ready(State(app): State<App>) -> axum::response::Response {
+    let postgres = async { app.database.ping().await.map_err(|error| error.to_string()) };
+    health::ready(App::NAME, vec![("postgres", postgres.boxed())]).await
 }

@@ -1,37 +1,258 @@
-//! transaction-service through its router.
+//! transaction-service through its router, on a real PostgreSQL and against a Stripe that can be broken. The other
+//! services are HTTP servers that answer from their documents.
 
-use testkit::{Client, contract};
-use transaction_service::{App, openapi, router};
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-#[tokio::test]
-async fn every_route_answers_every_bad_request_with_our_problems() {
-    let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::violations(&Client::new(router(App)), &document).await, Vec::<String>::new());
+mod cancelling;
+mod commits;
+mod configuration;
+mod contracts;
+mod faults;
+mod idempotency;
+mod ledger;
+mod ordering;
+mod siblings;
+mod sweeping;
+mod webhooks;
+
+use std::time::Duration;
+
+use platform::{Service, config::Env};
+use serde_json::{Value, json};
+use sqlx::{PgConnection, query, query_scalar};
+use stripe_double::{Options, StripeDouble};
+use testkit::{Client, Proxy, client::Sending, postgres::Postgres, proxy::Protocol, tokens};
+use transaction_service::{App, MIGRATOR, router};
+use uuid::Uuid;
+
+use crate::siblings::Siblings;
+
+/// A shop of the test's own: 8 % tax, and shipping for 5.00 USD.
+struct Shop {
+    app: App,
+    client: Client,
+    siblings: Siblings,
+    stripe: StripeDouble,
+    postgres: Postgres,
+    /// Between the service and its database.
+    network: Proxy,
+    db: PgConnection,
 }
 
-#[test]
-fn every_operation_is_documented_with_examples() {
-    let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::undocumented(&document), Vec::<String>::new());
-}
+/// What one unit at the usual price comes to, shipped, in minor units: 1000 + 80 + 500 + 40.
+const TOTAL: i64 = 1620;
 
-#[tokio::test]
-async fn it_is_live_and_ready() {
-    let client = Client::new(router(App));
-    for path in ["/health/transaction-service/live", "/health/transaction-service/ready"] {
-        let answer = client.get(path).send().await.expect(200);
-        assert_eq!(answer.json()["service"], "transaction-service");
-        assert_eq!(answer.json()["status"], "up");
+impl Shop {
+    async fn open() -> Self {
+        let postgres = testkit::postgres::fresh(&MIGRATOR).await;
+        let network = Proxy::start(&postgres.address(), Protocol::Postgres).await;
+        let (siblings, stripe) = (Siblings::start().await, StripeDouble::start(Options::default()).await);
+        let app = app(&postgres.url_through(&network.address), &siblings.url, &stripe, &[]);
+        let (client, db) = (Client::new(router(app.clone())), postgres.connect().await);
+        Self { app, client, siblings, stripe, postgres, network, db }
+    }
+
+    /// A customer with a saved payment method of this kind at Stripe.
+    async fn customer(&self, card: &str) -> Shopper {
+        let id = Uuid::now_v7();
+        let (customer, payment_method) = self.stripe_customer(card).await;
+        self.siblings.set_customer(&id.to_string(), &customer);
+        Shopper { id, token: tokens::user(id, "profile cart orders"), payment_method: Some(payment_method) }
+    }
+
+    async fn stripe_customer(&self, card: &str) -> (String, String) {
+        let customer = self.ask_stripe("customers", &[]).await["id"].as_str().unwrap().to_owned();
+        let attach = format!("payment_methods/{card}/attach");
+        let attached = self.ask_stripe(&attach, &[("customer", &customer)]).await;
+        (customer, attached["id"].as_str().unwrap().to_owned())
+    }
+
+    async fn ask_stripe(&self, path: &str, form: &[(&str, &str)]) -> Value {
+        let request = common::outbound::client().post(format!("{}/v1/{path}", self.stripe.base()));
+        let body = form.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+        let request = request
+            .bearer_auth(self.stripe.secret_key())
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(body);
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// Plays what happens outside the shop: the frontend, the cardholder, Stripe's staff.
+    async fn play(&self, path: &str, body: Value) -> Value {
+        let request = common::outbound::client().post(format!("{}/_double/{path}", self.stripe.base())).json(&body);
+        let answer = request.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.unwrap_or_default()
+    }
+
+    fn order(&self, shopper: &Shopper, key: &str) -> Sending {
+        self.client.post("/orders").token(&shopper.token).header(KEY, key).json(&shopper.request())
+    }
+
+    /// Makes an order that is answered 201.
+    async fn ordered(&self, shopper: &Shopper, key: &str) -> Value {
+        self.order(shopper, key).send().await.expect(201).json()
+    }
+
+    async fn read(&self, shopper: &Shopper, order: &Value) -> Value {
+        let path = format!("/orders/{}", order["id"].as_str().unwrap());
+        self.client.get(&path).token(&shopper.token).send().await.expect(200).json()
+    }
+
+    async fn cancel(&self, shopper: &Shopper, order: &Value) -> testkit::Answer {
+        let path = format!("/orders/{}/cancel", order["id"].as_str().unwrap());
+        self.client.post(&path).token(&shopper.token).send().await
+    }
+
+    async fn for_staff(&self, order: &Value) -> Value {
+        let staff = tokens::user(Uuid::now_v7(), "orders:manage");
+        let path = format!("/admin/orders/{}", order["id"].as_str().unwrap());
+        self.client.get(&path).token(&staff).send().await.expect(200).json()
+    }
+
+    /// Plays the cardholder at 3-D Secure: `approve` or `refuse`.
+    async fn authenticate(&self, order: &Value, outcome: &str) {
+        let secret = order["payment"]["client_secret"].as_str().unwrap();
+        let intent = secret.split("_secret_").next().unwrap();
+        self.play(&format!("payment_intents/{intent}/authenticate"), json!({"outcome": outcome})).await;
+    }
+
+    /// Plays the frontend, which confirms a payment with a card that the shopper typed in.
+    async fn pay_in_the_frontend(&self, order: &Value, card: &str) {
+        let secret = order["payment"]["client_secret"].as_str().unwrap();
+        let intent = secret.split("_secret_").next().unwrap();
+        let path = format!("{}/_double/payment_intents/{intent}/confirm", self.stripe.base());
+        common::outbound::client().post(path).json(&json!({"payment_method": card})).send().await.unwrap();
+    }
+
+    /// The next `times` calls of Stripe that fit go wrong so; `null` heals all.
+    async fn break_stripe(&self, method: &str, path: &str, fault: Value, times: usize) {
+        if fault.is_null() {
+            let faults = format!("{}/_double/faults", self.stripe.base());
+            common::outbound::client().delete(faults).send().await.unwrap();
+            return;
+        }
+        self.play("faults", json!({"method": method, "path": path, "times": times, "fault": fault})).await;
+    }
+
+    /// An order under the key `k` whose request died after the first commit.
+    async fn leave_half_way(&mut self, shopper: &Shopper) {
+        self.break_stripe("POST", "/v1/payment_intents", json!({"kind": "drop"}), 50).await;
+        self.order(shopper, "k").send().await.expect(503);
+        self.break_stripe("", "", Value::Null, 0).await;
+        assert_eq!(self.count("orders WHERE state = 'pending'").await, 1);
+    }
+
+    /// Somebody is at every pending order again.
+    async fn start_leases_again(&mut self) {
+        let start = "UPDATE orders SET due_at = now() + interval '1 minute' WHERE state = 'pending'";
+        query(start).execute(&mut self.db).await.unwrap();
+    }
+
+    /// Delivers what is in the outbox, as happens after the answer and in each sweep.
+    async fn relay(&mut self) {
+        query("UPDATE outbox SET due_at = now()").execute(&mut self.db).await.unwrap();
+        self.app.outbox.relay().await.unwrap();
+    }
+
+    async fn sweep(&self) -> Value {
+        self.app.sweep().await.unwrap()
+    }
+
+    /// Lets the leases of pending orders run out.
+    async fn let_leases_end(&mut self) {
+        let end = "UPDATE orders SET due_at = now() - interval '1 second' WHERE state = 'pending'";
+        query(end).execute(&mut self.db).await.unwrap();
+    }
+
+    /// Lets the time to pay run out.
+    async fn let_orders_expire(&mut self) {
+        let end = "UPDATE orders SET due_at = now() - interval '1 second', expires_at = now() - interval '1 second'
+                   WHERE due_at IS NOT NULL";
+        query(end).execute(&mut self.db).await.unwrap();
+    }
+
+    async fn count(&mut self, table: &'static str) -> i64 {
+        let count = sqlx::AssertSqlSafe(format!("SELECT count(*) FROM {table}"));
+        query_scalar(count).fetch_one(&mut self.db).await.unwrap()
+    }
+
+    /// How often money was taken at Stripe, and how much of it in all.
+    fn charged(&self) -> (usize, i64) {
+        let charges = self.stripe.charges();
+        let paid: Vec<&Value> = charges.iter().filter(|charge| charge["status"] == "succeeded").collect();
+        let sum = |charges: &[&Value]| charges.iter().map(|charge| charge["amount_captured"].as_i64().unwrap()).sum();
+        (paid.len(), sum(&paid))
+    }
+
+    /// The order's entries in the ledger: account and amount.
+    async fn booked(&self, order: &Value) -> Vec<(String, i64)> {
+        let entry = |entry: &Value| (entry["account"].as_str().unwrap().to_owned(), entry["amount"].as_i64().unwrap());
+        self.for_staff(order).await["ledger"].as_array().unwrap().iter().map(entry).collect()
     }
 }
 
-#[test]
-fn the_committed_document_is_what_the_code_describes() {
-    contract::assert_committed(&openapi(), "transaction-service");
+const KEY: http::HeaderName = common::idempotency::IDEMPOTENCY_KEY;
+
+/// Somebody who orders.
+struct Shopper {
+    id: Uuid,
+    token: String,
+    payment_method: Option<String>,
 }
 
-#[test]
-fn every_operation_stands_in_the_architectures_table() {
-    let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::unlisted(&document), Vec::<String>::new());
+impl Shopper {
+    /// A guest, who pays in the frontend.
+    fn guest() -> Self {
+        let id = Uuid::now_v7();
+        Self { id, token: tokens::guest(id, "cart orders"), payment_method: None }
+    }
+
+    /// A customer who pays in the frontend.
+    fn customer_at_the_frontend() -> Self {
+        let id = Uuid::now_v7();
+        Self { id, token: tokens::user(id, "profile cart orders"), payment_method: None }
+    }
+
+    /// One unit of TEE-1, shipped.
+    fn request(&self) -> Value {
+        let payment = match &self.payment_method {
+            Some(id) => json!({"method": "saved", "payment_method_id": id}),
+            None => json!({"method": "client"}),
+        };
+        json!({
+            "lines": [{"sku": "TEE-1", "quantity": 1}], "shipping_address": address(), "shipping_method": "standard",
+            "payment": payment, "expected_total": usd(TOTAL), "email": "ada@example.com", "locale": "en-GB"
+        })
+    }
+}
+
+fn address() -> Value {
+    json!({"name": "Ada Lovelace", "line1": "12 St James's Square", "city": "London", "postal_code": "SW1Y 4JH",
+        "country": "GB"})
+}
+
+fn usd(amount: i64) -> Value {
+    json!({"amount": amount, "currency": "USD"})
+}
+
+/// The service as it is configured, on these neighbours.
+fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
+    let base = stripe.base();
+    let settings = [
+        ("ISSUER", tokens::ISSUER),
+        ("JWKS_URL", "http://127.0.0.1:1/jwks"),
+        ("API_BASE_URL", siblings),
+        ("TRANSACTION_DATABASE_URL", database),
+        ("TRANSACTION_SERVICE_CLIENT_SECRET", "secret"),
+        ("STRIPE_API_BASE", &base),
+        ("STRIPE_SECRET_KEY", stripe.secret_key()),
+        ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret()),
+        ("SHIPPING_RATES", "USD:500,EUR:500,JPY:800,KWD:1500"),
+        ("TAX_RATE", "8"),
+    ];
+    let mut env = Env::from_pairs(settings.iter().chain(more).copied());
+    let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));
+    let app = App { verifier: tokens::verifier(), ..app };
+    App { stripe: app.stripe.clone().within(Duration::from_secs(2)), ..app }.with_remedy()
 }

@@ -1,0 +1,3 @@
+DROP TABLE ledger_entries;
+DROP FUNCTION ledger_is_append_only();
+DROP FUNCTION ledger_must_balance();

@@ -1,0 +1,66 @@
+//! [`OrderRequest`](super::domain::OrderRequest) as it stands on the wire, for the documentation.
+
+#![expect(dead_code, reason = "these types are described, never made")]
+
+use common::{
+    contact::{Email, PostalAddress},
+    money::Money,
+};
+use utoipa::ToSchema;
+
+use super::domain::{BasketLine, SavedAddressId};
+use crate::{orders::locale::Locale, shipping::ShippingMethod};
+
+/// An order to be made: `lines` or `cart_version`, `shipping_address` or `shipping_address_id`.
+#[derive(ToSchema)]
+#[schema(as = OrderRequest, example = json!({
+    "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}],
+    "shipping_address": {
+        "name": "Ada Lovelace", "line1": "12 St James's Square", "city": "London", "postal_code": "SW1Y 4JH",
+        "country": "GB"
+    },
+    "shipping_method": "standard",
+    "payment": {"method": "saved", "payment_method_id": "pm_1MqLiJLkdIwHu7ixUEgbFdYF"},
+    "expected_total": {"amount": 4868, "currency": "USD"},
+    "locale": "en-GB"
+}))]
+pub(super) struct OrderDocument {
+    /// What is bought; a SKU that is named twice is summed.
+    #[schema(min_items = 1, max_items = 100)]
+    lines: Option<Vec<BasketLine>>,
+    /// Buy what is in the caller's cart, if it still has this version.
+    #[schema(minimum = 1)]
+    cart_version: Option<i64>,
+    /// Where it is sent.
+    shipping_address: Option<PostalAddress>,
+    /// One of the customer's saved addresses.
+    shipping_address_id: Option<SavedAddressId>,
+    /// How it is sent.
+    shipping_method: ShippingMethod,
+    /// How it is paid.
+    payment: PaymentDocument,
+    /// The total that the shopper saw. Another is not charged: 409 `quote_changed`.
+    expected_total: Money,
+    /// Where messages go. Guests must give it; customers may, instead of their account's.
+    email: Option<Email>,
+    /// How money and dates are written in messages.
+    locale: Option<Locale>,
+}
+
+/// How an order is paid.
+#[derive(ToSchema)]
+#[schema(as = PaymentChoice, example = json!({"method": "client"}))]
+struct PaymentDocument {
+    /// `saved`: with `payment_method_id`, confirmed by us. `client`: the answer has a client secret for the frontend.
+    method: MethodDocument,
+    /// One of the customer's saved payment methods.
+    #[schema(example = "pm_1MqLiJLkdIwHu7ixUEgbFdYF")]
+    payment_method_id: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(as = PaymentMethodChoice, rename_all = "snake_case", example = "client")]
+enum MethodDocument {
+    Saved,
+    Client,
+}

@@ -1,0 +1,79 @@
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::*;
+
+fn request() -> Value {
+    json!({
+        "lines": [{"sku": "TEE-1", "quantity": 2}], "shipping_method": "standard", "payment": {"method": "client"},
+        "shipping_address": {"name": "Ada", "line1": "1 High St", "city": "Oxford", "country": "GB"},
+        "expected_total": {"amount": 2540, "currency": "USD"}, "email": "ada@example.com"
+    })
+}
+
+fn read(body: Value) -> OrderRequest {
+    Fields::read(body).unwrap()
+}
+
+fn terms() -> Terms {
+    let (shipping, tax) = ("USD:500".parse().unwrap(), "1.6".parse().unwrap());
+    Terms { shipping, tax, payment_window: Duration::from_mins(30), lease: Duration::from_secs(20) }
+}
+
+fn items(unit_price: i64) -> Vec<Item> {
+    let unit_price = Money { amount: unit_price, currency: "USD".parse().unwrap() };
+    let (sku, options) = ("TEE-1".parse().unwrap(), std::collections::BTreeMap::new());
+    vec![Item { sku, quantity: 2, product_id: Uuid::nil(), title: "Tee".into(), options, unit_price }]
+}
+
+fn drafted(body: Value, unit_price: i64) -> Result<Order, Error> {
+    let request = read(body);
+    let attempt = Attempt { id: Uuid::nil().into(), owner: Owner::Guest(Uuid::nil()), request: &request };
+    let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
+    draft(attempt, None, items(unit_price), &terms(), now)
+}
+
+#[test]
+fn requests_that_mean_the_same_have_one_hash_and_others_another() {
+    let hash = read(request()).hash();
+    let mut same = request();
+    same["locale"] = Value::Null;
+    same["email"] = json!(" ada@example.com ");
+    assert_eq!(read(same).hash(), hash);
+    for (member, value) in [
+        ("lines", json!([{"sku": "TEE-1", "quantity": 1}])),
+        ("expected_total", json!({"amount": 2540, "currency": "EUR"})),
+        ("email", json!("eve@example.com")),
+        ("locale", json!("en")),
+        ("payment", json!({"method": "saved", "payment_method_id": "pm_1"})),
+    ] {
+        let mut other = request();
+        other[member] = value;
+        assert_ne!(read(other).hash(), hash, "{member}");
+    }
+}
+
+#[test]
+fn an_order_is_pending_until_its_lease_ends_and_can_be_paid_until_its_window_closes() {
+    let order = drafted(request(), 1000).unwrap();
+    assert_eq!((order.state, order.version), (State::Pending, 1));
+    assert_eq!(order.due_at, Some(order.created_at.plus(Duration::from_secs(20))));
+    assert_eq!(order.expires_at, order.created_at.plus(Duration::from_mins(30)));
+    assert_eq!(order.pricing.total, order.payment_total());
+    assert!(order.is_in_progress(order.created_at) && !order.is_overdue(order.created_at));
+}
+
+impl Order {
+    fn payment_total(&self) -> Money {
+        Money { amount: 2540, currency: self.pricing.currency() }
+    }
+}
+
+#[test]
+fn nobody_is_charged_a_total_that_they_did_not_see() {
+    let Err(Error::QuoteChanged(quote)) = drafted(request(), 1001) else { panic!("it was taken") };
+    assert_eq!(quote.total.amount, 2542);
+    let mut cheaper = request();
+    cheaper["expected_total"]["amount"] = json!(2541);
+    assert!(matches!(drafted(cheaper, 1000), Err(Error::QuoteChanged(_))), "not even less than expected");
+}

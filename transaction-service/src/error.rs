@@ -1,0 +1,215 @@
+//! Everything that can go wrong here, and the one place that says what a client hears of it.
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use common::problem::{FieldError, Problem};
+use http::StatusCode;
+use platform::{client::CallError, config::SecretError, postgres};
+use stripe::{StripeError, webhook::WebhookError};
+
+use crate::{
+    orders::domain::{Illegal, State},
+    pricing::Pricing,
+};
+
+/// A failure of transaction-service.
+#[derive(Debug)]
+pub enum Error {
+    /// Absent, or not the caller's.
+    NotFound,
+    /// Fields are refused, some of them by a sibling.
+    InvalidInput(Vec<FieldError>),
+    /// The key made another order, or is making one.
+    KeyReused,
+    /// The order of this key is being made, by another request.
+    InProgress,
+    /// The attempt of this key gave its stock back before it became an order.
+    AttemptEnded,
+    /// Lines are short; which ones.
+    OutOfStock(Vec<FieldError>),
+    /// The total is not what the shopper saw; what it is now.
+    QuoteChanged(Box<Pricing>),
+    /// The cart is not in the version that the shopper saw.
+    CartChanged,
+    /// There is nothing in the cart.
+    CartEmpty,
+    /// The account may not order.
+    AccountDisabled,
+    /// The order is past cancelling.
+    NotCancellable(State),
+    /// A webhook that is not Stripe's, or not in time.
+    Webhook(WebhookError),
+    /// A common failure that needs no name of ours.
+    Problem(Problem),
+    /// A sibling could not be asked.
+    Call(CallError),
+    /// A sibling answered something else.
+    Sibling(String),
+    /// Stripe could not be asked, or we asked wrongly.
+    Stripe(StripeError),
+    /// Stripe's answers don't come to an end.
+    Unsettled,
+    /// Two accounts of one payment contradict each other.
+    Illegal(Illegal),
+    /// A secret could not be had.
+    Secret(SecretError),
+    /// A saved order could not be read.
+    Corrupt(String),
+    /// The database failed, or could not be reached.
+    Database(sqlx::Error),
+}
+
+/// When to ask again for an order that another request is making.
+const IN_PROGRESS_FOR: Duration = Duration::from_secs(1);
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound => Self::not_found(),
+            Error::InvalidInput(errors) => Self::invalid_input(errors),
+            Error::KeyReused => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "The idempotency key was used for another request",
+                "This key belongs to an attempt with other content. Make a new key for a new attempt.",
+            ),
+            Error::InProgress => Self::conflict(
+                "request_in_progress",
+                "The order is being made",
+                "Another request with this key is at work. Repeat it shortly to get its answer.",
+            )
+            .with_retry_after(IN_PROGRESS_FOR),
+            Error::AttemptEnded => Self::conflict(
+                "attempt_ended",
+                "The attempt has ended",
+                "The attempt of this key ended without an order. Make a new key and try again.",
+            ),
+            Error::OutOfStock(errors) => {
+                Self::conflict("out_of_stock", "Not enough in stock", "Nothing was ordered; errors says what is short.")
+                    .with_errors(errors)
+            }
+            Error::QuoteChanged(pricing) => Self::conflict(
+                "quote_changed",
+                "The price has changed",
+                "The total is not the one you expected; nothing was charged. quote says what it is now: show it, and \
+                 order again with a new key.",
+            )
+            .with_member("quote", serde_json::json!(pricing)),
+            Error::CartChanged => Self::conflict(
+                "cart_changed",
+                "The cart has changed",
+                "The cart is not in the version you named. Read it again, and order with a new key.",
+            ),
+            Error::CartEmpty => Self::conflict("cart_empty", "The cart is empty", "Put something into it first."),
+            Error::AccountDisabled => Self::new(
+                StatusCode::FORBIDDEN,
+                "account_disabled",
+                "The account may not order",
+                "This account is disabled. Contact the shop.",
+            ),
+            Error::NotCancellable(state) => Self::conflict(
+                "not_cancellable",
+                "The order can no longer be cancelled",
+                format!("It is {}. Only an order that waits for its payment can be cancelled.", state.as_str()),
+            ),
+            Error::Webhook(error) => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_signature",
+                "The webhook is not signed",
+                "Stripe-Signature is missing, old, or does not fit the body.",
+            )
+            .with_cause(error),
+            Error::Problem(problem) => problem,
+            Error::Call(error) => error.into(),
+            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::Busy | StripeError::RateLimited)) => {
+                Self::unavailable(error)
+            }
+            Error::Stripe(
+                error @ (StripeError::Declined(_)
+                | StripeError::Invalid(_)
+                | StripeError::NotFound
+                | StripeError::KeyReused(_)
+                | StripeError::Unauthorized(_)),
+            ) => Self::internal(error),
+            Error::Unsettled => Self::unavailable("Stripe's answers did not come to an end"),
+            Error::Illegal(illegal) => Self::internal(illegal),
+            Error::Secret(error) => Self::unavailable(error),
+            Error::Sibling(cause) | Error::Corrupt(cause) => Self::internal(cause),
+            Error::Database(error) => postgres::problem(error),
+        }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        Problem::from(self).into_response()
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl From<StripeError> for Error {
+    fn from(error: StripeError) -> Self {
+        Self::Stripe(error)
+    }
+}
+
+impl From<Illegal> for Error {
+    fn from(illegal: Illegal) -> Self {
+        Self::Illegal(illegal)
+    }
+}
+
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Self {
+        Self::Secret(error)
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// For logs and triggers. Never shows an address, a secret or what a shopper sent.
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotFound => f.write_str("there is no such thing"),
+            Self::InvalidInput(errors) => write!(f, "{} fields are refused", errors.len()),
+            Self::KeyReused => f.write_str("the key was used for another request"),
+            Self::InProgress => f.write_str("another request is at it"),
+            Self::AttemptEnded => f.write_str("the attempt has ended"),
+            Self::OutOfStock(_) => f.write_str("not enough in stock"),
+            Self::QuoteChanged(_) => f.write_str("the price has changed"),
+            Self::CartChanged => f.write_str("the cart has changed"),
+            Self::CartEmpty => f.write_str("the cart is empty"),
+            Self::AccountDisabled => f.write_str("the account may not order"),
+            Self::NotCancellable(state) => write!(f, "an order that is {} cannot be cancelled", state.as_str()),
+            Self::Webhook(error) => write!(f, "webhook: {error}"),
+            Self::Problem(problem) => f.write_str(problem.kind()),
+            Self::Call(error) => error.fmt(f),
+            Self::Sibling(cause) => write!(f, "a sibling: {cause}"),
+            Self::Stripe(error) => write!(f, "Stripe: {error}"),
+            Self::Unsettled => f.write_str("Stripe's answers did not come to an end"),
+            Self::Illegal(illegal) => illegal.fmt(f),
+            Self::Secret(error) => error.fmt(f),
+            Self::Corrupt(cause) => write!(f, "a saved order cannot be read: {cause}"),
+            Self::Database(error) => write!(f, "PostgreSQL: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,111 @@
+//! What the other services are told of an order, through the outbox. Each message has an id that follows from the order
+//! and what is told, so that it cannot be told twice by mistake.
+
+use std::borrow::Cow;
+
+use platform::outbox::Message;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::orders::domain::{Order, OrderId, State};
+
+/// What is to be told now that the order is in its state.
+pub fn after(order: &Order) -> Vec<Message> {
+    match order.state {
+        State::Pending | State::RequiresAction => Vec::new(),
+        State::Paid => {
+            let mut messages = vec![commit_stock(order), notification(order, "order_confirmation", None)];
+            if order.from_cart {
+                messages.push(clear_cart(order));
+            }
+            messages
+        }
+        State::PaymentFailed => {
+            let reason = order.payment.failure.as_ref().map(|failure| failure.message.as_str());
+            vec![release_stock(order.id), notification(order, "payment_failed", reason)]
+        }
+        State::Cancelled | State::Expired => vec![release_stock(order.id)],
+    }
+}
+
+/// The shopper hears that their paid order was called off and refunded.
+pub fn order_cancelled(order: &Order) -> Message {
+    notification(order, "order_cancelled", order.closing_reason.as_deref())
+}
+
+/// The stock of an order, or of an attempt that did not become one, is free again.
+pub fn release_stock(order: OrderId) -> Message {
+    message(order, "release", format!("/inventory/reservations/{order}/release"), json!({}))
+}
+
+fn commit_stock(order: &Order) -> Message {
+    message(order.id, "commit", format!("{RESERVATIONS}{}{COMMIT}", order.id), json!({}))
+}
+
+const RESERVATIONS: &str = "/inventory/reservations/";
+const COMMIT: &str = "/commit";
+
+/// The order whose stock a message to `path` takes off the shelf.
+pub fn committed_order(path: &str) -> Option<OrderId> {
+    path.strip_prefix(RESERVATIONS)?.strip_suffix(COMMIT)?.parse().ok()
+}
+
+fn clear_cart(order: &Order) -> Message {
+    let lines = order.pricing.lines.iter().map(|line| json!({ "sku": line.sku, "quantity": line.quantity }));
+    let body = json!({ "order_id": order.id, "lines": lines.collect::<Vec<_>>() });
+    message(order.id, "clear_cart", format!("/carts/{}/clear", order.owner.id()), body)
+}
+
+fn notification(order: &Order, template: &'static str, reason: Option<&str>) -> Message {
+    let id = event_id(order.id, template);
+    let mut body = json!({
+        "event_id": id, "template": template, "recipient": { "email": order.email }, "order": summary(order)
+    });
+    if let Some(locale) = &order.locale {
+        body["locale"] = json!(locale);
+    }
+    if let Some(reason) = reason {
+        body["order"]["reason"] = json!(reason);
+    }
+    message(order.id, template, "/notifications", body)
+}
+
+/// What a mail about the order says; nothing else of it leaves the service.
+fn summary(order: &Order) -> Value {
+    let pricing = &order.pricing;
+    let lines = pricing.lines.iter().map(|line| {
+        json!({ "title": line.title, "options": line.options, "quantity": line.quantity, "total": line.subtotal })
+    });
+    json!({
+        "id": order.id,
+        "placed_at": order.created_at,
+        "lines": lines.collect::<Vec<_>>(),
+        "subtotal": pricing.subtotal,
+        "shipping": pricing.shipping.price,
+        "tax": pricing.tax,
+        "total": pricing.total,
+        "shipping_address": order.shipping_address,
+    })
+}
+
+fn message(order: OrderId, what: &str, path: impl Into<Cow<'static, str>>, body: Value) -> Message {
+    Message { id: event_id(order, what).into(), path: path.into(), body }
+}
+
+fn event_id(order: OrderId, what: &str) -> Uuid {
+    Uuid::new_v5(&order.uuid(), what.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_of_a_commit_is_found_in_its_path_and_in_no_other() {
+        let id = OrderId::from(Uuid::from_u128(7));
+        assert_eq!(committed_order(&format!("/inventory/reservations/{id}/commit")), Some(id));
+        for other in [format!("/inventory/reservations/{id}/release"), "/notifications".to_owned(), String::new()] {
+            assert_eq!(committed_order(&other), None, "{other}");
+        }
+    }
+}

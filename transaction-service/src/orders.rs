@@ -1,0 +1,155 @@
+//! Orders: reading them, and calling them off.
+
+pub mod domain;
+pub mod locale;
+pub mod store;
+pub mod view;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::{Caller, scopes},
+    extract::{Path, Query},
+    input::Json,
+    page::{Page, PageQuery},
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    domain::{Order, OrderId, Owner, State as OrderState},
+    store::Place,
+    view::OrderView,
+};
+use crate::{App, error::Error, ledger, ledger::domain::LedgerEntry, payments};
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_orders))
+        .routes(routes!(get_order))
+        .routes(routes!(cancel_order))
+        .routes(routes!(get_order_for_staff))
+}
+
+fn page_example() -> Value {
+    json!({ "items": [view::example()], "next_cursor": null })
+}
+
+/// One's own orders, newest first
+#[utoipa::path(get, path = "/orders", tag = "orders", security(("token" = ["orders"])), params(PageQuery),
+    responses((status = OK, body = Page<OrderView>, example = page_example)))]
+async fn list_orders(
+    State(app): State<App>,
+    caller: Caller<scopes::Orders>,
+    Query(page): Query<PageQuery>,
+) -> Result<Response, Error> {
+    let owner = Owner::of(&caller.subject)?;
+    let (limit, after) = page.read::<Place>()?;
+    let orders = store::list(app.database.pool().await?, owner, after, limit + 1).await?;
+    let page = Page::new(orders, limit, |order| Place { created_at: order.created_at, id: order.id });
+    let items = page.items.iter().map(OrderView::from).collect();
+    Ok(Json(Page { items, next_cursor: page.next_cursor }).into_response())
+}
+
+/// One of one's own orders
+#[utoipa::path(get, path = "/orders/{order_id}", tag = "orders", security(("token" = ["orders"])),
+    params(("order_id" = OrderId, Path, description = "Which order.")), responses((status = OK, body = OrderView)))]
+async fn get_order(
+    State(app): State<App>,
+    caller: Caller<scopes::Orders>,
+    Path(order_id): Path<OrderId>,
+) -> Result<Response, Error> {
+    let owner = Owner::of(&caller.subject)?;
+    let order = store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
+    Ok(Json(OrderView::from(&order)).into_response())
+}
+
+/// Cancel an order before it is paid
+///
+/// Stripe is asked first: once this answers, nothing can be charged. Repeating it is harmless.
+#[utoipa::path(post, path = "/orders/{order_id}/cancel", tag = "orders", security(("token" = ["orders"])),
+    params(("order_id" = OrderId, Path, description = "Which order.")),
+    responses((status = OK, body = OrderView),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`not_cancellable`: it is paid, failed or expired; `request_in_progress`: it is being paid at \
+                           this moment.")))]
+async fn cancel_order(
+    State(app): State<App>,
+    caller: Caller<scopes::Orders>,
+    Path(order_id): Path<OrderId>,
+) -> Result<Response, Error> {
+    let (owner, now) = (Owner::of(&caller.subject)?, Timestamp::now());
+    let order = store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
+    let order = match order.state {
+        _ if order.is_in_progress(now) => return Err(Error::InProgress),
+        OrderState::Pending | OrderState::RequiresAction => payments::flow::call_off(&app, order, now).await?,
+        OrderState::Paid | OrderState::PaymentFailed | OrderState::Cancelled | OrderState::Expired => order,
+    };
+    match order.state {
+        OrderState::Cancelled => Ok(Json(OrderView::from(&order)).into_response()),
+        state => Err(Error::NotCancellable(state)),
+    }
+}
+
+/// An order with what only staff may see of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = StaffOrder, example = json!(staff_example()))]
+struct StaffOrderView<'a> {
+    /// The order as its shopper sees it.
+    #[schema(inline)]
+    order: OrderView<'a>,
+    /// Whose it is: `user:<id>` or `guest:<id>`.
+    #[schema(example = "user:01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d")]
+    owner: String,
+    /// The PaymentIntent at Stripe, once there is one.
+    #[schema(value_type = Option<String>, required, example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
+    payment_intent: Option<String>,
+    /// Whether the cardholder disputes the payment.
+    disputed: bool,
+    /// What was booked, oldest first; the amounts sum to zero.
+    ledger: Vec<LedgerEntry>,
+}
+
+fn staff_example() -> Value {
+    let entry = |account: &str, amount: i64| {
+        json!({ "kind": "capture", "source": "ch_3MmlLrLkdIwHu7ix0snN0B15", "account": account, "amount": amount,
+            "currency": "USD", "booked_at": "2026-11-22T09:30:01.250Z" })
+    };
+    let ledger = [entry("stripe", 4868), entry("sales", -3998), entry("shipping", -499), entry("tax", -371)];
+    json!({ "order": view::example(), "owner": "user:01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+        "payment_intent": "pi_3MtwBwLkdIwHu7ix28a3tqPa", "disputed": false, "ledger": ledger })
+}
+
+impl<'a> StaffOrderView<'a> {
+    fn new(order: &'a Order, ledger: Vec<LedgerEntry>) -> Self {
+        Self {
+            order: OrderView::from(order),
+            owner: format!("{}:{}", order.owner.kind(), order.owner.id()),
+            payment_intent: order.payment.intent.as_ref().map(ToString::to_string),
+            disputed: order.payment.disputed,
+            ledger,
+        }
+    }
+}
+
+/// An order with its payment and its ledger, for staff
+#[utoipa::path(get, path = "/admin/orders/{order_id}", tag = "staff", security(("token" = ["orders:manage"])),
+    params(("order_id" = OrderId, Path, description = "Which order.")),
+    responses((status = OK, body = StaffOrderView)))]
+async fn get_order_for_staff(
+    State(app): State<App>,
+    _: Caller<scopes::OrdersManage>,
+    Path(order_id): Path<OrderId>,
+) -> Result<Response, Error> {
+    let pool = app.database.pool().await?;
+    let order = store::find(pool, order_id).await?.ok_or(Error::NotFound)?;
+    let ledger = ledger::store::list(pool, order_id).await?;
+    Ok(Json(StaffOrderView::new(&order, ledger)).into_response())
+}

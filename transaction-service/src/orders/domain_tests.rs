@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+
+use common::money::Money;
+use uuid::Uuid;
+
+use super::*;
+use crate::{pricing, shipping::ShippingMethod};
+
+fn usd(amount: i64) -> Money {
+    Money { amount, currency: "USD".parse().unwrap() }
+}
+
+/// An order of one line for 10.00 USD, in this state.
+pub(crate) fn order(state: State, method: Method) -> Order {
+    let item = pricing::Item {
+        sku: "TEE-1".parse().unwrap(),
+        quantity: 1,
+        product_id: Uuid::nil(),
+        title: "Tee".into(),
+        options: BTreeMap::new(),
+        unit_price: usd(1000),
+    };
+    let shipping = (ShippingMethod::Standard, usd(0));
+    let address = serde_json::json!({"name": "Ada", "line1": "1 High St", "line2": null, "city": "Oxford",
+        "region": null, "postal_code": null, "country": "GB", "phone": null});
+    let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
+    let expires_at = now.plus(std::time::Duration::from_mins(30));
+    let payment =
+        Payment { method, intent: None, client_secret: None, captured: 0, refunded: 0, disputed: false, failure: None };
+    Order {
+        id: Uuid::from_u128(1).into(),
+        owner: Owner::Guest(Uuid::from_u128(2)),
+        request_hash: [0; 32],
+        state,
+        version: 3,
+        due_at: state.is_open().then_some(expires_at),
+        expires_at,
+        pricing: pricing::price(vec![item], shipping, "0".parse().unwrap()).unwrap(),
+        shipping_address: serde_json::from_value(address).unwrap(),
+        email: "ada@example.com".parse().unwrap(),
+        locale: None,
+        from_cart: false,
+        payment,
+        closing_reason: None,
+        answer: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn outcomes() -> [Outcome; 5] {
+    [
+        Outcome::RequiresAction(ClientSecret("pi_1_secret_2".into())),
+        Outcome::Paid,
+        Outcome::Failed(Failure { code: "generic_decline".into(), message: "Declined.".into() }),
+        Outcome::Cancelled,
+        Outcome::Expired,
+    ]
+}
+
+#[test]
+fn every_state_and_outcome_lead_where_the_table_says() {
+    for state in State::ALL {
+        for outcome in outcomes() {
+            let before = order(state, Method::Client);
+            let to = outcome.state();
+            let after = before.after(outcome, before.created_at);
+            match (state, to) {
+                (from, to) if from == to => assert_eq!(after, Ok(None)),
+                (State::Pending | State::RequiresAction, to) => {
+                    let after = after.unwrap().unwrap();
+                    assert_eq!((after.state, after.version), (to, before.version + 1));
+                    assert_eq!(after.due_at.is_some(), to.is_open());
+                }
+                (from, to) => assert_eq!(after, Err(Illegal { order: before.id, from, to })),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_paid_order_has_taken_its_total_and_a_closed_one_shows_no_client_secret() {
+    let pending = order(State::Pending, Method::Client);
+    let waiting = pending.after(outcomes()[0].clone(), pending.created_at).unwrap().unwrap();
+    assert_eq!(waiting.payment.client_secret, Some(ClientSecret("pi_1_secret_2".into())));
+    assert_eq!(waiting.due_at, Some(waiting.expires_at), "nobody need look before");
+    let paid = waiting.after(Outcome::Paid, pending.created_at).unwrap().unwrap();
+    assert_eq!((paid.payment.captured, paid.payment.client_secret), (1000, None));
+}
+
+#[test]
+fn only_a_paid_order_can_turn_out_to_be_sold_out() {
+    for state in State::ALL {
+        let order = order(state, Method::Client);
+        let after = order.sold_out(order.created_at);
+        match state {
+            State::Paid => assert_eq!(after.unwrap().unwrap().closing_reason.as_deref(), Some(SOLD_OUT)),
+            State::Cancelled => assert_eq!(after, Ok(None)),
+            from => assert_eq!(after, Err(Illegal { order: order.id, from, to: State::Cancelled })),
+        }
+    }
+}
+
+#[test]
+fn the_id_of_an_order_follows_from_its_owner_and_key_alone() {
+    let key = |text: &str| text.parse::<IdempotencyKey>().unwrap();
+    let (ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+    let id = order_id(Owner::User(ada), &key("a"));
+    assert_eq!(id, order_id(Owner::User(ada), &key("a")));
+    for other in [
+        order_id(Owner::User(ada), &key("b")),
+        order_id(Owner::User(bob), &key("a")),
+        order_id(Owner::Guest(ada), &key("a")),
+    ] {
+        assert_ne!(id, other);
+    }
+}
+
+#[test]
+fn a_client_secret_is_not_shown() {
+    assert_eq!(format!("{:?}", ClientSecret("pi_1_secret_2".into())), "ClientSecret(..)");
+}

@@ -1,0 +1,226 @@
+//! Paying for an order: the one function that handler, retry, webhook and sweep share. It may be interrupted anywhere
+//! and begun again by anybody: it starts from what Stripe says, and ends by saving what became of the order on the
+//! condition that nobody else did.
+//!
+//! One PaymentIntent an order, ever. It is created under the order's id as idempotency key, so that creating it again
+//! finds it, and nothing has to be saved between creating and confirming. It is confirmed under `<id>:<attempt>`. What
+//! an unclear answer means is found by reading the PaymentIntent, never by asking again blindly.
+
+use common::timestamp::Timestamp;
+use platform::outbox::Message;
+use stripe::{CancellationReason, Capture, NewPaymentIntent, PaymentIntent, PaymentIntentId, StripeError};
+use uuid::Uuid;
+
+use super::{
+    domain::{CREATE_WITHIN, Step, next_step},
+    refunds,
+};
+use crate::{
+    App,
+    error::Error,
+    ledger::{self, domain::Booking},
+    messages,
+    orders::{
+        self,
+        domain::{Failure, Method, Order, Outcome, State},
+        view::OrderView,
+    },
+};
+
+/// The metadata that leads from a PaymentIntent to its order.
+pub const ORDER_ID: &str = "order_id";
+/// How many steps a payment takes at most before it is left to the sweep.
+const MAX_STEPS: u32 = 6;
+
+/// Pays for an order that was saved just now, by this very request.
+pub async fn begin(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
+    match create(app, &order).await? {
+        Created::Intent(intent) => settle_with(app, order, *intent, now).await,
+        Created::Refused(failure) => Box::pin(save(app, order, None, Outcome::Failed(failure), now)).await,
+    }
+}
+
+/// Brings an open order's payment as far as it goes, and answers the order as it is saved then.
+pub async fn settle(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
+    match find(app, &order, now).await? {
+        Found::Intent(intent) => settle_with(app, order, *intent, now).await,
+        Found::Refused(failure) => Box::pin(save(app, order, None, Outcome::Failed(failure), now)).await,
+        Found::None => Box::pin(save(app, order, None, Outcome::Expired, now)).await,
+    }
+}
+
+/// Like [`settle`], with the PaymentIntent as it is now in hand.
+pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
+    // Boxed: with the clients' futures inside, this one is too large to move about.
+    Box::pin(take_steps(app, order, intent, now)).await
+}
+
+async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
+    if !order.state.is_open() {
+        return refunds::book(app, order, &intent, now).await;
+    }
+    for attempt in 1..=MAX_STEPS {
+        intent = match next_step(&order, &intent, now) {
+            Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
+            Step::Cancel(reason) => cancel(app, &intent.id, reason).await?,
+            Step::Save(outcome) => return save(app, order, Some(&intent), outcome, now).await,
+            Step::Wait => return Ok(order),
+        };
+    }
+    Err(Error::Unsettled)
+}
+
+/// Calls an open order off. What Stripe says decides: a payment that was quicker makes it paid.
+pub async fn call_off(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
+    match find(app, &order, now).await? {
+        Found::Intent(intent) => {
+            let intent = cancel(app, &intent.id, CancellationReason::RequestedByCustomer).await?;
+            settle_with(app, order, intent, now).await
+        }
+        Found::Refused(_) | Found::None => Box::pin(save(app, order, None, Outcome::Cancelled, now)).await,
+    }
+}
+
+/// What creating a PaymentIntent brings.
+enum Created {
+    /// The PaymentIntent as it was when it was created.
+    Intent(Box<PaymentIntent>),
+    /// Stripe refuses to make one: nothing can be charged.
+    Refused(Failure),
+}
+
+/// What there is at Stripe of an order.
+enum Found {
+    /// Its PaymentIntent as it is now.
+    Intent(Box<PaymentIntent>),
+    /// Stripe refuses to make one: nothing can be charged.
+    Refused(Failure),
+    /// There is none, and it is too late to make one.
+    None,
+}
+
+async fn find(app: &App, order: &Order, now: Timestamp) -> Result<Found, Error> {
+    let id = match &order.payment.intent {
+        Some(id) => id.clone(),
+        None if order.created_at.plus(CREATE_WITHIN) <= now => {
+            let found = app.stripe.search_payment_intents((ORDER_ID, &order.id.to_string())).await?;
+            return Ok(found.data.into_iter().next().map_or(Found::None, |intent| Found::Intent(Box::new(intent))));
+        }
+        None => match create(app, order).await? {
+            // An answer under a known key is that of the first time: what happened since is not in it.
+            Created::Intent(intent) => intent.id,
+            Created::Refused(failure) => return Ok(Found::Refused(failure)),
+        },
+    };
+    Ok(Found::Intent(Box::new(app.stripe.retrieve_payment_intent(&id).await?)))
+}
+
+async fn create(app: &App, order: &Order) -> Result<Created, Error> {
+    // Made of what is saved and nothing else: the same key must come with the same parameters, whoever calls.
+    let (customer, payment_method) = match &order.payment.method {
+        Method::Saved { customer, payment_method } => (Some(customer.clone()), Some(payment_method.clone())),
+        Method::Client => (None, None),
+    };
+    let metadata = vec![(ORDER_ID, order.id.to_string())];
+    let amount = order.pricing.total;
+    let new = NewPaymentIntent { amount, customer, payment_method, capture: Capture::Automatic, metadata };
+    let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
+        Ok(intent) => return Ok(Created::Intent(Box::new(intent))),
+        Err(StripeError::Declined(decline)) => {
+            Failure { code: decline.decline_code.unwrap_or(decline.code), message: decline.message }
+        }
+        // The shopper's doing, or Stripe's limits: a method that is not theirs, an amount below the minimum.
+        Err(StripeError::Invalid(invalid)) => {
+            Failure { code: invalid.code.unwrap_or_else(|| "payment_refused".to_owned()), message: invalid.message }
+        }
+        Err(StripeError::NotFound) => Failure {
+            code: "resource_missing".to_owned(),
+            message: "This payment method does not exist any more.".to_owned(),
+        },
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Created::Refused(failure))
+}
+
+async fn confirm(app: &App, order: &Order, id: &PaymentIntentId, attempt: u32) -> Result<PaymentIntent, Error> {
+    let key = format!("{}:{attempt}", order.id);
+    let confirmed = app.stripe.confirm_payment_intent(&key, id, None).await;
+    now_known(app, id, confirmed).await
+}
+
+/// Cancelling what is cancelled changes nothing, so each try has a key of its own: a saved failure must not stand in
+/// the way of the next.
+async fn cancel(app: &App, id: &PaymentIntentId, reason: CancellationReason) -> Result<PaymentIntent, Error> {
+    let cancelled = app.stripe.cancel_payment_intent(&Uuid::new_v4().to_string(), id, reason).await;
+    now_known(app, id, cancelled).await
+}
+
+/// The PaymentIntent after a step: as answered, or else as Stripe has it now.
+async fn now_known(
+    app: &App,
+    id: &PaymentIntentId,
+    answered: Result<PaymentIntent, StripeError>,
+) -> Result<PaymentIntent, Error> {
+    match answered {
+        Ok(intent) => Ok(intent),
+        Err(error @ (StripeError::KeyReused(_) | StripeError::Unauthorized(_) | StripeError::RateLimited)) => {
+            Err(error.into())
+        }
+        // Declined, refused in this state, or unclear: what holds is what Stripe has now.
+        Err(
+            StripeError::Declined(_)
+            | StripeError::Invalid(_)
+            | StripeError::NotFound
+            | StripeError::Busy
+            | StripeError::Unknown(_),
+        ) => Ok(app.stripe.retrieve_payment_intent(id).await?),
+    }
+}
+
+/// Commit 2: what became of the order, with what is booked and told because of it.
+async fn save(
+    app: &App,
+    order: Order,
+    intent: Option<&PaymentIntent>,
+    outcome: Outcome,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let Some(mut next) = order.after(outcome, now)? else { return Ok(order) };
+    if let Some(intent) = intent {
+        next.payment.intent = Some(intent.id.clone());
+    }
+    let charge = intent.and_then(|intent| intent.latest_charge.as_ref());
+    let booking = match (next.state, charge) {
+        (State::Paid, Some(charge)) => Some(ledger::domain::capture(&charge.id, &next.pricing, now)),
+        (State::Paid, None) => return Err(Error::Corrupt(format!("paid without a charge: order {}", next.id))),
+        _ => None,
+    };
+    let messages = messages::after(&next);
+    write(app, &order, next, booking.as_slice(), &messages).await
+}
+
+/// Saves a changed order with its bookings and messages in one commit. Where somebody else changed it first, nothing is
+/// written and theirs is answered.
+pub(super) async fn write(
+    app: &App,
+    before: &Order,
+    mut after: Order,
+    bookings: &[Booking],
+    messages: &[Message],
+) -> Result<Order, Error> {
+    if after.answer.is_none() {
+        let answer = serde_json::to_string(&OrderView::from(&after));
+        after.answer = Some(answer.map_err(|error| Error::Corrupt(error.to_string()))?);
+    }
+    let mut tx = app.database.begin().await?;
+    if !orders::store::save(&mut tx, before, &after).await? {
+        tx.rollback().await?;
+        return orders::store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound);
+    }
+    ledger::store::book(&mut tx, after.id, bookings).await?;
+    if !messages.is_empty() {
+        app.outbox.enqueue(&mut tx, messages).await?;
+    }
+    tx.commit().await?;
+    Ok(after)
+}

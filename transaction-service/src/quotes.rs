@@ -1,0 +1,61 @@
+//! Quotes: what a basket would cost, promised to nobody.
+
+pub mod domain;
+
+use axum::{Extension, extract::State};
+use common::{
+    auth::{Caller, scopes},
+    http::RequestContext,
+    input::Json,
+    problem::ProblemBody,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::domain::{Quote, QuoteRequest};
+use crate::{
+    App,
+    checkout::domain::BasketLine,
+    error::Error,
+    orders::domain::Owner,
+    siblings::{QuotedItem, about_the_cart},
+};
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create_quote))
+}
+
+/// Price a basket or the caller's cart
+///
+/// Nothing is reserved. Hand `total` to `POST /orders` as `expected_total`, and `cart_version` where the cart was
+/// priced.
+#[utoipa::path(post, path = "/quotes", tag = "quotes", security(("token" = ["orders"])), request_body = QuoteRequest,
+    responses((status = OK, body = Quote),
+        (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
+            description = "`invalid_input`: also for a SKU that is not on sale, or not in this currency.")))]
+async fn create_quote(
+    State(app): State<App>,
+    caller: Caller<scopes::Orders>,
+    Extension(context): Extension<RequestContext>,
+    Json(request): Json<QuoteRequest>,
+) -> Result<Json<Quote>, Error> {
+    let owner = Owner::of(&caller.subject)?;
+    let (lines, cart_version) = match &request.lines {
+        Some(lines) => (lines.clone(), None),
+        None => cart(&app, owner, &context).await?,
+    };
+    let quoted = app.siblings.quote(request.currency, &lines, &context).await;
+    let quoted: Vec<QuotedItem> = quoted.map_err(|error| match (error, cart_version) {
+        (Error::InvalidInput(errors), Some(_)) => Error::InvalidInput(about_the_cart(errors, &lines)),
+        (error, _) => error,
+    })?;
+    Ok(Json(Quote::new(quoted, cart_version, &request, &app.terms)?))
+}
+
+async fn cart(app: &App, owner: Owner, context: &RequestContext) -> Result<(Vec<BasketLine>, Option<i64>), Error> {
+    let cart = app.siblings.cart(owner, context).await?;
+    if cart.items.is_empty() {
+        return Err(Error::CartEmpty);
+    }
+    Ok((cart.items, Some(cart.version)))
+}

@@ -1,0 +1,99 @@
+//! What a quote is asked for, and what it says.
+
+use common::{
+    input::{Fields, FromFields},
+    money::Currency,
+    sku::Sku,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    checkout::domain::{BasketLine, MAX_LINES, Terms},
+    error::Error,
+    pricing::Pricing,
+    shipping::ShippingMethod,
+    siblings::QuotedItem,
+};
+
+/// What is to be priced.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"currency": "USD", "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}],
+    "shipping_method": "standard"}))]
+pub struct QuoteRequest {
+    /// What prices are wanted in.
+    pub currency: Currency,
+    /// What is to be priced; without it, the caller's cart.
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Option<Vec<BasketLine>>,
+    /// How it is to be sent.
+    pub shipping_method: ShippingMethod,
+}
+
+impl FromFields for QuoteRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let currency = fields.text("currency");
+        let lines = fields.optional_objects::<BasketLine>("lines", MAX_LINES);
+        let shipping_method = fields.text("shipping_method");
+        let lines = lines?;
+        if lines.as_ref().is_some_and(Vec::is_empty) {
+            return fields.refuse("lines", "too_few", "must have at least one line");
+        }
+        Some(Self { currency: currency?, lines, shipping_method: shipping_method? })
+    }
+}
+
+/// What a basket costs at this moment.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "cart_version": 3,
+    "lines": [{
+        "sku": "TEE-ORG-NAVY-M", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee",
+        "options": {"Size": "M"}, "quantity": 2, "unit_price": {"amount": 1999, "currency": "USD"},
+        "subtotal": {"amount": 3998, "currency": "USD"}, "tax": {"amount": 330, "currency": "USD"},
+        "total": {"amount": 4328, "currency": "USD"}
+    }],
+    "shipping": {"method": "standard", "price": {"amount": 499, "currency": "USD"}, "tax": {"amount": 41, "currency": "USD"}},
+    "subtotal": {"amount": 3998, "currency": "USD"}, "tax": {"amount": 371, "currency": "USD"},
+    "total": {"amount": 4868, "currency": "USD"}, "short": [{"sku": "TEE-ORG-NAVY-M", "available": 1}]
+}))]
+pub struct Quote {
+    /// The version of the cart that was priced; `null` where lines were given.
+    #[schema(required)]
+    cart_version: Option<i64>,
+    /// What it comes to.
+    #[serde(flatten)]
+    pricing: Pricing,
+    /// What there is too little of at this moment.
+    short: Vec<Short>,
+}
+
+/// A SKU that there is too little of.
+#[derive(Debug, Serialize, ToSchema)]
+struct Short {
+    /// Which.
+    sku: Sku,
+    /// How many can be had.
+    #[schema(example = 1)]
+    available: i64,
+}
+
+impl Quote {
+    /// The quote for what product-service priced.
+    pub fn new(
+        quoted: Vec<QuotedItem>,
+        cart_version: Option<i64>,
+        request: &QuoteRequest,
+        terms: &Terms,
+    ) -> Result<Self, Error> {
+        let is_short = |quoted: &&QuotedItem| quoted.available < i64::from(quoted.item.quantity);
+        let short = quoted.iter().filter(is_short);
+        let short = short.map(|quoted| Short { sku: quoted.item.sku.clone(), available: quoted.available }).collect();
+        let items = quoted.into_iter().map(|quoted| quoted.item).collect();
+        Ok(Self {
+            cart_version,
+            pricing: terms.price(items, request.shipping_method, ("/currency", request.currency))?,
+            short,
+        })
+    }
+}

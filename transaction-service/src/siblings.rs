@@ -1,0 +1,163 @@
+//! What is asked of the other services, and what their refusals mean here.
+
+use common::{
+    contact::{Email, PostalAddress},
+    http::RequestContext,
+    money::Currency,
+    problem::FieldError,
+    sku::Sku,
+};
+use platform::client::{Call, CallError, Refused, ServiceClient};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use stripe::CustomerId;
+use uuid::Uuid;
+
+use crate::{
+    checkout::domain::{BasketLine, SavedAddressId},
+    error::Error,
+    orders::domain::{OrderId, Owner},
+    pricing::Item,
+};
+
+/// The other services, behind their one address.
+#[derive(Debug, Clone)]
+pub struct Siblings(ServiceClient);
+
+/// What a checkout needs to know of a user.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Context {
+    /// The account's address.
+    pub email: Email,
+    /// Whether it may not order.
+    pub disabled: bool,
+    /// Where they have things sent.
+    addresses: Vec<KnownAddress>,
+    /// Who they are at Stripe, once they have saved a payment method.
+    pub stripe_customer_id: Option<CustomerId>,
+    /// What they have in their cart.
+    pub cart: Cart,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct KnownAddress {
+    id: SavedAddressId,
+    #[serde(flatten)]
+    address: PostalAddress,
+}
+
+impl Context {
+    /// A saved address.
+    pub fn address(&self, id: SavedAddressId) -> Option<PostalAddress> {
+        self.addresses.iter().find(|known| known.id == id).map(|known| known.address.clone())
+    }
+}
+
+/// A cart.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Cart {
+    /// Counts changes; 0 before the first.
+    pub version: i64,
+    /// What is in it.
+    pub items: Vec<BasketLine>,
+}
+
+/// A line with its price and what is there of it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QuotedItem {
+    /// The line.
+    #[serde(flatten)]
+    pub item: Item,
+    /// How many can be had.
+    pub available: i64,
+}
+
+#[derive(Deserialize)]
+struct Lines<T> {
+    lines: Vec<T>,
+}
+
+impl Siblings {
+    /// Siblings called through `client`.
+    pub fn new(client: ServiceClient) -> Self {
+        Self(client)
+    }
+
+    /// Prices and reserves all lines for an order, or none.
+    pub async fn reserve(
+        &self,
+        order: OrderId,
+        currency: Currency,
+        lines: &[BasketLine],
+        context: &RequestContext,
+    ) -> Result<Vec<Item>, Error> {
+        let path = format!("/inventory/reservations/{order}");
+        let body = json!({ "currency": currency, "lines": lines });
+        let answer = self.0.send(Call::put(&path, body).of(context)).await.map_err(reservation_refused)?;
+        Ok(read::<Lines<Item>>(answer)?.lines)
+    }
+
+    /// Prices lines without reserving them.
+    pub async fn quote(
+        &self,
+        currency: Currency,
+        lines: &[BasketLine],
+        context: &RequestContext,
+    ) -> Result<Vec<QuotedItem>, Error> {
+        let body = json!({ "currency": currency, "lines": lines });
+        // It changes nothing, so repeating it is harmless; any key says so to the client.
+        let call = Call::post("/inventory/quotes", body).with_key(&Uuid::new_v4()).of(context);
+        let answer = self.0.send(call).await.map_err(reservation_refused)?;
+        Ok(read::<Lines<QuotedItem>>(answer)?.lines)
+    }
+
+    /// What a checkout needs to know of the user of a verified token.
+    pub async fn context(&self, user: Uuid, context: &RequestContext) -> Result<Context, Error> {
+        let path = format!("/users/{user}/checkout-context");
+        let answer = self.0.send(Call::get(&path).of(context)).await.map_err(|error| match error {
+            // The account was deleted while its token is still good.
+            CallError::Refused(refused) if refused.kind == "not_found" => Error::AccountDisabled,
+            error => Error::Call(error),
+        })?;
+        read(answer)
+    }
+
+    /// The cart of a user or guest.
+    pub async fn cart(&self, owner: Owner, context: &RequestContext) -> Result<Cart, Error> {
+        let path = format!("/carts/{}", owner.id());
+        read(self.0.send(Call::get(&path).of(context)).await?)
+    }
+}
+
+fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
+    serde_json::from_value(answer).map_err(|error| Error::Sibling(format!("an answer that cannot be read: {error}")))
+}
+
+fn reservation_refused(error: CallError) -> Error {
+    let CallError::Refused(Refused { kind, errors, .. }) = &error else { return Error::Call(error) };
+    match kind.as_str() {
+        "out_of_stock" => Error::OutOfStock(errors.clone()),
+        "invalid_input" => Error::InvalidInput(errors.clone()),
+        "reservation_differs" => Error::KeyReused,
+        "reservation_in_progress" => Error::InProgress,
+        // An attempt of this name gave its stock back, and a reservation is decided once.
+        "reservation_released" => Error::AttemptEnded,
+        _ => Error::Call(error),
+    }
+}
+
+/// Lines of a cart have no place in the request: what is wrong with one is said of the cart, by SKU.
+pub fn about_the_cart(errors: Vec<FieldError>, items: &[BasketLine]) -> Vec<FieldError> {
+    let sku = |pointer: &str| -> Option<&Sku> {
+        let index: usize = pointer.strip_prefix("/lines/")?.split('/').next()?.parse().ok()?;
+        items.get(index).map(|item| &item.sku)
+    };
+    let moved = |error: FieldError| match sku(&error.pointer) {
+        Some(sku) => {
+            let message = format!("{sku}: {}", error.message);
+            FieldError { pointer: "/cart_version".into(), message, ..error }
+        }
+        None => error,
+    };
+    errors.into_iter().map(moved).collect()
+}

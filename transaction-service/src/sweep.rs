@@ -1,0 +1,55 @@
+//! The work nobody waits for: what a crash left half way, orders that were not paid in time, events that did not reach
+//! us, messages that were not taken. Bounded, and safe to run many times at once.
+
+use common::timestamp::Timestamp;
+use futures_util::{StreamExt, stream};
+use platform::TriggerError;
+use serde_json::{Value, json};
+
+use crate::{
+    App,
+    error::Error,
+    orders::{self, domain::OrderId},
+    payments,
+};
+
+/// How many orders one sweep looks at.
+const ORDERS: i64 = 50;
+/// How many of them at once: each asks Stripe, and the pool has few connections.
+const AT_ONCE: usize = 5;
+
+/// One sweep. What fails of it is tried again by the next; the rest is done all the same.
+pub async fn run(app: &App) -> Result<Value, TriggerError> {
+    let now = Timestamp::now();
+    let events = payments::events::catch_up(app, now).await;
+    let orders = due(app, now).await;
+    let relayed = app.outbox.relay().await;
+    let swept = json!({ "events": *events.as_ref().unwrap_or(&0), "orders": *orders.as_ref().unwrap_or(&0),
+        "messages": *relayed.as_ref().unwrap_or(&platform::outbox::Relayed::default()) });
+    events?;
+    orders?;
+    relayed?;
+    Ok(swept)
+}
+
+/// Goes on with open orders that are due. Answers how many came to an end.
+async fn due(app: &App, now: Timestamp) -> Result<usize, Error> {
+    let pool = app.database.pool().await?;
+    let picked = orders::store::pick_due(pool, ORDERS, now, now.plus(app.terms.lease)).await?;
+    let settled = stream::iter(picked).map(|id| settled(app, id, now)).buffer_unordered(AT_ONCE);
+    Ok(settled.filter(|is_settled| std::future::ready(*is_settled)).count().await)
+}
+
+async fn settled(app: &App, id: OrderId, now: Timestamp) -> bool {
+    let settling = async {
+        let order = orders::store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+        payments::flow::settle(app, order, now).await
+    };
+    match settling.await {
+        Ok(order) => !order.state.is_open(),
+        Err(error) => {
+            tracing::error!(%error, order_id = %id, "order not settled; the next sweep tries again");
+            false
+        }
+    }
+}

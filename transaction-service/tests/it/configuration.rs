@@ -1,0 +1,35 @@
+use platform::{Service, config::Env, trigger::Direction};
+use transaction_service::App;
+
+use crate::Shop;
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let mut env = Env::from_pairs([("TAX_RATE", "8,25"), ("CHECKOUT_DEADLINE_SECONDS", "soon")]);
+    assert!(App::configure(&mut env).is_none());
+    let report = env.report();
+    for name in [
+        "ISSUER",
+        "JWKS_URL",
+        "API_BASE_URL",
+        "TRANSACTION_DATABASE_URL",
+        "TRANSACTION_SERVICE_CLIENT_SECRET",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "SHIPPING_RATES is missing",
+        "TAX_RATE must be a percentage",
+        "CHECKOUT_DEADLINE_SECONDS",
+    ] {
+        assert!(report.contains(name), "{name} is not in: {report}");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_goes_back_to_nothing_and_forward_again() {
+    let shop = Shop::open().await;
+    let back = shop.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    assert_eq!(back["applied"], serde_json::json!([]));
+    let forward = shop.app.migrate(Direction::Up).await.unwrap();
+    assert_eq!(forward["applied"], serde_json::json!([1, 2, 3, 4]));
+    assert_eq!(shop.app.migrate(Direction::Up).await.unwrap(), forward, "migrating twice changes nothing");
+}

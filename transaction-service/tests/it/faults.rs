@@ -1,0 +1,81 @@
+//! What the siblings and Stripe may do to an order on its way, and that it ends well all the same.
+
+use serde_json::json;
+
+use crate::{Shop, Shopper, TOTAL, siblings::Instead};
+
+#[tokio::test]
+async fn a_sibling_that_hangs_is_given_up_in_time_and_nothing_is_charged() {
+    let shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    for line in ["PUT /inventory", "GET /users"] {
+        shop.siblings.instead(line, 3, Instead::Hang);
+        let refused = shop.order(&ada, line).send().await.expect(503);
+        assert_eq!((refused.problem().as_str(), refused.header("retry-after")), ("unavailable", "2"));
+        shop.siblings.instead(line, 0, Instead::Hang);
+    }
+    assert_eq!(shop.charged().0, 0);
+}
+
+#[tokio::test]
+async fn a_payment_that_stripe_never_answers_for_is_left_pending_and_holds_its_stock() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    shop.break_stripe("*", "/v1/payment_intents*", json!({"kind": "drop"}), 100).await;
+    assert_eq!(shop.order(&ada, "k").send().await.expect(503).problem(), "unavailable");
+    assert_eq!(shop.count("orders WHERE state = 'pending' AND due_at <= now()").await, 1, "free for the next");
+    assert_eq!(shop.count("outbox").await, 0, "nothing is announced");
+}
+
+#[tokio::test]
+async fn a_creation_that_failed_for_good_expires_the_order_without_a_charge() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    let saved_error = json!({"kind": "error", "status": 500, "after_effect": false});
+    shop.break_stripe("POST", "/v1/payment_intents", saved_error, 1).await;
+    shop.order(&ada, "k").send().await.expect(503);
+    shop.order(&ada, "k").send().await.expect(503);
+    let age = "UPDATE orders SET created_at = created_at - interval '13 hours'";
+    sqlx::query(age).execute(&mut shop.db).await.unwrap();
+    shop.let_orders_expire().await;
+    shop.sweep().await;
+    assert_eq!(shop.ordered(&ada, "k").await["state"], "expired");
+    assert_eq!(shop.charged().0, 0);
+}
+
+#[tokio::test]
+async fn a_confirmation_that_arrives_very_late_is_found_by_its_event() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    shop.break_stripe("POST", "/v1/payment_intents/*/confirm", json!({"kind": "delay", "ms": 2500}), 1).await;
+    let answer = shop.order(&ada, "k").send().await;
+    assert!([201, 503, 409].contains(&answer.status.as_u16()), "{}", answer.text());
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    shop.let_leases_end().await;
+    shop.sweep().await;
+    shop.sweep().await;
+    assert_eq!(shop.ordered(&ada, "k").await["state"], "paid");
+    assert_eq!(shop.charged(), (1, TOTAL));
+}
+
+#[tokio::test]
+async fn an_amount_below_stripes_minimum_fails_the_order_in_words_the_shopper_can_read() {
+    let shop = Shop::open().await;
+    let guest = Shopper::guest();
+    shop.siblings.set_price("TEE-1", 0);
+    let mut request = guest.request();
+    request["expected_total"] = json!({"amount": 540, "currency": "USD"});
+    request["lines"][0]["quantity"] = json!(1);
+    let order = shop.client.post("/orders").token(&guest.token).header(crate::KEY, "k").json(&request);
+    let order = order.send().await.expect(201).json();
+    assert_eq!(order["state"], "requires_action", "5.40 USD can be charged");
+    let app = crate::app(&shop.postgres.url, &shop.siblings.url, &shop.stripe, &[("SHIPPING_RATES", "USD:10")]);
+    let client = testkit::Client::new(transaction_service::router(app));
+    request["expected_total"] = json!({"amount": 11, "currency": "USD"});
+    let order = client.post("/orders").token(&guest.token).header(crate::KEY, "k2").json(&request);
+    let order = order.send().await.expect(201).json();
+    assert_eq!(
+        (&order["state"], &order["payment"]["failure"]["code"]),
+        (&json!("payment_failed"), &json!("amount_too_small"))
+    );
+}
