@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 use crate::orders::domain::{Order, OrderId, State};
 
+/// The longest reason that notification-service takes, in characters.
+const MAX_REASON: usize = 500;
+
 /// What is to be told now that the order is in its state.
 pub fn after(order: &Order) -> Vec<Message> {
     match order.state {
@@ -21,8 +24,9 @@ pub fn after(order: &Order) -> Vec<Message> {
             messages
         }
         State::PaymentFailed => {
-            let reason = order.payment.failure.as_ref().map(|failure| failure.message.as_str());
-            vec![release_stock(order.id), notification(order, "payment_failed", reason)]
+            let reason = order.payment.failure.as_ref().and_then(|failure| failure.message.lines().next());
+            let reason = reason.map(|line| line.chars().take(MAX_REASON).collect::<String>());
+            vec![release_stock(order.id), notification(order, "payment_failed", reason.as_deref())]
         }
         State::Cancelled | State::Expired => vec![release_stock(order.id)],
     }

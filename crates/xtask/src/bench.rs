@@ -8,6 +8,7 @@ use lambda_double::{Function, HttpAnswer, http_event};
 use tokio::process::Command;
 
 use crate::home::{Home, Profile};
+use crate::mail;
 use crate::secrets::signing_key;
 use crate::services::{self, SERVICES};
 use crate::settings::Settings;
@@ -74,6 +75,15 @@ fn settings(home: &Home) -> Result<Settings> {
         ("TRANSACTION_DATABASE_URL", "postgres://nobody:nothing@127.0.0.1:1/bodega_transaction"),
         ("MONGODB_URI", "mongodb://127.0.0.1:1/bodega?directConnection=true"),
         ("TRANSACTION_SERVICE_CLIENT_SECRET", "made-up"),
+        ("STRIPE_API_BASE", "http://127.0.0.1:1"),
+        ("STRIPE_SECRET_KEY", "made-up"),
+        ("STRIPE_WEBHOOK_SECRET", "made-up"),
+        ("SHIPPING_RATES", "USD:499"),
+        ("TAX_RATE", "8.25"),
+        ("MAIL_PROVIDER", "log"),
+        ("MAIL_FROM", mail::FROM),
+        ("SHOP_NAME", "Bodega"),
+        ("NOTIFICATION_TABLE", "bodega-notifications"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
         ("AWS_REGION", "us-east-1"),
         ("AWS_ACCESS_KEY_ID", "test"),

@@ -73,16 +73,36 @@ pub(crate) async fn run(home: &Home, only: Option<Part>) -> Result<()> {
     report?.conclude(started)
 }
 
-/// Runs a package's benchmark on stores like those of the tests, in the profile of the tests: what is measured waits for
-/// the stores, not for the compiler's best.
-pub(crate) async fn bench(home: &Home, package: &str, name: &str) -> Result<()> {
-    let folder = home.local_folder("test")?;
+/// How a benchmark or a proof is built and run.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Measure {
+    profile: &'static str,
+    keeping: Keeping,
+    /// Of the folder with its stores.
+    folder: &'static str,
+}
+
+impl Measure {
+    /// In the profile of the tests, on stores like theirs: what is measured waits for the stores, not for the compiler's
+    /// best.
+    pub(crate) const DEV: Self = Self { profile: "dev", keeping: Keeping::Scratch, folder: "test" };
+    /// The same, on stores that are safe on disk.
+    pub(crate) const DURABLE: Self = Self { profile: "dev", keeping: Keeping::Safe, folder: "durable" };
+    /// Optimised, on stores that are safe on disk.
+    pub(crate) const RELEASED: Self = Self { profile: "measure", keeping: Keeping::Safe, folder: "durable" };
+}
+
+/// Runs a package's benchmark or proof on stores of its own.
+pub(crate) async fn bench(home: &Home, package: &str, name: &str, measure: Measure) -> Result<()> {
+    let folder = home.local_folder(measure.folder)?;
     let run = Run::begin(&folder).await?;
     let work = async {
         let mut stores = Settings::default();
-        start_stores(home, &run, folder.clone(), &mut stores).await?;
+        start_stores(home, &run, folder.clone(), measure.keeping, &mut stores).await?;
+        // Some of them start services as processes.
+        services::build(home, Profile::Dev, &[]).await?;
         let mut command = services::cargo(home);
-        command.args(["bench", "--quiet", "--profile", "dev", "--package", package, "--bench", name]);
+        command.args(["bench", "--quiet", "--profile", measure.profile, "--package", package, "--bench", name]);
         let status = command.envs(stores.iter()).status().await?;
         if status.success() { Ok(()) } else { bail!("cargo bench: {status}") }
     };
@@ -98,7 +118,7 @@ async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> R
     let mut report = Report::default();
     if matches!(only, None | Some(Part::Tests)) {
         let mut stores = Settings::default();
-        report.step("stores", async { start_stores(home, run, folder, &mut stores).await }).await;
+        report.step("stores", async { start_stores(home, run, folder, Keeping::Scratch, &mut stores).await }).await;
         report.step("build", services::build(home, Profile::Dev, &[])).await;
         let mut summary = Summary::default();
         report.step("tests", tests::run(home, &stores, &mut summary)).await;
@@ -118,10 +138,16 @@ async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> R
     report
 }
 
-/// Stores of this run alone, empty and quick; those that the environment names are used instead.
-async fn start_stores(home: &Home, run: &Run, folder: PathBuf, addresses: &mut Settings) -> Result<()> {
+/// Stores of this run alone; those that the environment names are used instead.
+async fn start_stores(
+    home: &Home,
+    run: &Run,
+    folder: PathBuf,
+    keeping: Keeping,
+    addresses: &mut Settings,
+) -> Result<()> {
     python::ensure_tools(home).await?;
-    let place = Place { home, run, logs: folder.clone(), folder, keeping: Keeping::Scratch };
+    let place = Place { home, run, logs: folder.clone(), folder, keeping };
     let (postgres, mongodb, aws) = tokio::try_join!(
         stores::postgres(&place, &["TEST_POSTGRES_URL"]),
         unless_given("TEST_MONGODB_URI", stores::mongodb(&place)),

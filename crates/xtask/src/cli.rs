@@ -8,10 +8,11 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
+use crate::checks::Measure;
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, bench, checks, openapi, seed, services, trigger, up};
+use crate::{admin, bench, checks, demo, openapi, seed, services, trigger, up};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -49,6 +50,11 @@ enum Verb {
     },
     /// Load the demo catalogue into the running stack, skipping what exists
     Seed,
+    /// Buy something on the running stack, step by step: cart, quote, order, 3-D Secure, confirmation, ledger
+    Demo,
+    /// Prove that all sums stay exact, on stores of its own
+    #[command(subcommand)]
+    Prove(Proof),
     /// Regenerate openapi/*.yaml and the watch router in Cargo.toml
     Openapi {
         /// Change nothing; fail and name the files that differ
@@ -102,6 +108,14 @@ enum Operation {
 }
 
 #[derive(Debug, Subcommand)]
+enum Proof {
+    /// Whatever races: last units, overlapping baskets, one order sent many times, customers at Stripe
+    Races,
+    /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
+    Crash,
+}
+
+#[derive(Debug, Subcommand)]
 enum Bench {
     /// Start-up, size and memory of each service beside a bare function
     ColdStart {
@@ -112,6 +126,8 @@ enum Bench {
         #[arg(long, default_value_t = 10_000)]
         requests: usize,
     },
+    /// Orders at 1, 8 and 32 clients, released build and durable stores, beside a one-statement checkout in PostgreSQL
+    Checkout,
     /// Reservations of the same stock by 64 clients, beside a bare conditional update, on stores of its own
     Reservations,
 }
@@ -124,10 +140,14 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Test { only } => checks::run(&home, only).await,
         Verb::Migrate { service, down_to } => migrate(&home, service, down_to).await,
         Verb::Seed => load(&home).await,
+        Verb::Demo => demo::run(&home).await,
+        Verb::Prove(Proof::Races) => checks::bench(&home, "e2e", "races", Measure::DEV).await,
+        Verb::Prove(Proof::Crash) => checks::bench(&home, "e2e", "crash", Measure::DURABLE).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
-        Verb::Bench(Bench::Reservations) => checks::bench(&home, "product-service", "reservations").await,
+        Verb::Bench(Bench::Reservations) => checks::bench(&home, "product-service", "reservations", Measure::DEV).await,
+        Verb::Bench(Bench::Checkout) => checks::bench(&home, "e2e", "checkout", Measure::RELEASED).await,
         Verb::Bench(Bench::ColdStart { runs, requests }) => bench::cold_start(&home, runs, requests).await,
     }
 }

@@ -17,11 +17,12 @@ use crate::{services, watch};
 const BETWEEN: Duration = Duration::from_secs(1);
 
 /// What the services are built from.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",
     "crates/common",
     "crates/platform",
+    "crates/stripe",
     "migrations",
     "notification-service",
     "product-service",

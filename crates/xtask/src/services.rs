@@ -58,8 +58,11 @@ pub(crate) const SERVICES: [Service; 4] = [
     },
 ];
 
-/// Those with a store to migrate and work to sweep up.
-pub(crate) const WITH_A_STORE: [&str; 2] = ["user-service", "product-service"];
+/// Those with a store to migrate.
+pub(crate) const WITH_A_STORE: [&str; 4] =
+    ["user-service", "product-service", "transaction-service", "notification-service"];
+/// Those with work to sweep up.
+pub(crate) const WITH_A_SWEEP: [&str; 3] = ["user-service", "product-service", "transaction-service"];
 
 /// `cargo`, the very one that runs us.
 pub(crate) fn cargo(home: &Home) -> Command {

@@ -11,10 +11,10 @@ use crate::home::{Home, Profile};
 use crate::process::Process;
 use crate::progress::{seconds, step};
 use crate::run::Run;
-use crate::secrets::Secrets;
+use crate::secrets::{Secrets, password};
 use crate::settings::{Settings, given};
 use crate::stores::{self, Keeping, Place, Postgres};
-use crate::{admin, logs, port, python, reload, router, seed, services, sweep, trigger, watch};
+use crate::{admin, logs, mail, port, python, reload, router, seed, services, stripe, sweep, trigger, watch};
 
 const DATABASES: [(&str, &str); 2] =
     [("USER_DATABASE_URL", "bodega_user"), ("TRANSACTION_DATABASE_URL", "bodega_transaction")];
@@ -53,9 +53,11 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     let _ = std::fs::remove_dir_all(home.local("logs"));
     let secrets = Secrets::ensure(home)?;
     let place = Place { home, run, folder: home.local(""), logs: home.local_folder("logs")?, keeping: Keeping::Safe };
-    let mut settings = settings(&secrets, port);
+    let mut settings = settings(&secrets, port)?;
     step("starting the stores", start_stores(&place, &mut settings)).await?;
-    step("building the services", services::build(home, Profile::Dev, &[])).await?;
+    step("building the services", services::build(home, Profile::Dev, &[stripe::DOUBLE])).await?;
+    step("starting the double of Stripe", stripe::start(&place, &mut settings)).await?;
+    step("letting the shop send mail", mail::verify_sender(&settings)).await?;
     step("migrating the stores", migrate(home, &settings)).await?;
     step("making the admin and the service clients", identities(home, &mut settings, &secrets)).await?;
     settings.write(&home.local("env"), "What the services run with; written by cargo xtask up at each start.")?;
@@ -75,7 +77,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     stay(home, run, &settings, port, gateway).await
 }
 
-fn settings(secrets: &Secrets, port: u16) -> Settings {
+fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
     let api = format!("http://127.0.0.1:{port}");
     let mut settings = Settings::default();
     settings.set("ISSUER", &*api);
@@ -90,8 +92,21 @@ fn settings(secrets: &Secrets, port: u16) -> Settings {
         let own = given("AWS_ENDPOINT_URL").and_then(|_| given(name));
         settings.set(name, own.unwrap_or_else(|| standard.to_owned()));
     }
-    settings.set("LOG_LEVEL", given("LOG_LEVEL").unwrap_or_else(|| "info".to_owned()));
-    settings
+    for (name, standard) in [
+        ("SHIPPING_RATES", "USD:499,EUR:499,JPY:800"),
+        ("TAX_RATE", "8.25"),
+        ("MAIL_PROVIDER", "ses"),
+        ("MAIL_FROM", mail::FROM),
+        ("SHOP_NAME", "Bodega"),
+        ("NOTIFICATION_TABLE", "bodega-notifications"),
+        ("LOG_LEVEL", "info"),
+    ] {
+        settings.set(name, given(name).unwrap_or_else(|| standard.to_owned()));
+    }
+    // The double keeps nothing between two starts, so neither need its secrets be kept.
+    settings.set("STRIPE_SECRET_KEY", format!("sk_test_{}", password()?));
+    settings.set("STRIPE_WEBHOOK_SECRET", format!("whsec_{}", password()?));
+    Ok(settings)
 }
 
 async fn start_stores(place: &Place<'_>, settings: &mut Settings) -> Result<()> {
@@ -155,7 +170,8 @@ fn print_table(home: &Home, settings: &Settings, api: &str) {
     let mut rows = vec![("API".to_owned(), api.to_owned())];
     let health = services::SERVICES.iter().map(|service| service.name);
     rows.extend(health.map(|name| (name.to_owned(), format!("{api}/health/{name}/ready"))));
-    for name in ["USER_DATABASE_URL", "TRANSACTION_DATABASE_URL", "MONGODB_URI", "AWS_ENDPOINT_URL"] {
+    for name in ["USER_DATABASE_URL", "TRANSACTION_DATABASE_URL", "MONGODB_URI", "AWS_ENDPOINT_URL", "STRIPE_API_BASE"]
+    {
         rows.push((name.to_owned(), without_password(settings.get(name).unwrap_or("-"))));
     }
     let secrets = home.show(&home.local("secrets.json"));
@@ -183,8 +199,9 @@ async fn stay(home: &Home, run: &Run, settings: &Settings, port: u16, gateway: P
     tokio::try_join!(
         logs::follow(log("watch")),
         reload::keep_current(home, run, port, gateway),
-        sweep::keep_sweeping(home, settings, services::WITH_A_STORE[0]),
-        sweep::keep_sweeping(home, settings, services::WITH_A_STORE[1]),
+        sweep::keep_sweeping(home, settings, services::WITH_A_SWEEP[0]),
+        sweep::keep_sweeping(home, settings, services::WITH_A_SWEEP[1]),
+        sweep::keep_sweeping(home, settings, services::WITH_A_SWEEP[2]),
     )
     .map(drop)
 }

@@ -32,7 +32,15 @@ pub async fn catch_up(app: &App, now: Timestamp) -> Result<usize, Error> {
     let mut cursor = store::cursor(pool).await?;
     let mut applied = 0;
     for _ in 0..PAGES {
-        let page = app.stripe.list_events(cursor.as_ref()).await?;
+        let page = match app.stripe.list_events(cursor.as_ref()).await {
+            Ok(page) => page,
+            // Stripe keeps events for 30 days; after a longer silence it starts again with the newest.
+            Err(StripeError::NotFound) if cursor.is_some() => {
+                cursor = None;
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
         let Some(newest) = page.data.first().map(|event| event.id.clone()) else { break };
         for event in page.data.iter().rev() {
             apply(app, event, now).await?;

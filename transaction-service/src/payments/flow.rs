@@ -112,7 +112,12 @@ async fn find(app: &App, order: &Order, now: Timestamp) -> Result<Found, Error> 
             Created::Refused(failure) => return Ok(Found::Refused(failure)),
         },
     };
-    Ok(Found::Intent(Box::new(app.stripe.retrieve_payment_intent(&id).await?)))
+    match app.stripe.retrieve_payment_intent(&id).await {
+        Ok(intent) => Ok(Found::Intent(Box::new(intent))),
+        // What Stripe does not have, it cannot charge.
+        Err(StripeError::NotFound) if order.is_overdue(now) => Ok(Found::None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn create(app: &App, order: &Order) -> Result<Created, Error> {

@@ -1,25 +1,17 @@
+use e2e::{PASSWORD, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::Shop;
-
-const PASSWORD: &str = "seven green umbrellas sing";
-
 async fn a_shop_that_sells(units: i64) -> (Shop, String) {
     let shop = Shop::open().await;
-    let admin = json!({"command": "create_admin", "email": "admin@shop.example", "password": PASSWORD});
-    platform::Service::admin(&shop.users, admin).await.unwrap();
-    let staff = shop.log_in("admin@shop.example", PASSWORD).await;
+    let staff = shop.admin().await;
     let product = json!({
         "title": "Vacuum flask", "slug": "vacuum-flask", "description": "", "status": "active", "category_ids": [],
         "options": [], "variants": [{"sku": "FLASK", "options": {}, "prices": [{"amount": 2900, "currency": "USD"}]}]
     });
-    let (status, body) = shop.send(Method::POST, "/admin/products", Some(&staff), Some(product)).await;
-    assert_eq!(status, 201, "{body}");
-    let (status, body) =
-        shop.send(Method::PUT, "/inventory/FLASK", Some(&staff), Some(json!({"on_hand": units}))).await;
-    assert_eq!(status, 200, "{body}");
+    shop.ask(Method::POST, "/admin/products", &staff, Some(product)).await;
+    shop.stock(&staff, "FLASK", units).await;
     (shop, staff)
 }
 

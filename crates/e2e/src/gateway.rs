@@ -1,0 +1,96 @@
+//! One address for all services: sends each path to its owner, as the gateway does.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use platform::Service;
+use tokio::net::TcpListener;
+use tower::ServiceExt;
+
+/// A service, by the paths that it owns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// user-service.
+    Users,
+    /// product-service.
+    Products,
+    /// transaction-service.
+    Transactions,
+    /// notification-service.
+    Notifications,
+}
+
+impl Owner {
+    /// The owner of a path.
+    pub fn of(path: &str) -> Self {
+        match path.trim_start_matches('/').split('/').collect::<Vec<_>>()[..] {
+            ["health", "product-service", ..]
+            | ["products" | "categories" | "inventory", ..]
+            | ["admin", "products" | "categories", ..] => Self::Products,
+            ["health", "transaction-service", ..]
+            | ["orders" | "quotes", ..]
+            | ["admin", "orders", ..]
+            | ["webhooks", "stripe"] => Self::Transactions,
+            ["health", "notification-service", ..] | ["notifications", ..] => Self::Notifications,
+            _ => Self::Users,
+        }
+    }
+}
+
+type Answering = Arc<dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
+
+/// The gateway. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Gateway(Arc<Mutex<HashMap<Owner, Answering>>>);
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gateway")
+    }
+}
+
+impl Gateway {
+    /// Has a service of this process answer for its paths, and do its work after each answer, as in a function.
+    pub fn serve<S: Service + Clone + Sync>(&self, owner: Owner, app: S) {
+        let router: Router = app.clone().router();
+        self.answer(owner, move |request| {
+            let (router, app) = (router.clone(), app.clone());
+            async move {
+                let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+                tokio::spawn(async move { app.after_response().await });
+                response
+            }
+        });
+    }
+
+    /// Has anything answer for a service's paths.
+    pub fn answer<F: Future<Output = Response> + Send + 'static>(
+        &self,
+        owner: Owner,
+        answer: impl Fn(Request) -> F + Send + Sync + 'static,
+    ) {
+        self.0.lock().unwrap().insert(owner, Arc::new(move |request| Box::pin(answer(request))));
+    }
+
+    /// Answers on `listener` for ever.
+    pub async fn listen(self, listener: TcpListener) {
+        let router = Router::new().fallback(async move |request: Request| {
+            let owner = self.0.lock().unwrap().get(&Owner::of(request.uri().path())).cloned();
+            match owner {
+                Some(answer) => answer(request).await,
+                None => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            }
+        });
+        axum::serve(listener, router).await.unwrap();
+    }
+}
