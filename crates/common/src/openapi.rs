@@ -1,9 +1,11 @@
 //! What every operation's documentation has in common, added once instead of in front of every handler.
 
 use utoipa::openapi::{
-    Content, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder, Server,
+    Components, Content, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+    Server,
     path::{Operation, ParameterIn, PathItem},
     request_body::RequestBody,
+    schema::{ArrayItems, Schema},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -46,7 +48,22 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
             .build();
         document.components.get_or_insert_default().add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
     }
+    refer_to_items(&mut document);
     document
+}
+
+/// Makes a page's items refer to their schema. utoipa copies it into each `Page_X`, which leaves `X` itself unused where
+/// no other operation answers with one, and gives generated clients two types for one thing.
+fn refer_to_items(document: &mut OpenApi) {
+    let Some(Components { schemas, .. }) = &mut document.components else { return };
+    let names: Vec<String> = schemas.keys().cloned().collect();
+    for name in names {
+        if let Some(RefOr::T(Schema::Object(page))) = schemas.get_mut(&format!("Page_{name}"))
+            && let Some(RefOr::T(Schema::Array(items))) = page.properties.get_mut("items")
+        {
+            items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(name).into()));
+        }
+    }
 }
 
 /// Gives responses that have no description of their own the one that goes with their status.

@@ -258,7 +258,7 @@ impl Shop {
 }
 
 /// By what a confirmation is told from the other mails to the same address.
-const SKU_TITLE: &str = "flask";
+const SKU_TITLE: &str = "Flask";
 
 /// Asks every half second until there is something.
 async fn until<T, F: Future<Output = Result<Option<T>>>>(what: &str, mut look: impl FnMut() -> F) -> Result<T> {

@@ -58,8 +58,11 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     step("building the services", services::build(home, Profile::Dev, &[stripe::DOUBLE])).await?;
     step("starting the double of Stripe", stripe::start(&place, &mut settings)).await?;
     step("letting the shop send mail", mail::verify_sender(&settings)).await?;
-    step("migrating the stores", migrate(home, &settings)).await?;
+    // transaction-service wakes for nothing without the secret that user-service gives it.
+    let [user_service, others @ ..] = services::WITH_A_STORE;
+    step("migrating accounts", migrate(home, &settings, &[user_service])).await?;
     step("making the admin and the service clients", identities(home, &mut settings, &secrets)).await?;
+    step("migrating the other stores", migrate(home, &settings, &others)).await?;
     settings.write(&home.local("env"), "What the services run with; written by cargo xtask up at each start.")?;
 
     let api = format!("http://127.0.0.1:{port}");
@@ -151,8 +154,8 @@ fn for_tests(postgres: Option<&Postgres>, mongodb: Option<String>, aws: Option<S
     settings
 }
 
-async fn migrate(home: &Home, settings: &Settings) -> Result<()> {
-    for service in services::WITH_A_STORE {
+async fn migrate(home: &Home, settings: &Settings, services: &[&str]) -> Result<()> {
+    for service in services {
         let answer = trigger::once(home, settings, service, "migrate", json!({ "direction": "up" })).await?;
         println!("  {service}: {answer}");
     }

@@ -7,9 +7,13 @@ use sqlx::{query, query_scalar};
 use crate::{KEY, Shop, Shopper, usd};
 
 impl Shop {
+    /// How far PostgreSQL's log is written, with all that was committed before in it: also where the stores of a test run
+    /// leave writing it to a background process.
     async fn log_position(&mut self) -> String {
         query("CREATE EXTENSION IF NOT EXISTS pg_walinspect").execute(&mut self.db).await.unwrap();
-        query_scalar("SELECT pg_current_wal_insert_lsn()::text").fetch_one(&mut self.db).await.unwrap()
+        query("SET synchronous_commit = on").execute(&mut self.db).await.unwrap();
+        query("SELECT pg_logical_emit_message(true, 'bodega', '')").execute(&mut self.db).await.unwrap();
+        query_scalar("SELECT pg_current_wal_flush_lsn()::text").fetch_one(&mut self.db).await.unwrap()
     }
 
     /// How many transactions that changed something in this database were committed since `start`.
