@@ -4,7 +4,10 @@ use std::{
     collections::HashMap,
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -62,9 +65,16 @@ impl std::fmt::Debug for Gateway {
 impl Gateway {
     /// Has a service of this process answer for its paths, and do its work after each answer, as in a function.
     pub fn serve<S: Service + Clone + Sync>(&self, owner: Owner, app: S) {
-        let router: Router = app.clone().router();
+        self.share(owner, vec![app]);
+    }
+
+    /// The same with several instances, which take turns.
+    pub fn share<S: Service + Clone + Sync>(&self, owner: Owner, apps: Vec<S>) {
+        let instances: Vec<(Router, S)> = apps.into_iter().map(|app| (app.clone().router(), app)).collect();
+        let turn = AtomicUsize::new(0);
         self.answer(owner, move |request| {
-            let (router, app) = (router.clone(), app.clone());
+            let turn = turn.fetch_add(1, Ordering::Relaxed) % instances.len();
+            let (router, app) = instances[turn].clone();
             async move {
                 let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
                 tokio::spawn(async move { app.after_response().await });

@@ -7,6 +7,7 @@
 
 mod gateway;
 mod shopper;
+mod tap;
 
 use std::net::SocketAddr;
 
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 pub use self::{
     gateway::{Gateway, Owner},
     shopper::{Card, Shopper, total},
+    tap::Tap,
 };
 
 /// The password of everybody who is made here.
@@ -57,6 +59,11 @@ pub struct Shop {
 impl Shop {
     /// A shop with nothing in it, its stores migrated.
     pub async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// The same with other settings.
+    pub async fn open_with(chosen: &[(&'static str, &str)]) -> Self {
         let accounts = testkit::postgres::fresh(&user_service::MIGRATOR).await;
         let orders = testkit::postgres::fresh(&transaction_service::MIGRATOR).await;
         let mongo = testkit::mongo::fresh();
@@ -68,6 +75,10 @@ impl Shop {
         settings.push(("USER_DATABASE_URL", accounts.url.clone()));
         settings.push(("TRANSACTION_DATABASE_URL", orders.url.clone()));
         settings.push(("MONGODB_URI", mongo.uri.clone()));
+        for (name, value) in chosen {
+            settings.retain(|(known, _)| known != name);
+            settings.push((name, (*value).to_owned()));
+        }
         let users: user_service::App = configure(&settings);
         settings.push(("TRANSACTION_SERVICE_CLIENT_SECRET", client_secret(&users).await));
         let products: product_service::App = configure(&settings);
@@ -96,6 +107,17 @@ impl Shop {
             mongo,
             _accounts: accounts,
         }
+    }
+
+    /// Has so many instances of each service answer, as there are in Lambda while so many requests are being answered.
+    pub fn scale(&self, instances: usize) {
+        fn several<S: Service>(instances: usize, settings: &Settings) -> Vec<S> {
+            (0..instances).map(|_| configure(settings)).collect()
+        }
+        self.gateway.share(Owner::Users, several::<user_service::App>(instances, &self.settings));
+        self.gateway.share(Owner::Products, several::<product_service::App>(instances, &self.settings));
+        self.gateway.share(Owner::Transactions, several::<transaction_service::App>(instances, &self.settings));
+        self.gateway.share(Owner::Notifications, several::<notification_service::App>(instances, &self.settings));
     }
 
     /// One request from outside.

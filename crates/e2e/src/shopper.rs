@@ -1,5 +1,6 @@
 //! Somebody who orders.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
 use serde_json::{Value, json};
 use testkit::tokens;
@@ -97,6 +98,13 @@ impl Shopper {
             "email": "shopper@example.com", "locale": "en-US",
             "shipping_address": {"name": "Sam Shopper", "line1": "1 High Street", "city": "Oxford", "country": "GB"}
         })
+    }
+
+    /// The id of the account or guest, as the token says.
+    pub fn owner(&self) -> Uuid {
+        let claims = self.token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        claims["sub"].as_str().and_then(|subject| subject.split(':').nth(1)?.parse().ok()).unwrap()
     }
 
     /// Orders; the status (0 where there was no answer) and the body's bytes.

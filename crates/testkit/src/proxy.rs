@@ -1,6 +1,7 @@
 //! A network between a service and its store that counts round trips and fails on purpose.
 
 use std::{
+    collections::HashMap,
     fmt,
     net::SocketAddr,
     sync::{
@@ -31,8 +32,8 @@ enum Mode {
 /// What is spoken; decides how commands are told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Counts executions and simple queries. Not `Sync`: the driver sends one more whenever a connection goes back to
-    /// its pool, which nobody waits for, and one when it prepares a statement for the first time.
+    /// Counts executions and simple queries, by their SQL. Not `Sync`: the driver sends one more whenever a connection
+    /// goes back to its pool, which nobody waits for, and one when it prepares a statement for the first time.
     Postgres,
     /// Counts commands by name, without the driver's own `hello` and the like.
     Mongo,
@@ -196,13 +197,19 @@ async fn requests(
     mut modes: watch::Receiver<Mode>,
 ) {
     let mut started = link.protocol == Protocol::Mongo;
+    let mut statements = Statements::default();
     loop {
         let frame = tokio::select! {
             frame = read_frame(from, link.protocol, started) => frame,
             () = closed(&mut modes) => return,
         };
         let Some(frame) = frame else { return };
-        if let Some(command) = command(&frame, link.protocol, started) {
+        let command = match link.protocol {
+            Protocol::Mongo => mongo_command(&frame),
+            Protocol::Postgres if started => statements.hear(&frame),
+            Protocol::Postgres => None,
+        };
+        if let Some(command) = command {
             let mut dead = false;
             link.mode.send_if_modified(|mode| {
                 match *mode {
@@ -283,21 +290,44 @@ async fn read_frame(from: &mut OwnedReadHalf, protocol: Protocol, started: bool)
     Some(frame)
 }
 
-/// The name of the command that a client waits for, if this frame is one.
-fn command(frame: &[u8], protocol: Protocol, started: bool) -> Option<String> {
-    match protocol {
-        Protocol::Postgres if !started => None,
-        Protocol::Postgres => match frame[0] {
-            b'Q' => Some("query".into()),
-            b'E' => Some("execute".into()),
+/// What one connection has prepared and bound, to tell what it executes.
+#[derive(Default)]
+struct Statements {
+    prepared: HashMap<Vec<u8>, String>,
+    bound: Vec<u8>,
+}
+
+impl Statements {
+    /// The SQL of the command that a client waits for, if this frame is one.
+    fn hear(&mut self, frame: &[u8]) -> Option<String> {
+        // Tag 1, length 4, then strings that end with a zero.
+        let mut strings = frame.get(5..)?.split(|byte| *byte == 0);
+        match frame[0] {
+            b'P' => {
+                let name = strings.next()?.to_vec();
+                self.prepared.insert(name, squeezed(strings.next()?));
+                None
+            }
+            b'B' => {
+                self.bound = strings.nth(1)?.to_vec();
+                None
+            }
+            b'Q' => Some(squeezed(strings.next()?)),
+            b'E' => Some(self.prepared.get(&self.bound).cloned().unwrap_or_default()),
             _ => None,
-        },
-        Protocol::Mongo => {
-            // Header 16, flags 4, section kind 1, document length 4, element type 1, then the command's name.
-            let name = frame.get(26..)?.split(|byte| *byte == 0).next()?;
-            let name = String::from_utf8_lossy(name).into_owned();
-            let own = ["hello", "isMaster", "ismaster", "ping", "endSessions", "saslStart", "saslContinue"];
-            (!own.contains(&name.as_str()) && name.chars().all(char::is_alphanumeric)).then_some(name)
         }
     }
+}
+
+fn squeezed(sql: &[u8]) -> String {
+    String::from_utf8_lossy(sql).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The name of the command that a client waits for, if this frame is one.
+fn mongo_command(frame: &[u8]) -> Option<String> {
+    // Header 16, flags 4, section kind 1, document length 4, element type 1, then the command's name.
+    let name = frame.get(26..)?.split(|byte| *byte == 0).next()?;
+    let name = String::from_utf8_lossy(name).into_owned();
+    let own = ["hello", "isMaster", "ismaster", "ping", "endSessions", "saslStart", "saslContinue"];
+    (!own.contains(&name.as_str()) && name.chars().all(char::is_alphanumeric)).then_some(name)
 }

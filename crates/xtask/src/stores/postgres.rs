@@ -78,8 +78,10 @@ fn command(keeping: Keeping, account: &Account, data: &Path, port: u16) -> Comma
     command.arg("-D").arg(data).arg("-p").arg(port.to_string());
     // One way in, TCP on the loopback interface: no socket files that need a short path.
     let mut options = vec!["listen_addresses=127.0.0.1", "unix_socket_directories=", "log_timezone=UTC"];
+    // Tests and benchmarks have many instances at once.
+    options.push("max_connections=200");
     if keeping == Keeping::Scratch {
-        options.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=200"]);
+        options.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off"]);
     }
     for option in options {
         command.arg("-c").arg(option);

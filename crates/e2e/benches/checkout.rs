@@ -1,0 +1,172 @@
+//! How fast orders are made, through all routers and over HTTP, beside the least that a database could do for one: a
+//! single statement that takes the stock and saves the order. Both in one run, in turns, on the same PostgreSQL, so that
+//! the ratio means something on a noisy machine.
+//!
+//! `cargo xtask bench checkout`
+
+#![recursion_limit = "256"]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops when something is wrong")]
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
+
+use e2e::{Card, Shop, Shopper, total};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use sqlx::{PgPool, postgres::PgPoolOptions, query, query_scalar};
+use uuid::Uuid;
+
+const CLIENTS: [usize; 3] = [1, 8, 32];
+/// In each round so many orders are made by each way.
+const ORDERS: [usize; 3] = [60, 240, 480];
+const ROUNDS: usize = 3;
+/// So that no SKU is everybody's.
+const SKUS: usize = 100;
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let shop = Shop::open().await;
+    let staff = shop.admin().await;
+    for nth in 0..SKUS {
+        shop.sell(&staff, &sku(nth), 1_000_000).await;
+    }
+    let bare = Bare::new(&shop).await;
+    println!("every client orders, waits for the answer, and orders again; {ROUNDS} rounds in turns\n");
+    println!("{:>7}  {:<44} {:>8} {:>9} {:>9} {:>9}", "clients", "", "orders/s", "p50 ms", "p99 ms", "ratio");
+    for (clients, orders) in CLIENTS.into_iter().zip(ORDERS) {
+        shop.scale(clients);
+        let (mut one, mut saved, mut frontend) = <(Measured, Measured, Measured)>::default();
+        let ada = customers(&shop, clients).await;
+        let guests: Vec<Shopper> = (0..clients).map(|_| shop.anonymous()).collect();
+        // Every instance fetches keys and tokens first, and every pool its connections.
+        measure(clients, clients * 2, |client| buy(&ada[client])).await;
+        measure(clients, clients * 2, |client| buy(&guests[client])).await;
+        measure(clients, clients * 2, |_| bare.order()).await;
+        for _ in 0..ROUNDS {
+            one.add(measure(clients, orders, |_| bare.order()).await);
+            saved.add(measure(clients, orders, |client| buy(&ada[client])).await);
+            frontend.add(measure(clients, orders, |client| buy(&guests[client])).await);
+        }
+        one.print(clients, "one statement in PostgreSQL", &one);
+        frontend.print(clients, "POST /orders, to be paid in the frontend", &one);
+        saved.print(clients, "POST /orders, paid with a saved card", &one);
+    }
+    bare.check().await;
+    let (charges, _) = shop.charged();
+    println!(
+        "\nthe order, its lines, its reservation, payment, ledger and messages are made in 2 durable commits of \
+         PostgreSQL, 1 of user-service read, 1 reservation in MongoDB and 2 calls of Stripe (1 without a saved card); \
+         after each answer its messages are sent: all of it on these processors\n{charges} charges at Stripe's double"
+    );
+}
+
+fn sku(nth: usize) -> String {
+    format!("SKU-{nth}")
+}
+
+fn any_sku() -> String {
+    sku(fastrand::usize(..SKUS))
+}
+
+async fn customers(shop: &Shop, count: usize) -> Vec<Shopper> {
+    let mut customers = Vec::new();
+    for _ in 0..count {
+        customers.push(shop.customer(&format!("c-{}", Uuid::new_v4().simple()), Card::Saved).await);
+    }
+    customers
+}
+
+async fn buy(shopper: &Shopper) {
+    let request = shopper.request(&[&any_sku()]);
+    let (status, body) = shopper.order(&Uuid::new_v4().to_string(), &request).await;
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+    let order: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(order["total"], json!({"amount": total(1), "currency": "USD"}));
+}
+
+/// The least: no price, no payment, nobody told.
+struct Bare {
+    pool: PgPool,
+    sold: AtomicUsize,
+}
+
+impl Bare {
+    async fn new(shop: &Shop) -> Self {
+        let pool = PgPoolOptions::new().max_connections(32).connect(&shop.orders.url).await.unwrap();
+        for table in [
+            "CREATE TABLE bare_stock (sku text PRIMARY KEY, on_hand integer NOT NULL, reserved integer NOT NULL DEFAULT 0,
+                                      CHECK (reserved BETWEEN 0 AND on_hand))",
+            "CREATE TABLE bare_orders (id uuid PRIMARY KEY, sku text NOT NULL, quantity integer NOT NULL,
+                                       total bigint NOT NULL, created_at timestamptz NOT NULL DEFAULT now())",
+        ] {
+            query(table).execute(&pool).await.unwrap();
+        }
+        for nth in 0..SKUS {
+            query("INSERT INTO bare_stock VALUES ($1, 1000000)").bind(sku(nth)).execute(&pool).await.unwrap();
+        }
+        Self { pool, sold: AtomicUsize::new(0) }
+    }
+
+    async fn order(&self) {
+        let order = "WITH taken AS (
+                UPDATE bare_stock SET reserved = reserved + 1 WHERE sku = $2 AND on_hand - reserved >= 1 RETURNING sku)
+            INSERT INTO bare_orders (id, sku, quantity, total) SELECT $1, sku, 1, $3 FROM taken";
+        let order = query(order).bind(Uuid::new_v4()).bind(any_sku()).bind(total(1));
+        assert_eq!(order.execute(&self.pool).await.unwrap().rows_affected(), 1);
+        self.sold.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn check(&self) {
+        let is_durable: String = query_scalar("SHOW fsync").fetch_one(&self.pool).await.unwrap();
+        let reserved: i64 = query_scalar("SELECT sum(reserved) FROM bare_stock").fetch_one(&self.pool).await.unwrap();
+        assert_eq!(usize::try_from(reserved).unwrap(), self.sold.load(Ordering::Relaxed));
+        println!("\nPostgreSQL's fsync is {is_durable}");
+    }
+}
+
+#[derive(Default)]
+struct Measured {
+    took: Duration,
+    /// Of each order.
+    latencies: Vec<Duration>,
+}
+
+impl Measured {
+    fn add(&mut self, other: Self) {
+        self.took += other.took;
+        self.latencies.extend(other.latencies);
+        self.latencies.sort_unstable();
+    }
+
+    fn rate(&self) -> f64 {
+        f64::from(u32::try_from(self.latencies.len()).unwrap()) / self.took.as_secs_f64()
+    }
+
+    fn print(&self, clients: usize, what: &str, bare: &Self) {
+        let percentile = |part: usize| self.latencies[self.latencies.len() * part / 100].as_secs_f64() * 1000.0;
+        let (p50, p99) = (percentile(50), percentile(99));
+        let ratio = self.rate() / bare.rate();
+        println!("{clients:>7}  {what:<44} {:>8.0} {p50:>9.1} {p99:>9.1} {ratio:>9.3}", self.rate());
+    }
+}
+
+/// Has `clients` make `orders` in all, each one after the other.
+async fn measure<F: Future<Output = ()>>(clients: usize, orders: usize, order: impl Fn(usize) -> F) -> Measured {
+    let left = AtomicUsize::new(orders);
+    let started = Instant::now();
+    let all = join_all((0..clients).map(async |client| {
+        let mut latencies = Vec::new();
+        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+            let started = Instant::now();
+            order(client).await;
+            latencies.push(started.elapsed());
+        }
+        latencies
+    }));
+    let latencies = all.await.concat();
+    let mut measured = Measured { took: started.elapsed(), latencies };
+    measured.latencies.sort_unstable();
+    measured
+}
