@@ -90,7 +90,7 @@ impl Service for App {
         let api = env.url("API_BASE_URL");
         let database = env.secret("TRANSACTION_DATABASE_URL");
         let secret = env.secret("TRANSACTION_SERVICE_CLIENT_SECRET");
-        let stripe_api = env.parsed_or("STRIPE_API_BASE", "https://api.stripe.com".to_owned());
+        let stripe_api = env.url_or("STRIPE_API_BASE", stripe::API);
         let stripe_key = env.secret("STRIPE_SECRET_KEY");
         let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
         let deadline = env.parsed_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE).map(Duration::from_secs);

@@ -89,7 +89,7 @@ impl Service for App {
         let api = env.url("API_BASE_URL");
         let keys = env.secret("SIGNING_KEYS");
         let database = env.secret("USER_DATABASE_URL");
-        let (stripe, stripe_key) = (stripe_base(env), env.secret("STRIPE_SECRET_KEY"));
+        let (stripe, stripe_key) = (env.url_or("STRIPE_API_BASE", stripe::API), env.secret("STRIPE_SECRET_KEY"));
         let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
         let (api, database) = (api?, Database::new(database?));
         let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
@@ -119,14 +119,6 @@ impl Service for App {
 
     async fn admin(&self, command: Value) -> Result<Value, TriggerError> {
         admin::run(self, command).await
-    }
-}
-
-/// Stripe itself, unless the settings say otherwise.
-fn stripe_base(env: &mut Env) -> Option<String> {
-    match env.optional("STRIPE_API_BASE") {
-        None => Some("https://api.stripe.com".to_owned()),
-        Some(_) => env.url("STRIPE_API_BASE"),
     }
 }
 

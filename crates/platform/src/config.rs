@@ -78,6 +78,11 @@ impl Env {
         Some(value.trim_end_matches('/').to_owned())
     }
 
+    /// Such an address, or `default` when absent.
+    pub fn url_or(&mut self, name: &str, default: &str) -> Option<String> {
+        if self.optional(name).is_none() { Some(default.to_owned()) } else { self.url(name) }
+    }
+
     /// A value of type `T` that must be there.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let value = self.text(name)?;

@@ -37,6 +37,10 @@ pub use self::{
 
 /// The version of Stripe's API that is asked for, and whose answers are read here.
 pub const API_VERSION: &str = "2025-03-31.basil";
+
+/// Where Stripe is.
+pub const API: &str = "https://api.stripe.com";
+
 /// How long a call may take, repeats included, unless [`Stripe::within`] says otherwise.
 const DEADLINE: Duration = Duration::from_secs(8);
 
@@ -49,7 +53,7 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// Stripe at `base` (`https://api.stripe.com`), asked with the secret key `key`.
+    /// Stripe at `base` ([`API`]), asked with the secret key `key`.
     pub fn new(base: impl Into<String>, key: Secret) -> Self {
         Self { base: base.into(), key, deadline: DEADLINE }
     }

@@ -51,7 +51,7 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     heading(7, "The cardholder agrees at 3-D Secure; Stripe's webhook finishes the order");
     shop.agree(&order).await?;
     let paid = shop.until_paid(&token, id).await?;
-    println!("order {id} is {}, captured {}", paid["state"], money(&paid["payment"]["captured"]));
+    println!("order {id} is {}, captured {}", text(&paid, "state")?, money(&paid["payment"]["captured"]));
 
     heading(8, "The confirmation, as SES received it");
     let sent = until("a confirmation", || shop.confirmation(&settings, &email)).await?;
@@ -157,7 +157,7 @@ impl Shop {
         }
         let saved = self.ask(Method::GET, path, Some(token), None).await?;
         let card = &saved["items"][0];
-        println!("saved: {} ending in {}", card["card"]["brand"], card["card"]["last4"]);
+        println!("saved: {} ending in {}", text(&card["card"], "brand")?, text(&card["card"], "last4")?);
         Ok(text(card, "id")?.to_owned())
     }
 
@@ -196,7 +196,7 @@ impl Shop {
         let (status, body) = self.post_order(token, &key, &request).await?;
         let order: Value = serde_json::from_slice(&body)?;
         ensure!(status == 201 && order["state"] == "requires_action", "{status} {order}");
-        println!("order {} is {}, total {}", text(&order, "id")?, order["state"], money(&order["total"]));
+        println!("order {} is {}, total {}", text(&order, "id")?, text(&order, "state")?, money(&order["total"]));
         Ok((order, key, request))
     }
 

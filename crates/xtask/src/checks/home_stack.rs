@@ -53,6 +53,7 @@ impl Stack<'_> {
         }
         let mut up = step("coming up", self.come_up()).await?;
         self.only_this_machine_reaches_it()?;
+        step("a purchase", self.sells()).await?;
         step("a touched git index", self.ignores_git(&mut up)).await?;
         step("a touched source", self.reloads(&mut up)).await?;
         up.kill().await.context("kill -9")?;
@@ -88,6 +89,19 @@ impl Stack<'_> {
             let status = http.get(&page).send().await?.status();
             ensure!(status == 200, "{page}: {status}");
         }
+        Ok(())
+    }
+
+    /// `cargo xtask demo` on it.
+    async fn sells(&self) -> Result<()> {
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("demo").env(LOCAL, &self.folder).kill_on_drop(true);
+        let demo = timeout(PATIENCE, command.output()).await.context("cargo xtask demo goes on and on")??;
+        let said = String::from_utf8_lossy(&demo.stdout);
+        if !demo.status.success() {
+            bail!("cargo xtask demo: {}\n{said}{}", demo.status, String::from_utf8_lossy(&demo.stderr));
+        }
+        println!("{}", said.trim_end().lines().last().unwrap_or_default());
         Ok(())
     }
 
