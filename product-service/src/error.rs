@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use common::problem::{FieldError, Problem};
 use platform::config::SecretError;
 
-use crate::products::domain::Sku;
+use crate::products::domain::{MAX_VARIANTS, ProductId, Sku};
 
 /// A failure of product-service.
 #[derive(Debug)]
@@ -15,6 +15,14 @@ pub enum Error {
     ProductSlugTaken,
     /// Another product has one of the SKUs.
     SkuTaken,
+    /// An archived product is put on sale by restoring it.
+    Archived,
+    /// The product has as many variants as it may have.
+    TooManyVariants,
+    /// Without this variant nothing of the product could be bought.
+    LastVariant,
+    /// Orders hold units of the variant.
+    VariantReserved,
     /// Another category has the slug.
     CategorySlugTaken,
     /// These fields refer to something that does not exist.
@@ -39,6 +47,8 @@ pub enum Error {
     Mongo(mongodb::error::Error),
     /// A document in the database is not of the form we write.
     Corrupt(mongodb::bson::error::Error),
+    /// A product in the database without a slug.
+    Nameless(ProductId),
     /// The address of the database could not be had.
     Secret(SecretError),
 }
@@ -64,6 +74,24 @@ impl From<Error> for Problem {
             Error::SkuTaken => {
                 Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs.")
             }
+            Error::Archived => {
+                Self::conflict("archived", "The product is archived", "Restore it first; it is a draft then.")
+            }
+            Error::TooManyVariants => Self::conflict(
+                "too_many_variants",
+                "Too many variants",
+                format!("A product has at most {MAX_VARIANTS} variants."),
+            ),
+            Error::LastVariant => Self::conflict(
+                "last_variant",
+                "The last variant",
+                "A product has at least one variant. Archive the product instead.",
+            ),
+            Error::VariantReserved => Self::conflict(
+                "variant_reserved",
+                "The variant is reserved",
+                "Orders hold units of this variant. Set its stock to 0 and remove it once they are over.",
+            ),
             Error::CategorySlugTaken => {
                 Self::conflict("slug_taken", "The slug is taken", "Another category has this slug.")
             }
@@ -101,6 +129,7 @@ impl From<Error> for Problem {
             Error::Mongo(error) if is_outage(&error) => Self::unavailable(error),
             Error::Mongo(error) => Self::internal(error),
             Error::Corrupt(error) => Self::internal(error),
+            Error::Nameless(_) => Self::internal(error.to_string()),
             Error::Secret(error) => Self::unavailable(error),
         }
     }
@@ -179,6 +208,7 @@ impl std::fmt::Display for Error {
         match self {
             Self::Mongo(error) => write!(f, "MongoDB: {error}"),
             Self::Corrupt(error) => write!(f, "a document cannot be read: {error}"),
+            Self::Nameless(id) => write!(f, "product {id} has no slug"),
             Self::Secret(error) => write!(f, "{error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             other => write!(f, "{other:?}"),

@@ -1,4 +1,8 @@
-//! Products: made by staff, read by everybody.
+//! Products: made and changed by staff, read by everybody.
+
+mod batch;
+pub mod domain;
+pub mod store;
 
 use axum::{
     extract::State,
@@ -6,7 +10,7 @@ use axum::{
 };
 use common::{
     auth::{Caller, scopes::CatalogWrite},
-    etag::Versioned,
+    etag::{IfMatch, IfNoneMatch, Versioned},
     extract::{Created, Path, Query},
     input::Json,
     page::{Page, PageQuery},
@@ -14,20 +18,34 @@ use common::{
     timestamp::Timestamp,
 };
 use http::{HeaderValue, header};
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{NewProduct, Product, ProductId, ProductKey};
-use crate::{App, categories, error::Error, store::Store};
-
-pub mod domain;
-pub mod store;
+use self::domain::{
+    Change, NewProduct, Product, ProductId, ProductKey, ProductPatch, Sku, Status, Variant, VariantPatch,
+};
+use crate::{App, categories, error::Error, inventory, store::Store};
 
 /// What shared caches may do with the public catalogue: serve it for a minute, and once more while they fetch anew.
 pub(crate) const CATALOGUE_CACHE: HeaderValue =
     HeaderValue::from_static("public, max-age=0, s-maxage=60, stale-while-revalidate=60");
+/// Staff see what they changed.
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// How often a change starts over when others change the product under it.
+const ROUNDS: usize = 5;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_products)).routes(routes!(get_product)).routes(routes!(create_product))
+    OpenApiRouter::new()
+        .routes(routes!(list_products))
+        .routes(routes!(batch::find_variants))
+        .routes(routes!(get_product))
+        .routes(routes!(list_all_products, create_product))
+        .routes(routes!(get_any_product, patch_product))
+        .routes(routes!(archive_product))
+        .routes(routes!(restore_product))
+        .routes(routes!(add_variant))
+        .routes(routes!(patch_variant, remove_variant))
 }
 
 /// List the products on sale, newest first
@@ -43,12 +61,45 @@ async fn list_products(State(store): State<Store>, Query(query): Query<PageQuery
 /// Read a product on sale, by id or slug
 #[utoipa::path(get, path = "/products/{product}", tag = "products",
     params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee")),
-    responses((status = OK, body = Product)))]
-async fn get_product(State(store): State<Store>, Path(product): Path<String>) -> Result<Response, Error> {
+    responses((status = OK, body = Product),
+        (status = NOT_MODIFIED, description = "`If-None-Match` has its version.")))]
+async fn get_product(
+    State(store): State<Store>,
+    Path(product): Path<String>,
+    known: IfNoneMatch,
+) -> Result<Response, Error> {
     let found = store::find(&store, &ProductKey::from(product)).await?;
     let product = found.filter(Product::is_on_sale).ok_or(Error::NotFound)?;
-    let version = product.version;
-    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Versioned { body: product, version }).into_response())
+    let versioned = Versioned { version: product.version, body: product };
+    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
+}
+
+/// Which products staff list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct StaffQuery {
+    /// Those in this state only.
+    status: Option<Status>,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
+    limit: Option<u32>,
+    /// Where the page starts: `next_cursor` of the page before, unchanged.
+    cursor: Option<String>,
+}
+
+/// List all products, drafts and archived ones too, newest first
+#[utoipa::path(get, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
+    params(StaffQuery), responses((status = OK, body = Page<Product>, example = json!({"items": [], "next_cursor": null}))))]
+async fn list_all_products(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Query(query): Query<StaffQuery>,
+) -> Result<Response, Error> {
+    let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<ProductId>()?;
+    let products = store::all(&store, query.status, after, limit + 1).await?;
+    let page = Page::new(products, limit, |product| product.id);
+    Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
 
 /// Make a product with its variants
@@ -64,13 +115,174 @@ async fn create_product(
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
 ) -> Result<Created<Product>, Error> {
-    let known = categories::store::known(&store, &new.category_ids).await?;
-    if let Some(unknown) = new.category_ids.iter().position(|id| !known.contains(id)) {
-        let pointer = format!("/category_ids/{unknown}");
-        let message = "is not a category of this shop".to_owned();
-        return Err(Error::InvalidInput(vec![FieldError { pointer, code: "unknown_category".into(), message }]));
-    }
+    must_be_categories(&store, &new.category_ids).await?;
     let product = Product::create(new, Timestamp::now());
     store::insert(&store, &product).await?;
     Ok(Created { location: format!("/products/{}", product.slug), body: product })
+}
+
+/// Read any product, by id
+#[utoipa::path(get, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
+    params(("product_id" = ProductId, Path)), responses((status = OK, body = Product)))]
+async fn get_any_product(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<ProductId>,
+) -> Result<Response, Error> {
+    let product = store::find(&store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+    Ok(answer(product))
+}
+
+/// Change a product
+///
+/// Variants and images have routes of their own. Honours `If-Match`.
+#[utoipa::path(patch, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
+    params(("product_id" = ProductId, Path)), request_body = ProductPatch,
+    responses((status = OK, body = Product),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`slug_taken`, or `archived`: restore it first."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn patch_product(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<ProductId>,
+    if_match: IfMatch,
+    Json(patch): Json<ProductPatch>,
+) -> Result<Response, Error> {
+    must_be_categories(&store, patch.category_ids.as_deref().unwrap_or_default()).await?;
+    change(&store, id, &if_match, &Change::Patch(Box::new(patch))).await
+}
+
+/// Take a product off sale for good
+///
+/// Its slug is free for another; its SKUs stay its own. Orders that hold units of it go on. Archived ones stay so.
+#[utoipa::path(post, path = "/admin/products/{product_id}/archive", tag = "products",
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
+    responses((status = OK, body = Product),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn archive_product(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<ProductId>,
+    if_match: IfMatch,
+) -> Result<Response, Error> {
+    change(&store, id, &if_match, &Change::Archive).await
+}
+
+/// Bring an archived product back, as a draft
+///
+/// Others stay as they are.
+#[utoipa::path(post, path = "/admin/products/{product_id}/restore", tag = "products",
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
+    responses((status = OK, body = Product),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`slug_taken`: another product has its slug now; give that one another, or this one."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn restore_product(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<ProductId>,
+    if_match: IfMatch,
+) -> Result<Response, Error> {
+    change(&store, id, &if_match, &Change::Restore).await
+}
+
+/// Sell a product in one more form
+#[utoipa::path(post, path = "/admin/products/{product_id}/variants", tag = "products",
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)), request_body = Variant,
+    responses((status = OK, body = Product),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`sku_taken` or `too_many_variants`."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn add_variant(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<ProductId>,
+    if_match: IfMatch,
+    Json(variant): Json<Variant>,
+) -> Result<Response, Error> {
+    change(&store, id, &if_match, &Change::AddVariant(variant)).await
+}
+
+/// Change a variant
+///
+/// Orders keep the price they were made at. Honours `If-Match`.
+#[utoipa::path(patch, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
+    request_body = VariantPatch,
+    responses((status = OK, body = Product),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn patch_variant(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path((id, sku)): Path<(ProductId, Sku)>,
+    if_match: IfMatch,
+    Json(patch): Json<VariantPatch>,
+) -> Result<Response, Error> {
+    change(&store, id, &if_match, &Change::PatchVariant(sku, patch)).await
+}
+
+/// Stop selling a variant, and forget its stock
+///
+/// Refused while orders hold units of it.
+#[utoipa::path(delete, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
+    responses((status = OK, body = Product),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`variant_reserved`, or `last_variant`: archive the product instead."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn remove_variant(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path((id, sku)): Path<(ProductId, Sku)>,
+    if_match: IfMatch,
+) -> Result<Response, Error> {
+    let removal = Change::RemoveVariant(sku.clone());
+    // What would be refused anyway takes no stock away.
+    let product = store::find(&store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+    if_match.check(product.version)?;
+    product.after(removal.clone(), Timestamp::now())?;
+    // Without stock nobody can reserve it any more, so that it can be removed. Should this end here, the variant is sold
+    // out, and removing it again goes on.
+    if !inventory::store::close(&store, &sku).await? {
+        return Err(Error::VariantReserved);
+    }
+    change(&store, id, &if_match, &removal).await
+}
+
+/// Reads, changes and saves a product, again where somebody else was quicker, unless the client insists on a version.
+async fn change(store: &Store, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
+    for _ in 0..ROUNDS {
+        let product = store::find(store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+        if_match.check(product.version)?;
+        let next = product.after(change.clone(), Timestamp::now())?;
+        if next.version == product.version || store::replace(store, product.version, &next).await? {
+            return Ok(answer(next));
+        }
+    }
+    Err(Error::Stale)
+}
+
+fn answer(product: Product) -> Response {
+    let versioned = Versioned { version: product.version, body: product };
+    ([(header::CACHE_CONTROL, NO_STORE)], versioned).into_response()
+}
+
+async fn must_be_categories(store: &Store, ids: &[categories::domain::CategoryId]) -> Result<(), Error> {
+    let known = categories::store::known(store, ids).await?;
+    let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
+    let errors: Vec<FieldError> = unknown
+        .map(|(at, _)| FieldError {
+            pointer: format!("/category_ids/{at}"),
+            code: "unknown_category".into(),
+            message: "is not a category of this shop".into(),
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }
 }

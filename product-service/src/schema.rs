@@ -20,8 +20,8 @@ pub const STOCK: &str = "stock";
 /// Who has reserved them.
 pub const RESERVATIONS: &str = "reservations";
 
-/// One product a slug.
-pub const PRODUCT_SLUG: &str = "product_slug";
+/// One product a slug, archived ones apart: those have none.
+pub const PRODUCT_SLUG: &str = "product_living_slug";
 /// One product a SKU.
 pub const PRODUCT_SKU: &str = "product_sku";
 /// One category a slug.
@@ -36,6 +36,8 @@ pub struct Schema {
     pub validator: Document,
     /// Its indexes.
     pub indexes: Vec<IndexModel>,
+    /// Names of indexes that it had in earlier versions.
+    pub former_indexes: &'static [&'static str],
 }
 
 /// All collections of this service.
@@ -56,19 +58,24 @@ fn products() -> Schema {
         "_id": { "bsonType": "string" },
         "slug": { "bsonType": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 100 },
         "title": { "bsonType": "string", "minLength": 1, "maxLength": 200 },
-        "status": { "enum": ["draft", "active"] },
+        "archived_slug": { "bsonType": "string" },
+        "brand": { "bsonType": ["string", "null"], "maxLength": 100 },
+        "tags": { "bsonType": "array", "maxItems": 30, "items": { "bsonType": "string" } },
+        "attributes": { "bsonType": "array", "maxItems": 30 },
+        "status": { "enum": ["draft", "active", "archived"] },
         "variants": { "bsonType": "array", "minItems": 1, "maxItems": 100, "items": variant },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
     };
-    let required = ["slug", "title", "description", "status", "category_ids", "options", "variants", "version"];
+    let required = ["title", "description", "status", "category_ids", "options", "variants", "version"];
     Schema {
         name: PRODUCTS,
         validator: json_schema(&required, properties),
         indexes: vec![
-            unique(PRODUCT_SLUG, doc! { "slug": 1 }),
+            sparse(PRODUCT_SLUG, doc! { "slug": 1 }),
             unique(PRODUCT_SKU, doc! { "variants.sku": 1 }),
             index("product_newest", doc! { "status": 1, "_id": -1 }),
         ],
+        former_indexes: &["product_slug"],
     }
 }
 
@@ -81,6 +88,7 @@ fn categories() -> Schema {
         name: CATEGORIES,
         validator: json_schema(&["slug", "name"], properties),
         indexes: vec![unique(CATEGORY_SLUG, doc! { "slug": 1 })],
+        former_indexes: &[],
     }
 }
 
@@ -97,6 +105,7 @@ fn stock() -> Schema {
         name: STOCK,
         validator: json_schema(&["on_hand", "available", "version", "updated_at", "movements"], properties),
         indexes: vec![index("stock_unsettled", doc! { "movements.at": 1 })],
+        former_indexes: &[],
     }
 }
 
@@ -117,6 +126,7 @@ fn reservations() -> Schema {
             index("reservation_expired", doc! { "state": 1, "expires_at": 1 }),
             IndexModel::builder().keys(doc! { "delete_at": 1 }).options(ttl).build(),
         ],
+        former_indexes: &[],
     }
 }
 
@@ -130,6 +140,12 @@ fn index(name: &str, keys: Document) -> IndexModel {
 
 fn unique(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).unique(true).build();
+    IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Unique among the documents that have the field.
+fn sparse(name: &str, keys: Document) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).unique(true).sparse(true).build();
     IndexModel::builder().keys(keys).options(options).build()
 }
 
@@ -155,7 +171,18 @@ async fn up(database: &Database, schema: Schema) -> Result<(), mongodb::error::E
         }
         set_validator(database, schema.name, schema.validator).await?;
     }
-    database.collection::<Document>(schema.name).create_indexes(schema.indexes).await.map(|_| ())
+    let collection = database.collection::<Document>(schema.name);
+    // The new ones first: what an old one keeps right is never left unguarded.
+    collection.create_indexes(schema.indexes).await?;
+    let present = collection.list_index_names().await?;
+    for former in schema.former_indexes.iter().filter(|name| present.iter().any(|present| present == *name)) {
+        match collection.drop_index(*former).await {
+            // Another migration was quicker.
+            Err(error) if !is_index_gone(&error) => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 async fn down(database: &Database, schema: Schema) -> Result<(), mongodb::error::Error> {
@@ -168,6 +195,10 @@ async fn down(database: &Database, schema: Schema) -> Result<(), mongodb::error:
 
 async fn set_validator(database: &Database, name: &str, validator: Document) -> Result<(), mongodb::error::Error> {
     database.run_command(doc! { "collMod": name, "validator": validator }).await.map(|_| ())
+}
+
+fn is_index_gone(error: &mongodb::error::Error) -> bool {
+    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == 27)
 }
 
 fn is_namespace_exists(error: &mongodb::error::Error) -> bool {

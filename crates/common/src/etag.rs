@@ -1,10 +1,13 @@
-//! Versions of mutable resources as strong entity tags, and `If-Match` against lost updates (RFC 9110, 13.1.1).
+//! Versions of mutable resources as strong entity tags: `If-Match` against lost updates, `If-None-Match` against sending
+//! what is known (RFC 9110, 13.1).
+
+use std::convert::Infallible;
 
 use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header, request::Parts};
+use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
 
 use crate::{input::Json, problem::Problem};
@@ -23,6 +26,16 @@ impl<T: Serialize> IntoResponse for Versioned<T> {
         let mut response = Json(self.body).into_response();
         response.headers_mut().insert(header::ETAG, tag(self.version));
         response
+    }
+}
+
+impl<T: Serialize> Versioned<T> {
+    /// The body, or 304 without one where the client has this version.
+    pub fn unless_known(self, known: &IfNoneMatch) -> Response {
+        if !known.has(self.version) {
+            return self.into_response();
+        }
+        (StatusCode::NOT_MODIFIED, [(header::ETAG, tag(self.version))]).into_response()
     }
 }
 
@@ -71,9 +84,58 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     }
 }
 
+/// The `If-None-Match` header: only send what the client has not got (RFC 9110, 13.1.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IfNoneMatch {
+    /// `*`: the client has got some version.
+    Any,
+    /// These versions; none without the header.
+    Versions(Vec<i64>),
+}
+
+impl IfNoneMatch {
+    fn has(&self, version: i64) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Versions(versions) => versions.contains(&version),
+        }
+    }
+
+    fn parse(header: &str) -> Self {
+        if header.trim() == "*" {
+            return Self::Any;
+        }
+        // Weak comparison: caches make tags weak when they compress.
+        let version = |tag: &str| {
+            let tag = tag.trim();
+            tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+        };
+        Self::Versions(header.split(',').filter_map(version).collect())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let text = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+        Ok(text.map_or_else(|| Self::Versions(Vec::new()), Self::parse))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn if_none_match_takes_lists_and_stars_and_compares_weakly() {
+        for known in ["*", "\"3\"", "W/\"3\"", "\"2\", W/\"3\""] {
+            assert!(IfNoneMatch::parse(known).has(3), "{known}");
+        }
+        for other in ["", "\"2\"", "3", "W/3", "\"x\""] {
+            assert!(!IfNoneMatch::parse(other).has(3), "{other}");
+        }
+    }
 
     #[test]
     fn if_match_takes_lists_and_stars_and_compares_strongly() {

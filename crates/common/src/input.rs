@@ -122,11 +122,21 @@ impl Fields<'_> {
 
     /// A string member of a merge patch.
     pub fn patch_text<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Option<Patch<T>> {
-        match self.members.remove(name) {
-            None => Some(Patch::Keep),
-            Some(Value::Null) => Some(Patch::Remove),
-            Some(value) => self.parse(name, value).map(Patch::Set),
+        self.patch(name, |fields| fields.text(name))
+    }
+
+    /// A member of a merge patch, read by `read` where it is neither absent nor `null`.
+    pub fn patch<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Patch<T>> {
+        if self.members.get(name).is_some_and(Value::is_null) {
+            self.members.remove(name);
+            return Some(Patch::Remove);
         }
+        Some(self.replaced(name, read)?.map_or(Patch::Keep, Patch::Set))
+    }
+
+    /// A member of a merge patch that can be replaced and not removed, read by `read` where it is there.
+    pub fn replaced<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
+        if self.members.contains_key(name) { read(self).map(Some) } else { Some(None) }
     }
 
     /// `true` or `false`; absent or `null` means `false`.
@@ -160,6 +170,20 @@ impl Fields<'_> {
             .map(|(i, item)| parse(item, &format!("{pointer}/{i}"), self.errors))
             .collect();
         parsed.into_iter().collect()
+    }
+
+    /// A list of at most `max` strings that may be absent or `null`.
+    pub fn optional_texts<T: FromStr<Err = Refusal>>(&mut self, name: &str, max: usize) -> Option<Option<Vec<T>>> {
+        if self.is_absent(name) { Some(None) } else { self.texts(name, max).map(Some) }
+    }
+
+    /// A string member of a merge patch that can be replaced and not removed.
+    pub fn replaced_text<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Option<Option<T>> {
+        match self.patch_text(name)? {
+            Patch::Keep => Some(None),
+            Patch::Set(value) => Some(Some(value)),
+            Patch::Remove => self.refuse(name, "required", "cannot be removed"),
+        }
     }
 
     /// A required list of at most `max` objects.
@@ -201,6 +225,19 @@ impl Fields<'_> {
         K: FromStr<Err = Refusal>,
         V: FromStr<Err = Refusal>,
     {
+        self.map(name, max, |value| match value {
+            Value::String(text) => text.parse(),
+            _ => Err(Refusal::new("wrong_type", "must be a string")),
+        })
+    }
+
+    /// A required object of at most `max` members with free names, each value read by `read`.
+    pub fn map<K: FromStr<Err = Refusal>, V>(
+        &mut self,
+        name: &str,
+        max: usize,
+        read: impl Fn(Value) -> Result<V, Refusal>,
+    ) -> Option<Vec<(K, V)>> {
         let value = self.required(name)?;
         let Value::Object(members) = value else {
             return self.refuse(name, "wrong_type", "must be an object");
@@ -212,9 +249,20 @@ impl Fields<'_> {
         let mut parsed = Vec::with_capacity(members.len());
         for (key, value) in members {
             let pointer = join(&pointer, &key);
-            parsed.push(parse(Value::String(key), &pointer, self.errors).zip(parse(value, &pointer, self.errors)));
+            let key = parse(Value::String(key), &pointer, self.errors);
+            parsed.push(key.zip(accepted(read(value), &pointer, self.errors)));
         }
         parsed.into_iter().collect()
+    }
+
+    /// Such an object, which may be absent or `null`.
+    pub fn optional_map<K: FromStr<Err = Refusal>, V>(
+        &mut self,
+        name: &str,
+        max: usize,
+        read: impl Fn(Value) -> Result<V, Refusal>,
+    ) -> Option<Option<Vec<(K, V)>>> {
+        if self.is_absent(name) { Some(None) } else { self.map(name, max, read).map(Some) }
     }
 
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
@@ -281,15 +329,17 @@ fn object<T: FromFields>(value: Value, pointer: String, errors: &mut Vec<FieldEr
 }
 
 fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
-    let refusal = match value {
-        Value::String(text) => match text.parse() {
-            Ok(parsed) => return Some(parsed),
-            Err(refusal) => refusal,
-        },
-        _ => Refusal::new("wrong_type", "must be a string"),
+    let read = match value {
+        Value::String(text) => text.parse(),
+        _ => Err(Refusal::new("wrong_type", "must be a string")),
     };
-    errors.push(FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message });
-    None
+    accepted(read, pointer, errors)
+}
+
+fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
+    let refused =
+        |refusal: Refusal| FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message };
+    read.map_err(|refusal| errors.push(refused(refusal))).ok()
 }
 
 /// A JSON Pointer one level deeper; `~` and `/` in names are escaped as RFC 6901 says, long names are cut.

@@ -29,6 +29,11 @@ fn default_limit() -> u32 {
 }
 
 impl PageQuery {
+    /// The page that a query with more parameters names: these can't be read as one flattened part of it.
+    pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
+        Self { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor }
+    }
+
     /// How many items to read, and after which place. 400 for a limit out of range or a cursor that is not ours.
     pub fn read<Place: DeserializeOwned>(&self) -> Result<(usize, Option<Place>), Problem> {
         if self.limit == 0 || self.limit > MAX_LIMIT {

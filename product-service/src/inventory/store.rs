@@ -80,6 +80,17 @@ pub async fn set(store: &Store, sku: &Sku, on_hand: i64, if_match: &IfMatch, now
     }
 }
 
+/// Ends the stock of a SKU that is not sold any more, unless orders hold units of it or are about to; false then.
+pub async fn close(store: &Store, sku: &Sku) -> Result<bool, Error> {
+    let stock = stock(store).await?;
+    let unreserved = doc! { "$eq": ["$on_hand", "$available"] };
+    let filter = doc! { "_id": sku.as_str(), "movements": [], "$expr": unreserved };
+    if stock.delete_one(filter).await?.deleted_count == 1 {
+        return Ok(true);
+    }
+    Ok(stock.find_one(doc! { "_id": sku.as_str() }).await?.is_none())
+}
+
 /// Records a movement. A hold takes its units by this, and does not hold unless there are enough.
 pub fn record(namespace: &Namespace, sku: &Sku, movement: &Movement) -> WriteModel {
     let mut filter = doc! { "_id": sku.as_str() };

@@ -1,23 +1,28 @@
 //! What a product is. A product has options (size, colour) and variants, one for each combination that is sold; the
 //! variant is what is priced, stocked and ordered, and its SKU names it across the whole shop.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    str::FromStr,
-};
+use std::{collections::BTreeSet, str::FromStr};
 
 use common::{
     id::Id,
     input::{Fields, FromFields, Refusal},
-    money::{Currency, Money},
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+mod attributes;
+mod changes;
+mod variant;
 mod words;
 
-pub use self::words::{Description, Line, Sku, Slug};
+use self::attributes::{AttributeName, MAX_ATTRIBUTES};
+pub use self::{
+    attributes::{AttributeValue, Attributes},
+    changes::{Change, ProductPatch},
+    variant::{TaxClass, Variant, VariantPatch},
+    words::{Barcode, Description, Line, Sku, Slug, Tag},
+};
 use crate::categories::domain::CategoryId;
 
 /// The id of a product.
@@ -28,7 +33,7 @@ pub const MAX_VARIANTS: usize = 100;
 const MAX_OPTIONS: usize = 3;
 const MAX_OPTION_VALUES: usize = 50;
 const MAX_CATEGORIES: usize = 20;
-const MAX_PRICES: usize = 20;
+const MAX_TAGS: usize = 30;
 
 /// Whether shoppers see a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -39,6 +44,19 @@ pub enum Status {
     Draft,
     /// On sale.
     Active,
+    /// Not sold any more: seen by staff only, and its slug free for another. It can be restored.
+    Archived,
+}
+
+impl Status {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Archived => "archived",
+        }
+    }
 }
 
 impl FromStr for Status {
@@ -48,6 +66,7 @@ impl FromStr for Status {
         match text {
             "draft" => Ok(Self::Draft),
             "active" => Ok(Self::Active),
+            // Archiving is a step of its own, which says what it does.
             _ => Err(Refusal::new("unknown_status", "must be draft or active")),
         }
     }
@@ -76,45 +95,11 @@ impl FromFields for ProductOption {
     }
 }
 
-/// What is priced, stocked and ordered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Variant {
-    /// Unique across the shop.
-    pub sku: Sku,
-    /// A value for each of the product's options.
-    #[schema(example = json!({"Size": "M"}))]
-    pub options: BTreeMap<String, String>,
-    /// At most one price a currency.
-    #[schema(min_items = 1, max_items = 20)]
-    pub prices: Vec<Money>,
-}
-
-impl Variant {
-    /// What one of it costs in `currency`, if it is sold for that.
-    pub fn price_in(&self, currency: Currency) -> Option<Money> {
-        self.prices.iter().copied().find(|price| price.currency == currency)
-    }
-}
-
-impl FromFields for Variant {
-    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let sku = fields.text("sku");
-        let options = fields.text_map::<Line<50>, Line<50>>("options", MAX_OPTIONS);
-        let prices = fields.objects::<Money>("prices", MAX_PRICES);
-        let prices = prices?;
-        let currencies: Vec<String> = prices.iter().map(|price| price.currency.to_string()).collect();
-        if prices.is_empty() || has_repeats(&currencies) {
-            return fields.refuse("prices", "not_distinct", "must have at least one price, and one a currency");
-        }
-        let options = options?.into_iter().map(|(name, value)| (name.0, value.0)).collect();
-        Some(Self { sku: sku?, options, prices })
-    }
-}
-
 /// A product as staff describe it.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[derive(Debug, Clone, PartialEq, ToSchema)]
 #[schema(example = json!({
     "title": "Organic cotton tee", "slug": "organic-cotton-tee", "description": "Midweight, pre-shrunk.",
+    "brand": "Bodega", "tags": ["organic"], "attributes": {"Material": "cotton", "Organic": true},
     "status": "active", "category_ids": [],
     "options": [{"name": "Size", "values": ["S", "M"]}],
     "variants": [
@@ -126,12 +111,21 @@ pub struct NewProduct {
     /// What it is called.
     #[schema(max_length = 200)]
     pub title: String,
-    /// For its address; unique across the shop.
+    /// For its address; unique among those that are not archived.
     pub slug: Slug,
     /// What there is to say about it.
     #[schema(max_length = 5000)]
     pub description: String,
-    /// Whether shoppers see it.
+    /// Who makes it.
+    #[schema(max_length = 100)]
+    pub brand: Option<String>,
+    /// By what it is found together with others; each once.
+    #[schema(required = false, max_items = 30)]
+    pub tags: Vec<String>,
+    /// What else there is to know, by name; at most 30.
+    #[schema(required = false, schema_with = attributes::schema)]
+    pub attributes: Attributes,
+    /// `draft` or `active`.
     pub status: Status,
     /// The categories it is in; each must exist.
     #[schema(max_items = 20)]
@@ -142,6 +136,37 @@ pub struct NewProduct {
     /// What can be bought.
     #[schema(min_items = 1, max_items = 100)]
     pub variants: Vec<Variant>,
+}
+
+impl FromFields for NewProduct {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let title = fields.text::<Line<200>>("title");
+        let slug = fields.text("slug");
+        let description = fields.text::<Description>("description");
+        let brand = fields.optional_text::<Line<100>>("brand");
+        let tags = fields.optional_texts::<Tag>("tags", MAX_TAGS);
+        let attributes = fields.optional_map::<AttributeName, _>("attributes", MAX_ATTRIBUTES, AttributeValue::read);
+        let status = fields.text("status");
+        let categories = fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES);
+        let options = fields.objects::<ProductOption>("options", MAX_OPTIONS);
+        let variants = fields.objects::<Variant>("variants", MAX_VARIANTS);
+        let (options, variants) = (options?, variants?);
+        for (path, code, message) in contradictions(&options, &variants) {
+            fields.refuse_below::<()>(&path, code, message);
+        }
+        Some(Self {
+            title: title?.0,
+            slug: slug?,
+            description: description?.0,
+            brand: brand?.map(|brand| brand.0),
+            tags: distinct(tags?.unwrap_or_default().into_iter().map(|tag| tag.0)),
+            attributes: attributes?.unwrap_or_default().into_iter().map(|(name, value)| (name.0, value)).collect(),
+            status: status?,
+            category_ids: distinct(categories?.into_iter().map(|reference| reference.0)),
+            options,
+            variants,
+        })
+    }
 }
 
 /// An id in a request body.
@@ -155,32 +180,10 @@ impl FromStr for CategoryReference {
     }
 }
 
-impl FromFields for NewProduct {
-    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let title = fields.text::<Line<200>>("title");
-        let slug = fields.text("slug");
-        let description = fields.text::<Description>("description");
-        let status = fields.text("status");
-        let categories = fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES);
-        let options = fields.objects::<ProductOption>("options", MAX_OPTIONS);
-        let variants = fields.objects::<Variant>("variants", MAX_VARIANTS);
-        let (options, variants) = (options?, variants?);
-        for (path, code, message) in contradictions(&options, &variants) {
-            fields.refuse_below::<()>(&path, code, message);
-        }
-        let mut category_ids: Vec<CategoryId> = categories?.into_iter().map(|reference| reference.0).collect();
-        let mut seen = BTreeSet::new();
-        category_ids.retain(|id| seen.insert(*id));
-        Some(Self {
-            title: title?.0,
-            slug: slug?,
-            description: description?.0,
-            status: status?,
-            category_ids,
-            options,
-            variants,
-        })
-    }
+/// Each once, where it came first.
+fn distinct<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    values.filter(|value| seen.insert(value.clone())).collect()
 }
 
 type Contradiction = (String, &'static str, &'static str);
@@ -208,6 +211,9 @@ fn contradictions(options: &[ProductOption], variants: &[Variant]) -> Vec<Contra
         } else if !combinations.insert(&variant.options) {
             found.push((format!("/variants/{i}/options"), "not_distinct", "are those of another variant"));
         }
+        if let Some((path, code, message)) = variant.contradiction() {
+            found.push((format!("/variants/{i}{path}"), code, message));
+        }
     }
     found
 }
@@ -217,12 +223,15 @@ fn has_repeats<T: Ord>(values: &[T]) -> bool {
 }
 
 /// A product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee", "slug": "organic-cotton-tee",
-    "description": "Midweight, pre-shrunk.", "status": "active", "category_ids": [],
-    "options": [{"name": "Size", "values": ["S", "M"]}],
-    "variants": [{"sku": "TEE-ORG-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}]}],
+    "description": "Midweight, pre-shrunk.", "brand": "Bodega", "tags": ["organic"], "attributes": {"Material": "cotton"},
+    "status": "active", "category_ids": [], "options": [{"name": "Size", "values": ["S", "M"]}],
+    "variants": [{
+        "sku": "TEE-ORG-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}],
+        "compare_at_prices": [], "weight_grams": 180, "barcode": "4006381333931", "tax_class": "standard"
+    }],
     "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Product {
@@ -230,10 +239,18 @@ pub struct Product {
     pub id: ProductId,
     /// What it is called.
     pub title: String,
-    /// For its address; unique across the shop.
+    /// For its address; unique among those that are not archived.
     pub slug: Slug,
     /// What there is to say about it.
     pub description: String,
+    /// Who makes it.
+    #[schema(required)]
+    pub brand: Option<String>,
+    /// By what it is found together with others.
+    pub tags: Vec<String>,
+    /// What else there is to know, by name.
+    #[schema(schema_with = attributes::schema)]
+    pub attributes: Attributes,
     /// Whether shoppers see it.
     pub status: Status,
     /// The categories it is in.
@@ -263,6 +280,9 @@ impl Product {
             title: new.title,
             slug: new.slug,
             description: new.description,
+            brand: new.brand,
+            tags: new.tags,
+            attributes: new.attributes,
             status: new.status,
             category_ids: new.category_ids,
             options: new.options,

@@ -10,7 +10,9 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Product, ProductId, ProductKey, ProductOption, Sku, Slug, Status, Variant};
+use super::domain::{
+    AttributeValue, Barcode, Product, ProductId, ProductKey, ProductOption, Sku, Slug, Status, TaxClass, Variant,
+};
 use crate::{
     categories::domain::CategoryId,
     error::Error,
@@ -23,9 +25,21 @@ use crate::{
 struct Record {
     #[serde(rename = "_id")]
     id: ProductId,
-    slug: Slug,
+    /// Of a product that is not archived; unique.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    slug: Option<Slug>,
+    /// Of one that is, kept for when it is restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    archived_slug: Option<Slug>,
     title: String,
     description: String,
+    #[serde(default)]
+    brand: Option<String>,
+    #[serde(default)]
+    tags: Vec<String>,
+    /// As pairs, because people's words make bad field names (dots, dollars).
+    #[serde(default)]
+    attributes: Vec<(String, AttributeValue)>,
     status: Status,
     category_ids: Vec<CategoryId>,
     options: Vec<ProductOption>,
@@ -35,42 +49,84 @@ struct Record {
     updated_at: DateTime,
 }
 
-/// A variant as a document: its options as pairs, because people's words make bad field names (dots, dollars).
+/// A variant as a document: its options as pairs, too.
 #[derive(Debug, Serialize, Deserialize)]
 struct VariantRecord {
     sku: Sku,
     options: Vec<(String, String)>,
     prices: Vec<Money>,
+    #[serde(default)]
+    compare_at_prices: Vec<Money>,
+    #[serde(default)]
+    weight_grams: Option<i64>,
+    #[serde(default)]
+    barcode: Option<Barcode>,
+    #[serde(default)]
+    tax_class: TaxClass,
 }
 
 /// Saves a new product.
 pub async fn insert(store: &Store, product: &Product) -> Result<(), Error> {
-    let inserted = products(store).await?.insert_one(Record::from(product.clone())).await;
-    inserted.map(|_| ()).map_err(|error| {
-        if violates(&error, schema::PRODUCT_SLUG) {
-            Error::ProductSlugTaken
-        } else if violates(&error, schema::PRODUCT_SKU) {
-            Error::SkuTaken
-        } else {
-            error.into()
-        }
-    })
+    let record = Record::from(product.clone());
+    products(store).await?.insert_one(record).await.map(|_| ()).map_err(taken)
 }
 
-/// A product, on sale or not.
+/// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then.
+pub async fn replace(store: &Store, version: i64, product: &Product) -> Result<bool, Error> {
+    let filter = doc! { "_id": product.id.to_string(), "version": version };
+    let record = Record::from(product.clone());
+    let replaced = products(store).await?.replace_one(filter, record).await.map_err(taken)?;
+    Ok(replaced.matched_count == 1)
+}
+
+/// Which of the shop's unique names was taken.
+fn taken(error: mongodb::error::Error) -> Error {
+    if violates(&error, schema::PRODUCT_SLUG) {
+        Error::ProductSlugTaken
+    } else if violates(&error, schema::PRODUCT_SKU) {
+        Error::SkuTaken
+    } else {
+        error.into()
+    }
+}
+
+/// A product, on sale or not. One that is archived has no slug that leads to it.
 pub async fn find(store: &Store, key: &ProductKey) -> Result<Option<Product>, Error> {
     let filter = match key {
         ProductKey::Id(id) => doc! { "_id": id.to_string() },
         ProductKey::Slug(slug) => doc! { "slug": slug },
     };
-    Ok(products(store).await?.find_one(filter).await?.map(Product::from))
+    products(store).await?.find_one(filter).await?.map(Product::try_from).transpose()
 }
 
-/// Up to `limit` products on sale, newest first, after a place. Ids sort by the time they were made.
-pub async fn newest(store: &Store, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
+/// Up to `limit` products in a state, or in any, newest first, after a place.
+pub async fn all(
+    store: &Store,
+    status: Option<Status>,
+    after: Option<ProductId>,
+    limit: usize,
+) -> Result<Vec<Product>, Error> {
+    let mut filter = Document::new();
+    if let Some(status) = status {
+        filter.insert("status", status.as_str());
+    }
+    if let Some(after) = after {
+        filter.insert("_id", doc! { "$lt": after.to_string() });
+    }
+    page(store, filter, limit).await
+}
+
+/// One page of a filter. Ids sort by the time they were made.
+async fn page(store: &Store, filter: Document, limit: usize) -> Result<Vec<Product>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = products(store).await?.find(newest_filter(after)).sort(doc! { "_id": -1 }).limit(limit).await?;
-    Ok(found.map_ok(Product::from).try_collect().await?)
+    let found = products(store).await?.find(filter).sort(doc! { "_id": -1 }).limit(limit).await?;
+    let records: Vec<Record> = found.try_collect().await?;
+    records.into_iter().map(Product::try_from).collect()
+}
+
+/// Up to `limit` products on sale, newest first, after a place.
+pub async fn newest(store: &Store, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
+    page(store, newest_filter(after), limit).await
 }
 
 /// The filter of [`newest`]; the test that asks the server to explain it uses the same.
@@ -85,7 +141,8 @@ pub fn newest_filter(after: Option<ProductId>) -> Document {
 pub async fn with_skus(store: &Store, skus: &[&Sku]) -> Result<Vec<Product>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = products(store).await?.find(doc! { "variants.sku": { "$in": skus } }).await?;
-    Ok(found.map_ok(Product::from).try_collect().await?)
+    let records: Vec<Record> = found.try_collect().await?;
+    records.into_iter().map(Product::try_from).collect()
 }
 
 /// Whether any product, draft or not, has this SKU.
@@ -101,11 +158,19 @@ async fn products(store: &Store) -> Result<Collection<Record>, Error> {
 
 impl From<Product> for Record {
     fn from(product: Product) -> Self {
+        let (slug, archived_slug) = match product.status {
+            Status::Archived => (None, Some(product.slug)),
+            Status::Draft | Status::Active => (Some(product.slug), None),
+        };
         Self {
             id: product.id,
-            slug: product.slug,
+            slug,
+            archived_slug,
             title: product.title,
             description: product.description,
+            brand: product.brand,
+            tags: product.tags,
+            attributes: product.attributes.into_iter().collect(),
             status: product.status,
             category_ids: product.category_ids,
             options: product.options,
@@ -117,13 +182,19 @@ impl From<Product> for Record {
     }
 }
 
-impl From<Record> for Product {
-    fn from(record: Record) -> Self {
-        Self {
+impl TryFrom<Record> for Product {
+    type Error = Error;
+
+    fn try_from(record: Record) -> Result<Self, Error> {
+        let Some(slug) = record.slug.or(record.archived_slug) else { return Err(Error::Nameless(record.id)) };
+        Ok(Self {
             id: record.id,
             title: record.title,
-            slug: record.slug,
+            slug,
             description: record.description,
+            brand: record.brand,
+            tags: record.tags,
+            attributes: record.attributes.into_iter().collect(),
             status: record.status,
             category_ids: record.category_ids,
             options: record.options,
@@ -131,19 +202,22 @@ impl From<Record> for Product {
             version: record.version,
             created_at: timestamp(record.created_at),
             updated_at: timestamp(record.updated_at),
-        }
+        })
     }
 }
 
 impl From<Variant> for VariantRecord {
     fn from(variant: Variant) -> Self {
-        Self { sku: variant.sku, options: variant.options.into_iter().collect(), prices: variant.prices }
+        let Variant { sku, options, prices, compare_at_prices, weight_grams, barcode, tax_class } = variant;
+        let options = options.into_iter().collect();
+        Self { sku, options, prices, compare_at_prices, weight_grams, barcode, tax_class }
     }
 }
 
 impl From<VariantRecord> for Variant {
     fn from(record: VariantRecord) -> Self {
-        let options: BTreeMap<String, String> = record.options.into_iter().collect();
-        Self { sku: record.sku, options, prices: record.prices }
+        let VariantRecord { sku, options, prices, compare_at_prices, weight_grams, barcode, tax_class } = record;
+        let options: BTreeMap<String, String> = options.into_iter().collect();
+        Self { sku, options, prices, compare_at_prices, weight_grams, barcode, tax_class }
     }
 }

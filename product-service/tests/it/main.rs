@@ -8,6 +8,7 @@ mod catalogue;
 mod contract;
 mod health;
 mod migrations;
+mod products;
 mod quotes;
 mod races;
 mod reservations;

@@ -171,12 +171,7 @@ impl ProfilePatch {
 
 impl FromFields for ProfilePatch {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let name = match fields.patch_text("name") {
-            Some(Patch::Keep) => Some(None),
-            Some(Patch::Set(name)) => Some(Some(name)),
-            Some(Patch::Remove) => fields.refuse("name", "required", "cannot be removed"),
-            None => None,
-        };
+        let name = fields.replaced_text("name");
         let phone = fields.patch_text("phone");
         Some(Self { name: name?, phone: phone? })
     }

@@ -1,3 +1,4 @@
+use common::money::Money;
 use serde_json::{Value, json};
 
 use super::*;
@@ -74,4 +75,36 @@ fn a_path_means_an_id_or_a_slug_and_never_both() {
     let id = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d";
     assert_eq!(ProductKey::from(id.to_owned()), ProductKey::Id(id.parse().unwrap()));
     assert_eq!(ProductKey::from("tee".to_owned()), ProductKey::Slug("tee".into()));
+}
+
+#[test]
+fn a_barcode_has_a_right_check_digit() {
+    for gtin in ["4006381333931", "96385074", "036000291452", "00012345600012"] {
+        assert!(gtin.parse::<Barcode>().is_ok(), "{gtin}");
+    }
+    for refused in ["", "4006381333932", "400638133393", "40063813339311", "４００６３８１３３３９３１", "ABCDEFGH"]
+    {
+        assert_eq!(refused.parse::<Barcode>().unwrap_err().code, "invalid_barcode", "{refused}");
+    }
+}
+
+#[test]
+fn a_price_to_compare_with_is_above_the_price_in_its_currency() {
+    let compare = |prices: Value| refused(|b| b["variants"][0]["compare_at_prices"] = prices);
+    assert_eq!(
+        compare(json!([{"amount": 1999, "currency": "USD"}])),
+        ["/variants/0/compare_at_prices/0/amount not_above_price"]
+    );
+    assert_eq!(
+        compare(json!([{"amount": 9999, "currency": "EUR"}])),
+        ["/variants/0/compare_at_prices/0/amount not_above_price"]
+    );
+    assert!(
+        Fields::read::<NewProduct>({
+            let mut body = body();
+            body["variants"][0]["compare_at_prices"] = json!([{"amount": 2000, "currency": "USD"}]);
+            body
+        })
+        .is_ok()
+    );
 }

@@ -9,6 +9,9 @@ use uuid::Uuid;
 
 pub use common::sku::Sku;
 
+/// What stands in paths where slugs do.
+const RESERVED: [&str; 1] = ["variants"];
+
 /// Lower-case words joined by hyphens, for addresses that people read; never of the form of an id, since both stand in
 /// the same place of a path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -29,8 +32,10 @@ impl FromStr for Slug {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        if !(1..=100).contains(&text.len()) || !text.split('-').all(word) || Uuid::try_parse(text).is_ok() {
-            let message = "must be lower-case words joined by hyphens, at most 100 characters, and not a UUID";
+        let stands_for_something = Uuid::try_parse(text).is_ok() || RESERVED.contains(&text);
+        if !(1..=100).contains(&text.len()) || !text.split('-').all(word) || stands_for_something {
+            let message = "must be lower-case words joined by hyphens, at most 100 characters, and neither a UUID nor \
+                           the word variants";
             return Err(Refusal::new("invalid_slug", message));
         }
         Ok(Self(text.to_owned()))
@@ -64,5 +69,48 @@ impl FromStr for Description {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         prose(text, 0..=5_000).map(Self)
+    }
+}
+/// A word or two by which products are found together; unlike categories, made by use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Tag(pub String);
+
+impl FromStr for Tag {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=50).map(Self)
+    }
+}
+
+/// A Global Trade Item Number, as the GS1 General Specifications have it: 8, 12, 13 or 14 digits, the last of which checks
+/// the others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String")]
+#[schema(value_type = String, pattern = "^([0-9]{8}|[0-9]{12,14})$", example = "4006381333931")]
+pub struct Barcode(String);
+
+impl TryFrom<String> for Barcode {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
+
+impl FromStr for Barcode {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let is_gtin = matches!(text.len(), 8 | 12 | 13 | 14) && text.bytes().all(|digit| digit.is_ascii_digit());
+        // From the right, every second digit counts three times; the sum is a multiple of ten.
+        let weighted = |(place, digit): (usize, u8)| u32::from(digit - b'0') * if place % 2 == 1 { 3 } else { 1 };
+        if !is_gtin || text.bytes().rev().enumerate().map(weighted).sum::<u32>() % 10 != 0 {
+            return Err(Refusal::new(
+                "invalid_barcode",
+                "must be a GTIN of 8, 12, 13 or 14 digits with a right check digit",
+            ));
+        }
+        Ok(Self(text.to_owned()))
     }
 }

@@ -1,0 +1,105 @@
+//! Several variants at once, for carts: one query, however many.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{extract::Query, input::Json, money::Money, problem::Problem};
+use http::header;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{
+    CATALOGUE_CACHE,
+    domain::{Product, ProductId, Sku, Slug},
+    store,
+};
+use crate::{error::Error, store::Store};
+
+/// As many as a cart has lines.
+const MAX_SKUS: usize = 100;
+
+/// Which variants.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct VariantsQuery {
+    /// Up to 100 SKUs, separated by commas.
+    #[param(example = "TEE-ORG-NAVY-M,OUT-FLASK-500-STL")]
+    skus: String,
+}
+
+impl VariantsQuery {
+    fn read(&self) -> Result<BTreeSet<Sku>, Problem> {
+        let skus: Result<BTreeSet<Sku>, _> = self.skus.split(',').map(str::parse).collect();
+        let skus = skus.map_err(|_| Problem::invalid_query("skus must be SKUs, separated by commas".into()))?;
+        if skus.len() > MAX_SKUS {
+            return Err(Problem::invalid_query(format!("skus must be at most {MAX_SKUS}")));
+        }
+        Ok(skus)
+    }
+}
+
+/// Variants on sale.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": [{
+    "sku": "TEE-ORG-S", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "organic-cotton-tee",
+    "title": "Organic cotton tee", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}],
+    "compare_at_prices": []
+}]}))]
+struct Variants {
+    /// By SKU. Those that are unknown, or not on sale, are left out.
+    items: Vec<VariantOnSale>,
+}
+
+/// A variant with what a cart shows of its product.
+#[derive(Debug, Serialize, ToSchema)]
+struct VariantOnSale {
+    /// Which.
+    sku: Sku,
+    /// The product that it is a variant of.
+    product_id: ProductId,
+    /// For the product's address.
+    slug: Slug,
+    /// What the product is called.
+    title: String,
+    /// A value for each of the product's options.
+    options: BTreeMap<String, String>,
+    /// At most one price a currency.
+    prices: Vec<Money>,
+    /// What it used to cost.
+    compare_at_prices: Vec<Money>,
+}
+
+/// Read several variants on sale at once, by SKU
+#[utoipa::path(get, path = "/products/variants", tag = "products", params(VariantsQuery),
+    responses((status = OK, body = Variants)))]
+pub(super) async fn find_variants(
+    State(store): State<Store>,
+    Query(query): Query<VariantsQuery>,
+) -> Result<Response, Error> {
+    let wanted = query.read()?;
+    let found = store::with_skus(&store, &wanted.iter().collect::<Vec<_>>()).await?;
+    let mut items: Vec<VariantOnSale> =
+        found.into_iter().filter(Product::is_on_sale).flat_map(|product| variants_of(product, &wanted)).collect();
+    items.sort_unstable_by(|one, other| one.sku.cmp(&other.sku));
+    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(Variants { items })).into_response())
+}
+
+fn variants_of(product: Product, wanted: &BTreeSet<Sku>) -> Vec<VariantOnSale> {
+    let Product { id, slug, title, variants, .. } = product;
+    let wanted = variants.into_iter().filter(|variant| wanted.contains(&variant.sku));
+    wanted
+        .map(|variant| VariantOnSale {
+            sku: variant.sku,
+            product_id: id,
+            slug: slug.clone(),
+            title: title.clone(),
+            options: variant.options,
+            prices: variant.prices,
+            compare_at_prices: variant.compare_at_prices,
+        })
+        .collect()
+}

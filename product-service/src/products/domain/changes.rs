@@ -1,0 +1,196 @@
+//! How a product changes once it is there. Each change is a pure function of the product as it was read, and is saved on
+//! the condition that nobody else changed it.
+
+use common::{
+    input::{Fields, FromFields, Patch},
+    problem::FieldError,
+    timestamp::Timestamp,
+};
+use utoipa::ToSchema;
+
+use super::{
+    AttributeName, AttributeValue, Attributes, CategoryReference, Contradiction, Description, Line, MAX_ATTRIBUTES,
+    MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS, Product, ProductOption, Sku, Slug, Status, Tag, Variant,
+    VariantPatch, contradictions, distinct, variant::applied,
+};
+use crate::{categories::domain::CategoryId, error::Error};
+
+/// A change of a product: a JSON Merge Patch (RFC 7396), whose lists are replaced whole. Variants and images have routes
+/// of their own; so do archiving and restoring.
+#[derive(Debug, Clone, PartialEq, ToSchema)]
+#[schema(example = json!({"title": "Organic tee", "brand": null, "attributes": {"Fit": "loose", "Organic": null}}))]
+pub struct ProductPatch {
+    /// What it is called.
+    #[schema(nullable = false, max_length = 200)]
+    pub title: Option<String>,
+    /// For its address.
+    #[schema(nullable = false)]
+    pub slug: Option<Slug>,
+    /// What there is to say about it.
+    #[schema(nullable = false, max_length = 5000)]
+    pub description: Option<String>,
+    /// Who makes it; `null` removes it.
+    #[schema(value_type = Option<String>, max_length = 100)]
+    pub brand: Patch<String>,
+    /// All of them; `null` removes them.
+    #[schema(max_items = 30)]
+    pub tags: Option<Vec<String>>,
+    /// Those that change; `null` removes one.
+    #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, nullable = false)]
+    pub attributes: Vec<(String, Patch<AttributeValue>)>,
+    /// `draft` or `active`.
+    #[schema(nullable = false)]
+    pub status: Option<Status>,
+    /// All of them; each must exist.
+    #[schema(nullable = false, max_items = 20)]
+    pub category_ids: Option<Vec<CategoryId>>,
+    /// All of them; the variants must go with them.
+    #[schema(nullable = false, max_items = 3)]
+    pub options: Option<Vec<ProductOption>>,
+}
+
+impl FromFields for ProductPatch {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let title = fields.replaced_text::<Line<200>>("title");
+        let slug = fields.replaced_text("slug");
+        let description = fields.replaced_text::<Description>("description");
+        let brand = fields.patch_text::<Line<100>>("brand");
+        let tags = fields.patch("tags", |fields| fields.texts::<Tag>("tags", MAX_TAGS));
+        let attributes = fields.replaced("attributes", |fields| {
+            fields.map::<AttributeName, _>("attributes", MAX_ATTRIBUTES * 2, |value| match value {
+                serde_json::Value::Null => Ok(Patch::Remove),
+                value => AttributeValue::read(value).map(Patch::Set),
+            })
+        });
+        let status = fields.replaced_text("status");
+        let categories =
+            fields.replaced("category_ids", |fields| fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES));
+        let options = fields.replaced("options", |fields| fields.objects("options", MAX_OPTIONS));
+        Some(Self {
+            title: title?.map(|title| title.0),
+            slug: slug?,
+            description: description?.map(|description| description.0),
+            brand: match brand? {
+                Patch::Keep => Patch::Keep,
+                Patch::Remove => Patch::Remove,
+                Patch::Set(brand) => Patch::Set(brand.0),
+            },
+            tags: match tags? {
+                Patch::Keep => None,
+                Patch::Remove => Some(Vec::new()),
+                Patch::Set(tags) => Some(distinct(tags.into_iter().map(|tag| tag.0))),
+            },
+            attributes: attributes?.unwrap_or_default().into_iter().map(|(name, patch)| (name.0, patch)).collect(),
+            status: status?,
+            category_ids: categories?.map(|ids| distinct(ids.into_iter().map(|reference| reference.0))),
+            options: options?,
+        })
+    }
+}
+
+/// What is to happen to a product.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// Described differently.
+    Patch(Box<ProductPatch>),
+    /// Taken off sale for good.
+    Archive,
+    /// Back as a draft.
+    Restore,
+    /// Sold in one more form.
+    AddVariant(Variant),
+    /// One form described differently.
+    PatchVariant(Sku, VariantPatch),
+    /// Sold in one form less.
+    RemoveVariant(Sku),
+}
+
+impl Product {
+    /// The product after a change, as of `now`; itself where there is nothing to change.
+    pub fn after(&self, change: Change, now: Timestamp) -> Result<Self, Error> {
+        let mut next = self.clone();
+        // Where a refusal of the product as a whole is about the one variant that the request has.
+        let mut about = None;
+        match change {
+            Change::Patch(patch) => {
+                if self.status == Status::Archived && patch.status.is_some() {
+                    return Err(Error::Archived);
+                }
+                next.apply(*patch)?;
+            }
+            Change::Archive => next.status = Status::Archived,
+            Change::Restore if self.status == Status::Archived => next.status = Status::Draft,
+            Change::Restore => {}
+            Change::AddVariant(variant) => {
+                if next.variants.len() == MAX_VARIANTS {
+                    return Err(Error::TooManyVariants);
+                }
+                if next.variants.iter().any(|known| known.sku == variant.sku) {
+                    return Err(Error::SkuTaken);
+                }
+                about = Some(next.variants.len());
+                next.variants.push(variant);
+            }
+            Change::PatchVariant(sku, patch) => {
+                let at = next.variants.iter().position(|variant| variant.sku == sku).ok_or(Error::NotFound)?;
+                about = Some(at);
+                next.variants[at] = next.variants[at].clone().changed(patch);
+            }
+            Change::RemoveVariant(sku) => {
+                let at = next.variants.iter().position(|variant| variant.sku == sku).ok_or(Error::NotFound)?;
+                if next.variants.len() == 1 {
+                    return Err(Error::LastVariant);
+                }
+                next.variants.remove(at);
+            }
+        }
+        let found = contradictions(&next.options, &next.variants);
+        if !found.is_empty() {
+            return Err(Error::InvalidInput(found.into_iter().map(|found| field_error(found, about)).collect()));
+        }
+        if next != *self {
+            next.version += 1;
+            next.updated_at = now;
+        }
+        Ok(next)
+    }
+
+    fn apply(&mut self, patch: ProductPatch) -> Result<(), Error> {
+        self.title = patch.title.unwrap_or_else(|| self.title.clone());
+        self.slug = patch.slug.unwrap_or_else(|| self.slug.clone());
+        self.description = patch.description.unwrap_or_else(|| self.description.clone());
+        self.brand = applied(patch.brand, self.brand.take());
+        self.tags = patch.tags.unwrap_or_else(|| self.tags.clone());
+        self.status = patch.status.unwrap_or(self.status);
+        self.category_ids = patch.category_ids.unwrap_or_else(|| self.category_ids.clone());
+        self.options = patch.options.unwrap_or_else(|| self.options.clone());
+        change_attributes(&mut self.attributes, patch.attributes);
+        if self.attributes.len() > MAX_ATTRIBUTES {
+            let message = format!("must leave at most {MAX_ATTRIBUTES}");
+            return Err(Error::InvalidInput(vec![FieldError {
+                pointer: "/attributes".into(),
+                code: "too_many".into(),
+                message,
+            }]));
+        }
+        Ok(())
+    }
+}
+
+fn change_attributes(attributes: &mut Attributes, patches: Vec<(String, Patch<AttributeValue>)>) {
+    for (name, patch) in patches {
+        match applied(patch, attributes.remove(&name)) {
+            Some(value) => attributes.insert(name, value),
+            None => None,
+        };
+    }
+}
+
+/// By a pointer into the request: where it holds one variant, that is its whole body.
+fn field_error((path, code, message): Contradiction, about: Option<usize>) -> FieldError {
+    let pointer = match about.and_then(|at| path.strip_prefix(&format!("/variants/{at}"))) {
+        Some(inner) => inner.to_owned(),
+        None => path,
+    };
+    FieldError { pointer, code: code.into(), message: message.into() }
+}
