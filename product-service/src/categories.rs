@@ -1,4 +1,6 @@
-//! Categories: flat shelves that products stand on.
+//! Categories: the shelves that products stand on, and the order of these.
+
+use std::collections::HashSet;
 
 use axum::{
     extract::State,
@@ -6,16 +8,17 @@ use axum::{
 };
 use common::{
     auth::{Caller, scopes::CatalogWrite},
-    extract::{Created, Query},
+    etag::{IfMatch, Versioned},
+    extract::{Created, Path, Query},
     input::Json,
     page::{Page, PageQuery},
-    problem::ProblemBody,
+    problem::{FieldError, ProblemBody},
     timestamp::Timestamp,
 };
-use http::header;
+use http::{StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Category, NewCategory};
+use self::domain::{Branch, Category, CategoryId, CategoryKey, CategoryPatch, NewCategory, Tree};
 use crate::{
     App,
     error::Error,
@@ -26,34 +29,134 @@ use crate::{
 pub mod domain;
 pub mod store;
 
+/// How often a change starts over when others change the tree under it.
+const ROUNDS: usize = 5;
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_categories)).routes(routes!(create_category))
+    OpenApiRouter::new()
+        .routes(routes!(list_categories))
+        .routes(routes!(get_category))
+        .routes(routes!(create_category))
+        .routes(routes!(patch_category, delete_category))
 }
 
-/// List the categories, by slug
+/// List all categories, by slug
+///
+/// `parent_id` and `position` say where each stands.
 #[utoipa::path(get, path = "/categories", tag = "categories", params(PageQuery),
     responses((status = OK, body = Page<Category>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_categories(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
     let (limit, after) = query.read::<Slug>()?;
-    let categories = store::by_slug(&store, after, limit + 1).await?;
+    let tree = store::tree(&store).await?;
+    let mut categories = tree.categories().to_vec();
+    categories.sort_unstable_by(|one, other| one.slug.cmp(&other.slug));
+    categories.retain(|category| after.as_ref().is_none_or(|after| category.slug > *after));
+    categories.truncate(limit + 1);
     let page = Page::new(categories, limit, |category| category.slug.clone());
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 
+/// Read a category, by id or slug, with where it stands and all that stands in it
+#[utoipa::path(get, path = "/categories/{category}", tag = "categories",
+    params(("category" = String, Path, description = "The category's id or slug.", example = "coffee")),
+    responses((status = OK, body = Branch, example = json!({
+        "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null,
+        "position": 0, "version": 1, "ancestors": [], "descendants": []
+    }))))]
+async fn get_category(State(store): State<Store>, Path(category): Path<String>) -> Result<Response, Error> {
+    let branch = store::tree(&store).await?.branch(&CategoryKey::from(category)).ok_or(Error::NotFound)?;
+    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(branch)).into_response())
+}
+
 /// Make a category
-///
-/// 409 when the slug is taken.
 #[utoipa::path(post, path = "/admin/categories", tag = "categories", security(("token" = ["catalog:write"])),
     request_body = NewCategory,
     responses((status = CREATED, body = Category),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`.")))]
+            description = "`slug_taken`, or `too_many_categories`: 1,000 are the most.")))]
 async fn create_category(
     State(store): State<Store>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewCategory>,
 ) -> Result<Created<Category>, Error> {
-    let category = Category::create(new, Timestamp::now());
-    store::insert(&store, &category).await?;
-    Ok(Created { location: "/categories".into(), body: category })
+    let now = Timestamp::now();
+    let category = change(&store, |tree| tree.add(new.clone(), now)).await?;
+    Ok(Created { location: format!("/categories/{}", category.slug), body: category })
+}
+
+/// Change a category, or move it with all that stands in it
+///
+/// Honours `If-Match`.
+#[utoipa::path(patch, path = "/admin/categories/{category_id}", tag = "categories",
+    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)), request_body = CategoryPatch,
+    responses((status = OK, body = Category),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`slug_taken`, or `category_circle`: it would stand in itself."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn patch_category(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<CategoryId>,
+    if_match: IfMatch,
+    Json(patch): Json<CategoryPatch>,
+) -> Result<Versioned<Category>, Error> {
+    let category = change(&store, |tree| {
+        if_match.check(tree.get(id).ok_or(Error::NotFound)?.version)?;
+        tree.change(id, patch.clone())
+    })
+    .await?;
+    Ok(Versioned { version: category.version, body: category })
+}
+
+/// Take a category away
+///
+/// Refused while products or other categories stand in it.
+#[utoipa::path(delete, path = "/admin/categories/{category_id}", tag = "categories",
+    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)),
+    responses((status = NO_CONTENT),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`category_in_use`.")))]
+async fn delete_category(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<CategoryId>,
+) -> Result<StatusCode, Error> {
+    if store::is_used(&store, id).await? {
+        return Err(Error::CategoryInUse);
+    }
+    // A product that is put into it at this very moment keeps an id that leads nowhere, which no reader minds.
+    change(&store, |tree| tree.remove(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reads, changes and saves the tree, again where somebody else was quicker.
+async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<T, Error> {
+    for _ in 0..ROUNDS {
+        let mut tree = store::tree(store).await?;
+        let before = tree.clone();
+        let changed = change(&mut tree)?;
+        if tree == before || store::save(store, &tree).await? {
+            return Ok(changed);
+        }
+    }
+    Err(Error::TreeBusy)
+}
+
+/// Refuses ids in a product's `category_ids` that are no categories; no query where there are none.
+pub(crate) async fn must_exist(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let tree = store::tree(store).await?;
+    let known: HashSet<CategoryId> = tree.categories().iter().map(|category| category.id).collect();
+    let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
+    let errors: Vec<FieldError> = unknown
+        .map(|(at, _)| FieldError {
+            pointer: format!("/category_ids/{at}"),
+            code: "unknown_category".into(),
+            message: "is not a category of this shop".into(),
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }
 }

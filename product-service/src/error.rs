@@ -4,7 +4,10 @@ use axum::response::{IntoResponse, Response};
 use common::problem::{FieldError, Problem};
 use platform::config::SecretError;
 
-use crate::products::domain::{MAX_VARIANTS, ProductId, Sku};
+use crate::{
+    categories::domain::{MAX_CATEGORIES, MAX_DEPTH},
+    products::domain::{MAX_VARIANTS, ProductId, Sku},
+};
 
 /// A failure of product-service.
 #[derive(Debug)]
@@ -25,6 +28,18 @@ pub enum Error {
     VariantReserved,
     /// Another category has the slug.
     CategorySlugTaken,
+    /// There are as many categories as there may be.
+    TooManyCategories,
+    /// The category would stand in itself.
+    CategoryCircle,
+    /// The category would stand deeper than any may.
+    TooDeep,
+    /// There is no category of the id that a category shall stand in.
+    UnknownParent,
+    /// Products or other categories stand in the category.
+    CategoryInUse,
+    /// Others changed the categories again and again.
+    TreeBusy,
     /// These fields refer to something that does not exist.
     InvalidInput(Vec<FieldError>),
     /// Fewer on hand than are reserved already.
@@ -95,6 +110,24 @@ impl From<Error> for Problem {
             Error::CategorySlugTaken => {
                 Self::conflict("slug_taken", "The slug is taken", "Another category has this slug.")
             }
+            Error::TooManyCategories => Self::conflict(
+                "too_many_categories",
+                "Too many categories",
+                format!("A shop has at most {MAX_CATEGORIES} categories."),
+            ),
+            Error::CategoryCircle => Self::conflict(
+                "category_circle",
+                "A category in itself",
+                "A category cannot stand in itself, nor in one that stands in it.",
+            ),
+            Error::TooDeep => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
+            Error::UnknownParent => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
+            Error::CategoryInUse => Self::conflict(
+                "category_in_use",
+                "The category is in use",
+                "Products or other categories stand in it. Move them first.",
+            ),
+            Error::TreeBusy => Self::unavailable("the categories are changed by many at once"),
             Error::InvalidInput(errors) => Self::invalid_input(errors),
             Error::BelowReserved => Self::conflict(
                 "below_reserved",
@@ -133,6 +166,10 @@ impl From<Error> for Problem {
             Error::Secret(error) => Self::unavailable(error),
         }
     }
+}
+
+fn parent_refused(code: &'static str, message: String) -> Problem {
+    Problem::invalid_input(vec![FieldError { pointer: "/parent_id".into(), code: code.into(), message }])
 }
 
 impl Short {

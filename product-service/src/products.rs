@@ -14,7 +14,7 @@ use common::{
     extract::{Created, Path, Query},
     input::Json,
     page::{Page, PageQuery},
-    problem::{FieldError, ProblemBody},
+    problem::ProblemBody,
     timestamp::Timestamp,
 };
 use http::{HeaderValue, header};
@@ -115,7 +115,7 @@ async fn create_product(
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
 ) -> Result<Created<Product>, Error> {
-    must_be_categories(&store, &new.category_ids).await?;
+    categories::must_exist(&store, &new.category_ids).await?;
     let product = Product::create(new, Timestamp::now());
     store::insert(&store, &product).await?;
     Ok(Created { location: format!("/products/{}", product.slug), body: product })
@@ -150,7 +150,7 @@ async fn patch_product(
     if_match: IfMatch,
     Json(patch): Json<ProductPatch>,
 ) -> Result<Response, Error> {
-    must_be_categories(&store, patch.category_ids.as_deref().unwrap_or_default()).await?;
+    categories::must_exist(&store, patch.category_ids.as_deref().unwrap_or_default()).await?;
     change(&store, id, &if_match, &Change::Patch(Box::new(patch))).await
 }
 
@@ -272,17 +272,4 @@ async fn change(store: &Store, id: ProductId, if_match: &IfMatch, change: &Chang
 fn answer(product: Product) -> Response {
     let versioned = Versioned { version: product.version, body: product };
     ([(header::CACHE_CONTROL, NO_STORE)], versioned).into_response()
-}
-
-async fn must_be_categories(store: &Store, ids: &[categories::domain::CategoryId]) -> Result<(), Error> {
-    let known = categories::store::known(store, ids).await?;
-    let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
-    let errors: Vec<FieldError> = unknown
-        .map(|(at, _)| FieldError {
-            pointer: format!("/category_ids/{at}"),
-            code: "unknown_category".into(),
-            message: "is not a category of this shop".into(),
-        })
-        .collect();
-    if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }
 }

@@ -1,5 +1,5 @@
 //! The collections: their validators and indexes, as data, applied by the `migrate` trigger. Safe to repeat and to run
-//! twice at once; data is never touched.
+//! twice at once. Of data, only what an earlier version wrote otherwise is written anew.
 
 use mongodb::{
     Database, IndexModel,
@@ -9,7 +9,7 @@ use mongodb::{
 use platform::{TriggerError, trigger::Direction};
 use serde_json::{Value, json};
 
-use crate::store::Store;
+use crate::{categories, store::Store};
 
 /// What is sold.
 pub const PRODUCTS: &str = "products";
@@ -24,8 +24,6 @@ pub const RESERVATIONS: &str = "reservations";
 pub const PRODUCT_SLUG: &str = "product_living_slug";
 /// One product a SKU.
 pub const PRODUCT_SKU: &str = "product_sku";
-/// One category a slug.
-pub const CATEGORY_SLUG: &str = "category_slug";
 
 /// A collection as it must be.
 #[derive(Debug)]
@@ -74,21 +72,28 @@ fn products() -> Schema {
             sparse(PRODUCT_SLUG, doc! { "slug": 1 }),
             unique(PRODUCT_SKU, doc! { "variants.sku": 1 }),
             index("product_newest", doc! { "status": 1, "_id": -1 }),
+            index("product_category", doc! { "category_ids": 1 }),
         ],
         former_indexes: &["product_slug"],
     }
 }
 
+/// One document: the tree.
 fn categories() -> Schema {
-    let properties = doc! {
+    let category = doc! { "bsonType": "object", "required": ["id", "slug", "name", "version"], "properties": {
         "slug": { "bsonType": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 100 },
         "name": { "bsonType": "string", "minLength": 1, "maxLength": 100 },
+    }};
+    let properties = doc! {
+        "_id": { "enum": ["tree"] },
+        "version": { "bsonType": ["int", "long"], "minimum": 1 },
+        "categories": { "bsonType": "array", "maxItems": 1000, "items": category },
     };
     Schema {
         name: CATEGORIES,
-        validator: json_schema(&["slug", "name"], properties),
-        indexes: vec![unique(CATEGORY_SLUG, doc! { "slug": 1 })],
-        former_indexes: &[],
+        validator: json_schema(&["version", "categories"], properties),
+        indexes: Vec::new(),
+        former_indexes: &["category_slug"],
     }
 }
 
@@ -159,6 +164,9 @@ pub async fn migrate(store: &Store, direction: Direction) -> Result<Value, Trigg
             Direction::Down { .. } => return Err("the collections have one version: down goes to 0".into()),
         }
     }
+    if direction == Direction::Up {
+        categories::store::gather(database).await?;
+    }
     let names: Vec<&str> = schemas().iter().map(|schema| schema.name).collect();
     Ok(json!({ "collections": names, "direction": if direction == Direction::Up { "up" } else { "down" } }))
 }
@@ -173,7 +181,9 @@ async fn up(database: &Database, schema: Schema) -> Result<(), mongodb::error::E
     }
     let collection = database.collection::<Document>(schema.name);
     // The new ones first: what an old one keeps right is never left unguarded.
-    collection.create_indexes(schema.indexes).await?;
+    if !schema.indexes.is_empty() {
+        collection.create_indexes(schema.indexes).await?;
+    }
     let present = collection.list_index_names().await?;
     for former in schema.former_indexes.iter().filter(|name| present.iter().any(|present| present == *name)) {
         match collection.drop_index(*former).await {

@@ -1,19 +1,25 @@
-//! What a category is: a named shelf.
+//! What a category is: a named shelf, on which there may stand others. All of a shop's are one [`Tree`], and it is the tree
+//! that changes: so that no two changes, each right by itself, make a circle together.
 
 use std::str::FromStr;
 
 use common::{
     id::Id,
-    input::{Fields, FromFields, Refusal, line},
+    input::{Fields, FromFields, Patch, Refusal, line},
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::products::domain::Slug;
+use crate::{error::Error, products::domain::Slug};
 
 /// The id of a category.
 pub type CategoryId = Id<Category>;
+
+/// The most categories a shop may have: the tree is read whole.
+pub const MAX_CATEGORIES: usize = 1_000;
+/// How many levels there may be.
+pub const MAX_DEPTH: usize = 6;
 
 /// A category's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,28 +33,94 @@ impl FromStr for Name {
     }
 }
 
+/// The id of a parent in a request body.
+struct ParentId(CategoryId);
+
+impl FromStr for ParentId {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+    }
+}
+
 /// A category as staff describe it.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({"slug": "coffee", "name": "Coffee"}))]
+#[schema(example = json!({"slug": "coffee", "name": "Coffee", "parent_id": null, "position": 0}))]
 pub struct NewCategory {
     /// For its address; unique.
     pub slug: Slug,
     /// What shoppers read.
     #[schema(max_length = 100)]
     pub name: String,
+    /// The category that it stands in; none at the top.
+    pub parent_id: Option<CategoryId>,
+    /// Its place among its siblings, from 0; the last one unless said otherwise.
+    #[schema(minimum = 0, maximum = 999)]
+    pub position: Option<usize>,
 }
 
 impl FromFields for NewCategory {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let slug = fields.text("slug");
         let name = fields.text::<Name>("name");
-        Some(Self { slug: slug?, name: name?.0 })
+        let parent = fields.optional_text::<ParentId>("parent_id");
+        let position = fields.patch("position", position);
+        let position = match position? {
+            Patch::Set(position) => Some(position),
+            Patch::Keep | Patch::Remove => None,
+        };
+        Some(Self { slug: slug?, name: name?.0, parent_id: parent?.map(|parent| parent.0), position })
+    }
+}
+
+fn position(fields: &mut Fields<'_>) -> Option<usize> {
+    fields.integer("position", 0..=999).and_then(|position| usize::try_from(position).ok())
+}
+
+/// A change of a category: a JSON Merge Patch (RFC 7396). Its descendants move with it.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"name": "Coffee and tea", "parent_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "position": 0}))]
+pub struct CategoryPatch {
+    /// For its address.
+    #[schema(nullable = false)]
+    pub slug: Option<Slug>,
+    /// What shoppers read.
+    #[schema(nullable = false, max_length = 100)]
+    pub name: Option<String>,
+    /// The category that it shall stand in; `null` for the top.
+    #[schema(value_type = Option<CategoryId>)]
+    pub parent_id: Patch<CategoryId>,
+    /// Its place among its siblings, from 0. Where it only gets another parent, it is the last one there.
+    #[schema(nullable = false, minimum = 0, maximum = 999)]
+    pub position: Option<usize>,
+}
+
+impl FromFields for CategoryPatch {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let slug = fields.replaced_text("slug");
+        let name = fields.replaced_text::<Name>("name");
+        let parent = fields.patch_text::<ParentId>("parent_id");
+        let position = fields.replaced("position", position);
+        Some(Self {
+            slug: slug?,
+            name: name?.map(|name| name.0),
+            parent_id: match parent? {
+                Patch::Keep => Patch::Keep,
+                Patch::Remove => Patch::Remove,
+                Patch::Set(parent) => Patch::Set(parent.0),
+            },
+            position: position?,
+        })
     }
 }
 
 /// A category.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee"}))]
+#[schema(example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null, "position": 0,
+    "version": 1
+}))]
 pub struct Category {
     /// Names it for ever.
     pub id: CategoryId,
@@ -56,25 +128,198 @@ pub struct Category {
     pub slug: Slug,
     /// What shoppers read.
     pub name: String,
+    /// The category that it stands in; none at the top.
+    #[schema(required)]
+    pub parent_id: Option<CategoryId>,
+    /// Its place among its siblings, from 0.
+    pub position: usize,
+    /// Grows by one with every change of it; also the `ETag`.
+    pub version: i64,
 }
 
-impl Category {
-    /// A new category, as of `now`.
-    pub fn create(new: NewCategory, now: Timestamp) -> Self {
-        Self { id: Id::new(now), slug: new.slug, name: new.name }
+/// A category with where it stands and what stands in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Branch {
+    /// Itself.
+    #[serde(flatten)]
+    pub category: Category,
+    /// From the top down to its parent.
+    pub ancestors: Vec<Category>,
+    /// All that stand in it, at any depth: each after its parent, siblings in their order.
+    pub descendants: Vec<Category>,
+}
+
+/// How a path names a category.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CategoryKey {
+    /// By id.
+    Id(CategoryId),
+    /// By slug.
+    Slug(String),
+}
+
+impl From<String> for CategoryKey {
+    /// No slug has the form of an id, so a path cannot mean two categories.
+    fn from(text: String) -> Self {
+        text.parse().map_or(Self::Slug(text), Self::Id)
+    }
+}
+
+/// All categories of a shop.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tree {
+    /// Counts changes; 0 before the first. Each is made on the condition that nobody else made one.
+    pub version: i64,
+    /// Siblings in their order; where those of different parents stand does not matter.
+    categories: Vec<Category>,
+}
+
+impl Tree {
+    /// The tree of categories that were saved, siblings in their order.
+    pub fn new(version: i64, categories: Vec<Category>) -> Self {
+        let mut tree = Self { version, categories };
+        tree.count();
+        tree
+    }
+
+    /// All of them, siblings in their order.
+    pub fn categories(&self) -> &[Category] {
+        &self.categories
+    }
+
+    /// The category of this id.
+    pub fn get(&self, id: CategoryId) -> Option<&Category> {
+        self.categories.iter().find(|category| category.id == id)
+    }
+
+    /// A category with where it stands and what stands in it.
+    pub fn branch(&self, key: &CategoryKey) -> Option<Branch> {
+        let category = self.categories.iter().find(|category| match key {
+            CategoryKey::Id(id) => category.id == *id,
+            CategoryKey::Slug(slug) => category.slug.to_string() == *slug,
+        })?;
+        let mut ancestors: Vec<Category> = self.ancestors(category.id).into_iter().cloned().collect();
+        ancestors.reverse();
+        let descendants = self.descendants(category.id).into_iter().cloned().collect();
+        Some(Branch { category: category.clone(), ancestors, descendants })
+    }
+
+    /// Its parent, the parent of that, and so on to the top.
+    pub fn ancestors(&self, id: CategoryId) -> Vec<&Category> {
+        let parent = |category: &&Category| self.get(category.parent_id?);
+        std::iter::successors(self.get(id).as_ref().and_then(parent), parent).collect()
+    }
+
+    /// All that stand in it, at any depth: each after its parent, siblings in their order.
+    pub fn descendants(&self, id: CategoryId) -> Vec<&Category> {
+        let mut found = Vec::new();
+        for child in self.children(Some(id)) {
+            found.push(child);
+            found.extend(self.descendants(child.id));
+        }
+        found
+    }
+
+    fn children(&self, parent: Option<CategoryId>) -> impl Iterator<Item = &Category> {
+        self.categories.iter().filter(move |category| category.parent_id == parent)
+    }
+
+    /// Adds a category.
+    pub fn add(&mut self, new: NewCategory, now: Timestamp) -> Result<Category, Error> {
+        if self.categories.len() == MAX_CATEGORIES {
+            return Err(Error::TooManyCategories);
+        }
+        let id = Id::new(now);
+        let (slug, name) = (new.slug, new.name);
+        self.must_be_free(&slug, id)?;
+        self.categories.push(Category { id, slug, name, parent_id: None, position: 0, version: 1 });
+        if let Err(refused) = self.put(id, new.parent_id, new.position) {
+            self.categories.retain(|category| category.id != id);
+            return Err(refused);
+        }
+        self.changed(id)
+    }
+
+    /// Changes a category, and moves it with all that stands in it.
+    pub fn change(&mut self, id: CategoryId, patch: CategoryPatch) -> Result<Category, Error> {
+        let before = self.get(id).ok_or(Error::NotFound)?.clone();
+        if let Some(slug) = &patch.slug {
+            self.must_be_free(slug, id)?;
+        }
+        let parent = match patch.parent_id {
+            Patch::Keep => before.parent_id,
+            Patch::Remove => None,
+            Patch::Set(parent) => Some(parent),
+        };
+        if parent != before.parent_id || patch.position.is_some() {
+            self.put(id, parent, patch.position)?;
+        }
+        let category = self.categories.iter_mut().find(|category| category.id == id).ok_or(Error::NotFound)?;
+        category.slug = patch.slug.unwrap_or(before.slug.clone());
+        category.name = patch.name.unwrap_or(before.name.clone());
+        if *category != before {
+            category.version += 1;
+        }
+        self.changed(id)
+    }
+
+    /// Takes a category away in which no other stands.
+    pub fn remove(&mut self, id: CategoryId) -> Result<(), Error> {
+        self.get(id).ok_or(Error::NotFound)?;
+        if self.children(Some(id)).next().is_some() {
+            return Err(Error::CategoryInUse);
+        }
+        self.categories.retain(|category| category.id != id);
+        self.count();
+        Ok(())
+    }
+
+    fn must_be_free(&self, slug: &Slug, id: CategoryId) -> Result<(), Error> {
+        let is_taken = self.categories.iter().any(|category| category.slug == *slug && category.id != id);
+        if is_taken { Err(Error::CategorySlugTaken) } else { Ok(()) }
+    }
+
+    /// Puts a category below a parent, at a place among its new siblings.
+    fn put(&mut self, id: CategoryId, parent: Option<CategoryId>, position: Option<usize>) -> Result<(), Error> {
+        if let Some(parent) = parent {
+            self.get(parent).ok_or(Error::UnknownParent)?;
+            if parent == id || self.ancestors(parent).iter().any(|ancestor| ancestor.id == id) {
+                return Err(Error::CategoryCircle);
+            }
+            if self.ancestors(parent).len() + 1 + self.height(id) > MAX_DEPTH {
+                return Err(Error::TooDeep);
+            }
+        }
+        let at = self.categories.iter().position(|category| category.id == id).ok_or(Error::NotFound)?;
+        let mut moved = self.categories.remove(at);
+        moved.parent_id = parent;
+        let siblings: Vec<usize> =
+            (0..self.categories.len()).filter(|place| self.categories[*place].parent_id == parent).collect();
+        let place = position.and_then(|position| siblings.get(position).copied()).unwrap_or(self.categories.len());
+        self.categories.insert(place, moved);
+        self.count();
+        Ok(())
+    }
+
+    /// How many levels a category and its descendants have.
+    fn height(&self, id: CategoryId) -> usize {
+        1 + self.children(Some(id)).map(|child| self.height(child.id)).max().unwrap_or_default()
+    }
+
+    /// Numbers siblings by their order.
+    fn count(&mut self) {
+        let mut counts = std::collections::BTreeMap::<Option<CategoryId>, usize>::new();
+        for category in &mut self.categories {
+            let next = counts.entry(category.parent_id).or_default();
+            category.position = *next;
+            *next += 1;
+        }
+    }
+
+    fn changed(&self, id: CategoryId) -> Result<Category, Error> {
+        self.get(id).cloned().ok_or(Error::NotFound)
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_category_needs_a_slug_and_a_name() {
-        let errors = Fields::read::<NewCategory>(json!({"slug": "No Slug", "name": " "})).unwrap_err();
-        let found: Vec<_> = errors.iter().map(|error| (error.pointer.as_str(), error.code.as_str())).collect();
-        assert_eq!(found, [("/slug", "invalid_slug"), ("/name", "too_short")]);
-    }
-}
+mod tests;

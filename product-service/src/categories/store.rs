@@ -1,15 +1,15 @@
-//! Every query of categories.
-
-use std::collections::HashSet;
+//! Every query of categories. They are one document, so that one conditional update changes the tree, and one read gives
+//! any part of it.
 
 use futures_util::TryStreamExt;
 use mongodb::{
-    Collection,
+    Collection, Database,
     bson::{Document, doc},
 };
+use platform::TriggerError;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Category, CategoryId};
+use super::domain::{Category, CategoryId, Tree};
 use crate::{
     error::Error,
     products::domain::Slug,
@@ -17,42 +17,116 @@ use crate::{
     store::{Store, violates},
 };
 
-/// A category as a document.
+/// The one document's id.
+const TREE: &str = "tree";
+
+/// The tree as a document.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
+    #[serde(rename = "_id")]
+    id: String,
+    version: i64,
+    categories: Vec<CategoryRecord>,
+}
+
+/// A category as a part of it; its place is its position.
+#[derive(Debug, Serialize, Deserialize)]
+struct CategoryRecord {
+    id: CategoryId,
+    slug: Slug,
+    name: String,
+    parent_id: Option<CategoryId>,
+    version: i64,
+}
+
+/// All categories.
+pub async fn tree(store: &Store) -> Result<Tree, Error> {
+    let found = categories(store).await?.find_one(doc! { "_id": TREE }).await?;
+    Ok(found.map_or_else(Tree::default, Tree::from))
+}
+
+/// Saves a tree that was changed, unless somebody else changed it since it was read; false then.
+pub async fn save(store: &Store, tree: &Tree) -> Result<bool, Error> {
+    let record = Record::next(tree);
+    let categories = categories(store).await?;
+    if tree.version > 0 {
+        let replaced = categories.replace_one(doc! { "_id": TREE, "version": tree.version }, record).await?;
+        return Ok(replaced.matched_count == 1);
+    }
+    match categories.insert_one(record).await {
+        Ok(_) => Ok(true),
+        Err(error) if violates(&error, "_id_") => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether any product, on sale or not, is in a category.
+pub async fn is_used(store: &Store, id: CategoryId) -> Result<bool, Error> {
+    let products = store.collection::<Document>(schema::PRODUCTS).await?;
+    let found = products.find_one(doc! { "category_ids": id.to_string() }).projection(doc! { "_id": 1 }).await?;
+    Ok(found.is_some())
+}
+
+/// Makes the tree of categories that were saved one by one, as they were in an earlier version. Safe to repeat, and to run
+/// twice at once; refuses to delete what is not in the tree.
+pub(crate) async fn gather(database: &Database) -> Result<(), TriggerError> {
+    let single = || doc! { "_id": { "$ne": TREE } };
+    let found = database.collection::<Single>(schema::CATEGORIES).find(single()).sort(doc! { "_id": 1 }).await?;
+    let found: Vec<Single> = found.try_collect().await?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<CategoryId> = found.iter().map(|single| single.id).collect();
+    let record = |Single { id, slug, name }| CategoryRecord { id, slug, name, parent_id: None, version: 1 };
+    let tree = Record { id: TREE.to_owned(), version: 1, categories: found.into_iter().map(record).collect() };
+    let trees = database.collection::<Record>(schema::CATEGORIES);
+    match trees.insert_one(tree).await {
+        Err(error) if !violates(&error, "_id_") => return Err(error.into()),
+        _ => {}
+    }
+    let tree = trees.find_one(doc! { "_id": TREE }).await?;
+    let is_in = |id: &CategoryId| tree.iter().flat_map(|tree| &tree.categories).any(|category| category.id == *id);
+    if !ids.iter().all(is_in) {
+        return Err("categories that were saved one by one are not in the tree, and would be lost".into());
+    }
+    trees.delete_many(single()).await?;
+    Ok(())
+}
+
+/// A category as it was saved in an earlier version.
+#[derive(Debug, Serialize, Deserialize)]
+struct Single {
     #[serde(rename = "_id")]
     id: CategoryId,
     slug: Slug,
     name: String,
 }
 
-/// Saves a new category.
-pub async fn insert(store: &Store, category: &Category) -> Result<(), Error> {
-    let Category { id, slug, name } = category.clone();
-    let inserted = categories(store).await?.insert_one(Record { id, slug, name }).await;
-    inserted
-        .map(|_| ())
-        .map_err(|error| if violates(&error, schema::CATEGORY_SLUG) { Error::CategorySlugTaken } else { error.into() })
-}
-
-/// Up to `limit` categories by slug, after a place.
-pub async fn by_slug(store: &Store, after: Option<Slug>, limit: usize) -> Result<Vec<Category>, Error> {
-    let filter = after.map_or_else(Document::new, |slug| doc! { "slug": { "$gt": slug.to_string() } });
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = categories(store).await?.find(filter).sort(doc! { "slug": 1 }).limit(limit).await?;
-    Ok(found.map_ok(|record| Category { id: record.id, slug: record.slug, name: record.name }).try_collect().await?)
-}
-
-/// Which of these ids are categories; no query when none is asked about.
-pub async fn known(store: &Store, ids: &[CategoryId]) -> Result<HashSet<CategoryId>, Error> {
-    if ids.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-    let found = categories(store).await?.find(doc! { "_id": { "$in": ids } }).await?;
-    Ok(found.map_ok(|record| record.id).try_collect().await?)
-}
-
 async fn categories(store: &Store) -> Result<Collection<Record>, Error> {
     store.collection(schema::CATEGORIES).await
+}
+
+impl Record {
+    /// The tree as its next version.
+    fn next(tree: &Tree) -> Self {
+        let record = |category: &Category| {
+            let Category { id, slug, name, parent_id, version, position: _ } = category.clone();
+            CategoryRecord { id, slug, name, parent_id, version }
+        };
+        Self {
+            id: TREE.to_owned(),
+            version: tree.version + 1,
+            categories: tree.categories().iter().map(record).collect(),
+        }
+    }
+}
+
+impl From<Record> for Tree {
+    fn from(record: Record) -> Self {
+        let category = |record: CategoryRecord| {
+            let CategoryRecord { id, slug, name, parent_id, version } = record;
+            Category { id, slug, name, parent_id, position: 0, version }
+        };
+        Self::new(record.version, record.categories.into_iter().map(category).collect())
+    }
 }

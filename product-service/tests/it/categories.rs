@@ -1,0 +1,170 @@
+//! Categories as staff arrange them and shoppers see them.
+
+use futures_util::future::join_all;
+use http::header::IF_MATCH;
+use mongodb::bson::{Document, doc};
+use platform::{Service, trigger::Direction};
+use serde_json::{Value, json};
+use testkit::Answer;
+
+use crate::{Shop, staff};
+
+impl Shop {
+    async fn category(&self, slug: &str, parent: Option<&Value>) -> Value {
+        let parent = parent.map(|parent| parent["id"].clone());
+        let new = json!({"slug": slug, "name": slug.to_uppercase(), "parent_id": parent});
+        self.client.post("/admin/categories").token(&staff()).json(&new).send().await.expect(201).json()
+    }
+
+    async fn change(&self, category: &Value, change: &Value) -> Answer {
+        let path = format!("/admin/categories/{}", category["id"].as_str().unwrap());
+        self.client.patch(&path).token(&staff()).json(change).send().await
+    }
+
+    async fn remove(&self, category: &Value) -> Answer {
+        let path = format!("/admin/categories/{}", category["id"].as_str().unwrap());
+        self.client.delete(&path).token(&staff()).send().await
+    }
+
+    async fn branch(&self, key: &str) -> Value {
+        self.client.get(&format!("/categories/{key}")).send().await.expect(200).json()
+    }
+}
+
+fn slugs(categories: &Value) -> Vec<&str> {
+    categories.as_array().unwrap().iter().map(|category| category["slug"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_category_is_read_by_id_and_slug_with_where_it_stands_and_what_stands_in_it() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    let kitchen = shop.category("kitchen", Some(&home)).await;
+    let knives = shop.category("knives", Some(&kitchen)).await;
+    shop.category("pots", Some(&kitchen)).await;
+    shop.category("garden", None).await;
+    let read = shop.branch("kitchen").await;
+    assert_eq!((slugs(&read["ancestors"]), slugs(&read["descendants"])), (vec!["home"], vec!["knives", "pots"]));
+    assert_eq!(shop.branch(kitchen["id"].as_str().unwrap()).await, read);
+    assert_eq!(slugs(&shop.branch("home").await["descendants"]), ["kitchen", "knives", "pots"]);
+
+    shop.change(&knives, &json!({"position": 1, "name": "Sharp"})).await.expect(200);
+    let descendants = shop.branch("kitchen").await["descendants"].clone();
+    assert_eq!((slugs(&descendants), &descendants[1]["name"]), (vec!["pots", "knives"], &json!("Sharp")));
+    shop.client.get("/categories/nowhere").send().await.expect(404);
+}
+
+#[tokio::test]
+async fn a_branch_moves_whole_and_never_into_itself() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    let kitchen = shop.category("kitchen", Some(&home)).await;
+    shop.category("knives", Some(&kitchen)).await;
+    let garden = shop.category("garden", None).await;
+    let moved = shop.change(&kitchen, &json!({"parent_id": garden["id"]})).await.expect(200);
+    assert_eq!(moved.header("etag"), "\"2\"");
+    assert_eq!(slugs(&shop.branch("knives").await["ancestors"]), ["garden", "kitchen"]);
+    let circle = shop.change(&garden, &json!({"parent_id": kitchen["id"]})).await.expect(409);
+    assert_eq!(circle.problem(), "category_circle");
+    shop.change(&kitchen, &json!({"parent_id": null})).await.expect(200);
+    assert_eq!(slugs(&shop.branch("knives").await["ancestors"]), ["kitchen"]);
+}
+
+#[tokio::test]
+async fn two_moves_that_would_make_a_circle_together_do_not_both_happen() {
+    let shop = Shop::open().await;
+    for round in 0..8 {
+        let one = shop.category(&format!("one-{round}"), None).await;
+        let other = shop.category(&format!("other-{round}"), None).await;
+        let (into_other, into_one) = (json!({"parent_id": other["id"]}), json!({"parent_id": one["id"]}));
+        let (first, second) = tokio::join!(shop.change(&one, &into_other), shop.change(&other, &into_one));
+        let mut statuses = [first.status.as_u16(), second.status.as_u16()];
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 409], "round {round}");
+        let depths = [&one, &other].map(|category| category["slug"].as_str().unwrap().to_owned());
+        let mut ancestors = Vec::new();
+        for slug in depths {
+            ancestors.push(shop.branch(&slug).await["ancestors"].as_array().unwrap().len());
+        }
+        ancestors.sort_unstable();
+        assert_eq!(ancestors, [0, 1], "round {round}");
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_each_find_their_place() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    // As many as start over before one of them gives up.
+    let made = join_all((0..4).map(|n| {
+        let (shop, home) = (&shop, &home);
+        async move { shop.category(&format!("room-{n}"), Some(home)).await }
+    }))
+    .await;
+    let descendants = shop.branch("home").await["descendants"].clone();
+    assert_eq!(descendants.as_array().unwrap().len(), made.len());
+    let positions: Vec<i64> =
+        descendants.as_array().unwrap().iter().map(|one| one["position"].as_i64().unwrap()).collect();
+    assert_eq!(positions, [0, 1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_category_in_use_is_not_deleted() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    let kitchen = shop.category("kitchen", Some(&home)).await;
+    assert_eq!(shop.remove(&home).await.expect(409).problem(), "category_in_use");
+    let product = json!({
+        "title": "Pot", "slug": "pot", "description": "", "status": "draft", "category_ids": [kitchen["id"]], "options": [],
+        "variants": [{"sku": "POT", "options": {}, "prices": [{"amount": 1, "currency": "USD"}]}]
+    });
+    let pot = shop.client.post("/admin/products").token(&staff()).json(&product).send().await.expect(201).json();
+    assert_eq!(shop.remove(&kitchen).await.expect(409).problem(), "category_in_use");
+    let path = format!("/admin/products/{}", pot["id"].as_str().unwrap());
+    shop.client.patch(&path).token(&staff()).json(&json!({"category_ids": []})).send().await.expect(200);
+    shop.remove(&kitchen).await.expect(204);
+    shop.remove(&home).await.expect(204);
+    shop.remove(&home).await.expect(404);
+    assert_eq!(shop.client.get("/categories").send().await.expect(200).json()["items"], json!([]));
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_category_is_named_and_nothing_is_changed() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    let nowhere = json!({"slug": "x", "name": "X", "parent_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"});
+    let refused = shop.client.post("/admin/categories").token(&staff()).json(&nowhere).send().await.expect(422);
+    assert_eq!(refused.refused_fields(), ["/parent_id unknown_category"]);
+    let bad = json!({"slug": null, "name": 5, "parent_id": "x", "position": -1, "colour": "red"});
+    let refused = shop.change(&home, &bad).await.expect(422);
+    assert_eq!(
+        refused.refused_fields(),
+        [
+            "/slug required",
+            "/name wrong_type",
+            "/parent_id invalid_id",
+            "/position out_of_range",
+            "/colour unknown_field"
+        ]
+    );
+    let path = format!("/admin/categories/{}", home["id"].as_str().unwrap());
+    let stale = shop.client.patch(&path).token(&staff()).header(IF_MATCH, "\"7\"").json(&json!({"name": "N"}));
+    assert_eq!(stale.send().await.expect(412).problem(), "stale");
+    assert_eq!(shop.branch("home").await["name"], json!("HOME"));
+}
+
+#[tokio::test]
+async fn categories_that_an_earlier_version_saved_one_by_one_become_the_tree_once() {
+    let shop = Shop::open().await;
+    let database = shop.mongo.database().await;
+    database.run_command(doc! { "collMod": "categories", "validator": {} }).await.unwrap();
+    let earlier = [("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "tea"), ("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "coffee")];
+    let single = |(id, slug): (&str, &str)| doc! { "_id": id, "slug": slug, "name": slug.to_uppercase() };
+    database.collection::<Document>("categories").insert_many(earlier.map(single)).await.unwrap();
+    let migrations = join_all((0..2).map(|_| shop.app.migrate(Direction::Up))).await;
+    assert!(migrations.iter().all(Result::is_ok), "{migrations:?}");
+    shop.app.migrate(Direction::Up).await.unwrap();
+    let read = shop.client.get("/categories").send().await.expect(200).json();
+    assert_eq!(slugs(&read["items"]), ["coffee", "tea"]);
+    assert_eq!(shop.mongo.all("categories").await.len(), 1);
+}
