@@ -76,6 +76,8 @@ async fn read_page(
             let detail = "The payment method that the cursor stands at is gone: read the first page again.";
             Err(Problem::invalid_query(detail.into()).into())
         }
+        // The customer is gone at Stripe, and its cards with it.
+        Err(StripeError::NotFound) => Ok(Vec::new()),
         Err(error) => Err(error.into()),
     }
 }
@@ -99,9 +101,16 @@ fn is_about_the_cursor(error: &StripeError) -> bool {
 async fn set_up_payment_method(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Response, Error> {
     let user = caller.user_id()?.into();
     let customer = customer::ensure(&app, user).await?;
-    // A key of this request alone: it makes the client's own repeats on a bad line safe.
-    let intent = app.stripe.create_setup_intent(&format!("setup:{}", Uuid::new_v4()), &customer).await?;
+    let intent = match set_up(&app, &customer).await {
+        Err(StripeError::NotFound) => set_up(&app, &customer::replace(&app, user, &customer).await?).await,
+        answered => answered,
+    }?;
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(Setup::from(intent))).into_response())
+}
+
+async fn set_up(app: &App, customer: &CustomerId) -> Result<stripe::SetupIntent, StripeError> {
+    // A key of this call alone: it makes the client's own repeats on a bad line safe.
+    app.stripe.create_setup_intent(&format!("setup:{}", Uuid::new_v4()), customer).await
 }
 
 /// Delete a saved payment method

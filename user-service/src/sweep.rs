@@ -14,16 +14,18 @@ const BATCHES: usize = 20;
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let now = Timestamp::now();
     let pool = app.database.pool().await?;
-    let sessions = sessions::store::delete_expired(pool, now).await?;
-    let attempts = auth::store::delete_old_attempts(pool, now).await?;
-    let carts = carts::store::delete_unused(pool, now).await?;
-    let clearings = carts::store::delete_old_clearings(pool, now).await?;
-    let Relayed { delivered, deferred } = relay(app).await?;
+    // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
+    let relayed = relay(app).await;
+    let sessions = sessions::store::delete_expired(pool, now).await;
+    let attempts = auth::store::delete_old_attempts(pool, now).await;
+    let carts = carts::store::delete_unused(pool, now).await;
+    let clearings = carts::store::delete_old_clearings(pool, now).await;
+    let Relayed { delivered, deferred } = relayed?;
     Ok(report(
         App::NAME,
         json!({
-            "delivered": delivered, "deferred": deferred, "sessions_deleted": sessions, "attempts_deleted": attempts,
-            "carts_deleted": carts, "clearings_deleted": clearings
+            "delivered": delivered, "deferred": deferred, "sessions_deleted": sessions?, "attempts_deleted": attempts?,
+            "carts_deleted": carts?, "clearings_deleted": clearings?
         }),
     ))
 }

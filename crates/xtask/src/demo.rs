@@ -39,32 +39,36 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     let quote = shop.fill_cart(&token).await?;
 
     heading(5, "The order: stock is reserved, Stripe is asked");
-    let (order, key, request) = shop.order(&token, &payment_method, &quote).await?;
+    let (first, key, request) = shop.order(&token, &payment_method, &quote).await?;
+    let order: Value = serde_json::from_slice(&first)?;
     let id = text(&order, "id")?;
     println!("reserved meanwhile: {}", shop.stock(&staff).await?);
 
     heading(6, "The same request again, as after a lost answer");
     let (status, again) = shop.post_order(&token, &key, &request).await?;
-    ensure!(status == 201 && serde_json::from_slice::<Value>(&again)? == order, "another answer: {status}");
+    ensure!(status == 201 && again == first, "another answer: {status}");
     println!("the same answer, byte for byte; still one order, one payment");
 
     heading(7, "The cardholder agrees at 3-D Secure; Stripe's webhook finishes the order");
     shop.agree(&order).await?;
     let paid = shop.until_paid(&token, id).await?;
+    ensure!(paid["payment"]["captured"] == order["total"], "captured is not the total: {paid}");
     println!("order {id} is {}, captured {}", text(&paid, "state")?, money(&paid["payment"]["captured"]));
 
     heading(8, "The confirmation, as SES received it");
-    let sent = until("a confirmation", || shop.confirmation(&settings, &email)).await?;
+    let sent = until("a confirmation", || shop.confirmation(&settings, id)).await?;
     println!("to      {email}\nsubject {}\n\n{}", sent["subject"].as_str().unwrap_or_default(), body(&sent));
 
     heading(9, "The ledger, as staff read it");
-    shop.print_ledger(&staff, id).await?;
+    shop.print_ledger(&staff, &order).await?;
 
     heading(10, "The shelf again, and the cart");
     let after = until("the stock to leave the shelf", || shop.changed_stock(&staff, &before)).await?;
     println!("{SKU}: {after} (before: {before})");
     ensure!(after.on_hand == before.on_hand - 2 && after.reserved == before.reserved, "the shelf is wrong");
     until("the cart to be emptied", || shop.empty_cart(&token)).await?;
+    let told = mail::sent_about(&settings, id).await?.len();
+    ensure!(told == 1, "{told} mails about the order");
     println!("the cart is empty\n\nBought once, charged once, told once.");
     Ok(())
 }
@@ -182,7 +186,7 @@ impl Shop {
         Ok(quote)
     }
 
-    async fn order(&self, token: &str, payment_method: &str, quote: &Value) -> Result<(Value, String, Value)> {
+    async fn order(&self, token: &str, payment_method: &str, quote: &Value) -> Result<(Vec<u8>, String, Value)> {
         let key = Uuid::new_v4().to_string();
         let request = json!({
             "cart_version": quote["cart_version"], "shipping_method": "standard", "locale": "en-US",
@@ -197,7 +201,7 @@ impl Shop {
         let order: Value = serde_json::from_slice(&body)?;
         ensure!(status == 201 && order["state"] == "requires_action", "{status} {order}");
         println!("order {} is {}, total {}", text(&order, "id")?, text(&order, "state")?, money(&order["total"]));
-        Ok((order, key, request))
+        Ok((body, key, request))
     }
 
     async fn post_order(&self, token: &str, key: &str, request: &Value) -> Result<(u16, Vec<u8>)> {
@@ -223,14 +227,14 @@ impl Shop {
         .await
     }
 
-    async fn confirmation(&self, settings: &Settings, email: &str) -> Result<Option<Value>> {
-        let mails = mail::sent_to(settings, email).await?;
-        Ok(mails.into_iter().find(|mail| mail.to_string().contains(SKU_TITLE)))
+    async fn confirmation(&self, settings: &Settings, order: &str) -> Result<Option<Value>> {
+        Ok(mail::sent_about(settings, order).await?.into_iter().next())
     }
 
-    async fn print_ledger(&self, staff: &str, id: &str) -> Result<()> {
-        let order = self.ask(Method::GET, &format!("/admin/orders/{id}"), Some(staff), None).await?;
-        let mut sum = 0;
+    async fn print_ledger(&self, staff: &str, placed: &Value) -> Result<()> {
+        let path = format!("/admin/orders/{}", text(placed, "id")?);
+        let order = self.ask(Method::GET, &path, Some(staff), None).await?;
+        let (mut sum, mut captured) = (0, 0);
         for entry in order["ledger"].as_array().into_iter().flatten() {
             let amount = entry["amount"].as_i64().context("an entry has no amount")?;
             println!(
@@ -240,9 +244,11 @@ impl Shop {
                 text(entry, "currency")?
             );
             sum += amount;
+            captured += if entry["account"] == "stripe" { amount } else { 0 };
         }
         println!("  sum                 {sum:>8}");
         ensure!(sum == 0, "the ledger does not sum to zero");
+        ensure!(placed["total"]["amount"] == captured, "the ledger has another amount than the order");
         Ok(())
     }
 
@@ -256,9 +262,6 @@ impl Shop {
         Ok(cart["items"].as_array().is_some_and(Vec::is_empty).then_some(()))
     }
 }
-
-/// By what a confirmation is told from the other mails to the same address.
-const SKU_TITLE: &str = "Flask";
 
 /// Asks every half second until there is something.
 async fn until<T, F: Future<Output = Result<Option<T>>>>(what: &str, mut look: impl FnMut() -> F) -> Result<T> {

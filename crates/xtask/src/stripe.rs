@@ -34,7 +34,8 @@ pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<
     let double = place.run.start(DOUBLE, command, &place.log(DOUBLE))?;
     let base = format!("http://127.0.0.1:{port}");
     let started = Instant::now();
-    while reqwest::get(format!("{base}/_double/state")).await.is_err() {
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).build()?;
+    while http.get(format!("{base}/_double/state")).send().await.is_err() {
         if !double.lives() || started.elapsed() > PATIENCE {
             bail!("the double of Stripe does not answer; see {}", place.home.show(&place.log(DOUBLE)));
         }

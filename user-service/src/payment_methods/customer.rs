@@ -16,8 +16,20 @@ pub(super) async fn ensure(app: &App, user: UserId) -> Result<CustomerId, Error>
     if let Some(known) = store::customer(pool, user).await?.ok_or(Error::NotFound)? {
         return Ok(known);
     }
+    make(app, user, &format!("customer:{user}")).await
+}
+
+/// Another customer in the place of one that Stripe does not have any more, as after somebody deleted it there. The key
+/// names the one that is gone: under the first key Stripe may still answer with that.
+pub(super) async fn replace(app: &App, user: UserId, gone: &CustomerId) -> Result<CustomerId, Error> {
+    store::forget_customer(app.database.pool().await?, user, gone).await?;
+    make(app, user, &format!("customer:{user}:{gone}")).await
+}
+
+async fn make(app: &App, user: UserId, key: &str) -> Result<CustomerId, Error> {
+    let pool = app.database.pool().await?;
     let user_id = user.to_string();
-    let made = match app.stripe.create_customer(&format!("customer:{user_id}"), &[("user_id", &user_id)]).await {
+    let made = match app.stripe.create_customer(key, &[("user_id", &user_id)]).await {
         Ok(customer) => customer.id,
         // Another request is making it; by now it may have saved it.
         Err(error @ StripeError::Busy) => return store::customer(pool, user).await?.flatten().ok_or(error.into()),

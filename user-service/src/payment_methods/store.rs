@@ -25,6 +25,12 @@ pub async fn save_customer(
     row.as_deref().map(read).transpose()
 }
 
+/// Forgets an account's customer, if it is still this one.
+pub async fn forget_customer(db: impl PgExecutor<'_>, user: UserId, gone: &CustomerId) -> Result<(), sqlx::Error> {
+    let forget = "UPDATE users SET stripe_customer_id = NULL WHERE id = $1 AND stripe_customer_id = $2";
+    sqlx::query(forget).bind(user.uuid()).bind(gone.to_string()).execute(db).await.map(|_| ())
+}
+
 /// What the constraint `users_stripe_customer_form` lets in can be read.
 fn read(id: &str) -> Result<CustomerId, sqlx::Error> {
     id.parse().map_err(|error: common::input::Refusal| sqlx::Error::Decode(error.into()))

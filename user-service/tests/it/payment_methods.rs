@@ -313,6 +313,22 @@ async fn a_500_after_the_effect_makes_no_second_customer_until_stripe_has_forgot
 }
 
 #[tokio::test]
+async fn an_account_whose_customer_is_gone_at_stripe_has_no_cards_and_can_save_others() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    till.save(&ada, "pm_card_visa").await;
+    // As after somebody deleted it in Stripe's dashboard.
+    let mut db = till.home.postgres.connect().await;
+    sqlx::query("UPDATE users SET stripe_customer_id = 'cus_deleted'").execute(&mut db).await.unwrap();
+    assert_eq!(till.list(&ada, "").await["items"], json!([]));
+    let setups = join_all((0..4).map(|_| till.setup(&ada))).await;
+    assert!(setups.iter().all(|answer| answer.status == 201), "{setups:?}");
+    assert_eq!(till.customers().await, json!(2), "one in its place");
+    till.save(&ada, "pm_card_visa").await;
+    assert_eq!(till.list(&ada, "").await["items"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_card_whose_deletion_was_not_answered_can_be_deleted_again() {
     let till = Till::open().await;
     let ada = till.home.customer("ada@example.com").await;

@@ -26,11 +26,18 @@ async fn until(shop: &Shop, shopper: &Shopper, order: &Value, state: &str) -> Va
     panic!("{path} does not become {state}")
 }
 
-/// Delivers what is still to be told.
+/// Delivers what is still to be told, until all of it was taken.
 async fn deliver(shop: &Shop) {
-    for _ in 0..3 {
+    let mut db = shop.orders.connect().await;
+    for _ in 0..400 {
         shop.transactions.sweep().await.unwrap();
+        let left: i64 = sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(&mut db).await.unwrap();
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    panic!("messages that nobody takes");
 }
 
 #[tokio::test]
@@ -56,6 +63,22 @@ async fn a_customer_buys_their_cart_with_a_saved_card() {
     assert_eq!(shop.get("/carts/mine", &ada.token).await["items"], json!([]));
     assert_eq!(ada.order("once", &request).await, (201, body), "the same answer, though the cart is empty now");
     assert_eq!(shop.charged(), (1, total(2)));
+}
+
+#[tokio::test]
+async fn a_sku_that_an_order_names_twice_is_bought_and_confirmed_as_one_line() {
+    let shop = Shop::open().await;
+    let staff = shop.admin().await;
+    shop.sell(&staff, "MUG", 1_500).await;
+    let ada = shop.customer("ada", Card::Saved).await;
+    let mut request = ada.request(&[]);
+    request["lines"] = json!([{"sku": "MUG", "quantity": 999}, {"sku": "MUG", "quantity": 1}]);
+    request["expected_total"]["amount"] = json!(total(1_000));
+    let (status, body) = ada.order("once", &request).await;
+    assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
+    // Nothing of it is refused by those who are told: not the stock, not the mail.
+    deliver(&shop).await;
+    assert_eq!((shop.stock_of(&staff, "MUG").await, shop.charged()), ((500, 0), (1, total(1_000))));
 }
 
 #[tokio::test]

@@ -24,8 +24,16 @@ const MOMENT: Duration = Duration::from_secs(10);
 /// A change is noticed, built and acted upon within this time, when there is nothing to compile.
 const REACTION: Duration = Duration::from_secs(6);
 
-/// Stores that the environment names are real ones, perhaps; this stack makes its own.
-const STORES: [&str; 4] = ["USER_DATABASE_URL", "TRANSACTION_DATABASE_URL", "MONGODB_URI", "AWS_ENDPOINT_URL"];
+/// What the environment names is real, perhaps: stores, Stripe, the sender of mail. This stack makes its own.
+const REAL: [&str; 7] = [
+    "USER_DATABASE_URL",
+    "TRANSACTION_DATABASE_URL",
+    "MONGODB_URI",
+    "AWS_ENDPOINT_URL",
+    "STRIPE_API_BASE",
+    "MAIL_PROVIDER",
+    "MAIL_FROM",
+];
 
 pub(super) async fn check(home: &Home, run: &Run) -> Result<()> {
     let stack = Stack { home, run, folder: home.local("test/up"), log: home.local("test/up.log"), port: port::free()? };
@@ -60,6 +68,7 @@ impl Stack<'_> {
         let stale = self.processes();
         ensure!(!stale.is_empty(), "kill -9 left nothing behind: what comes next would show nothing");
         let up = step("coming up after kill -9", self.come_up()).await?;
+        step("a purchase", self.sells()).await?;
         for process in stale {
             ensure!(!process.lives(), "process {} of the killed run lives: {}", process.pid, process.command());
         }
@@ -71,7 +80,7 @@ impl Stack<'_> {
         // This very program, also when cargo has put another one in its place meanwhile.
         let mut command = Command::new("/proc/self/exe");
         command.args(["up", "--port", &self.port.to_string()]).env(LOCAL, &self.folder);
-        for name in STORES {
+        for name in REAL {
             command.env_remove(name);
         }
         self.run.enlist(&mut command);

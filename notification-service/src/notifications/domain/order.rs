@@ -16,8 +16,8 @@ use uuid::Uuid;
 const MAX_LINES: usize = 100;
 /// Most options of one line.
 const MAX_OPTIONS: usize = 20;
-/// Most units of one line.
-const MAX_QUANTITY: i64 = 999;
+/// Most units of one line: those of a SKU that an order names many times are summed.
+const MAX_QUANTITY: i64 = 99_900;
 
 /// An order, which transaction-service keeps; here it is only named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
@@ -74,7 +74,7 @@ pub struct OrderLine {
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
     pub options: Vec<(Line<100>, Line<100>)>,
     /// How many.
-    #[schema(minimum = 1, maximum = 999, examples(2))]
+    #[schema(minimum = 1, maximum = 99_900, examples(2))]
     pub quantity: u32,
     /// What they cost together.
     pub total: Money,
