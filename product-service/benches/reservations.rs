@@ -57,6 +57,7 @@ async fn app(mongo: &Mongo) -> App {
         ("ISSUER", tokens::ISSUER),
         ("JWKS_URL", "http://127.0.0.1:9/never-asked"),
         ("MONGODB_URI", mongo.uri.as_str()),
+        ("CURRENCIES", "USD"),
     ]);
     let app = App { verifier: tokens::verifier(), ..App::configure(&mut env).unwrap() };
     app.migrate(Direction::Up).await.unwrap();

@@ -1,6 +1,6 @@
 //! Categories: the shelves that products stand on, and the order of these.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use axum::{
     extract::State,
@@ -31,6 +31,8 @@ pub mod store;
 
 /// How often a change starts over when others change the tree under it.
 const ROUNDS: usize = 5;
+/// So long after a move its products are looked after: a request that read the tree before may save one until then.
+const FOLLOWED_FOR: Duration = Duration::from_mins(1);
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -101,11 +103,14 @@ async fn patch_category(
     if_match: IfMatch,
     Json(patch): Json<CategoryPatch>,
 ) -> Result<Versioned<Category>, Error> {
+    let now = Timestamp::now();
     let category = change(&store, |tree| {
         if_match.check(tree.get(id).ok_or(Error::NotFound)?.version)?;
-        tree.change(id, patch.clone())
+        tree.change(id, patch.clone(), now)
     })
     .await?;
+    // Of a small shop all products follow at once, of a large one the rest with the sweep.
+    follow_moves(&store, now).await?;
     Ok(Versioned { version: category.version, body: category })
 }
 
@@ -143,12 +148,26 @@ async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T,
     Err(Error::TreeBusy)
 }
 
-/// Refuses ids in a product's `category_ids` that are no categories; no query where there are none.
-pub(crate) async fn must_exist(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
-    if ids.is_empty() {
-        return Ok(());
-    }
+/// Has the products of categories that were moved be found where these stand now. Answers how many.
+pub async fn follow_moves(store: &Store, now: Timestamp) -> Result<usize, Error> {
     let tree = store::tree(store).await?;
+    if tree.moved.is_empty() {
+        return Ok(0);
+    }
+    let ids: Vec<CategoryId> = tree.moved.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
+    let followed = crate::products::store::follow(store, &tree, &ids).await?;
+    let is_over = tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now);
+    if followed == 0 && is_over {
+        // Where the tree was changed meanwhile, the next sweep does this.
+        let mut settled = tree;
+        settled.moved.clear();
+        store::save(store, &settled).await?;
+    }
+    Ok(followed)
+}
+
+/// Refuses ids in a product's `category_ids` that are no categories.
+pub(crate) fn must_be_in(tree: &Tree, ids: &[CategoryId]) -> Result<(), Error> {
     let known: HashSet<CategoryId> = tree.categories().iter().map(|category| category.id).collect();
     let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
     let errors: Vec<FieldError> = unknown

@@ -1,6 +1,6 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
-//! Rooms: [`products`], [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them), `quotes`
+//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them), `quotes`
 //! (what they would cost). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
@@ -13,6 +13,7 @@ pub mod products;
 mod quotes;
 pub mod reservations;
 pub mod schema;
+pub mod search;
 pub mod store;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use axum::{Router, extract::FromRef, extract::State};
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
     input::Json,
+    timestamp::Timestamp,
 };
 use futures_util::FutureExt;
 use platform::{
@@ -33,7 +35,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::store::Store;
+use crate::{search::domain::Currencies, store::Store};
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
@@ -45,11 +47,19 @@ pub struct App {
     pub verifier: Verifier,
     /// The database.
     pub store: Store,
+    /// What the shop sells in.
+    pub currencies: Currencies,
 }
 
 impl FromRef<App> for Verifier {
     fn from_ref(app: &App) -> Self {
         app.verifier.clone()
+    }
+}
+
+impl FromRef<App> for Currencies {
+    fn from_ref(app: &App) -> Self {
+        app.currencies.clone()
     }
 }
 
@@ -67,8 +77,10 @@ impl Service for App {
         let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
         let jwks = env.url("JWKS_URL");
         let uri = env.secret("MONGODB_URI");
+        let currencies = env.parsed("CURRENCIES");
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
-        Some(Self { verifier: Verifier::new(&issuer?, &audience?, keys), store: Store::new(uri?) })
+        let verifier = Verifier::new(&issuer?, &audience?, keys);
+        Some(Self { verifier, store: Store::new(uri?), currencies: currencies? })
     }
 
     fn router(self) -> Router {
@@ -80,12 +92,15 @@ impl Service for App {
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
-        schema::migrate(&self.store, direction).await
+        schema::migrate(&self.store, &self.currencies, direction).await
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
-        let swept = reservations::sweep(&self.store, common::timestamp::Timestamp::now()).await?;
-        Ok(json!({ "swept": swept }))
+        let now = Timestamp::now();
+        // Neither waits for the other to succeed.
+        let (swept, followed) =
+            (reservations::sweep(&self.store, now).await, categories::follow_moves(&self.store, now).await);
+        Ok(json!({ "swept": swept?, "followed": followed? }))
     }
 }
 
@@ -109,6 +124,7 @@ pub fn openapi() -> OpenApi {
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start())
+        .merge(search::routes())
         .merge(products::routes())
         .merge(categories::routes())
         .merge(inventory::routes())

@@ -37,7 +37,6 @@ const ROUNDS: usize = 5;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(list_products))
         .routes(routes!(batch::find_variants))
         .routes(routes!(get_product))
         .routes(routes!(list_all_products, create_product))
@@ -46,16 +45,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(restore_product))
         .routes(routes!(add_variant))
         .routes(routes!(patch_variant, remove_variant))
-}
-
-/// List the products on sale, newest first
-#[utoipa::path(get, path = "/products", tag = "products", params(PageQuery),
-    responses((status = OK, body = Page<Product>, example = json!({"items": [], "next_cursor": null}))))]
-async fn list_products(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
-    let (limit, after) = query.read::<ProductId>()?;
-    let products = store::newest(&store, after, limit + 1).await?;
-    let page = Page::new(products, limit, |product| product.id);
-    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 
 /// Read a product on sale, by id or slug
@@ -115,9 +104,10 @@ async fn create_product(
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
 ) -> Result<Created<Product>, Error> {
-    categories::must_exist(&store, &new.category_ids).await?;
+    let tree = categories::store::tree(&store).await?;
+    categories::must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
-    store::insert(&store, &product).await?;
+    store::insert(&store, &product, &tree).await?;
     Ok(Created { location: format!("/products/{}", product.slug), body: product })
 }
 
@@ -150,7 +140,8 @@ async fn patch_product(
     if_match: IfMatch,
     Json(patch): Json<ProductPatch>,
 ) -> Result<Response, Error> {
-    categories::must_exist(&store, patch.category_ids.as_deref().unwrap_or_default()).await?;
+    let tree = categories::store::tree(&store).await?;
+    categories::must_be_in(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
     change(&store, id, &if_match, &Change::Patch(Box::new(patch))).await
 }
 
@@ -262,7 +253,8 @@ async fn change(store: &Store, id: ProductId, if_match: &IfMatch, change: &Chang
         let product = store::find(store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
         if_match.check(product.version)?;
         let next = product.after(change.clone(), Timestamp::now())?;
-        if next.version == product.version || store::replace(store, product.version, &next).await? {
+        let tree = categories::store::tree(store).await?;
+        if next.version == product.version || store::replace(store, product.version, &next, &tree).await? {
             return Ok(answer(next));
         }
     }

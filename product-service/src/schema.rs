@@ -1,6 +1,7 @@
 //! The collections: their validators and indexes, as data, applied by the `migrate` trigger. Safe to repeat and to run
 //! twice at once. Of data, only what an earlier version wrote otherwise is written anew.
 
+use common::money::Currency;
 use mongodb::{
     Database, IndexModel,
     bson::{Document, doc},
@@ -9,7 +10,7 @@ use mongodb::{
 use platform::{TriggerError, trigger::Direction};
 use serde_json::{Value, json};
 
-use crate::{categories, store::Store};
+use crate::{categories, products, search::domain::Currencies, store::Store};
 
 /// What is sold.
 pub const PRODUCTS: &str = "products";
@@ -25,6 +26,16 @@ pub const PRODUCT_SLUG: &str = "product_living_slug";
 /// One product a SKU.
 pub const PRODUCT_SKU: &str = "product_sku";
 
+/// Products by a term, newest first.
+pub const PRODUCT_FOUND_NEWEST: &str = "product_found_newest";
+/// Products by a term, by title.
+pub const PRODUCT_FOUND_TITLE: &str = "product_found_title";
+
+/// Products by a term, by their lowest price in a currency.
+pub fn product_found_price(currency: Currency) -> String {
+    format!("product_found_{currency}")
+}
+
 /// A collection as it must be.
 #[derive(Debug)]
 pub struct Schema {
@@ -39,11 +50,11 @@ pub struct Schema {
 }
 
 /// All collections of this service.
-pub fn schemas() -> Vec<Schema> {
-    vec![products(), categories(), stock(), reservations()]
+pub fn schemas(currencies: &Currencies) -> Vec<Schema> {
+    vec![products(currencies), categories(), stock(), reservations()]
 }
 
-fn products() -> Schema {
+fn products(currencies: &Currencies) -> Schema {
     let price = doc! { "bsonType": "object", "required": ["amount", "currency"], "properties": {
         "amount": { "bsonType": ["int", "long"], "minimum": 0 },
         "currency": { "bsonType": "string", "pattern": "^[A-Z]{3}$" },
@@ -72,8 +83,16 @@ fn products() -> Schema {
             sparse(PRODUCT_SLUG, doc! { "slug": 1 }),
             unique(PRODUCT_SKU, doc! { "variants.sku": 1 }),
             index("product_newest", doc! { "status": 1, "_id": -1 }),
-            index("product_category", doc! { "category_ids": 1 }),
-        ],
+            index("product_category", doc! { "category_ids": 1, "tree_version": 1 }),
+            index(PRODUCT_FOUND_NEWEST, doc! { "terms": 1, "_id": -1 }),
+            index(PRODUCT_FOUND_TITLE, doc! { "terms": 1, "title_key": 1, "_id": 1 }),
+        ]
+        .into_iter()
+        .chain(currencies.0.iter().map(|currency| {
+            let keys = doc! { "terms": 1, format!("lowest.{currency}"): 1, "_id": 1 };
+            index(&product_found_price(*currency), keys)
+        }))
+        .collect(),
         former_indexes: &["product_slug"],
     }
 }
@@ -155,9 +174,9 @@ fn sparse(name: &str, keys: Document) -> IndexModel {
 }
 
 /// Brings the collections to this version, or takes validators and indexes off again (`down` to 0; documents stay).
-pub async fn migrate(store: &Store, direction: Direction) -> Result<Value, TriggerError> {
+pub async fn migrate(store: &Store, currencies: &Currencies, direction: Direction) -> Result<Value, TriggerError> {
     let database = store.database().await?;
-    for schema in schemas() {
+    for schema in schemas(currencies) {
         match direction {
             Direction::Up => up(database, schema).await?,
             Direction::Down { to: 0 } => down(database, schema).await?,
@@ -166,8 +185,9 @@ pub async fn migrate(store: &Store, direction: Direction) -> Result<Value, Trigg
     }
     if direction == Direction::Up {
         categories::store::gather(database).await?;
+        products::store::index_all(store).await?;
     }
-    let names: Vec<&str> = schemas().iter().map(|schema| schema.name).collect();
+    let names: Vec<&str> = schemas(currencies).iter().map(|schema| schema.name).collect();
     Ok(json!({ "collections": names, "direction": if direction == Direction::Up { "up" } else { "down" } }))
 }
 

@@ -218,6 +218,7 @@ fn settings(address: &str, stripe: &StripeDouble) -> Settings {
         ("STRIPE_API_BASE", stripe.base()),
         ("STRIPE_SECRET_KEY", stripe.secret_key().to_owned()),
         ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret().to_owned()),
+        ("CURRENCIES", "USD".to_owned()),
         ("SHIPPING_RATES", "USD:500".to_owned()),
         ("TAX_RATE", "8".to_owned()),
         ("MAIL_PROVIDER", "log".to_owned()),

@@ -96,6 +96,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         settings.set(name, own.unwrap_or_else(|| standard.to_owned()));
     }
     for (name, standard) in [
+        ("CURRENCIES", "USD,EUR,JPY"),
         ("SHIPPING_RATES", "USD:499,EUR:499,JPY:800"),
         ("TAX_RATE", "8.25"),
         ("MAIL_PROVIDER", "ses"),

@@ -170,14 +170,25 @@ impl From<String> for CategoryKey {
 pub struct Tree {
     /// Counts changes; 0 before the first. Each is made on the condition that nobody else made one.
     pub version: i64,
+    /// Categories that got another parent lately, whose products have still to follow.
+    pub moved: Vec<Moved>,
     /// Siblings in their order; where those of different parents stand does not matter.
     categories: Vec<Category>,
 }
 
+/// That a category got another parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    /// Which.
+    pub id: CategoryId,
+    /// When, for the last time.
+    pub at: Timestamp,
+}
+
 impl Tree {
     /// The tree of categories that were saved, siblings in their order.
-    pub fn new(version: i64, categories: Vec<Category>) -> Self {
-        let mut tree = Self { version, categories };
+    pub fn new(version: i64, moved: Vec<Moved>, categories: Vec<Category>) -> Self {
+        let mut tree = Self { version, moved, categories };
         tree.count();
         tree
     }
@@ -220,6 +231,11 @@ impl Tree {
         found
     }
 
+    /// The ids of a category and of all that stand in it.
+    pub fn with_descendants(&self, id: CategoryId) -> Vec<CategoryId> {
+        std::iter::once(id).chain(self.descendants(id).into_iter().map(|category| category.id)).collect()
+    }
+
     fn children(&self, parent: Option<CategoryId>) -> impl Iterator<Item = &Category> {
         self.categories.iter().filter(move |category| category.parent_id == parent)
     }
@@ -241,7 +257,7 @@ impl Tree {
     }
 
     /// Changes a category, and moves it with all that stands in it.
-    pub fn change(&mut self, id: CategoryId, patch: CategoryPatch) -> Result<Category, Error> {
+    pub fn change(&mut self, id: CategoryId, patch: CategoryPatch, now: Timestamp) -> Result<Category, Error> {
         let before = self.get(id).ok_or(Error::NotFound)?.clone();
         if let Some(slug) = &patch.slug {
             self.must_be_free(slug, id)?;
@@ -253,6 +269,10 @@ impl Tree {
         };
         if parent != before.parent_id || patch.position.is_some() {
             self.put(id, parent, patch.position)?;
+        }
+        if parent != before.parent_id {
+            self.moved.retain(|moved| moved.id != id);
+            self.moved.push(Moved { id, at: now });
         }
         let category = self.categories.iter_mut().find(|category| category.id == id).ok_or(Error::NotFound)?;
         category.slug = patch.slug.unwrap_or(before.slug.clone());

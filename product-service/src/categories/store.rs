@@ -4,17 +4,17 @@
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Database,
-    bson::{Document, doc},
+    bson::{DateTime, Document, doc},
 };
 use platform::TriggerError;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Category, CategoryId, Tree};
+use super::domain::{Category, CategoryId, Moved, Tree};
 use crate::{
     error::Error,
     products::domain::Slug,
     schema,
-    store::{Store, violates},
+    store::{Store, date, timestamp, violates},
 };
 
 /// The one document's id.
@@ -26,7 +26,15 @@ struct Record {
     #[serde(rename = "_id")]
     id: String,
     version: i64,
+    #[serde(default)]
+    moved: Vec<MovedRecord>,
     categories: Vec<CategoryRecord>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct MovedRecord {
+    id: CategoryId,
+    at: DateTime,
 }
 
 /// A category as a part of it; its place is its position.
@@ -78,7 +86,12 @@ pub(crate) async fn gather(database: &Database) -> Result<(), TriggerError> {
     }
     let ids: Vec<CategoryId> = found.iter().map(|single| single.id).collect();
     let record = |Single { id, slug, name }| CategoryRecord { id, slug, name, parent_id: None, version: 1 };
-    let tree = Record { id: TREE.to_owned(), version: 1, categories: found.into_iter().map(record).collect() };
+    let tree = Record {
+        id: TREE.to_owned(),
+        version: 1,
+        moved: Vec::new(),
+        categories: found.into_iter().map(record).collect(),
+    };
     let trees = database.collection::<Record>(schema::CATEGORIES);
     match trees.insert_one(tree).await {
         Err(error) if !violates(&error, "_id_") => return Err(error.into()),
@@ -116,6 +129,7 @@ impl Record {
         Self {
             id: TREE.to_owned(),
             version: tree.version + 1,
+            moved: tree.moved.iter().map(|moved| MovedRecord { id: moved.id, at: date(moved.at) }).collect(),
             categories: tree.categories().iter().map(record).collect(),
         }
     }
@@ -127,6 +141,7 @@ impl From<Record> for Tree {
             let CategoryRecord { id, slug, name, parent_id, version } = record;
             Category { id, slug, name, parent_id, position: 0, version }
         };
-        Self::new(record.version, record.categories.into_iter().map(category).collect())
+        let moved = record.moved.into_iter().map(|moved| Moved { id: moved.id, at: timestamp(moved.at) });
+        Self::new(record.version, moved.collect(), record.categories.into_iter().map(category).collect())
     }
 }

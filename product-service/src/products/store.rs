@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
     bson::{DateTime, Document, doc},
+    options::{FindOptions, Hint},
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,11 +15,17 @@ use super::domain::{
     AttributeValue, Barcode, Product, ProductId, ProductKey, ProductOption, Sku, Slug, Status, TaxClass, Variant,
 };
 use crate::{
-    categories::domain::CategoryId,
+    categories::{
+        self,
+        domain::{CategoryId, Tree},
+    },
     error::Error,
-    schema,
+    schema, search,
     store::{Store, date, timestamp, violates},
 };
+
+/// How many products are indexed anew at a time.
+const FOLLOWERS: i64 = 200;
 
 /// A product as a document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -47,6 +54,35 @@ struct Record {
     version: i64,
     created_at: DateTime,
     updated_at: DateTime,
+    #[serde(flatten)]
+    index: IndexRecord,
+}
+
+/// What a product is found by and ordered by: follows from the rest, and from where its categories stand.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct IndexRecord {
+    #[serde(default)]
+    terms: Vec<String>,
+    #[serde(default)]
+    title_key: String,
+    /// Its lowest price by currency.
+    #[serde(default)]
+    lowest: BTreeMap<String, i64>,
+    /// The version of the tree of categories that the terms go with.
+    #[serde(default)]
+    tree_version: i64,
+}
+
+impl IndexRecord {
+    fn new(product: &Product, tree: &Tree) -> Self {
+        let lowest = search::domain::lowest_prices(product).into_iter();
+        Self {
+            terms: search::domain::terms(product, tree),
+            title_key: search::domain::title_key(&product.title),
+            lowest: lowest.map(|(currency, amount)| (currency.to_string(), amount)).collect(),
+            tree_version: tree.version,
+        }
+    }
 }
 
 /// A variant as a document: its options as pairs, too.
@@ -66,15 +102,15 @@ struct VariantRecord {
 }
 
 /// Saves a new product.
-pub async fn insert(store: &Store, product: &Product) -> Result<(), Error> {
-    let record = Record::from(product.clone());
+pub async fn insert(store: &Store, product: &Product, tree: &Tree) -> Result<(), Error> {
+    let record = Record::new(product.clone(), tree);
     products(store).await?.insert_one(record).await.map(|_| ()).map_err(taken)
 }
 
 /// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then.
-pub async fn replace(store: &Store, version: i64, product: &Product) -> Result<bool, Error> {
+pub async fn replace(store: &Store, version: i64, product: &Product, tree: &Tree) -> Result<bool, Error> {
     let filter = doc! { "_id": product.id.to_string(), "version": version };
-    let record = Record::from(product.clone());
+    let record = Record::new(product.clone(), tree);
     let replaced = products(store).await?.replace_one(filter, record).await.map_err(taken)?;
     Ok(replaced.matched_count == 1)
 }
@@ -113,28 +149,50 @@ pub async fn all(
     if let Some(after) = after {
         filter.insert("_id", doc! { "$lt": after.to_string() });
     }
-    page(store, filter, limit).await
+    // Ids sort by the time they were made.
+    select(store, filter, doc! { "_id": -1 }, None, limit).await
 }
 
-/// One page of a filter. Ids sort by the time they were made.
-async fn page(store: &Store, filter: Document, limit: usize) -> Result<Vec<Product>, Error> {
+/// Up to `limit` products of a filter, in an order, by an index where one is named.
+pub(crate) async fn select(
+    store: &Store,
+    filter: Document,
+    order: Document,
+    index: Option<String>,
+    limit: usize,
+) -> Result<Vec<Product>, Error> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = products(store).await?.find(filter).sort(doc! { "_id": -1 }).limit(limit).await?;
+    let options = FindOptions::builder().sort(order).limit(limit).hint(index.map(Hint::Name)).build();
+    let found = products(store).await?.find(filter).with_options(options).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()
 }
 
-/// Up to `limit` products on sale, newest first, after a place.
-pub async fn newest(store: &Store, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
-    page(store, newest_filter(after), limit).await
+/// Has up to [`FOLLOWERS`] products in these categories be found where the tree has them now. Answers how many there were.
+pub(crate) async fn follow(store: &Store, tree: &Tree, categories: &[CategoryId]) -> Result<usize, Error> {
+    let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
+    let behind = doc! { "category_ids": { "$in": ids }, "tree_version": { "$lt": tree.version } };
+    reindex(products(store).await?, behind, tree).await
 }
 
-/// The filter of [`newest`]; the test that asks the server to explain it uses the same.
-pub fn newest_filter(after: Option<ProductId>) -> Document {
-    match after {
-        None => doc! { "status": "active" },
-        Some(id) => doc! { "status": "active", "_id": { "$lt": id.to_string() } },
+/// Indexes products anew, up to [`FOLLOWERS`]. One that is changed at this moment is left to whoever changes it.
+async fn reindex(products: Collection<Record>, behind: Document, tree: &Tree) -> Result<usize, Error> {
+    let found: Vec<Record> = products.find(behind).limit(FOLLOWERS).await?.try_collect().await?;
+    let count = found.len();
+    for record in found {
+        let filter = doc! { "_id": record.id.to_string(), "version": record.version };
+        let index = IndexRecord::new(&Product::try_from(record)?, tree);
+        let index = mongodb::bson::serialize_to_document(&index)?;
+        products.update_one(filter, doc! { "$set": index }).await?;
     }
+    Ok(count)
+}
+
+/// Indexes all products that an earlier version saved without.
+pub(crate) async fn index_all(store: &Store) -> Result<(), Error> {
+    let tree = categories::store::tree(store).await?;
+    while reindex(products(store).await?, doc! { "terms": { "$exists": false } }, &tree).await? > 0 {}
+    Ok(())
 }
 
 /// The products, on sale or not, that have any of these SKUs, in one query.
@@ -156,8 +214,9 @@ async fn products(store: &Store) -> Result<Collection<Record>, Error> {
     store.collection(schema::PRODUCTS).await
 }
 
-impl From<Product> for Record {
-    fn from(product: Product) -> Self {
+impl Record {
+    fn new(product: Product, tree: &Tree) -> Self {
+        let index = IndexRecord::new(&product, tree);
         let (slug, archived_slug) = match product.status {
             Status::Archived => (None, Some(product.slug)),
             Status::Draft | Status::Active => (Some(product.slug), None),
@@ -178,6 +237,7 @@ impl From<Product> for Record {
             version: product.version,
             created_at: date(product.created_at),
             updated_at: date(product.updated_at),
+            index,
         }
     }
 }

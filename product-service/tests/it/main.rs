@@ -13,6 +13,7 @@ mod products;
 mod quotes;
 mod races;
 mod reservations;
+mod search;
 mod stock;
 mod sweep;
 
@@ -102,6 +103,7 @@ fn app(uri: &str) -> App {
         ("ISSUER", tokens::ISSUER),
         ("JWKS_URL", "http://127.0.0.1:9/never-asked"),
         ("MONGODB_URI", uri),
+        ("CURRENCIES", "USD,EUR,JPY"),
     ]);
     let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));
     App { verifier: tokens::verifier(), ..app }

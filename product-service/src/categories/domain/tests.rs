@@ -2,6 +2,10 @@ use serde_json::json;
 
 use super::*;
 
+fn now() -> Timestamp {
+    Timestamp::now()
+}
+
 fn new(slug: &str, parent_id: Option<CategoryId>, position: Option<usize>) -> NewCategory {
     NewCategory { slug: slug.parse().unwrap(), name: slug.to_owned(), parent_id, position }
 }
@@ -12,7 +16,7 @@ fn keep() -> CategoryPatch {
 
 impl Tree {
     fn with(&mut self, slug: &str, parent: Option<CategoryId>, position: Option<usize>) -> CategoryId {
-        self.add(new(slug, parent, position), Timestamp::now()).unwrap().id
+        self.add(new(slug, parent, position), now()).unwrap().id
     }
 
     /// Slugs below a parent with their positions.
@@ -48,15 +52,16 @@ fn a_category_moves_with_all_that_stands_in_it() {
     let kitchen = tree.with("kitchen", Some(home), None);
     let knives = tree.with("knives", Some(kitchen), None);
     tree.with("pots", Some(garden), None);
-    let moved =
-        tree.change(kitchen, CategoryPatch { parent_id: Patch::Set(garden), position: Some(0), ..keep() }).unwrap();
+    let moved = tree
+        .change(kitchen, CategoryPatch { parent_id: Patch::Set(garden), position: Some(0), ..keep() }, now())
+        .unwrap();
     assert_eq!((moved.parent_id, moved.version), (Some(garden), 2));
     assert_eq!((tree.below(Some(home)), tree.below(Some(garden))), (vec![], order(&["kitchen", "pots"])));
     let slugs = |categories: &[Category]| categories.iter().map(|one| one.slug.to_string()).collect::<Vec<_>>();
     let branch = tree.branch(&CategoryKey::from("knives".to_owned())).unwrap();
     assert_eq!(slugs(&branch.ancestors), ["garden", "kitchen"]);
     assert_eq!(slugs(&tree.branch(&CategoryKey::Id(garden)).unwrap().descendants), ["kitchen", "knives", "pots"]);
-    tree.change(kitchen, CategoryPatch { parent_id: Patch::Remove, ..keep() }).unwrap();
+    tree.change(kitchen, CategoryPatch { parent_id: Patch::Remove, ..keep() }, now()).unwrap();
     assert_eq!(tree.below(None), order(&["home", "garden", "kitchen"]));
     assert_eq!(tree.get(knives).unwrap().parent_id, Some(kitchen));
 }
@@ -70,7 +75,7 @@ fn no_category_comes_to_stand_in_itself() {
     for parent in [top, middle, bottom] {
         let before = tree.clone();
         let into = CategoryPatch { parent_id: Patch::Set(parent), ..keep() };
-        assert!(matches!(tree.change(top, into), Err(Error::CategoryCircle)));
+        assert!(matches!(tree.change(top, into, now()), Err(Error::CategoryCircle)));
         assert_eq!(tree, before);
     }
 }
@@ -86,8 +91,8 @@ fn there_are_six_levels_at_most_also_when_a_branch_is_moved() {
     let (one, other) = (tree.with("one", None, None), tree.with("other", None, None));
     tree.with("below", Some(other), None);
     let level_four = tree.branch(&CategoryKey::Slug("level-4".into())).unwrap().category.id;
-    assert!(tree.change(one, CategoryPatch { parent_id: Patch::Set(level_four), ..keep() }).is_ok());
-    let too_deep = tree.change(other, CategoryPatch { parent_id: Patch::Set(level_four), ..keep() });
+    assert!(tree.change(one, CategoryPatch { parent_id: Patch::Set(level_four), ..keep() }, now()).is_ok());
+    let too_deep = tree.change(other, CategoryPatch { parent_id: Patch::Set(level_four), ..keep() }, now());
     assert!(matches!(too_deep, Err(Error::TooDeep)));
 }
 
@@ -98,8 +103,8 @@ fn slugs_are_unique_and_a_category_with_others_in_it_stays() {
     let kitchen = tree.with("kitchen", Some(home), None);
     assert!(matches!(tree.add(new("home", None, None), Timestamp::now()), Err(Error::CategorySlugTaken)));
     let rename = CategoryPatch { slug: Some("home".parse().unwrap()), ..keep() };
-    assert!(matches!(tree.change(kitchen, rename.clone()), Err(Error::CategorySlugTaken)));
-    assert_eq!(tree.change(home, rename).unwrap().version, 1, "its own slug is no change");
+    assert!(matches!(tree.change(kitchen, rename.clone(), now()), Err(Error::CategorySlugTaken)));
+    assert_eq!(tree.change(home, rename, now()).unwrap().version, 1, "its own slug is no change");
     assert!(matches!(tree.remove(home), Err(Error::CategoryInUse)));
     tree.remove(kitchen).unwrap();
     tree.remove(home).unwrap();

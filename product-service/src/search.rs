@@ -1,0 +1,97 @@
+//! Finding products: filters, words, and the order of what is found. Each page is one query.
+
+pub mod domain;
+pub mod store;
+pub mod words;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    extract::Query,
+    input::Json,
+    page::{Page, PageQuery},
+    problem::Problem,
+};
+use http::header;
+use serde::Deserialize;
+use utoipa::IntoParams;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::domain::{Currencies, Place, Sort, Wanted};
+use crate::{
+    App,
+    categories::domain::CategoryId,
+    error::Error,
+    products::{CATALOGUE_CACHE, domain::Product},
+    store::Store,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list_products))
+}
+
+/// What is listed, and which page of it.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct ListQuery {
+    /// Words to search for, in any order; of the last one its beginning is enough. At most 200 characters.
+    #[param(max_length = 200, example = "cotton te")]
+    q: Option<String>,
+    /// Those in this category, or in any that stands in it.
+    category_id: Option<CategoryId>,
+    /// Those of this brand, in whatever case.
+    #[param(example = "Bodega")]
+    brand: Option<String>,
+    /// Those with all of these tags, separated by commas.
+    #[param(example = "organic,summer")]
+    tags: Option<String>,
+    /// Those with all of these attributes, as `name:value`, separated by commas. Of a list, one value is enough.
+    #[param(example = "Material:cotton,Organic:true")]
+    attributes: Option<String>,
+    /// What prices are in; one that the shop sells in.
+    #[param(example = "USD")]
+    currency: Option<String>,
+    /// Those whose lowest price is this or above, in minor units.
+    #[param(minimum = 0, example = 1000)]
+    price_min: Option<i64>,
+    /// Those whose lowest price is this or below, in minor units.
+    #[param(minimum = 0, example = 5000)]
+    price_max: Option<i64>,
+    /// By what they are ordered: `newest` unless words are searched for, which is by `relevance`.
+    #[param(inline)]
+    sort: Option<Sort>,
+    /// How many items at most.
+    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
+    limit: Option<u32>,
+    /// Where the page starts: `next_cursor` of the page before, unchanged.
+    cursor: Option<String>,
+}
+
+/// List or search the products on sale
+///
+/// All filters hold together. Case, accents and simple plurals make no difference. By relevance, the first 200 that are
+/// found are ranked.
+#[utoipa::path(get, path = "/products", tag = "products", params(ListQuery),
+    responses((status = OK, body = Page<Product>, example = json!({"items": [], "next_cursor": null}))))]
+async fn list_products(
+    State(store): State<Store>,
+    State(currencies): State<Currencies>,
+    Query(query): Query<ListQuery>,
+) -> Result<Response, Error> {
+    let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, sort, limit, cursor } =
+        query;
+    let (limit, after) = PageQuery::new(limit, cursor).read::<Place>()?;
+    let listing = Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, sort }.read()?;
+    if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
+        return Err(Problem::invalid_query("cursor is one of a list in another order".into()).into());
+    }
+    if listing.price.is_some_and(|price| !currencies.0.contains(&price.currency)) {
+        return Err(Problem::invalid_query("the shop does not sell in this currency".into()).into());
+    }
+    let found = store::find(&store, &listing, after.as_ref(), limit + 1).await?;
+    let page = Page::new(found, limit, |(place, _)| place.clone()).map(|(_, product)| product);
+    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
+}

@@ -1,0 +1,262 @@
+//! What a product is found by, and in which order.
+//!
+//! Everything that a product can be filtered by is a *term* on its document: one array of prefixed strings, so that one
+//! index serves every filter and any number of them together. Products that are not on sale have none.
+
+use std::{collections::BTreeSet, str::FromStr};
+
+use common::{input::Refusal, money::Currency, problem::Problem};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::words::{folded, words};
+use crate::{
+    categories::domain::{CategoryId, Tree},
+    products::domain::{AttributeValue, Product, ProductId},
+};
+
+/// Of a description, so many words are searched.
+const DESCRIPTION_WORDS: usize = 200;
+/// What a search may ask for.
+const MAX_QUERY: usize = 200;
+const MAX_WORDS: usize = 10;
+const MAX_FILTERS: usize = 10;
+
+/// On every product on sale.
+const ON_SALE: &str = "*";
+
+/// The terms of a product, each once; none unless it is on sale.
+pub fn terms(product: &Product, tree: &Tree) -> Vec<String> {
+    if !product.is_on_sale() {
+        return Vec::new();
+    }
+    let mut terms = BTreeSet::from([ON_SALE.to_owned()]);
+    for id in &product.category_ids {
+        terms.insert(in_category(*id));
+        terms.extend(tree.ancestors(*id).into_iter().map(|ancestor| in_category(ancestor.id)));
+    }
+    terms.extend(product.brand.as_deref().map(of_brand));
+    terms.extend(product.tags.iter().map(|tag| with_tag(tag)));
+    for (name, value) in &product.attributes {
+        terms.extend(value.values().iter().map(|value| with_attribute(name, value)));
+    }
+    let values = product.attributes.values().flat_map(AttributeValue::values);
+    let texts =
+        [product.title.clone()].into_iter().chain(product.brand.clone()).chain(product.tags.clone()).chain(values);
+    terms.extend(texts.flat_map(|text| words(&text).map(|word| with_word(&word)).collect::<Vec<_>>()));
+    terms.extend(words(&product.description).take(DESCRIPTION_WORDS).map(|word| with_word(&word)));
+    terms.into_iter().collect()
+}
+
+fn in_category(id: CategoryId) -> String {
+    format!("c:{id}")
+}
+
+fn of_brand(brand: &str) -> String {
+    format!("b:{}", folded(brand))
+}
+
+fn with_tag(tag: &str) -> String {
+    format!("t:{}", folded(tag))
+}
+
+fn with_attribute(name: &str, value: &str) -> String {
+    format!("a:{}:{}", folded(name), folded(value))
+}
+
+fn with_word(word: &str) -> String {
+    format!("w:{word}")
+}
+
+/// By what a list is ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ProductSort)]
+#[serde(rename_all = "snake_case")]
+pub enum Sort {
+    /// Those made last first.
+    Newest,
+    /// By title, in the order of letters.
+    Title,
+    /// Cheapest first, in `currency`.
+    Price,
+    /// Those first that go best with `q`.
+    Relevance,
+}
+
+/// What a shopper asks for, as the query string has it.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// Words.
+    pub q: Option<String>,
+    /// A category.
+    pub category_id: Option<CategoryId>,
+    /// A brand.
+    pub brand: Option<String>,
+    /// Tags, separated by commas.
+    pub tags: Option<String>,
+    /// Attributes as `name:value`, separated by commas.
+    pub attributes: Option<String>,
+    /// What prices are in.
+    pub currency: Option<String>,
+    /// The lowest price.
+    pub price_min: Option<i64>,
+    /// The highest price.
+    pub price_max: Option<i64>,
+    /// By what it is ordered.
+    pub sort: Option<Sort>,
+}
+
+/// A list that is well asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// Terms that all must be there; at least one, unless there is a prefix.
+    pub terms: Vec<String>,
+    /// The beginning of a term that must be there, too: the last word, which may not be typed to its end.
+    pub prefix: Option<String>,
+    /// What prices are in, for filter and order.
+    pub price: Option<PriceRange>,
+    /// By what it is ordered.
+    pub sort: Sort,
+    /// All words that are searched for, the last one perhaps half.
+    pub words: Vec<String>,
+}
+
+/// Prices from and to, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceRange {
+    /// Of what.
+    pub currency: Currency,
+    /// The lowest.
+    pub min: Option<i64>,
+    /// The highest.
+    pub max: Option<i64>,
+}
+
+impl Wanted {
+    /// What is asked for, or 400 with what is wrong about it.
+    pub fn read(self) -> Result<Listing, Problem> {
+        let refused = |message: &str| Problem::invalid_query(message.to_owned());
+        let query = self.q.unwrap_or_default();
+        if query.chars().count() > MAX_QUERY {
+            return Err(refused("q must have at most 200 characters"));
+        }
+        let found: Vec<String> = words(&query).take(MAX_WORDS).collect();
+        let mut terms: BTreeSet<String> = self.category_id.map(in_category).into_iter().collect();
+        terms.extend(self.brand.as_deref().map(of_brand));
+        let listed = |list: Option<String>| -> Vec<String> {
+            list.iter().flat_map(|list| list.split(',')).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+        };
+        let (tags, attributes) = (listed(self.tags), listed(self.attributes));
+        if tags.len() + attributes.len() > MAX_FILTERS {
+            return Err(refused("at most 10 tags and attributes together"));
+        }
+        terms.extend(tags.iter().map(|tag| with_tag(tag)));
+        for attribute in attributes {
+            let (name, value) = attribute.split_once(':').ok_or_else(|| refused("attributes must be name:value"))?;
+            terms.insert(with_attribute(name, value));
+        }
+        // A query that ends in a blank has all its words typed to their ends.
+        let is_open = query.ends_with(char::is_alphanumeric);
+        let (whole, last) = if is_open { found.split_at(found.len().saturating_sub(1)) } else { (&found[..], &[][..]) };
+        terms.extend(whole.iter().map(|word| with_word(word)));
+        let prefix = last.first().map(|word| with_word(word));
+        if terms.is_empty() && prefix.is_none() {
+            terms.insert(ON_SALE.to_owned());
+        }
+        let currency = self.currency.as_deref().map(str::parse::<Currency>).transpose();
+        let currency = currency.map_err(|_: Refusal| refused("currency must be an ISO 4217 code"))?;
+        let sort = self.sort.unwrap_or(if found.is_empty() { Sort::Newest } else { Sort::Relevance });
+        let is_priced = self.price_min.is_some() || self.price_max.is_some() || sort == Sort::Price;
+        if is_priced && currency.is_none() {
+            return Err(refused("prices need a currency"));
+        }
+        if sort == Sort::Relevance && found.is_empty() {
+            return Err(refused("relevance needs words to search for, in q"));
+        }
+        let range = |currency| PriceRange { currency, min: self.price_min, max: self.price_max };
+        let price = currency.filter(|_| is_priced).map(range);
+        Ok(Listing { terms: terms.into_iter().collect(), prefix, price, sort, words: found })
+    }
+}
+
+/// How well a product goes with what is searched for; the higher the better. A word in the title counts above one in brand
+/// or tags, that above one in an attribute, and that above one in the description; a whole word above its beginning.
+pub fn relevance(product: &Product, wanted: &[String]) -> u32 {
+    let tags: Vec<String> =
+        product.tags.iter().chain(&product.brand).flat_map(|tag| words(tag).collect::<Vec<_>>()).collect();
+    let values = product.attributes.values().flat_map(AttributeValue::values);
+    let attributes: Vec<String> = values.flat_map(|value| words(&value).collect::<Vec<_>>()).collect();
+    let title: Vec<String> = words(&product.title).collect();
+    let description: Vec<String> = words(&product.description).take(DESCRIPTION_WORDS).collect();
+    let fields = [(&title, 1000), (&tags, 100), (&attributes, 30), (&description, 10)];
+    let best = |word: &String| {
+        let weight = |(found, weight): &(&Vec<String>, u32)| match found {
+            found if found.contains(word) => *weight,
+            found if found.iter().any(|found| found.starts_with(word)) => weight * 6 / 10,
+            _ => 0,
+        };
+        fields.iter().map(weight).max().unwrap_or_default()
+    };
+    // Of two that have all words in their titles, the shorter title is more about them.
+    let brevity = 20_u32.saturating_sub(u32::try_from(title.len()).unwrap_or(20));
+    wanted.iter().map(best).sum::<u32>() + brevity
+}
+
+/// Where an item stands in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// Newest first: after this id.
+    Newest(ProductId),
+    /// By title: after this one.
+    Title(String, ProductId),
+    /// By price: after this amount.
+    Price(i64, ProductId),
+    /// By relevance: after so many.
+    Relevance(usize),
+}
+
+impl Place {
+    /// Whether it is one of a list that is ordered so.
+    pub fn is_of(&self, sort: Sort) -> bool {
+        matches!(
+            (self, sort),
+            (Self::Newest(_), Sort::Newest)
+                | (Self::Title(..), Sort::Title)
+                | (Self::Price(..), Sort::Price)
+                | (Self::Relevance(_), Sort::Relevance)
+        )
+    }
+}
+
+/// What a title is ordered by.
+pub fn title_key(title: &str) -> String {
+    folded(title)
+}
+
+/// Its lowest price in each currency that it has one in.
+pub fn lowest_prices(product: &Product) -> Vec<(Currency, i64)> {
+    let mut lowest: Vec<(Currency, i64)> = Vec::new();
+    for price in product.variants.iter().flat_map(|variant| &variant.prices) {
+        match lowest.iter_mut().find(|(currency, _)| *currency == price.currency) {
+            Some((_, amount)) => *amount = (*amount).min(price.amount),
+            None => lowest.push((price.currency, price.amount)),
+        }
+    }
+    lowest
+}
+
+/// The currencies that lists can be ordered by price in: those that the shop sells in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Currencies(pub Vec<Currency>);
+
+impl FromStr for Currencies {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let read = |code: &str| code.trim().parse().map_err(|_: Refusal| format!("has {code:?}, which is no currency"));
+        text.split(',').map(read).collect::<Result<Vec<_>, _>>().map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests;
