@@ -18,6 +18,8 @@ pub(crate) struct Catalogue {
 pub(crate) struct Category {
     pub(crate) slug: String,
     pub(crate) name: String,
+    /// The slug of one above it in the list.
+    pub(crate) parent: Option<String>,
 }
 
 /// What is not told apart here goes to the API as it stands.
@@ -72,6 +74,15 @@ mod tests {
         assert_unique("SKU", variants.map(|variant| variant.sku.as_str()));
         let categories = read().unwrap().categories;
         assert_unique("category", categories.iter().map(|category| category.slug.as_str()));
+    }
+
+    #[test]
+    fn every_category_stands_after_its_parent() {
+        let mut seen = BTreeSet::new();
+        for category in read().unwrap().categories {
+            assert!(category.parent.iter().all(|parent| seen.contains(parent)), "{}", category.slug);
+            seen.insert(category.slug);
+        }
     }
 
     #[test]

@@ -19,11 +19,16 @@ pub(crate) async fn is_empty(api: &str) -> Result<bool> {
 pub(crate) async fn load(api: &str, password: &str) -> Result<usize> {
     let catalogue = catalogue::read()?;
     let api = Api::log_in(api, password).await?;
+    let mut categories = api.category_ids().await?;
     for category in &catalogue.categories {
-        let body = json!({ "slug": category.slug, "name": category.name });
-        api.create("/admin/categories", body).await?;
+        if categories.contains_key(&category.slug) {
+            continue;
+        }
+        let parent = category.parent.as_ref().and_then(|parent| categories.get(parent));
+        let body = json!({ "slug": category.slug, "name": category.name, "parent_id": parent });
+        let made = api.call(Method::POST, "/admin/categories", Some(body)).await?;
+        categories.insert(category.slug.clone(), made["id"].clone());
     }
-    let categories = api.category_ids().await?;
     let mut new = 0;
     for product in &catalogue.products {
         if !api.create("/admin/products", product_body(product, &categories)?).await? {
@@ -135,7 +140,7 @@ mod tests {
 
     type Seen = Arc<Mutex<Vec<(String, Value)>>>;
 
-    /// The API in a few lines: everything can be made but the first product, which exists.
+    /// The API in a few lines: the first category and the first product exist, everything else can be made.
     async fn answer(seen: Seen, request: Request) -> Response {
         let (head, body) = request.into_parts();
         let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -144,13 +149,14 @@ mod tests {
         let path = head.uri.path().to_owned();
         let known = catalogue::read().unwrap();
         let exists = path == "/admin/products" && body["slug"] == known.products[0].slug.as_str();
-        let categories = known.categories.iter().map(|category| json!({ "slug": category.slug, "id": category.name }));
+        let category = json!({ "slug": known.categories[0].slug, "id": known.categories[0].name });
         let answer = match path.as_str() {
             "/auth/login" => json!({ "access_token": "token" }),
-            "/categories" => json!({ "items": categories.collect::<Value>(), "next_cursor": null }),
+            "/categories" => json!({ "items": [category], "next_cursor": null }),
             "/products" => json!({ "items": [], "next_cursor": null }),
             _ if !authorized => return StatusCode::UNAUTHORIZED.into_response(),
             _ if exists => return StatusCode::CONFLICT.into_response(),
+            "/admin/categories" => json!({ "id": body["name"] }),
             _ => json!({}),
         };
         seen.lock().unwrap().push((path, body));
@@ -180,6 +186,8 @@ mod tests {
         let made = body("/admin/products").unwrap();
         assert_eq!(made["slug"], product.slug.as_str());
         assert_eq!(made["category_ids"].as_array().unwrap().len(), product.categories.len());
+        assert_eq!(seen.iter().filter(|(path, _)| path == "/admin/categories").count(), catalogue.categories.len() - 1);
+        assert_eq!(body("/admin/categories").unwrap()["parent_id"], catalogue.categories[0].name.as_str());
         assert!(made.get("categories").is_none() && made["variants"][0].get("on_hand").is_none());
         let stock = body(&format!("/inventory/{}", product.variants[0].sku)).unwrap();
         assert_eq!(stock, json!({ "on_hand": product.variants[0].on_hand }));

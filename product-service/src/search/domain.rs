@@ -40,12 +40,20 @@ pub fn terms(product: &Product, tree: &Tree) -> Vec<String> {
     for (name, value) in &product.attributes {
         terms.extend(value.values().iter().map(|value| with_attribute(name, value)));
     }
-    let values = product.attributes.values().flat_map(AttributeValue::values);
-    let texts =
-        [product.title.clone()].into_iter().chain(product.brand.clone()).chain(product.tags.clone()).chain(values);
+    for (name, value) in product.variants.iter().flat_map(|variant| &variant.options) {
+        terms.insert(with_attribute(name, value));
+    }
+    let texts = [product.title.clone()].into_iter().chain(product.brand.clone()).chain(product.tags.clone());
+    let texts = texts.chain(values(product));
     terms.extend(texts.flat_map(|text| words(&text).map(|word| with_word(&word)).collect::<Vec<_>>()));
     terms.extend(words(&product.description).take(DESCRIPTION_WORDS).map(|word| with_word(&word)));
     terms.into_iter().collect()
+}
+
+/// The values of its attributes, and of its options as far as a variant has them: `red`, `500 ml`.
+fn values(product: &Product) -> impl Iterator<Item = String> + '_ {
+    let options = product.variants.iter().flat_map(|variant| variant.options.values().cloned());
+    product.attributes.values().flat_map(AttributeValue::values).chain(options)
 }
 
 fn in_category(id: CategoryId) -> String {
@@ -184,8 +192,7 @@ impl Wanted {
 pub fn relevance(product: &Product, wanted: &[String]) -> u32 {
     let tags: Vec<String> =
         product.tags.iter().chain(&product.brand).flat_map(|tag| words(tag).collect::<Vec<_>>()).collect();
-    let values = product.attributes.values().flat_map(AttributeValue::values);
-    let attributes: Vec<String> = values.flat_map(|value| words(&value).collect::<Vec<_>>()).collect();
+    let attributes: Vec<String> = values(product).flat_map(|value| words(&value).collect::<Vec<_>>()).collect();
     let title: Vec<String> = words(&product.title).collect();
     let description: Vec<String> = words(&product.description).take(DESCRIPTION_WORDS).collect();
     let fields = [(&title, 1000), (&tags, 100), (&attributes, 30), (&description, 10)];

@@ -2,6 +2,23 @@
 
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
+/// Plurals that no rule makes, of things that shops have.
+const IRREGULAR: [(&str, &str); 14] = [
+    ("children", "child"),
+    ("feet", "foot"),
+    ("halves", "half"),
+    ("knives", "knife"),
+    ("leaves", "leaf"),
+    ("loaves", "loaf"),
+    ("men", "man"),
+    ("mice", "mouse"),
+    ("people", "person"),
+    ("scarves", "scarf"),
+    ("shelves", "shelf"),
+    ("teeth", "tooth"),
+    ("wolves", "wolf"),
+    ("women", "woman"),
+];
 /// Longer ones tell nothing more.
 const MAX_WORD: usize = 40;
 
@@ -23,6 +40,9 @@ pub fn folded(text: &str) -> String {
 /// Without the ending of a simple English plural. What it makes of other words does not matter, since both sides of every
 /// comparison went through it.
 fn singular(word: &str) -> String {
+    if let Some((_, singular)) = IRREGULAR.iter().find(|(plural, _)| *plural == word) {
+        return (*singular).to_owned();
+    }
     if let Some(stem) = word.strip_suffix("ies").filter(|stem| stem.len() > 2) {
         return format!("{stem}y");
     }
@@ -51,6 +71,8 @@ mod tests {
             ("brushes", "brush"),
             ("boxes", "box"),
             ("glasses", "glass"),
+            ("Knives", "knife"),
+            ("olives", "olive"),
             ("Straße", "strasse"),
             ("Ⅻ", "xii"),
         ] {

@@ -16,6 +16,7 @@ mod reservations;
 mod search;
 mod stock;
 mod sweep;
+mod table;
 
 use std::time::Duration;
 
