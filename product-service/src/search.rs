@@ -15,11 +15,11 @@ use common::{
     problem::Problem,
 };
 use http::header;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Currencies, Place, Sort, Wanted};
+use self::domain::{Currencies, Facet, Place, Sort, Wanted};
 use crate::{
     App,
     categories::domain::CategoryId,
@@ -60,6 +60,10 @@ struct ListQuery {
     /// Those whose lowest price is this or below, in minor units.
     #[param(minimum = 0, example = 5000)]
     price_max: Option<i64>,
+    /// Whether to count by what the list can be narrowed down.
+    #[serde(default)]
+    #[param(required = false)]
+    facets: bool,
     /// By what they are ordered: `newest` unless words are searched for, which is by `relevance`.
     #[param(inline)]
     sort: Option<Sort>,
@@ -70,20 +74,33 @@ struct ListQuery {
     cursor: Option<String>,
 }
 
+/// Products that were found, one page of them.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": [], "next_cursor": null}))]
+struct FoundProducts {
+    /// The page. `next_cursor` is handed back as `cursor` to read on; `null` on the last page.
+    #[serde(flatten)]
+    page: Page<Product>,
+    /// By what the whole list can be narrowed down, where it was asked for; counted over its first 10,000 products.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    facets: Option<Vec<Facet>>,
+}
+
 /// List or search the products on sale
 ///
 /// All filters hold together. Case, accents and simple plurals make no difference. By relevance, the first 200 that are
 /// found are ranked.
 #[utoipa::path(get, path = "/products", tag = "products", params(ListQuery),
-    responses((status = OK, body = Page<Product>, example = json!({"items": [], "next_cursor": null}))))]
+    responses((status = OK, body = FoundProducts)))]
 async fn list_products(
     State(store): State<Store>,
     State(currencies): State<Currencies>,
     Query(query): Query<ListQuery>,
 ) -> Result<Response, Error> {
-    let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, sort, limit, cursor } =
-        query;
-    let (limit, after) = PageQuery::new(limit, cursor).read::<Place>()?;
+    let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, .. } = query;
+    let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<Place>()?;
+    let sort = query.sort;
     let listing = Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, sort }.read()?;
     if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
         return Err(Problem::invalid_query("cursor is one of a list in another order".into()).into());
@@ -91,7 +108,8 @@ async fn list_products(
     if listing.price.is_some_and(|price| !currencies.0.contains(&price.currency)) {
         return Err(Problem::invalid_query("the shop does not sell in this currency".into()).into());
     }
-    let found = store::find(&store, &listing, after.as_ref(), limit + 1).await?;
+    let counting = async { if query.facets { store::facets(&store, &listing).await.map(Some) } else { Ok(None) } };
+    let (found, facets) = tokio::try_join!(store::find(&store, &listing, after.as_ref(), limit + 1), counting)?;
     let page = Page::new(found, limit, |(place, _)| place.clone()).map(|(_, product)| product);
-    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
+    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(FoundProducts { page, facets })).into_response())
 }

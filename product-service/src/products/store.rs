@@ -20,7 +20,8 @@ use crate::{
         domain::{CategoryId, Tree},
     },
     error::Error,
-    schema, search,
+    schema,
+    search::{self, domain::FacetValue},
     store::{Store, date, timestamp, violates},
 };
 
@@ -64,6 +65,8 @@ struct IndexRecord {
     #[serde(default)]
     terms: Vec<String>,
     #[serde(default)]
+    facets: Vec<FacetValue>,
+    #[serde(default)]
     title_key: String,
     /// Its lowest price by currency.
     #[serde(default)]
@@ -78,6 +81,7 @@ impl IndexRecord {
         let lowest = search::domain::lowest_prices(product).into_iter();
         Self {
             terms: search::domain::terms(product, tree),
+            facets: search::domain::facet_values(product, tree),
             title_key: search::domain::title_key(&product.title),
             lowest: lowest.map(|(currency, amount)| (currency.to_string(), amount)).collect(),
             tree_version: tree.version,
@@ -191,7 +195,7 @@ async fn reindex(products: Collection<Record>, behind: Document, tree: &Tree) ->
 /// Indexes all products that an earlier version saved without.
 pub(crate) async fn index_all(store: &Store) -> Result<(), Error> {
     let tree = categories::store::tree(store).await?;
-    while reindex(products(store).await?, doc! { "terms": { "$exists": false } }, &tree).await? > 0 {}
+    while reindex(products(store).await?, doc! { "facets": { "$exists": false } }, &tree).await? > 0 {}
     Ok(())
 }
 

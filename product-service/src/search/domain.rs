@@ -50,6 +50,94 @@ pub fn terms(product: &Product, tree: &Tree) -> Vec<String> {
     terms.into_iter().collect()
 }
 
+/// What lists are narrowed down by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FacetKind {
+    /// `category_id`.
+    Category,
+    /// `brand`.
+    Brand,
+    /// `tags`.
+    Tag,
+    /// `attributes`: attributes and options.
+    Attribute,
+}
+
+/// One thing that a product can be narrowed down to, as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FacetValue {
+    /// By what.
+    pub kind: FacetKind,
+    /// Of an attribute, its name; else empty.
+    pub name: String,
+    /// What is asked for.
+    pub value: String,
+}
+
+/// Values that a list can be narrowed down by, those that most of it has first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({"kind": "attribute", "name": "Material", "values": [{"value": "cotton", "count": 7}]}))]
+pub struct Facet {
+    /// Which filter takes the values.
+    pub kind: FacetKind,
+    /// Of an attribute, its name.
+    #[schema(required)]
+    pub name: Option<String>,
+    /// At most 50.
+    pub values: Vec<FacetCount>,
+}
+
+/// How many products of a list have a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FacetCount {
+    /// For the filter, as it is written.
+    pub value: String,
+    /// How many there are if it is asked for, too.
+    pub count: i64,
+}
+
+/// The most values that are told of one facet.
+const MAX_FACET_VALUES: usize = 50;
+
+/// Everything that a product can be narrowed down to, each once.
+pub fn facet_values(product: &Product, tree: &Tree) -> Vec<FacetValue> {
+    if !product.is_on_sale() {
+        return Vec::new();
+    }
+    let value = |kind, name: &str, value: &str| FacetValue { kind, name: name.to_owned(), value: value.to_owned() };
+    let above = |id: &CategoryId| -> Vec<CategoryId> {
+        std::iter::once(*id).chain(tree.ancestors(*id).into_iter().map(|ancestor| ancestor.id)).collect()
+    };
+    let categories =
+        product.category_ids.iter().flat_map(above).map(|id| value(FacetKind::Category, "", &id.to_string()));
+    let brand = product.brand.iter().map(|brand| value(FacetKind::Brand, "", brand));
+    let tags = product.tags.iter().map(|tag| value(FacetKind::Tag, "", tag));
+    let attributes = product.attributes.iter().flat_map(|(name, attribute)| {
+        attribute.values().into_iter().map(move |one| value(FacetKind::Attribute, name, &one))
+    });
+    let options = product.variants.iter().flat_map(|variant| &variant.options);
+    let options = options.map(|(name, one)| value(FacetKind::Attribute, name, one));
+    let all: BTreeSet<FacetValue> = categories.chain(brand).chain(tags).chain(attributes).chain(options).collect();
+    all.into_iter().collect()
+}
+
+/// Facets of the values that were counted, most frequent first.
+pub fn facets(counted: Vec<(FacetValue, i64)>) -> Vec<Facet> {
+    let mut facets: Vec<Facet> = Vec::new();
+    for (FacetValue { kind, name, value }, count) in counted {
+        let name = (kind == FacetKind::Attribute).then_some(name);
+        let counted = FacetCount { value, count };
+        match facets.iter_mut().find(|facet| facet.kind == kind && facet.name == name) {
+            Some(facet) if facet.values.len() < MAX_FACET_VALUES => facet.values.push(counted),
+            Some(_) => {}
+            None => facets.push(Facet { kind, name, values: vec![counted] }),
+        }
+    }
+    facets.sort_by(|one, other| (one.kind, &one.name).cmp(&(other.kind, &other.name)));
+    facets
+}
+
 /// The values of its attributes, and of its options as far as a variant has them: `red`, `500 ml`.
 fn values(product: &Product) -> impl Iterator<Item = String> + '_ {
     let options = product.variants.iter().flat_map(|variant| variant.options.values().cloned());

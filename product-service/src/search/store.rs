@@ -1,8 +1,13 @@
 //! Every query that finds products by what they are like.
 
-use mongodb::bson::{Bson, Document, doc};
+use futures_util::TryStreamExt;
+use mongodb::{
+    bson::{Bson, Document, doc},
+    options::Hint,
+};
+use serde::Deserialize;
 
-use super::domain::{Listing, Place, Sort, lowest_prices, relevance, title_key};
+use super::domain::{self, Facet, FacetValue, Listing, Place, Sort, lowest_prices, relevance, title_key};
 use crate::{
     error::Error,
     products::{
@@ -13,6 +18,10 @@ use crate::{
     store::Store,
 };
 
+/// Over how many products values are counted.
+const COUNTED: i64 = 10_000;
+/// How many values are told in all.
+const VALUES: i64 = 500;
 /// How many are ranked by relevance.
 const CANDIDATES: usize = 200;
 
@@ -43,6 +52,30 @@ async fn ranked(
     let skipped = if let Some(Place::Relevance(skipped)) = after { *skipped } else { 0 };
     let ranked = found.into_iter().enumerate().skip(skipped).take(limit);
     Ok(ranked.map(|(nth, product)| (Place::Relevance(nth + 1), product)).collect())
+}
+
+/// How often each value is there in a whole list, most frequent first; counted over its first [`COUNTED`] products.
+pub async fn facets(store: &Store, listing: &Listing) -> Result<Vec<Facet>, Error> {
+    let pipeline = [
+        doc! { "$match": filter(listing, None) },
+        doc! { "$limit": COUNTED },
+        doc! { "$project": { "_id": 0, "facets": 1 } },
+        doc! { "$unwind": "$facets" },
+        doc! { "$group": { "_id": "$facets", "count": { "$sum": 1 } } },
+        doc! { "$sort": { "count": -1, "_id": 1 } },
+        doc! { "$limit": VALUES },
+    ];
+    let products = store.collection::<Document>(schema::PRODUCTS).await?;
+    let counted = products.aggregate(pipeline).hint(Hint::Name(index(listing))).with_type::<Counted>().await?;
+    let counted: Vec<Counted> = counted.try_collect().await?;
+    Ok(domain::facets(counted.into_iter().map(|counted| (counted.value, counted.count)).collect()))
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    #[serde(rename = "_id")]
+    value: FacetValue,
+    count: i64,
 }
 
 /// What is asked of the server; the test that has it explained uses the same.

@@ -228,10 +228,34 @@ async fn a_product_is_found_where_its_category_stands_also_after_a_move() {
 async fn products_of_an_earlier_version_are_found_once_they_are_migrated() {
     let shop = shelves().await;
     let products = shop.mongo.database().await.collection::<mongodb::bson::Document>("products");
-    let index = doc! { "terms": "", "title_key": "", "lowest": "", "tree_version": "" };
+    let index = doc! { "terms": "", "facets": "", "title_key": "", "lowest": "", "tree_version": "" };
     products.update_many(doc! {}, doc! { "$unset": index }).await.unwrap();
     assert!(shop.titles("q=mug").await.is_empty());
     shop.app.migrate(Direction::Up).await.unwrap();
     assert_eq!(shop.titles("q=mug").await.len(), 3);
     assert_eq!(shop.titles("sort=price&currency=USD").await.len(), 4);
+}
+
+#[tokio::test]
+async fn facets_count_what_the_whole_list_can_be_narrowed_down_to() {
+    let shop = shelves().await;
+    shop.network.take_commands();
+    let page = shop.client.get("/products?tags=kitchen&limit=1&facets=true").send().await.expect(200).json();
+    let mut commands = shop.network.take_commands();
+    commands.sort();
+    assert_eq!(commands, ["aggregate", "find"], "one round trip more, at the same time");
+    let facet = |kind: &str, name: Option<&str>| {
+        let facets = page["facets"].as_array().unwrap();
+        let facet = facets.iter().find(|facet| facet["kind"] == kind && facet["name"] == json!(name));
+        facet.map(|facet| facet["values"].clone()).unwrap_or_default()
+    };
+    let count = |value: &str, count: i64| json!({"value": value, "count": count});
+    assert_eq!(page["items"].as_array().unwrap().len(), 1);
+    assert_eq!(facet("tag", None), json!([count("kitchen", 3), count("gift", 1)]));
+    assert_eq!(facet("brand", None), json!([count("NORDLYS", 1), count("Nordlys", 1), count("Weft", 1)]));
+    assert_eq!(facet("attribute", Some("Material")), json!([count("steel", 1), count("stoneware", 1)]));
+    // What is told can be asked for.
+    assert_eq!(shop.titles("tags=kitchen&attributes=Material:steel").await, ["Blue mug"]);
+    let plain = shop.client.get("/products?limit=1").send().await.expect(200).json();
+    assert_eq!(plain.get("facets"), None);
 }
