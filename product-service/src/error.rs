@@ -4,7 +4,7 @@ use axum::response::{IntoResponse, Response};
 use common::problem::{FieldError, Problem};
 use platform::config::SecretError;
 
-use crate::products::domain::Sku;
+use crate::{bucket::Failure, images::domain::MAX_IMAGES, products::domain::Sku};
 
 /// A failure of product-service.
 #[derive(Debug)]
@@ -21,8 +21,14 @@ pub enum Error {
     InvalidInput(Vec<FieldError>),
     /// Fewer on hand than are reserved already.
     BelowReserved,
-    /// The stock was changed since the client read it.
+    /// It was changed since the client read it.
     Stale,
+    /// The product has as many images as it may, uploads under way counted.
+    TooManyImages,
+    /// Nothing has arrived in the bucket yet.
+    NotUploaded,
+    /// What arrived is not what was announced; the text says how, for people.
+    ImageRefused(String),
     /// Not enough of some SKUs; nothing was taken.
     OutOfStock(Vec<Short>),
     /// The order has a reservation with other lines.
@@ -41,6 +47,8 @@ pub enum Error {
     Corrupt(mongodb::bson::error::Error),
     /// The address of the database could not be had.
     Secret(SecretError),
+    /// The bucket did not do what it was asked.
+    Bucket(Failure),
 }
 
 /// A line of a reservation that cannot be met.
@@ -74,6 +82,17 @@ impl From<Error> for Problem {
                 "Orders have reserved more than this. Release them first, or set a higher number.",
             ),
             Error::Stale => Self::stale(),
+            Error::TooManyImages => Self::conflict(
+                "too_many_images",
+                "Too many images",
+                format!("A product has at most {MAX_IMAGES} images, uploads under way counted. Remove one first."),
+            ),
+            Error::NotUploaded => Self::conflict(
+                "not_uploaded",
+                "Not uploaded yet",
+                "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
+            ),
+            Error::ImageRefused(reason) => Self::conflict("image_refused", "The image is refused", reason),
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",
                 "Not enough in stock",
@@ -102,6 +121,8 @@ impl From<Error> for Problem {
             Error::Mongo(error) => Self::internal(error),
             Error::Corrupt(error) => Self::internal(error),
             Error::Secret(error) => Self::unavailable(error),
+            Error::Bucket(error @ Failure::Unavailable(_)) => Self::unavailable(error),
+            Error::Bucket(error @ Failure::Refused(_)) => Self::internal(error),
         }
     }
 }
@@ -174,12 +195,19 @@ impl From<SecretError> for Error {
     }
 }
 
+impl From<Failure> for Error {
+    fn from(error: Failure) -> Self {
+        Self::Bucket(error)
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Mongo(error) => write!(f, "MongoDB: {error}"),
             Self::Corrupt(error) => write!(f, "a document cannot be read: {error}"),
             Self::Secret(error) => write!(f, "{error}"),
+            Self::Bucket(error) => write!(f, "{error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             other => write!(f, "{other:?}"),
         }

@@ -1,13 +1,15 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
 //! Rooms: [`products`], [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them), `quotes`
-//! (what they would cost). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
+//! (what they would cost), [`images`]. In each, `domain` holds types and rules without I/O, `store` every query of that noun.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]
 
+pub mod bucket;
 pub mod categories;
 pub mod error;
+pub mod images;
 pub mod inventory;
 pub mod products;
 mod quotes;
@@ -21,6 +23,7 @@ use axum::{Router, extract::FromRef, extract::State};
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
     input::Json,
+    timestamp::Timestamp,
 };
 use futures_util::FutureExt;
 use platform::{
@@ -33,7 +36,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::store::Store;
+use crate::{bucket::Bucket, store::Store};
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
@@ -45,6 +48,8 @@ pub struct App {
     pub verifier: Verifier,
     /// The database.
     pub store: Store,
+    /// Where images are. Catalogue and checkout go on without it, so readiness does not ask for it.
+    pub bucket: Bucket,
 }
 
 impl FromRef<App> for Verifier {
@@ -59,6 +64,12 @@ impl FromRef<App> for Store {
     }
 }
 
+impl FromRef<App> for Bucket {
+    fn from_ref(app: &App) -> Self {
+        app.bucket.clone()
+    }
+}
+
 impl Service for App {
     const NAME: &'static str = "product-service";
 
@@ -67,8 +78,10 @@ impl Service for App {
         let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
         let jwks = env.url("JWKS_URL");
         let uri = env.secret("MONGODB_URI");
+        let bucket = Bucket::configure(env);
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
-        Some(Self { verifier: Verifier::new(&issuer?, &audience?, keys), store: Store::new(uri?) })
+        let verifier = Verifier::new(&issuer?, &audience?, keys);
+        Some(Self { verifier, store: Store::new(uri?), bucket: bucket? })
     }
 
     fn router(self) -> Router {
@@ -84,8 +97,14 @@ impl Service for App {
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
-        let swept = reservations::sweep(&self.store, common::timestamp::Timestamp::now()).await?;
-        Ok(json!({ "swept": swept }))
+        let now = Timestamp::now();
+        // Trouble with the one must not keep the sweep from the other.
+        let (swept, images) = (reservations::sweep(&self.store, now).await, images::sweep(self, now).await);
+        Ok(json!({ "swept": swept?, "images": images? }))
+    }
+
+    async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
+        images::work_off(self, batch, Timestamp::now()).await
     }
 }
 
@@ -111,6 +130,7 @@ fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start())
         .merge(products::routes())
         .merge(categories::routes())
+        .merge(images::routes())
         .merge(inventory::routes())
         .merge(reservations::routes())
         .merge(quotes::routes())

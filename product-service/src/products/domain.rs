@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 mod words;
 
 pub use self::words::{Description, Line, Sku, Slug};
-use crate::categories::domain::CategoryId;
+use crate::{categories::domain::CategoryId, images::domain::Image};
 
 /// The id of a product.
 pub type ProductId = Id<Product>;
@@ -217,14 +217,7 @@ fn has_repeats<T: Ord>(values: &[T]) -> bool {
 }
 
 /// A product.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee", "slug": "organic-cotton-tee",
-    "description": "Midweight, pre-shrunk.", "status": "active", "category_ids": [],
-    "options": [{"name": "Size", "values": ["S", "M"]}],
-    "variants": [{"sku": "TEE-ORG-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}]}],
-    "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
-}))]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Product {
     /// Names it for ever.
     pub id: ProductId,
@@ -242,6 +235,8 @@ pub struct Product {
     pub options: Vec<ProductOption>,
     /// What can be bought.
     pub variants: Vec<Variant>,
+    /// What it looks like, in the order to show them.
+    pub images: Vec<Image>,
     /// Grows by one with every change; also the `ETag`.
     pub version: i64,
     /// When it was made.
@@ -267,6 +262,7 @@ impl Product {
             category_ids: new.category_ids,
             options: new.options,
             variants: new.variants,
+            images: Vec::new(),
             version: 1,
             created_at: now,
             updated_at: now,

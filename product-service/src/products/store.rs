@@ -14,6 +14,7 @@ use super::domain::{Product, ProductId, ProductKey, ProductOption, Sku, Slug, St
 use crate::{
     categories::domain::CategoryId,
     error::Error,
+    images::domain::Image,
     schema,
     store::{Store, date, timestamp, violates},
 };
@@ -30,6 +31,9 @@ struct Record {
     category_ids: Vec<CategoryId>,
     options: Vec<ProductOption>,
     variants: Vec<VariantRecord>,
+    /// Products that were made before there were images have none.
+    #[serde(default)]
+    images: Vec<Image>,
     version: i64,
     created_at: DateTime,
     updated_at: DateTime,
@@ -110,6 +114,7 @@ impl From<Product> for Record {
             category_ids: product.category_ids,
             options: product.options,
             variants: product.variants.into_iter().map(VariantRecord::from).collect(),
+            images: product.images,
             version: product.version,
             created_at: date(product.created_at),
             updated_at: date(product.updated_at),
@@ -128,6 +133,7 @@ impl From<Record> for Product {
             category_ids: record.category_ids,
             options: record.options,
             variants: record.variants.into_iter().map(Variant::from).collect(),
+            images: record.images,
             version: record.version,
             created_at: timestamp(record.created_at),
             updated_at: timestamp(record.updated_at),
