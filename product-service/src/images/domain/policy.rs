@@ -18,7 +18,6 @@ const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 
 /// Who signs, and for which bucket.
-#[derive(Clone)]
 pub struct Signer<'a> {
     /// The bucket.
     pub bucket: &'a str,
