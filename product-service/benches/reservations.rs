@@ -58,6 +58,9 @@ async fn app(mongo: &Mongo) -> App {
         ("JWKS_URL", "http://127.0.0.1:9/never-asked"),
         ("MONGODB_URI", mongo.uri.as_str()),
         ("CURRENCIES", "USD"),
+        ("IMAGE_BUCKET", "never-asked"),
+        ("IMAGE_BASE_URL", "http://127.0.0.1:9"),
+        ("AWS_REGION", "us-east-1"),
     ]);
     let app = App { verifier: tokens::verifier(), ..App::configure(&mut env).unwrap() };
     app.migrate(Direction::Up).await.unwrap();

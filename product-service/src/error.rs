@@ -5,7 +5,9 @@ use common::problem::{FieldError, Problem};
 use platform::config::SecretError;
 
 use crate::{
+    bucket::Failure,
     categories::domain::{MAX_CATEGORIES, MAX_DEPTH},
+    images::domain::MAX_IMAGES,
     products::domain::{MAX_VARIANTS, ProductId, Sku},
 };
 
@@ -44,8 +46,14 @@ pub enum Error {
     InvalidInput(Vec<FieldError>),
     /// Fewer on hand than are reserved already.
     BelowReserved,
-    /// The stock was changed since the client read it.
+    /// It was changed since the client read it.
     Stale,
+    /// The product has as many images as it may, uploads under way counted.
+    TooManyImages,
+    /// Nothing has arrived in the bucket yet.
+    NotUploaded,
+    /// What arrived is not what was announced; the text says how, for people.
+    ImageRefused(String),
     /// Not enough of some SKUs; nothing was taken.
     OutOfStock(Vec<Short>),
     /// The order has a reservation with other lines.
@@ -66,6 +74,8 @@ pub enum Error {
     Nameless(ProductId),
     /// The address of the database could not be had.
     Secret(SecretError),
+    /// The bucket did not do what it was asked.
+    Bucket(Failure),
 }
 
 /// A line of a reservation that cannot be met.
@@ -135,6 +145,17 @@ impl From<Error> for Problem {
                 "Orders have reserved more than this. Release them first, or set a higher number.",
             ),
             Error::Stale => Self::stale(),
+            Error::TooManyImages => Self::conflict(
+                "too_many_images",
+                "Too many images",
+                format!("A product has at most {MAX_IMAGES} images, uploads under way counted. Remove one first."),
+            ),
+            Error::NotUploaded => Self::conflict(
+                "not_uploaded",
+                "Not uploaded yet",
+                "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
+            ),
+            Error::ImageRefused(reason) => Self::conflict("image_refused", "The image is refused", reason),
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",
                 "Not enough in stock",
@@ -164,6 +185,8 @@ impl From<Error> for Problem {
             Error::Corrupt(error) => Self::internal(error),
             Error::Nameless(_) => Self::internal(error.to_string()),
             Error::Secret(error) => Self::unavailable(error),
+            Error::Bucket(error @ Failure::Unavailable(_)) => Self::unavailable(error),
+            Error::Bucket(error @ Failure::Refused(_)) => Self::internal(error),
         }
     }
 }
@@ -240,6 +263,12 @@ impl From<SecretError> for Error {
     }
 }
 
+impl From<Failure> for Error {
+    fn from(error: Failure) -> Self {
+        Self::Bucket(error)
+    }
+}
+
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -247,6 +276,7 @@ impl std::fmt::Display for Error {
             Self::Corrupt(error) => write!(f, "a document cannot be read: {error}"),
             Self::Nameless(id) => write!(f, "product {id} has no slug"),
             Self::Secret(error) => write!(f, "{error}"),
+            Self::Bucket(error) => write!(f, "{error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             other => write!(f, "{other:?}"),
         }

@@ -1,13 +1,16 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
-//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`inventory`] (how many there are), [`reservations`] (who has them), `quotes`
-//! (what they would cost). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
+//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`inventory`] (how many there are),
+//! [`reservations`] (who has them), `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
+//! `store` every query of that noun.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]
 
+pub mod bucket;
 pub mod categories;
 pub mod error;
+pub mod images;
 pub mod inventory;
 pub mod products;
 mod quotes;
@@ -35,7 +38,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{search::domain::Currencies, store::Store};
+use crate::{bucket::Bucket, search::domain::Currencies, store::Store};
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
@@ -49,6 +52,8 @@ pub struct App {
     pub store: Store,
     /// What the shop sells in.
     pub currencies: Currencies,
+    /// Where images are. Catalogue and checkout go on without it, so readiness does not ask for it.
+    pub bucket: Bucket,
 }
 
 impl FromRef<App> for Verifier {
@@ -57,15 +62,15 @@ impl FromRef<App> for Verifier {
     }
 }
 
-impl FromRef<App> for Currencies {
-    fn from_ref(app: &App) -> Self {
-        app.currencies.clone()
-    }
-}
-
 impl FromRef<App> for Store {
     fn from_ref(app: &App) -> Self {
         app.store.clone()
+    }
+}
+
+impl FromRef<App> for Bucket {
+    fn from_ref(app: &App) -> Self {
+        app.bucket.clone()
     }
 }
 
@@ -78,9 +83,10 @@ impl Service for App {
         let jwks = env.url("JWKS_URL");
         let uri = env.secret("MONGODB_URI");
         let currencies = env.parsed("CURRENCIES");
+        let bucket = Bucket::configure(env);
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
         let verifier = Verifier::new(&issuer?, &audience?, keys);
-        Some(Self { verifier, store: Store::new(uri?), currencies: currencies? })
+        Some(Self { verifier, store: Store::new(uri?), currencies: currencies?, bucket: bucket? })
     }
 
     fn router(self) -> Router {
@@ -97,10 +103,15 @@ impl Service for App {
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
         let now = Timestamp::now();
-        // Neither waits for the other to succeed.
-        let (swept, followed) =
-            (reservations::sweep(&self.store, now).await, categories::follow_moves(&self.store, now).await);
-        Ok(json!({ "swept": swept?, "followed": followed? }))
+        // Trouble with the one must not keep the sweep from the others.
+        let swept = reservations::sweep(&self.store, now).await;
+        let followed = categories::follow_moves(&self.store, now).await;
+        let images = images::sweep(self, now).await;
+        Ok(json!({ "swept": swept?, "followed": followed?, "images": images? }))
+    }
+
+    async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
+        images::work_off(self, batch, Timestamp::now()).await
     }
 }
 
@@ -127,6 +138,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(search::routes())
         .merge(products::routes())
         .merge(categories::routes())
+        .merge(images::routes())
         .merge(inventory::routes())
         .merge(reservations::routes())
         .merge(quotes::routes())

@@ -3,6 +3,7 @@
 mod batch;
 pub mod domain;
 pub mod store;
+mod view;
 
 use axum::{
     extract::State,
@@ -25,7 +26,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::domain::{
     Change, NewProduct, Product, ProductId, ProductKey, ProductPatch, Sku, Status, Variant, VariantPatch,
 };
-use crate::{App, categories, error::Error, inventory, store::Store};
+pub(crate) use self::view::ProductView;
+use crate::{App, categories, error::Error, inventory};
 
 /// What shared caches may do with the public catalogue: serve it for a minute, and once more while they fetch anew.
 pub(crate) const CATALOGUE_CACHE: HeaderValue =
@@ -50,16 +52,16 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// Read a product on sale, by id or slug
 #[utoipa::path(get, path = "/products/{product}", tag = "products",
     params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee")),
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = NOT_MODIFIED, description = "`If-None-Match` has its version.")))]
 async fn get_product(
-    State(store): State<Store>,
+    State(app): State<App>,
     Path(product): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
-    let found = store::find(&store, &ProductKey::from(product)).await?;
+    let found = store::find(&app.store, &ProductKey::from(product)).await?;
     let product = found.filter(Product::is_on_sale).ok_or(Error::NotFound)?;
-    let versioned = Versioned { version: product.version, body: product };
+    let versioned = Versioned { version: product.version, body: ProductView::new(product, &app.bucket) };
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
 }
 
@@ -79,15 +81,16 @@ struct StaffQuery {
 
 /// List all products, drafts and archived ones too, newest first
 #[utoipa::path(get, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
-    params(StaffQuery), responses((status = OK, body = Page<Product>, example = json!({"items": [], "next_cursor": null}))))]
+    params(StaffQuery), responses((status = OK, body = Page<ProductView>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_all_products(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Query(query): Query<StaffQuery>,
 ) -> Result<Response, Error> {
     let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<ProductId>()?;
-    let products = store::all(&store, query.status, after, limit + 1).await?;
+    let products = store::all(&app.store, query.status, after, limit + 1).await?;
     let page = Page::new(products, limit, |product| product.id);
+    let page = page.map(|product| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
 
@@ -96,31 +99,32 @@ async fn list_all_products(
 /// 409 when the slug or a SKU is taken.
 #[utoipa::path(post, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
     request_body = NewProduct,
-    responses((status = CREATED, body = Product),
+    responses((status = CREATED, body = ProductView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken` or `sku_taken`.")))]
 async fn create_product(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
-) -> Result<Created<Product>, Error> {
-    let tree = categories::store::tree(&store).await?;
+) -> Result<Created<ProductView>, Error> {
+    let tree = categories::store::tree(&app.store).await?;
     categories::must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
-    store::insert(&store, &product, &tree).await?;
-    Ok(Created { location: format!("/products/{}", product.slug), body: product })
+    store::insert(&app.store, &product, &tree).await?;
+    let location = format!("/products/{}", product.slug);
+    Ok(Created { location, body: ProductView::new(product, &app.bucket) })
 }
 
 /// Read any product, by id
 #[utoipa::path(get, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path)), responses((status = OK, body = Product)))]
+    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView)))]
 async fn get_any_product(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ProductId>,
 ) -> Result<Response, Error> {
-    let product = store::find(&store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
-    Ok(answer(product))
+    let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+    Ok(answer(product, &app))
 }
 
 /// Change a product
@@ -128,21 +132,21 @@ async fn get_any_product(
 /// Variants and images have routes of their own. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
     params(("product_id" = ProductId, Path)), request_body = ProductPatch,
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`, or `archived`: restore it first."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_product(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ProductId>,
     if_match: IfMatch,
     Json(patch): Json<ProductPatch>,
 ) -> Result<Response, Error> {
-    let tree = categories::store::tree(&store).await?;
+    let tree = categories::store::tree(&app.store).await?;
     categories::must_be_in(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
-    change(&store, id, &if_match, &Change::Patch(Box::new(patch))).await
+    change(&app, id, &if_match, &Change::Patch(Box::new(patch))).await
 }
 
 /// Take a product off sale for good
@@ -150,16 +154,16 @@ async fn patch_product(
 /// Its slug is free for another; its SKUs stay its own. Orders that hold units of it go on. Archived ones stay so.
 #[utoipa::path(post, path = "/admin/products/{product_id}/archive", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn archive_product(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ProductId>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    change(&store, id, &if_match, &Change::Archive).await
+    change(&app, id, &if_match, &Change::Archive).await
 }
 
 /// Bring an archived product back, as a draft
@@ -167,36 +171,36 @@ async fn archive_product(
 /// Others stay as they are.
 #[utoipa::path(post, path = "/admin/products/{product_id}/restore", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`: another product has its slug now; give that one another, or this one."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn restore_product(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ProductId>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    change(&store, id, &if_match, &Change::Restore).await
+    change(&app, id, &if_match, &Change::Restore).await
 }
 
 /// Sell a product in one more form
 #[utoipa::path(post, path = "/admin/products/{product_id}/variants", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)), request_body = Variant,
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`sku_taken` or `too_many_variants`."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn add_variant(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ProductId>,
     if_match: IfMatch,
     Json(variant): Json<Variant>,
 ) -> Result<Response, Error> {
-    change(&store, id, &if_match, &Change::AddVariant(variant)).await
+    change(&app, id, &if_match, &Change::AddVariant(variant)).await
 }
 
 /// Change a variant
@@ -205,17 +209,17 @@ async fn add_variant(
 #[utoipa::path(patch, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
     request_body = VariantPatch,
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_variant(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path((id, sku)): Path<(ProductId, Sku)>,
     if_match: IfMatch,
     Json(patch): Json<VariantPatch>,
 ) -> Result<Response, Error> {
-    change(&store, id, &if_match, &Change::PatchVariant(sku, patch)).await
+    change(&app, id, &if_match, &Change::PatchVariant(sku, patch)).await
 }
 
 /// Stop selling a variant, and forget its stock
@@ -223,45 +227,45 @@ async fn patch_variant(
 /// Refused while orders hold units of it.
 #[utoipa::path(delete, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
-    responses((status = OK, body = Product),
+    responses((status = OK, body = ProductView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`variant_reserved`, or `last_variant`: archive the product instead."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn remove_variant(
-    State(store): State<Store>,
+    State(app): State<App>,
     _: Caller<CatalogWrite>,
     Path((id, sku)): Path<(ProductId, Sku)>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
     let removal = Change::RemoveVariant(sku.clone());
     // What would be refused anyway takes no stock away.
-    let product = store::find(&store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+    let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
     if_match.check(product.version)?;
     product.after(removal.clone(), Timestamp::now())?;
     // Without stock nobody can reserve it any more, so that it can be removed. Should this end here, the variant is sold
     // out, and removing it again goes on.
-    if !inventory::store::close(&store, &sku).await? {
+    if !inventory::store::close(&app.store, &sku).await? {
         return Err(Error::VariantReserved);
     }
-    change(&store, id, &if_match, &removal).await
+    change(&app, id, &if_match, &removal).await
 }
 
 /// Reads, changes and saves a product, again where somebody else was quicker, unless the client insists on a version.
-async fn change(store: &Store, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
+async fn change(app: &App, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
     for _ in 0..ROUNDS {
-        let product = store::find(store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+        let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
         if_match.check(product.version)?;
         let next = product.after(change.clone(), Timestamp::now())?;
-        let tree = categories::store::tree(store).await?;
-        if next.version == product.version || store::replace(store, product.version, &next, &tree).await? {
-            return Ok(answer(next));
+        let tree = categories::store::tree(&app.store).await?;
+        if next.version == product.version || store::replace(&app.store, product.version, &next, &tree).await? {
+            return Ok(answer(next, app));
         }
     }
     Err(Error::Stale)
 }
 
-fn answer(product: Product) -> Response {
-    let versioned = Versioned { version: product.version, body: product };
+fn answer(product: Product, app: &App) -> Response {
+    let versioned = Versioned { version: product.version, body: ProductView::new(product, &app.bucket) };
     ([(header::CACHE_CONTROL, NO_STORE)], versioned).into_response()
 }

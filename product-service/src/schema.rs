@@ -10,7 +10,13 @@ use mongodb::{
 use platform::{TriggerError, trigger::Direction};
 use serde_json::{Value, json};
 
-use crate::{categories, products, search::domain::Currencies, store::Store};
+use crate::{
+    categories,
+    images::domain::{MAX_IMAGES, MAX_SIZE, MediaType},
+    products,
+    search::domain::Currencies,
+    store::Store,
+};
 
 /// What is sold.
 pub const PRODUCTS: &str = "products";
@@ -20,6 +26,9 @@ pub const CATEGORIES: &str = "categories";
 pub const STOCK: &str = "stock";
 /// Who has reserved them.
 pub const RESERVATIONS: &str = "reservations";
+
+/// The images that are being uploaded, or were.
+pub const UPLOADS: &str = "uploads";
 
 /// One product a slug, archived ones apart: those have none.
 pub const PRODUCT_SLUG: &str = "product_living_slug";
@@ -51,7 +60,7 @@ pub struct Schema {
 
 /// All collections of this service.
 pub fn schemas(currencies: &Currencies) -> Vec<Schema> {
-    vec![products(currencies), categories(), stock(), reservations()]
+    vec![products(currencies), categories(), stock(), reservations(), uploads()]
 }
 
 fn products(currencies: &Currencies) -> Schema {
@@ -63,8 +72,16 @@ fn products(currencies: &Currencies) -> Schema {
         "sku": { "bsonType": "string", "pattern": "^[A-Z0-9]+(-[A-Z0-9]+)*$", "maxLength": 40 },
         "prices": { "bsonType": "array", "minItems": 1, "items": price },
     }};
+    let image = doc! { "bsonType": "object", "required": ["id", "key", "content_type", "alt"], "properties": {
+        "content_type": { "enum": content_types() },
+        "alt": { "bsonType": "string", "maxLength": 250 },
+    }};
+    // How many images a product may have; a product that was made before there were images has neither list.
+    let most = i64::try_from(MAX_IMAGES).unwrap_or(i64::MAX);
     let properties = doc! {
         "_id": { "bsonType": "string" },
+        "images": { "bsonType": "array", "maxItems": most, "items": image },
+        "image_slots": { "bsonType": "array", "maxItems": most, "uniqueItems": true },
         "slug": { "bsonType": "string", "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$", "maxLength": 100 },
         "title": { "bsonType": "string", "minLength": 1, "maxLength": 200 },
         "archived_slug": { "bsonType": "string" },
@@ -152,6 +169,30 @@ fn reservations() -> Schema {
         ],
         former_indexes: &[],
     }
+}
+
+fn uploads() -> Schema {
+    let properties = doc! {
+        "content_type": { "enum": content_types() },
+        "size": { "bsonType": ["int", "long"], "minimum": 1, "maximum": MAX_SIZE },
+        "alt": { "bsonType": "string", "maxLength": 250 },
+        "state": { "enum": ["pending", "attached", "refused"] },
+    };
+    // Holds only what the sweep has to look at: images in use have no such date.
+    let due = IndexOptions::builder().name("upload_due".to_owned()).sparse(true).build();
+    Schema {
+        name: UPLOADS,
+        validator: json_schema(
+            &["product_id", "key", "content_type", "size", "alt", "state", "expires_at"],
+            properties,
+        ),
+        indexes: vec![IndexModel::builder().keys(doc! { "due_at": 1 }).options(due).build()],
+        former_indexes: &[],
+    }
+}
+
+fn content_types() -> Vec<&'static str> {
+    MediaType::ALL.iter().map(|media| media.as_str()).collect()
 }
 
 fn json_schema(required: &[&str], properties: Document) -> Document {

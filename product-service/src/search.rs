@@ -19,13 +19,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Currencies, Facet, Place, Sort, Wanted};
+use self::domain::{Facet, Place, Sort, Wanted};
 use crate::{
     App,
     categories::domain::CategoryId,
     error::Error,
-    products::{CATALOGUE_CACHE, domain::Product},
-    store::Store,
+    products::{CATALOGUE_CACHE, ProductView},
 };
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -80,7 +79,7 @@ struct ListQuery {
 struct FoundProducts {
     /// The page. `next_cursor` is handed back as `cursor` to read on; `null` on the last page.
     #[serde(flatten)]
-    page: Page<Product>,
+    page: Page<ProductView>,
     /// By what the whole list can be narrowed down, where it was asked for; counted over its first 10,000 products.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -93,11 +92,7 @@ struct FoundProducts {
 /// found are ranked.
 #[utoipa::path(get, path = "/products", tag = "products", params(ListQuery),
     responses((status = OK, body = FoundProducts)))]
-async fn list_products(
-    State(store): State<Store>,
-    State(currencies): State<Currencies>,
-    Query(query): Query<ListQuery>,
-) -> Result<Response, Error> {
+async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Response, Error> {
     let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, .. } = query;
     let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<Place>()?;
     let sort = query.sort;
@@ -105,11 +100,12 @@ async fn list_products(
     if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
         return Err(Problem::invalid_query("cursor is one of a list in another order".into()).into());
     }
-    if listing.price.is_some_and(|price| !currencies.0.contains(&price.currency)) {
+    if listing.price.is_some_and(|price| !app.currencies.0.contains(&price.currency)) {
         return Err(Problem::invalid_query("the shop does not sell in this currency".into()).into());
     }
-    let counting = async { if query.facets { store::facets(&store, &listing).await.map(Some) } else { Ok(None) } };
-    let (found, facets) = tokio::try_join!(store::find(&store, &listing, after.as_ref(), limit + 1), counting)?;
-    let page = Page::new(found, limit, |(place, _)| place.clone()).map(|(_, product)| product);
+    let counting = async { if query.facets { store::facets(&app.store, &listing).await.map(Some) } else { Ok(None) } };
+    let (found, facets) = tokio::try_join!(store::find(&app.store, &listing, after.as_ref(), limit + 1), counting)?;
+    let page =
+        Page::new(found, limit, |(place, _)| place.clone()).map(|(_, product)| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(FoundProducts { page, facets })).into_response())
 }

@@ -225,6 +225,8 @@ fn settings(address: &str, stripe: &StripeDouble) -> Settings {
         ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
         ("NOTIFICATION_TABLE", format!("notifications-{}", uuid::Uuid::new_v4())),
+        ("IMAGE_BUCKET", "images".to_owned()),
+        ("IMAGE_BASE_URL", "https://images.bodega.example".to_owned()),
     ];
     for (name, value) in [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
     {

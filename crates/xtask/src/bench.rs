@@ -74,6 +74,8 @@ fn settings(home: &Home) -> Result<Settings> {
         ("USER_DATABASE_URL", "postgres://nobody:nothing@127.0.0.1:1/bodega_user"),
         ("TRANSACTION_DATABASE_URL", "postgres://nobody:nothing@127.0.0.1:1/bodega_transaction"),
         ("MONGODB_URI", "mongodb://127.0.0.1:1/bodega?directConnection=true"),
+        ("IMAGE_BUCKET", "made-up"),
+        ("IMAGE_BASE_URL", "http://127.0.0.1:1"),
         ("TRANSACTION_SERVICE_CLIENT_SECRET", "made-up"),
         ("STRIPE_API_BASE", "http://127.0.0.1:1"),
         ("STRIPE_SECRET_KEY", "made-up"),

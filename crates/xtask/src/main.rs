@@ -9,6 +9,7 @@ mod checks;
 mod cli;
 mod demo;
 mod home;
+mod images;
 mod logs;
 mod mail;
 mod openapi;

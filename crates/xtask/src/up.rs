@@ -14,7 +14,7 @@ use crate::run::Run;
 use crate::secrets::{Secrets, password};
 use crate::settings::{Settings, given};
 use crate::stores::{self, Keeping, Place, Postgres};
-use crate::{admin, logs, mail, port, python, reload, router, seed, services, stripe, sweep, trigger, watch};
+use crate::{admin, images, logs, mail, port, python, reload, router, seed, services, stripe, sweep, trigger, watch};
 
 const DATABASES: [(&str, &str); 2] =
     [("USER_DATABASE_URL", "bodega_user"), ("TRANSACTION_DATABASE_URL", "bodega_transaction")];
@@ -58,6 +58,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     step("building the services", services::build(home, Profile::Dev, &[stripe::DOUBLE])).await?;
     step("starting the double of Stripe", stripe::start(&place, &mut settings)).await?;
     step("letting the shop send mail", mail::verify_sender(&settings)).await?;
+    step("making the bucket for images", images::make_bucket(&mut settings)).await?;
     // transaction-service wakes for nothing without the secret that user-service gives it.
     let [user_service, others @ ..] = services::WITH_A_STORE;
     step("migrating accounts", migrate(home, &settings, &[user_service])).await?;
@@ -103,6 +104,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("MAIL_FROM", mail::FROM),
         ("SHOP_NAME", "Bodega"),
         ("NOTIFICATION_TABLE", "bodega-notifications"),
+        ("IMAGE_BUCKET", "bodega-images"),
         ("LOG_LEVEL", "info"),
     ] {
         settings.set(name, given(name).unwrap_or_else(|| standard.to_owned()));

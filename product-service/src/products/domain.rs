@@ -16,6 +16,7 @@ mod changes;
 mod variant;
 mod words;
 
+pub(crate) use self::attributes::schema as attributes_schema;
 use self::attributes::{AttributeName, MAX_ATTRIBUTES};
 pub use self::{
     attributes::{AttributeValue, Attributes},
@@ -23,7 +24,7 @@ pub use self::{
     variant::{TaxClass, Variant, VariantPatch},
     words::{Barcode, Description, Line, Sku, Slug, Tag},
 };
-use crate::categories::domain::CategoryId;
+use crate::{categories::domain::CategoryId, images::domain::Image};
 
 /// The id of a product.
 pub type ProductId = Id<Product>;
@@ -223,17 +224,7 @@ fn has_repeats<T: Ord>(values: &[T]) -> bool {
 }
 
 /// A product.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-#[schema(example = json!({
-    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee", "slug": "organic-cotton-tee",
-    "description": "Midweight, pre-shrunk.", "brand": "Bodega", "tags": ["organic"], "attributes": {"Material": "cotton"},
-    "status": "active", "category_ids": [], "options": [{"name": "Size", "values": ["S", "M"]}],
-    "variants": [{
-        "sku": "TEE-ORG-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}],
-        "compare_at_prices": [], "weight_grams": 180, "barcode": "4006381333931", "tax_class": "standard"
-    }],
-    "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
-}))]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Product {
     /// Names it for ever.
     pub id: ProductId,
@@ -244,12 +235,10 @@ pub struct Product {
     /// What there is to say about it.
     pub description: String,
     /// Who makes it.
-    #[schema(required)]
     pub brand: Option<String>,
     /// By what it is found together with others.
     pub tags: Vec<String>,
     /// What else there is to know, by name.
-    #[schema(schema_with = attributes::schema)]
     pub attributes: Attributes,
     /// Whether shoppers see it.
     pub status: Status,
@@ -259,6 +248,8 @@ pub struct Product {
     pub options: Vec<ProductOption>,
     /// What can be bought.
     pub variants: Vec<Variant>,
+    /// What it looks like, in the order to show them.
+    pub images: Vec<Image>,
     /// Grows by one with every change; also the `ETag`.
     pub version: i64,
     /// When it was made.
@@ -287,6 +278,7 @@ impl Product {
             category_ids: new.category_ids,
             options: new.options,
             variants: new.variants,
+            images: Vec::new(),
             version: 1,
             created_at: now,
             updated_at: now,

@@ -20,6 +20,7 @@ use crate::{
         domain::{CategoryId, Tree},
     },
     error::Error,
+    images::domain::Image,
     schema,
     search::{self, domain::FacetValue},
     store::{Store, date, timestamp, violates},
@@ -52,6 +53,9 @@ struct Record {
     category_ids: Vec<CategoryId>,
     options: Vec<ProductOption>,
     variants: Vec<VariantRecord>,
+    /// Products that were made before there were images have none.
+    #[serde(default)]
+    images: Vec<Image>,
     version: i64,
     created_at: DateTime,
     updated_at: DateTime,
@@ -111,12 +115,17 @@ pub async fn insert(store: &Store, product: &Product, tree: &Tree) -> Result<(),
     products(store).await?.insert_one(record).await.map(|_| ()).map_err(taken)
 }
 
-/// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then.
+/// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then. Its images stay
+/// as they are: they have writes of their own.
 pub async fn replace(store: &Store, version: i64, product: &Product, tree: &Tree) -> Result<bool, Error> {
     let filter = doc! { "_id": product.id.to_string(), "version": version };
-    let record = Record::new(product.clone(), tree);
-    let replaced = products(store).await?.replace_one(filter, record).await.map_err(taken)?;
-    Ok(replaced.matched_count == 1)
+    let mut set = mongodb::bson::serialize_to_document(&Record::new(product.clone(), tree))?;
+    set.remove("_id");
+    set.remove("images");
+    let without = if set.contains_key("slug") { "archived_slug" } else { "slug" };
+    let update = doc! { "$set": set, "$unset": { without: "" } };
+    let updated = products(store).await?.update_one(filter, update).await.map_err(taken)?;
+    Ok(updated.matched_count == 1)
 }
 
 /// Which of the shop's unique names was taken.
@@ -238,6 +247,7 @@ impl Record {
             category_ids: product.category_ids,
             options: product.options,
             variants: product.variants.into_iter().map(VariantRecord::from).collect(),
+            images: product.images,
             version: product.version,
             created_at: date(product.created_at),
             updated_at: date(product.updated_at),
@@ -263,6 +273,7 @@ impl TryFrom<Record> for Product {
             category_ids: record.category_ids,
             options: record.options,
             variants: record.variants.into_iter().map(Variant::from).collect(),
+            images: record.images,
             version: record.version,
             created_at: timestamp(record.created_at),
             updated_at: timestamp(record.updated_at),

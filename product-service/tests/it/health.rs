@@ -16,6 +16,8 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
     let held = order();
     shop.reserve(held, &[("A", 1)]).await.expect(200);
     let shop = Shop { client: Client::new(router(shop.app.clone())), ..shop };
+    let (images, upload) = (format!("/admin/products/{held}/images"), format!("/uploads/{held}"));
+    let image = json!({"content_type": "image/png", "size": 9, "alt": ""});
     for fail in [testkit::Proxy::cut, testkit::Proxy::hang] {
         fail(&shop.network);
         let started = Instant::now();
@@ -25,6 +27,10 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
             shop.client.get("/categories").send().boxed(),
             shop.client.get("/inventory/A").token(&staff()).send().boxed(),
             shop.client.put("/inventory/A").token(&staff()).json(&json!({"on_hand": 9})).send().boxed(),
+            shop.client.post(&images).token(&staff()).json(&image).send().boxed(),
+            shop.client.put(&images).token(&staff()).json(&json!({"images": []})).send().boxed(),
+            shop.client.get(&upload).token(&staff()).send().boxed(),
+            shop.client.post(&format!("{upload}/complete")).token(&staff()).send().boxed(),
             shop.reserve(order(), &[("A", 1)]).boxed(),
             quote(&shop, "USD", &[("A", 1)]).boxed(),
             shop.commit(held).boxed(),

@@ -4,10 +4,13 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bucket;
 mod catalogue;
 mod categories;
 mod contract;
+mod gallery;
 mod health;
+mod images;
 mod migrations;
 mod products;
 mod quotes;
@@ -17,6 +20,7 @@ mod search;
 mod stock;
 mod sweep;
 mod table;
+mod uploads;
 
 use std::time::Duration;
 
@@ -39,10 +43,15 @@ struct Shop {
 impl Shop {
     /// An empty shop, migrated, behind a network that counts and can fail.
     async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// The same with other settings.
+    async fn open_with(settings: &[(&str, &str)]) -> Self {
         let mongo = testkit::mongo::fresh();
         app(&mongo.uri).migrate(Direction::Up).await.expect("the empty database is migrated");
         let network = Proxy::start(&mongo.address(), Protocol::Mongo).await;
-        let app = app(&mongo.uri_through(&network.address));
+        let app = app_with(&mongo.uri_through(&network.address), settings);
         let client = Client::new(router_within(app.clone(), Duration::from_mins(1)));
         Self { app, client, mongo, network }
     }
@@ -100,12 +109,24 @@ impl Shop {
 }
 
 fn app(uri: &str) -> App {
-    let mut env = Env::from_pairs([
+    app_with(uri, &[])
+}
+
+fn app_with(uri: &str, settings: &[(&str, &str)]) -> App {
+    let standard = [
         ("ISSUER", tokens::ISSUER),
         ("JWKS_URL", "http://127.0.0.1:9/never-asked"),
         ("MONGODB_URI", uri),
         ("CURRENCIES", "USD,EUR,JPY"),
-    ]);
+        ("IMAGE_BUCKET", "never-asked"),
+        ("IMAGE_BASE_URL", "https://images.shop.example"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    // The last one of a name counts.
+    let mut env = Env::from_pairs(standard.into_iter().chain(settings.iter().copied()));
     let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));
     App { verifier: tokens::verifier(), ..app }
 }

@@ -68,7 +68,7 @@ impl AttributeValue {
 }
 
 /// By hand: `anyOf` where the derived `oneOf` would refuse whole numbers, which are numbers, too.
-pub(super) fn schema() -> Schema {
+pub(crate) fn schema() -> Schema {
     let text = || ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(200));
     let value = AnyOfBuilder::new()
         .item(ObjectBuilder::new().schema_type(Type::Boolean))

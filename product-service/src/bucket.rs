@@ -1,0 +1,229 @@
+//! The bucket that holds the images: its settings, a client that is made on first use, and what its failures mean.
+
+use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_s3::{
+    Client,
+    config::{Credentials, ProvideCredentials},
+    error::{ProvideErrorMetadata, SdkError},
+};
+use common::timestamp::Timestamp;
+use platform::config::Env;
+use tokio::sync::OnceCell;
+
+use crate::images::domain::{Object, Upload, policy::Signer};
+
+/// How long one call may take, with its second try. A request makes two, and two round trips to the database.
+const CALL_TIMEOUT: Duration = Duration::from_millis(900);
+
+/// The bucket. Cheap to clone; clones share the client.
+#[derive(Clone)]
+pub struct Bucket(Arc<Inner>);
+
+struct Inner {
+    name: String,
+    public_base: String,
+    region: String,
+    endpoint: Option<String>,
+    credentials: Option<Credentials>,
+    shared: OnceCell<SdkConfig>,
+    client: OnceCell<Client>,
+}
+
+/// Shows no credentials.
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Bucket({})", self.0.name)
+    }
+}
+
+/// Where and how to upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Form {
+    /// Where to post it.
+    pub url: String,
+    /// Its fields, before `file`.
+    pub fields: BTreeMap<String, String>,
+}
+
+impl Bucket {
+    /// Reads `IMAGE_BUCKET`, `IMAGE_BASE_URL`, `AWS_REGION`, and where they are set `AWS_ENDPOINT_URL`,
+    /// `AWS_ENDPOINT_URL_S3` (the SDK's own names), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
+    /// Without keys the SDK looks for some where it always does.
+    pub fn configure(env: &mut Env) -> Option<Self> {
+        let name = env.text("IMAGE_BUCKET");
+        let public_base = env.url("IMAGE_BASE_URL");
+        let region = env.text("AWS_REGION");
+        let everywhere = endpoint(env, "AWS_ENDPOINT_URL");
+        let s3 = endpoint(env, "AWS_ENDPOINT_URL_S3");
+        Some(Self(Arc::new(Inner {
+            name: name?,
+            public_base: public_base?,
+            region: region?,
+            endpoint: s3?.or(everywhere?),
+            credentials: credentials(env),
+            shared: OnceCell::new(),
+            client: OnceCell::new(),
+        })))
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Where everybody finds an object: at the CDN.
+    pub fn public_url(&self, key: &str) -> String {
+        format!("{}/{key}", self.0.public_base)
+    }
+
+    /// The form by which an upload is made.
+    pub async fn form(&self, upload: &Upload, now: Timestamp) -> Result<Form, Failure> {
+        let missing = || Failure::Refused("there are no credentials".into());
+        let provider = self.shared().await.credentials_provider().ok_or_else(missing)?;
+        let credentials = provider.provide_credentials().await;
+        let credentials = credentials.map_err(|error| Failure::Unavailable(chain(&error)))?;
+        let signer = Signer {
+            bucket: &self.0.name,
+            region: &self.0.region,
+            access_key_id: credentials.access_key_id(),
+            secret_access_key: credentials.secret_access_key(),
+            session_token: credentials.session_token(),
+        };
+        Ok(Form { url: self.url(), fields: signer.fields(upload, now) })
+    }
+
+    /// What is at a key; `None` when nothing is.
+    pub async fn describe(&self, key: &str) -> Result<Option<Object>, Failure> {
+        match self.client().await.head_object().bucket(&self.0.name).key(key).send().await {
+            Ok(head) => {
+                let size = head.content_length.unwrap_or_default();
+                Ok(Some(Object { size, content_type: head.content_type }))
+            }
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(Failure::of(&error)),
+        }
+    }
+
+    /// How an object begins: at most so many bytes; `None` when it is not there.
+    pub async fn first_bytes(&self, key: &str, count: usize) -> Result<Option<Vec<u8>>, Failure> {
+        let range = format!("bytes=0-{}", count.saturating_sub(1));
+        let object = match self.client().await.get_object().bucket(&self.0.name).key(key).range(range).send().await {
+            Ok(object) => object,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(Failure::of(&error)),
+        };
+        let body = object.body.collect().await.map_err(|error| Failure::Unavailable(chain(&error)))?;
+        Ok(Some(body.to_vec()))
+    }
+
+    /// Deletes an object; that there is none is as good.
+    pub async fn delete(&self, key: &str) -> Result<(), Failure> {
+        let deleted = self.client().await.delete_object().bucket(&self.0.name).key(key).send().await;
+        deleted.map(|_| ()).map_err(|error| Failure::of(&error))
+    }
+
+    /// The bucket's own address. One that was given is used with the bucket in its path: a stand-in's host has no names
+    /// below it.
+    fn url(&self) -> String {
+        let Inner { name, region, endpoint, .. } = &*self.0;
+        match endpoint {
+            Some(endpoint) => format!("{endpoint}/{name}"),
+            None => format!("https://{name}.s3.{region}.amazonaws.com"),
+        }
+    }
+
+    /// It tries twice within its limit: all that it does can be repeated.
+    async fn client(&self) -> &Client {
+        let make = || async {
+            let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50));
+            let timeouts = TimeoutConfig::builder()
+                .connect_timeout(CALL_TIMEOUT / 2)
+                .operation_attempt_timeout(CALL_TIMEOUT / 2)
+                .operation_timeout(CALL_TIMEOUT)
+                .build();
+            let mut config = aws_sdk_s3::config::Builder::from(self.shared().await)
+                .retry_config(retries)
+                .timeout_config(timeouts)
+                .force_path_style(self.0.endpoint.is_some());
+            config.set_endpoint_url(self.0.endpoint.clone());
+            Client::from_conf(config.build())
+        };
+        self.0.client.get_or_init(make).await
+    }
+
+    async fn shared(&self) -> &SdkConfig {
+        let make = || async {
+            let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(self.0.region.clone()));
+            match self.0.credentials.clone() {
+                Some(credentials) => loader.credentials_provider(credentials).load().await,
+                None => loader.load().await,
+            }
+        };
+        self.0.shared.get_or_init(make).await
+    }
+}
+
+/// `None` when it is set and no address.
+#[expect(clippy::option_option, reason = "refused, absent, given")]
+fn endpoint(env: &mut Env, name: &str) -> Option<Option<String>> {
+    if env.optional(name).is_none() { Some(None) } else { env.url(name).map(Some) }
+}
+
+fn credentials(env: &Env) -> Option<Credentials> {
+    let (id, secret) = (env.optional("AWS_ACCESS_KEY_ID")?, env.optional("AWS_SECRET_ACCESS_KEY")?);
+    Some(Credentials::new(id, secret, env.optional("AWS_SESSION_TOKEN"), None, "settings"))
+}
+
+/// A missing object. The bucket says so only to who may list it; to others it says 403.
+fn is_absent<E>(error: &SdkError<E>) -> bool {
+    matches!(error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 404)
+}
+
+/// Why the bucket did not do what it was asked. The text goes into logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It did not answer, broke down, or has too much to do; asking again later is right.
+    Unavailable(String),
+    /// It answered that it will not. Asking again is no use before somebody changes something.
+    Refused(String),
+}
+
+impl Failure {
+    fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Self {
+        match error {
+            SdkError::ServiceError(service) => {
+                let status = service.raw().status().as_u16();
+                let words = format!("{} (status {status})", error.code().unwrap_or("no code"));
+                // S3 says "slow down" with 503.
+                if status < 500 && status != 429 { Self::Refused(words) } else { Self::Unavailable(words) }
+            }
+            SdkError::ConstructionFailure(_) => Self::Refused(chain(error)),
+            _ => Self::Unavailable(chain(error)),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(words) => write!(f, "the bucket is unavailable: {words}"),
+            Self::Refused(words) => write!(f, "the bucket refused: {words}"),
+        }
+    }
+}
+
+impl Error for Failure {}
+
+/// An error and its causes in one line.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    line
+}

@@ -1,0 +1,192 @@
+//! Images of products: granted by us, uploaded by browsers straight into the bucket, looked at before anybody sees them.
+
+use std::collections::BTreeMap;
+
+use axum::extract::State;
+use common::{
+    auth::{Caller, scopes::CatalogWrite},
+    etag::{IfMatch, Versioned},
+    extract::{Created, Path},
+    input::Json,
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    domain::{Image, ImageId, ImageList, MediaType, NewImage, State as UploadState, Upload},
+    flow::{arrange, complete, grant},
+};
+pub use self::{
+    flow::{Swept, sweep},
+    queue::work_off,
+};
+use crate::{
+    App,
+    bucket::{Bucket, Form},
+    error::Error,
+    products::{ProductView, domain::ProductId},
+    store::Store,
+};
+
+pub mod domain;
+mod flow;
+mod queue;
+pub mod store;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create_image, arrange_images))
+        .routes(routes!(get_upload))
+        .routes(routes!(complete_upload))
+}
+
+/// An image as everybody sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = Image, example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+    "url": "https://images.shop.example/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.jpg",
+    "alt": "The tee from the front", "content_type": "image/jpeg"
+}))]
+pub struct ImageView {
+    /// Names it for ever.
+    pub id: ImageId,
+    /// Where it is; what is there never changes.
+    pub url: String,
+    /// What it shows, for those who cannot see it; empty when it only decorates.
+    pub alt: String,
+    /// What it is.
+    pub content_type: MediaType,
+}
+
+impl ImageView {
+    /// The image, where the public finds it.
+    pub fn new(image: Image, bucket: &Bucket) -> Self {
+        let Image { id, key, content_type, alt } = image;
+        Self { id, url: bucket.public_url(&key), alt, content_type }
+    }
+}
+
+/// How to upload an image: a form for `multipart/form-data`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "image_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+    "url": "https://images.s3.eu-central-1.amazonaws.com",
+    "fields": {
+        "key": "products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.jpg",
+        "Content-Type": "image/jpeg", "policy": "eyJleHBpcmF0aW9uIjoi...", "x-amz-signature": "8afdbf40..."
+    },
+    "expires_at": "2026-11-22T09:40:00.125Z"
+}))]
+struct UploadForm {
+    /// What the image will be called.
+    image_id: ImageId,
+    /// Where to post the form.
+    url: String,
+    /// All of these must be in the form, unchanged, before `file`.
+    fields: BTreeMap<String, String>,
+    /// Until when an upload may begin.
+    expires_at: Timestamp,
+}
+
+/// An upload as staff see it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Upload, example = json!({
+    "image_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+    "state": "refused", "reason": "The file is no image/jpeg, whatever it says.",
+    "expires_at": "2026-11-22T09:40:00.125Z"
+}))]
+struct UploadView {
+    /// What the image is called.
+    image_id: ImageId,
+    /// Whose image it is, or will be.
+    product_id: ProductId,
+    /// How far it has come.
+    state: UploadState,
+    /// Why it was refused; otherwise `null`.
+    reason: Option<String>,
+    /// Until when an upload may begin.
+    expires_at: Timestamp,
+}
+
+impl From<Upload> for UploadView {
+    fn from(upload: Upload) -> Self {
+        let Upload { image, product_id, state, reason, expires_at, .. } = upload;
+        Self { image_id: image.id, product_id, state, reason, expires_at }
+    }
+}
+
+/// Ask for the form to upload an image with
+///
+/// The bucket takes what was announced here, for ten minutes: this type, at most this size, under this name. Then complete
+/// the upload, or wait until the bucket's own notification does. An upload that is never completed makes room again by
+/// itself after about an hour.
+#[utoipa::path(post, path = "/admin/products/{product_id}/images", tag = "images",
+    security(("token" = ["catalog:write"])),
+    params(("product_id" = ProductId, Path, description = "The product.")), request_body = NewImage,
+    responses((status = CREATED, body = UploadForm),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`too_many_images`: ten a product, uploads under way counted.")))]
+async fn create_image(
+    State(app): State<App>,
+    _: Caller<CatalogWrite>,
+    Path(product_id): Path<ProductId>,
+    Json(new): Json<NewImage>,
+) -> Result<Created<UploadForm>, Error> {
+    let (upload, Form { url, fields }) = Box::pin(grant(&app, product_id, new, Timestamp::now())).await?;
+    let (image_id, expires_at) = (upload.image.id, upload.expires_at);
+    Ok(Created { location: format!("/uploads/{image_id}"), body: UploadForm { image_id, url, fields, expires_at } })
+}
+
+/// Read how far an upload has come
+#[utoipa::path(get, path = "/uploads/{image_id}", tag = "images", security(("token" = ["catalog:write"])),
+    params(("image_id" = ImageId, Path, description = "The image.")), responses((status = OK, body = UploadView)))]
+async fn get_upload(
+    State(store): State<Store>,
+    _: Caller<CatalogWrite>,
+    Path(image_id): Path<ImageId>,
+) -> Result<Json<UploadView>, Error> {
+    let upload = store::find(&store, image_id).await?.ok_or(Error::NotFound)?;
+    Ok(Json(upload.into()))
+}
+
+/// Complete an upload
+///
+/// What was uploaded is compared with what was announced, and becomes the last of the product's images. Repeating it is
+/// harmless.
+#[utoipa::path(post, path = "/uploads/{image_id}/complete", tag = "images", security(("token" = ["catalog:write"])),
+    params(("image_id" = ImageId, Path, description = "The image.")),
+    responses((status = OK, body = ImageView),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`not_uploaded` yet, or `image_refused` for good (`detail` says why).")))]
+async fn complete_upload(
+    State(app): State<App>,
+    _: Caller<CatalogWrite>,
+    Path(image_id): Path<ImageId>,
+) -> Result<Json<ImageView>, Error> {
+    let upload = store::find(&app.store, image_id).await?.ok_or(Error::NotFound)?;
+    let image = Box::pin(complete(&app, upload, Timestamp::now())).await?;
+    Ok(Json(ImageView::new(image, &app.bucket)))
+}
+
+/// Order a product's images, describe them, and remove those that are left out
+///
+/// The whole list, in order; honours `If-Match`.
+#[utoipa::path(put, path = "/admin/products/{product_id}/images", tag = "images",
+    security(("token" = ["catalog:write"])),
+    params(("product_id" = ProductId, Path, description = "The product.")), request_body = ImageList,
+    responses((status = OK, body = ProductView),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn arrange_images(
+    State(app): State<App>,
+    _: Caller<CatalogWrite>,
+    Path(product_id): Path<ProductId>,
+    if_match: IfMatch,
+    Json(list): Json<ImageList>,
+) -> Result<Versioned<ProductView>, Error> {
+    let product = Box::pin(arrange(&app, product_id, &list, &if_match, Timestamp::now())).await?;
+    Ok(Versioned { version: product.version, body: ProductView::new(product, &app.bucket) })
+}

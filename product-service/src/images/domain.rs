@@ -1,0 +1,304 @@
+//! What an image is, what may be uploaded as one, and how its list changes.
+//!
+//! An upload takes a slot of its product before anything is uploaded, so that no product ever has more images than it may,
+//! pending ones counted. The product's document decides: an image is the product's once it stands in its list, and can
+//! only get there while it holds a slot.
+
+use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
+
+use common::{
+    id::Id,
+    input::{Fields, FromFields, Refusal, line},
+    problem::FieldError,
+    timestamp::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use self::media::{FIRST_BYTES, MediaType};
+use crate::products::domain::ProductId;
+
+mod media;
+pub mod policy;
+
+/// The id of an image, from its upload on.
+pub type ImageId = Id<Image>;
+
+/// Most images a product may have, pending uploads counted.
+pub const MAX_IMAGES: usize = 10;
+/// The largest file that is taken, in bytes.
+pub const MAX_SIZE: i64 = 10 * 1024 * 1024;
+/// How long an upload may be begun after it was granted.
+pub const GRANTED_FOR: Duration = Duration::from_mins(10);
+/// How long after that the sweep leaves an upload alone: one that was begun in time may take a while on a slow line.
+const GRACE: Duration = Duration::from_hours(1);
+/// How long a refused upload can still be asked for its reason; longer than the form works, so that what is uploaded with
+/// it once more is deleted too.
+const REFUSED_FOR: Duration = Duration::from_hours(24);
+/// An image of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Names it for ever.
+    pub id: ImageId,
+    /// Where it is in the bucket.
+    pub key: String,
+    /// What it is.
+    pub content_type: MediaType,
+    /// What it shows, for those who cannot see it; empty when it only decorates.
+    pub alt: String,
+}
+
+/// What an image shows, in words; may be empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Alt(String);
+
+impl FromStr for Alt {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 0..=250).map(Self)
+    }
+}
+
+/// An id in a request body.
+struct Reference(ImageId);
+
+impl FromStr for Reference {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+    }
+}
+
+/// What staff want to upload.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"content_type": "image/jpeg", "size": 184_320, "alt": "The tee from the front"}))]
+pub struct NewImage {
+    /// What the file is; the upload must say the same, and its first bytes must agree.
+    pub content_type: MediaType,
+    /// How many bytes it has; the upload may have fewer, and not one more.
+    #[schema(minimum = 1, maximum = 10_485_760)]
+    pub size: i64,
+    /// What it shows, for those who cannot see it; empty when it only decorates.
+    #[schema(max_length = 250)]
+    pub alt: String,
+}
+
+impl FromFields for NewImage {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let content_type = fields.text("content_type");
+        let size = fields.integer("size", 1..=MAX_SIZE);
+        let alt = fields.text::<Alt>("alt");
+        Some(Self { content_type: content_type?, size: size?, alt: alt?.0 })
+    }
+}
+
+/// How far an upload has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UploadState)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Granted; nothing acceptable has arrived yet.
+    Pending,
+    /// In the product's list.
+    Attached,
+    /// What arrived was not what was announced, and is deleted.
+    Refused,
+}
+
+impl State {
+    /// As documents have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Attached => "attached",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// An upload: the life of an image's object in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upload {
+    /// The image, and where and what it is.
+    pub image: Image,
+    /// Whose.
+    pub product_id: ProductId,
+    /// The most bytes it may have.
+    pub size: i64,
+    /// How far it has come.
+    pub state: State,
+    /// Why it was refused.
+    pub reason: Option<String>,
+    /// When the form stops working.
+    pub expires_at: Timestamp,
+    /// When the sweep asks whether the object is still wanted; an image in use has no such time.
+    pub due_at: Option<Timestamp>,
+}
+
+impl Upload {
+    /// Grants an upload to a product, as of `now`.
+    pub fn grant(product_id: ProductId, new: NewImage, now: Timestamp) -> Self {
+        let id = Id::new(now);
+        let key = format!("products/{product_id}/{id}.{}", new.content_type.extension());
+        let expires_at = now.plus(GRANTED_FOR);
+        Self {
+            image: Image { id, key, content_type: new.content_type, alt: new.alt },
+            product_id,
+            size: new.size,
+            state: State::Pending,
+            reason: None,
+            expires_at,
+            due_at: Some(Self::asked_about_at(now)),
+        }
+    }
+
+    /// Whether an object is what was announced; its first bytes are looked at only when its size and type are right.
+    pub fn accepts(&self, object: &Object) -> Result<(), Mismatch> {
+        if !(1..=self.size).contains(&object.size) {
+            return Err(Mismatch::Size { has: object.size, most: self.size });
+        }
+        if object.content_type.as_deref() != Some(self.image.content_type.as_str()) {
+            return Err(Mismatch::ContentType(self.image.content_type));
+        }
+        Ok(())
+    }
+
+    /// Whether the first bytes of the object are those of such an image.
+    pub fn begins_right(&self, first_bytes: &[u8]) -> Result<(), Mismatch> {
+        let content_type = self.image.content_type;
+        if content_type.begins(first_bytes) { Ok(()) } else { Err(Mismatch::Content(content_type)) }
+    }
+
+    /// When the sweep asks whether an object is still wanted, if the doubt arises `now`: no request of this moment is under
+    /// way any more, and no form that was granted before can upload the object anew.
+    pub fn asked_about_at(now: Timestamp) -> Timestamp {
+        now.plus(GRANTED_FOR).plus(GRACE)
+    }
+
+    /// When the object of a refused upload is deleted once more, and the upload forgotten.
+    pub fn forgotten_at(now: Timestamp) -> Timestamp {
+        now.plus(REFUSED_FOR)
+    }
+}
+
+/// An object as the bucket describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// In bytes.
+    pub size: i64,
+    /// What it was uploaded as.
+    pub content_type: Option<String>,
+}
+
+/// How an object differs from what was announced. Its text is for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// Empty, or too large.
+    Size {
+        /// How many bytes it has.
+        has: i64,
+        /// How many were announced.
+        most: i64,
+    },
+    /// It says that it is something else.
+    ContentType(MediaType),
+    /// It says so and is not.
+    Content(MediaType),
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Size { has, most } => write!(f, "The file has {has} bytes, and 1 to {most} were announced."),
+            Self::ContentType(announced) => write!(f, "The file was not uploaded as {announced}, which was announced."),
+            Self::Content(announced) => write!(f, "The file is no {announced}, whatever it says."),
+        }
+    }
+}
+
+/// Which image an object's key names; `None` when the key is none of ours.
+pub fn parse_key(key: &str) -> Option<(ProductId, ImageId)> {
+    let (product, file) = key.strip_prefix("products/")?.split_once('/')?;
+    let (image, extension) = file.split_once('.')?;
+    MediaType::ALL.iter().find(|media| media.extension() == extension)?;
+    Some((product.parse().ok()?, image.parse().ok()?))
+}
+
+/// An image as it shall stand in the list.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+pub struct ListedImage {
+    /// Which.
+    pub id: ImageId,
+    /// What it shows, for those who cannot see it; empty when it only decorates.
+    #[schema(max_length = 250)]
+    pub alt: String,
+}
+
+impl FromFields for ListedImage {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let id = fields.text::<Reference>("id");
+        let alt = fields.text::<Alt>("alt");
+        Some(Self { id: id?.0, alt: alt?.0 })
+    }
+}
+
+/// The whole list, in order.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({
+    "images": [{"id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "alt": "The tee from the front"}]
+}))]
+pub struct ImageList {
+    /// Each image that stays, once, in the order to show them.
+    #[schema(max_items = 10)]
+    pub images: Vec<ListedImage>,
+}
+
+impl FromFields for ImageList {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let images = fields.objects::<ListedImage>("images", MAX_IMAGES)?;
+        let mut seen = BTreeSet::new();
+        for (i, image) in images.iter().enumerate() {
+            if !seen.insert(image.id) {
+                fields.refuse_below::<()>(&format!("/images/{i}/id"), "not_distinct", "is that of another item");
+            }
+        }
+        Some(Self { images })
+    }
+}
+
+/// A product's images before and after.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arranged {
+    /// Those that stay, in order.
+    pub images: Vec<Image>,
+    /// Those that go.
+    pub removed: Vec<ImageId>,
+}
+
+impl ImageList {
+    /// Orders `current` like this list and gives each image its text; what the list leaves out is removed.
+    pub fn arrange(&self, current: &[Image]) -> Result<Arranged, Vec<FieldError>> {
+        let (mut images, mut unknown) = (Vec::new(), Vec::new());
+        for (i, listed) in self.images.iter().enumerate() {
+            match current.iter().find(|image| image.id == listed.id) {
+                Some(image) => images.push(Image { alt: listed.alt.clone(), ..image.clone() }),
+                None => unknown.push(FieldError {
+                    pointer: format!("/images/{i}/id"),
+                    code: "unknown_image".into(),
+                    message: "is not an image of this product".into(),
+                }),
+            }
+        }
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
+        let stays = |image: &&Image| self.images.iter().any(|listed| listed.id == image.id);
+        let removed = current.iter().filter(|image| !stays(image)).map(|image| image.id).collect();
+        Ok(Arranged { images, removed })
+    }
+}
+
+#[cfg(test)]
+mod tests;

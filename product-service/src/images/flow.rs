@@ -1,0 +1,186 @@
+//! The steps of granting, judging, arranging and sweeping. Handlers, the queue and the sweep share them; each can be
+//! repeated, and several may do it at once.
+
+use common::{etag::IfMatch, timestamp::Timestamp};
+use serde::Serialize;
+
+use super::{
+    domain::{FIRST_BYTES, Image, ImageList, Mismatch, NewImage, State, Upload, parse_key},
+    store,
+};
+use crate::{
+    App,
+    bucket::Form,
+    error::Error,
+    products::{
+        self,
+        domain::{Product, ProductId, ProductKey},
+    },
+};
+
+/// How often a new order starts over when others change the product under it.
+const ROUNDS: usize = 3;
+/// How much one sweep does.
+const SWEEP_LIMIT: i64 = 50;
+
+/// Grants an upload, if the product has a slot left.
+pub(super) async fn grant(
+    app: &App,
+    product_id: ProductId,
+    new: NewImage,
+    now: Timestamp,
+) -> Result<(Upload, Form), Error> {
+    let upload = Upload::grant(product_id, new, now);
+    // Signed before it is saved: without credentials there is nothing to undo.
+    let form = app.bucket.form(&upload, now).await?;
+    if store::grant(&app.store, &upload).await? {
+        return Ok((upload, form));
+    }
+    store::forget(&app.store, upload.image.id).await?;
+    let product = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
+    Err(if product.is_some() { Error::TooManyImages } else { Error::NotFound })
+}
+
+/// Looks at what was uploaded, and moves it to the product's list or refuses it. What is in the list already may have been
+/// uploaded anew while its form was good: it is looked at again and, should it be wrong now, leaves the list.
+pub(super) async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Error> {
+    if let Err(mismatch) = inspect(app, upload).await? {
+        let reason = mismatch.to_string();
+        store::refuse(&app.store, upload, &reason, now).await?;
+        app.bucket.delete(&upload.image.key).await?;
+        return Err(Error::ImageRefused(reason));
+    }
+    if store::attach(&app.store, upload, now).await? {
+        return Ok(upload.image.clone());
+    }
+    // Somebody was quicker, with this or with the opposite.
+    let upload = store::find(&app.store, upload.image.id).await?.ok_or(Error::NotFound)?;
+    if upload.state == State::Refused { Err(refused(upload)) } else { listed(app, &upload).await }
+}
+
+/// How the object differs from what was announced, if it does.
+async fn inspect(app: &App, upload: &Upload) -> Result<Result<(), Mismatch>, Error> {
+    let key = &upload.image.key;
+    let object = app.bucket.describe(key).await?.ok_or(Error::NotUploaded)?;
+    if let Err(mismatch) = upload.accepts(&object) {
+        return Ok(Err(mismatch));
+    }
+    let first_bytes = app.bucket.first_bytes(key, FIRST_BYTES).await?.ok_or(Error::NotUploaded)?;
+    Ok(upload.begins_right(&first_bytes))
+}
+
+/// Completes an upload: answers what became of it, or judges it now.
+pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Result<Image, Error> {
+    match upload.state {
+        State::Pending => judge(app, &upload, now).await,
+        State::Attached => listed(app, &upload).await,
+        State::Refused => Err(refused(upload)),
+    }
+}
+
+/// Deals with an object that the bucket says was made. One that nobody was granted, or that was refused, is deleted.
+pub(super) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
+    let Some((product_id, image_id)) = parse_key(key) else {
+        tracing::warn!("an object under a name that is none of ours");
+        return Ok(());
+    };
+    let upload = store::find(&app.store, image_id).await?.filter(|upload| upload.image.key == key);
+    let judged = match upload {
+        Some(upload) if upload.state != State::Refused => judge(app, &upload, now).await.map(|_| ()),
+        None if in_list(app, product_id, key).await?.is_some() => Ok(()),
+        Some(_) | None => Ok(app.bucket.delete(key).await?),
+    };
+    match judged {
+        Err(Error::ImageRefused(reason)) => tracing::info!(%image_id, reason, "image refused"),
+        // It was deleted in between, or its upload was: asking again changes nothing.
+        Err(Error::NotUploaded | Error::NotFound) => tracing::info!(%image_id, "image gone"),
+        judged => judged?,
+    }
+    Ok(())
+}
+
+fn refused(upload: Upload) -> Error {
+    Error::ImageRefused(upload.reason.unwrap_or_default())
+}
+
+async fn listed(app: &App, upload: &Upload) -> Result<Image, Error> {
+    in_list(app, upload.product_id, &upload.image.key).await?.ok_or(Error::NotFound)
+}
+
+/// The image with this key, if it is in the product's list.
+async fn in_list(app: &App, product_id: ProductId, key: &str) -> Result<Option<Image>, Error> {
+    let product = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
+    let images = product.map(|product| product.images).unwrap_or_default();
+    Ok(images.into_iter().find(|image| image.key == key))
+}
+
+/// Puts a product's images in this order; those left out are removed.
+pub(super) async fn arrange(
+    app: &App,
+    product_id: ProductId,
+    list: &ImageList,
+    if_match: &IfMatch,
+    now: Timestamp,
+) -> Result<Product, Error> {
+    for _ in 0..ROUNDS {
+        let found = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
+        let product = found.ok_or(Error::NotFound)?;
+        if_match.check(product.version)?;
+        let arranged = list.arrange(&product.images).map_err(Error::InvalidInput)?;
+        if store::arrange(&app.store, product_id, product.version, &arranged, now).await? {
+            let version = product.version + 1;
+            return Ok(Product { images: arranged.images, version, updated_at: now, ..product });
+        }
+    }
+    Err(Error::Stale)
+}
+
+/// What one sweep did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Objects that nobody wanted: never completed, refused, or removed from their product.
+    pub deleted: usize,
+    /// Objects in doubt that turned out to be in use.
+    pub kept: usize,
+    /// What could not be done now; each is logged, and found again by the next sweep.
+    pub failed: usize,
+}
+
+/// Asks of every upload in doubt whether its object is wanted, and deletes those that are not. Bounded; may run many at
+/// once.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+    let mut swept = Swept::default();
+    for upload in store::due(&app.store, now, SWEEP_LIMIT).await? {
+        match settle(app, &upload, now).await {
+            Ok(Settled::Deleted) => swept.deleted += 1,
+            Ok(Settled::Kept) => swept.kept += 1,
+            Err(error) => {
+                tracing::error!(%error, image_id = %upload.image.id, "image not swept");
+                swept.failed += 1;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+enum Settled {
+    Deleted,
+    Kept,
+}
+
+/// The product decides, and can no longer change its mind once the slot is given up. The object goes before its upload, so
+/// that it is found again until it is gone.
+async fn settle(app: &App, upload: &Upload, now: Timestamp) -> Result<Settled, Error> {
+    if upload.state == State::Refused {
+        store::take_away(&app.store, upload, now).await?;
+    } else {
+        store::release(&app.store, upload).await?;
+        if in_list(app, upload.product_id, &upload.image.key).await?.is_some() {
+            store::keep(&app.store, upload).await?;
+            return Ok(Settled::Kept);
+        }
+    }
+    app.bucket.delete(&upload.image.key).await?;
+    store::forget(&app.store, upload.image.id).await?;
+    Ok(Settled::Deleted)
+}

@@ -1,0 +1,215 @@
+//! Every query of images and their uploads.
+//!
+//! A product's document has the list of its images, and beside it `image_slots`: the ids of all images that are in the
+//! list or may still come into it. Whoever takes the last slot is decided there, whatever races.
+
+use common::timestamp::Timestamp;
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection, Namespace,
+    bson::{Bson, DateTime, Document, doc, serialize_to_bson, serialize_to_document},
+    options::{InsertOneModel, WriteModel},
+};
+use serde::{Deserialize, Serialize};
+
+use super::domain::{Arranged, Image, ImageId, MAX_IMAGES, MediaType, State, Upload};
+use crate::{
+    error::Error,
+    products::domain::ProductId,
+    schema,
+    store::{Store, Written, date, may_match, must_match, timestamp},
+};
+
+/// An upload as a document.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    #[serde(rename = "_id")]
+    id: ImageId,
+    product_id: ProductId,
+    key: String,
+    content_type: MediaType,
+    size: i64,
+    alt: String,
+    state: State,
+    reason: Option<String>,
+    expires_at: DateTime,
+    /// Left out rather than null, so that the index holds only what the sweep has to look at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due_at: Option<DateTime>,
+}
+
+/// Saves an upload and takes a slot for it, in this order: an upload without a slot can never reach the list and is swept,
+/// a slot without an upload would stay taken. `false` when the product has no slot left, or there is none such.
+pub async fn grant(store: &Store, upload: &Upload) -> Result<bool, Error> {
+    let (products, uploads) = namespaces(store).await?;
+    let insert = serialize_to_document(&Record::from(upload.clone()))?;
+    let insert: WriteModel = InsertOneModel::builder().namespace(uploads).document(insert).build().into();
+    // The last of its slots is free.
+    let last = format!("image_slots.{}", MAX_IMAGES - 1);
+    let filter = doc! { "_id": upload.product_id.to_string(), last: { "$exists": false } };
+    let take = doc! { "$push": { "image_slots": upload.image.id.to_string() } };
+    Ok(store.write_in_order(vec![insert, must_match(&products, filter, take)]).await? == Written::All)
+}
+
+/// An upload.
+pub async fn find(store: &Store, id: ImageId) -> Result<Option<Upload>, Error> {
+    Ok(uploads(store).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Upload::from))
+}
+
+/// Moves an upload's image to the end of its product's list, if it still holds its slot and is not there yet: whether it
+/// is the product's is decided by this one update, and noted on the upload after it.
+pub async fn attach(store: &Store, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
+    let (products, uploads) = namespaces(store).await?;
+    let id = upload.image.id.to_string();
+    let filter = doc! {
+        "_id": upload.product_id.to_string(), "image_slots": &id, "images.id": { "$ne": &id },
+    };
+    let append = doc! {
+        "$push": { "images": serialize_to_bson(&upload.image)? },
+        "$set": { "updated_at": date(now) },
+        "$inc": { "version": 1_i64 },
+    };
+    let writes = vec![must_match(&products, filter, append), in_use(&uploads, upload)];
+    Ok(store.write_in_order(writes).await?.went_past(0))
+}
+
+/// Refuses an upload, with the reason, and takes its image away from the product. Should only the first of it be done, the
+/// sweep does the rest.
+pub async fn refuse(store: &Store, upload: &Upload, reason: &str, now: Timestamp) -> Result<(), Error> {
+    let (products, uploads) = namespaces(store).await?;
+    let set = doc! {
+        "state": State::Refused.as_str(), "reason": reason, "due_at": date(Upload::forgotten_at(now)),
+    };
+    let mut writes = vec![may_match(&uploads, doc! { "_id": upload.image.id.to_string() }, doc! { "$set": set })];
+    writes.extend(taking_away(&products, upload, now));
+    store.write_in_order(writes).await.map(|_| ())
+}
+
+/// Takes an image away from its product, whether it only holds a slot or is in the list.
+pub async fn take_away(store: &Store, upload: &Upload, now: Timestamp) -> Result<(), Error> {
+    let (products, _) = namespaces(store).await?;
+    store.write_in_order(taking_away(&products, upload, now)).await.map(|_| ())
+}
+
+/// Gives a product's list another order, other texts, and fewer images, if the product still has this version. What is
+/// removed is noted first, for the sweep to ask about later: nothing would find it afterwards.
+pub async fn arrange(
+    store: &Store,
+    product_id: ProductId,
+    version: i64,
+    arranged: &Arranged,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let (products, uploads) = namespaces(store).await?;
+    let gone: Vec<String> = arranged.removed.iter().map(ToString::to_string).collect();
+    let due_at = doc! { "$set": { "due_at": date(Upload::asked_about_at(now)) } };
+    let note = |id: &String| may_match(&uploads, doc! { "_id": id }, due_at.clone());
+    let mut writes: Vec<WriteModel> = gone.iter().map(note).collect();
+    let decisive = writes.len();
+    let filter = doc! { "_id": product_id.to_string(), "version": version };
+    let update = doc! {
+        "$set": { "images": serialize_to_bson(&arranged.images)?, "updated_at": date(now) },
+        "$pull": { "image_slots": { "$in": gone } },
+        "$inc": { "version": 1_i64 },
+    };
+    writes.push(must_match(&products, filter, update));
+    Ok(store.write_in_order(writes).await?.went_past(decisive))
+}
+
+/// Uploads that the sweep has to ask about by `now`, the oldest first.
+pub async fn due(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Upload>, Error> {
+    let found = uploads(store).await?.find(due_filter(now)).sort(doc! { "due_at": 1 }).limit(limit).await?;
+    Ok(found.map_ok(Upload::from).try_collect().await?)
+}
+
+/// The filter of [`due`]; the test that asks the server to explain it uses the same.
+pub fn due_filter(now: Timestamp) -> Document {
+    doc! { "due_at": { "$lte": date(now) } }
+}
+
+/// Gives up an upload's slot unless its image is in the list. After this, the list says for good whether it is wanted.
+pub async fn release(store: &Store, upload: &Upload) -> Result<(), Error> {
+    let (products, _) = namespaces(store).await?;
+    store.write_in_order(vec![give_up(&products, upload)]).await.map(|_| ())
+}
+
+/// Notes that an upload's image is in use, unless somebody has noted something else since it was read.
+pub async fn keep(store: &Store, upload: &Upload) -> Result<(), Error> {
+    let (_, uploads) = namespaces(store).await?;
+    store.write_in_order(vec![in_use(&uploads, upload)]).await.map(|_| ())
+}
+
+/// Forgets an upload.
+pub async fn forget(store: &Store, id: ImageId) -> Result<(), Error> {
+    uploads(store).await?.delete_one(doc! { "_id": id.to_string() }).await?;
+    Ok(())
+}
+
+fn give_up(products: &Namespace, upload: &Upload) -> WriteModel {
+    let id = upload.image.id.to_string();
+    let filter = doc! {
+        "_id": upload.product_id.to_string(), "image_slots": &id, "images.id": { "$ne": &id },
+    };
+    may_match(products, filter, doc! { "$pull": { "image_slots": id } })
+}
+
+fn in_use(uploads: &Namespace, upload: &Upload) -> WriteModel {
+    let due_at = upload.due_at.map_or(Bson::Null, |due_at| date(due_at).into());
+    let state = doc! { "$ne": State::Refused.as_str() };
+    let filter = doc! { "_id": upload.image.id.to_string(), "state": state, "due_at": due_at };
+    let set = doc! { "$set": { "state": State::Attached.as_str() }, "$unset": { "due_at": "" } };
+    may_match(uploads, filter, set)
+}
+
+/// The slot first: an image that has none can no longer come into the list, so that the second finds it if it is there.
+fn taking_away(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<WriteModel> {
+    let id = upload.image.id.to_string();
+    let filter = doc! { "_id": upload.product_id.to_string(), "images.id": &id };
+    let leave = doc! {
+        "$pull": { "images": { "id": &id }, "image_slots": &id },
+        "$set": { "updated_at": date(now) },
+        "$inc": { "version": 1_i64 },
+    };
+    vec![give_up(products, upload), may_match(products, filter, leave)]
+}
+
+async fn uploads(store: &Store) -> Result<Collection<Record>, Error> {
+    store.collection(schema::UPLOADS).await
+}
+
+async fn namespaces(store: &Store) -> Result<(Namespace, Namespace), Error> {
+    Ok((store.namespace(schema::PRODUCTS).await?, store.namespace(schema::UPLOADS).await?))
+}
+
+impl From<Upload> for Record {
+    fn from(upload: Upload) -> Self {
+        let Image { id, key, content_type, alt } = upload.image;
+        Self {
+            id,
+            product_id: upload.product_id,
+            key,
+            content_type,
+            size: upload.size,
+            alt,
+            state: upload.state,
+            reason: upload.reason,
+            expires_at: date(upload.expires_at),
+            due_at: upload.due_at.map(date),
+        }
+    }
+}
+
+impl From<Record> for Upload {
+    fn from(record: Record) -> Self {
+        let Record { id, product_id, key, content_type, size, alt, state, reason, expires_at, due_at } = record;
+        Self {
+            image: Image { id, key, content_type, alt },
+            product_id,
+            size,
+            state,
+            reason,
+            expires_at: timestamp(expires_at),
+            due_at: due_at.map(timestamp),
+        }
+    }
+}

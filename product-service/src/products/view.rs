@@ -1,0 +1,86 @@
+//! A product as it is told: with its images where the public finds them.
+
+use common::timestamp::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::domain::{Attributes, Product, ProductId, ProductOption, Slug, Status, Variant};
+use crate::{bucket::Bucket, categories::domain::CategoryId, images::ImageView};
+
+/// A product as everybody sees it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Product, example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee", "slug": "organic-cotton-tee",
+    "description": "Midweight, pre-shrunk.", "brand": "Bodega", "tags": ["organic"], "attributes": {"Material": "cotton"},
+    "status": "active", "category_ids": [], "options": [{"name": "Size", "values": ["S", "M"]}],
+    "variants": [{
+        "sku": "TEE-ORG-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}],
+        "compare_at_prices": [], "weight_grams": 180, "barcode": "4006381333931", "tax_class": "standard"
+    }],
+    "images": [{
+        "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+        "url": "https://images.shop.example/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.jpg",
+        "alt": "The tee from the front", "content_type": "image/jpeg"
+    }],
+    "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
+}))]
+pub(crate) struct ProductView {
+    /// Names it for ever.
+    id: ProductId,
+    /// What it is called.
+    title: String,
+    /// For its address; unique among those that are not archived.
+    slug: Slug,
+    /// What there is to say about it.
+    description: String,
+    /// Who makes it.
+    #[schema(required)]
+    brand: Option<String>,
+    /// By what it is found together with others.
+    tags: Vec<String>,
+    /// What else there is to know, by name.
+    #[schema(schema_with = super::domain::attributes_schema)]
+    attributes: Attributes,
+    /// Whether shoppers see it.
+    status: Status,
+    /// The categories it is in.
+    category_ids: Vec<CategoryId>,
+    /// How its variants differ.
+    options: Vec<ProductOption>,
+    /// What can be bought.
+    variants: Vec<Variant>,
+    /// What it looks like, in the order to show them.
+    images: Vec<ImageView>,
+    /// Grows by one with every change; also the `ETag`.
+    version: i64,
+    /// When it was made.
+    created_at: Timestamp,
+    /// When it was changed last.
+    updated_at: Timestamp,
+}
+
+impl ProductView {
+    /// The product, with its images where the public finds them.
+    pub(crate) fn new(product: Product, bucket: &Bucket) -> Self {
+        let Product { id, title, slug, description, brand, tags, attributes, status, category_ids, .. } = product;
+        let Product { options, variants, images, version, created_at, updated_at, .. } = product;
+        let images = images.into_iter().map(|image| ImageView::new(image, bucket)).collect();
+        Self {
+            id,
+            title,
+            slug,
+            description,
+            brand,
+            tags,
+            attributes,
+            status,
+            category_ids,
+            options,
+            variants,
+            images,
+            version,
+            created_at,
+            updated_at,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! An S3 server that checks signatures, expiry and policies, as the real one does.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+};
+
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::StatusCode;
+use s3s::{
+    auth::SimpleAuth,
+    service::{S3Service, S3ServiceBuilder},
+};
+use s3s_fs::FileSystem;
+use tempfile::TempDir;
+use tokio::{net::TcpListener, sync::watch};
+
+pub(crate) const NAME: &str = "images";
+pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+
+/// A bucket of the test's own, and another beside it.
+pub(crate) struct Bucket {
+    folder: TempDir,
+    address: String,
+    mood: watch::Sender<Mood>,
+}
+
+/// How the server answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Well,
+    Broken,
+    Hanging,
+}
+
+impl Bucket {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [NAME, "others"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let (mood, moods) = watch::channel(Mood::Well);
+        let address = serve(builder.build(), moods).await;
+        Self { folder, address, mood }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        self.address.clone()
+    }
+
+    pub(crate) fn becomes(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    /// Where an object is on the disk, to look behind the server's back.
+    pub(crate) fn file(&self, key: &str) -> PathBuf {
+        self.folder.path().join(NAME).join(key)
+    }
+
+    /// How many objects there are, in all buckets.
+    pub(crate) fn objects(&self) -> usize {
+        count(self.folder.path())
+    }
+}
+
+/// Files that the server keeps beside the objects have names that begin with a dot.
+fn count(folder: &Path) -> usize {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let visible = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    visible.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
+}
+
+async fn serve(service: S3Service, moods: watch::Receiver<Mood>) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(move |request| answer(service.clone(), moods.clone(), request));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+async fn answer(service: S3Service, mut moods: watch::Receiver<Mood>, request: Request) -> Response {
+    let mood = *moods.borrow_and_update();
+    match mood {
+        Mood::Well => {
+            let answer = service.call(request.map(s3s::Body::http_body_unsync)).await.unwrap();
+            answer.map(axum::body::Body::new)
+        }
+        Mood::Broken => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Mood::Hanging => {
+            let _ = moods.changed().await;
+            StatusCode::SERVICE_UNAVAILABLE.into_response()
+        }
+    }
+}
