@@ -42,7 +42,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// `payment_failed` (declined: nothing was charged); `requires_action` (hand `payment.client_secret` to Stripe's library
 /// in the frontend, then read the order until its state changes). The same key and request get the first answer again,
 /// byte for byte, however much later; read the order for its present state. Refusals use up no key, except
-/// `quote_changed`, `cart_changed` and others that come after stock was reserved: order again with a new one.
+/// `quote_changed` and others that come after stock was reserved: order again with a new one.
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("token" = ["orders"])), params(IdempotencyKey),
     request_body = document::OrderDocument,
     responses((status = CREATED, body = OrderView, headers(("Location" = String, description = "Where the order is."))),

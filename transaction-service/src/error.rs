@@ -60,6 +60,19 @@ pub enum Error {
     Database(sqlx::Error),
 }
 
+impl Error {
+    /// Whether the same may succeed later without anybody mending anything.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Stripe(error) => {
+                matches!(error, StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)
+            }
+            Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Unsettled => true,
+            _ => false,
+        }
+    }
+}
+
 /// When to ask again for an order that another request is making.
 const IN_PROGRESS_FOR: Duration = Duration::from_secs(1);
 

@@ -45,13 +45,13 @@ use stripe::Stripe;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{checkout::domain::Terms, siblings::Siblings};
+use crate::{
+    checkout::domain::{PaymentWindow, Terms},
+    siblings::Siblings,
+};
 
 /// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
 const DEADLINE: u64 = 20;
-/// How long an order waits for its shopper to pay unless configured otherwise, in minutes.
-const PAYMENT_WINDOW: u64 = 30;
-
 /// The schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/transaction");
 
@@ -150,8 +150,8 @@ fn verifier(env: &mut Env) -> Option<Verifier> {
 fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
     let shipping = env.parsed("SHIPPING_RATES");
     let tax = env.parsed("TAX_RATE");
-    let minutes = env.parsed_or("PAYMENT_WINDOW_MINUTES", PAYMENT_WINDOW);
-    let payment_window = Duration::from_secs(minutes? * 60);
+    let window = env.parsed_or("PAYMENT_WINDOW_MINUTES", PaymentWindow::default());
+    let payment_window = window?.0;
     // Whoever made the order is gone once its deadline is over.
     Some(Terms { shipping: shipping?, tax: tax?, payment_window, lease: deadline + Duration::from_secs(1) })
 }

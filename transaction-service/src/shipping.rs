@@ -64,6 +64,10 @@ impl FromStr for ShippingRates {
             let (currency, amount) = part.trim().split_once(':').ok_or_else(refusal)?;
             let currency: Currency = currency.parse().map_err(|_| refusal())?;
             let amount: i64 = amount.parse().map_err(|_| refusal())?;
+            // Stripe counts it in whole units, ISO 4217 in hundredths: what we charge would be a hundred times too much.
+            if currency.to_string() == "MGA" {
+                return Err(Refusal::new("unsupported_currency", "must not have MGA, which Stripe counts differently"));
+            }
             let is_new = rates.insert(currency.to_string(), amount).is_none();
             if !is_new || !(0..=MAX_AMOUNT).contains(&amount) {
                 return Err(refusal());
@@ -87,7 +91,7 @@ mod tests {
 
     #[test]
     fn rates_are_written_once_a_currency_in_minor_units() {
-        for refused in ["", "USD", "USD:-1", "USD:4.99", "usd:1", "USD:1,USD:2", "XXQ:1", "USD:1,"] {
+        for refused in ["", "USD", "USD:-1", "USD:4.99", "usd:1", "USD:1,USD:2", "XXQ:1", "USD:1,", "MGA:100"] {
             assert!(refused.parse::<ShippingRates>().is_err(), "{refused} was taken");
         }
     }

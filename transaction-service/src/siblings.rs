@@ -130,7 +130,9 @@ impl Siblings {
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
-    serde_json::from_value(answer).map_err(|error| Error::Sibling(format!("an answer that cannot be read: {error}")))
+    // What serde says may quote the answer, in which people are named.
+    let kind = std::any::type_name::<T>();
+    serde_json::from_value(answer).map_err(|_| Error::Sibling(format!("an answer that is no {kind}")))
 }
 
 fn reservation_refused(error: CallError) -> Error {

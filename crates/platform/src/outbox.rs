@@ -111,17 +111,20 @@ impl Outbox {
         Self { remedy: Some(remedy), ..self }
     }
 
-    /// Writes messages in the caller's transaction, in one statement.
+    /// Writes messages in the caller's transaction, in one statement. One that is there already is not written again.
     pub async fn enqueue(&self, connection: &mut PgConnection, messages: &[Message]) -> Result<(), sqlx::Error> {
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id.uuid()).collect();
         let paths: Vec<&str> = messages.iter().map(|message| &*message.path).collect();
         let bodies: Vec<&Value> = messages.iter().map(|message| &message.body).collect();
-        sqlx::query("INSERT INTO outbox (id, path, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[])")
-            .bind(ids)
-            .bind(paths)
-            .bind(bodies)
-            .execute(connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO outbox (id, path, body) SELECT * FROM unnest($1::uuid[], $2::text[], $3::jsonb[])
+                     ON CONFLICT (id) DO NOTHING",
+        )
+        .bind(ids)
+        .bind(paths)
+        .bind(bodies)
+        .execute(connection)
+        .await?;
         self.written.store(true, Ordering::Release);
         Ok(())
     }

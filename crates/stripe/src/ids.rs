@@ -6,8 +6,8 @@ use common::input::Refusal;
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
-    ($name:ident, $prefix:literal, $what:literal) => {
-        #[doc = concat!("The id of ", $what, ": `", $prefix, "...`.")]
+    ($name:ident, $prefix:literal $(or $other:literal)?, $what:literal) => {
+        #[doc = concat!("The id of ", $what, ": `", $prefix, "...`", $(" or `", $other, "...`",)? ".")]
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -23,7 +23,7 @@ macro_rules! id {
             type Err = Refusal;
 
             fn from_str(text: &str) -> Result<Self, Refusal> {
-                if is_id(text, $prefix) {
+                if is_id(text, $prefix) $(|| is_id(text, $other))? {
                     return Ok(Self(text.to_owned()));
                 }
                 Err(Refusal::new("invalid_id", concat!("must be the id of ", $what, " at Stripe, ", $prefix, "...")))
@@ -56,8 +56,9 @@ id!(CustomerId, "cus_", "a customer");
 id!(PaymentMethodId, "pm_", "a payment method");
 id!(PaymentIntentId, "pi_", "a PaymentIntent");
 id!(SetupIntentId, "seti_", "a SetupIntent");
-id!(RefundId, "re_", "a refund");
-id!(ChargeId, "ch_", "a charge");
+// Those of methods other than cards have names of their own.
+id!(RefundId, "re_" or "pyr_", "a refund");
+id!(ChargeId, "ch_" or "py_", "a charge");
 id!(EventId, "evt_", "an event");
 
 fn is_id(text: &str, prefix: &str) -> bool {
@@ -68,6 +69,13 @@ fn is_id(text: &str, prefix: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn charges_and_refunds_of_methods_other_than_cards_are_read() {
+        assert!(["ch_1", "py_1"].iter().all(|id| id.parse::<ChargeId>().is_ok()));
+        assert!(["re_1", "pyr_1"].iter().all(|id| id.parse::<RefundId>().is_ok()));
+        assert!("pi_1".parse::<ChargeId>().is_err() && "py_1".parse::<RefundId>().is_err());
+    }
 
     #[test]
     fn an_id_has_the_prefix_of_its_kind_and_nothing_that_means_something_in_a_url() {

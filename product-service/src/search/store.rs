@@ -54,7 +54,7 @@ async fn ranked(
     Ok(ranked.map(|(nth, product)| (Place::Relevance(nth + 1), product)).collect())
 }
 
-/// How often each value is there in a whole list, most frequent first; counted over its first [`COUNTED`] products.
+/// How often each value is there in a whole list, most frequent first; counted over its first 10,000 products.
 pub async fn facets(store: &Store, listing: &Listing) -> Result<Vec<Facet>, Error> {
     let pipeline = [
         doc! { "$match": filter(listing, None) },

@@ -31,6 +31,11 @@ pub(super) async fn place(
     let order = match draft(attempt, user.as_ref(), items, &app.terms, now) {
         Ok(order) => order,
         Err(refusal) => {
+            // A twin of this request, which asked for something else under the same key, may have made an order of the same
+            // hold: that is not ours to give back.
+            if let Some(first) = orders::store::find(app.database.pool().await?, attempt.id).await? {
+                return resume(app, first, attempt.request, now).await;
+            }
             release(app, attempt.id).await?;
             return Err(refusal);
         }

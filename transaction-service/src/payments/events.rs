@@ -3,7 +3,7 @@
 pub mod store;
 
 use common::timestamp::Timestamp;
-use stripe::{Event, StripeError};
+use stripe::{Event, PaymentIntentStatus, StripeError};
 
 use super::flow::{ORDER_ID, settle_with};
 use crate::{App, error::Error, orders};
@@ -21,6 +21,11 @@ pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<(), Error
     };
     let Some(order) = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok()) else { return Ok(()) };
     let Some(order) = orders::store::find(app.database.pool().await?, order).await? else { return Ok(()) };
+    // While whoever made it is at it, only what has come to an end is news; the rest is their business.
+    let has_ended = matches!(intent.status, PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled);
+    if order.is_in_progress(now) && !has_ended {
+        return Ok(());
+    }
     tracing::info!(event_id = %event.id, kind = event.kind, order_id = %order.id, "Stripe event");
     settle_with(app, order, intent, now).await.map(drop)
 }
@@ -43,8 +48,12 @@ pub async fn catch_up(app: &App, now: Timestamp) -> Result<usize, Error> {
         };
         let Some(newest) = page.data.first().map(|event| event.id.clone()) else { break };
         for event in page.data.iter().rev() {
-            apply(app, event, now).await?;
-            applied += 1;
+            match apply(app, event, now).await {
+                Ok(()) => applied += 1,
+                Err(error) if error.passes() => return Err(error),
+                // It would stand in the way of all that came after it, for ever.
+                Err(error) => tracing::error!(%error, event_id = %event.id, "event passed over, look at its order"),
+            }
         }
         store::move_cursor(pool, &newest, now).await?;
         let is_first_look = cursor.replace(newest).is_none();

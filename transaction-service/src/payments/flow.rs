@@ -8,7 +8,10 @@
 
 use common::timestamp::Timestamp;
 use platform::outbox::Message;
-use stripe::{CancellationReason, Capture, NewPaymentIntent, PaymentIntent, PaymentIntentId, StripeError};
+use stripe::{
+    CancellationReason, Capture, Invalid, NewPaymentIntent, PaymentIntent, PaymentIntentId, PaymentIntentStatus,
+    StripeError,
+};
 use uuid::Uuid;
 
 use super::{
@@ -57,6 +60,10 @@ pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Ti
 
 async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     if !order.state.is_open() {
+        if intent.status == PaymentIntentStatus::Succeeded && order.payment.captured == 0 {
+            // Money for an order that is over: refused, loudly.
+            return Ok(order.after(Outcome::Paid, now)?.unwrap_or(order));
+        }
         return refunds::book(app, order, &intent, now).await;
     }
     for attempt in 1..=MAX_STEPS {
@@ -75,7 +82,18 @@ pub async fn call_off(app: &App, order: Order, now: Timestamp) -> Result<Order, 
     match find(app, &order, now).await? {
         Found::Intent(intent) => {
             let intent = cancel(app, &intent.id, CancellationReason::RequestedByCustomer).await?;
-            settle_with(app, order, intent, now).await
+            match intent.status {
+                // Cancelled, or too late for that.
+                PaymentIntentStatus::Canceled
+                | PaymentIntentStatus::Succeeded
+                | PaymentIntentStatus::Processing
+                | PaymentIntentStatus::RequiresCapture => settle_with(app, order, intent, now).await,
+                // Not done, and not impossible: nothing else may be done about an order that shall be called off, least of
+                // all its payment.
+                PaymentIntentStatus::RequiresPaymentMethod
+                | PaymentIntentStatus::RequiresConfirmation
+                | PaymentIntentStatus::RequiresAction => Err(Error::Unsettled),
+            }
         }
         Found::Refused(_) | Found::None => Box::pin(save(app, order, None, Outcome::Cancelled, now)).await,
     }
@@ -134,9 +152,11 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
         Err(StripeError::Declined(decline)) => {
             Failure { code: decline.decline_code.unwrap_or(decline.code), message: decline.message }
         }
-        // The shopper's doing, or Stripe's limits: a method that is not theirs, an amount below the minimum.
+        // The shopper's doing, or Stripe's limits: a method that is not theirs, an amount below the minimum. Or ours.
         Err(StripeError::Invalid(invalid)) => {
-            Failure { code: invalid.code.unwrap_or_else(|| "payment_refused".to_owned()), message: invalid.message }
+            let (code, param) = (invalid.code.as_deref(), invalid.param.as_deref());
+            tracing::error!(order_id = %order.id, code, param, "Stripe refuses the payment of an order");
+            refused(*invalid)
         }
         Err(StripeError::NotFound) => Failure {
             code: "resource_missing".to_owned(),
@@ -145,6 +165,16 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
         Err(error) => return Err(error.into()),
     };
     Ok(Created::Refused(failure))
+}
+
+/// What Stripe writes about a refused request is for developers; about amounts it is fit for shoppers.
+fn refused(invalid: Invalid) -> Failure {
+    let code = invalid.code.unwrap_or_else(|| "payment_refused".to_owned());
+    let message = match code.as_str() {
+        "amount_too_small" | "amount_too_large" => invalid.message,
+        _ => "This order cannot be paid in this way.".to_owned(),
+    };
+    Failure { code, message }
 }
 
 async fn confirm(app: &App, order: &Order, id: &PaymentIntentId, attempt: u32) -> Result<PaymentIntent, Error> {

@@ -60,7 +60,11 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     let held = app.stripe.retrieve_payment_intent(&intent).await?.latest_charge;
     // Stripe forgets keys after a day; what was given back before is not asked for again.
     if held.is_some_and(|charge| charge.amount_refunded < charge.amount) {
-        app.stripe.create_refund(&format!("{id}:sold_out"), &intent, None, &[]).await?;
+        let refund = app.stripe.create_refund(&format!("{id}:sold_out"), &intent, None, &[]).await?;
+        if !matches!(refund.status, RefundStatus::Succeeded | RefundStatus::Pending) {
+            // Nobody is told that their money is on its way when it is not.
+            return Err(Error::Unsettled);
+        }
     }
     let (bookings, refunded) = unbooked(app, &order, &intent, now).await?;
     let Some(next) = order.sold_out(now)? else { return Ok(order) };

@@ -113,3 +113,20 @@ async fn while_stripe_does_not_answer_nothing_is_cancelled_and_no_stock_is_given
     shop.break_stripe("", "", json!(null), 0).await;
     shop.cancel(&guest, &order).await.expect(200);
 }
+
+#[tokio::test]
+async fn an_order_whose_cancellation_fails_at_stripe_is_not_charged_by_it() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    shop.leave_half_way(&ada).await;
+    shop.let_leases_end().await;
+    let order: String = sqlx::query_scalar("SELECT id::text FROM orders").fetch_one(&mut shop.db).await.unwrap();
+    let order = json!({"id": order});
+    shop.break_stripe("POST", "/v1/payment_intents/*/cancel", json!({"kind": "error", "status": 500}), 1).await;
+    assert_eq!(shop.cancel(&ada, &order).await.expect(503).problem(), "unavailable");
+    let charges = shop.stripe.charges();
+    assert!(charges.is_empty(), "whoever calls off is not charged: {charges:?}");
+    shop.break_stripe("", "", json!(null), 0).await;
+    shop.let_leases_end().await;
+    assert_eq!(shop.cancel(&ada, &order).await.expect(200).json()["state"], "cancelled");
+}
