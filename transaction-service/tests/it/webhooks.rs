@@ -158,9 +158,9 @@ enum Story {
     Cancelled,
 }
 
-const STORIES: [Story; 8] = [
+/// All but the longest.
+const STORIES: [Story; 7] = [
     Story::PaidInTheFrontend,
-    Story::DeclinedThenPaid,
     Story::ThreeDSecureApproved,
     Story::ThreeDSecureRefused,
     Story::RefundedInPart,
@@ -215,11 +215,11 @@ fn intent(order: &Value) -> String {
     secret.split("_secret_").next().unwrap().to_owned()
 }
 
-/// All orders of so few events; of more, 24 of them, chosen at random with a seed that is printed when it fails.
+/// All orders of so few events: a story has five at most.
 fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
     let mut orders = BTreeSet::new();
     let all: usize = (1..=count).product();
-    while orders.len() < all.min(24) {
+    while orders.len() < all {
         let mut order: Vec<usize> = (0..count).collect();
         random.shuffle(&mut order);
         orders.insert(order);
@@ -229,10 +229,21 @@ fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_story_lead_to_the_same_state() {
+    assert!(are_told(&STORIES).await > 100);
+}
+
+/// Apart, since its five events come in 120 orders.
+#[tokio::test]
+async fn all_orders_of_the_longest_story_lead_to_the_same_state() {
+    assert!(are_told(&[Story::DeclinedThenPaid]).await > 120);
+}
+
+/// Has the events of stories arrive in every way; how many ways there were.
+async fn are_told(stories: &[Story]) -> usize {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut told = 0;
-    for story in STORIES {
+    for story in stories {
         let mut shop = Shop::open().await;
         let (shopper, order) = story.play(&shop).await;
         let events = shop.story(&order);
@@ -252,7 +263,7 @@ async fn all_orders_repetitions_and_omissions_of_the_events_of_a_story_lead_to_t
             told += 1;
         }
     }
-    assert!(told > 150, "{told}");
+    told
 }
 
 /// Every order of the events, each event left out, each told twice, and none told at all.
