@@ -57,6 +57,8 @@ impl Listener for Lines {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
+                    // An answer of several writes would otherwise wait 40 ms; one that is gone already fails when used.
+                    let _ = stream.set_nodelay(true);
                     let own = Scissors::default();
                     return (Line { stream, own: own.clone(), all: self.all.clone() }, own);
                 }

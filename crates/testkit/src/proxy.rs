@@ -173,6 +173,10 @@ async fn carry(client: TcpStream, link: Link, mut modes: watch::Receiver<Mode>) 
         return;
     }
     let Ok(server) = TcpStream::connect(&link.target).await else { return };
+    // A request comes as several frames: held back, each would wait 40 ms for the other side to say that it has the last.
+    if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
+        return;
+    }
     let ((mut from_client, to_client), (mut from_server, mut to_server)) = (client.into_split(), server.into_split());
     let sprung = Sprung::default();
     tokio::select! {

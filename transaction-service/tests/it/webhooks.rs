@@ -126,6 +126,28 @@ async fn an_event_that_comes_before_our_own_answer_makes_the_same_order() {
     assert_eq!(shop.count("outbox").await, 2);
 }
 
+#[tokio::test]
+async fn money_for_an_order_that_is_over_is_loud_and_its_event_keeps_no_later_one_from_being_found() {
+    let mut shop = Shop::open().await;
+    let (eve, bob) = (Shopper::guest(), Shopper::guest());
+    let order = shop.ordered(&eve, "k").await;
+    // As after the account at Stripe was changed under open orders: expired here, and still payable there.
+    let expire = "UPDATE orders SET state = 'expired', due_at = NULL, version = version + 1";
+    sqlx::query(expire).execute(&mut shop.db).await.unwrap();
+    shop.pay_in_the_frontend(&order, "pm_card_visa").await;
+    let paid = shop.story(&order).pop().unwrap();
+    assert_eq!(shop.deliver(&paid).await.expect(500).problem(), "internal");
+    assert_eq!(shop.read(&eve, &order).await["state"], "expired");
+
+    let later = shop.ordered(&bob, "k").await;
+    shop.pay_in_the_frontend(&later, "pm_card_visa").await;
+    shop.sweep().await;
+    assert_eq!(shop.read(&bob, &later).await["state"], "paid", "found by the sweep, behind the one that fails");
+    let cursor: String =
+        sqlx::query_scalar("SELECT event_id FROM stripe_event_cursor").fetch_one(&mut shop.db).await.unwrap();
+    assert_eq!(cursor, shop.events().pop().unwrap()["id"].as_str().unwrap());
+}
+
 /// What matters of an order once its story has been told: state, money, ledger, and what the siblings are told.
 async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
     let staff = shop.for_staff(order).await;
@@ -153,21 +175,11 @@ enum Story {
     ThreeDSecureApproved,
     ThreeDSecureRefused,
     RefundedInPart,
+    RefundedTwice,
     RefundedInFull,
     Disputed,
     Cancelled,
 }
-
-/// All but the longest.
-const STORIES: [Story; 7] = [
-    Story::PaidInTheFrontend,
-    Story::ThreeDSecureApproved,
-    Story::ThreeDSecureRefused,
-    Story::RefundedInPart,
-    Story::RefundedInFull,
-    Story::Disputed,
-    Story::Cancelled,
-];
 
 impl Story {
     /// Plays it with our ears closed: nothing of it reaches the shop.
@@ -187,13 +199,20 @@ impl Story {
                 shop.pay_in_the_frontend(&order, "pm_card_visa_chargeDeclined").await;
                 shop.pay_in_the_frontend(&order, "pm_card_visa").await;
             }
-            Self::PaidInTheFrontend | Self::RefundedInPart | Self::RefundedInFull | Self::Disputed => {
+            Self::PaidInTheFrontend
+            | Self::RefundedInPart
+            | Self::RefundedTwice
+            | Self::RefundedInFull
+            | Self::Disputed => {
                 shop.pay_in_the_frontend(&order, "pm_card_visa").await;
             }
         }
         let intent = intent(&order);
         match self {
             Self::RefundedInPart => {
+                shop.ask_stripe("refunds", &[("payment_intent", &intent), ("amount", "100")]).await;
+            }
+            Self::RefundedTwice => {
                 for amount in ["100", "20"] {
                     shop.ask_stripe("refunds", &[("payment_intent", &intent), ("amount", amount)]).await;
                 }
@@ -215,11 +234,14 @@ fn intent(order: &Value) -> String {
     secret.split("_secret_").next().unwrap().to_owned()
 }
 
-/// All orders of so few events: a story has five at most.
+/// More orders than those of five events are drawn from.
+const MOST_ORDERS: usize = 120;
+
+/// All orders of up to five events, which every story but one has at most; of more, as many that are drawn.
 fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
+    let wanted = (1..=count).product::<usize>().min(MOST_ORDERS);
     let mut orders = BTreeSet::new();
-    let all: usize = (1..=count).product();
-    while orders.len() < all {
+    while orders.len() < wanted {
         let mut order: Vec<usize> = (0..count).collect();
         random.shuffle(&mut order);
         orders.insert(order);
@@ -228,21 +250,35 @@ fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
 }
 
 #[tokio::test]
-async fn all_orders_repetitions_and_omissions_of_the_events_of_a_story_lead_to_the_same_state() {
-    assert!(are_told(&STORIES).await > 100);
+async fn all_orders_repetitions_and_omissions_of_the_events_of_a_payment_lead_to_the_same_state() {
+    use Story::{Cancelled, PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused};
+    are_told(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await;
 }
 
-/// Apart, since its five events come in 120 orders.
 #[tokio::test]
-async fn all_orders_of_the_longest_story_lead_to_the_same_state() {
-    assert!(are_told(&[Story::DeclinedThenPaid]).await > 120);
+async fn all_orders_repetitions_and_omissions_of_the_events_of_a_second_try_lead_to_the_same_state() {
+    are_told(&[Story::DeclinedThenPaid]).await;
 }
 
-/// Has the events of stories arrive in every way; how many ways there were.
-async fn are_told(stories: &[Story]) -> usize {
+#[tokio::test]
+async fn all_orders_repetitions_and_omissions_of_the_events_of_a_dispute_lead_to_the_same_state() {
+    are_told(&[Story::Disputed]).await;
+}
+
+#[tokio::test]
+async fn all_orders_repetitions_and_omissions_of_the_events_of_a_refund_lead_to_the_same_state() {
+    are_told(&[Story::RefundedInPart, Story::RefundedInFull]).await;
+}
+
+#[tokio::test]
+async fn drawn_orders_repetitions_and_omissions_of_the_events_of_two_refunds_lead_to_the_same_state() {
+    are_told(&[Story::RefundedTwice]).await;
+}
+
+/// Has the events of stories arrive in every way.
+async fn are_told(stories: &[Story]) {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut told = 0;
     for story in stories {
         let mut shop = Shop::open().await;
         let (shopper, order) = story.play(&shop).await;
@@ -250,6 +286,7 @@ async fn are_told(stories: &[Story]) -> usize {
         for event in &events {
             shop.deliver(event).await.expect(200);
         }
+        assert!(matches!(events.len(), 2..=5) || matches!(story, Story::RefundedTwice), "{story:?}: {}", events.len());
         let expected = ending(&mut shop, &shopper, &order).await;
         for delivery in deliveries(events.len(), &mut random) {
             let (shopper, order) = story.play(&shop).await;
@@ -260,10 +297,8 @@ async fn are_told(stories: &[Story]) -> usize {
             shop.sweep().await;
             let ended = ending(&mut shop, &shopper, &order).await;
             assert_eq!(ended, expected, "{story:?} told as {delivery:?} (seed {seed})");
-            told += 1;
         }
     }
-    told
 }
 
 /// Every order of the events, each event left out, each told twice, and none told at all.

@@ -92,6 +92,19 @@ impl Post {
 }
 
 #[tokio::test]
+async fn a_message_that_is_told_twice_is_there_once_and_fails_neither_teller() {
+    let mut post = Post::open(|_| None).await;
+    let message = Message::new("/a", Timestamp::now(), &json!({})).unwrap();
+    for _ in 0..2 {
+        let mut transaction = post.database.begin().await.unwrap();
+        post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
+        transaction.commit().await.unwrap();
+    }
+    let count: i64 = query_scalar("SELECT count(*) FROM outbox").fetch_one(&mut post.connection).await.unwrap();
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
 async fn what_is_rolled_back_leaves_no_message() {
     let mut post = Post::open(|_| None).await;
     let mut transaction = post.database.begin().await.unwrap();
