@@ -1,4 +1,4 @@
-//! Stock as staff see and set it.
+//! Stock as staff see it, and how it is sold.
 
 use axum::extract::State;
 use common::{
@@ -11,7 +11,7 @@ use common::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{SetStock, Stock};
+use self::domain::{Stock, StockPatch};
 use crate::{
     App,
     error::Error,
@@ -23,7 +23,7 @@ pub mod domain;
 pub mod store;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_stock, set_stock))
+    OpenApiRouter::new().routes(routes!(get_stock, patch_stock))
 }
 
 /// Read how many there are of a SKU
@@ -39,28 +39,31 @@ async fn get_stock(
     Ok(Versioned { version: stock.version, body: stock })
 }
 
-/// Set how many are on hand, reserved ones included
+/// Change how a SKU is sold: whether backorders are taken, and at how many staff are told that few are left
 ///
-/// 409 when orders have reserved more; honours `If-Match`.
-#[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
+/// Honours `If-Match`.
+#[utoipa::path(patch, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
-    request_body = SetStock,
+    request_body = StockPatch,
     responses((status = OK, body = Stock),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`below_reserved`."),
+            description = "`below_reserved`: more is promised than there is, so backorders cannot end."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
-async fn set_stock(
+async fn patch_stock(
     State(store): State<Store>,
     _: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
     if_match: IfMatch,
-    Json(set): Json<SetStock>,
+    Json(patch): Json<StockPatch>,
 ) -> Result<Versioned<Stock>, Error> {
-    if !products::store::has_sku(&store, &sku).await? {
-        return Err(Error::NotFound);
+    if store::find(&store, &sku).await?.is_none() {
+        if !products::store::has_sku(&store, &sku).await? {
+            return Err(Error::NotFound);
+        }
+        store::open(&store, &sku, Timestamp::now()).await?;
     }
-    store::set(&store, &sku, set.on_hand, &if_match, Timestamp::now()).await?;
+    store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
     let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
     Ok(Versioned { version: stock.version, body: stock })
 }

@@ -1,12 +1,13 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
 //! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`inventory`] (how many there are),
-//! [`reservations`] (who has them), `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
+//! [`adjustments`] (why that changed), [`reservations`] (who has them), `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
 //! `store` every query of that noun.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]
 
+pub mod adjustments;
 pub mod bucket;
 pub mod categories;
 pub mod error;
@@ -107,7 +108,8 @@ impl Service for App {
         let swept = reservations::sweep(&self.store, now).await;
         let followed = categories::follow_moves(&self.store, now).await;
         let images = images::sweep(self, now).await;
-        Ok(json!({ "swept": swept?, "followed": followed?, "images": images? }))
+        let adjusted = adjustments::sweep(&self.store, now).await;
+        Ok(json!({ "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted? }))
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
@@ -140,6 +142,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(categories::routes())
         .merge(images::routes())
         .merge(inventory::routes())
+        .merge(adjustments::routes())
         .merge(reservations::routes())
         .merge(quotes::routes())
         .routes(routes!(check_live))

@@ -16,10 +16,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     App,
     error::Error,
-    inventory,
+    inventory::{self, domain::Available},
     products::domain::ProductId,
     reservations::{
-        domain::{PricedLine, ReservationRequest},
+        domain::{MAX_LINES, MAX_QUANTITY, PricedLine, ReservationRequest},
         flow,
     },
     store::Store,
@@ -66,6 +66,10 @@ struct QuotedLine {
     available: i64,
 }
 
+/// What is said of a SKU that takes backorders: more than any request can ask for.
+const BACKORDERED: i64 = 100_000;
+const _: () = assert!(MAX_QUANTITY * 100 < BACKORDERED && MAX_LINES == 100);
+
 impl QuotedLine {
     fn new(line: PricedLine, available: i64) -> Self {
         let PricedLine { sku, quantity, product_id, title, options, unit_price } = line;
@@ -88,8 +92,11 @@ async fn quote_lines(
     let (priced, stock) =
         tokio::join!(flow::read_prices(&store, &request, &basket), inventory::store::available(&store, &skus));
     let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
-    let stock: BTreeMap<Sku, i64> = stock?.into_iter().collect();
-    let available = |line: &PricedLine| stock.get(&line.sku).copied().unwrap_or_default();
+    let stock: BTreeMap<Sku, Available> = stock?.into_iter().collect();
+    let available = |line: &PricedLine| match stock.get(&line.sku).copied().unwrap_or_default() {
+        Available { count, backorder: true } => count.max(BACKORDERED),
+        Available { count, backorder: false } => count,
+    };
     let lines = priced.into_iter().map(|line| (available(&line), line));
     let lines = lines.map(|(available, line)| QuotedLine::new(line, available)).collect();
     Ok(Json(Quote { currency: request.currency, lines }))

@@ -24,6 +24,10 @@ pub const PRODUCTS: &str = "products";
 pub const CATEGORIES: &str = "categories";
 /// How many there are.
 pub const STOCK: &str = "stock";
+/// Why that changed other than by sales.
+pub const ADJUSTMENTS: &str = "adjustments";
+/// What came back with which return.
+pub const RETURNS: &str = "returns";
 /// Who has reserved them.
 pub const RESERVATIONS: &str = "reservations";
 
@@ -60,7 +64,7 @@ pub struct Schema {
 
 /// All collections of this service.
 pub fn schemas(currencies: &Currencies) -> Vec<Schema> {
-    vec![products(currencies), categories(), stock(), reservations(), uploads()]
+    vec![products(currencies), categories(), stock(), adjustments(), returns(), reservations(), uploads()]
 }
 
 fn products(currencies: &Currencies) -> Schema {
@@ -133,19 +137,63 @@ fn categories() -> Schema {
     }
 }
 
-/// The last line of defence against overselling: the server itself refuses a number below zero.
+/// The last line of defence against overselling: the server itself refuses a number below zero, unless backorders are
+/// taken.
 fn stock() -> Schema {
+    let number = doc! { "bsonType": ["int", "long"] };
+    let none_below_zero = doc! { "properties": { "on_hand": { "minimum": 0 }, "available": { "minimum": 0 } } };
+    let backorders = doc! { "required": ["backorder"], "properties": { "backorder": { "enum": [true] } } };
     let properties = doc! {
         "_id": { "bsonType": "string", "pattern": "^[A-Z0-9]+(-[A-Z0-9]+)*$", "maxLength": 40 },
-        "on_hand": { "bsonType": ["int", "long"], "minimum": 0 },
-        "available": { "bsonType": ["int", "long"], "minimum": 0 },
+        "on_hand": &number,
+        "available": &number,
+        "backorder": { "bsonType": "bool" },
+        "low_stock_at": { "bsonType": ["int", "long", "null"], "minimum": 0 },
+        "low_stock": { "enum": ["watched", "told", null] },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
         "movements": { "bsonType": "array" },
+        "adjustments": { "bsonType": "array" },
     };
+    let mut validator = json_schema(&["on_hand", "available", "version", "updated_at", "movements"], properties);
+    if let Ok(schema) = validator.get_document_mut("$jsonSchema") {
+        schema.insert("anyOf", [none_below_zero, backorders]);
+    }
     Schema {
         name: STOCK,
-        validator: json_schema(&["on_hand", "available", "version", "updated_at", "movements"], properties),
-        indexes: vec![index("stock_unsettled", doc! { "movements.at": 1 })],
+        validator,
+        indexes: vec![
+            index("stock_unsettled", doc! { "movements.at": 1 }),
+            index("stock_unfinished", doc! { "adjustments.at": 1 }),
+            index("stock_listed", doc! { "listed": 1, "available": 1 }),
+            index("stock_low", doc! { "low_stock": 1, "above_low_stock": 1 }),
+        ],
+        former_indexes: &[],
+    }
+}
+
+/// For good: who changed which number when, and why.
+fn adjustments() -> Schema {
+    let properties = doc! {
+        "sku": { "bsonType": "string" },
+        "delta": { "bsonType": ["int", "long"] },
+        "reason": { "enum": ["received", "returned", "found", "damaged", "lost", "correction", "counted"] },
+        "note": { "bsonType": ["string", "null"], "maxLength": 500 },
+        "by": { "bsonType": "string", "minLength": 1 },
+    };
+    Schema {
+        name: ADJUSTMENTS,
+        validator: json_schema(&["sku", "delta", "reason", "by", "at", "claim"], properties),
+        indexes: vec![index("adjustment_of_sku", doc! { "sku": 1, "at": -1, "_id": -1 })],
+        former_indexes: &[],
+    }
+}
+
+fn returns() -> Schema {
+    let properties = doc! { "lines": { "bsonType": "array", "minItems": 1, "maxItems": 100 } };
+    Schema {
+        name: RETURNS,
+        validator: json_schema(&["lines", "at"], properties),
+        indexes: Vec::new(),
         former_indexes: &[],
     }
 }

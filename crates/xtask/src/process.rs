@@ -50,14 +50,22 @@ impl Process {
             return;
         }
         self.signal(Signal::TERM);
+        if !self.ends().await {
+            self.signal(Signal::KILL);
+            self.ends().await;
+        }
+    }
+
+    /// Waits for its end, [`PATIENCE`] at most; whether it came.
+    pub(crate) async fn ends(self) -> bool {
         let asked = tokio::time::Instant::now();
-        while asked.elapsed() < PATIENCE {
-            if !self.lives() {
-                return;
+        while self.lives() {
+            if asked.elapsed() > PATIENCE {
+                return false;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        self.signal(Signal::KILL);
+        true
     }
 
     /// What Ctrl-C does, to this one process.
@@ -67,7 +75,7 @@ impl Process {
         }
     }
 
-    /// Ends this one process at once.
+    /// Ends this one process without asking; the system takes a moment to carry that out.
     pub(crate) fn kill(self) {
         if let (true, Some(pid)) = (self.lives(), self.id()) {
             // It may end by itself between the two lines.

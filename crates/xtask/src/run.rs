@@ -116,6 +116,7 @@ impl Record {
         }
         for straggler in marked(MARK, &self.mark) {
             straggler.kill();
+            straggler.ends().await;
         }
     }
 }

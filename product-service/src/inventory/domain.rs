@@ -7,7 +7,7 @@
 
 use common::{
     id::Id,
-    input::{Fields, FromFields},
+    input::{Fields, FromFields, Patch},
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -21,22 +21,72 @@ pub const MAX_ON_HAND: i64 = 1_000_000;
 /// How many there are of a SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
-    "sku": "TEE-ORG-NAVY-M", "on_hand": 25, "reserved": 3, "available": 22, "version": 4,
-    "updated_at": "2026-11-22T09:30:00.125Z"
+    "sku": "TEE-ORG-NAVY-M", "on_hand": 25, "reserved": 3, "available": 22, "backorder": false, "low_stock_at": 5,
+    "low_stock": false, "version": 4, "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Stock {
     /// Of what.
     pub sku: Sku,
-    /// On the shelf.
+    /// On the shelf; below zero, where backorders are taken, what is owed to orders that are paid.
     pub on_hand: i64,
     /// Promised to orders that are not committed yet.
     pub reserved: i64,
-    /// What may still be promised: `on_hand - reserved`.
+    /// What may still be promised: `on_hand - reserved`. Below zero only where backorders are taken.
     pub available: i64,
-    /// Grows by one each time the stock is set; also the `ETag`. Reservations leave it alone.
+    /// Whether more may be sold than there are.
+    pub backorder: bool,
+    /// Staff are told when so many are available, or fewer; `null` if they are not.
+    #[schema(required)]
+    pub low_stock_at: Option<i64>,
+    /// Whether it is as low as that.
+    pub low_stock: bool,
+    /// Grows by one each time staff set, adjust or change it; also the `ETag`. Reservations leave it alone.
     pub version: i64,
     /// When it was set last.
     pub updated_at: Timestamp,
+}
+
+impl Stock {
+    /// Whether so many more, or fewer, can be on hand.
+    pub fn has_room_for(&self, delta: i64) -> bool {
+        if delta < 0 { self.backorder || self.available >= -delta } else { self.on_hand <= MAX_ON_HAND - delta }
+    }
+}
+
+/// What may still be promised of a SKU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Available {
+    /// How many are there for it.
+    pub count: i64,
+    /// Whether more may be promised than there are.
+    pub backorder: bool,
+}
+
+impl Available {
+    /// Whether so many can be promised.
+    pub fn covers(self, quantity: u32) -> bool {
+        self.backorder || self.count >= i64::from(quantity)
+    }
+}
+
+/// How a SKU is sold; a JSON Merge Patch (RFC 7396).
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"backorder": true, "low_stock_at": 5}))]
+pub struct StockPatch {
+    /// Whether more may be sold than there are.
+    #[schema(nullable = false)]
+    pub backorder: Option<bool>,
+    /// At how many staff are told; `null` for never.
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000)]
+    pub low_stock_at: Patch<i64>,
+}
+
+impl FromFields for StockPatch {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let backorder = fields.replaced("backorder", |fields| fields.flag("backorder"));
+        let low_stock_at = fields.patch("low_stock_at", |fields| fields.integer("low_stock_at", 0..=MAX_ON_HAND));
+        Some(Self { backorder: backorder?, low_stock_at: low_stock_at? })
+    }
 }
 
 /// The stock as counted.

@@ -1,15 +1,15 @@
 //! Every query of stock.
 
-use common::{etag::IfMatch, timestamp::Timestamp};
+use common::{etag::IfMatch, input::Patch, timestamp::Timestamp};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Namespace,
-    bson::{DateTime, Document, doc},
+    bson::{Bson, DateTime, Document, doc},
     options::WriteModel,
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Change, Movement, MovementId, MovementKind, Stock};
+use super::domain::{Available, Change, Movement, MovementId, MovementKind, Stock, StockPatch};
 use crate::{
     error::Error,
     products::domain::Sku,
@@ -17,6 +17,9 @@ use crate::{
     schema,
     store::{Store, date, is_invalid, may_match, must_match, timestamp, violates},
 };
+
+/// Staff are to be told when it gets low.
+const WATCHED: &str = "watched";
 
 /// Stock as a document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -28,6 +31,10 @@ struct Record {
     version: i64,
     updated_at: DateTime,
     movements: Vec<MovementRecord>,
+    #[serde(default)]
+    backorder: bool,
+    #[serde(default)]
+    low_stock_at: Option<i64>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,28 +52,37 @@ pub async fn find(store: &Store, sku: &Sku) -> Result<Option<Stock>, Error> {
 }
 
 /// What may still be promised of each of these SKUs; one that has no stock document is left out.
-pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, i64)>, Error> {
+pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, Available)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = stock(store).await?.find(doc! { "_id": { "$in": skus } }).await?;
-    Ok(found.map_ok(|record| (record.id, record.available)).try_collect().await?)
+    let read = |record: Record| (record.id, Available { count: record.available, backorder: record.backorder });
+    Ok(found.map_ok(read).try_collect().await?)
 }
 
-/// Sets what is on hand; what is reserved stays so. The collection's validator refuses an `available` below zero.
-pub async fn set(store: &Store, sku: &Sku, on_hand: i64, if_match: &IfMatch, now: Timestamp) -> Result<(), Error> {
+/// Sets what is on hand, and records the count that says so, made by `count` from the expression of how many more that
+/// are. What is reserved stays so; the collection's validator refuses an `available` below zero.
+pub async fn set(
+    store: &Store,
+    sku: &Sku,
+    on_hand: i64,
+    if_match: &IfMatch,
+    now: Timestamp,
+    count: impl FnOnce(Document) -> Result<Document, Error>,
+) -> Result<(), Error> {
     let stock = stock(store).await?;
-    let number = |field: &str| doc! { "$ifNull": [format!("${field}"), 0_i64] };
     let reserved = doc! { "$subtract": [number("on_hand"), number("available")] };
+    let available = doc! { "$subtract": [on_hand, reserved] };
+    let counted = count(doc! { "$subtract": [on_hand, number("on_hand")] })?;
     let update = vec![doc! { "$set": {
-        "available": { "$subtract": [on_hand, reserved] },
+        "available": &available,
+        "above_low_stock": { "$subtract": [available, number("low_stock_at")] },
         "on_hand": on_hand,
         "version": { "$add": [number("version"), 1_i64] },
         "updated_at": date(now),
         "movements": { "$ifNull": ["$movements", []] },
+        "adjustments": { "$concatArrays": [{ "$ifNull": ["$adjustments", []] }, [counted]] },
     }}];
-    let (filter, upsert) = match if_match {
-        IfMatch::Any => (doc! { "_id": sku.as_str() }, true),
-        IfMatch::Versions(versions) => (doc! { "_id": sku.as_str(), "version": { "$in": versions } }, false),
-    };
+    let (filter, upsert) = matching(sku, if_match);
     let updated = match stock.update_one(filter.clone(), update.clone()).upsert(upsert).await {
         // Two first settings at once: the other made the document in between, so now it is there to be updated.
         Err(error) if violates(&error, "_id_") => stock.update_one(filter, update).await,
@@ -80,11 +96,69 @@ pub async fn set(store: &Store, sku: &Sku, on_hand: i64, if_match: &IfMatch, now
     }
 }
 
+/// Makes an empty stock of a SKU that has none.
+pub async fn open(store: &Store, sku: &Sku, now: Timestamp) -> Result<(), Error> {
+    let empty = doc! { "on_hand": 0_i64, "available": 0_i64, "above_low_stock": 0_i64, "version": 1_i64,
+    "updated_at": date(now), "movements": [], "adjustments": [] };
+    let update = doc! { "$setOnInsert": empty };
+    match stock(store).await?.update_one(doc! { "_id": sku.as_str() }, update).upsert(true).await {
+        Err(error) if !violates(&error, "_id_") => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Changes how a SKU is sold. Backorders are not ended while more is promised than there is: the validator refuses.
+pub async fn patch(
+    store: &Store,
+    sku: &Sku,
+    patch: &StockPatch,
+    if_match: &IfMatch,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let mut set = doc! { "version": { "$add": [number("version"), 1_i64] }, "updated_at": date(now) };
+    if let Some(backorder) = patch.backorder {
+        // The catalogue may have to show it as in stock now, or no longer.
+        set.extend(doc! { "backorder": backorder, "listed": null });
+    }
+    let low_stock_at = match patch.low_stock_at {
+        Patch::Keep => None,
+        Patch::Remove => Some(None),
+        Patch::Set(low_stock_at) => Some(Some(low_stock_at)),
+    };
+    if let Some(low_stock_at) = low_stock_at {
+        let above = doc! { "$subtract": ["$available", low_stock_at.unwrap_or(0)] };
+        let watch = low_stock_at.map(|_| WATCHED);
+        set.extend(doc! { "low_stock_at": low_stock_at, "above_low_stock": above, "low_stock": watch });
+    }
+    let (filter, _) = matching(sku, if_match);
+    match stock(store).await?.update_one(filter, vec![doc! { "$set": set }]).await {
+        Ok(updated) if updated.matched_count == 0 => Err(Error::Stale),
+        Ok(_) => Ok(()),
+        Err(error) if is_invalid(&error) => Err(Error::BelowReserved),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The SKU at one of these versions, and whether it may be made: not where a version is asked for.
+fn matching(sku: &Sku, if_match: &IfMatch) -> (Document, bool) {
+    match if_match {
+        IfMatch::Any => (doc! { "_id": sku.as_str() }, true),
+        IfMatch::Versions(versions) => (doc! { "_id": sku.as_str(), "version": { "$in": versions } }, false),
+    }
+}
+
+/// A number of the document, inside a pipeline; 0 where there is none.
+fn number(field: &str) -> Document {
+    doc! { "$ifNull": [format!("${field}"), 0_i64] }
+}
+
 /// Ends the stock of a SKU that is not sold any more, unless orders hold units of it or are about to; false then.
 pub async fn close(store: &Store, sku: &Sku) -> Result<bool, Error> {
     let stock = stock(store).await?;
     let unreserved = doc! { "$eq": ["$on_hand", "$available"] };
-    let filter = doc! { "_id": sku.as_str(), "movements": [], "$expr": unreserved };
+    let none: [Bson; 2] = [Bson::Null, Bson::Array(Vec::new())];
+    let filter = doc! { "_id": sku.as_str(), "movements": [], "adjustments": { "$in": none.to_vec() },
+    "$expr": unreserved };
     if stock.delete_one(filter).await?.deleted_count == 1 {
         return Ok(true);
     }
@@ -95,7 +169,8 @@ pub async fn close(store: &Store, sku: &Sku) -> Result<bool, Error> {
 pub fn record(namespace: &Namespace, sku: &Sku, movement: &Movement) -> WriteModel {
     let mut filter = doc! { "_id": sku.as_str() };
     if movement.kind == MovementKind::Hold {
-        filter.insert("available", doc! { "$gte": i64::from(movement.quantity) });
+        let enough = doc! { "available": { "$gte": i64::from(movement.quantity) } };
+        filter.insert("$or", [enough, doc! { "backorder": true }]);
     }
     must_match(namespace, filter, recording(movement))
 }
@@ -138,9 +213,11 @@ async fn stock(store: &Store) -> Result<Collection<Record>, Error> {
     store.collection(schema::STOCK).await
 }
 
-fn change(change: Change) -> Document {
+/// The update that makes a change. What is available and how far that is above the low mark go together.
+pub(crate) fn change(change: Change) -> Document {
     let mut numbers = Document::new();
-    for (field, by) in [("on_hand", change.on_hand), ("available", change.available)] {
+    let fields = [("on_hand", change.on_hand), ("available", change.available), ("above_low_stock", change.available)];
+    for (field, by) in fields {
         if by != 0 {
             numbers.insert(field, by);
         }
@@ -159,6 +236,9 @@ impl From<Record> for Stock {
             on_hand: record.on_hand,
             reserved: record.on_hand - record.available,
             available: record.available,
+            backorder: record.backorder,
+            low_stock_at: record.low_stock_at,
+            low_stock: record.low_stock_at.is_some_and(|low| record.available <= low),
             version: record.version,
             updated_at: timestamp(record.updated_at),
         }

@@ -86,17 +86,22 @@ impl ReservationRequest {
     /// One line a SKU, in the order of the SKUs. That order matters: of two orders that want the last units of the same
     /// SKUs, both ask for them in the same order, so one of them gets them all.
     pub fn basket(&self) -> Vec<Line> {
-        let mut sums = BTreeMap::<&Sku, u32>::new();
-        for line in &self.lines {
-            *sums.entry(&line.sku).or_default() += line.quantity;
-        }
-        sums.into_iter().map(|(sku, quantity)| Line { sku: sku.clone(), quantity }).collect()
+        basket(&self.lines)
     }
 
     /// Where the request named a SKU first.
     pub fn position(&self, sku: &Sku) -> usize {
         self.lines.iter().position(|line| line.sku == *sku).unwrap_or_default()
     }
+}
+
+/// One line a SKU, in the order of the SKUs.
+pub fn basket(lines: &[Line]) -> Vec<Line> {
+    let mut sums = BTreeMap::<&Sku, u32>::new();
+    for line in lines {
+        *sums.entry(&line.sku).or_default() += line.quantity;
+    }
+    sums.into_iter().map(|(sku, quantity)| Line { sku: sku.clone(), quantity }).collect()
 }
 
 /// A line with what was known of its product when it was reserved.

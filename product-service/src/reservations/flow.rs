@@ -27,7 +27,7 @@ use crate::{
 /// How long an attempt is left alone before others may unwind it; far above the time a request may take.
 const LEASE: Duration = Duration::from_secs(10);
 /// When the sweep looks after a movement: any request that made it is over by then.
-const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
+pub(crate) const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
 /// When a held reservation is released by itself: a day, by when its order has long expired in transaction-service.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 /// How often a request starts over when others change the reservation under it.
@@ -144,10 +144,16 @@ async fn refuse(
     }
     let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
     let stock = inventory::store::available(store, &skus).await?;
-    let available = |line: &Line| stock.iter().find(|(sku, _)| *sku == line.sku).map_or(0, |(_, available)| *available);
-    let short = attempt.basket.iter().filter(|line| available(line) < i64::from(line.quantity));
+    let available = |line: &Line| {
+        stock.iter().find(|(sku, _)| *sku == line.sku).map(|(_, available)| *available).unwrap_or_default()
+    };
+    let short = attempt.basket.iter().filter(|line| !available(line).covers(line.quantity));
     let short: Vec<Short> = short
-        .map(|line| Short { sku: line.sku.clone(), line: request.position(&line.sku), available: available(line) })
+        .map(|line| Short {
+            sku: line.sku.clone(),
+            line: request.position(&line.sku),
+            available: available(line).count.max(0),
+        })
         .collect();
     if short.is_empty() { Ok(()) } else { Err(Error::OutOfStock(short)) }
 }

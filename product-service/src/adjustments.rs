@@ -1,0 +1,144 @@
+//! Changes of what is on hand other than by sales, and the trail of them: who changed which number when, and why.
+
+pub mod domain;
+pub(crate) mod flow;
+pub mod store;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::{
+        Caller,
+        scopes::{InventoryReserve, InventoryWrite},
+    },
+    etag::{IfMatch, Versioned},
+    extract::{Path, Query},
+    idempotency::IdempotencyKey,
+    input::Json,
+    page::{Page, PageQuery},
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use http::{StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    domain::{Adjustment, AdjustmentId, NewAdjustment, RestockRequest, ReturnId},
+    flow::RestockedLine,
+};
+use crate::{
+    App,
+    error::Error,
+    inventory::domain::{SetStock, Stock},
+    products::{NO_STORE, domain::Sku},
+    store::Store,
+};
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(set_stock))
+        .routes(routes!(list_adjustments, adjust_stock))
+        .routes(routes!(restock_return))
+}
+
+/// Set how many are on hand, reserved ones included
+///
+/// For when somebody has counted; it goes into the trail as `counted`. 409 when orders have reserved more; honours
+/// `If-Match`.
+#[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
+    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
+    request_body = SetStock,
+    responses((status = OK, body = Stock),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`below_reserved`."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
+async fn set_stock(
+    State(store): State<Store>,
+    caller: Caller<InventoryWrite>,
+    Path(sku): Path<Sku>,
+    if_match: IfMatch,
+    Json(set): Json<SetStock>,
+) -> Result<Versioned<Stock>, Error> {
+    let count = Adjustment::count(sku, caller.subject.to_string(), Timestamp::now());
+    let stock = flow::count(&store, &count, set.on_hand, &if_match).await?;
+    Ok(Versioned { version: stock.version, body: stock })
+}
+
+/// Change how many are on hand, by so many, for a reason
+///
+/// Once a key, however often it is sent; the answer to a repetition is the first one.
+#[utoipa::path(post, path = "/inventory/{sku}/adjustments", tag = "inventory",
+    security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey),
+    request_body = NewAdjustment,
+    responses((status = CREATED, body = Adjustment),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`below_reserved` or `too_many_on_hand`.")))]
+async fn adjust_stock(
+    State(store): State<Store>,
+    caller: Caller<InventoryWrite>,
+    Path(sku): Path<Sku>,
+    key: IdempotencyKey,
+    Json(new): Json<NewAdjustment>,
+) -> Result<(StatusCode, Json<Adjustment>), Error> {
+    let adjustment = Adjustment::new(new, sku, caller.subject.to_string(), &key, Timestamp::now());
+    Ok((StatusCode::CREATED, Json(flow::adjust(&store, adjustment).await?)))
+}
+
+/// List what was adjusted of a SKU, newest first
+#[utoipa::path(get, path = "/inventory/{sku}/adjustments", tag = "inventory",
+    security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), PageQuery),
+    responses((status = OK, body = Page<Adjustment>, example = json!({"items": [], "next_cursor": null}))))]
+async fn list_adjustments(
+    State(store): State<Store>,
+    _: Caller<InventoryWrite>,
+    Path(sku): Path<Sku>,
+    Query(query): Query<PageQuery>,
+) -> Result<Response, Error> {
+    let (limit, after) = query.read::<(Timestamp, AdjustmentId)>()?;
+    let found = store::list(&store, &sku, after, limit + 1).await?;
+    let page = Page::new(found, limit, |adjustment| (adjustment.at, adjustment.id));
+    Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
+}
+
+/// A return, put on the shelf.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({
+    "return_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+    "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 1, "restocked": true}]
+}))]
+struct Restocked {
+    /// Which.
+    return_id: ReturnId,
+    /// One line a SKU, sorted by SKU.
+    lines: Vec<RestockedLine>,
+}
+
+/// Put what a return brings back on the shelf
+///
+/// Once a return, however often it is sent. A SKU that the shop does not have any more is left out, and said so.
+#[utoipa::path(put, path = "/inventory/returns/{return_id}", tag = "inventory",
+    security(("token" = ["inventory:reserve"])), params(("return_id" = ReturnId, Path)),
+    request_body = RestockRequest,
+    responses((status = OK, body = Restocked),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`return_differs`: it brought back something else before.")))]
+async fn restock_return(
+    State(store): State<Store>,
+    caller: Caller<InventoryReserve>,
+    Path(return_id): Path<ReturnId>,
+    Json(request): Json<RestockRequest>,
+) -> Result<Json<Restocked>, Error> {
+    let by = caller.subject.to_string();
+    let lines = flow::restock(&store, return_id, &request, &by, Timestamp::now()).await?;
+    Ok(Json(Restocked { return_id, lines }))
+}
+
+/// Finishes what crashes left half way. Answers how many adjustments those were.
+pub async fn sweep(store: &Store, now: Timestamp) -> Result<usize, Error> {
+    flow::finish_left_over(store, now.minus(crate::reservations::flow::UNSETTLED_AFTER)).await
+}

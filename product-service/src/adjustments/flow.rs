@@ -1,0 +1,149 @@
+//! The steps of adjusting, counting and restocking. Any of them may be the last before a crash; each can be repeated.
+
+use common::{etag::IfMatch, id::Id, timestamp::Timestamp};
+use serde::Serialize;
+
+use super::{
+    domain::{Adjustment, ClaimId, RestockRequest, ReturnId},
+    store::{self, Applied},
+};
+use crate::{
+    error::Error,
+    inventory::{self, domain::Stock},
+    products::{self, domain::Sku},
+    reservations::domain::Line,
+    store::Store,
+};
+
+/// How often a request starts over when others change the SKU under it.
+const ROUNDS: usize = 3;
+/// How many SKUs with adjustments left over one sweep looks at.
+const SWEEP_LIMIT: i64 = 50;
+
+/// Has an adjustment take effect, once. Answers it as it was made first.
+pub(super) async fn adjust(store: &Store, adjustment: Adjustment) -> Result<Adjustment, Error> {
+    for _ in 0..ROUNDS {
+        let claim = Id::new(adjustment.at);
+        match store::apply(store, &adjustment, claim).await? {
+            Applied::Counts => return Ok(adjustment),
+            Applied::Late => {
+                store::settle(store, &adjustment, claim, false).await?;
+                return replay(store, &adjustment).await?.ok_or(Error::Stale);
+            }
+            Applied::Refused => {
+                if let Some(made) = replay(store, &adjustment).await? {
+                    return Ok(made);
+                }
+                must_have_room(store, &adjustment).await?;
+            }
+        }
+    }
+    Err(Error::Stale)
+}
+
+/// The adjustment of the same id that was made before, settled now if its maker died before.
+async fn replay(store: &Store, adjustment: &Adjustment) -> Result<Option<Adjustment>, Error> {
+    let Some((made, claim)) = store::find(store, adjustment.id).await? else { return Ok(None) };
+    if !made.is_like(adjustment) {
+        return Err(Error::KeyReused);
+    }
+    store::settle(store, &made, claim, true).await?;
+    Ok(Some(made))
+}
+
+/// Says why a SKU did not take an adjustment, or has it take the next: where it has no stock yet, it gets some.
+async fn must_have_room(store: &Store, adjustment: &Adjustment) -> Result<(), Error> {
+    match inventory::store::find(store, &adjustment.sku).await? {
+        Some(stock) if !stock.has_room_for(adjustment.delta) => {
+            Err(if adjustment.delta < 0 { Error::BelowReserved } else { Error::TooManyOnHand })
+        }
+        Some(_) => Ok(()),
+        None if products::store::has_sku(store, &adjustment.sku).await? => {
+            inventory::store::open(store, &adjustment.sku, adjustment.at).await
+        }
+        None => Err(Error::NotFound),
+    }
+}
+
+/// Sets what is on hand, and writes down by how many that differed.
+pub(super) async fn count(store: &Store, count: &Adjustment, on_hand: i64, if_match: &IfMatch) -> Result<Stock, Error> {
+    if !products::store::has_sku(store, &count.sku).await? {
+        return Err(Error::NotFound);
+    }
+    let claim = Id::new(count.at);
+    inventory::store::set(store, &count.sku, on_hand, if_match, count.at, |delta| store::counting(count, claim, delta))
+        .await?;
+    // The number stands. Should this fail, the sweep writes it down.
+    finish_recorded(store, &count.sku, claim).await;
+    inventory::store::find(store, &count.sku).await?.ok_or(Error::NotFound)
+}
+
+async fn finish_recorded(store: &Store, sku: &Sku, claim: ClaimId) {
+    let finished = async {
+        match store::recorded_on(store, sku, claim).await? {
+            Some(recorded) => finish(store, &recorded, claim).await,
+            None => Ok(()),
+        }
+    };
+    if let Err(error) = finished.await {
+        tracing::warn!(%error, %sku, "count not in the trail yet; the sweep goes on");
+    }
+}
+
+/// What became of one line of a return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub(crate) struct RestockedLine {
+    /// Of what.
+    pub sku: Sku,
+    /// How many came back.
+    pub quantity: u32,
+    /// Whether they are on the shelf; not where the shop does not have the SKU any more, or has too many to count.
+    pub restocked: bool,
+}
+
+/// Puts what a return brings back on the shelf, once.
+pub(super) async fn restock(
+    store: &Store,
+    id: ReturnId,
+    request: &RestockRequest,
+    by: &str,
+    now: Timestamp,
+) -> Result<Vec<RestockedLine>, Error> {
+    if !store::open_return(store, id, &request.lines, now).await?
+        && store::returned_lines(store, id).await?.is_none_or(|lines| lines != request.lines)
+    {
+        return Err(Error::ReturnDiffers);
+    }
+    let mut restocked = Vec::with_capacity(request.lines.len());
+    for line in &request.lines {
+        let adjusted = adjust(store, Adjustment::returned(id, line, by.to_owned(), now)).await;
+        let Line { sku, quantity } = line.clone();
+        let is_restocked = match adjusted {
+            Ok(_) => true,
+            Err(Error::NotFound | Error::TooManyOnHand) => false,
+            Err(error) => return Err(error),
+        };
+        restocked.push(RestockedLine { sku, quantity, restocked: is_restocked });
+    }
+    Ok(restocked)
+}
+
+/// Finishes an adjustment that was found on its SKU.
+async fn finish(store: &Store, adjustment: &Adjustment, claim: ClaimId) -> Result<(), Error> {
+    let counts = store::decide(store, adjustment, claim).await?;
+    store::settle(store, adjustment, claim, counts).await
+}
+
+/// Finishes what crashes left on SKUs before a moment. Answers how many; those that fail are logged, and found again.
+pub(super) async fn finish_left_over(store: &Store, before: Timestamp) -> Result<usize, Error> {
+    let mut finished = 0;
+    for (adjustment, claim) in store::unsettled(store, before, SWEEP_LIMIT).await? {
+        match finish(store, &adjustment, claim).await {
+            Ok(()) => finished += 1,
+            Err(error) => {
+                tracing::error!(%error, sku = %adjustment.sku, id = %adjustment.id, "adjustment not finished");
+            }
+        }
+    }
+    Ok(finished)
+}
