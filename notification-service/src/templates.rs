@@ -61,6 +61,7 @@ pub fn write(notification: &Notification, shop: &ShopName) -> Result<Mail, askam
         }
         Message::AccountCreated => both(&pages::AccountCreatedText { page }, &pages::AccountCreatedHtml { page }),
         Message::AccountExists => both(&pages::AccountExistsText { page }, &pages::AccountExistsHtml { page }),
+        Message::LowStock { stock } => both(&pages::LowStockText { page, stock }, &pages::LowStockHtml { page, stock }),
     }?;
     Ok(Mail { subject: page.subject.clone(), text: folded(&text), html })
 }
@@ -76,6 +77,7 @@ fn subject(message: &Message, shop: &str) -> String {
         Message::OrderCancelled { .. } => format!("Your {shop} order is cancelled, and your money is on its way back"),
         Message::AccountCreated => format!("Welcome to {shop}"),
         Message::AccountExists => format!("You already have an account at {shop}"),
+        Message::LowStock { stock } => format!("{shop}: {} left of {}", stock.available, stock.sku),
     }
 }
 

@@ -3,7 +3,7 @@
 use axum::response::{IntoResponse, Response};
 use common::problem::{FieldError, Problem};
 use http::StatusCode;
-use platform::config::SecretError;
+use platform::{client::CallError, config::SecretError};
 
 use crate::{
     bucket::Failure,
@@ -84,6 +84,8 @@ pub enum Error {
     Secret(SecretError),
     /// The bucket did not do what it was asked.
     Bucket(Failure),
+    /// notification-service took no notice.
+    Notices(CallError),
 }
 
 /// A line of a reservation that cannot be met.
@@ -131,6 +133,7 @@ impl From<Error> for Problem {
             Error::Mongo(error) if is_outage(&error) => Self::unavailable(error),
             Error::Secret(error) => Self::unavailable(error),
             Error::Bucket(error @ Failure::Unavailable(_)) => Self::unavailable(error),
+            Error::Notices(error) => error.into(),
             other => Self::internal(other),
         }
     }
@@ -292,6 +295,7 @@ impl std::fmt::Display for Error {
             Self::Nameless(id) => write!(f, "product {id} has no slug"),
             Self::Secret(error) => write!(f, "{error}"),
             Self::Bucket(error) => write!(f, "{error}"),
+            Self::Notices(error) => write!(f, "{error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             other => write!(f, "{other:?}"),
         }

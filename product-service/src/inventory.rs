@@ -12,6 +12,7 @@ use common::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Stock, StockPatch};
+pub use self::flow::{Staff, Swept};
 use crate::{
     App,
     error::Error,
@@ -20,6 +21,7 @@ use crate::{
 };
 
 pub mod domain;
+pub(crate) mod flow;
 pub mod store;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -66,4 +68,9 @@ async fn patch_stock(
     store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
     let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
     Ok(Versioned { version: stock.version, body: stock })
+}
+
+/// Has the catalogue and staff know of stock that came, went, or runs low.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+    flow::sweep(&app.store, app.staff.as_ref(), now).await
 }

@@ -25,12 +25,14 @@ use std::time::Duration;
 use axum::{Router, extract::FromRef, extract::State};
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
-    input::Json,
+    contact::Email,
+    input::{Json, Refusal},
     timestamp::Timestamp,
 };
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
+    client::{Credentials, ServiceClient},
     config::Env,
     health::{self, Health},
     trigger::Direction,
@@ -39,7 +41,7 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{bucket::Bucket, search::domain::Currencies, store::Store};
+use crate::{bucket::Bucket, inventory::Staff, search::domain::Currencies, store::Store};
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
@@ -55,6 +57,8 @@ pub struct App {
     pub currencies: Currencies,
     /// Where images are. Catalogue and checkout go on without it, so readiness does not ask for it.
     pub bucket: Bucket,
+    /// Who hears of stock that runs low, if anybody does.
+    pub staff: Option<Staff>,
 }
 
 impl FromRef<App> for Verifier {
@@ -85,9 +89,13 @@ impl Service for App {
         let uri = env.secret("MONGODB_URI");
         let currencies = env.parsed("CURRENCIES");
         let bucket = Bucket::configure(env);
+        let staff = staff(env);
+        if !env.is_complete() {
+            return None;
+        }
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
         let verifier = Verifier::new(&issuer?, &audience?, keys);
-        Some(Self { verifier, store: Store::new(uri?), currencies: currencies?, bucket: bucket? })
+        Some(Self { verifier, store: Store::new(uri?), currencies: currencies?, bucket: bucket?, staff })
     }
 
     fn router(self) -> Router {
@@ -109,11 +117,32 @@ impl Service for App {
         let followed = categories::follow_moves(&self.store, now).await;
         let images = images::sweep(self, now).await;
         let adjusted = adjustments::sweep(&self.store, now).await;
-        Ok(json!({ "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted? }))
+        let stock = inventory::sweep(self, now).await;
+        Ok(json!({ "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted?, "stock": stock? }))
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
         images::work_off(self, batch, Timestamp::now()).await
+    }
+}
+
+/// Nobody, unless `STAFF_EMAIL` says who.
+fn staff(env: &mut Env) -> Option<Staff> {
+    env.optional("STAFF_EMAIL")?;
+    let email = env.parsed::<StaffEmail>("STAFF_EMAIL");
+    let api = env.url("API_BASE_URL");
+    let secret = env.secret("PRODUCT_SERVICE_CLIENT_SECRET");
+    let client = ServiceClient::new(api?, Credentials::Client { id: App::NAME, secret: secret? });
+    Some(Staff { email: email?.0, client })
+}
+
+struct StaffEmail(Email);
+
+impl std::str::FromStr for StaffEmail {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|refusal: Refusal| refusal.message)
     }
 }
 

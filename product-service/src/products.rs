@@ -248,7 +248,14 @@ async fn remove_variant(
     if !inventory::store::close(&app.store, &sku).await? {
         return Err(Error::VariantReserved);
     }
-    change(&app, id, &if_match, &removal).await
+    let answer = change(&app, id, &if_match, &removal).await?;
+    // It may have been the only one in stock. Should this fail, the next change of another variant's stock puts it right.
+    if let Some(product) = store::find(&app.store, &ProductKey::Id(id)).await?
+        && let Err(error) = inventory::flow::list_product(&app.store, &product).await
+    {
+        tracing::warn!(%error, product_id = %id, "in stock as it was with the variant that is gone");
+    }
+    Ok(answer)
 }
 
 /// Reads, changes and saves a product, again where somebody else was quicker, unless the client insists on a version.

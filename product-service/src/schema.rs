@@ -149,6 +149,7 @@ fn stock() -> Schema {
         "available": &number,
         "backorder": { "bsonType": "bool" },
         "low_stock_at": { "bsonType": ["int", "long", "null"], "minimum": 0 },
+        "listed": { "enum": ["in_stock", "out_of_stock", "backorder", null] },
         "low_stock": { "enum": ["watched", "told", null] },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
         "movements": { "bsonType": "array" },

@@ -59,6 +59,10 @@ struct ListQuery {
     /// Those whose lowest price is this or below, in minor units.
     #[param(minimum = 0, example = 5000)]
     price_max: Option<i64>,
+    /// Those only of which something can be ordered. Follows the stock within minutes.
+    #[serde(default)]
+    #[param(required = false)]
+    in_stock: bool,
     /// Whether to count by what the list can be narrowed down.
     #[serde(default)]
     #[param(required = false)]
@@ -93,10 +97,11 @@ struct FoundProducts {
 #[utoipa::path(get, path = "/products", tag = "products", params(ListQuery),
     responses((status = OK, body = FoundProducts)))]
 async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Response, Error> {
-    let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, .. } = query;
+    let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, .. } = query;
     let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<Place>()?;
     let sort = query.sort;
-    let listing = Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, sort }.read()?;
+    let listing =
+        Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, sort }.read()?;
     if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
         return Err(Problem::invalid_query("cursor is one of a list in another order".into()).into());
     }

@@ -10,8 +10,15 @@ use crate::trigger;
 /// The admin of a machine at home. The password is random.
 pub(crate) const EMAIL: &str = "admin@bodega.example";
 
-/// What transaction-service may do at its siblings (its calls to the other services, and no more).
-const TRANSACTION_SCOPES: [&str; 4] = ["inventory:reserve", "checkout:read", "carts:clear", "notifications:send"];
+/// The services that call others: the setting of their secret, and what they may do (their calls, and no more).
+pub(crate) const SERVICE_CLIENTS: [(&str, &str, &[&str]); 2] = [
+    (
+        "TRANSACTION_SERVICE_CLIENT_SECRET",
+        "transaction-service",
+        &["inventory:reserve", "checkout:read", "carts:clear", "notifications:send"],
+    ),
+    ("PRODUCT_SERVICE_CLIENT_SECRET", "product-service", &["notifications:send"]),
+];
 
 /// Sends one command to user-service's `admin` trigger.
 pub(crate) async fn command(home: &Home, settings: &Settings, command: Value) -> Result<Value> {
@@ -35,9 +42,9 @@ pub(crate) async fn create_service_client(
     command(home, settings, json!({ "command": "create_service_client", "name": name, "scopes": scopes })).await
 }
 
-/// The secret that transaction-service gets its tokens with.
-pub(crate) async fn transaction_secret(home: &Home, settings: &Settings) -> Result<String> {
-    let answer = create_service_client(home, settings, "transaction-service", &TRANSACTION_SCOPES).await?;
+/// The secret that a service gets its tokens with.
+pub(crate) async fn client_secret(home: &Home, settings: &Settings, name: &str, scopes: &[&str]) -> Result<String> {
+    let answer = create_service_client(home, settings, name, scopes).await?;
     let secret = answer["client_secret"].as_str().context("user-service answered without a client_secret")?;
     Ok(secret.to_owned())
 }

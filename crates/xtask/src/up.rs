@@ -59,7 +59,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     step("starting the double of Stripe", stripe::start(&place, &mut settings)).await?;
     step("letting the shop send mail", mail::verify_sender(&settings)).await?;
     step("making the bucket for images", images::make_bucket(&mut settings)).await?;
-    // transaction-service wakes for nothing without the secret that user-service gives it.
+    // Services wake for nothing without the secrets that user-service gives them.
     let [user_service, others @ ..] = services::WITH_A_STORE;
     step("migrating accounts", migrate(home, &settings, &[user_service])).await?;
     step("making the admin and the service clients", identities(home, &mut settings, &secrets)).await?;
@@ -105,6 +105,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("SHOP_NAME", "Bodega"),
         ("NOTIFICATION_TABLE", "bodega-notifications"),
         ("IMAGE_BUCKET", "bodega-images"),
+        ("STAFF_EMAIL", "staff@bodega.example"),
         ("LOG_LEVEL", "info"),
     ] {
         settings.set(name, given(name).unwrap_or_else(|| standard.to_owned()));
@@ -167,8 +168,9 @@ async fn migrate(home: &Home, settings: &Settings, services: &[&str]) -> Result<
 
 async fn identities(home: &Home, settings: &mut Settings, secrets: &Secrets) -> Result<()> {
     admin::create_admin(home, settings, admin::EMAIL, &secrets.admin_password).await?;
-    let secret = admin::transaction_secret(home, settings).await?;
-    settings.set("TRANSACTION_SERVICE_CLIENT_SECRET", secret);
+    for (name, service, scopes) in admin::SERVICE_CLIENTS {
+        settings.set(name, admin::client_secret(home, settings, service, scopes).await?);
+    }
     Ok(())
 }
 

@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::order::{Order, OrderId, OrderLine};
+pub use self::stock::Stock;
 use crate::locale::Locale;
 
 mod order;
+mod stock;
 
 fn uuid(text: &str) -> Result<Uuid, Refusal> {
     // Only the hyphenated form: one event, one spelling.
@@ -53,6 +55,8 @@ pub enum Template {
     AccountCreated,
     /// Somebody tried to open an account with this address, which has one.
     AccountExists,
+    /// Staff hear that few are left of something.
+    LowStock,
 }
 
 impl Template {
@@ -64,13 +68,14 @@ impl Template {
             Self::OrderCancelled => "order_cancelled",
             Self::AccountCreated => "account_created",
             Self::AccountExists => "account_exists",
+            Self::LowStock => "low_stock",
         }
     }
 
     fn is_about_an_order(self) -> bool {
         match self {
             Self::OrderConfirmation | Self::PaymentFailed | Self::OrderCancelled => true,
-            Self::AccountCreated | Self::AccountExists => false,
+            Self::AccountCreated | Self::AccountExists | Self::LowStock => false,
         }
     }
 }
@@ -85,6 +90,7 @@ impl FromStr for Template {
             Self::OrderCancelled,
             Self::AccountCreated,
             Self::AccountExists,
+            Self::LowStock,
         ];
         let known = all.into_iter().find(|template| template.as_str() == text);
         let names = || all.map(Self::as_str).join(", ");
@@ -116,6 +122,11 @@ pub enum Message {
     AccountCreated,
     /// Somebody tried to open an account with this address, which has one.
     AccountExists,
+    /// Staff hear that few are left of something.
+    LowStock {
+        /// Of what.
+        stock: Stock,
+    },
 }
 
 impl Message {
@@ -127,6 +138,7 @@ impl Message {
             Self::OrderCancelled { .. } => Template::OrderCancelled,
             Self::AccountCreated => Template::AccountCreated,
             Self::AccountExists => Template::AccountExists,
+            Self::LowStock { .. } => Template::LowStock,
         }
     }
 
@@ -137,7 +149,15 @@ impl Message {
             // Without a known template nothing can be said against an order but what is wrong within it.
             _ => fields.optional_object::<Order>("order"),
         };
-        match (template?, order?) {
+        let stock = match template {
+            Some(Template::LowStock) => fields.object("stock").map(Some),
+            _ => fields.optional_object::<Stock>("stock"),
+        };
+        let (template, order, stock) = (template?, order?, stock?);
+        if stock.is_some() && template != Template::LowStock {
+            return fields.refuse("stock", "not_allowed", "is for templates about stock");
+        }
+        match (template, order) {
             (Template::OrderConfirmation, Some(order)) if order.reason.is_some() => {
                 fields.refuse_below("/order/reason", "not_allowed", "is for orders that came to nothing")
             }
@@ -146,7 +166,8 @@ impl Message {
             (Template::OrderCancelled, Some(order)) => Some(Self::OrderCancelled { order }),
             (Template::AccountCreated, None) => Some(Self::AccountCreated),
             (Template::AccountExists, None) => Some(Self::AccountExists),
-            (Template::AccountCreated | Template::AccountExists, Some(_)) => {
+            (Template::LowStock, None) => stock.map(|stock| Self::LowStock { stock }),
+            (Template::AccountCreated | Template::AccountExists | Template::LowStock, Some(_)) => {
                 fields.refuse("order", "not_allowed", "is for templates about orders")
             }
             // `order?` has returned already: it was asked for and missing.

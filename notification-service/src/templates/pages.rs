@@ -4,6 +4,7 @@
 use askama::Template;
 
 use super::{Page, view::OrderView};
+use crate::notifications::domain::Stock;
 
 #[derive(Template)]
 #[template(path = "order_confirmation.txt")]
@@ -69,4 +70,18 @@ pub(super) struct AccountExistsText<'a> {
 #[template(path = "account_exists.html")]
 pub(super) struct AccountExistsHtml<'a> {
     pub(super) page: &'a Page<'a>,
+}
+
+#[derive(Template)]
+#[template(path = "low_stock.txt")]
+pub(super) struct LowStockText<'a> {
+    pub(super) page: &'a Page<'a>,
+    pub(super) stock: &'a Stock,
+}
+
+#[derive(Template)]
+#[template(path = "low_stock.html")]
+pub(super) struct LowStockHtml<'a> {
+    pub(super) page: &'a Page<'a>,
+    pub(super) stock: &'a Stock,
 }

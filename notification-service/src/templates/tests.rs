@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const TEMPLATES: [&str; 5] =
-    ["order_confirmation", "payment_failed", "order_cancelled", "account_created", "account_exists"];
+const TEMPLATES: [&str; 6] =
+    ["order_confirmation", "payment_failed", "order_cancelled", "account_created", "account_exists", "low_stock"];
 
 fn order() -> Value {
     json!({
@@ -29,6 +29,9 @@ fn mail(template: &str, locale: &str, order: Option<Value>) -> Mail {
     if let Some(order) = order {
         body["order"] = order;
     }
+    if template == "low_stock" {
+        body["stock"] = json!({"sku": "TEE-M", "title": "Tee <b>", "available": 3, "low_stock_at": 5});
+    }
     let notification = Fields::read::<Notification>(body).unwrap_or_else(|errors| panic!("{errors:?}"));
     write(&notification, &"Bodega".parse().unwrap()).unwrap()
 }
@@ -40,7 +43,8 @@ fn of_order(template: &str, change: impl FnOnce(&mut Value)) -> Mail {
 }
 
 fn every_mail() -> Vec<Mail> {
-    let about = |template: &&str| if template.starts_with("account") { None } else { Some(order()) };
+    let is_about_an_order = |template: &&str| !template.starts_with("account") && *template != "low_stock";
+    let about = |template: &&str| is_about_an_order(template).then(order);
     TEMPLATES.iter().map(|template| mail(template, "de-DE", about(template))).collect()
 }
 
@@ -175,6 +179,24 @@ fn mails_about_accounts_say_what_happened_and_nothing_of_anybody() {
     for mail in [created, exists] {
         assert!(!mail.text.contains("ada@example.com") && !mail.html.contains("ada@example.com"));
     }
+}
+
+#[test]
+fn staff_hear_what_runs_low_and_how_many_are_left() {
+    let mail = mail("low_stock", "en", None);
+    assert_eq!(mail.subject, "Bodega: 3 left of TEE-M");
+    let expected = "\
+Few are left of Tee <b> at Bodega.
+
+SKU TEE-M
+Can still be sold: 3
+You wanted to hear at 5 or fewer.
+
+You hear of it once, and again when it has been filled up and runs low
+another time.
+";
+    assert_eq!(mail.text, expected);
+    assert!(mail.html.contains("Few are left of Tee &#60;b&#62;"), "{}", mail.html);
 }
 
 #[test]

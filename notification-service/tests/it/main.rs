@@ -123,7 +123,9 @@ fn event(template: &str) -> Value {
         "event_id": Uuid::now_v7(), "template": template, "locale": "en-GB",
         "recipient": {"email": format!("ada-{}@example.com", Uuid::new_v4().simple())}
     });
-    if !template.starts_with("account") {
+    if template == "low_stock" {
+        body["stock"] = json!({"sku": "TEE-M", "title": "Organic cotton tee", "available": 3, "low_stock_at": 5});
+    } else if !template.starts_with("account") {
         body["order"] = json!({
             "id": Uuid::now_v7(), "placed_at": "2026-11-22T09:30:00.125Z",
             "lines": [{"title": "Organic cotton tee", "options": {"Size": "M"}, "quantity": 2, "total": money(123_456)}],

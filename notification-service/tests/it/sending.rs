@@ -69,6 +69,7 @@ async fn every_template_is_sent_with_its_own_subject() {
         ("order_cancelled", "Your Bodega order is cancelled, and your money is on its way back"),
         ("account_created", "Welcome to Bodega"),
         ("account_exists", "You already have an account at Bodega"),
+        ("low_stock", "Bodega: 3 left of TEE-M"),
     ] {
         let body = event(template);
         assert_eq!(office.status(&body).await, "sent", "{template}");

@@ -67,7 +67,7 @@ async fn an_empty_request_is_told_all_that_is_missing() {
 }
 
 #[tokio::test]
-async fn a_template_about_an_order_needs_one_and_one_about_an_account_takes_none() {
+async fn a_template_needs_what_it_is_about_and_takes_nothing_else() {
     let office = Office::open().await;
     for template in ["order_confirmation", "payment_failed", "order_cancelled"] {
         let without = |body: &mut Value| drop(body.as_object_mut().unwrap().remove("order"));
@@ -77,6 +77,12 @@ async fn a_template_about_an_order_needs_one_and_one_about_an_account_takes_none
         let with = |body: &mut Value| body["order"] = event("order_confirmation")["order"].clone();
         assert_eq!(refused(&office, template, with).await, ["/order not_allowed"]);
     }
+    let without = |body: &mut Value| drop(body.as_object_mut().unwrap().remove("stock"));
+    assert_eq!(refused(&office, "low_stock", without).await, ["/stock missing"]);
+    let with = |body: &mut Value| body["order"] = event("order_confirmation")["order"].clone();
+    assert_eq!(refused(&office, "low_stock", with).await, ["/order not_allowed"]);
+    let with = |body: &mut Value| body["stock"] = event("low_stock")["stock"].clone();
+    assert_eq!(refused(&office, "order_confirmation", with).await, ["/stock not_allowed"]);
     let unknown = refused(&office, "order_confirmation", |body| body["template"] = json!("newsletter")).await;
     assert_eq!(unknown, ["/template unknown_template"]);
 }

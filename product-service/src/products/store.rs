@@ -216,6 +216,27 @@ pub async fn with_skus(store: &Store, skus: &[&Sku]) -> Result<Vec<Product>, Err
     records.into_iter().map(Product::try_from).collect()
 }
 
+/// How often a product's being in stock was written; what [`list_as`] goes by.
+pub(crate) async fn listing_round(store: &Store, id: ProductId) -> Result<i64, Error> {
+    #[derive(Deserialize)]
+    struct Round {
+        #[serde(default)]
+        listing_round: i64,
+    }
+    let products = store.collection::<Round>(schema::PRODUCTS).await?;
+    let found = products.find_one(doc! { "_id": id.to_string() }).projection(doc! { "listing_round": 1 }).await?;
+    Ok(found.map_or(0, |found| found.listing_round))
+}
+
+/// Has a product be listed as in stock or not, unless somebody did since that round; `false` then. Its version stays: what
+/// is read of the product does not say it.
+pub(crate) async fn list_as(store: &Store, id: ProductId, round: i64, is_in_stock: bool) -> Result<bool, Error> {
+    let seen = if round == 0 { doc! { "$in": [0_i64, null] }.into() } else { mongodb::bson::Bson::from(round) };
+    let filter = doc! { "_id": id.to_string(), "listing_round": seen };
+    let update = doc! { "$set": { "in_stock": is_in_stock, "listing_round": round + 1 } };
+    Ok(products(store).await?.update_one(filter, update).await?.matched_count == 1)
+}
+
 /// Whether any product, draft or not, has this SKU.
 pub async fn has_sku(store: &Store, sku: &Sku) -> Result<bool, Error> {
     let products = store.collection::<Document>(schema::PRODUCTS).await?;

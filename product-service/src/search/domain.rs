@@ -198,6 +198,8 @@ pub struct Wanted {
     pub price_min: Option<i64>,
     /// The highest price.
     pub price_max: Option<i64>,
+    /// What can be ordered only.
+    pub in_stock: bool,
     /// By what it is ordered.
     pub sort: Option<Sort>,
 }
@@ -211,6 +213,8 @@ pub struct Listing {
     pub prefix: Option<String>,
     /// What prices are in, for filter and order.
     pub price: Option<PriceRange>,
+    /// What can be ordered only.
+    pub in_stock: bool,
     /// By what it is ordered.
     pub sort: Sort,
     /// All words that are searched for, the last one perhaps half.
@@ -271,7 +275,7 @@ impl Wanted {
         }
         let range = |currency| PriceRange { currency, min: self.price_min, max: self.price_max };
         let price = currency.filter(|_| is_priced).map(range);
-        Ok(Listing { terms: terms.into_iter().collect(), prefix, price, sort, words: found })
+        Ok(Listing { terms: terms.into_iter().collect(), prefix, price, in_stock: self.in_stock, sort, words: found })
     }
 }
 

@@ -106,6 +106,9 @@ pub fn filter(listing: &Listing, after: Option<&Place>) -> Document {
         }
         filter.insert(lowest(listing), range);
     }
+    if listing.in_stock {
+        filter.insert("in_stock", true);
+    }
     match after {
         Some(Place::Newest(id)) => {
             filter.insert("_id", doc! { "$lt": id.to_string() });
