@@ -114,6 +114,38 @@ pub(crate) async fn bench(home: &Home, package: &str, name: &str, measure: Measu
     outcome
 }
 
+/// The test of stock against a model of it, with more sequences than every run of the tests takes.
+pub(crate) async fn prove_stock(home: &Home, sequences: u64, seed: Option<u64>) -> Result<()> {
+    let folder = home.local_folder("test")?;
+    let run = Run::begin(&folder).await?;
+    let work = async {
+        let mut stores = Settings::default();
+        start_stores(home, &run, folder.clone(), Keeping::Scratch, &mut stores).await?;
+        let mut command = services::cargo(home);
+        command.args([
+            "test",
+            "--quiet",
+            "--package",
+            "product-service",
+            "--test",
+            "it",
+            "--",
+            "model::",
+            "--nocapture",
+        ]);
+        command.env("STOCK_SEQUENCES", sequences.to_string());
+        command.envs(seed.map(|seed| ("STOCK_SEED", seed.to_string())));
+        let status = command.envs(stores.iter()).status().await?;
+        if status.success() { Ok(()) } else { bail!("cargo test: {status}") }
+    };
+    let outcome = tokio::select! {
+        outcome = work => outcome,
+        outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
+    };
+    run.stop().await;
+    outcome
+}
+
 async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> Report {
     let mut report = Report::default();
     if matches!(only, None | Some(Part::Tests)) {

@@ -113,6 +113,15 @@ enum Proof {
     Races,
     /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
     Crash,
+    /// Whatever is done to stock, sent again, sent at once or cut off: it is what a model of it says
+    Stock {
+        /// How many random sequences
+        #[arg(long, default_value_t = 10_000)]
+        sequences: u64,
+        /// Where they start; a failure names the seed of its sequence
+        #[arg(long)]
+        seed: Option<u64>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -143,6 +152,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Demo => demo::run(&home).await,
         Verb::Prove(Proof::Races) => checks::bench(&home, "e2e", "races", Measure::DEV).await,
         Verb::Prove(Proof::Crash) => checks::bench(&home, "e2e", "crash", Measure::DURABLE).await,
+        Verb::Prove(Proof::Stock { sequences, seed }) => checks::prove_stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,

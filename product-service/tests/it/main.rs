@@ -13,6 +13,7 @@ mod gallery;
 mod health;
 mod images;
 mod migrations;
+mod model;
 mod notices;
 mod products;
 mod quotes;
