@@ -24,6 +24,10 @@ use testkit::{Client, mongo::Mongo, tokens};
 use uuid::Uuid;
 
 const CLIENTS: usize = 64;
+/// How many reservations a median is of.
+const MEASURED: usize = 300;
+/// How many are held, and not decided, when the second median is taken.
+const OUTSTANDING: usize = 10_000;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -41,6 +45,11 @@ async fn main() {
     line("reservations, one SKU with 1,000 units", 1_000, many, bare);
     let baskets = baskets(&client, &mongo).await;
     line("overlapping baskets of three, 5 SKUs", baskets.0, baskets.1, bare);
+    let (first, crowded) = outstanding(&client, &mongo).await;
+    println!("\none client, one SKU, the median of {MEASURED} reservations");
+    println!("{:44} {:>9.2} ms", "nothing outstanding", first.as_secs_f64() * 1_000.0);
+    let ratio = crowded.as_secs_f64() / first.as_secs_f64();
+    println!("{:44} {:>9.2} ms {ratio:>7.2}", "10,000 reservations outstanding", crowded.as_secs_f64() * 1_000.0);
     println!(
         "\na reservation is at least four writes (claim, take, hold, settle); every total was exact, nothing stuck"
     );
@@ -117,6 +126,42 @@ async fn reserve(client: &Client, mongo: &Mongo, slug: &str, skus: &[&str], unit
     assert_eq!(sold.into_inner(), units);
     assert_exact(mongo, skus, 0).await;
     took
+}
+
+/// How long a reservation takes while a SKU has none outstanding, and while it has ten thousand.
+async fn outstanding(client: &Client, mongo: &Mongo) -> (Duration, Duration) {
+    sell(client, "hot", &["HOT"], 1_000_000).await;
+    let service = tokens::service("transaction-service", "inventory:reserve");
+    let reserve = async || {
+        let order = Id::<()>::new(Timestamp::now());
+        let body = json!({"currency": "USD", "lines": [{"sku": "HOT", "quantity": 1}]});
+        let request = client.put(&format!("/inventory/reservations/{order}")).token(&service).json(&body);
+        let started = Instant::now();
+        request.send().await.expect(200);
+        started.elapsed()
+    };
+    let median = async || {
+        let mut times = Vec::with_capacity(MEASURED);
+        for _ in 0..MEASURED {
+            times.push(reserve().await);
+        }
+        times.sort_unstable();
+        times[MEASURED / 2]
+    };
+    let first = median().await;
+    join_all((0..CLIENTS).map(|nth| {
+        let reserve = &reserve;
+        async move {
+            for _ in (MEASURED + nth..OUTSTANDING).step_by(CLIENTS) {
+                reserve().await;
+            }
+        }
+    }))
+    .await;
+    let held = mongo.database().await.collection::<Document>("reservations");
+    let held = held.count_documents(doc! { "state": "held", "basket.sku": "HOT" }).await.unwrap();
+    assert_eq!(held, OUTSTANDING as u64);
+    (first, median().await)
 }
 
 /// Reserves order after order until one is refused; how many succeeded.

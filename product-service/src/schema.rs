@@ -266,6 +266,12 @@ fn sparse(name: &str, keys: Document) -> IndexModel {
 /// Brings the collections to this version, or takes validators and indexes off again (`down` to 0; documents stay).
 pub async fn migrate(store: &Store, currencies: &Currencies, direction: Direction) -> Result<Value, TriggerError> {
     let database = store.database().await?;
+    if direction == Direction::Up {
+        // Categories of an earlier version are brought to the new form below.
+        for schema in schemas(currencies).iter().filter(|schema| schema.name != CATEGORIES) {
+            must_suit_all(database, schema).await?;
+        }
+    }
     for schema in schemas(currencies) {
         match direction {
             Direction::Up => up(database, schema).await?,
@@ -279,6 +285,20 @@ pub async fn migrate(store: &Store, currencies: &Currencies, direction: Directio
     }
     let names: Vec<&str> = schemas(currencies).iter().map(|schema| schema.name).collect();
     Ok(json!({ "collections": names, "direction": if direction == Direction::Up { "up" } else { "down" } }))
+}
+
+/// A document that its validator refuses could never be changed any more. Looked for before anything is changed.
+async fn must_suit_all(database: &Database, schema: &Schema) -> Result<(), TriggerError> {
+    let documents = database.collection::<Document>(schema.name);
+    let misfit = documents.find_one(doc! { "$nor": [schema.validator.clone()] }).projection(doc! { "_id": 1 }).await?;
+    match misfit {
+        Some(misfit) => Err(format!(
+            "{} has documents that its new rules refuse, such as {misfit}: mend them first; nothing was changed",
+            schema.name
+        )
+        .into()),
+        None => Ok(()),
+    }
 }
 
 async fn up(database: &Database, schema: Schema) -> Result<(), mongodb::error::Error> {

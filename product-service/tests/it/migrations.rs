@@ -54,6 +54,21 @@ async fn a_migration_that_the_data_contradicts_is_refused_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn a_migration_whose_rules_refuse_what_is_there_names_it_and_changes_nothing() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5), ("B", 5)]).await;
+    shop.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    let stock = shop.mongo.database().await.collection::<Document>("stock");
+    stock.update_one(doc! { "_id": "B" }, doc! { "$set": { "available": -1_i64 } }).await.unwrap();
+    let refusal = shop.app.migrate(Direction::Up).await.unwrap_err().to_string();
+    assert!(refusal.contains("stock") && refusal.contains("\"B\""), "{refusal}");
+    let products = shop.mongo.database().await.collection::<Document>("products");
+    assert_eq!(products.list_index_names().await.unwrap(), ["_id_"], "not even what comes before it");
+    stock.update_one(doc! { "_id": "B" }, doc! { "$set": { "available": 5_i64 } }).await.unwrap();
+    shop.app.migrate(Direction::Up).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_forgotten_migration_oversells_nothing_and_invents_no_stock() {
     let shop = Shop::open().await;
     shop.sell(&[("A", 1)]).await;
