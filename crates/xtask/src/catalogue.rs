@@ -122,4 +122,25 @@ mod tests {
             assert!(prices.iter().all(|price| price["amount"].as_i64().unwrap() > 0), "{}", variant.sku);
         }
     }
+
+    /// Names of colours are many, "Oat" and "Bone"; a shopper looks for something beige.
+    #[test]
+    fn all_but_food_can_be_filtered_by_a_dozen_colours_and_what_is_worn_by_material() {
+        const FAMILIES: [&str; 13] = [
+            "beige", "black", "blue", "brown", "gold", "green", "grey", "orange", "purple", "red", "silver", "white",
+            "yellow",
+        ];
+        const FOOD: [&str; 3] = ["coffee", "tea", "pantry"];
+        let mut seen = BTreeSet::new();
+        for product in products().iter().filter(|product| !FOOD.contains(&product.categories[0].as_str())) {
+            let attributes = product.rest["attributes"].as_object().unwrap();
+            let families = &attributes["Colour family"];
+            let families = families.as_array().map_or(vec![families], |families| families.iter().collect());
+            assert!(!families.is_empty(), "{}", product.slug);
+            seen.extend(families.into_iter().map(|family| family.as_str().unwrap().to_owned()));
+            let worn = ["clothing", "accessories"].contains(&product.categories[0].as_str());
+            assert!(!worn || attributes.contains_key("Material"), "{}", product.slug);
+        }
+        assert!(seen.iter().eq(FAMILIES), "{seen:?}");
+    }
 }

@@ -12,7 +12,7 @@ use crate::checks::Measure;
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, bench, checks, demo, openapi, seed, services, trigger, up};
+use crate::{admin, bench, checks, demo, gallery, openapi, seed, services, trigger, up};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -180,8 +180,10 @@ async fn migrate(home: &Home, service: Option<String>, down_to: Option<i64>) -> 
 async fn load(home: &Home) -> Result<()> {
     let settings = running(home)?;
     let api = settings.get("API_BASE_URL").context("API_BASE_URL is not in .local/env")?;
-    let new = seed::load(api, &Secrets::ensure(home)?.admin_password).await?;
-    println!("{new} new products");
+    let password = Secrets::ensure(home)?.admin_password;
+    let products = seed::load(api, &password).await?;
+    let images = gallery::hang(api, &password).await?;
+    println!("{products} new products, {images} new images");
     Ok(())
 }
 

@@ -16,6 +16,7 @@ use crate::settings::Settings;
 
 /// What is bought, from the demo catalogue.
 const SKU: &str = "OUT-FLASK-500-STL";
+const PRODUCT: &str = "vacuum-flask";
 /// Webhooks, messages and mail take a moment; the sweep comes every five seconds.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -27,6 +28,7 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     let before = shop.stock(&staff).await?;
     heading(1, "The shelf");
     println!("{SKU}: {before}");
+    shop.print_image().await?;
 
     heading(2, "A shopper registers and logs in");
     let email = format!("ada-{}@example.com", &Uuid::new_v4().simple().to_string()[..8]);
@@ -148,6 +150,14 @@ impl Shop {
         let stock = self.ask(Method::GET, &format!("/inventory/{SKU}"), Some(staff), None).await?;
         let number = |name: &str| stock[name].as_i64().with_context(|| format!("the stock has no {name}"));
         Ok(Stock { on_hand: number("on_hand")?, reserved: number("reserved")? })
+    }
+
+    async fn print_image(&self) -> Result<()> {
+        let product = self.ask(Method::GET, &format!("/products/{PRODUCT}"), None, None).await?;
+        if let Some(image) = product["images"].as_array().and_then(|images| images.first()) {
+            println!("{}: {}", text(image, "alt")?, text(image, "url")?);
+        }
+        Ok(())
     }
 
     async fn save_card(&self, token: &str) -> Result<String> {

@@ -3,16 +3,19 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for a terminal")]
 
 mod admin;
+mod api;
 mod bench;
 mod catalogue;
 mod checks;
 mod cli;
 mod demo;
+mod gallery;
 mod home;
 mod images;
 mod logs;
 mod mail;
 mod openapi;
+mod pictures;
 mod port;
 mod process;
 mod progress;

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use anyhow::{Context as _, Result, bail};
-use reqwest::{Client, Method, StatusCode};
+use anyhow::{Context as _, Result};
+use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use crate::admin::EMAIL;
+use crate::api::Api;
 use crate::catalogue::{self, Product};
 
 /// Whether anything is on sale yet.
@@ -19,7 +19,10 @@ pub(crate) async fn is_empty(api: &str) -> Result<bool> {
 pub(crate) async fn load(api: &str, password: &str) -> Result<usize> {
     let catalogue = catalogue::read()?;
     let api = Api::log_in(api, password).await?;
-    let mut categories = api.category_ids().await?;
+    let existing = api.all("/categories").await?.into_iter();
+    let existing =
+        existing.map(|category| (category["slug"].as_str().unwrap_or_default().to_owned(), category["id"].clone()));
+    let mut categories: HashMap<String, Value> = existing.collect();
     for category in &catalogue.categories {
         if categories.contains_key(&category.slug) {
             continue;
@@ -57,77 +60,6 @@ fn product_body(product: &Product, categories: &HashMap<String, Value>) -> Resul
     Ok(Value::Object(body))
 }
 
-struct Api {
-    http: Client,
-    base: String,
-    token: Option<String>,
-}
-
-impl Api {
-    fn public(base: &str) -> Self {
-        Self { http: Client::new(), base: base.to_owned(), token: None }
-    }
-
-    async fn log_in(base: &str, password: &str) -> Result<Self> {
-        let mut api = Self::public(base);
-        let credentials = json!({ "email": EMAIL, "password": password });
-        let tokens = api.call(Method::POST, "/auth/login", Some(credentials)).await?;
-        let token = tokens["access_token"].as_str().context("/auth/login answered without an access_token")?;
-        api.token = Some(token.to_owned());
-        Ok(api)
-    }
-
-    /// Whether it is new: 409 says that it exists.
-    async fn create(&self, path: &str, body: Value) -> Result<bool> {
-        match self.send(Method::POST, path, Some(body)).await? {
-            (StatusCode::CONFLICT, _) => Ok(false),
-            (status, answer) => expect_success(path, status, answer).map(|_| true),
-        }
-    }
-
-    async fn call(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
-        let (status, answer) = self.send(method, path, body).await?;
-        expect_success(path, status, answer)
-    }
-
-    async fn send(&self, method: Method, path: &str, body: Option<Value>) -> Result<(StatusCode, Value)> {
-        let mut request = self.http.request(method, format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let answer = request.send().await.with_context(|| format!("no answer from {}: is the stack up?", self.base))?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        Ok((status, serde_json::from_str(&text).unwrap_or(Value::String(text))))
-    }
-
-    async fn category_ids(&self) -> Result<HashMap<String, Value>> {
-        let mut ids = HashMap::new();
-        let mut path = "/categories?limit=100".to_owned();
-        loop {
-            let page = self.call(Method::GET, &path, None).await?;
-            for category in page["items"].as_array().into_iter().flatten() {
-                ids.insert(category["slug"].as_str().unwrap_or_default().to_owned(), category["id"].clone());
-            }
-            match page["next_cursor"].as_str() {
-                Some(cursor) => path = format!("/categories?limit=100&cursor={cursor}"),
-                None => return Ok(ids),
-            }
-        }
-    }
-}
-
-/// A problem (RFC 9457) says what is wrong; it is shown whole.
-fn expect_success(path: &str, status: StatusCode, answer: Value) -> Result<Value> {
-    if !status.is_success() {
-        bail!("{path} answered {status}: {answer}");
-    }
-    Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -135,6 +67,7 @@ mod tests {
     use axum::Json;
     use axum::extract::Request;
     use axum::response::{IntoResponse as _, Response};
+    use reqwest::StatusCode;
 
     use super::*;
 

@@ -14,7 +14,9 @@ use crate::run::Run;
 use crate::secrets::{Secrets, password};
 use crate::settings::{Settings, given};
 use crate::stores::{self, Keeping, Place, Postgres};
-use crate::{admin, images, logs, mail, port, python, reload, router, seed, services, stripe, sweep, trigger, watch};
+use crate::{
+    admin, gallery, images, logs, mail, port, python, reload, router, seed, services, stripe, sweep, trigger, watch,
+};
 
 const DATABASES: [(&str, &str); 2] =
     [("USER_DATABASE_URL", "bodega_user"), ("TRANSACTION_DATABASE_URL", "bodega_transaction")];
@@ -72,6 +74,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     if seed::is_empty(&api).await? {
         step("loading the demo catalogue", seed::load(&api, &secrets.admin_password)).await?;
     }
+    step("hanging its pictures", gallery::hang(&api, &secrets.admin_password)).await?;
     print_table(home, &settings, &api);
     println!(
         "\nup after {}; Ctrl-C stops everything. Requests show here; whole logs are in {}.\n",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
@@ -25,11 +26,12 @@ const MOMENT: Duration = Duration::from_secs(10);
 const REACTION: Duration = Duration::from_secs(6);
 
 /// What the environment names is real, perhaps: stores, Stripe, the sender of mail. This stack makes its own.
-const REAL: [&str; 7] = [
+const REAL: [&str; 8] = [
     "USER_DATABASE_URL",
     "TRANSACTION_DATABASE_URL",
     "MONGODB_URI",
     "AWS_ENDPOINT_URL",
+    "IMAGE_BASE_URL",
     "STRIPE_API_BASE",
     "MAIL_PROVIDER",
     "MAIL_FROM",
@@ -61,6 +63,7 @@ impl Stack<'_> {
         }
         let mut up = step("coming up", self.come_up()).await?;
         self.only_this_machine_reaches_it()?;
+        step("the images of the catalogue", self.shows_images()).await?;
         step("a purchase", self.sells()).await?;
         step("a touched git index", self.ignores_git(&mut up)).await?;
         step("a touched source", self.reloads(&mut up)).await?;
@@ -68,6 +71,7 @@ impl Stack<'_> {
         let stale = self.processes();
         ensure!(!stale.is_empty(), "kill -9 left nothing behind: what comes next would show nothing");
         let up = step("coming up after kill -9", self.come_up()).await?;
+        step("the images of the catalogue", self.shows_images()).await?;
         step("a purchase", self.sells()).await?;
         for process in stale {
             ensure!(!process.lives(), "process {} of the killed run lives: {}", process.pid, process.command());
@@ -97,6 +101,23 @@ impl Stack<'_> {
             let page = format!("http://127.0.0.1:{}/health/{}/ready", self.port, service.name);
             let status = http.get(&page).send().await?.status();
             ensure!(status == 200, "{page}: {status}");
+        }
+        Ok(())
+    }
+
+    /// Of every product, the first.
+    async fn shows_images(&self) -> Result<()> {
+        let list = format!("http://127.0.0.1:{}/products?limit=100", self.port);
+        let page: Value = reqwest::get(&list).await?.json().await?;
+        let products = page["items"].as_array().filter(|items| !items.is_empty()).context("nothing is on sale")?;
+        for product in products {
+            let image = &product["images"][0];
+            let url = image["url"].as_str().with_context(|| format!("{} has no image", product["slug"]))?;
+            let answer = reqwest::get(url).await.with_context(|| url.to_owned())?;
+            ensure!(answer.status() == 200, "{url}: {}", answer.status());
+            let says = answer.headers().get("content-type").and_then(|value| value.to_str().ok());
+            ensure!(says.is_some() && says == image["content_type"].as_str(), "{url}: {says:?} and {image}");
+            ensure!(answer.bytes().await?.starts_with(b"\x89PNG"), "{url} is no PNG");
         }
         Ok(())
     }
