@@ -77,7 +77,7 @@ async fn set_stock(
     request_body = NewAdjustment,
     responses((status = CREATED, body = Adjustment),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`below_reserved` or `too_many_on_hand`.")))]
+            description = "`below_reserved`, `too_many_on_hand`, or `adjustment_in_progress`; `Retry-After` says when to ask again.")))]
 async fn adjust_stock(
     State(store): State<Store>,
     caller: Caller<InventoryWrite>,

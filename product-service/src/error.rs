@@ -50,6 +50,8 @@ pub enum Error {
     BelowReserved,
     /// More would be on hand than anybody counts.
     TooManyOnHand,
+    /// Another request is at the same adjustment.
+    AdjustmentInProgress,
     /// The caller used the idempotency key for something else.
     KeyReused,
     /// The return brought back something else before.
@@ -116,6 +118,12 @@ impl From<Error> for Problem {
                 "The idempotency key was used for another request",
                 "Use a new key for every adjustment, and the same one only to send it again unchanged.",
             ),
+            Error::AdjustmentInProgress => Self::conflict(
+                "adjustment_in_progress",
+                "Being adjusted",
+                "Another request is making this adjustment. Ask again for its answer.",
+            )
+            .with_retry_after(std::time::Duration::from_secs(1)),
             Error::Stale => Self::stale(),
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",

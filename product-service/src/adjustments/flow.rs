@@ -53,6 +53,10 @@ async fn replay(store: &Store, adjustment: &Adjustment) -> Result<Option<Adjustm
 
 /// Says why a SKU did not take an adjustment, or has it take the next: where it has no stock yet, it gets some.
 async fn must_have_room(store: &Store, adjustment: &Adjustment) -> Result<(), Error> {
+    // The units that are missing may be those that another attempt at this very adjustment has just taken.
+    if store::is_under_way(store, adjustment).await? {
+        return Err(Error::AdjustmentInProgress);
+    }
     match inventory::store::find(store, &adjustment.sku).await? {
         Some(stock) if !stock.has_room_for(adjustment.delta) => {
             Err(if adjustment.delta < 0 { Error::BelowReserved } else { Error::TooManyOnHand })

@@ -164,6 +164,17 @@ pub async fn recorded_on(store: &Store, sku: &Sku, claim: ClaimId) -> Result<Opt
     Ok(recorded.map(|recorded| recorded.read(found.id).0))
 }
 
+/// Whether an attempt at an adjustment is recorded and not settled, or was decided since somebody looked.
+pub async fn is_under_way(store: &Store, adjustment: &Adjustment) -> Result<bool, Error> {
+    let id = adjustment.id.to_string();
+    let stock = store.collection::<Document>(schema::STOCK).await?;
+    let recorded = doc! { "_id": adjustment.sku.as_str(), "adjustments.id": id };
+    if stock.find_one(recorded).projection(doc! { "_id": 1 }).await?.is_some() {
+        return Ok(true);
+    }
+    Ok(find(store, adjustment.id).await?.is_some())
+}
+
 /// The part of a SKU's stock that is read here.
 #[derive(Debug, Deserialize)]
 struct OnSku {

@@ -299,7 +299,7 @@ impl<'a> Play<'a> {
     async fn two_at_once(&mut self, steps: [Step; 2]) {
         let [one, other] = steps;
         let answers = tokio::join!(self.send(one), self.send(other));
-        let is_refused = |answer: &str| ["reservation_in_progress", "stale"].contains(&answer);
+        let is_refused = |answer: &str| ["reservation_in_progress", "adjustment_in_progress"].contains(&answer);
         let mut possible = Vec::new();
         for model in &self.possible {
             for (first, second, heard) in
@@ -313,9 +313,11 @@ impl<'a> Play<'a> {
                     possible.push(model);
                 }
             }
-            // A hold that is being given back is not there for the other, and neither got what it wanted.
-            if answers.0 == "out_of_stock" || answers.1 == "out_of_stock" {
-                possible.extend(beside_a_passing_hold(model, steps, [&answers.0, &answers.1]));
+            // What a reservation takes and gives back, for want of the rest, is not there for the other meanwhile.
+            let wants = ["out_of_stock", "below_reserved"];
+            let is_short = wants.contains(&answers.0.as_str()) && wants.contains(&answers.1.as_str());
+            if is_short && [&answers.0, &answers.1].contains(&&"out_of_stock".to_owned()) {
+                possible.push(model.clone());
             }
         }
         self.possible = possible;
@@ -391,24 +393,6 @@ fn half(model: &Model, step: Step) -> Vec<Model> {
         }
         _ => Vec::new(),
     }
-}
-
-/// Of two at once, one that took some of its units and gave them back, for want of others, may have kept the other from
-/// them: both are refused, or one is and the other counts.
-fn beside_a_passing_hold(model: &Model, steps: [Step; 2], answers: [&String; 2]) -> Vec<Model> {
-    let mut next = model.clone();
-    for (step, answer) in steps.into_iter().zip(answers) {
-        let for_want = match step {
-            Step::Reserve { .. } => "out_of_stock",
-            Step::Adjust { .. } => "below_reserved",
-            _ => "",
-        };
-        if answer != for_want && next.take(step) != answer.as_str() {
-            return Vec::new();
-        }
-    }
-    let both_take = steps.iter().all(|step| matches!(step, Step::Reserve { .. } | Step::Adjust { .. }));
-    if both_take { vec![next] } else { Vec::new() }
 }
 
 async fn play(shop: &Shop, seed: u64) {
