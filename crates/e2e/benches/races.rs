@@ -56,7 +56,9 @@ fn line(what: &str, rounds: usize, asked: usize, sold: usize) {
 
 /// Orders, again with the same key while another request with it runs; the final status and answer.
 async fn buy(shopper: &Shopper, key: &str, request: &Value) -> (u16, Value) {
-    for _ in 0..200 {
+    // A request that this machine gave up half way leaves its order to a lease, which the next ones wait for.
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
         let (status, body) = shopper.order(key, request).await;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let is_over = match body["type"].as_str() {
@@ -66,7 +68,7 @@ async fn buy(shopper: &Shopper, key: &str, request: &Value) -> (u16, Value) {
         if is_over {
             return (status, body);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("an order that never gets an answer: {key}")
 }
