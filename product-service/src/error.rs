@@ -54,6 +54,8 @@ pub enum Error {
     NotUploaded,
     /// What arrived is not what was announced; the text says how, for people.
     ImageRefused(String),
+    /// The import ended before its file did; the text says why, for people.
+    ImportFailed(String),
     /// Not enough of some SKUs; nothing was taken.
     OutOfStock(Vec<Short>),
     /// The order has a reservation with other lines.
@@ -156,6 +158,7 @@ impl From<Error> for Problem {
                 "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
             ),
             Error::ImageRefused(reason) => Self::conflict("image_refused", "The image is refused", reason),
+            Error::ImportFailed(reason) => Self::conflict("import_failed", "The import has failed", reason),
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",
                 "Not enough in stock",

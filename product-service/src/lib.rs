@@ -1,6 +1,7 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
-//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`inventory`] (how many there are),
+//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`imports`] and [`exports`] (many products
+//! at once), [`inventory`] (how many there are),
 //! [`reservations`] (who has them), `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
 //! `store` every query of that noun.
 
@@ -10,7 +11,9 @@
 pub mod bucket;
 pub mod categories;
 pub mod error;
+pub mod exports;
 pub mod images;
+pub mod imports;
 pub mod inventory;
 pub mod products;
 mod quotes;
@@ -52,7 +55,7 @@ pub struct App {
     pub store: Store,
     /// What the shop sells in.
     pub currencies: Currencies,
-    /// Where images are. Catalogue and checkout go on without it, so readiness does not ask for it.
+    /// Where images and files of products are. Catalogue and checkout go on without it, so readiness does not ask for it.
     pub bucket: Bucket,
 }
 
@@ -107,7 +110,12 @@ impl Service for App {
         let swept = reservations::sweep(&self.store, now).await;
         let followed = categories::follow_moves(&self.store, now).await;
         let images = images::sweep(self, now).await;
-        Ok(json!({ "swept": swept?, "followed": followed?, "images": images? }))
+        // Those that may take long come last.
+        let imports = imports::sweep(self, now).await;
+        let exports = exports::sweep(self, now).await;
+        Ok(json!({
+            "swept": swept?, "followed": followed?, "images": images?, "imports": imports?, "exports": exports?,
+        }))
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
@@ -139,6 +147,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(products::routes())
         .merge(categories::routes())
         .merge(images::routes())
+        .merge(imports::routes())
+        .merge(exports::routes())
         .merge(inventory::routes())
         .merge(reservations::routes())
         .merge(quotes::routes())

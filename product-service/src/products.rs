@@ -33,7 +33,7 @@ use crate::{App, categories, error::Error, inventory};
 pub(crate) const CATALOGUE_CACHE: HeaderValue =
     HeaderValue::from_static("public, max-age=0, s-maxage=60, stale-while-revalidate=60");
 /// Staff see what they changed.
-const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// How often a change starts over when others change the product under it.
 const ROUNDS: usize = 5;
 
