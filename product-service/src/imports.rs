@@ -24,6 +24,7 @@ pub(crate) use self::flow::notice;
 pub use self::flow::{Swept, sweep, work};
 use crate::{App, bucket::Form, error::Error, products::NO_STORE, store::Store};
 
+mod apply;
 pub mod domain;
 mod flow;
 pub mod store;

@@ -5,14 +5,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bucket;
-mod bulk;
 mod catalogue;
 mod categories;
 mod contract;
+mod exports;
 mod gallery;
 mod health;
 mod images;
+mod imports;
 mod migrations;
+mod office;
 mod products;
 mod quotes;
 mod races;
