@@ -1,4 +1,4 @@
-//! The bucket that holds the images: its settings, a client that is made on first use, and what its failures mean.
+//! The bucket that holds images and files of products: its settings, a client that is made on first use, and what its failures mean.
 
 use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
 
@@ -7,15 +7,21 @@ use aws_sdk_s3::{
     Client,
     config::{Credentials, ProvideCredentials},
     error::{ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
 };
 use common::timestamp::Timestamp;
 use platform::config::Env;
 use tokio::sync::OnceCell;
 
-use crate::images::domain::{Object, Upload, policy::Signer};
+use self::signing::Signer;
+use crate::images::domain::Object;
+
+mod signing;
 
 /// How long one call may take, with its second try. A request makes two, and two round trips to the database.
 const CALL_TIMEOUT: Duration = Duration::from_millis(900);
+/// How long a call that carries a part of a large file may take, with its second try. No request makes one.
+const TRANSFER_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The bucket. Cheap to clone; clones share the client.
 #[derive(Clone)]
@@ -36,6 +42,30 @@ impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bucket({})", self.0.name)
     }
+}
+
+/// What a form lets in: one file, at this key.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// Where it will be.
+    pub key: &'a str,
+    /// What it must be uploaded as.
+    pub content_type: &'a str,
+    /// What caches may do with it.
+    pub cache_control: &'a str,
+    /// The most bytes it may have.
+    pub size: i64,
+    /// Until when an upload may begin.
+    pub expires_at: Timestamp,
+}
+
+/// A part of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it says.
+    pub bytes: Vec<u8>,
+    /// Of the object that it is a part of: another one, where it was exchanged.
+    pub e_tag: Option<String>,
 }
 
 /// Where and how to upload.
@@ -79,19 +109,34 @@ impl Bucket {
     }
 
     /// The form by which an upload is made.
-    pub async fn form(&self, upload: &Upload, now: Timestamp) -> Result<Form, Failure> {
+    pub async fn form(&self, terms: &Terms<'_>, now: Timestamp) -> Result<Form, Failure> {
+        let fields = self.signed(|signer| signer.fields(terms, now)).await?;
+        Ok(Form { url: self.url(), fields })
+    }
+
+    /// The addresses at which anybody reads these objects for so long.
+    pub async fn addresses(&self, keys: &[&str], valid_for: Duration, now: Timestamp) -> Result<Vec<String>, Failure> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let base = self.url();
+        let sign = |signer: &Signer<'_>| keys.iter().map(|key| signer.address(&base, key, valid_for, now)).collect();
+        self.signed(sign).await
+    }
+
+    /// Has something signed with the credentials that are good now.
+    async fn signed<T>(&self, sign: impl FnOnce(&Signer<'_>) -> T) -> Result<T, Failure> {
         let missing = || Failure::Refused("there are no credentials".into());
         let provider = self.shared().await.credentials_provider().ok_or_else(missing)?;
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| Failure::Unavailable(chain(&error)))?;
-        let signer = Signer {
+        Ok(sign(&Signer {
             bucket: &self.0.name,
             region: &self.0.region,
             access_key_id: credentials.access_key_id(),
             secret_access_key: credentials.secret_access_key(),
             session_token: credentials.session_token(),
-        };
-        Ok(Form { url: self.url(), fields: signer.fields(upload, now) })
+        }))
     }
 
     /// What is at a key; `None` when nothing is.
@@ -99,7 +144,7 @@ impl Bucket {
         match self.client().await.head_object().bucket(&self.0.name).key(key).send().await {
             Ok(head) => {
                 let size = head.content_length.unwrap_or_default();
-                Ok(Some(Object { size, content_type: head.content_type }))
+                Ok(Some(Object { size, content_type: head.content_type, e_tag: head.e_tag }))
             }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(Failure::of(&error)),
@@ -116,6 +161,34 @@ impl Bucket {
         };
         let body = object.body.collect().await.map_err(|error| Failure::Unavailable(chain(&error)))?;
         Ok(Some(body.to_vec()))
+    }
+
+    /// A part of a large object: so many bytes from an offset, fewer at its end; `None` when it is not there.
+    pub async fn part(&self, key: &str, offset: i64, count: i64) -> Result<Option<Part>, Failure> {
+        let range = format!("bytes={offset}-{}", offset + count - 1);
+        let call = self.client().await.get_object().bucket(&self.0.name).key(key).range(range);
+        let object = match call.customize().config_override(for_transfers()).send().await {
+            Ok(object) => object,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(Failure::of(&error)),
+        };
+        let too_slow = |_| Failure::Unavailable("the object came too slowly".to_owned());
+        let body = tokio::time::timeout(TRANSFER_TIMEOUT, object.body.collect()).await.map_err(too_slow)?;
+        let bytes = body.map_err(|error| Failure::Unavailable(chain(&error)))?.to_vec();
+        Ok(Some(Part { bytes, e_tag: object.e_tag }))
+    }
+
+    /// Writes an object, in place of any that is there.
+    pub async fn put(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Failure> {
+        let call = self.client().await.put_object().bucket(&self.0.name).key(key).content_type(content_type);
+        let put = call.body(ByteStream::from(bytes)).customize().config_override(for_transfers()).send().await;
+        put.map(|_| ()).map_err(|error| Failure::of(&error))
+    }
+
+    /// Makes an empty object, for the notification that the bucket sends of it. Quick: requests do this.
+    pub async fn signal(&self, key: &str) -> Result<(), Failure> {
+        let put = self.client().await.put_object().bucket(&self.0.name).key(key).send().await;
+        put.map(|_| ()).map_err(|error| Failure::of(&error))
     }
 
     /// Deletes an object; that there is none is as good.
@@ -163,6 +236,15 @@ impl Bucket {
         };
         self.0.shared.get_or_init(make).await
     }
+}
+
+fn for_transfers() -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CALL_TIMEOUT / 2)
+        .operation_attempt_timeout(TRANSFER_TIMEOUT / 2)
+        .operation_timeout(TRANSFER_TIMEOUT)
+        .build();
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
 }
 
 /// `None` when it is set and no address.

@@ -64,6 +64,8 @@ pub enum Error {
     NotUploaded,
     /// What arrived is not what was announced; the text says how, for people.
     ImageRefused(String),
+    /// The import ended before its file did; the text says why, for people.
+    ImportFailed(String),
     /// Not enough of some SKUs; nothing was taken.
     OutOfStock(Vec<Short>),
     /// The order has a reservation with other lines.
@@ -201,6 +203,7 @@ fn conflict(error: &Error) -> Option<(&'static str, &'static str, String)> {
             "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
         ),
         Error::ImageRefused(reason) => return Some(("image_refused", "The image is refused", reason.clone())),
+        Error::ImportFailed(reason) => return Some(("import_failed", "The import has failed", reason.clone())),
         Error::ReservationDiffers => (
             "reservation_differs",
             "The order has another reservation",

@@ -1,7 +1,8 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
-//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`inventory`] (how many there are),
-//! [`adjustments`] (why that changed), [`reservations`] (who has them), `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
+//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`imports`] and [`exports`] (many products
+//! at once), [`inventory`] (how many there are), [`adjustments`] (why that changed), [`reservations`] (who has them),
+//! `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
 //! `store` every query of that noun.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
@@ -11,7 +12,9 @@ pub mod adjustments;
 pub mod bucket;
 pub mod categories;
 pub mod error;
+pub mod exports;
 pub mod images;
+pub mod imports;
 pub mod inventory;
 pub mod products;
 mod quotes;
@@ -55,7 +58,7 @@ pub struct App {
     pub store: Store,
     /// What the shop sells in.
     pub currencies: Currencies,
-    /// Where images are. Catalogue and checkout go on without it, so readiness does not ask for it.
+    /// Where images and files of products are. Catalogue and checkout go on without it, so readiness does not ask for it.
     pub bucket: Bucket,
     /// Who hears of stock that runs low, if anybody does.
     pub staff: Option<Staff>,
@@ -118,7 +121,13 @@ impl Service for App {
         let images = images::sweep(self, now).await;
         let adjusted = adjustments::sweep(&self.store, now).await;
         let stock = inventory::sweep(self, now).await;
-        Ok(json!({ "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted?, "stock": stock? }))
+        // Those that may take long come last.
+        let imports = imports::sweep(self, now).await;
+        let exports = exports::sweep(self, now).await;
+        Ok(json!({
+            "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted?, "stock": stock?,
+            "imports": imports?, "exports": exports?,
+        }))
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
@@ -170,6 +179,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(products::routes())
         .merge(categories::routes())
         .merge(images::routes())
+        .merge(imports::routes())
+        .merge(exports::routes())
         .merge(inventory::routes())
         .merge(adjustments::routes())
         .merge(reservations::routes())

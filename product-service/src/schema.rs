@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     categories,
     images::domain::{MAX_IMAGES, MAX_SIZE, MediaType},
-    products,
+    imports, products,
     search::domain::Currencies,
     store::Store,
 };
@@ -33,6 +33,13 @@ pub const RESERVATIONS: &str = "reservations";
 
 /// The images that are being uploaded, or were.
 pub const UPLOADS: &str = "uploads";
+
+/// Files of products that are worked off, or were.
+pub const IMPORTS: &str = "imports";
+/// Their lines that were refused.
+pub const IMPORT_ERRORS: &str = "import_errors";
+/// Files of products that are written, or were.
+pub const EXPORTS: &str = "exports";
 
 /// One product a slug, archived ones apart: those have none.
 pub const PRODUCT_SLUG: &str = "product_living_slug";
@@ -64,7 +71,11 @@ pub struct Schema {
 
 /// All collections of this service.
 pub fn schemas(currencies: &Currencies) -> Vec<Schema> {
+    let bulk = [imports(), import_errors(), exports()];
     vec![products(currencies), categories(), stock(), adjustments(), returns(), reservations(), uploads()]
+        .into_iter()
+        .chain(bulk)
+        .collect()
 }
 
 fn products(currencies: &Currencies) -> Schema {
@@ -206,15 +217,13 @@ fn reservations() -> Schema {
         "lines": { "bsonType": "array", "maxItems": 100 },
     };
     let required = ["state", "basket", "lines", "lease_until", "expires_at", "created_at", "updated_at"];
-    let ttl =
-        IndexOptions::builder().name("reservation_over".to_owned()).expire_after(std::time::Duration::ZERO).build();
     Schema {
         name: RESERVATIONS,
         validator: json_schema(&required, properties),
         indexes: vec![
             index("reservation_abandoned", doc! { "state": 1, "lease_until": 1 }),
             index("reservation_expired", doc! { "state": 1, "expires_at": 1 }),
-            IndexModel::builder().keys(doc! { "delete_at": 1 }).options(ttl).build(),
+            deleted_at("reservation_over"),
         ],
         former_indexes: &[],
     }
@@ -240,6 +249,59 @@ fn uploads() -> Schema {
     }
 }
 
+fn imports() -> Schema {
+    let number = doc! { "bsonType": ["int", "long"], "minimum": 0 };
+    let counts = doc! { "bsonType": "object", "required": ["created", "changed", "unchanged", "refused"], "properties": {
+        "created": &number, "changed": &number, "unchanged": &number, "refused": &number,
+    }};
+    let place = doc! { "bsonType": "object", "required": ["offset", "line", "is_inside"], "properties": {
+        "offset": &number, "line": &number,
+    }};
+    let properties = doc! {
+        "state": { "enum": ["pending", "running", "done", "failed"] },
+        "size": { "bsonType": ["int", "long", "null"], "minimum": 1, "maximum": imports::domain::MAX_SIZE },
+        "place": place,
+        "counts": counts,
+        "planned": { "bsonType": "array", "maxItems": 100 },
+        "attempt": number,
+    };
+    let required = ["state", "place", "counts", "planned", "attempt", "lease_until", "expires_at", "delete_at"];
+    Schema {
+        name: IMPORTS,
+        validator: json_schema(&required, properties),
+        indexes: vec![index("import_waiting", doc! { "state": 1, "lease_until": 1 }), deleted_at("import_over")],
+        former_indexes: &[],
+    }
+}
+
+fn import_errors() -> Schema {
+    let properties = doc! {
+        "line": { "bsonType": ["int", "long"], "minimum": 1 },
+        "errors": { "bsonType": "array", "minItems": 1, "maxItems": 50 },
+    };
+    Schema {
+        name: IMPORT_ERRORS,
+        validator: json_schema(&["line", "errors", "delete_at"], properties),
+        indexes: vec![deleted_at("import_error_over")],
+        former_indexes: &[],
+    }
+}
+
+fn exports() -> Schema {
+    let file = doc! { "bsonType": "object", "required": ["key", "products", "size"] };
+    let properties = doc! {
+        "state": { "enum": ["running", "done"] },
+        "files": { "bsonType": "array", "items": file },
+        "attempt": { "bsonType": ["int", "long"], "minimum": 0 },
+    };
+    Schema {
+        name: EXPORTS,
+        validator: json_schema(&["state", "files", "attempt", "lease_until", "delete_at"], properties),
+        indexes: vec![index("export_waiting", doc! { "state": 1, "lease_until": 1 }), deleted_at("export_over")],
+        former_indexes: &[],
+    }
+}
+
 fn content_types() -> Vec<&'static str> {
     MediaType::ALL.iter().map(|media| media.as_str()).collect()
 }
@@ -255,6 +317,12 @@ fn index(name: &str, keys: Document) -> IndexModel {
 fn unique(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).unique(true).build();
     IndexModel::builder().keys(keys).options(options).build()
+}
+
+/// Has the server delete documents at their `delete_at`.
+fn deleted_at(name: &str) -> IndexModel {
+    let options = IndexOptions::builder().name(name.to_owned()).expire_after(std::time::Duration::ZERO).build();
+    IndexModel::builder().keys(doc! { "delete_at": 1 }).options(options).build()
 }
 
 /// Unique among the documents that have the field.

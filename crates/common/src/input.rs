@@ -8,7 +8,7 @@ use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Map, Value};
 
-pub use self::json::{Json, MAX_BODY, MAX_DEPTH};
+pub use self::json::{Json, MAX_BODY, MAX_DEPTH, read_json};
 use crate::problem::FieldError;
 
 mod json;

@@ -246,6 +246,16 @@ impl Problem {
         self.0.status
     }
 
+    /// What happened this time, for people.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// The bad fields, if it was about any.
+    pub fn errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
     /// The causes, outermost first, in one line for the log.
     pub(crate) fn cause(&self) -> Option<String> {
         let first: &(dyn Error + 'static) = self.0.cause.as_deref()?;

@@ -12,7 +12,7 @@ pub(crate) async fn make_bucket(settings: &mut Settings) -> Result<()> {
     let bucket = format!("{}/{name}", settings.get("AWS_ENDPOINT_URL").context("AWS_ENDPOINT_URL is not set")?);
     if given("AWS_ENDPOINT_URL").is_none() {
         let readable = json!({ "Version": "2012-10-17", "Statement": [{
-            "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/*")
+            "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/products/*")
         }]});
         let http = reqwest::Client::new();
         let made = http.put(&bucket).send().await?.status();

@@ -16,10 +16,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::media::{FIRST_BYTES, MediaType};
-use crate::products::domain::ProductId;
+use crate::{bucket::Terms, products::domain::ProductId};
 
 mod media;
-pub mod policy;
 
 /// The id of an image, from its upload on.
 pub type ImageId = Id<Image>;
@@ -35,6 +34,9 @@ const GRACE: Duration = Duration::from_hours(1);
 /// How long a refused upload can still be asked for its reason; longer than the form works, so that what is uploaded with
 /// it once more is deleted too.
 const REFUSED_FOR: Duration = Duration::from_hours(24);
+/// An image never changes under its key, so whoever has it may keep it.
+const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+
 /// An image of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
@@ -154,6 +156,13 @@ impl Upload {
         }
     }
 
+    /// What its form lets in.
+    pub fn terms(&self) -> Terms<'_> {
+        let Image { key, content_type, .. } = &self.image;
+        let (content_type, expires_at) = (content_type.as_str(), self.expires_at);
+        Terms { key, content_type, cache_control: CACHE_CONTROL, size: self.size, expires_at }
+    }
+
     /// Whether an object is what was announced; its first bytes are looked at only when its size and type are right.
     pub fn accepts(&self, object: &Object) -> Result<(), Mismatch> {
         if !(1..=self.size).contains(&object.size) {
@@ -190,6 +199,8 @@ pub struct Object {
     pub size: i64,
     /// What it was uploaded as.
     pub content_type: Option<String>,
+    /// Names its contents: another file at the same key has another.
+    pub e_tag: Option<String>,
 }
 
 /// How an object differs from what was announced. Its text is for people.

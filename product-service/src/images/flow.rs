@@ -32,7 +32,7 @@ pub(super) async fn grant(
 ) -> Result<(Upload, Form), Error> {
     let upload = Upload::grant(product_id, new, now);
     // Signed before it is saved: without credentials there is nothing to undo.
-    let form = app.bucket.form(&upload, now).await?;
+    let form = app.bucket.form(&upload.terms(), now).await?;
     if store::grant(&app.store, &upload).await? {
         return Ok((upload, form));
     }

@@ -1,12 +1,17 @@
 //! What SQS brings: the bucket's notifications, in batches.
 
+use std::time::{Duration, Instant};
+
 use common::timestamp::Timestamp;
 use platform::TriggerError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::flow;
-use crate::{App, error::Error};
+use crate::{App, error::Error, exports, imports};
+
+/// How long imports and exports of one batch are worked off, give or take a step: the function's own limit is 30 s.
+const BUDGET: Duration = Duration::from_secs(15);
 
 /// A batch, as Lambda hands it over. See "Using Lambda with Amazon SQS" in its developer guide.
 #[derive(Debug, Deserialize)]
@@ -25,25 +30,34 @@ struct Message {
 /// Works off a batch and answers which messages shall come again. A message that can never succeed is logged and dropped.
 pub async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<Value, TriggerError> {
     let batch: Batch = serde_json::from_value(batch)?;
+    let until = Instant::now() + BUDGET;
     let mut failures = Vec::new();
     for message in batch.messages {
-        if let Err(error) = take(app, &message, now).await {
-            tracing::error!(%error, message_id = message.id, "message comes again");
-            failures.push(json!({ "itemIdentifier": message.id }));
+        match take(app, &message, until, now).await {
+            Ok(true) => continue,
+            Ok(false) => tracing::info!(message_id = message.id, "message comes again to go on"),
+            Err(error) => tracing::error!(%error, message_id = message.id, "message comes again"),
         }
+        failures.push(json!({ "itemIdentifier": message.id }));
     }
     Ok(json!({ "batchItemFailures": failures }))
 }
 
-async fn take(app: &App, message: &Message, now: Timestamp) -> Result<(), Error> {
+/// Whether nothing is left to do.
+async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> Result<bool, Error> {
     let Some(keys) = created_keys(&message.body, app.bucket.name()) else {
         tracing::error!(message_id = message.id, "message is no notification of the bucket; dropped");
-        return Ok(());
+        return Ok(true);
     };
+    let mut is_over = true;
     for key in keys {
-        flow::notice(app, &key, now).await?;
+        is_over &= match key.split_once('/') {
+            Some(("imports", _)) => Box::pin(imports::notice(app, &key, until, now)).await?,
+            Some(("exports", _)) => Box::pin(exports::notice(app, &key, until, now)).await?,
+            _ => flow::notice(app, &key, now).await.map(|()| true)?,
+        };
     }
-    Ok(())
+    Ok(is_over)
 }
 
 /// The keys of the objects that a notification says were made in this bucket; `None` when it is no notification. Keys come

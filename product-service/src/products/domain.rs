@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 mod attributes;
 mod changes;
+mod line;
 mod variant;
 mod words;
 
@@ -21,6 +22,7 @@ use self::attributes::{AttributeName, MAX_ATTRIBUTES};
 pub use self::{
     attributes::{AttributeValue, Attributes},
     changes::{Change, ProductPatch},
+    line::ProductLine,
     variant::{TaxClass, Variant, VariantPatch},
     words::{Barcode, Description, Line, Sku, Slug, Tag},
 };
@@ -141,6 +143,19 @@ pub struct NewProduct {
 
 impl FromFields for NewProduct {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        Self::with_categories(fields, |fields| {
+            let references = fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES)?;
+            Some(references.into_iter().map(|reference| reference.0).collect())
+        })
+    }
+}
+
+impl NewProduct {
+    /// Reads all but the categories, which are named in several ways.
+    fn with_categories(
+        fields: &mut Fields<'_>,
+        categories: impl FnOnce(&mut Fields<'_>) -> Option<Vec<CategoryId>>,
+    ) -> Option<Self> {
         let title = fields.text::<Line<200>>("title");
         let slug = fields.text("slug");
         let description = fields.text::<Description>("description");
@@ -148,7 +163,7 @@ impl FromFields for NewProduct {
         let tags = fields.optional_texts::<Tag>("tags", MAX_TAGS);
         let attributes = fields.optional_map::<AttributeName, _>("attributes", MAX_ATTRIBUTES, AttributeValue::read);
         let status = fields.text("status");
-        let categories = fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES);
+        let categories = categories(fields);
         let options = fields.objects::<ProductOption>("options", MAX_OPTIONS);
         let variants = fields.objects::<Variant>("variants", MAX_VARIANTS);
         let (options, variants) = (options?, variants?);
@@ -163,7 +178,7 @@ impl FromFields for NewProduct {
             tags: distinct(tags?.unwrap_or_default().into_iter().map(|tag| tag.0)),
             attributes: attributes?.unwrap_or_default().into_iter().map(|(name, value)| (name.0, value)).collect(),
             status: status?,
-            category_ids: distinct(categories?.into_iter().map(|reference| reference.0)),
+            category_ids: distinct(categories?.into_iter()),
             options,
             variants,
         })

@@ -237,6 +237,23 @@ pub(crate) async fn list_as(store: &Store, id: ProductId, round: i64, is_in_stoc
     Ok(products(store).await?.update_one(filter, update).await?.matched_count == 1)
 }
 
+/// Those that are not archived and have one of these slugs, in one query.
+pub async fn with_slugs(store: &Store, slugs: &[&Slug]) -> Result<Vec<Product>, Error> {
+    let slugs: Vec<String> = slugs.iter().map(ToString::to_string).collect();
+    let found = products(store).await?.find(doc! { "slug": { "$in": slugs } }).await?;
+    let records: Vec<Record> = found.try_collect().await?;
+    records.into_iter().map(Product::try_from).collect()
+}
+
+/// Up to `limit` products that are not archived, oldest first, after a place.
+pub async fn living(store: &Store, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
+    let mut filter = doc! { "status": { "$ne": Status::Archived.as_str() } };
+    if let Some(after) = after {
+        filter.insert("_id", doc! { "$gt": after.to_string() });
+    }
+    select(store, filter, doc! { "_id": 1 }, Some("_id_".to_owned()), limit).await
+}
+
 /// Whether any product, draft or not, has this SKU.
 pub async fn has_sku(store: &Store, sku: &Sku) -> Result<bool, Error> {
     let products = store.collection::<Document>(schema::PRODUCTS).await?;

@@ -65,7 +65,7 @@ async fn the_bucket_refuses_an_expired_form() {
         let granted_at = Timestamp::now().minus(Duration::from_mins(minutes));
         let new = NewImage { content_type: "image/png".parse().unwrap(), size: 1_000, alt: String::new() };
         let upload = Upload::grant(gallery.product_id.parse().unwrap(), new, granted_at);
-        let form = gallery.app().bucket.form(&upload, granted_at).await.unwrap();
+        let form = gallery.app().bucket.form(&upload.terms(), granted_at).await.unwrap();
         let form = Form { image_id: upload.image.id.to_string(), url: form.url, fields: form.fields };
         assert_eq!(form.post(PNG).await, expected, "{minutes} minutes old");
     }

@@ -29,7 +29,7 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
             return Err(Problem::unsupported_media_type("application/json"));
         }
         let body = body(request, state).await?;
-        let value = depth_checked(&body)?;
+        let value = read_json(&body)?;
         Fields::read(value).map(Json).map_err(Problem::invalid_input)
     }
 }
@@ -65,7 +65,8 @@ fn media_type(request: &Request) -> Option<&str> {
     value.split(';').next().map(str::trim)
 }
 
-fn depth_checked(body: &[u8]) -> Result<Value, Problem> {
+/// Any JSON that is not nested too deeply. 400 otherwise: `too_deep` or `malformed_json`.
+pub fn read_json(body: &[u8]) -> Result<Value, Problem> {
     if depth(body) > MAX_DEPTH {
         return Err(Problem::too_deep(MAX_DEPTH));
     }

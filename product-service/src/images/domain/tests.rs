@@ -54,7 +54,7 @@ fn a_key_names_its_product_and_image_and_only_ours_do() {
 #[test]
 fn an_object_is_taken_when_it_has_the_size_and_type_that_were_announced() {
     let upload = upload();
-    let object = |size: i64, content_type: &str| Object { size, content_type: Some(content_type.into()) };
+    let object = |size: i64, content_type: &str| Object { size, content_type: Some(content_type.into()), e_tag: None };
     assert_eq!(upload.accepts(&object(100, "image/png")), Ok(()));
     assert_eq!(upload.accepts(&object(1, "image/png")), Ok(()));
     assert_eq!(upload.accepts(&object(101, "image/png")), Err(Mismatch::Size { has: 101, most: 100 }));
@@ -62,7 +62,7 @@ fn an_object_is_taken_when_it_has_the_size_and_type_that_were_announced() {
     for other in ["image/jpeg", "text/html", "image/png; x=1"] {
         assert_eq!(upload.accepts(&object(9, other)), Err(Mismatch::ContentType(MediaType::Png)), "{other}");
     }
-    assert!(upload.accepts(&Object { size: 9, content_type: None }).is_err());
+    assert!(upload.accepts(&Object { size: 9, content_type: None, e_tag: None }).is_err());
     assert_eq!(upload.begins_right(b"\xff\xd8\xff\xe0"), Err(Mismatch::Content(MediaType::Png)));
 }
 

@@ -10,8 +10,8 @@ use utoipa::ToSchema;
 
 use super::{
     AttributeName, AttributeValue, Attributes, CategoryReference, Contradiction, Description, Line, MAX_ATTRIBUTES,
-    MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS, Product, ProductOption, Sku, Slug, Status, Tag, Variant,
-    VariantPatch, contradictions, distinct, variant::applied,
+    MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS, NewProduct, Product, ProductOption, Sku, Slug, Status, Tag,
+    Variant, VariantPatch, contradictions, distinct, variant::applied,
 };
 use crate::{categories::domain::CategoryId, error::Error};
 
@@ -93,6 +93,8 @@ impl FromFields for ProductPatch {
 pub enum Change {
     /// Described differently.
     Patch(Box<ProductPatch>),
+    /// Described anew from scratch; only its images stay.
+    Replace(Box<NewProduct>),
     /// Taken off sale for good.
     Archive,
     /// Back as a draft.
@@ -118,6 +120,7 @@ impl Product {
                 }
                 next.apply(*patch)?;
             }
+            Change::Replace(new) => next = next.described(*new),
             Change::Archive => next.status = Status::Archived,
             Change::Restore if self.status == Status::Archived => next.status = Status::Draft,
             Change::Restore => {}
@@ -153,6 +156,12 @@ impl Product {
             next.updated_at = now;
         }
         Ok(next)
+    }
+
+    fn described(self, new: NewProduct) -> Self {
+        let NewProduct { title, slug, description, brand, tags, attributes, status, .. } = new;
+        let NewProduct { category_ids, options, variants, .. } = new;
+        Self { title, slug, description, brand, tags, attributes, status, category_ids, options, variants, ..self }
     }
 
     fn apply(&mut self, patch: ProductPatch) -> Result<(), Error> {

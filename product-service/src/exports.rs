@@ -1,0 +1,107 @@
+//! Exports of products: files in the bucket that an import takes back without any change.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::{Caller, scopes::CatalogWrite},
+    extract::Path,
+    input::Json,
+    timestamp::Timestamp,
+};
+use http::{StatusCode, header};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::domain::{Export, ExportId, State as ExportState, URLS_VALID_FOR};
+pub(crate) use self::flow::notice;
+pub use self::flow::{Swept, sweep, work};
+use crate::{App, error::Error, products::NO_STORE};
+
+pub mod domain;
+mod flow;
+pub mod store;
+
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create_export)).routes(routes!(get_export))
+}
+
+/// An export, and how far it has come.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Export, example = json!({
+    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "state": "done", "products": 72,
+    "files": [{
+        "url": "https://images.s3.eu-central-1.amazonaws.com/exports/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/0001-1.ndjson?X-Amz-Signature=8afdbf40...",
+        "products": 72, "size": 51_200
+    }],
+    "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:04.480Z"
+}))]
+struct ExportView {
+    /// Names it.
+    id: ExportId,
+    /// How far it has come.
+    state: ExportState,
+    /// How many products have been written.
+    products: i64,
+    /// Where they are, oldest product first; empty before the export is done.
+    files: Vec<FileView>,
+    /// When it was asked for. It is forgotten a week later.
+    created_at: Timestamp,
+    /// When it came further last.
+    updated_at: Timestamp,
+}
+
+/// A file of an export.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ExportFile)]
+struct FileView {
+    /// Where anybody can read it, for a quarter of an hour; read the export again for a new one.
+    url: String,
+    /// How many products are in it, one a line.
+    products: i64,
+    /// How many bytes it has.
+    size: i64,
+}
+
+/// Export all products that are not archived
+///
+/// As NDJSON, one product a line, with its categories by slug and without its images: what an import takes. Larger shops
+/// get several files, of at most 2,000 products each; joined, they are one file.
+#[utoipa::path(post, path = "/admin/products/exports", tag = "bulk", security(("token" = ["catalog:write"])),
+    responses((status = ACCEPTED, body = ExportView)))]
+async fn create_export(State(app): State<App>, _: Caller<CatalogWrite>) -> Result<Response, Error> {
+    let now = Timestamp::now();
+    let export = flow::begin(&app, now).await?;
+    let location = format!("/admin/products/exports/{}", export.id);
+    let view = Json(view(&app, export, now).await?);
+    let headers = [(header::CACHE_CONTROL, "no-store".to_owned()), (header::LOCATION, location)];
+    Ok((StatusCode::ACCEPTED, headers, view).into_response())
+}
+
+/// Read how far an export has come, and where its files are
+#[utoipa::path(get, path = "/admin/products/exports/{export_id}", tag = "bulk",
+    security(("token" = ["catalog:write"])),
+    params(("export_id" = ExportId, Path, description = "The export.")),
+    responses((status = OK, body = ExportView)))]
+async fn get_export(
+    State(app): State<App>,
+    _: Caller<CatalogWrite>,
+    Path(id): Path<ExportId>,
+) -> Result<Response, Error> {
+    let export = store::find(&app.store, id).await?.ok_or(Error::NotFound)?;
+    let view = Json(view(&app, export, Timestamp::now()).await?);
+    Ok(([(header::CACHE_CONTROL, NO_STORE)], view).into_response())
+}
+
+async fn view(app: &App, export: Export, now: Timestamp) -> Result<ExportView, Error> {
+    let Export { id, state, files, created_at, updated_at, .. } = export;
+    let products = files.iter().map(|file| file.products).sum();
+    let shown = if state == ExportState::Done { files } else { Vec::new() };
+    let keys: Vec<&str> = shown.iter().map(|file| file.key.as_str()).collect();
+    let urls = app.bucket.addresses(&keys, URLS_VALID_FOR, now).await?;
+    let files = urls.into_iter().zip(&shown);
+    let files = files.map(|(url, file)| FileView { url, products: file.products, size: file.size }).collect();
+    Ok(ExportView { id, state, products, files, created_at, updated_at })
+}

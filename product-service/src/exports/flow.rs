@@ -1,0 +1,149 @@
+//! The steps of writing an export. The queue and the sweep share them; each can be repeated, and several may do it at once.
+
+use std::time::{Duration, Instant};
+
+use common::timestamp::Timestamp;
+use serde::Serialize;
+
+use super::{
+    domain::{Export, ExportId, FILE_PRODUCTS, FILE_SIZE, File, State, parse_signal_key, signal_key},
+    store,
+};
+use crate::{
+    App, categories,
+    error::Error,
+    imports::domain::CONTENT_TYPE,
+    products::{
+        self,
+        domain::{ProductId, ProductLine},
+    },
+};
+
+/// How many products are read at once.
+const PAGE: usize = 200;
+/// How many exports one sweep works on.
+const SWEEP_LIMIT: i64 = 10;
+/// How long one sweep works on exports, give or take a file.
+const SWEEP_BUDGET: Duration = Duration::from_secs(10);
+
+/// Begins an export. The queue is told by an object in the bucket; should that fail, the sweep finds the export.
+pub(super) async fn begin(app: &App, now: Timestamp) -> Result<Export, Error> {
+    let export = Export::new(now);
+    store::insert(&app.store, &export).await?;
+    if let Err(error) = app.bucket.signal(&signal_key(export.id)).await {
+        tracing::warn!(%error, export_id = %export.id, "queue not told of the export; it waits for the sweep");
+    }
+    Ok(export)
+}
+
+/// Deals with an object that the bucket says was made: works off the export that it tells of until that is done or the time
+/// is over. Whether nothing is left to do.
+pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timestamp) -> Result<bool, Error> {
+    match parse_signal_key(object) {
+        Some(id) => work(app, id, until, now).await,
+        None => Ok(true),
+    }
+}
+
+/// What one sweep did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Exports that are done now.
+    pub finished: usize,
+    /// Those that go on with the next sweep.
+    pub unfinished: usize,
+    /// What could not be done now; each is logged, and found again by a later sweep.
+    pub failed: usize,
+}
+
+/// Works off exports that nobody works on, within a limit of time; may run many at once.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+    let until = Instant::now() + SWEEP_BUDGET;
+    let mut swept = Swept::default();
+    for id in store::waiting(&app.store, now, SWEEP_LIMIT).await? {
+        if Instant::now() >= until {
+            swept.unfinished += 1;
+            continue;
+        }
+        match Box::pin(work(app, id, until, now)).await {
+            Ok(true) => swept.finished += 1,
+            Ok(false) => swept.unfinished += 1,
+            Err(error) => {
+                tracing::error!(%error, export_id = %id, "export not worked off");
+                swept.failed += 1;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// Works an export off until it is done or the time is over, at least one file of it. Whether it is done.
+pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
+    let began = Instant::now();
+    let Some(mut export) = store::claim(&app.store, id, now).await? else {
+        let export = store::find(&app.store, id).await?;
+        return Ok(export.is_none_or(|export| export.state == State::Done));
+    };
+    loop {
+        let after = Export { updated_at: now.plus(began.elapsed()), ..write_file(app, &export).await? };
+        if !store::advance(&app.store, &export, &after).await? {
+            return Ok(false);
+        }
+        export = after;
+        if export.state == State::Done {
+            return Ok(true);
+        }
+        if Instant::now() >= until {
+            store::release(&app.store, &export, now.plus(began.elapsed())).await?;
+            return Ok(false);
+        }
+    }
+}
+
+/// Writes the next file; what the export is with it.
+async fn write_file(app: &App, export: &Export) -> Result<Export, Error> {
+    let Lines { text, products, last, is_end } = read_lines(app, export.after).await?;
+    let mut after = export.clone();
+    if is_end {
+        after.state = State::Done;
+    }
+    if products > 0 {
+        let key = export.next_key();
+        let file = File { key, products: count(products), size: count(text.len()) };
+        app.bucket.put(&file.key, CONTENT_TYPE, text).await?;
+        after.files.push(file);
+        after.after = last;
+    }
+    Ok(after)
+}
+
+/// Products, one a line.
+struct Lines {
+    text: Vec<u8>,
+    products: usize,
+    last: Option<ProductId>,
+    /// There are no more.
+    is_end: bool,
+}
+
+/// The next products, as many as go into a file.
+async fn read_lines(app: &App, after: Option<ProductId>) -> Result<Lines, Error> {
+    let tree = categories::store::tree(&app.store).await?;
+    let mut lines = Lines { text: Vec::new(), products: 0, last: after, is_end: false };
+    while !lines.is_end && lines.products < FILE_PRODUCTS && lines.text.len() < FILE_SIZE {
+        let page = products::store::living(&app.store, lines.last, PAGE).await?;
+        lines.is_end = page.len() < PAGE;
+        lines.products += page.len();
+        for product in page {
+            lines.last = Some(product.id);
+            let line = serde_json::to_vec(&ProductLine::new(product, &tree));
+            lines.text.extend(line.map_err(common::problem::Problem::internal)?);
+            lines.text.push(b'\n');
+        }
+    }
+    Ok(lines)
+}
+
+fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,172 @@
+//! What a line does to the catalogue.
+
+use std::collections::HashMap;
+
+use common::{problem::FieldError, problem::Problem, timestamp::Timestamp};
+
+use super::domain::{Content, Entry, Outcome, Place};
+use crate::{
+    App,
+    categories::domain::Tree,
+    error::Error,
+    inventory,
+    products::{
+        self,
+        domain::{Change, NewProduct, Product, ProductKey, Sku, Slug, Status},
+    },
+    store::is_invalid,
+};
+
+/// How often a line starts over when others change its product under it.
+const ROUNDS: usize = 5;
+
+/// A line that is not blank.
+pub(super) struct Line {
+    /// Behind it.
+    pub(super) end: Place,
+    /// What it says, in the categories of this shop.
+    pub(super) product: Result<NewProduct, Vec<FieldError>>,
+}
+
+impl Line {
+    pub(super) fn new(entry: Entry, tree: &Tree) -> Self {
+        let product = match entry.content {
+            Content::Product(line) => line.resolved(tree),
+            Content::Refused(errors) => Err(errors),
+        };
+        Self { end: entry.end, product }
+    }
+
+    /// What it is to do, if nobody changes anything meanwhile.
+    pub(super) fn outcome(&self, known: &HashMap<Slug, Product>, now: Timestamp) -> Outcome {
+        let Ok(new) = &self.product else { return Outcome::Refused };
+        let Some(product) = known.get(&new.slug) else { return Outcome::Created };
+        match product.after(Change::Replace(Box::new(new.clone())), now) {
+            Ok(next) if next.version == product.version => Outcome::Unchanged,
+            Ok(_) => Outcome::Changed,
+            Err(_) => Outcome::Refused,
+        }
+    }
+}
+
+/// The products that these lines are about, in one query.
+pub(super) async fn find_known(app: &App, lines: &[Line]) -> Result<HashMap<Slug, Product>, Error> {
+    let slugs: Vec<&Slug> = lines.iter().filter_map(|line| line.product.as_ref().ok()).map(|new| &new.slug).collect();
+    let found = products::store::with_slugs(&app.store, &slugs).await?;
+    Ok(found.into_iter().map(|product| (product.slug.clone(), product)).collect())
+}
+
+/// Makes a product as a line says, or changes it; what is wrong with the line where that cannot be.
+pub(super) async fn apply(
+    app: &App,
+    tree: &Tree,
+    new: NewProduct,
+    known: Option<Product>,
+    now: Timestamp,
+) -> Result<Result<Outcome, Vec<FieldError>>, Error> {
+    let skus: Vec<Sku> = new.variants.iter().map(|variant| variant.sku.clone()).collect();
+    let slug = new.slug.to_string();
+    match save_product(app, tree, new, known, now).await {
+        Ok(outcome) => Ok(Ok(outcome)),
+        Err(Error::SkuTaken) => Ok(Err(taken(app, &slug, &skus).await?)),
+        Err(error) if is_the_lines_own(&error) => Ok(Err(reasons(error))),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes or changes a product, again where somebody else was quicker.
+async fn save_product(
+    app: &App,
+    tree: &Tree,
+    new: NewProduct,
+    mut known: Option<Product>,
+    now: Timestamp,
+) -> Result<Outcome, Error> {
+    for _ in 0..ROUNDS {
+        if let Some(product) = &known {
+            let next = product.after(Change::Replace(Box::new(new.clone())), now)?;
+            if next.version == product.version {
+                return Ok(Outcome::Unchanged);
+            }
+            withdraw(app, product, &next).await?;
+            if products::store::replace(&app.store, product.version, &next, tree).await? {
+                return Ok(Outcome::Changed);
+            }
+        } else {
+            let product = Product::create(new.clone(), now);
+            match products::store::insert(&app.store, &product, tree).await {
+                Ok(()) => return Ok(Outcome::Created),
+                Err(Error::ProductSlugTaken) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        known = products::store::find(&app.store, &ProductKey::Slug(new.slug.to_string())).await?;
+    }
+    Err(Error::Stale)
+}
+
+/// Ends the stock of the variants that a product loses, so that nobody can reserve them any more; refused while orders hold
+/// units of one. What would be refused anyway takes no stock away.
+async fn withdraw(app: &App, product: &Product, next: &Product) -> Result<(), Error> {
+    let has = |product: &Product, sku: &Sku| product.variants.iter().any(|variant| variant.sku == *sku);
+    let skus = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect::<Vec<_>>();
+    let lost: Vec<Sku> = skus(product).into_iter().filter(|sku| !has(next, sku)).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let gained: Vec<Sku> = skus(next).into_iter().filter(|sku| !has(product, sku)).collect();
+    if !products::store::with_skus(&app.store, &gained.iter().collect::<Vec<_>>()).await?.is_empty() {
+        return Err(Error::SkuTaken);
+    }
+    for sku in &lost {
+        let stock = inventory::store::find(&app.store, sku).await?;
+        if stock.is_some_and(|stock| stock.reserved > 0) {
+            return Err(Error::VariantReserved);
+        }
+    }
+    for sku in &lost {
+        if !inventory::store::close(&app.store, sku).await? {
+            return Err(Error::VariantReserved);
+        }
+    }
+    Ok(())
+}
+
+/// Which of these SKUs are those of another product.
+async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, Error> {
+    let others = products::store::with_skus(&app.store, &skus.iter().collect::<Vec<_>>()).await?;
+    // One that is archived may have the same slug.
+    let is_other = |product: &&Product| product.slug.to_string() != slug || product.status == Status::Archived;
+    let others: Vec<&Product> = others.iter().filter(is_other).collect();
+    let is_taken = |sku: &Sku| others.iter().any(|other| other.variants.iter().any(|variant| variant.sku == *sku));
+    let errors: Vec<FieldError> = skus
+        .iter()
+        .enumerate()
+        .filter(|(_, sku)| is_taken(sku))
+        .map(|(at, _)| FieldError {
+            pointer: format!("/variants/{at}/sku"),
+            code: "sku_taken".into(),
+            message: "is the SKU of another product".into(),
+        })
+        .collect();
+    // None, if the other product has given it away meanwhile.
+    Ok(if errors.is_empty() { reasons(Error::SkuTaken) } else { errors })
+}
+
+/// Whether trying the same line again would end the same way.
+fn is_the_lines_own(error: &Error) -> bool {
+    match error {
+        Error::InvalidInput(_) | Error::VariantReserved | Error::Stale => true,
+        Error::Mongo(error) => is_invalid(error),
+        _ => false,
+    }
+}
+
+/// What the API would say of it.
+fn reasons(error: Error) -> Vec<FieldError> {
+    let problem = Problem::from(error);
+    if !problem.errors().is_empty() {
+        return problem.errors().to_vec();
+    }
+    vec![FieldError { pointer: String::new(), code: problem.kind().to_owned(), message: problem.detail().to_owned() }]
+}

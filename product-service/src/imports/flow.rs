@@ -1,0 +1,229 @@
+//! The steps of working off an import. The queue and the sweep share them; each can be repeated, and several may do it at
+//! once.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use common::timestamp::Timestamp;
+use serde::Serialize;
+
+use super::{
+    apply::{Line, apply, find_known},
+    domain::{Batch, Import, ImportId, MAX_REPORTED, Outcome, PART, Part, Refused, State, key, mismatch, parse_key},
+    store,
+};
+use crate::{
+    App,
+    bucket::Form,
+    categories,
+    error::Error,
+    products::domain::{Product, Slug},
+};
+
+/// How many imports one sweep works on.
+const SWEEP_LIMIT: i64 = 10;
+/// How long one sweep works on imports, give or take a batch.
+const SWEEP_BUDGET: Duration = Duration::from_secs(10);
+
+/// Grants an import.
+pub(super) async fn grant(app: &App, now: Timestamp) -> Result<(Import, Form), Error> {
+    let import = Import::grant(now);
+    // Signed before it is saved: without credentials there is nothing to undo.
+    let form = app.bucket.form(&import.terms(&key(import.id)), now).await?;
+    store::insert(&app.store, &import).await?;
+    Ok((import, form))
+}
+
+/// Begins an import whose file has arrived; one that began before stays as it is.
+pub(super) async fn start(app: &App, id: ImportId, now: Timestamp) -> Result<Import, Error> {
+    let import = store::find(&app.store, id).await?.ok_or(Error::NotFound)?;
+    if import.state == State::Pending {
+        let object = app.bucket.describe(&key(id)).await?.ok_or(Error::NotUploaded)?;
+        match mismatch(&object) {
+            None => store::begin(&app.store, id, object.size, object.e_tag, now).await?,
+            Some(reason) => store::refuse(&app.store, id, &reason, now).await?,
+        }
+        return store::find(&app.store, id).await?.ok_or(Error::NotFound);
+    }
+    Ok(import)
+}
+
+/// Deals with a file that the bucket says has arrived: works it off until it is over or the time is. Whether nothing is
+/// left to do.
+pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timestamp) -> Result<bool, Error> {
+    let Some(id) = parse_key(object) else { return Ok(true) };
+    match start(app, id, now).await {
+        Ok(import) if import.state.is_over() => Ok(true),
+        Ok(_) => work(app, id, until, now).await,
+        // Nobody's, or deleted in between: asking again changes nothing.
+        Err(Error::NotUploaded | Error::NotFound) => {
+            tracing::info!(import_id = %id, "import or its file gone");
+            Ok(true)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// What one sweep did.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Swept {
+    /// Imports that are over now.
+    pub finished: usize,
+    /// Those that go on with the next sweep.
+    pub unfinished: usize,
+    /// What could not be done now; each is logged, and found again by a later sweep.
+    pub failed: usize,
+}
+
+/// Works off imports that nobody works on, within a limit of time; may run many at once.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+    let until = Instant::now() + SWEEP_BUDGET;
+    let mut swept = Swept::default();
+    for id in store::waiting(&app.store, now, SWEEP_LIMIT).await? {
+        if Instant::now() >= until {
+            swept.unfinished += 1;
+            continue;
+        }
+        match Box::pin(work(app, id, until, now)).await {
+            Ok(true) => swept.finished += 1,
+            Ok(false) => swept.unfinished += 1,
+            Err(error) => {
+                tracing::error!(%error, import_id = %id, "import not worked off");
+                swept.failed += 1;
+            }
+        }
+    }
+    Ok(swept)
+}
+
+/// Works an import off until it is over or the time is, at least one batch of it. Whether it is over.
+pub async fn work(app: &App, id: ImportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
+    let Some(import) = store::claim(&app.store, id, now).await? else {
+        let import = store::find(&app.store, id).await?;
+        return Ok(import.is_none_or(|import| import.state.is_over()));
+    };
+    let mut worker = Worker { app, import, until, began: Instant::now(), now };
+    while let Some(bytes) = worker.read_part().await? {
+        if !worker.work_off(&bytes).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Whoever has an import's last attempt.
+struct Worker<'a> {
+    app: &'a App,
+    import: Import,
+    until: Instant,
+    began: Instant,
+    /// When it began.
+    now: Timestamp,
+}
+
+impl Worker<'_> {
+    /// The file from the import's place on; `None` when the import is over.
+    async fn read_part(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        let offset = self.import.place.offset;
+        let count = PART.min(self.import.size.unwrap_or(0) - offset);
+        if self.import.state.is_over() || count <= 0 {
+            return Ok(None);
+        }
+        let failed = match self.app.bucket.part(&key(self.import.id), offset, count).await? {
+            Some(part) if part.e_tag != self.import.e_tag => "The file was exchanged while it was worked off.",
+            Some(part) => return Ok(Some(part.bytes)),
+            None => "The file was deleted before it was worked off.",
+        };
+        let after = Import { state: State::Failed, reason: Some(failed.to_owned()), ..self.import.clone() };
+        self.save(after, &[]).await?;
+        Ok(None)
+    }
+
+    /// Works off all whole lines of a part; false when the time is over, or somebody else has taken the import.
+    async fn work_off(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        let begins_at = self.import.place.offset;
+        loop {
+            let from = usize::try_from(self.import.place.offset - begins_at).unwrap_or(usize::MAX);
+            let rest = bytes.get(from..).unwrap_or_default();
+            let read_to = begins_at + i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+            let is_last = self.import.size.is_some_and(|size| read_to >= size);
+            // What somebody before had begun with is worked off first, and counted as what that was to do.
+            let limit = Some(self.import.planned.len()).filter(|planned| *planned > 0);
+            let batch = Batch::take(Part { bytes: rest, is_last }, self.import.place, limit);
+            if batch.end == self.import.place {
+                return Ok(true);
+            }
+            if !Box::pin(self.work_off_batch(batch)).await? {
+                return Ok(false);
+            }
+            if !self.import.state.is_over() && Instant::now() >= self.until {
+                store::release(&self.app.store, &self.import, self.moment()).await?;
+                return Ok(false);
+            }
+        }
+    }
+
+    /// Works off a batch, at least one line of it; false when somebody else has taken the import.
+    async fn work_off_batch(&mut self, batch: Batch) -> Result<bool, Error> {
+        let tree = categories::store::tree(&self.app.store).await?;
+        let lines: Vec<Line> = batch.entries.into_iter().map(|entry| Line::new(entry, &tree)).collect();
+        let mut known = find_known(self.app, &lines).await?;
+        if self.import.planned.is_empty() && !self.plan(&lines, &known).await? {
+            return Ok(false);
+        }
+        let mut after = Import { place: batch.end, ..self.import.clone() };
+        let mut refused = Vec::new();
+        let mut next = lines.into_iter().enumerate().peekable();
+        while let Some((at, line)) = next.next() {
+            let found = match line.product {
+                Ok(new) => {
+                    let known = known.remove(&new.slug);
+                    apply(self.app, &tree, new, known, self.moment()).await?
+                }
+                Err(errors) => Err(errors),
+            };
+            let outcome = *found.as_ref().unwrap_or(&Outcome::Refused);
+            if let Err(errors) = found
+                && after.counts.refused < MAX_REPORTED
+            {
+                refused.push(Refused::new(line.end.line, errors));
+            }
+            after.counts.add(Outcome::counted(self.import.planned.get(at).copied(), outcome));
+            if next.peek().is_some() && Instant::now() >= self.until {
+                after.place = line.end;
+                break;
+            }
+        }
+        if after.ends_at(after.place) {
+            after.state = State::Done;
+        }
+        self.save(after, &refused).await
+    }
+
+    /// Saves what the lines are to do, if that is anything; false when somebody else has taken the import.
+    async fn plan(&mut self, lines: &[Line], known: &HashMap<Slug, Product>) -> Result<bool, Error> {
+        let planned: Vec<Outcome> = lines.iter().map(|line| line.outcome(known, self.moment())).collect();
+        let writes = planned.iter().any(|outcome| matches!(outcome, Outcome::Created | Outcome::Changed));
+        if writes && !store::plan(&self.app.store, &self.import, &planned).await? {
+            return Ok(false);
+        }
+        self.import.planned = planned;
+        Ok(true)
+    }
+
+    /// Saves how far the import has come; false when somebody else has taken it.
+    async fn save(&mut self, after: Import, refused: &[Refused]) -> Result<bool, Error> {
+        let after = Import { updated_at: self.moment(), planned: Vec::new(), ..after };
+        if !store::advance(&self.app.store, &self.import, &after, refused).await? {
+            return Ok(false);
+        }
+        self.import = after;
+        Ok(true)
+    }
+
+    fn moment(&self) -> Timestamp {
+        self.now.plus(self.began.elapsed())
+    }
+}

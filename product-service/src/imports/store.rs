@@ -1,0 +1,209 @@
+//! Every query of imports. An import's document says who may work on it: whoever has its last `attempt`. All that is said
+//! about its progress is said on that condition, and on that of the place where the work began.
+
+use common::{problem::FieldError, timestamp::Timestamp};
+use futures_util::TryStreamExt;
+use mongodb::{
+    Collection,
+    bson::{DateTime, Document, doc, serialize_to_bson, serialize_to_document},
+    options::{ReplaceOneModel, ReturnDocument, WriteModel},
+};
+use serde::{Deserialize, Serialize};
+
+use super::domain::{Counts, Import, ImportId, LEASE, Outcome, Place, Refused, State};
+use crate::{
+    error::Error,
+    schema,
+    store::{Store, Written, date, must_match, timestamp},
+};
+
+/// An import as a document.
+#[derive(Debug, Serialize, Deserialize)]
+struct Record {
+    #[serde(rename = "_id")]
+    id: ImportId,
+    state: State,
+    reason: Option<String>,
+    size: Option<i64>,
+    e_tag: Option<String>,
+    place: Place,
+    counts: Counts,
+    planned: Vec<Outcome>,
+    attempt: i64,
+    lease_until: DateTime,
+    expires_at: DateTime,
+    created_at: DateTime,
+    updated_at: DateTime,
+    delete_at: DateTime,
+}
+
+/// A refused line as a document. Its id begins with its import's, and sorts by line.
+#[derive(Debug, Serialize, Deserialize)]
+struct RefusedRecord {
+    #[serde(rename = "_id")]
+    id: String,
+    line: i64,
+    errors: Vec<FieldError>,
+    delete_at: DateTime,
+}
+
+/// Saves a new import.
+pub async fn insert(store: &Store, import: &Import) -> Result<(), Error> {
+    imports(store).await?.insert_one(Record::from(import.clone())).await?;
+    Ok(())
+}
+
+/// An import.
+pub async fn find(store: &Store, id: ImportId) -> Result<Option<Import>, Error> {
+    Ok(imports(store).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Import::from))
+}
+
+/// Begins an import that was pending: with a file of this size, to be worked off by whoever comes first.
+pub async fn begin(store: &Store, id: ImportId, size: i64, e_tag: Option<String>, now: Timestamp) -> Result<(), Error> {
+    let set = doc! {
+        "state": State::Running.as_str(), "size": size, "e_tag": e_tag,
+        "lease_until": date(now), "updated_at": date(now),
+    };
+    imports(store).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
+    Ok(())
+}
+
+/// Ends an import that was pending, for good.
+pub async fn refuse(store: &Store, id: ImportId, reason: &str, now: Timestamp) -> Result<(), Error> {
+    let set = doc! { "state": State::Failed.as_str(), "reason": reason, "updated_at": date(now) };
+    imports(store).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
+    Ok(())
+}
+
+/// Takes an import to be worked on, unless somebody else does, or it is not running.
+pub async fn claim(store: &Store, id: ImportId, now: Timestamp) -> Result<Option<Import>, Error> {
+    let mut filter = in_state(id, State::Running);
+    filter.insert("lease_until", doc! { "$lte": date(now) });
+    let update = doc! { "$set": { "lease_until": date(now.plus(LEASE)) }, "$inc": { "attempt": 1_i64 } };
+    let imports = imports(store).await?;
+    let claimed = imports.find_one_and_update(filter, update).return_document(ReturnDocument::After).await?;
+    Ok(claimed.map(Import::from))
+}
+
+/// Says what the next lines are to do, before any of them is worked off; false when somebody else has taken the import.
+pub async fn plan(store: &Store, import: &Import, planned: &[Outcome]) -> Result<bool, Error> {
+    let set = doc! { "$set": { "planned": serialize_to_bson(&planned)? } };
+    Ok(imports(store).await?.update_one(held(import), set).await?.matched_count == 1)
+}
+
+/// Saves how far an import has come since `before`, with the lines that were refused; false when somebody else has taken
+/// it. Reasons are saved first: saving them again is harmless.
+pub async fn advance(store: &Store, before: &Import, after: &Import, refused: &[Refused]) -> Result<bool, Error> {
+    let reasons = store.namespace(schema::IMPORT_ERRORS).await?;
+    let mut writes: Vec<WriteModel> = Vec::with_capacity(refused.len() + 1);
+    for Refused { line, errors } in refused {
+        let (id, delete_at) = (refused_id(before.id, *line), date(before.forgotten_at()));
+        let record = serialize_to_document(&RefusedRecord { id, line: *line, errors: errors.clone(), delete_at })?;
+        let filter = doc! { "_id": record.get_str("_id").unwrap_or_default() };
+        let model = ReplaceOneModel::builder().namespace(reasons.clone()).filter(filter).replacement(record);
+        writes.push(model.upsert(true).build().into());
+    }
+    let set = doc! {
+        "state": after.state.as_str(),
+        "reason": after.reason.clone(),
+        "place": serialize_to_bson(&after.place)?,
+        "counts": serialize_to_bson(&after.counts)?,
+        "planned": [],
+        "lease_until": date(after.updated_at.plus(LEASE)),
+        "updated_at": date(after.updated_at),
+    };
+    let imports = store.namespace(schema::IMPORTS).await?;
+    writes.push(must_match(&imports, held(before), doc! { "$set": set }));
+    Ok(store.write_in_order(writes).await? == Written::All)
+}
+
+/// Gives an import that is not over to whoever comes next.
+pub async fn release(store: &Store, import: &Import, now: Timestamp) -> Result<(), Error> {
+    let set = doc! { "$set": { "lease_until": date(now) } };
+    imports(store).await?.update_one(held(import), set).await?;
+    Ok(())
+}
+
+/// Imports that nobody works on, those first that have waited longest.
+pub async fn waiting(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<ImportId>, Error> {
+    let found = imports(store).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
+    Ok(found.map_ok(|record| record.id).try_collect().await?)
+}
+
+/// The filter of [`waiting`]; the test that asks the server to explain it uses the same.
+pub fn waiting_filter(now: Timestamp) -> Document {
+    doc! { "state": State::Running.as_str(), "lease_until": { "$lte": date(now) } }
+}
+
+/// Up to `limit` refused lines of an import, by number, after one.
+pub async fn refused(store: &Store, id: ImportId, after: Option<i64>, limit: usize) -> Result<Vec<Refused>, Error> {
+    let reasons = store.collection::<RefusedRecord>(schema::IMPORT_ERRORS).await?;
+    // All ids of this import's begin with its own and a slash; a digit stands behind that, and ":" behind all digits.
+    let filter = doc! { "_id": { "$gt": refused_id(id, after.unwrap_or(0)), "$lt": format!("{id}/:") } };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let found = reasons.find(filter).sort(doc! { "_id": 1 }).limit(limit).await?;
+    Ok(found.map_ok(|record| Refused { line: record.line, errors: record.errors }).try_collect().await?)
+}
+
+fn refused_id(id: ImportId, line: i64) -> String {
+    format!("{id}/{line:010}")
+}
+
+fn in_state(id: ImportId, state: State) -> Document {
+    doc! { "_id": id.to_string(), "state": state.as_str() }
+}
+
+/// The import as it is while nobody else has taken it or brought it further.
+fn held(import: &Import) -> Document {
+    let mut filter = in_state(import.id, State::Running);
+    filter.insert("attempt", import.attempt);
+    filter.insert("place.offset", import.place.offset);
+    filter
+}
+
+async fn imports(store: &Store) -> Result<Collection<Record>, Error> {
+    store.collection(schema::IMPORTS).await
+}
+
+impl From<Import> for Record {
+    fn from(import: Import) -> Self {
+        let delete_at = date(import.forgotten_at());
+        let Import { id, state, reason, size, e_tag, place, counts, planned, attempt, .. } = import;
+        Self {
+            id,
+            state,
+            reason,
+            size,
+            e_tag,
+            place,
+            counts,
+            planned,
+            attempt,
+            lease_until: date(import.created_at),
+            expires_at: date(import.expires_at),
+            created_at: date(import.created_at),
+            updated_at: date(import.updated_at),
+            delete_at,
+        }
+    }
+}
+
+impl From<Record> for Import {
+    fn from(record: Record) -> Self {
+        let Record { id, state, reason, size, e_tag, place, counts, planned, attempt, .. } = record;
+        Self {
+            id,
+            state,
+            reason,
+            size,
+            e_tag,
+            place,
+            counts,
+            planned,
+            attempt,
+            expires_at: timestamp(record.expires_at),
+            created_at: timestamp(record.created_at),
+            updated_at: timestamp(record.updated_at),
+        }
+    }
+}
