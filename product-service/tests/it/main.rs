@@ -4,6 +4,7 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod bad_input;
 mod bucket;
 mod catalogue;
 mod categories;
