@@ -48,10 +48,10 @@ struct ListQuery {
     #[param(example = "organic,summer")]
     tags: Option<String>,
     /// Those with all of these attributes, as `name:value`, separated by commas. Of a list, one value is enough.
-    #[param(example = "Material:cotton,Organic:true")]
+    #[param(pattern = "^,*([^,]*:[^,]*(,+|$))*$", example = "Material:cotton,Organic:true")]
     attributes: Option<String>,
     /// What prices are in; one that the shop sells in.
-    #[param(example = "USD")]
+    #[param(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<String>,
     /// Those whose lowest price is this or above, in minor units.
     #[param(minimum = 0, example = 1000)]

@@ -38,7 +38,7 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {}
 
 /// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and
-/// nobody's name has a line break).
+/// nobody's name has a line break). The most counts before trimming, too, so that a client can count by itself.
 pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
     prose(text, length).and_then(|text| {
         if text.contains(['\n', '\r', '\t']) {
@@ -50,9 +50,9 @@ pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal
 
 /// Text that may have several lines, otherwise like [`line()`].
 pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
+    let sent = text.chars().count();
     let text = text.trim();
-    let count = text.chars().count();
-    if count < *length.start() {
+    if text.chars().count() < *length.start() {
         let message = if *length.start() == 1 {
             "must not be empty".to_owned()
         } else {
@@ -60,7 +60,7 @@ pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusa
         };
         return Err(Refusal::new("too_short", message));
     }
-    if count > *length.end() {
+    if sent > *length.end() {
         return Err(Refusal::new("too_long", format!("must have at most {} characters", length.end())));
     }
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
@@ -151,7 +151,7 @@ impl Fields<'_> {
     /// A required whole number.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.required(name)?;
-        let Some(number) = value.as_i64() else {
+        let Some(number) = value.as_i64().or_else(|| whole(&value)) else {
             return self.refuse(name, "wrong_type", "must be a whole number");
         };
         if !range.contains(&number) {
@@ -311,6 +311,13 @@ impl Fields<'_> {
     fn child(&self, name: &str) -> String {
         join(&self.pointer, name)
     }
+}
+
+/// `2.0` is a whole number, too (JSON Schema, 4.2.3). Beyond 2^53, where decimals are not exact, it is none of ours.
+fn whole(value: &Value) -> Option<i64> {
+    let decimal =
+        value.as_f64().filter(|decimal| decimal.fract() == 0.0 && decimal.abs() <= 9_007_199_254_740_992.0)?;
+    format!("{decimal:.0}").parse().ok()
 }
 
 fn object<T: FromFields>(value: Value, pointer: String, errors: &mut Vec<FieldError>) -> Option<T> {

@@ -1,11 +1,13 @@
 //! What every operation's documentation has in common, added once instead of in front of every handler.
 
+use std::collections::BTreeSet;
+
 use utoipa::openapi::{
     Components, Content, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
     Server,
     path::{Operation, ParameterIn, PathItem},
     request_body::RequestBody,
-    schema::{ArrayItems, Schema},
+    schema::{AdditionalProperties, ArrayItems, Schema},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -49,7 +51,53 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
         document.components.get_or_insert_default().add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
     }
     refer_to_items(&mut document);
+    close_requests(&mut document);
     document
+}
+
+/// Says of all that is sent to us that it has no other fields: [`crate::input`] refuses those.
+fn close_requests(document: &mut OpenApi) {
+    let Some(Components { schemas, .. }) = &mut document.components else { return };
+    let bodies = document.paths.paths.values_mut().flat_map(operations).filter_map(|operation| {
+        let Some(RefOr::T(body)) = &operation.request_body else { return None };
+        let RefOr::T(content) = body.content.get("application/json")? else { return None };
+        content.schema.clone()
+    });
+    let mut sent: Vec<RefOr<Schema>> = bodies.collect();
+    let mut closed = BTreeSet::new();
+    while let Some(schema) = sent.pop() {
+        let RefOr::Ref(to) = schema else {
+            sent.extend(below(&schema));
+            continue;
+        };
+        let Some(name) = to.ref_location.strip_prefix("#/components/schemas/") else { continue };
+        if !closed.insert(name.to_owned()) {
+            continue;
+        }
+        if let Some(schema) = schemas.get_mut(name) {
+            sent.extend(below(schema));
+            if let RefOr::T(Schema::Object(object)) = schema
+                && !object.properties.is_empty()
+            {
+                object.additional_properties.get_or_insert_with(|| Box::new(AdditionalProperties::FreeForm(false)));
+            }
+        }
+    }
+}
+
+/// The schemas that a schema is made of.
+fn below(schema: &RefOr<Schema>) -> Vec<RefOr<Schema>> {
+    match schema {
+        RefOr::T(Schema::Object(object)) => object.properties.values().cloned().collect(),
+        RefOr::T(Schema::Array(array)) => match &array.items {
+            ArrayItems::RefOrSchema(items) => vec![(**items).clone()],
+            ArrayItems::False => Vec::new(),
+        },
+        RefOr::T(Schema::OneOf(one_of)) => one_of.items.clone(),
+        RefOr::T(Schema::AllOf(all_of)) => all_of.items.clone(),
+        RefOr::T(Schema::AnyOf(any_of)) => any_of.items.clone(),
+        _ => Vec::new(),
+    }
 }
 
 /// Makes a page's items refer to their schema. utoipa copies it into each `Page_X`, which leaves `X` itself unused where

@@ -38,7 +38,7 @@ impl Owner {
     pub fn of(path: &str) -> Self {
         match path.trim_start_matches('/').split('/').collect::<Vec<_>>()[..] {
             ["health", "product-service", ..]
-            | ["products" | "categories" | "inventory", ..]
+            | ["products" | "categories" | "inventory" | "uploads", ..]
             | ["admin", "products" | "categories", ..] => Self::Products,
             ["health", "transaction-service", ..]
             | ["orders" | "quotes", ..]

@@ -73,6 +73,15 @@ pub(crate) async fn run(home: &Home, only: Option<Part>) -> Result<()> {
     report?.conclude(started)
 }
 
+/// A benchmark or a proof.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    pub(crate) package: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) measure: Measure,
+    pub(crate) arguments: Vec<String>,
+}
+
 /// How a benchmark or a proof is built and run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Measure {
@@ -93,7 +102,8 @@ impl Measure {
 }
 
 /// Runs a package's benchmark or proof on stores of its own.
-pub(crate) async fn bench(home: &Home, package: &str, name: &str, measure: Measure) -> Result<()> {
+pub(crate) async fn bench(home: &Home, bench: Bench) -> Result<()> {
+    let Bench { package, name, measure, arguments } = bench;
     let folder = home.local_folder(measure.folder)?;
     let run = Run::begin(&folder).await?;
     let work = async {
@@ -102,7 +112,8 @@ pub(crate) async fn bench(home: &Home, package: &str, name: &str, measure: Measu
         // Some of them start services as processes.
         services::build(home, Profile::Dev, &[]).await?;
         let mut command = services::cargo(home);
-        command.args(["bench", "--quiet", "--profile", measure.profile, "--package", package, "--bench", name]);
+        command.args(["bench", "--quiet", "--profile", measure.profile, "--package", package, "--bench", name, "--"]);
+        command.args(arguments);
         let status = command.envs(stores.iter()).status().await?;
         if status.success() { Ok(()) } else { bail!("cargo bench: {status}") }
     };
@@ -144,6 +155,13 @@ pub(crate) async fn prove_stock(home: &Home, sequences: u64, seed: Option<u64>) 
     };
     run.stop().await;
     outcome
+}
+
+/// Schemathesis against product-service. `more` is handed to it.
+pub(crate) async fn prove_api(home: &Home, more: Vec<String>) -> Result<()> {
+    let program = python::schemathesis(home).await?.display().to_string();
+    let arguments = std::iter::once(program).chain(more).collect();
+    bench(home, Bench { package: "e2e", name: "api", measure: Measure::DEV, arguments }).await
 }
 
 async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> Report {

@@ -52,7 +52,7 @@ enum Verb {
     Seed,
     /// Buy something on the running stack, step by step: cart, quote, order, 3-D Secure, confirmation, ledger
     Demo,
-    /// Prove that all sums stay exact, on stores of its own
+    /// Prove what must hold whatever happens, on stores of its own
     #[command(subcommand)]
     Prove(Proof),
     /// Regenerate openapi/*.yaml and the watch router in Cargo.toml
@@ -122,6 +122,12 @@ enum Proof {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Whatever is sent: product-service answers as openapi/product-service.yaml says, by Schemathesis
+    Api {
+        /// Handed to Schemathesis, such as --include-operation-id create_product; SEED repeats a run
+        #[arg(last = true)]
+        more: Vec<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -137,6 +143,15 @@ enum Bench {
     },
     /// Orders at 1, 8 and 32 clients, released build and durable stores, beside a one-statement checkout in PostgreSQL
     Checkout,
+    /// Reading the catalogue at 1,000 and 100,000 products, released build and durable store, beside the driver alone
+    Catalog {
+        /// Other numbers of products
+        #[arg(long, value_name = "PRODUCTS", num_args = 1..)]
+        sizes: Vec<u32>,
+        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        #[arg(long)]
+        dev: bool,
+    },
     /// Reservations of the same stock by 64 clients, beside a bare conditional update, on stores of its own
     Reservations,
 }
@@ -150,16 +165,31 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Migrate { service, down_to } => migrate(&home, service, down_to).await,
         Verb::Seed => load(&home).await,
         Verb::Demo => demo::run(&home).await,
-        Verb::Prove(Proof::Races) => checks::bench(&home, "e2e", "races", Measure::DEV).await,
-        Verb::Prove(Proof::Crash) => checks::bench(&home, "e2e", "crash", Measure::DURABLE).await,
+        Verb::Prove(Proof::Races) => bench_as_it_is(&home, "e2e", "races", Measure::DEV).await,
+        Verb::Prove(Proof::Crash) => bench_as_it_is(&home, "e2e", "crash", Measure::DURABLE).await,
+        Verb::Prove(Proof::Api { more }) => checks::prove_api(&home, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => checks::prove_stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
-        Verb::Bench(Bench::Reservations) => checks::bench(&home, "product-service", "reservations", Measure::DEV).await,
-        Verb::Bench(Bench::Checkout) => checks::bench(&home, "e2e", "checkout", Measure::RELEASED).await,
+        Verb::Bench(Bench::Reservations) => {
+            bench_as_it_is(&home, "product-service", "reservations", Measure::DEV).await
+        }
+        Verb::Bench(Bench::Checkout) => bench_as_it_is(&home, "e2e", "checkout", Measure::RELEASED).await,
+        Verb::Bench(Bench::Catalog { sizes, dev }) => bench_catalog(&home, &sizes, dev).await,
         Verb::Bench(Bench::ColdStart { runs, requests }) => bench::cold_start(&home, runs, requests).await,
     }
+}
+
+/// One that takes no arguments.
+async fn bench_as_it_is(home: &Home, package: &'static str, name: &'static str, measure: Measure) -> Result<()> {
+    checks::bench(home, checks::Bench { package, name, measure, arguments: Vec::new() }).await
+}
+
+async fn bench_catalog(home: &Home, sizes: &[u32], dev: bool) -> Result<()> {
+    let measure = if dev { Measure::DURABLE } else { Measure::RELEASED };
+    let arguments = sizes.iter().map(ToString::to_string).collect();
+    checks::bench(home, checks::Bench { package: "product-service", name: "catalog", measure, arguments }).await
 }
 
 fn running(home: &Home) -> Result<Settings> {

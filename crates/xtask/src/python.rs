@@ -1,4 +1,5 @@
-//! The virtual environment `.local/venv`: stores, doubles and `cargo lambda`, all from one `requirements-dev.txt`.
+//! Virtual environments: `.local/venv` has the stores, the doubles and `cargo lambda`, all from one
+//! `requirements-dev.txt`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,16 +11,44 @@ use tokio::process::Command;
 use crate::home::Home;
 use crate::progress::step;
 
+/// A virtual environment below `.local/`, and the file that says what is in it.
+#[derive(Debug, Clone, Copy)]
+struct Environment {
+    folder: &'static str,
+    requirements: &'static str,
+}
+
+const TOOLS: Environment = Environment { folder: "venv", requirements: "requirements-dev.txt" };
+const API: Environment = Environment { folder: "venv-api", requirements: "requirements-api.txt" };
+
 /// Makes sure that what `requirements-dev.txt` names is installed. Asks no registry when nothing changed.
 pub(crate) async fn ensure_tools(home: &Home) -> Result<()> {
-    let requirements = home.root().join("requirements-dev.txt");
-    let wanted = digest(&fs::read(&requirements).context("reading requirements-dev.txt")?);
-    let stamp = home.shared("venv/requirements.sha256");
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && works(&home.tool("python")).await {
+    ensure(home, TOOLS).await
+}
+
+/// Schemathesis, installed if need be.
+pub(crate) async fn schemathesis(home: &Home) -> Result<PathBuf> {
+    ensure(home, API).await?;
+    Ok(API.program(home, "schemathesis"))
+}
+
+async fn ensure(home: &Home, environment: Environment) -> Result<()> {
+    let Environment { folder, requirements } = environment;
+    let wanted = digest(&fs::read(home.root().join(requirements)).with_context(|| format!("reading {requirements}"))?);
+    let stamp = home.shared(folder).join("requirements.sha256");
+    let python = environment.program(home, "python");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) && works(&python).await {
         return Ok(());
     }
-    step("installing the Python tools (about 40 s the first time)", install(home, &requirements)).await?;
+    let what = format!("installing what {requirements} names (about 40 s the first time)");
+    step(&what, install(home, environment)).await?;
     fs::write(&stamp, wanted).context("remembering what is installed")
+}
+
+impl Environment {
+    fn program(self, home: &Home, name: &str) -> PathBuf {
+        home.shared(self.folder).join("bin").join(name)
+    }
 }
 
 /// A virtual environment outlives the Python it was made with, and then does nothing at all.
@@ -28,14 +57,16 @@ async fn works(python: &Path) -> bool {
     version.is_ok_and(|status| status.success())
 }
 
-async fn install(home: &Home, requirements: &Path) -> Result<()> {
-    if !works(&home.tool("python")).await {
+async fn install(home: &Home, environment: Environment) -> Result<()> {
+    let python = environment.program(home, "python");
+    if !works(&python).await {
         let mut venv = Command::new("python3");
-        venv.args(["-m", "venv", "--clear"]).arg(home.shared("venv"));
+        venv.args(["-m", "venv", "--clear"]).arg(home.shared(environment.folder));
         quietly(venv).await.context("Python 3.10 or newer with its venv module is needed (Debian: python3-venv)")?;
     }
-    let mut pip = Command::new(home.tool("python"));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]).arg(requirements);
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"]);
+    pip.arg(home.root().join(environment.requirements));
     quietly(pip).await
 }
 

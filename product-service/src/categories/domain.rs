@@ -51,7 +51,7 @@ pub struct NewCategory {
     /// For its address; unique.
     pub slug: Slug,
     /// What shoppers read.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub name: String,
     /// The category that it stands in; none at the top.
     pub parent_id: Option<CategoryId>,
@@ -86,7 +86,7 @@ pub struct CategoryPatch {
     #[schema(nullable = false)]
     pub slug: Option<Slug>,
     /// What shoppers read.
-    #[schema(nullable = false, max_length = 100)]
+    #[schema(nullable = false, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub name: Option<String>,
     /// The category that it shall stand in; `null` for the top.
     #[schema(value_type = Option<CategoryId>)]

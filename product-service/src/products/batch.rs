@@ -27,7 +27,10 @@ const MAX_SKUS: usize = 100;
 #[into_params(parameter_in = Query)]
 pub(super) struct VariantsQuery {
     /// Up to 100 SKUs, separated by commas.
-    #[param(example = "TEE-ORG-NAVY-M,OUT-FLASK-500-STL")]
+    #[param(
+        pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*(,[A-Z0-9]+(-[A-Z0-9]+)*)*$",
+        example = "TEE-ORG-NAVY-M,OUT-FLASK-500-STL"
+    )]
     skus: String,
 }
 

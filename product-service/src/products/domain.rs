@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 mod attributes;
 mod changes;
 mod line;
+mod texts;
 mod variant;
 mod words;
 
@@ -79,10 +80,10 @@ impl FromStr for Status {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductOption {
     /// What differs.
-    #[schema(max_length = 50, example = "Size")]
+    #[schema(max_length = 50, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$", example = "Size")]
     pub name: String,
-    /// The values there are, in the order to show them.
-    #[schema(max_items = 50, example = json!(["S", "M", "L"]))]
+    /// The values there are, in the order to show them; each once.
+    #[schema(schema_with = texts::option_values)]
     pub values: Vec<String>,
 }
 
@@ -112,23 +113,24 @@ impl FromFields for ProductOption {
 }))]
 pub struct NewProduct {
     /// What it is called.
-    #[schema(max_length = 200)]
+    #[schema(max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub title: String,
     /// For its address; unique among those that are not archived.
     pub slug: Slug,
     /// What there is to say about it.
-    #[schema(max_length = 5000)]
+    #[schema(max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
     pub description: String,
     /// Who makes it.
-    #[schema(max_length = 100)]
+    #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub brand: Option<String>,
-    /// By what it is found together with others; each once.
-    #[schema(required = false, max_items = 30)]
+    /// By what it is found together with others.
+    #[schema(required = false, schema_with = texts::tags)]
     pub tags: Vec<String>,
     /// What else there is to know, by name; at most 30.
     #[schema(required = false, schema_with = attributes::schema)]
     pub attributes: Attributes,
     /// `draft` or `active`.
+    #[schema(schema_with = texts::new_status)]
     pub status: Status,
     /// The categories it is in; each must exist.
     #[schema(max_items = 20)]

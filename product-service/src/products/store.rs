@@ -115,6 +115,12 @@ pub async fn insert(store: &Store, product: &Product, tree: &Tree) -> Result<(),
     products(store).await?.insert_one(record).await.map(|_| ()).map_err(taken)
 }
 
+/// Saves many new products in one command.
+pub async fn insert_all(store: &Store, new: &[Product], tree: &Tree) -> Result<(), Error> {
+    let records = new.iter().map(|product| Record::new(product.clone(), tree));
+    products(store).await?.insert_many(records).await.map(|_| ()).map_err(Error::from)
+}
+
 /// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then. Its images stay
 /// as they are: they have writes of their own.
 pub async fn replace(store: &Store, version: i64, product: &Product, tree: &Tree) -> Result<bool, Error> {
@@ -174,8 +180,9 @@ pub(crate) async fn select(
     index: Option<String>,
     limit: usize,
 ) -> Result<Vec<Product>, Error> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let options = FindOptions::builder().sort(order).limit(limit).hint(index.map(Hint::Name)).build();
+    // All in one answer: by itself the server would put 101 into the first.
+    let (batch, limit) = (u32::try_from(limit).ok(), i64::try_from(limit).unwrap_or(i64::MAX));
+    let options = FindOptions::builder().sort(order).limit(limit).batch_size(batch).hint(index.map(Hint::Name)).build();
     let found = products(store).await?.find(filter).with_options(options).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()

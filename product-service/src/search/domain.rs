@@ -267,6 +267,9 @@ impl Wanted {
         let currency = currency.map_err(|_: Refusal| refused("currency must be an ISO 4217 code"))?;
         let sort = self.sort.unwrap_or(if found.is_empty() { Sort::Newest } else { Sort::Relevance });
         let is_priced = self.price_min.is_some() || self.price_max.is_some() || sort == Sort::Price;
+        if [self.price_min, self.price_max].into_iter().flatten().any(|price| price < 0) {
+            return Err(refused("prices must not be negative"));
+        }
         if is_priced && currency.is_none() {
             return Err(refused("prices need a currency"));
         }

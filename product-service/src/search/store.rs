@@ -56,7 +56,15 @@ async fn ranked(
 
 /// How often each value is there in a whole list, most frequent first; counted over its first 10,000 products.
 pub async fn facets(store: &Store, listing: &Listing) -> Result<Vec<Facet>, Error> {
-    let pipeline = [
+    let products = store.collection::<Document>(schema::PRODUCTS).await?;
+    let counted = products.aggregate(counting(listing)).hint(Hint::Name(index(listing))).with_type::<Counted>().await?;
+    let counted: Vec<Counted> = counted.try_collect().await?;
+    Ok(domain::facets(counted.into_iter().map(|counted| (counted.value, counted.count)).collect()))
+}
+
+/// How they are counted.
+pub fn counting(listing: &Listing) -> Vec<Document> {
+    vec![
         doc! { "$match": filter(listing, None) },
         doc! { "$limit": COUNTED },
         doc! { "$project": { "_id": 0, "facets": 1 } },
@@ -64,11 +72,7 @@ pub async fn facets(store: &Store, listing: &Listing) -> Result<Vec<Facet>, Erro
         doc! { "$group": { "_id": "$facets", "count": { "$sum": 1 } } },
         doc! { "$sort": { "count": -1, "_id": 1 } },
         doc! { "$limit": VALUES },
-    ];
-    let products = store.collection::<Document>(schema::PRODUCTS).await?;
-    let counted = products.aggregate(pipeline).hint(Hint::Name(index(listing))).with_type::<Counted>().await?;
-    let counted: Vec<Counted> = counted.try_collect().await?;
-    Ok(domain::facets(counted.into_iter().map(|counted| (counted.value, counted.count)).collect()))
+    ]
 }
 
 #[derive(Deserialize)]

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod adjustments;
+mod bad_input;
 mod bucket;
 mod catalogue;
 mod categories;

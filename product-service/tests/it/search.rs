@@ -159,6 +159,8 @@ async fn what_is_asked_for_wrongly_is_refused_and_the_database_is_not_asked() {
         "category_id=home",
         "attributes=Material",
         "price_min=cheap&currency=USD",
+        "price_min=-1&currency=USD",
+        "price_max=-1&currency=USD",
         "colour=red",
         "limit=0",
         "limit=101",
@@ -187,6 +189,24 @@ async fn a_page_costs_one_round_trip_whatever_is_asked_for() {
         shop.client.get(&format!("/products?{query}")).send().await.expect(200);
         assert_eq!(shop.network.take_commands(), ["find"], "{query}");
     }
+}
+
+#[tokio::test]
+async fn a_search_costs_one_round_trip_also_when_it_has_two_hundred_to_rank() {
+    let shop = shelves().await;
+    let products = shop.mongo.database().await.collection::<mongodb::bson::Document>("products");
+    let mug = products.find_one(doc! { "slug": "red-mug" }).await.unwrap().unwrap();
+    let another = |n: usize| {
+        let mut mug = mug.clone();
+        mug.extend(doc! { "_id": uuid::Uuid::from_u128(n as u128).to_string(), "slug": format!("mug-{n}") });
+        mug.get_array_mut("variants").unwrap()[0].as_document_mut().unwrap().insert("sku", format!("MUG-{n}"));
+        mug
+    };
+    products.insert_many((0..250).map(another)).await.unwrap();
+    shop.network.take_commands();
+    let page = shop.client.get("/products?q=red+mug").send().await.expect(200).json();
+    assert_eq!(shop.network.take_commands(), ["find"]);
+    assert_eq!(page["items"].as_array().unwrap().len(), 20);
 }
 
 #[tokio::test]

@@ -99,6 +99,7 @@ fn text_is_trimmed_and_control_characters_are_refused() {
     assert_eq!(line("a\nb", 1..=9).unwrap_err().code, "control_character");
     assert_eq!(prose("a\nb", 1..=9).unwrap(), "a\nb");
     assert_eq!(line("   ", 1..=9).unwrap_err().code, "too_short");
+    assert_eq!(line("a         ", 1..=9).unwrap_err().code, "too_long", "a client may count by itself");
 }
 
 #[derive(Debug, PartialEq)]
@@ -127,4 +128,17 @@ fn optional_members_may_be_absent_or_null_and_are_read_like_required_ones_otherw
     let errors = Fields::read::<Parcel>(json!({"first": {"name": "a"}, "weight": 0, "extras": [1]})).unwrap_err();
     let found: Vec<_> = errors.iter().map(|e| (e.pointer.as_str(), e.code.as_str())).collect();
     assert_eq!(found, [("/first/count", "missing"), ("/weight", "out_of_range"), ("/extras/0", "wrong_type")]);
+}
+
+#[test]
+fn a_whole_number_may_be_written_with_decimals_that_say_nothing() {
+    let count = |text: &str| {
+        Fields::read::<Line>(serde_json::from_str(&format!(r#"{{"name": "a", "count": {text}}}"#)).unwrap())
+    };
+    for two in ["2", "2.0", "2e0", "0.2e1"] {
+        assert_eq!(count(two).unwrap().count, 2, "{two}");
+    }
+    for other in ["2.5", "-0.1", "1e300", "9007199254740994.0", "18446744073709551615"] {
+        assert_eq!(count(other).unwrap_err()[0].code, "wrong_type", "{other}");
+    }
 }

@@ -1,5 +1,5 @@
 use common::openapi::complete;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::sample;
 
@@ -27,4 +27,25 @@ fn every_operation_is_documented_with_the_problems_it_can_answer() {
 fn the_document_says_how_callers_prove_who_they_are() {
     let scheme = completed()["components"]["securitySchemes"]["token"].clone();
     assert_eq!((scheme["type"].as_str(), scheme["scheme"].as_str()), (Some("http"), Some("bearer")));
+}
+
+#[test]
+fn what_is_sent_to_us_has_no_other_fields_and_what_we_answer_may_get_more() {
+    let reference = |name: &str| json!({ "$ref": format!("#/components/schemas/{name}") });
+    let object = |fields: Value| json!({ "type": "object", "properties": fields });
+    let mut document = sample::document();
+    document["components"]["schemas"] = json!({
+        "New": object(json!({ "parts": { "type": "array", "items": reference("Part") }, "free": { "type": "object" } })),
+        "Part": object(json!({ "name": { "type": "string" } })),
+        "Answer": object(json!({ "name": { "type": "string" } })),
+    });
+    let post = &mut document["paths"]["/things"]["post"];
+    post["requestBody"] = json!({ "content": { "application/json": { "schema": reference("New") } } });
+    let document = serde_json::from_value(document).unwrap();
+    let schemas = serde_json::to_value(complete(document, "things", "")).unwrap()["components"]["schemas"].clone();
+    for closed in ["New", "Part"] {
+        assert_eq!(schemas[closed]["additionalProperties"], json!(false), "{closed}");
+    }
+    assert_eq!(schemas["Answer"].get("additionalProperties"), None);
+    assert_eq!(schemas["New"]["properties"]["free"].get("additionalProperties"), None);
 }

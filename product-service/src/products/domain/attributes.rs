@@ -10,7 +10,7 @@ use utoipa::openapi::{
     schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type},
 };
 
-use super::Line;
+use super::{Line, texts};
 
 /// Most attributes a product may have.
 pub(super) const MAX_ATTRIBUTES: usize = 30;
@@ -67,18 +67,30 @@ impl AttributeValue {
     }
 }
 
-/// By hand: `anyOf` where the derived `oneOf` would refuse whole numbers, which are numbers, too.
 pub(crate) fn schema() -> Schema {
-    let text = || ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(200));
-    let value = AnyOfBuilder::new()
-        .item(ObjectBuilder::new().schema_type(Type::Boolean))
-        .item(ObjectBuilder::new().schema_type(Type::Number))
-        .item(text())
-        .item(ArrayBuilder::new().items(text()).max_items(Some(MAX_ITEMS)));
     let description =
         "What else there is to know, by name: text, a number, true, false, or a list of texts; at most 30.";
-    let map = ObjectBuilder::new().description(Some(description));
-    map.additional_properties(Some(Schema::from(value))).into()
+    map_of(values_schema(), MAX_ATTRIBUTES).description(Some(description)).into()
+}
+
+/// Those of a merge patch.
+pub(super) fn patch_schema() -> Schema {
+    let value = values_schema().item(ObjectBuilder::new().schema_type(Type::Null));
+    map_of(value, MAX_ATTRIBUTES * 2).description(Some("Those that change; `null` removes one.")).into()
+}
+
+/// By hand: `anyOf` where the derived `oneOf` would refuse whole numbers, which are numbers, too.
+fn values_schema() -> AnyOfBuilder {
+    AnyOfBuilder::new()
+        .item(ObjectBuilder::new().schema_type(Type::Boolean))
+        .item(ObjectBuilder::new().schema_type(Type::Number))
+        .item(texts::line(200))
+        .item(ArrayBuilder::new().items(texts::line(200)).max_items(Some(MAX_ITEMS)).unique_items(true))
+}
+
+fn map_of(value: AnyOfBuilder, most: usize) -> ObjectBuilder {
+    let map = ObjectBuilder::new().property_names(Some(texts::line(50))).max_properties(Some(most));
+    map.additional_properties(Some(Schema::from(value)))
 }
 
 fn items_of(items: Vec<Value>) -> Result<Vec<String>, Refusal> {

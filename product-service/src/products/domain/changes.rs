@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{
     AttributeName, AttributeValue, Attributes, CategoryReference, Contradiction, Description, Line, MAX_ATTRIBUTES,
     MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS, NewProduct, Product, ProductOption, Sku, Slug, Status, Tag,
-    Variant, VariantPatch, contradictions, distinct, variant::applied,
+    Variant, VariantPatch, attributes, contradictions, distinct, texts, variant::applied,
 };
 use crate::{categories::domain::CategoryId, error::Error};
 
@@ -21,25 +21,25 @@ use crate::{categories::domain::CategoryId, error::Error};
 #[schema(example = json!({"title": "Organic tee", "brand": null, "attributes": {"Fit": "loose", "Organic": null}}))]
 pub struct ProductPatch {
     /// What it is called.
-    #[schema(nullable = false, max_length = 200)]
+    #[schema(nullable = false, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub title: Option<String>,
     /// For its address.
     #[schema(nullable = false)]
     pub slug: Option<Slug>,
     /// What there is to say about it.
-    #[schema(nullable = false, max_length = 5000)]
+    #[schema(nullable = false, max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
     pub description: Option<String>,
     /// Who makes it; `null` removes it.
-    #[schema(value_type = Option<String>, max_length = 100)]
+    #[schema(value_type = Option<String>, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub brand: Patch<String>,
     /// All of them; `null` removes them.
-    #[schema(max_items = 30)]
+    #[schema(schema_with = texts::nullable_tags)]
     pub tags: Option<Vec<String>>,
     /// Those that change; `null` removes one.
-    #[schema(value_type = Option<std::collections::BTreeMap<String, serde_json::Value>>, nullable = false)]
+    #[schema(required = false, schema_with = attributes::patch_schema)]
     pub attributes: Vec<(String, Patch<AttributeValue>)>,
     /// `draft` or `active`.
-    #[schema(nullable = false)]
+    #[schema(required = false, schema_with = texts::new_status)]
     pub status: Option<Status>,
     /// All of them; each must exist.
     #[schema(nullable = false, max_items = 20)]

@@ -9,7 +9,7 @@ use common::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Barcode, Line, MAX_OPTIONS, Sku, has_repeats};
+use super::{Barcode, Line, MAX_OPTIONS, Sku, has_repeats, texts};
 
 const MAX_PRICES: usize = 20;
 /// A ton.
@@ -26,7 +26,7 @@ pub struct Variant {
     /// Unique across the shop.
     pub sku: Sku,
     /// A value for each of the product's options.
-    #[schema(example = json!({"Size": "M"}))]
+    #[schema(schema_with = texts::options)]
     pub options: BTreeMap<String, String>,
     /// At most one price a currency.
     #[schema(min_items = 1, max_items = 20)]
@@ -144,7 +144,7 @@ impl FromFields for Variant {
 #[schema(example = json!({"prices": [{"amount": 1799, "currency": "USD"}], "barcode": null}))]
 pub struct VariantPatch {
     /// All of them.
-    #[schema(nullable = false)]
+    #[schema(required = false, schema_with = texts::options)]
     pub options: Option<BTreeMap<String, String>>,
     /// All of them.
     #[schema(nullable = false, min_items = 1, max_items = 20)]

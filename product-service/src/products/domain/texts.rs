@@ -1,0 +1,61 @@
+//! How texts of a product are described, where an attribute on a field cannot.
+
+use serde_json::json;
+use utoipa::openapi::{
+    RefOr, Schema,
+    schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type},
+};
+
+use super::{MAX_OPTION_VALUES, MAX_OPTIONS, MAX_TAGS, Status};
+
+/// Not blank, and without control characters but around it.
+const LINE: &str = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$";
+
+pub(super) fn line(most: usize) -> Object {
+    ObjectBuilder::new().schema_type(Type::String).max_length(Some(most)).pattern(Some(LINE)).build()
+}
+
+pub(super) fn tags() -> Array {
+    ArrayBuilder::new()
+        .items(line(50))
+        .max_items(Some(MAX_TAGS))
+        .description(Some("By what it is found together with others."))
+        .build()
+}
+
+pub(super) fn nullable_tags() -> Array {
+    let mut tags = tags();
+    tags.schema_type = SchemaType::from_iter([Type::Array, Type::Null]);
+    tags.description = Some("All of them; `null` removes them.".into());
+    tags
+}
+
+pub(super) fn option_values() -> Array {
+    ArrayBuilder::new()
+        .items(line(50))
+        .min_items(Some(1))
+        .max_items(Some(MAX_OPTION_VALUES))
+        .unique_items(true)
+        .description(Some("The values there are, in the order to show them; each once."))
+        .examples([json!(["S", "M", "L"])])
+        .build()
+}
+
+pub(super) fn options() -> Object {
+    ObjectBuilder::new()
+        .property_names(Some(line(50)))
+        .additional_properties(Some(RefOr::T(Schema::from(line(50)))))
+        .max_properties(Some(MAX_OPTIONS))
+        .description(Some("A value for each of the product's options."))
+        .examples([json!({"Size": "M"})])
+        .build()
+}
+
+/// Archiving is a step of its own.
+pub(super) fn new_status() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([Status::Draft.as_str(), Status::Active.as_str()]))
+        .description(Some("`draft` or `active`."))
+        .build()
+}
