@@ -17,7 +17,6 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
     shop.reserve(held, &[("A", 1)]).await.expect(200);
     let shop = Shop { client: Client::new(router(shop.app.clone())), ..shop };
     let (images, upload) = (format!("/admin/products/{held}/images"), format!("/uploads/{held}"));
-    let (import, export) = (format!("/admin/products/imports/{held}"), format!("/admin/products/exports/{held}"));
     let image = json!({"content_type": "image/png", "size": 9, "alt": ""});
     for fail in [testkit::Proxy::cut, testkit::Proxy::hang] {
         fail(&shop.network);
@@ -32,12 +31,6 @@ async fn a_dead_or_hanging_database_is_a_503_in_time_on_every_route() {
             shop.client.put(&images).token(&staff()).json(&json!({"images": []})).send().boxed(),
             shop.client.get(&upload).token(&staff()).send().boxed(),
             shop.client.post(&format!("{upload}/complete")).token(&staff()).send().boxed(),
-            shop.client.post("/admin/products/imports").token(&staff()).send().boxed(),
-            shop.client.get(&import).token(&staff()).send().boxed(),
-            shop.client.post(&format!("{import}/start")).token(&staff()).send().boxed(),
-            shop.client.get(&format!("{import}/errors")).token(&staff()).send().boxed(),
-            shop.client.post("/admin/products/exports").token(&staff()).send().boxed(),
-            shop.client.get(&export).token(&staff()).send().boxed(),
             shop.reserve(order(), &[("A", 1)]).boxed(),
             quote(&shop, "USD", &[("A", 1)]).boxed(),
             shop.commit(held).boxed(),

@@ -1,10 +1,11 @@
 use std::time::Duration;
 
 use common::timestamp::Timestamp;
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use mongodb::bson::{DateTime, Document, doc};
-use product_service::{exports, imports};
+use product_service::{exports, imports, router};
 use serde_json::json;
+use testkit::{Client, Proxy};
 
 use crate::{
     bucket::Mood,
@@ -377,6 +378,33 @@ async fn staff_see_their_jobs_uncached_and_nobody_else_does() {
         office.get(&format!("/admin/products/{}", path.replace("{}", nobodys))).await.expect(404);
     }
     office.post(&format!("/admin/products/imports/{nobodys}/start")).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_dead_or_hanging_database_is_a_503_on_every_route_of_imports_and_exports() {
+    let office = Office::open().await;
+    let import = office.import(b"no\n").await;
+    let (import, nobodys) = (format!("imports/{}", import.image_id), "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d");
+    let client = Client::new(router(office.shop.app.clone()));
+    let get = |path: String| client.get(&format!("/admin/products/{path}")).token(&staff()).send();
+    let post = |path: String| client.post(&format!("/admin/products/{path}")).token(&staff()).send();
+    for fail in [Proxy::cut, Proxy::hang] {
+        fail(&office.shop.network);
+        let answers = join_all([
+            get(import.clone()).boxed(),
+            get(format!("{import}/errors")).boxed(),
+            get(format!("exports/{nobodys}")).boxed(),
+            post("imports".into()).boxed(),
+            post("exports".into()).boxed(),
+            post(format!("{import}/start")).boxed(),
+        ])
+        .await;
+        for answer in answers {
+            assert_eq!((answer.status.as_u16(), answer.problem().as_str()), (503, "unavailable"));
+        }
+        office.shop.network.heal();
+        get(import.clone()).await.expect(200);
+    }
 }
 
 #[tokio::test]
