@@ -28,7 +28,7 @@ const SEED: u64 = 20_261_122;
 /// Each way is measured so often, or for so long, whichever comes first; at least so often.
 const MOST: usize = 300;
 const LONGEST: Duration = Duration::from_secs(20);
-const LEAST: usize = 20;
+const LEAST: usize = 5;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
