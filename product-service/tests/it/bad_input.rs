@@ -155,7 +155,7 @@ async fn a_body_that_is_too_large_too_deep_or_no_json_is_refused_unread() {
     ] {
         let request = shop.client.post("/admin/products").token(&staff()).body("application/json", body.clone());
         let answer = request.send().await;
-        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), expected, "{:.40}", body);
+        assert_eq!((answer.status.as_u16(), answer.problem().as_str()), expected, "{body:.40}");
     }
     let request = shop.client.post("/admin/products").token(&staff()).body("application/json", [b'"', 0xff, b'"']);
     assert_eq!(request.send().await.expect(400).problem(), "malformed_json", "not UTF-8");
