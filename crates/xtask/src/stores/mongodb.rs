@@ -40,8 +40,10 @@ fn mongod(program: &Path, place: &Place<'_>, port: u16) -> Result<Command> {
 fn secantusd(place: &Place<'_>, port: u16) -> Result<Command> {
     let data = data_folder(place, "secantusd")?;
     let mut command = Command::new(place.home.tool("secantusd-py"));
+    // At most. With less it repeats one large write for ever, since that does not fit.
+    let cache = if place.keeping == Keeping::Safe { "2G" } else { "256M" };
     command
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--cache-size", "256M", "--storage-path"])
+        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--cache-size", cache, "--storage-path"])
         .arg(data);
     if place.keeping == Keeping::Safe {
         // Without it a write that was acknowledged may be gone after a kill -9.
