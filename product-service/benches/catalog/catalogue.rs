@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use testkit::{Client, tokens};
 use uuid::Uuid;
 
-/// What stands in for MongoDB hangs at 500: more than its cache takes in one transaction.
+/// Of more, what stands in for MongoDB makes transactions that its cache may not hold.
 const BATCH: usize = 100;
 /// Top categories, with as many in each.
 const CATEGORIES: usize = 8;

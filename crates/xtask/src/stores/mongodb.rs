@@ -40,8 +40,10 @@ fn mongod(program: &Path, place: &Place<'_>, port: u16) -> Result<Command> {
 fn secantusd(place: &Place<'_>, port: u16) -> Result<Command> {
     let data = data_folder(place, "secantusd")?;
     let mut command = Command::new(place.home.tool("secantusd-py"));
+    // At most. With less it repeats one large write for ever, since that does not fit.
+    let cache = if place.keeping == Keeping::Safe { "2G" } else { "256M" };
     command
-        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--cache-size", "256M", "--storage-path"])
+        .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--cache-size", cache, "--storage-path"])
         .arg(data);
     // Its log of operations is for change streams, which nobody here reads. Cutting it back, after an hour or 100,000 writes,
     // walks over all that was cut before, under the lock of everybody: in the end nothing is answered any more.
