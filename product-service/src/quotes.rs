@@ -94,8 +94,8 @@ async fn quote_lines(
     let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
     let stock: BTreeMap<Sku, Available> = stock?.into_iter().collect();
     let available = |line: &PricedLine| match stock.get(&line.sku).copied().unwrap_or_default() {
-        Available { count, backorder: true } => count.max(BACKORDERED),
-        Available { count, backorder: false } => count,
+        Available { count, backorder: true, .. } => count.max(BACKORDERED),
+        Available { count, backorder: false, .. } => count,
     };
     let lines = priced.into_iter().map(|line| (available(&line), line));
     let lines = lines.map(|(available, line)| QuotedLine::new(line, available)).collect();

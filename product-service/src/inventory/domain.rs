@@ -58,11 +58,18 @@ impl Stock {
 pub struct Available {
     /// How many are there for it.
     pub count: i64,
+    /// How many more there would be if every attempt under way came to nothing.
+    pub passing: i64,
     /// Whether more may be promised than there are.
     pub backorder: bool,
 }
 
 impl Available {
+    /// Whether so many can be promised now, or could be soon: nobody knows yet what attempts under way will keep.
+    pub fn may_cover(self, quantity: u32) -> bool {
+        self.backorder || self.count + self.passing >= i64::from(quantity)
+    }
+
     /// Whether so many can be promised.
     pub fn covers(self, quantity: u32) -> bool {
         self.backorder || self.count >= i64::from(quantity)

@@ -63,7 +63,11 @@ pub async fn find(store: &Store, sku: &Sku) -> Result<Option<Stock>, Error> {
 pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, Available)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = stock(store).await?.find(doc! { "_id": { "$in": skus } }).await?;
-    let read = |record: Record| (record.id, Available { count: record.available, backorder: record.backorder });
+    let read = |record: Record| {
+        let holds = record.movements.iter().filter(|movement| movement.kind == MovementKind::Hold);
+        let passing = holds.map(|hold| i64::from(hold.quantity)).sum();
+        (record.id, Available { count: record.available, passing, backorder: record.backorder })
+    };
     Ok(found.map_ok(read).try_collect().await?)
 }
 

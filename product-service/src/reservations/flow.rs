@@ -30,6 +30,8 @@ const LEASE: Duration = Duration::from_secs(10);
 pub(crate) const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
 /// When a held reservation is released by itself: a day, by when its order has long expired in transaction-service.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
+/// How long an attempt under way is waited for before the next round.
+const PASSING: Duration = Duration::from_millis(30);
 /// How often a request starts over when others change the reservation under it.
 const ROUNDS: usize = 3;
 /// How much one sweep does of each kind.
@@ -52,7 +54,7 @@ pub(super) async fn reserve(
             Claimed::All => return hold(store, attempt, request, priced, now).await,
             Claimed::Short => {
                 refuse(store, &attempt, request, priced, now).await?;
-                // Units came back in the meantime: try again.
+                // Units came back in the meantime, or may: try again.
                 claim = Claim::Replace;
                 continue;
             }
@@ -130,7 +132,7 @@ async fn hold(
 }
 
 /// Some SKU is short: gives back what was taken, and says what is wrong with every line. Nothing is, if units came back
-/// just now.
+/// just now, or are only taken by attempts under way, which may come to nothing: those are waited for a moment.
 async fn refuse(
     store: &Store,
     attempt: &Reservation,
@@ -155,7 +157,13 @@ async fn refuse(
             available: available(line).count.max(0),
         })
         .collect();
-    if short.is_empty() { Ok(()) } else { Err(Error::OutOfStock(short)) }
+    if !attempt.basket.iter().all(|line| available(line).may_cover(line.quantity)) {
+        return Err(Error::OutOfStock(short));
+    }
+    if !short.is_empty() {
+        tokio::time::sleep(PASSING).await;
+    }
+    Ok(())
 }
 
 /// Names each line that has no price where the request named its SKU first.
