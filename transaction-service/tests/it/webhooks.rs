@@ -252,31 +252,32 @@ fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_payment_lead_to_the_same_state() {
     use Story::{Cancelled, PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused};
-    are_told(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await;
+    assert!(are_told(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await > 50);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_second_try_lead_to_the_same_state() {
-    are_told(&[Story::DeclinedThenPaid]).await;
+    assert!(are_told(&[Story::DeclinedThenPaid]).await > 120);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_dispute_lead_to_the_same_state() {
-    are_told(&[Story::Disputed]).await;
+    assert!(are_told(&[Story::Disputed]).await > 24);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_refund_lead_to_the_same_state() {
-    are_told(&[Story::RefundedInPart, Story::RefundedInFull]).await;
+    assert!(are_told(&[Story::RefundedInPart, Story::RefundedInFull]).await > 240);
 }
 
 #[tokio::test]
 async fn drawn_orders_repetitions_and_omissions_of_the_events_of_two_refunds_lead_to_the_same_state() {
-    are_told(&[Story::RefundedTwice]).await;
+    assert!(are_told(&[Story::RefundedTwice]).await > 120);
 }
 
-/// Has the events of stories arrive in every way.
-async fn are_told(stories: &[Story]) {
+/// Has the events of stories arrive in every way; how many ways there were.
+async fn are_told(stories: &[Story]) -> usize {
+    let mut told = 0;
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     for story in stories {
@@ -297,8 +298,10 @@ async fn are_told(stories: &[Story]) {
             shop.sweep().await;
             let ended = ending(&mut shop, &shopper, &order).await;
             assert_eq!(ended, expected, "{story:?} told as {delivery:?} (seed {seed})");
+            told += 1;
         }
     }
+    told
 }
 
 /// Every order of the events, each event left out, each told twice, and none told at all.
