@@ -15,13 +15,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
+pub(crate) use self::flow::notice;
+pub use self::flow::{Swept, sweep};
 use self::{
     domain::{Image, ImageId, ImageList, MediaType, NewImage, State as UploadState, Upload},
     flow::{arrange, complete, grant},
-};
-pub use self::{
-    flow::{Swept, sweep},
-    queue::work_off,
 };
 use crate::{
     App,
@@ -33,7 +31,6 @@ use crate::{
 
 pub mod domain;
 mod flow;
-mod queue;
 pub mod store;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {

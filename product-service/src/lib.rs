@@ -17,6 +17,7 @@ pub mod images;
 pub mod imports;
 pub mod inventory;
 pub mod products;
+mod queue;
 mod quotes;
 pub mod reservations;
 pub mod schema;
@@ -131,7 +132,7 @@ impl Service for App {
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
-        images::work_off(self, batch, Timestamp::now()).await
+        queue::work_off(self, batch, Timestamp::now()).await
     }
 }
 

@@ -79,7 +79,7 @@ pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Resul
 }
 
 /// Deals with an object that the bucket says was made. One that nobody was granted, or that was refused, is deleted.
-pub(super) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
+pub(crate) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
     let Some((product_id, image_id)) = parse_key(key) else {
         tracing::warn!("an object under a name that is none of ours");
         return Ok(());

@@ -7,8 +7,7 @@ use platform::TriggerError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::flow;
-use crate::{App, error::Error, exports, imports};
+use crate::{App, error::Error, exports, images, imports};
 
 /// How long imports and exports of one batch are worked off, give or take a step: the function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(15);
@@ -28,7 +27,7 @@ struct Message {
 }
 
 /// Works off a batch and answers which messages shall come again. A message that can never succeed is logged and dropped.
-pub async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<Value, TriggerError> {
+pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<Value, TriggerError> {
     let batch: Batch = serde_json::from_value(batch)?;
     let until = Instant::now() + BUDGET;
     let mut failures = Vec::new();
@@ -54,7 +53,7 @@ async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> R
         is_over &= match key.split_once('/') {
             Some(("imports", _)) => Box::pin(imports::notice(app, &key, until, now)).await?,
             Some(("exports", _)) => Box::pin(exports::notice(app, &key, until, now)).await?,
-            _ => flow::notice(app, &key, now).await.map(|()| true)?,
+            _ => images::notice(app, &key, now).await.map(|()| true)?,
         };
     }
     Ok(is_over)
