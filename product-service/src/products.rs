@@ -249,11 +249,8 @@ async fn remove_variant(
         return Err(Error::VariantReserved);
     }
     let answer = change(&app, id, &if_match, &removal).await?;
-    // It may have been the only one in stock. Should this fail, the next change of another variant's stock puts it right.
-    if let Some(product) = store::find(&app.store, &ProductKey::Id(id)).await?
-        && let Err(error) = inventory::flow::list_product(&app.store, &product).await
-    {
-        tracing::warn!(%error, product_id = %id, "in stock as it was with the variant that is gone");
+    if let Some(product) = store::find(&app.store, &ProductKey::Id(id)).await? {
+        inventory::flow::list_after_removal(&app.store, &product).await;
     }
     Ok(answer)
 }

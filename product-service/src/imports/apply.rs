@@ -88,8 +88,11 @@ async fn save_product(
             if next.version == product.version {
                 return Ok(Outcome::Unchanged);
             }
-            withdraw(app, product, &next).await?;
+            let loses_variants = withdraw(app, product, &next).await?;
             if products::store::replace(&app.store, product.version, &next, tree).await? {
+                if loses_variants {
+                    inventory::flow::list_after_removal(&app.store, &next).await;
+                }
                 return Ok(Outcome::Changed);
             }
         } else {
@@ -106,30 +109,27 @@ async fn save_product(
 }
 
 /// Ends the stock of the variants that a product loses, so that nobody can reserve them any more; refused while orders hold
-/// units of one. What would be refused anyway takes no stock away.
-async fn withdraw(app: &App, product: &Product, next: &Product) -> Result<(), Error> {
-    let has = |product: &Product, sku: &Sku| product.variants.iter().any(|variant| variant.sku == *sku);
+/// units of one. What would be refused anyway takes no stock away. Whether it loses any.
+async fn withdraw(app: &App, product: &Product, next: &Product) -> Result<bool, Error> {
     let skus = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect::<Vec<_>>();
-    let lost: Vec<Sku> = skus(product).into_iter().filter(|sku| !has(next, sku)).collect();
+    let lost: Vec<Sku> = skus(product).into_iter().filter(|sku| !next.has_sku(sku)).collect();
     if lost.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
-    let gained: Vec<Sku> = skus(next).into_iter().filter(|sku| !has(product, sku)).collect();
+    let gained: Vec<Sku> = skus(next).into_iter().filter(|sku| !product.has_sku(sku)).collect();
     if !products::store::with_skus(&app.store, &gained.iter().collect::<Vec<_>>()).await?.is_empty() {
         return Err(Error::SkuTaken);
     }
-    for sku in &lost {
-        let stock = inventory::store::find(&app.store, sku).await?;
-        if stock.is_some_and(|stock| stock.reserved > 0) {
-            return Err(Error::VariantReserved);
-        }
+    let stock = inventory::store::find_many(&app.store, &lost.iter().collect::<Vec<_>>()).await?;
+    if stock.iter().any(|stock| stock.reserved > 0) {
+        return Err(Error::VariantReserved);
     }
     for sku in &lost {
         if !inventory::store::close(&app.store, sku).await? {
             return Err(Error::VariantReserved);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Which of these SKUs are those of another product.
@@ -138,7 +138,7 @@ async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, E
     // One that is archived may have the same slug.
     let is_other = |product: &&Product| product.slug.to_string() != slug || product.status == Status::Archived;
     let others: Vec<&Product> = others.iter().filter(is_other).collect();
-    let is_taken = |sku: &Sku| others.iter().any(|other| other.variants.iter().any(|variant| variant.sku == *sku));
+    let is_taken = |sku: &Sku| others.iter().any(|other| other.has_sku(sku));
     let errors: Vec<FieldError> = skus
         .iter()
         .enumerate()

@@ -2,16 +2,23 @@
 //! shopper's path: both follow what reservations did, a sweep later.
 
 use common::{contact::Email, timestamp::Timestamp};
-use platform::client::{Call, ServiceClient};
+use platform::client::{Call, CallError, ServiceClient};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
     domain::Stock,
-    store::{self, Listing, Low},
+    store::{self, Listed, Listing, Low},
 };
-use crate::{error::Error, products, products::domain::Product, store::Store};
+use crate::{
+    error::Error,
+    products::{
+        self,
+        domain::{Product, Sku},
+    },
+    store::Store,
+};
 
 /// How many SKUs of each kind one sweep looks at.
 const SWEEP_LIMIT: i64 = 50;
@@ -41,44 +48,47 @@ pub struct Swept {
 /// Lists what came into stock or went out of it, and tells staff what runs low. Bounded; may run many at once.
 pub(super) async fn sweep(store: &Store, staff: Option<&Staff>, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept::default();
-    for stock in store::listed_wrongly(store, SWEEP_LIMIT).await? {
-        match list(store, &stock).await {
-            Ok(true) => swept.listed += 1,
-            Ok(false) => {}
-            Err(error) => {
-                tracing::error!(%error, sku = %stock.stock.sku, "not listed");
-                swept.failed += 1;
-            }
-        }
-    }
+    list_all(store, &mut swept).await?;
     store::watch_again(store).await?;
-    for low in store::low(store, SWEEP_LIMIT).await? {
-        match tell(store, staff, &low, now).await {
-            Ok(()) => swept.told += 1,
-            Err(error) => {
-                tracing::error!(%error, sku = %low.stock.sku, "low stock not told");
-                swept.failed += 1;
-            }
-        }
-    }
+    tell_all(store, staff, now, &mut swept).await?;
     Ok(swept)
 }
 
-/// Has the product of a SKU be listed as its stock is now; `false` when somebody else is at it.
-async fn list(store: &Store, seen: &store::Listed) -> Result<bool, Error> {
-    let sku = &seen.stock.sku;
-    let products = products::store::with_skus(store, &[sku]).await?;
-    if let Some(product) = products.first()
-        && !list_product(store, product).await?
-    {
+async fn list_all(store: &Store, swept: &mut Swept) -> Result<(), Error> {
+    let wrong = store::listed_wrongly(store, SWEEP_LIMIT).await?;
+    let products = products_of(store, wrong.iter().map(|seen| &seen.stock.sku)).await?;
+    for product in &products {
+        let seen: Vec<_> = wrong.iter().filter(|seen| product.has_sku(&seen.stock.sku)).collect();
+        match list(store, product, &seen).await {
+            Ok(true) => swept.listed += seen.len(),
+            Ok(false) => {}
+            Err(error) => {
+                tracing::error!(%error, product_id = %product.id, "not listed");
+                swept.failed += seen.len();
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn products_of(store: &Store, skus: impl Iterator<Item = &Sku>) -> Result<Vec<Product>, Error> {
+    let skus: Vec<&Sku> = skus.collect();
+    if skus.is_empty() { Ok(Vec::new()) } else { products::store::with_skus(store, &skus).await }
+}
+
+/// Has a product be listed as its stock is now, for these of its SKUs; `false` when somebody else is at it.
+async fn list(store: &Store, product: &Product, seen: &[&Listed]) -> Result<bool, Error> {
+    if !list_product(store, product).await? {
         return Ok(false);
     }
-    store::list_as(store, seen, Listing::of(&seen.stock)).await?;
+    for seen in seen {
+        store::list_as(store, seen, Listing::of(&seen.stock)).await?;
+    }
     Ok(true)
 }
 
 /// Has a product be listed as in stock if any of its variants is; `false` when somebody else just did.
-pub(crate) async fn list_product(store: &Store, product: &Product) -> Result<bool, Error> {
+async fn list_product(store: &Store, product: &Product) -> Result<bool, Error> {
     let round = products::store::listing_round(store, product.id).await?;
     let skus: Vec<_> = product.variants.iter().map(|variant| &variant.sku).collect();
     let stock = store::available(store, &skus).await?;
@@ -86,21 +96,51 @@ pub(crate) async fn list_product(store: &Store, product: &Product) -> Result<boo
     products::store::list_as(store, product.id, round, is_in_stock).await
 }
 
+/// The same for a product that lost a variant, perhaps the only one in stock. Should it fail, the next change of another
+/// variant's stock puts it right.
+pub(crate) async fn list_after_removal(store: &Store, product: &Product) {
+    if let Err(error) = list_product(store, product).await {
+        tracing::warn!(%error, product_id = %product.id, "in stock as it was with the variant that is gone");
+    }
+}
+
+async fn tell_all(store: &Store, staff: Option<&Staff>, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
+    let all = store::low(store, SWEEP_LIMIT).await?;
+    let products = products_of(store, all.iter().map(|low| &low.stock.sku)).await?;
+    for low in &all {
+        let sku = &low.stock.sku;
+        let product = products.iter().find(|product| product.has_sku(sku));
+        let told = async {
+            if let Some(staff) = staff {
+                tell(staff, low, product).await.map_err(Error::Notices)?;
+            }
+            tracing::info!(%sku, available = low.stock.available, "stock runs low");
+            store::told(store, low, now).await
+        };
+        let Err(error) = told.await else {
+            swept.told += 1;
+            continue;
+        };
+        tracing::error!(%error, %sku, "low stock not told");
+        swept.failed += 1;
+        // Who does not answer now will not answer the next one either, and each try takes its time.
+        if !matches!(error, Error::Notices(CallError::Refused(_))) {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// Tells staff that a SKU runs low. Told twice, it is mailed once: the id of the notice follows from the SKU and from how
 /// often it ran low before.
-async fn tell(store: &Store, staff: Option<&Staff>, low: &Low, now: Timestamp) -> Result<(), Error> {
+async fn tell(staff: &Staff, low: &Low, product: Option<&Product>) -> Result<(), CallError> {
     let Stock { sku, available, low_stock_at, .. } = &low.stock;
-    if let Some(Staff { email, client }) = staff {
-        let products = products::store::with_skus(store, &[sku]).await?;
-        let title = products.first().map_or_else(|| sku.to_string(), |product| product.title.clone());
-        let event_id = Uuid::new_v5(&NAMESPACE, format!("{sku}\n{}", low.times_told).as_bytes());
-        let body = json!({
-            "event_id": event_id, "template": "low_stock", "recipient": { "email": email },
-            "stock": { "sku": sku, "title": title, "available": available, "low_stock_at": low_stock_at }
-        });
-        // Repeating it is harmless: notification-service knows the event.
-        client.send(Call::post("/notifications", body).with_key(&event_id)).await.map_err(Error::Notices)?;
-    }
-    tracing::info!(%sku, available, "stock runs low");
-    store::told(store, low, now).await
+    let title = product.map_or_else(|| sku.to_string(), |product| product.title.clone());
+    let event_id = Uuid::new_v5(&NAMESPACE, format!("{sku}\n{}", low.times_told).as_bytes());
+    let body = json!({
+        "event_id": event_id, "template": "low_stock", "recipient": { "email": staff.email },
+        "stock": { "sku": sku, "title": title, "available": available, "low_stock_at": low_stock_at }
+    });
+    // Repeating it is harmless: notification-service knows the event.
+    staff.client.send(Call::post("/notifications", body).with_key(&event_id)).await.map(drop)
 }

@@ -59,6 +59,13 @@ pub async fn find(store: &Store, sku: &Sku) -> Result<Option<Stock>, Error> {
     Ok(stock(store).await?.find_one(doc! { "_id": sku.as_str() }).await?.map(Stock::from))
 }
 
+/// How many there are of each of these SKUs; one that has no stock document is left out.
+pub async fn find_many(store: &Store, skus: &[&Sku]) -> Result<Vec<Stock>, Error> {
+    let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
+    let found = stock(store).await?.find(doc! { "_id": { "$in": skus } }).await?;
+    Ok(found.map_ok(Stock::from).try_collect().await?)
+}
+
 /// What may still be promised of each of these SKUs; one that has no stock document is left out.
 pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, Available)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();

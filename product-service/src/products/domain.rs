@@ -281,6 +281,11 @@ impl Product {
         self.status == Status::Active
     }
 
+    /// Whether one of its variants has this SKU.
+    pub fn has_sku(&self, sku: &Sku) -> bool {
+        self.variants.iter().any(|variant| variant.sku == *sku)
+    }
+
     /// A new product, as of `now`.
     pub fn create(new: NewProduct, now: Timestamp) -> Self {
         Self {

@@ -190,6 +190,24 @@ async fn a_line_takes_no_variant_away_that_orders_hold_and_forgets_the_stock_of_
 }
 
 #[tokio::test]
+async fn a_product_that_loses_its_only_variant_in_stock_is_not_listed_as_in_stock_any_more() {
+    let office = Office::open().await;
+    let size = |size: &str| json!({"sku": format!("T-{size}"), "options": {"Size": size}, "prices": [{"amount": 1, "currency": "USD"}]});
+    let tee = |sizes: &[&str]| {
+        let mut tee = line("tee");
+        tee["options"] = json!([{"name": "Size", "values": ["S", "M"]}]);
+        tee["variants"] = sizes.iter().map(|name| size(name)).collect();
+        tee
+    };
+    office.import(&file(&[tee(&["S", "M"])])).await;
+    office.shop.set_stock("T-S", 5).await;
+    office.shop.sweep_stock().await;
+    assert_eq!(office.shop.in_stock("").await, ["tee"]);
+    office.import(&file(&[tee(&["M"])])).await;
+    assert!(office.shop.in_stock("").await.is_empty());
+}
+
+#[tokio::test]
 async fn an_import_waits_for_its_file_and_starts_once_however_often_it_is_told_to() {
     let office = Office::open().await;
     let form = office.form().await;

@@ -15,12 +15,12 @@ use tokio::net::TcpListener;
 use crate::{Shop, order, staff};
 
 impl Shop {
-    async fn sweep_stock(&self) -> Swept {
+    pub(crate) async fn sweep_stock(&self) -> Swept {
         inventory::sweep(&self.app, Timestamp::now()).await.expect("the sweep ends")
     }
 
     /// The slugs of what is listed as in stock, by title.
-    async fn in_stock(&self, more: &str) -> Vec<String> {
+    pub(crate) async fn in_stock(&self, more: &str) -> Vec<String> {
         let path = format!("/products?in_stock=true&sort=title{more}");
         let page = self.client.get(&path).send().await.expect(200).json();
         page["items"].as_array().unwrap().iter().map(|item| item["slug"].as_str().unwrap().to_owned()).collect()
@@ -194,4 +194,19 @@ async fn the_sweep_finds_what_it_is_about_by_an_index() {
         let plan = explained.to_string();
         assert!(plan.contains("IXSCAN") && !plan.contains("COLLSCAN"), "{filter}: {plan}");
     }
+}
+
+#[tokio::test]
+async fn while_nobody_hears_a_sweep_asks_once_and_a_refused_notice_keeps_no_other_back() {
+    let (shop, office) = shop_with_an_office().await;
+    for sku in ["A", "B", "C"] {
+        shop.sell(&[(sku, 1)]).await;
+        shop.patch_stock(sku, json!({"low_stock_at": 3})).await;
+    }
+    office.answer(Some(StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(shop.sweep_stock().await.failed, 1, "the others would wait for the same answer");
+    office.answer(Some(StatusCode::UNPROCESSABLE_ENTITY));
+    assert_eq!(shop.sweep_stock().await.failed, 3);
+    office.answer(None);
+    assert_eq!(shop.sweep_stock().await.told, 3);
 }

@@ -128,7 +128,7 @@ impl Product {
                 if next.variants.len() == MAX_VARIANTS {
                     return Err(Error::TooManyVariants);
                 }
-                if next.variants.iter().any(|known| known.sku == variant.sku) {
+                if next.has_sku(&variant.sku) {
                     return Err(Error::SkuTaken);
                 }
                 about = Some(next.variants.len());
