@@ -8,11 +8,10 @@ use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use crate::checks::Measure;
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, bench, checks, demo, gallery, openapi, seed, services, trigger, up};
+use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, seed, services, trigger, up};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -165,31 +164,18 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Migrate { service, down_to } => migrate(&home, service, down_to).await,
         Verb::Seed => load(&home).await,
         Verb::Demo => demo::run(&home).await,
-        Verb::Prove(Proof::Races) => bench_as_it_is(&home, "e2e", "races", Measure::DEV).await,
-        Verb::Prove(Proof::Crash) => bench_as_it_is(&home, "e2e", "crash", Measure::DURABLE).await,
-        Verb::Prove(Proof::Api { more }) => checks::prove_api(&home, more).await,
-        Verb::Prove(Proof::Stock { sequences, seed }) => checks::prove_stock(&home, sequences, seed).await,
+        Verb::Prove(Proof::Races) => measure::races(&home).await,
+        Verb::Prove(Proof::Crash) => measure::crash(&home).await,
+        Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,
+        Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
-        Verb::Bench(Bench::Reservations) => {
-            bench_as_it_is(&home, "product-service", "reservations", Measure::DEV).await
-        }
-        Verb::Bench(Bench::Checkout) => bench_as_it_is(&home, "e2e", "checkout", Measure::RELEASED).await,
-        Verb::Bench(Bench::Catalog { sizes, dev }) => bench_catalog(&home, &sizes, dev).await,
-        Verb::Bench(Bench::ColdStart { runs, requests }) => bench::cold_start(&home, runs, requests).await,
+        Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
+        Verb::Bench(Bench::Checkout) => measure::checkout(&home).await,
+        Verb::Bench(Bench::Catalog { sizes, dev }) => measure::catalog(&home, &sizes, dev).await,
+        Verb::Bench(Bench::ColdStart { runs, requests }) => cold_start::run(&home, runs, requests).await,
     }
-}
-
-/// One that takes no arguments.
-async fn bench_as_it_is(home: &Home, package: &'static str, name: &'static str, measure: Measure) -> Result<()> {
-    checks::bench(home, checks::Bench { package, name, measure, arguments: Vec::new() }).await
-}
-
-async fn bench_catalog(home: &Home, sizes: &[u32], dev: bool) -> Result<()> {
-    let measure = if dev { Measure::DURABLE } else { Measure::RELEASED };
-    let arguments = sizes.iter().map(ToString::to_string).collect();
-    checks::bench(home, checks::Bench { package: "product-service", name: "catalog", measure, arguments }).await
 }
 
 fn running(home: &Home) -> Result<Settings> {

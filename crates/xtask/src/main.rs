@@ -4,16 +4,17 @@
 
 mod admin;
 mod api;
-mod bench;
 mod catalogue;
 mod checks;
 mod cli;
+mod cold_start;
 mod demo;
 mod gallery;
 mod home;
 mod images;
 mod logs;
 mod mail;
+mod measure;
 mod openapi;
 mod pictures;
 mod port;

@@ -13,9 +13,9 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::home::Home;
 use crate::process::Process;
-use crate::python::last_lines;
+use crate::python::{self, last_lines};
 use crate::run::Run;
-use crate::settings::given;
+use crate::settings::{Settings, given};
 
 pub(crate) use postgres::Postgres;
 
@@ -45,6 +45,30 @@ pub(crate) struct Place<'a> {
 impl Place<'_> {
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.logs.join(format!("{name}.log"))
+    }
+}
+
+/// All stores, for one run alone; those that the environment names are used instead.
+pub(crate) async fn alone(home: &Home, run: &Run, folder: PathBuf, keeping: Keeping) -> Result<Settings> {
+    python::ensure_tools(home).await?;
+    let place = Place { home, run, logs: folder.clone(), folder, keeping };
+    let (postgres, mongodb, aws) = tokio::try_join!(
+        postgres(&place, &["TEST_POSTGRES_URL"]),
+        unless_given("TEST_MONGODB_URI", mongodb(&place)),
+        unless_given("TEST_AWS_ENDPOINT_URL", aws(&place)),
+    )?;
+    let postgres = postgres.map(|postgres| postgres.url("postgres")).or_else(|| given("TEST_POSTGRES_URL"));
+    let mut addresses = Settings::default();
+    addresses.set("TEST_POSTGRES_URL", postgres.unwrap_or_default());
+    addresses.set("TEST_MONGODB_URI", mongodb);
+    addresses.set("TEST_AWS_ENDPOINT_URL", aws);
+    Ok(addresses)
+}
+
+async fn unless_given(name: &str, start: impl Future<Output = Result<String>>) -> Result<String> {
+    match given(name) {
+        Some(address) => Ok(address),
+        None => start.await,
     }
 }
 

@@ -27,7 +27,7 @@ struct Measured {
 }
 
 /// Starts each service and a bare function in turns, so that whatever else the machine does falls on all of them.
-pub(crate) async fn cold_start(home: &Home, runs: usize, requests: usize) -> Result<()> {
+pub(crate) async fn run(home: &Home, runs: usize, requests: usize) -> Result<()> {
     if runs == 0 {
         bail!("at least one run is needed");
     }

@@ -1,0 +1,110 @@
+//! `cargo xtask bench` and `cargo xtask prove`: what is measured and proved on stores of its own.
+
+use anyhow::{Result, bail};
+use tokio::process::Command;
+
+use crate::home::{Home, Profile};
+use crate::run::Run;
+use crate::settings::Settings;
+use crate::stores::{self, Keeping};
+use crate::{python, services, up};
+
+/// A benchmark or a proof: a `[[bench]]` of a package.
+#[derive(Debug)]
+struct Bench {
+    package: &'static str,
+    name: &'static str,
+    build: Build,
+    arguments: Vec<String>,
+}
+
+/// How it is built, and what its stores are for.
+#[derive(Debug, Clone, Copy)]
+struct Build {
+    profile: &'static str,
+    keeping: Keeping,
+}
+
+impl Build {
+    /// In the profile of the tests, on stores like theirs: what is measured waits for the stores, not for the compiler's
+    /// best.
+    const DEV: Self = Self { profile: "dev", keeping: Keeping::Scratch };
+    /// The same, on stores that are safe on disk.
+    const DURABLE: Self = Self { profile: "dev", keeping: Keeping::Safe };
+    /// Optimised, on stores that are safe on disk.
+    const RELEASED: Self = Self { profile: "measure", keeping: Keeping::Safe };
+}
+
+pub(crate) async fn races(home: &Home) -> Result<()> {
+    across_services(home, "races", Build::DEV, Vec::new()).await
+}
+
+pub(crate) async fn crash(home: &Home) -> Result<()> {
+    across_services(home, "crash", Build::DURABLE, Vec::new()).await
+}
+
+pub(crate) async fn checkout(home: &Home) -> Result<()> {
+    across_services(home, "checkout", Build::RELEASED, Vec::new()).await
+}
+
+/// Schemathesis against product-service. `more` is handed to it.
+pub(crate) async fn api(home: &Home, more: Vec<String>) -> Result<()> {
+    let program = python::schemathesis(home).await?.display().to_string();
+    let arguments = std::iter::once(program).chain(more).collect();
+    across_services(home, "api", Build::DEV, arguments).await
+}
+
+pub(crate) async fn reservations(home: &Home) -> Result<()> {
+    run(home, Bench { package: "product-service", name: "reservations", build: Build::DEV, arguments: Vec::new() })
+        .await
+}
+
+/// `dev` builds as for tests: sooner, and slower by what the compiler leaves undone.
+pub(crate) async fn catalog(home: &Home, sizes: &[u32], dev: bool) -> Result<()> {
+    let build = if dev { Build::DURABLE } else { Build::RELEASED };
+    let arguments = sizes.iter().map(ToString::to_string).collect();
+    run(home, Bench { package: "product-service", name: "catalog", build, arguments }).await
+}
+
+/// The test of stock against a model of it, with more sequences than every run of the tests takes.
+pub(crate) async fn stock(home: &Home, sequences: u64, seed: Option<u64>) -> Result<()> {
+    let mut command = services::cargo(home);
+    command.args(["test", "--quiet", "--package", "product-service", "--test", "it", "--", "model::", "--nocapture"]);
+    command.env("STOCK_SEQUENCES", sequences.to_string());
+    command.envs(seed.map(|seed| ("STOCK_SEED", seed.to_string())));
+    on_stores(home, Keeping::Scratch, async |stores| succeed(command.envs(stores.iter())).await).await
+}
+
+/// One that starts all services as processes.
+async fn across_services(home: &Home, name: &'static str, build: Build, arguments: Vec<String>) -> Result<()> {
+    services::build(home, Profile::Dev, &[]).await?;
+    run(home, Bench { package: "e2e", name, build, arguments }).await
+}
+
+async fn run(home: &Home, bench: Bench) -> Result<()> {
+    let Bench { package, name, build, arguments } = bench;
+    let mut command = services::cargo(home);
+    command.args(["bench", "--quiet", "--profile", build.profile, "--package", package, "--bench", name, "--"]);
+    command.args(arguments);
+    on_stores(home, build.keeping, async |stores| succeed(command.envs(stores.iter())).await).await
+}
+
+/// Does work on stores that nothing else uses; they stop with it.
+async fn on_stores(home: &Home, keeping: Keeping, work: impl AsyncFnOnce(Settings) -> Result<()>) -> Result<()> {
+    let folder = home.local_folder(match keeping {
+        Keeping::Scratch => "test",
+        Keeping::Safe => "durable",
+    })?;
+    let run = Run::begin(&folder).await?;
+    let outcome = tokio::select! {
+        outcome = async { work(stores::alone(home, &run, folder, keeping).await?).await } => outcome,
+        outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
+    };
+    run.stop().await;
+    outcome
+}
+
+async fn succeed(command: &mut Command) -> Result<()> {
+    let status = command.status().await?;
+    if status.success() { Ok(()) } else { bail!("cargo: {status}") }
+}
