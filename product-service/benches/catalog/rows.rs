@@ -4,6 +4,7 @@ use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
     bson::{Document, doc},
+    error::Result,
     options::Hint,
 };
 use product_service::search::{
@@ -97,26 +98,26 @@ impl Driver {
     }
 
     /// How many of the documents it found a page has.
-    pub(crate) async fn find(&self, asked: &Asked) -> usize {
+    pub(crate) async fn find(&self, asked: &Asked) -> Result<usize> {
         let found = match &asked.query {
-            Query::Slug(slug) => self.0.find_one(doc! { "slug": slug }).await.unwrap().into_iter().count(),
-            Query::List(listing) => self.list(listing).await,
-            Query::Facets(listing) => tokio::join!(self.list(listing), self.count(listing)).0,
+            Query::Slug(slug) => self.0.find_one(doc! { "slug": slug }).await?.into_iter().count(),
+            Query::List(listing) => self.list(listing).await?,
+            Query::Facets(listing) => tokio::try_join!(self.list(listing), self.count(listing))?.0,
         };
-        found.min(20)
+        Ok(found.min(20))
     }
 
-    async fn list(&self, listing: &Listing) -> usize {
+    async fn list(&self, listing: &Listing) -> Result<usize> {
         let limit = if listing.sort == Sort::Relevance { CANDIDATES } else { PAGE };
         let find = self.0.find(filter(listing, None)).sort(order(listing)).hint(Hint::Name(index(listing)));
         let batch = u32::try_from(limit).unwrap();
-        let found: Vec<Document> = find.limit(limit).batch_size(batch).await.unwrap().try_collect().await.unwrap();
-        found.len()
+        let found: Vec<Document> = find.limit(limit).batch_size(batch).await?.try_collect().await?;
+        Ok(found.len())
     }
 
-    async fn count(&self, listing: &Listing) -> usize {
+    async fn count(&self, listing: &Listing) -> Result<usize> {
         let counted = self.0.aggregate(counting(listing)).hint(Hint::Name(index(listing)));
-        let counted: Vec<Document> = counted.await.unwrap().try_collect().await.unwrap();
-        counted.len()
+        let counted: Vec<Document> = counted.await?.try_collect().await?;
+        Ok(counted.len())
     }
 }
