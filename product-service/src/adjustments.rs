@@ -77,7 +77,8 @@ async fn set_stock(
     request_body = NewAdjustment,
     responses((status = CREATED, body = Adjustment),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`below_reserved`, `too_many_on_hand`, or `adjustment_in_progress`; `Retry-After` says when to ask again.")))]
+            description = "`below_reserved`, `too_many_on_hand`; or `adjustment_in_progress`: `Retry-After` says when \
+                           to ask again.")))]
 async fn adjust_stock(
     State(store): State<Store>,
     caller: Caller<InventoryWrite>,
@@ -126,7 +127,8 @@ struct Restocked {
     request_body = RestockRequest,
     responses((status = OK, body = Restocked),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`return_differs`: it brought back something else before.")))]
+            description = "`return_differs`: it brought back something else before; or `adjustment_in_progress`: \
+                           `Retry-After` says when to ask again.")))]
 async fn restock_return(
     State(store): State<Store>,
     caller: Caller<InventoryReserve>,

@@ -1,5 +1,7 @@
 //! Everything that can go wrong here, and the one place that says what a client hears of it.
 
+use std::time::Duration;
+
 use axum::response::{IntoResponse, Response};
 use common::problem::{FieldError, Problem};
 use http::StatusCode;
@@ -72,6 +74,8 @@ pub enum Error {
     ReservationDiffers,
     /// Another request is reserving for the same order.
     ReservationInProgress,
+    /// Other attempts, which may come to nothing, have taken what is left; nothing was taken.
+    StockContended,
     /// The reservation was released, or its order given up, before.
     ReservationReleased,
     /// The reservation was committed before.
@@ -103,121 +107,133 @@ pub struct Short {
     pub available: i64,
 }
 
+/// When to ask again for what another request is about to finish.
+const ABOUT_TO_END: Duration = Duration::from_secs(1);
+
 impl From<Error> for Problem {
+    #[expect(clippy::too_many_lines, reason = "an arm a failure; in parts it would need a wildcard")]
     fn from(error: Error) -> Self {
-        if let Some((kind, title, detail)) = conflict(&error) {
-            return Self::conflict(kind, title, detail);
-        }
         match error {
             Error::NotFound => Self::not_found(),
+            Error::ProductSlugTaken => {
+                Self::conflict("slug_taken", "The slug is taken", "Another product has this slug.")
+            }
+            Error::SkuTaken => Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs."),
+            Error::Archived => {
+                Self::conflict("archived", "The product is archived", "Restore it first; it is a draft then.")
+            }
+            Error::TooManyVariants => {
+                let detail = format!("A product has at most {MAX_VARIANTS} variants.");
+                Self::conflict("too_many_variants", "Too many variants", detail)
+            }
+            Error::LastVariant => Self::conflict(
+                "last_variant",
+                "The last variant",
+                "A product has at least one variant. Archive the product instead.",
+            ),
+            Error::VariantReserved => Self::conflict(
+                "variant_reserved",
+                "The variant is reserved",
+                "Orders hold units of this variant. Set its stock to 0 and remove it once they are over.",
+            ),
+            Error::CategorySlugTaken => {
+                Self::conflict("slug_taken", "The slug is taken", "Another category has this slug.")
+            }
+            Error::TooManyCategories => {
+                let detail = format!("A shop has at most {MAX_CATEGORIES} categories.");
+                Self::conflict("too_many_categories", "Too many categories", detail)
+            }
+            Error::CategoryCircle => Self::conflict(
+                "category_circle",
+                "A category in itself",
+                "A category cannot stand in itself, nor in one that stands in it.",
+            ),
             Error::TooDeep => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
             Error::UnknownParent => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
+            Error::CategoryInUse => Self::conflict(
+                "category_in_use",
+                "The category is in use",
+                "Products or other categories stand in it. Move them first.",
+            ),
             Error::TreeBusy => Self::unavailable("the categories are changed by many at once"),
             Error::InvalidInput(errors) => Self::invalid_input(errors),
+            Error::BelowReserved => Self::conflict(
+                "below_reserved",
+                "Fewer than are reserved",
+                "Orders have reserved more than this would leave. Release them first, or leave more.",
+            ),
+            Error::TooManyOnHand => {
+                let detail = format!("At most {MAX_ON_HAND} of a SKU can be on hand.");
+                Self::conflict("too_many_on_hand", "Too many on hand", detail)
+            }
+            Error::AdjustmentInProgress => Self::conflict(
+                "adjustment_in_progress",
+                "Being adjusted",
+                "Another request is making this adjustment. Ask again for its answer.",
+            )
+            .with_retry_after(ABOUT_TO_END),
             Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "The idempotency key was used for another request",
                 "Use a new key for every adjustment, and the same one only to send it again unchanged.",
             ),
-            Error::AdjustmentInProgress => Self::conflict(
-                "adjustment_in_progress",
-                "Being adjusted",
-                "Another request is making this adjustment. Ask again for its answer.",
-            )
-            .with_retry_after(std::time::Duration::from_secs(1)),
+            Error::ReturnDiffers => Self::conflict(
+                "return_differs",
+                "The return is another one",
+                "This return brought back other lines before.",
+            ),
             Error::Stale => Self::stale(),
+            Error::TooManyImages => {
+                let detail =
+                    format!("A product has at most {MAX_IMAGES} images, uploads under way counted. Remove one first.");
+                Self::conflict("too_many_images", "Too many images", detail)
+            }
+            Error::NotUploaded => Self::conflict(
+                "not_uploaded",
+                "Not uploaded yet",
+                "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
+            ),
+            Error::ImageRefused(reason) => Self::conflict("image_refused", "The image is refused", reason),
+            Error::ImportFailed(reason) => Self::conflict("import_failed", "The import has failed", reason),
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",
                 "Not enough in stock",
                 "Nothing was reserved; errors says what is short.",
             )
             .with_errors(short.iter().map(Short::field).collect()),
+            Error::ReservationDiffers => Self::conflict(
+                "reservation_differs",
+                "The order has another reservation",
+                "This order has reserved other lines, or in another currency.",
+            ),
             Error::ReservationInProgress => Self::conflict(
                 "reservation_in_progress",
                 "Being reserved",
                 "Another request is reserving for this order.",
             )
-            .with_retry_after(std::time::Duration::from_secs(1)),
+            .with_retry_after(ABOUT_TO_END),
+            Error::StockContended => Self::conflict(
+                "stock_contended",
+                "Others are buying the last units",
+                "Nothing was reserved. What is left is taken by orders that may yet come to nothing: ask again shortly.",
+            )
+            .with_retry_after(ABOUT_TO_END),
+            Error::ReservationReleased => {
+                Self::conflict("reservation_released", "Released", "The reservation of this order was released.")
+            }
+            Error::ReservationCommitted => {
+                Self::conflict("reservation_committed", "Committed", "The reservation of this order was committed.")
+            }
             Error::Problem(problem) => problem,
             Error::Mongo(error) if is_outage(&error) => Self::unavailable(error),
+            Error::Mongo(error) => Self::internal(error),
             Error::Secret(error) => Self::unavailable(error),
             Error::Bucket(error @ Failure::Unavailable(_)) => Self::unavailable(error),
+            error @ (Error::Bucket(_) | Error::Corrupt(_) | Error::Nameless(_)) => Self::internal(error),
             Error::Notices(error) => error.into(),
-            other => Self::internal(other),
         }
     }
-}
-
-/// What is told of a state that does not allow what was asked: type, title, detail.
-fn conflict(error: &Error) -> Option<(&'static str, &'static str, String)> {
-    let (kind, title, detail) = match error {
-        Error::ProductSlugTaken => ("slug_taken", "The slug is taken", "Another product has this slug."),
-        Error::SkuTaken => ("sku_taken", "The SKU is taken", "Another product has one of these SKUs."),
-        Error::Archived => ("archived", "The product is archived", "Restore it first; it is a draft then."),
-        Error::TooManyVariants => {
-            let detail = format!("A product has at most {MAX_VARIANTS} variants.");
-            return Some(("too_many_variants", "Too many variants", detail));
-        }
-        Error::LastVariant => {
-            ("last_variant", "The last variant", "A product has at least one variant. Archive the product instead.")
-        }
-        Error::VariantReserved => (
-            "variant_reserved",
-            "The variant is reserved",
-            "Orders hold units of this variant. Set its stock to 0 and remove it once they are over.",
-        ),
-        Error::CategorySlugTaken => ("slug_taken", "The slug is taken", "Another category has this slug."),
-        Error::TooManyCategories => {
-            let detail = format!("A shop has at most {MAX_CATEGORIES} categories.");
-            return Some(("too_many_categories", "Too many categories", detail));
-        }
-        Error::CategoryCircle => (
-            "category_circle",
-            "A category in itself",
-            "A category cannot stand in itself, nor in one that stands in it.",
-        ),
-        Error::CategoryInUse => {
-            ("category_in_use", "The category is in use", "Products or other categories stand in it. Move them first.")
-        }
-        Error::BelowReserved => (
-            "below_reserved",
-            "Fewer than are reserved",
-            "Orders have reserved more than this would leave. Release them first, or leave more.",
-        ),
-        Error::TooManyOnHand => {
-            let detail = format!("At most {MAX_ON_HAND} of a SKU can be on hand.");
-            return Some(("too_many_on_hand", "Too many on hand", detail));
-        }
-        Error::ReturnDiffers => {
-            ("return_differs", "The return is another one", "This return brought back other lines before.")
-        }
-        Error::TooManyImages => {
-            let detail =
-                format!("A product has at most {MAX_IMAGES} images, uploads under way counted. Remove one first.");
-            return Some(("too_many_images", "Too many images", detail));
-        }
-        Error::NotUploaded => (
-            "not_uploaded",
-            "Not uploaded yet",
-            "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
-        ),
-        Error::ImageRefused(reason) => return Some(("image_refused", "The image is refused", reason.clone())),
-        Error::ImportFailed(reason) => return Some(("import_failed", "The import has failed", reason.clone())),
-        Error::ReservationDiffers => (
-            "reservation_differs",
-            "The order has another reservation",
-            "This order has reserved other lines, or in another currency.",
-        ),
-        Error::ReservationReleased => {
-            ("reservation_released", "Released", "The reservation of this order was released.")
-        }
-        Error::ReservationCommitted => {
-            ("reservation_committed", "Committed", "The reservation of this order was committed.")
-        }
-        _ => return None,
-    };
-    Some((kind, title, detail.to_owned()))
 }
 
 fn parent_refused(code: &'static str, message: String) -> Problem {

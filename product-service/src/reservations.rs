@@ -72,7 +72,8 @@ impl From<Reservation> for ReservationView {
     responses((status = OK, body = ReservationView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`out_of_stock` (`errors` says what is short), `reservation_differs`, \
-                           `reservation_in_progress` or `reservation_released`.")))]
+                           `reservation_released`; or `reservation_in_progress` or `stock_contended` (what is left is \
+                           taken by orders under way): `Retry-After` says when to ask again.")))]
 async fn reserve_stock(
     State(store): State<Store>,
     _: Caller<InventoryReserve>,

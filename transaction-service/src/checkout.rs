@@ -48,8 +48,9 @@ pub fn routes() -> OpenApiRouter<App> {
     responses((status = CREATED, body = OrderView, headers(("Location" = String, description = "Where the order is."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`out_of_stock` (`errors` says what is short), `quote_changed` (`quote` has the price that \
-                           holds), `cart_changed`, `attempt_ended`, or `request_in_progress`: repeat it after \
-                           `Retry-After`."),
+                           holds), `cart_changed`, `attempt_ended`; or `request_in_progress` or \
+                           `stock_contended` (what is left is taken by orders under way): repeat it, with the same \
+                           key, after `Retry-After`."),
         (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
             description = "`invalid_input`, or `idempotency_key_reused`: the key made another order.")))]
 async fn create_order(

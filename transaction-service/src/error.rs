@@ -28,6 +28,8 @@ pub enum Error {
     AttemptEnded,
     /// Lines are short; which ones.
     OutOfStock(Vec<FieldError>),
+    /// Others are about to buy the last units, or to let go of them.
+    StockContended,
     /// The total is not what the shopper saw; what it is now.
     QuoteChanged(Box<Pricing>),
     /// The cart is not in the version that the shopper saw.
@@ -102,6 +104,13 @@ impl From<Error> for Problem {
                 Self::conflict("out_of_stock", "Not enough in stock", "Nothing was ordered; errors says what is short.")
                     .with_errors(errors)
             }
+            Error::StockContended => Self::conflict(
+                "stock_contended",
+                "Others are buying the last units",
+                "Nothing was ordered. What is left is taken by orders that may yet come to nothing: repeat this one \
+                 shortly, with the same key.",
+            )
+            .with_retry_after(IN_PROGRESS_FOR),
             Error::QuoteChanged(pricing) => Self::conflict(
                 "quote_changed",
                 "The price has changed",
@@ -206,6 +215,7 @@ impl std::fmt::Display for Error {
             Self::InProgress => f.write_str("another request is at it"),
             Self::AttemptEnded => f.write_str("the attempt has ended"),
             Self::OutOfStock(_) => f.write_str("not enough in stock"),
+            Self::StockContended => f.write_str("others are at the last units"),
             Self::QuoteChanged(_) => f.write_str("the price has changed"),
             Self::CartChanged => f.write_str("the cart has changed"),
             Self::CartEmpty => f.write_str("the cart is empty"),

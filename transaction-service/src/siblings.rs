@@ -142,6 +142,7 @@ fn reservation_refused(error: CallError) -> Error {
         "invalid_input" => Error::InvalidInput(errors.clone()),
         "reservation_differs" => Error::KeyReused,
         "reservation_in_progress" => Error::InProgress,
+        "stock_contended" => Error::StockContended,
         // An attempt of this name gave its stock back, and a reservation is decided once.
         "reservation_released" => Error::AttemptEnded,
         _ => Error::Call(error),

@@ -62,7 +62,7 @@ async fn buy(shopper: &Shopper, key: &str, request: &Value) -> (u16, Value) {
         let (status, body) = shopper.order(key, request).await;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let is_over = match body["type"].as_str() {
-            Some("request_in_progress" | "unavailable") => false,
+            Some("request_in_progress" | "stock_contended" | "unavailable") => false,
             _ => status != 0,
         };
         if is_over {

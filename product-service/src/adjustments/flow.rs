@@ -28,7 +28,7 @@ pub(super) async fn adjust(store: &Store, adjustment: Adjustment) -> Result<Adju
             Applied::Counts => return Ok(adjustment),
             Applied::Late => {
                 store::settle(store, &adjustment, claim, false).await?;
-                return replay(store, &adjustment).await?.ok_or(Error::Stale);
+                return replay(store, &adjustment).await?.ok_or(Error::AdjustmentInProgress);
             }
             Applied::Refused => {
                 if let Some(made) = replay(store, &adjustment).await? {
@@ -38,7 +38,7 @@ pub(super) async fn adjust(store: &Store, adjustment: Adjustment) -> Result<Adju
             }
         }
     }
-    Err(Error::Stale)
+    Err(Error::AdjustmentInProgress)
 }
 
 /// The adjustment of the same id that was made before, settled now if its maker died before.

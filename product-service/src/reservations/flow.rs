@@ -46,6 +46,7 @@ pub(super) async fn reserve(
 ) -> Result<Reservation, Error> {
     let basket = request.basket();
     let mut claim = Claim::New;
+    let mut is_contended = false;
     for _ in 0..ROUNDS {
         let attempt = begin(order_id, request, basket.clone(), now);
         let (priced, claimed) =
@@ -55,10 +56,11 @@ pub(super) async fn reserve(
             Claimed::Short => {
                 refuse(store, &attempt, request, priced, now).await?;
                 // Units came back in the meantime, or may: try again.
+                is_contended = true;
                 claim = Claim::Replace;
                 continue;
             }
-            Claimed::Taken => {}
+            Claimed::Taken => is_contended = false,
         }
         claim = match store::find(store, order_id).await? {
             None => Claim::New,
@@ -72,7 +74,7 @@ pub(super) async fn reserve(
             },
         };
     }
-    Err(Error::ReservationInProgress)
+    Err(if is_contended { Error::StockContended } else { Error::ReservationInProgress })
 }
 
 fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now: Timestamp) -> Reservation {

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use common::timestamp::Timestamp;
 use http::HeaderName;
+use mongodb::bson::{DateTime, Document, doc};
 use product_service::adjustments;
 use serde_json::{Value, json};
 use testkit::Answer;
@@ -201,7 +202,6 @@ async fn a_crash_between_any_two_commands_adjusts_once() {
 
 #[tokio::test]
 async fn what_a_dead_process_left_on_a_sku_is_finished_once_by_many_sweeps() {
-    use mongodb::bson::{DateTime, Document, doc};
     let shop = Shop::open().await;
     shop.sell(&[("A", 5)]).await;
     let stock = shop.mongo.database().await.collection::<Document>("stock");
@@ -255,4 +255,28 @@ async fn a_sku_that_takes_backorders_is_sold_below_zero_and_no_other() {
     assert_eq!(shop.stock("A").await, (0, 0, 0));
     patch(json!({"backorder": null})).await.expect(200);
     shop.reserve(order(), &[("A", 1)]).await.expect(409);
+}
+
+#[tokio::test]
+async fn who_repeats_an_adjustment_that_is_under_way_is_told_so_and_not_that_too_few_are_left() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 2)]).await;
+    shop.adjust("A", "k", &lost(2)).await.expect(201);
+    // Back to where its maker has taken the two, and has not decided yet.
+    let database = shop.mongo.database().await;
+    let (stock, trail) = (database.collection::<Document>("stock"), database.collection::<Document>("adjustments"));
+    let mut recorded = trail.find_one_and_delete(doc! { "reason": "lost" }).await.unwrap().unwrap();
+    let id = recorded.remove("_id").unwrap();
+    recorded.remove("sku");
+    recorded.insert("id", id);
+    let back = doc! { "$inc": { "on_hand": 2_i64 }, "$push": { "adjustments": recorded } };
+    stock.update_one(doc! { "_id": "A" }, back).await.unwrap();
+
+    let repeated = shop.adjust("A", "k", &lost(2)).await.expect(409);
+    assert_eq!((repeated.problem().as_str(), repeated.header("retry-after")), ("adjustment_in_progress", "1"));
+    assert_eq!(shop.adjust("A", "other", &lost(2)).await.expect(409).problem(), "below_reserved");
+    assert_eq!(shop.sweep_adjustments().await, 1);
+    assert_eq!(shop.adjust("A", "k", &lost(2)).await.expect(201).json()["delta"], -2);
+    assert_eq!(shop.stock("A").await, (0, 0, 0));
+    assert_eq!(shop.trail("A").await.len(), 2, "the two that came, and that they were lost");
 }

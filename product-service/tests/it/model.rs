@@ -299,7 +299,8 @@ impl<'a> Play<'a> {
     async fn two_at_once(&mut self, steps: [Step; 2]) {
         let [one, other] = steps;
         let answers = tokio::join!(self.send(one), self.send(other));
-        let is_refused = |answer: &str| ["reservation_in_progress", "adjustment_in_progress"].contains(&answer);
+        let is_refused =
+            |answer: &str| ["reservation_in_progress", "stock_contended", "adjustment_in_progress"].contains(&answer);
         let mut possible = Vec::new();
         for model in &self.possible {
             for (first, second, heard) in
@@ -313,10 +314,9 @@ impl<'a> Play<'a> {
                     possible.push(model);
                 }
             }
-            // What a reservation takes and gives back, for want of the rest, is not there for the other meanwhile.
-            let wants = ["out_of_stock", "below_reserved"];
-            let is_short = wants.contains(&answers.0.as_str()) && wants.contains(&answers.1.as_str());
-            if is_short && [&answers.0, &answers.1].contains(&&"out_of_stock".to_owned()) {
+            // What a reservation takes and gives back, for want of the rest, is not there for staff meanwhile.
+            if let ("out_of_stock", "below_reserved") | ("below_reserved", "out_of_stock") = (&*answers.0, &*answers.1)
+            {
                 possible.push(model.clone());
             }
         }

@@ -476,6 +476,12 @@ async fn an_attempt_that_found_too_little_in_stock_leaves_the_key_unused() {
 }
 
 #[tokio::test]
+async fn last_units_that_others_are_at_are_told_as_that_and_leave_the_key_unused() {
+    let contended = Instead::Problem(409, "stock_contended", json!([]));
+    leaves_the_key_unused("PUT /inventory", 1, contended, 409, "stock_contended").await;
+}
+
+#[tokio::test]
 async fn an_unknown_sku_leaves_the_key_unused() {
     let unknown = json!([{"pointer": "/lines/0/sku", "code": "unknown_sku", "message": "is not on sale"}]);
     leaves_the_key_unused("PUT /inventory", 1, Instead::Problem(422, "invalid_input", unknown), 422, "invalid_input")
