@@ -1,7 +1,7 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
 //! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`imports`] and [`exports`] (many products
-//! at once), [`inventory`] (how many there are), [`adjustments`] (why that changed), [`reservations`] (who has them),
+//! at once, as [`jobs`]), [`inventory`] (how many there are), [`adjustments`] (why that changed), [`reservations`] (who has them),
 //! `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
 //! `store` every query of that noun.
 
@@ -16,6 +16,7 @@ pub mod exports;
 pub mod images;
 pub mod imports;
 pub mod inventory;
+pub mod jobs;
 pub mod products;
 mod queue;
 mod quotes;

@@ -19,9 +19,6 @@ pub const FILE_SIZE: usize = 8 * 1024 * 1024;
 pub const URLS_VALID_FOR: Duration = Duration::from_mins(15);
 /// How long an export is kept.
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
-/// How long nobody else takes up an export after the last sign of whoever works on it. A function that works on one must
-/// not outlive it without such a sign.
-pub const LEASE: Duration = Duration::from_mins(1);
 
 /// How far an export has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

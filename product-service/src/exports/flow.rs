@@ -1,9 +1,9 @@
 //! The steps of writing an export. The queue and the sweep share them; each can be repeated, and several may do it at once.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::timestamp::Timestamp;
-use serde::Serialize;
+use futures_util::FutureExt;
 
 use super::{
     domain::{Export, ExportId, FILE_PRODUCTS, FILE_SIZE, File, State, parse_signal_key, signal_key},
@@ -13,6 +13,7 @@ use crate::{
     App, categories,
     error::Error,
     imports::domain::CONTENT_TYPE,
+    jobs::{self, SWEEP_LIMIT, Swept},
     products::{
         self,
         domain::{ProductId, ProductLine},
@@ -21,11 +22,6 @@ use crate::{
 
 /// How many products are read at once.
 const PAGE: usize = 200;
-/// How many exports one sweep works on.
-const SWEEP_LIMIT: i64 = 10;
-/// How long one sweep works on exports, give or take a file.
-const SWEEP_BUDGET: Duration = Duration::from_secs(10);
-
 /// Begins an export. The queue is told by an object in the bucket; should that fail, the sweep finds the export.
 pub(super) async fn begin(app: &App, now: Timestamp) -> Result<Export, Error> {
     let export = Export::new(now);
@@ -45,36 +41,10 @@ pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timesta
     }
 }
 
-/// What one sweep did.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Swept {
-    /// Exports that are done now.
-    pub finished: usize,
-    /// Those that go on with the next sweep.
-    pub unfinished: usize,
-    /// What could not be done now; each is logged, and found again by a later sweep.
-    pub failed: usize,
-}
-
 /// Works off exports that nobody works on, within a limit of time; may run many at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let until = Instant::now() + SWEEP_BUDGET;
-    let mut swept = Swept::default();
-    for id in store::waiting(&app.store, now, SWEEP_LIMIT).await? {
-        if Instant::now() >= until {
-            swept.unfinished += 1;
-            continue;
-        }
-        match Box::pin(work(app, id, until, now)).await {
-            Ok(true) => swept.finished += 1,
-            Ok(false) => swept.unfinished += 1,
-            Err(error) => {
-                tracing::error!(%error, export_id = %id, "export not worked off");
-                swept.failed += 1;
-            }
-        }
-    }
-    Ok(swept)
+    let waiting = store::waiting(&app.store, now, SWEEP_LIMIT).await?;
+    Ok(jobs::sweep("export", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
 /// Works an export off until it is done or the time is over, at least one file of it. Whether it is done.

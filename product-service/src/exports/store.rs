@@ -9,9 +9,10 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Export, ExportId, File, LEASE, State};
+use super::domain::{Export, ExportId, File, State};
 use crate::{
     error::Error,
+    jobs::LEASE,
     products::domain::ProductId,
     schema,
     store::{Store, date, timestamp},

@@ -29,9 +29,6 @@ const MAX_REASONS: usize = 50;
 const GRANTED_FOR: Duration = Duration::from_hours(1);
 /// How long an import and its reasons are kept.
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
-/// How long nobody else takes up an import after the last sign of whoever works on it. A function that works on one must
-/// not outlive it without such a sign.
-pub const LEASE: Duration = Duration::from_mins(1);
 
 /// How far an import has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -1,13 +1,10 @@
 //! The steps of working off an import. The queue and the sweep share them; each can be repeated, and several may do it at
 //! once.
 
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 use common::timestamp::Timestamp;
-use serde::Serialize;
+use futures_util::FutureExt;
 
 use super::{
     apply::{Line, apply, find_known},
@@ -19,13 +16,9 @@ use crate::{
     bucket::Form,
     categories,
     error::Error,
+    jobs::{self, SWEEP_LIMIT, Swept},
     products::domain::{Product, Slug},
 };
-
-/// How many imports one sweep works on.
-const SWEEP_LIMIT: i64 = 10;
-/// How long one sweep works on imports, give or take a batch.
-const SWEEP_BUDGET: Duration = Duration::from_secs(10);
 
 /// Grants an import.
 pub(super) async fn grant(app: &App, now: Timestamp) -> Result<(Import, Form), Error> {
@@ -66,36 +59,10 @@ pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timesta
     }
 }
 
-/// What one sweep did.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Swept {
-    /// Imports that are over now.
-    pub finished: usize,
-    /// Those that go on with the next sweep.
-    pub unfinished: usize,
-    /// What could not be done now; each is logged, and found again by a later sweep.
-    pub failed: usize,
-}
-
 /// Works off imports that nobody works on, within a limit of time; may run many at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let until = Instant::now() + SWEEP_BUDGET;
-    let mut swept = Swept::default();
-    for id in store::waiting(&app.store, now, SWEEP_LIMIT).await? {
-        if Instant::now() >= until {
-            swept.unfinished += 1;
-            continue;
-        }
-        match Box::pin(work(app, id, until, now)).await {
-            Ok(true) => swept.finished += 1,
-            Ok(false) => swept.unfinished += 1,
-            Err(error) => {
-                tracing::error!(%error, import_id = %id, "import not worked off");
-                swept.failed += 1;
-            }
-        }
-    }
-    Ok(swept)
+    let waiting = store::waiting(&app.store, now, SWEEP_LIMIT).await?;
+    Ok(jobs::sweep("import", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
 /// Works an import off until it is over or the time is, at least one batch of it. Whether it is over.

@@ -10,9 +10,10 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Counts, Import, ImportId, LEASE, Outcome, Place, Refused, State};
+use super::domain::{Counts, Import, ImportId, Outcome, Place, Refused, State};
 use crate::{
     error::Error,
+    jobs::LEASE,
     schema,
     store::{Store, Written, date, must_match, timestamp},
 };

@@ -9,7 +9,10 @@ use uuid::Uuid;
 
 use super::{
     domain::Stock,
-    store::{self, Listed, Listing, Low},
+    store::{
+        self,
+        notices::{self, Listed, Listing, Low},
+    },
 };
 use crate::{
     error::Error,
@@ -49,13 +52,13 @@ pub struct Swept {
 pub(super) async fn sweep(store: &Store, staff: Option<&Staff>, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept::default();
     list_all(store, &mut swept).await?;
-    store::watch_again(store).await?;
+    notices::watch_again(store).await?;
     tell_all(store, staff, now, &mut swept).await?;
     Ok(swept)
 }
 
 async fn list_all(store: &Store, swept: &mut Swept) -> Result<(), Error> {
-    let wrong = store::listed_wrongly(store, SWEEP_LIMIT).await?;
+    let wrong = notices::listed_wrongly(store, SWEEP_LIMIT).await?;
     let products = products_of(store, wrong.iter().map(|seen| &seen.stock.sku)).await?;
     for product in &products {
         let seen: Vec<_> = wrong.iter().filter(|seen| product.has_sku(&seen.stock.sku)).collect();
@@ -82,7 +85,7 @@ async fn list(store: &Store, product: &Product, seen: &[&Listed]) -> Result<bool
         return Ok(false);
     }
     for seen in seen {
-        store::list_as(store, seen, Listing::of(&seen.stock)).await?;
+        notices::list_as(store, seen, Listing::of(&seen.stock)).await?;
     }
     Ok(true)
 }
@@ -105,7 +108,7 @@ pub(crate) async fn list_after_removal(store: &Store, product: &Product) {
 }
 
 async fn tell_all(store: &Store, staff: Option<&Staff>, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
-    let all = store::low(store, SWEEP_LIMIT).await?;
+    let all = notices::low(store, SWEEP_LIMIT).await?;
     let products = products_of(store, all.iter().map(|low| &low.stock.sku)).await?;
     for low in &all {
         let sku = &low.stock.sku;
@@ -115,7 +118,7 @@ async fn tell_all(store: &Store, staff: Option<&Staff>, now: Timestamp, swept: &
                 tell(staff, low, product).await.map_err(Error::Notices)?;
             }
             tracing::info!(%sku, available = low.stock.available, "stock runs low");
-            store::told(store, low, now).await
+            notices::told(store, low, now).await
         };
         let Err(error) = told.await else {
             swept.told += 1;

@@ -1,4 +1,4 @@
-//! Every query of stock.
+//! Every query of stock; those of who has to hear how much there is are in [`notices`].
 
 use common::{etag::IfMatch, input::Patch, timestamp::Timestamp};
 use futures_util::TryStreamExt;
@@ -9,6 +9,9 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
+pub mod notices;
+
+use self::notices::Listing;
 use super::domain::{Available, Change, Movement, MovementId, MovementKind, Stock, StockPatch};
 use crate::{
     error::Error,
@@ -17,11 +20,6 @@ use crate::{
     schema,
     store::{Store, date, is_invalid, may_match, must_match, timestamp, violates},
 };
-
-/// Staff are to be told when it gets low.
-const WATCHED: &str = "watched";
-/// They were told.
-const TOLD: &str = "told";
 
 /// Stock as a document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -146,7 +144,7 @@ pub async fn patch(
     };
     if let Some(low_stock_at) = low_stock_at {
         let above = doc! { "$subtract": ["$available", low_stock_at.unwrap_or(0)] };
-        let watch = low_stock_at.map(|_| WATCHED);
+        let watch = low_stock_at.map(|_| notices::WATCHED);
         set.extend(doc! { "low_stock_at": low_stock_at, "above_low_stock": above, "low_stock": watch });
     }
     let (filter, _) = matching(sku, if_match);
@@ -213,111 +211,6 @@ pub fn settle(namespace: &Namespace, sku: &Sku, movement: &Movement, counts: boo
     let mut update = change(movement.kind.when_settled(counts, movement.quantity));
     update.insert("$pull", doc! { "movements": { "id": &id } });
     may_match(namespace, doc! { "_id": sku.as_str(), "movements.id": id }, update)
-}
-
-/// How the catalogue shows a SKU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Listing {
-    /// Some are there.
-    InStock,
-    /// None is there.
-    OutOfStock,
-    /// It takes backorders, so it can be ordered whatever is there.
-    Backorder,
-}
-
-impl Listing {
-    /// How it should be shown.
-    pub fn of(stock: &Stock) -> Self {
-        match stock {
-            Stock { backorder: true, .. } => Self::Backorder,
-            Stock { available: 1.., .. } => Self::InStock,
-            _ => Self::OutOfStock,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::InStock => "in_stock",
-            Self::OutOfStock => "out_of_stock",
-            Self::Backorder => "backorder",
-        }
-    }
-}
-
-/// A SKU, and how the catalogue shows it.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// How many there are.
-    pub stock: Stock,
-    /// `None` where that has to be looked at.
-    pub listed: Option<Listing>,
-}
-
-/// SKUs that the catalogue may show wrongly, up to `limit` of each kind: not looked at yet, sold out since, back since.
-pub async fn listed_wrongly(store: &Store, limit: i64) -> Result<Vec<Listed>, Error> {
-    let stock = stock(store).await?;
-    let mut wrong = Vec::new();
-    for filter in [
-        doc! { "listed": null },
-        doc! { "listed": Listing::InStock.as_str(), "available": { "$lt": 1 } },
-        doc! { "listed": Listing::OutOfStock.as_str(), "available": { "$gte": 1 } },
-    ] {
-        let records: Vec<Record> = stock.find(filter).limit(limit).await?.try_collect().await?;
-        wrong.extend(records.into_iter().map(|record| Listed { listed: record.listed, stock: record.into() }));
-    }
-    Ok(wrong)
-}
-
-/// Remembers how the catalogue shows a SKU. Where somebody else did since it was seen, the next sweep looks again.
-pub async fn list_as(store: &Store, seen: &Listed, listing: Listing) -> Result<(), Error> {
-    let stock = stock(store).await?;
-    let id = seen.stock.sku.as_str();
-    let filter = doc! { "_id": id, "listed": seen.listed.map(Listing::as_str) };
-    let updated = stock.update_one(filter, doc! { "$set": { "listed": listing.as_str() } }).await?;
-    if updated.matched_count == 0 {
-        stock.update_one(doc! { "_id": id }, doc! { "$set": { "listed": null } }).await?;
-    }
-    Ok(())
-}
-
-/// A SKU that runs low.
-#[derive(Debug, Clone)]
-pub struct Low {
-    /// How many there are.
-    pub stock: Stock,
-    /// How often staff were told before.
-    pub times_told: i64,
-}
-
-/// SKUs that run low and that staff have not been told of.
-pub async fn low(store: &Store, limit: i64) -> Result<Vec<Low>, Error> {
-    let filter = doc! { "low_stock": WATCHED, "above_low_stock": { "$lt": 1 } };
-    let found = stock(store).await?.find(filter).limit(limit).await?;
-    let read = |record: Record| Low { times_told: record.times_told, stock: record.into() };
-    Ok(found.map_ok(read).try_collect().await?)
-}
-
-/// Remembers that staff were told.
-pub async fn told(store: &Store, low: &Low, now: Timestamp) -> Result<(), Error> {
-    let filter =
-        doc! { "_id": low.stock.sku.as_str(), "low_stock": WATCHED, "times_told": told_before(low.times_told) };
-    let update = doc! { "$set": { "low_stock": TOLD, "told_at": date(now), "times_told": low.times_told + 1 } };
-    stock(store).await?.update_one(filter, update).await?;
-    Ok(())
-}
-
-/// A SKU that was never told of may have no number.
-fn told_before(times: i64) -> Bson {
-    if times == 0 { doc! { "$in": [0_i64, null] }.into() } else { times.into() }
-}
-
-/// Has SKUs that were filled up be told of when they run low the next time.
-pub async fn watch_again(store: &Store) -> Result<(), Error> {
-    let filter = doc! { "low_stock": TOLD, "above_low_stock": { "$gte": 1 } };
-    stock(store).await?.update_many(filter, doc! { "$set": { "low_stock": WATCHED } }).await?;
-    Ok(())
 }
 
 /// Movements that were recorded before a moment and never settled, with their SKUs: what a crash left. At most `limit`

@@ -19,9 +19,11 @@ use s3s_fs::FileSystem;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch};
 
+use crate::Shop;
+
 pub(crate) const NAME: &str = "images";
-pub(crate) const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
-pub(crate) const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+const ACCESS_KEY: &str = "AKIAIOSFODNN7EXAMPLE";
+const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 
 /// A bucket of the test's own, and another beside it.
 pub(crate) struct Bucket {
@@ -38,8 +40,23 @@ pub(crate) enum Mood {
     Hanging,
 }
 
+impl Shop {
+    /// An empty shop with an empty bucket.
+    pub(crate) async fn open_with_bucket() -> (Self, Bucket) {
+        let bucket = Bucket::start().await;
+        let shop = Self::open_with(&[
+            ("IMAGE_BUCKET", NAME),
+            ("AWS_ENDPOINT_URL", &bucket.endpoint()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY),
+        ])
+        .await;
+        (shop, bucket)
+    }
+}
+
 impl Bucket {
-    pub(crate) async fn start() -> Self {
+    async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         for name in [NAME, "others"] {
             std::fs::create_dir(folder.path().join(name)).unwrap();
@@ -51,7 +68,7 @@ impl Bucket {
         Self { folder, address, mood }
     }
 
-    pub(crate) fn endpoint(&self) -> String {
+    fn endpoint(&self) -> String {
         self.address.clone()
     }
 

@@ -78,14 +78,7 @@ impl From<Value> for Form {
 
 impl Gallery {
     pub(crate) async fn open() -> Self {
-        let bucket = Bucket::start().await;
-        let shop = Shop::open_with(&[
-            ("IMAGE_BUCKET", bucket::NAME),
-            ("AWS_ENDPOINT_URL", &bucket.endpoint()),
-            ("AWS_ACCESS_KEY_ID", bucket::ACCESS_KEY),
-            ("AWS_SECRET_ACCESS_KEY", bucket::SECRET_KEY),
-        ])
-        .await;
+        let (shop, bucket) = Shop::open_with_bucket().await;
         shop.sell(&[("A", 1)]).await;
         let product_id = shop.client.get("/products/a").send().await.expect(200).json()["id"].clone();
         Self { shop, bucket, product_id: product_id.as_str().unwrap().to_owned() }

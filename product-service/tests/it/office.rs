@@ -9,13 +9,13 @@ use common::timestamp::Timestamp;
 use http::StatusCode;
 use mongodb::bson::Document;
 use platform::Service;
-use product_service::{error::Error, exports, imports};
+use product_service::{error::Error, exports, imports, jobs::Swept};
 use serde_json::{Value, json};
 use testkit::Answer;
 
 use crate::{
     Shop,
-    bucket::{self, Bucket},
+    bucket::Bucket,
     gallery::{Form, created},
     staff,
 };
@@ -51,14 +51,7 @@ pub(crate) fn numbered(count: usize) -> Vec<Value> {
 
 impl Office {
     pub(crate) async fn open() -> Self {
-        let bucket = Bucket::start().await;
-        let shop = Shop::open_with(&[
-            ("IMAGE_BUCKET", bucket::NAME),
-            ("AWS_ENDPOINT_URL", &bucket.endpoint()),
-            ("AWS_ACCESS_KEY_ID", bucket::ACCESS_KEY),
-            ("AWS_SECRET_ACCESS_KEY", bucket::SECRET_KEY),
-        ])
-        .await;
+        let (shop, bucket) = Shop::open_with_bucket().await;
         Self { shop, bucket }
     }
 
@@ -128,7 +121,7 @@ impl Office {
         found
     }
 
-    pub(crate) async fn sweep_after(&self, pause: Duration) -> imports::Swept {
+    pub(crate) async fn sweep_after(&self, pause: Duration) -> Swept {
         imports::sweep(&self.shop.app, Timestamp::now().plus(pause)).await.expect("the sweep ends")
     }
 
