@@ -183,7 +183,10 @@ fn app(mongo: &Mongo) -> App {
 /// What stands where MongoDB is.
 async fn store(mongo: &Mongo) -> String {
     let info: Document = mongo.database().await.run_command(doc! { "buildInfo": 1 }).await.unwrap();
-    let is_mongod = info.get_array("modules").is_ok() && info.contains_key("allocator");
-    let name = if is_mongod { "MongoDB" } else { "a stand-in for MongoDB" };
-    format!("{name} ({})", info.get_str("version").unwrap_or("unknown"))
+    let version = |name: &str| info.get_str(name).ok();
+    let mongodb = version("version").unwrap_or("of unknown version");
+    match version("secantusVersion") {
+        Some(secantus) => format!("SecantusDB {secantus} in place of MongoDB {mongodb}"),
+        None => format!("MongoDB {mongodb}"),
+    }
 }
