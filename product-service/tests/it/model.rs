@@ -26,6 +26,8 @@ const SHOPS: u64 = 16;
 const SKUS: usize = 2;
 const KEY: HeaderName = common::idempotency::IDEMPOTENCY_KEY;
 const SOON: Duration = Duration::from_secs(41);
+/// How often a sweep is tried that a busy machine fails.
+const SWEEPS: usize = 5;
 const TOMORROW: Duration = Duration::from_hours(25);
 
 /// Units by SKU.
@@ -174,12 +176,6 @@ impl Model {
         self.returns.insert(back, (basket, skus.end));
         skus.for_each(|sku| self.on_hand[sku] += i64::from(basket[sku]));
     }
-
-    fn after(&self, steps: &[Step]) -> (Self, Vec<&'static str>) {
-        let mut model = self.clone();
-        let answers = steps.iter().map(|step| model.take(*step)).collect();
-        (model, answers)
-    }
 }
 
 /// One sequence in a shop, on SKUs, orders, keys and returns of its own.
@@ -189,11 +185,13 @@ struct Play<'a> {
     /// What may be: more than one while an answer was lost and the numbers do not tell.
     possible: Vec<Model>,
     told: String,
+    /// How many answers were lost though nobody cut the network.
+    lost: u64,
 }
 
 impl<'a> Play<'a> {
     async fn begin(shop: &'a Shop, seed: u64) -> Self {
-        let play = Self { shop, seed, possible: vec![Model::default()], told: String::new() };
+        let play = Self { shop, seed, possible: vec![Model::default()], told: String::new(), lost: 0 };
         let variant = |sku: usize| {
             let options = json!({"No": sku.to_string()});
             json!({"sku": play.sku(sku), "options": options, "prices": [{"amount": 1000, "currency": "USD"}]})
@@ -292,8 +290,9 @@ impl<'a> Play<'a> {
 
     async fn step(&mut self, step: Step) {
         let answer = self.send(step).await;
-        let after = self.possible.iter().map(|model| model.after(&[step]));
-        self.possible = after.filter(|(_, answers)| answers[..] == [&*answer]).map(|(model, _)| model).collect();
+        self.look_after(&[&answer]).await;
+        let outcomes = self.possible.iter().flat_map(|model| outcomes(model, step, &answer));
+        self.possible = outcomes.collect();
         self.compare(&format!("{step:?}: {answer}")).await;
     }
 
@@ -301,29 +300,26 @@ impl<'a> Play<'a> {
     async fn two_at_once(&mut self, steps: [Step; 2]) {
         let [one, other] = steps;
         let answers = tokio::join!(self.send(one), self.send(other));
+        let answers = (&*answers.0, &*answers.1);
+        self.look_after(&[answers.0, answers.1]).await;
         let is_refused =
             |answer: &str| ["reservation_in_progress", "stock_contended", "adjustment_in_progress"].contains(&answer);
+        let taken = |model: &Model, (step, answer): (Step, &str)| {
+            if is_refused(answer) { vec![model.clone()] } else { outcomes(model, step, answer) }
+        };
+        let (one, other) = ((one, answers.0), (other, answers.1));
         let mut possible = Vec::new();
         for model in &self.possible {
-            for (first, second, heard) in
-                [(one, other, [&answers.0, &answers.1]), (other, one, [&answers.1, &answers.0])]
-            {
-                let mut model = model.clone();
-                let fits = [(first, heard[0]), (second, heard[1])]
-                    .iter()
-                    .all(|(step, answer)| is_refused(answer) || model.take(*step) == answer.as_str());
-                if fits {
-                    possible.push(model);
-                }
+            for (first, second) in [(one, other), (other, one)] {
+                possible.extend(taken(model, first).iter().flat_map(|model| taken(model, second)));
             }
             // What a reservation takes and gives back, for want of the rest, is not there for staff meanwhile.
-            if let ("out_of_stock", "below_reserved") | ("below_reserved", "out_of_stock") = (&*answers.0, &*answers.1)
-            {
+            if let ("out_of_stock", "below_reserved") | ("below_reserved", "out_of_stock") = answers {
                 possible.push(model.clone());
             }
         }
         self.possible = possible;
-        self.compare(&format!("at once {one:?}: {}, {other:?}: {}", answers.0, answers.1)).await;
+        self.compare(&format!("at once {one:?}, {other:?}")).await;
     }
 
     /// The network goes away after so many commands; later the sweep comes by, and perhaps the client again.
@@ -332,31 +328,36 @@ impl<'a> Play<'a> {
         let answer = self.send(step).await;
         self.shop.network.heal();
         self.sweep().await;
-        let mut possible = Vec::new();
-        for model in &self.possible {
-            let (after, answers) = model.after(&[step]);
-            if answer == "unavailable" {
-                possible.extend([model.clone(), after]);
-                possible.extend(half(model, step));
-            } else if answers[..] == [&*answer] {
-                possible.push(after);
-            }
-        }
-        self.possible = possible;
+        self.possible = self.possible.iter().flat_map(|model| outcomes(model, step, &answer)).collect();
         self.compare(&format!("cut after {commands} {step:?}: {answer}")).await;
         if again {
             self.step(step).await;
         }
     }
 
+    /// A machine that is too busy loses answers by itself, as a crash does. That many must be few.
+    async fn look_after(&mut self, answers: &[&str]) {
+        if answers.contains(&"unavailable") {
+            self.lost += 1;
+            self.sweep().await;
+        }
+    }
+
     async fn sweep(&self) {
         let later = Timestamp::now().plus(SOON);
-        reservations::sweep(&self.shop.app.store, later).await.expect("the sweep ends");
-        adjustments::sweep(&self.shop.app.store, later).await.expect("the sweep ends");
+        for _ in 0..SWEEPS {
+            let store = &self.shop.app.store;
+            if reservations::sweep(store, later).await.is_ok_and(|swept| swept.failed == 0)
+                && adjustments::sweep(store, later).await.is_ok()
+            {
+                return;
+            }
+        }
+        panic!("STOCK_SEED={}: no sweep ends\n{}", self.seed, self.told);
     }
 
     /// In the end nothing is under way, and what was promised to nobody any more is there again.
-    async fn end(mut self) {
+    async fn end(mut self) -> u64 {
         self.step(Step::Expire).await;
         // A decision that was made anew leaves its first movement to the sweep after.
         self.sweep().await;
@@ -367,6 +368,22 @@ impl<'a> Play<'a> {
                 assert_eq!(left, 0, "STOCK_SEED={}: {list} under way\n{}", self.seed, self.told);
             }
         }
+        self.lost
+    }
+}
+
+/// What a step may have made of the stock, as it was answered. Nobody knows what one did whose answer was lost.
+fn outcomes(model: &Model, step: Step, answer: &str) -> Vec<Model> {
+    let mut after = model.clone();
+    let expected = after.take(step);
+    if answer == "unavailable" {
+        let mut possible = vec![model.clone(), after];
+        possible.extend(half(model, step));
+        possible
+    } else if answer == expected {
+        vec![after]
+    } else {
+        Vec::new()
     }
 }
 
@@ -397,7 +414,8 @@ fn half(model: &Model, step: Step) -> Vec<Model> {
     }
 }
 
-async fn play(shop: &Shop, seed: u64) {
+/// Plays a sequence; answers how many answers a busy machine lost.
+async fn play(shop: &Shop, seed: u64) -> u64 {
     let mut random = Rng::with_seed(seed);
     let mut play = Play::begin(shop, seed).await;
     let mut sent: Vec<Step> = Vec::new();
@@ -419,7 +437,7 @@ async fn play(shop: &Shop, seed: u64) {
             _ => play.step(step).await,
         }
     }
-    play.end().await;
+    play.end().await
 }
 
 fn setting(name: &str) -> Option<u64> {
@@ -435,13 +453,16 @@ async fn stock_is_what_the_model_says_after_any_sequence() {
     let shops = count.div_ceil(PER_SHOP).min(SHOPS);
     let lanes = (0..shops).map(|lane| async move {
         let shop = Shop::open().await;
+        let mut lost = 0;
         for nth in (lane..count).step_by(usize::try_from(shops).unwrap_or(1)) {
-            Box::pin(play(&shop, first + nth)).await;
+            lost += Box::pin(play(&shop, first + nth)).await;
             if nth % 500 == 0 && nth > 0 {
                 println!("{nth} sequences hold");
             }
         }
+        lost
     });
-    futures_util::future::join_all(lanes).await;
-    println!("{count} sequences hold");
+    let lost: u64 = futures_util::future::join_all(lanes).await.into_iter().sum();
+    println!("{count} sequences hold; {lost} answers were lost to a busy machine");
+    assert!(lost <= 5 + count / 20, "{lost} answers lost though nobody cut the network");
 }
