@@ -21,6 +21,9 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 /// The longest key, in characters; Stripe's limit.
 pub const MAX_LENGTH: usize = 255;
 
+/// How it may be written: bare, or as a quoted string.
+const WRITTEN: &str = r#"^([!#-~][ -~]*|"([ !#-\[\]-~]|\\["\\])+")$"#;
+
 /// A key as an extractor: 400 when it is absent, given twice, or not 1 to 255 visible ASCII characters.
 ///
 /// The draft writes it as a quoted string of RFC 9651, most clients write it bare: `"8e03"` and `8e03` are one key.
@@ -86,7 +89,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let schema = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(MAX_LENGTH));
+        let schema = ObjectBuilder::new().schema_type(Type::String).max_length(Some(MAX_LENGTH)).pattern(Some(WRITTEN));
         let parameter = ParameterBuilder::new()
             .name("Idempotency-Key")
             .parameter_in(ParameterIn::Header)

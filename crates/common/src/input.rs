@@ -136,7 +136,14 @@ impl Fields<'_> {
 
     /// A member of a merge patch that can be replaced and not removed, read by `read` where it is there.
     pub fn replaced<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        if self.members.contains_key(name) { read(self).map(Some) } else { Some(None) }
+        match self.members.get(name) {
+            None => Some(None),
+            Some(Value::Null) => {
+                self.members.remove(name);
+                self.refuse(name, "required", "cannot be removed")
+            }
+            Some(_) => read(self).map(Some),
+        }
     }
 
     /// `true` or `false`; absent or `null` means `false`.

@@ -14,7 +14,10 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -87,14 +90,28 @@ impl Reason {
     }
 }
 
+/// Those that somebody may give: who has counted says how many there are, and not how many more.
+const GIVEN: [Reason; 6] =
+    [Reason::Received, Reason::Returned, Reason::Found, Reason::Damaged, Reason::Lost, Reason::Correction];
+
+fn given_reason() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(GIVEN.map(Reason::as_str)))
+        .description(Some(
+            "Why. `received`, `returned` and `found` go with more, `damaged` and `lost` with fewer, `correction` with \
+             either.",
+        ))
+        .build()
+}
+
 impl FromStr for Reason {
     type Err = Refusal;
 
-    /// A reason that somebody may give: who has counted says how many there are, and not how many more.
+    /// A reason that somebody may give.
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let all = [Self::Received, Self::Returned, Self::Found, Self::Damaged, Self::Lost, Self::Correction];
-        let known = all.into_iter().find(|reason| reason.as_str() == text);
-        let names = || all.map(Self::as_str).join(", ");
+        let known = GIVEN.into_iter().find(|reason| reason.as_str() == text);
+        let names = || GIVEN.map(Reason::as_str).join(", ");
         known.ok_or_else(|| Refusal::new("unknown_reason", format!("must be one of {}", names())))
     }
 }
@@ -107,9 +124,10 @@ pub struct NewAdjustment {
     #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     pub delta: i64,
     /// Why. `received`, `returned` and `found` go with more, `damaged` and `lost` with fewer, `correction` with either.
+    #[schema(schema_with = given_reason)]
     pub reason: Reason,
     /// What else there is to say.
-    #[schema(required = false, min_length = 1, max_length = 500)]
+    #[schema(required = false, max_length = 500, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub note: Option<String>,
 }
 
@@ -120,7 +138,7 @@ impl FromFields for NewAdjustment {
         let note = fields.optional_text::<Note>("note");
         let (delta, reason) = (delta?, reason?);
         if delta == 0 {
-            return fields.refuse("delta", "out_of_range", "must not be 0");
+            return fields.refuse("delta", "zero", "must not be 0");
         }
         if !reason.goes_with(delta) {
             let sign = if delta > 0 { "below" } else { "above" };

@@ -253,7 +253,9 @@ async fn a_sku_that_takes_backorders_is_sold_below_zero_and_no_other() {
     assert_eq!(shop.stock("A").await, (-2, 0, -2), "two are owed");
     shop.adjust("A", "k", &received(2)).await.expect(201);
     assert_eq!(shop.stock("A").await, (0, 0, 0));
-    patch(json!({"backorder": null})).await.expect(200);
+    let removed = patch(json!({"backorder": null})).await.expect(422).json();
+    assert_eq!(removed["errors"][0]["pointer"], "/backorder", "there is nothing it could fall back to");
+    patch(json!({"backorder": false})).await.expect(200);
     shop.reserve(order(), &[("A", 1)]).await.expect(409);
 }
 
