@@ -11,8 +11,11 @@ use tracing::{
     level_filters::LevelFilter,
 };
 use tracing_subscriber::{
-    EnvFilter,
-    fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::JsonFields, format::Writer},
+    filter::Targets,
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, FormattedFields, MakeWriter, format::JsonFields, format::Writer, layer,
+    },
+    layer::SubscriberExt,
     registry::LookupSpan,
 };
 
@@ -32,7 +35,7 @@ impl FromStr for Level {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // The filter would take a misspelt level for the name of a module, and log nothing of the others.
         let level = text.split(',').next().unwrap_or_default();
-        match (level.parse::<LevelFilter>(), EnvFilter::try_new(text)) {
+        match (level.parse::<LevelFilter>(), text.parse::<Targets>()) {
             (Ok(_), Ok(_)) => Ok(Self(text.to_owned())),
             _ => Err("must be a level such as info, or a level with exceptions such as info,sqlx=debug"),
         }
@@ -57,14 +60,11 @@ where
     // Lines of the Lambda runtime would repeat every request with its whole payload, and failures that were logged where
     // they happened; sqlx would log statements.
     let quiet = "lambda_runtime=error,lambda_runtime::layers::panic=off,lambda_http=warn,sqlx=warn,hyper=warn";
-    // The caller's exceptions come last, so that they win.
-    let filter = format!("{quiet},{level}");
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(filter))
-        .with_writer(writer)
-        .fmt_fields(JsonFields::new())
-        .event_format(FlatJson { service })
-        .finish()
+    // The caller's exceptions come last, so that they win. (`EnvFilter` could also look at fields; it brings an engine for
+    // regular expressions into every binary.)
+    let filter: Targets = format!("{quiet},{level}").parse().unwrap_or_default();
+    let lines = layer().with_writer(writer).fmt_fields(JsonFields::new()).event_format(FlatJson { service });
+    tracing_subscriber::registry().with(lines).with(filter)
 }
 
 struct FlatJson {
