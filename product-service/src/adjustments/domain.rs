@@ -292,7 +292,7 @@ mod tests {
         for (delta, reason) in [(-1, "received"), (-1, "found"), (-1, "returned"), (1, "lost"), (1, "damaged")] {
             assert_eq!(read(delta, reason).unwrap_err(), "contradiction", "{delta} {reason}");
         }
-        assert_eq!(read(0, "correction").unwrap_err(), "out_of_range");
+        assert_eq!(read(0, "correction").unwrap_err(), "zero");
         assert_eq!(read(1, "counted").unwrap_err(), "unknown_reason");
     }
 }
