@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    net::IpAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -27,6 +28,11 @@ pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context, passed on unchanged.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
+/// Where a request came from, as the gateway or our own CDN says, and never as a client says. The Lambda entry puts it
+/// into the request's extensions (`platform::source`); where it is not there, no source address is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceAddress(pub IpAddr);
+
 /// What is known about the request in hand; handlers that call others pass it on.
 #[derive(Debug, Clone)]
 pub struct RequestContext(Arc<Context>);
@@ -35,6 +41,7 @@ pub struct RequestContext(Arc<Context>);
 struct Context {
     id: String,
     traceparent: Option<HeaderValue>,
+    source: Option<IpAddr>,
     caller: OnceLock<String>,
 }
 
@@ -49,6 +56,11 @@ impl RequestContext {
         self.0.traceparent.as_ref()
     }
 
+    /// The source address, where the gateway named one.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.0.source
+    }
+
     /// Notes who called, for the log line. Ids only, never names.
     pub(crate) fn set_caller(&self, subject: &impl ToString) {
         // The same token is read once a request; a second extractor finds the same caller.
@@ -60,7 +72,8 @@ impl RequestContext {
         let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| is_request_id(id));
         let id = given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
         let traceparent = headers.get(&TRACEPARENT).cloned();
-        Self(Arc::new(Context { id, traceparent, caller: OnceLock::new() }))
+        let source = request.extensions().get::<SourceAddress>().map(|source| source.0);
+        Self(Arc::new(Context { id, traceparent, source, caller: OnceLock::new() }))
     }
 }
 

@@ -215,6 +215,7 @@ fn settings(address: &str, stripe: &StripeDouble) -> Settings {
         ("JWKS_URL", format!("{address}/.well-known/jwks.json")),
         ("API_BASE_URL", address.to_owned()),
         ("SIGNING_KEYS", tokens::signing_key_base64()),
+        ("FINGERPRINT_KEY", "a key for tests".to_owned()),
         ("STRIPE_API_BASE", stripe.base()),
         ("STRIPE_SECRET_KEY", stripe.secret_key().to_owned()),
         ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret().to_owned()),

@@ -3,6 +3,7 @@
 //! - [`run`]: one binary, several functions; the variable `TRIGGER` says what wakes this one ([`trigger`])
 //! - [`config`]: settings from the environment, secrets fetched on first use
 //! - [`telemetry`]: JSON log lines
+//! - [`fingerprint`]: keyed hashes under which limits count people
 //! - [`client`]: calls to sibling services
 //! - [`postgres`]: a pool made on first use; [`outbox`]: messages that leave only after commit
 //! - [`health`]: liveness and readiness routes
@@ -10,6 +11,7 @@
 pub mod after_response;
 pub mod client;
 pub mod config;
+pub mod fingerprint;
 pub mod health;
 pub mod outbox;
 pub mod postgres;

@@ -1,6 +1,9 @@
 //! Requests into a router, without a network.
 
+use std::net::IpAddr;
+
 use axum::{Router, body::Body};
+use common::http::SourceAddress;
 use http::{HeaderMap, HeaderName, Method, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -44,7 +47,7 @@ impl Client {
     /// Any method.
     pub fn request(&self, method: Method, path: &str) -> Sending {
         let router = self.0.clone();
-        Sending { router, method, path: path.to_owned(), headers: HeaderMap::new(), body: Vec::new() }
+        Sending { router, method, path: path.to_owned(), headers: HeaderMap::new(), source: None, body: Vec::new() }
     }
 }
 
@@ -55,10 +58,18 @@ pub struct Sending {
     method: Method,
     path: String,
     headers: HeaderMap,
+    source: Option<IpAddr>,
     body: Vec<u8>,
 }
 
 impl Sending {
+    /// Comes from this source address, as the gateway would say.
+    #[must_use]
+    pub fn from(mut self, address: &str) -> Self {
+        self.source = Some(address.parse().unwrap());
+        self
+    }
+
     /// Adds an access token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
@@ -89,6 +100,16 @@ impl Sending {
     pub async fn send(self) -> Answer {
         let mut request = Request::builder().method(self.method).uri(self.path).body(Body::from(self.body)).unwrap();
         *request.headers_mut() = self.headers;
+        request.extensions_mut().extend(
+            self.source
+                .map(SourceAddress)
+                .map(|source| {
+                    let mut extensions = http::Extensions::new();
+                    extensions.insert(source);
+                    extensions
+                })
+                .unwrap_or_default(),
+        );
         let (parts, body) = self.router.oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }

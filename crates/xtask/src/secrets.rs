@@ -20,6 +20,9 @@ pub(crate) struct Secrets {
     pub(crate) admin_password: String,
     /// As the environment variable `SIGNING_KEYS` takes them; the first one signs.
     pub(crate) signing_keys: Vec<String>,
+    /// As the environment variable `FINGERPRINT_KEY` takes it; files of an earlier version have none.
+    #[serde(default)]
+    pub(crate) fingerprint_key: String,
 }
 
 impl Secrets {
@@ -28,10 +31,16 @@ impl Secrets {
         let file = home.local("secrets.json");
         if file.exists() {
             let text = fs::read(&file)?;
-            return serde_json::from_slice(&text)
-                .with_context(|| format!("{} is damaged; remove it", home.show(&file)));
+            let mut secrets: Self =
+                serde_json::from_slice(&text).with_context(|| format!("{} is damaged; remove it", home.show(&file)))?;
+            if secrets.fingerprint_key.is_empty() {
+                secrets.fingerprint_key = password()?;
+                write_private(&file, &serde_json::to_string_pretty(&secrets)?)?;
+            }
+            return Ok(secrets);
         }
-        let secrets = Self { admin_password: password()?, signing_keys: vec![signing_key()?] };
+        let secrets =
+            Self { admin_password: password()?, signing_keys: vec![signing_key()?], fingerprint_key: password()? };
         write_private(&file, &serde_json::to_string_pretty(&secrets)?)?;
         Ok(secrets)
     }

@@ -92,6 +92,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
     settings.set("API_BASE_URL", api);
     settings.set("AUDIENCE", "bodega");
     settings.set("SIGNING_KEYS", secrets.signing_keys.join(","));
+    settings.set("FINGERPRINT_KEY", secrets.fingerprint_key.clone());
     for (name, standard) in
         [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
     {

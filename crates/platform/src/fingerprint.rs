@@ -1,0 +1,79 @@
+//! Keyed hashes under which limits count people: what is stored can be compared with what comes next, and says neither
+//! an e-mail address nor a network address to whoever reads the table.
+
+use std::net::IpAddr;
+
+use aws_lc_rs::hmac;
+use common::contact::Email;
+
+use crate::config::{Env, Secret, SecretError};
+
+/// HMAC-SHA256 under the shop's key, cut to 128 bits (RFC 2104, section 5, allows half of the hash).
+pub type Fingerprint = [u8; 16];
+
+/// Makes fingerprints. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Fingerprints(Secret);
+
+impl Fingerprints {
+    /// Reads `FINGERPRINT_KEY`, a secret. Another key starts every count anew, and does no other harm.
+    pub fn configure(env: &mut Env) -> Option<Self> {
+        env.secret("FINGERPRINT_KEY").map(Self)
+    }
+
+    /// Of a mailbox: addresses that differ in capitals only are one.
+    pub async fn recipient(&self, email: &Email) -> Result<Fingerprint, SecretError> {
+        self.of("recipient", &email.key()).await
+    }
+
+    /// Of a source address. An IPv6 subscriber has a whole /64 to choose from, which therefore counts as one.
+    pub async fn source(&self, address: IpAddr) -> Result<Fingerprint, SecretError> {
+        self.of("source", &network(address)).await
+    }
+
+    async fn of(&self, kind: &str, value: &str) -> Result<Fingerprint, SecretError> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.get().await?.as_bytes());
+        let tag = hmac::sign(&key, format!("{kind}\n{value}").as_bytes());
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.copy_from_slice(&tag.as_ref()[..size_of::<Fingerprint>()]);
+        Ok(fingerprint)
+    }
+}
+
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyed(key: &str) -> Fingerprints {
+        Fingerprints::configure(&mut Env::from_pairs([("FINGERPRINT_KEY", key)])).unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_mailbox_has_one_fingerprint_under_one_key() {
+        let email = |text: &str| text.parse::<Email>().unwrap();
+        let (ours, theirs) = (keyed("a key"), keyed("another key"));
+        let ada = ours.recipient(&email("ada@example.com")).await.unwrap();
+        assert_eq!(ours.recipient(&email("Ada@Example.COM")).await.unwrap(), ada);
+        assert_ne!(ours.recipient(&email("bob@example.com")).await.unwrap(), ada);
+        assert_ne!(theirs.recipient(&email("ada@example.com")).await.unwrap(), ada);
+    }
+
+    #[test]
+    fn a_subscriber_is_one_ipv4_address_or_one_ipv6_network_of_64_bits() {
+        let of = |text: &str| network(text.parse().unwrap());
+        assert_eq!(of("203.0.113.7"), "203.0.113.7");
+        assert_eq!(of("::ffff:203.0.113.7"), "203.0.113.7");
+        assert_eq!(of("2001:db8:1:2:aaaa::1"), of("2001:db8:1:2:bbbb::2"));
+        assert_ne!(of("2001:db8:1:2::1"), of("2001:db8:1:3::1"));
+    }
+}
