@@ -29,6 +29,12 @@ pub(crate) enum Instead {
     Hang,
     /// The usual effect, and no answer.
     HangAfter,
+    /// The usual effect after this time, whether the caller still waits or not, and no answer.
+    EffectAfter(Duration),
+    /// The usual effect, and a connection that breaks within the answer.
+    ResetAfter,
+    /// The usual effect, and an answer that means nothing.
+    NonsenseAfter,
 }
 
 /// What came in.
@@ -137,6 +143,23 @@ impl Siblings {
             Some(Instead::HangAfter) => {
                 self.usual(&line, &body);
                 return hang().await;
+            }
+            Some(Instead::EffectAfter(time)) => {
+                let late = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    late.usual(&line, &body);
+                });
+                return hang().await;
+            }
+            Some(Instead::ResetAfter) => {
+                self.usual(&line, &body);
+                let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("reset")) });
+                return axum::body::Body::from_stream(broken).into_response();
+            }
+            Some(Instead::NonsenseAfter) => {
+                self.usual(&line, &body);
+                return json_answer(200, &json!({"lines": "none", "email": 7}));
             }
             None => {}
         }
