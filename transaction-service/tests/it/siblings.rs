@@ -79,6 +79,11 @@ impl Siblings {
         self.state.lock().unwrap().instead.push((line.to_owned(), times, instead));
     }
 
+    /// From here on all is answered as usual.
+    pub(crate) fn heal(&self) {
+        self.state.lock().unwrap().instead.clear();
+    }
+
     pub(crate) fn seen(&self, line: &str) -> Vec<Seen> {
         self.state.lock().unwrap().seen.iter().filter(|seen| seen.line.starts_with(line)).cloned().collect()
     }
