@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::{client::Sending, tokens};
 
-use crate::{KEY, Shop, Shopper};
+use crate::{KEY, Shop, Shopper, insist};
 
 impl Shop {
     /// One unit of TEE-1 is in the shopper's cart, in this version.
@@ -47,7 +47,8 @@ async fn one_cart_under_sixteen_keys_at_once_is_one_order_and_one_hold() {
     let ada = shop.customer("pm_card_visa").await;
     shop.fill_cart(&ada, 1);
     let keys: Vec<String> = (0..16).map(|nth| format!("key-{nth}")).collect();
-    let answers = join_all(keys.iter().map(|key| shop.order_cart(&ada, key, 1).send())).await;
+    let send = |key: &str| shop.order_cart(&ada, key, 1);
+    let answers = join_all(keys.iter().map(|key| insist(send, key))).await;
     let made: Vec<_> = answers.iter().filter(|answer| answer.status == 201).collect();
     assert_eq!((made.len(), shop.charged().0, shop.count("orders").await), (1, 1, 1));
     let id = made[0].json()["id"].clone();

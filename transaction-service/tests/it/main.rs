@@ -205,6 +205,23 @@ impl Shop {
     }
 }
 
+/// Sends what a busy machine answered 503 again, as a client does: under the same key, and under a new one once the
+/// attempt of the last has ended.
+async fn insist(send: impl Fn(&str) -> Sending, key: &str) -> testkit::Answer {
+    let mut key = key.to_owned();
+    for _ in 0..100 {
+        let answer = send(&key).send().await;
+        match answer.status.as_u16() {
+            503 => {}
+            409 if answer.problem() == "request_in_progress" => {}
+            409 if answer.problem() == "attempt_ended" => key = Uuid::now_v7().to_string(),
+            _ => return answer,
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("an order that never gets an answer")
+}
+
 const KEY: http::HeaderName = common::idempotency::IDEMPOTENCY_KEY;
 
 /// Somebody who orders.
