@@ -101,6 +101,11 @@ impl Env {
         Some(Secret { name: name.to_owned(), secrets: Arc::clone(&self.secrets) })
     }
 
+    /// A secret that may be absent.
+    pub fn optional_secret(&mut self, name: &str) -> Option<Secret> {
+        self.optional(name).and_then(|_| self.secret(name))
+    }
+
     /// Whether everything asked for was there and well-formed.
     pub fn is_complete(&self) -> bool {
         self.wrong.is_empty()
