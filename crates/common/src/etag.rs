@@ -7,7 +7,7 @@ use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
 
 use crate::{input::Json, problem::Problem};
@@ -45,6 +45,12 @@ pub fn tag(version: i64) -> HeaderValue {
     HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
+/// A header that is a list, which may be sent in several lines (RFC 9110, 5.3); `None` where one is not ASCII.
+fn list(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Result<Vec<&str>, _> = headers.get_all(name).iter().map(HeaderValue::to_str).collect();
+    Some(lines.ok()?.join(","))
+}
+
 /// The `If-Match` header: only change what the client has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfMatch {
@@ -78,9 +84,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self::Any) };
-        let text = value.to_str().map_err(|_| Problem::malformed("If-Match must be plain ASCII."))?;
-        Ok(Self::parse(text))
+        if !parts.headers.contains_key(header::IF_MATCH) {
+            return Ok(Self::Any);
+        }
+        let text = list(&parts.headers, &header::IF_MATCH);
+        Ok(Self::parse(&text.ok_or_else(|| Problem::malformed("If-Match must be plain ASCII."))?))
     }
 }
 
@@ -118,8 +126,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let text = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        Ok(text.map_or_else(|| Self::Versions(Vec::new()), Self::parse))
+        Ok(Self::parse(&list(&parts.headers, &header::IF_NONE_MATCH).unwrap_or_default()))
     }
 }
 

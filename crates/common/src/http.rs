@@ -16,7 +16,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info, info_span};
 use uuid::Uuid;
@@ -160,13 +160,15 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let mut cause = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         cause = problem.cause();
-        let allow = response.headers_mut().remove(http::header::ALLOW);
+        let allow = response.headers_mut().remove(header::ALLOW);
         response = problem.write(context.id());
-        response.headers_mut().extend(allow.map(|allow| (http::header::ALLOW, allow)));
+        response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
     }
     if let Ok(id) = HeaderValue::from_str(context.id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    // Whatever does not say that it may be kept is not kept: by a CDN, by a browser, or in between.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     log(&context, &method, route.as_deref(), &response, cause.as_deref(), started.elapsed(), cold_start);
     response
 }
@@ -205,6 +207,15 @@ fn log(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trace_context_is_one_value_of_its_form() {
+        assert!(is_traceparent(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        let two = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01,00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for refused in ["", "00-1-2-01", "jane@example.com", two, &"a".repeat(257)] {
+            assert!(!is_traceparent(refused.as_bytes()), "{refused}");
+        }
+    }
 
     #[test]
     fn only_short_plain_request_ids_are_taken_over() {
