@@ -7,11 +7,17 @@
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Map, Value};
+use validator::{ValidateLength, ValidateNonControlCharacter, ValidateRange};
 
-pub use self::json::{Json, MAX_BODY, MAX_DEPTH, RawBody, read_json};
+pub use self::{
+    json::{Json, MAX_BODY, MAX_DEPTH, RawBody, read_json},
+    rules::violation,
+};
 use crate::problem::{FieldError, FieldErrors};
 
 mod json;
+mod rules;
+mod visible;
 
 /// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +68,9 @@ fn control_character() -> Refusal {
     Refusal::new("control_character", "must not contain control characters")
 }
 
-/// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and
-/// nobody's name has a line break). The most counts before trimming, too, so that a client can count by itself.
+/// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and no
+/// name has a line break) and other characters that cannot be seen, but where a script needs them. The most counts before
+/// trimming, too, so that a client can count by itself.
 pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
     prose(text, length).and_then(|text| {
         if text.contains(['\n', '\r', '\t']) {
@@ -75,22 +82,21 @@ pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal
 
 /// Text that may have several lines, otherwise like [`line()`].
 pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
-    let sent = text.chars().count();
+    let (least, most) = (*length.start() as u64, *length.end() as u64);
+    let is_short_enough = text.validate_length(None, Some(most), None);
     let text = text.trim();
-    if text.chars().count() < *length.start() {
-        let message = if *length.start() == 1 {
-            "must not be empty".to_owned()
-        } else {
-            format!("must have at least {} characters", length.start())
-        };
+    if !text.validate_length(Some(least), None, None) {
+        let message =
+            if least == 1 { "must not be empty".to_owned() } else { format!("must have at least {least} characters") };
         return Err(Refusal::new("too_short", message));
     }
-    if sent > *length.end() {
-        return Err(Refusal::new("too_long", format!("must have at most {} characters", length.end())));
+    if !is_short_enough {
+        return Err(Refusal::new("too_long", format!("must have at most {most} characters")));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
+    if text.split(['\n', '\r', '\t']).any(|part| !part.validate_non_control_character()) {
         return Err(control_character());
     }
+    visible::check(text)?;
     Ok(text.to_owned())
 }
 
@@ -186,7 +192,7 @@ impl Fields<'_> {
         let Some(number) = value.as_i64().or_else(|| whole(&value)) else {
             return self.refuse(name, "wrong_type", "must be a whole number");
         };
-        if !range.contains(&number) {
+        if !number.validate_range(Some(*range.start()), Some(*range.end()), None, None) {
             return self.refuse(name, "out_of_range", format!("must be from {} to {}", range.start(), range.end()));
         }
         Some(number)

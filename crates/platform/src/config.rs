@@ -16,6 +16,7 @@ use aws_sdk_ssm::{
     types::Parameter,
 };
 use tokio::sync::OnceCell;
+use validator::ValidateUrl;
 
 use crate::trigger::chain;
 
@@ -68,11 +69,13 @@ impl Env {
         value
     }
 
-    /// A value that must be an `http` or `https` address; a slash at its end is cut, so that paths can be appended.
+    /// A value that must be an `http` or `https` address without a query; a slash at its end is cut, so that paths can be
+    /// appended.
     pub fn url(&mut self, name: &str) -> Option<String> {
         let value = self.text(name)?;
-        if !(value.starts_with("http://") || value.starts_with("https://")) {
-            self.wrong.push(format!("{name} must start with http:// or https://"));
+        let is_web = value.starts_with("http://") || value.starts_with("https://");
+        if !is_web || !value.validate_url() || value.contains(['?', '#']) {
+            self.wrong.push(format!("{name} must be an address such as https://shop.example, and have no query"));
             return None;
         }
         Some(value.trim_end_matches('/').to_owned())
@@ -274,6 +277,34 @@ mod tests {
             assert!(report.contains(name), "{report}");
         }
         assert!(!report.contains("hunter2"), "{report}");
+    }
+
+    #[test]
+    fn an_address_is_one_that_paths_can_be_appended_to() {
+        let read = |value: &str| Env::from_pairs([("API", value)]).url("API");
+        for (value, kept) in [
+            ("https://shop.example", "https://shop.example"),
+            ("http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+            ("http://[::1]:9000/base/", "http://[::1]:9000/base"),
+            ("https://exämple.com", "https://exämple.com"),
+        ] {
+            assert_eq!(read(value).as_deref(), Some(kept));
+        }
+        for value in [
+            "shop.example",
+            "ftp://shop.example",
+            "http://",
+            "https:///path",
+            "http://shop.example:port",
+            "http://shop.example:99999",
+            "http://shop example",
+            "http://[::1",
+            "http://shop.example/?a=b",
+            "http://shop.example#a",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(read(value), None, "{value} was taken");
+        }
     }
 
     #[tokio::test]

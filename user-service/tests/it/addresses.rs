@@ -170,3 +170,37 @@ async fn every_bad_field_of_an_address_is_named_at_once() {
     ];
     assert_eq!(fields, expected);
 }
+
+#[tokio::test]
+async fn an_address_in_kosovo_is_taken_and_one_that_holds_a_link_or_cannot_be_seen_is_not() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let mut pristina = address("Am Bahnhof 3.OG");
+    pristina["country"] = json!("XK");
+    assert_eq!(add(&home, &ada.access, &pristina).await.expect(201).json()["country"], "XK");
+    for member in ["name", "line1", "line2", "city", "region", "postal_code"] {
+        for (text, code) in [
+            ("bit.ly/x", "web_address"),
+            ("www.evil.zip", "web_address"),
+            ("\u{3164}", "invisible_character"),
+            ("\u{2800}", "nothing_visible"),
+            ("A\u{2028}B", "invisible_character"),
+        ] {
+            let mut body = address("1");
+            body[member] = json!(text);
+            let answer = add(&home, &ada.access, &body).await.expect(422);
+            assert_eq!(answer.refused_fields(), [format!("/{member} {code}")], "{text:?}");
+        }
+    }
+    let before = list(&home, &ada.access, "").await;
+    // What an earlier rule let in stays readable.
+    home.sql("UPDATE addresses SET line1 = 'bit.ly/x', name = U&'Ada\\200B'").await;
+    let after = list(&home, &ada.access, "").await;
+    assert_eq!(
+        (&after["items"][0]["line1"], &after["items"][0]["id"]),
+        (&json!("bit.ly/x"), &before["items"][0]["id"])
+    );
+    let service = testkit::tokens::service("transaction-service", "checkout:read");
+    let context = format!("/users/{}/checkout-context", ada.id);
+    home.client.get(&context).token(&service).send().await.expect(200);
+}
