@@ -34,6 +34,8 @@
 //! | `DELETE faults` | heals everything |
 //! | `POST {payment_intents,setup_intents}/{id}/confirm` | what a frontend does with the client secret |
 //! | `POST {payment_intents,setup_intents}/{id}/authenticate` | the cardholder: `{"outcome": "approve"}` or `"refuse"` |
+//! | `POST dashboard/...` | what the account's owner does with the account's key, as `POST /v1/...` with JSON: `dashboard/refunds` |
+//! | `POST objects/{id}` | `{"members": {...}, "event": type}`: Stripe says of an object what the double would not |
 //! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge |
 //! | `POST webhooks` | `{"enabled": false}`: from now on, events are not posted |
 //! | `POST webhooks/redeliver` | `{"event": id}`: posts it once more |
@@ -80,6 +82,7 @@ pub use self::{
     webhooks::sign,
 };
 use self::{
+    form::Params,
     line::{Lines, Scissors},
     server::Shared,
 };
@@ -210,6 +213,12 @@ impl StripeDouble {
     /// nobody is asked, or the card is declined after all.
     pub fn play(&self, id: &str, play: Play) -> Result<Value, Value> {
         let work = |world: &mut world::World| plays::authenticate(world, id, play == Play::Approve);
+        self.shared.execute((None, None), work).map_err(|refusal| refusal.body())
+    }
+
+    /// Does what a `POST` of the control route `path` does with this body; the answer, or the error.
+    pub fn control(&self, path: &str, body: Value) -> Result<Value, Value> {
+        let work = |world: &mut world::World| plays::play(world, path, Params::of(body));
         self.shared.execute((None, None), work).map_err(|refusal| refusal.body())
     }
 

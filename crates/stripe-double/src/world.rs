@@ -1,6 +1,6 @@
 //! All objects of one account, and what happened to them. No I/O: the server locks it, never while it waits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
@@ -105,15 +105,36 @@ impl World {
 
     /// Notes an event about an object as it is now.
     pub(crate) fn tell(&mut self, kind: &str, object: &Value) {
+        self.note_event(kind, json!({ "object": object }));
+    }
+
+    /// Notes an event about a change of an object, with what the object was before.
+    pub(crate) fn tell_change(&mut self, kind: &str, before: &Value, after: &Value) {
+        self.note_event(kind, json!({ "object": after, "previous_attributes": previous_attributes(before, after) }));
+    }
+
+    fn note_event(&mut self, kind: &str, data: Value) {
         let (request, key) = self.request.clone();
         let event = json!({
             "id": Self::id("evt"), "object": "event", "api_version": crate::API_VERSION, "created": self.now,
-            "data": {"object": object}, "livemode": false, "pending_webhooks": i32::from(self.has_webhook),
+            "data": data, "livemode": false, "pending_webhooks": i32::from(self.has_webhook),
             "request": {"id": request, "idempotency_key": key}, "type": kind
         });
         let event = self.keep("event", event);
         self.news.push(event);
     }
+}
+
+/// The members of `before` that are not so `after`, as events show them: of objects in it their changed members only, null
+/// for what is new (<https://docs.stripe.com/api/events/object#event_object-data-previous_attributes>).
+fn previous_attributes(before: &Value, after: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else { return before.clone() };
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed = names.into_iter().filter_map(|name| {
+        let (old, new) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+        (old != new).then(|| (name.clone(), previous_attributes(old, new)))
+    });
+    Value::Object(changed.collect())
 }
 
 /// A member that is a text; empty where it is none.
@@ -129,4 +150,21 @@ pub(crate) fn number(object: &Value, member: &str) -> i64 {
 /// So many random letters and digits.
 pub(crate) fn random(length: usize) -> String {
     (0..length).map(|_| fastrand::alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn previous_attributes_are_what_changed_and_no_more() {
+        let before = json!({"id": "cus_1", "name": null, "email": "a@x.example", "metadata": {"a": "1", "b": "2"},
+            "items": [1, 2], "address": {"city": "Bonn"}, "gone": 1});
+        let after = json!({"id": "cus_1", "name": "Ada", "email": "a@x.example", "metadata": {"a": "1", "c": "3"},
+            "items": [1, 3], "address": null});
+        let expected = json!({"name": null, "metadata": {"b": "2", "c": null}, "items": [1, 2],
+            "address": {"city": "Bonn"}, "gone": 1});
+        assert_eq!(previous_attributes(&before, &after), expected);
+        assert_eq!(previous_attributes(&before, &before), json!({}));
+    }
 }
