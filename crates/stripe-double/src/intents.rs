@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    addresses,
     form::{Metadata, Params},
     refusal::Refusal,
     world::Answer,
@@ -19,7 +20,7 @@ pub(crate) fn details(params: &mut Params) -> Result<(Map<String, Value>, Metada
     if let Some(usage) = params.word("setup_future_usage", &["on_session", "off_session"])? {
         details.insert("setup_future_usage".to_owned(), json!(usage));
     }
-    if let Some(shipping) = params.verbatim("shipping")? {
+    if let Some(shipping) = addresses::shipping(params, &["carrier", "name", "phone", "tracking_number"])? {
         details.insert("shipping".to_owned(), shipping);
     }
     Ok((details, params.metadata()?))
