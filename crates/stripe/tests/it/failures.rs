@@ -50,7 +50,7 @@ async fn a_call_that_lost_every_answer_may_have_had_its_effect() {
     for (fault, charges) in [(CallFault::Drop, 0), (CallFault::DropAfter, 1)] {
         let shop = Shop::open().await;
         let ordered = shop.ordered("pm_card_visa").await;
-        shop.fault(CONFIRM, (1, 3), fault);
+        shop.fault(CONFIRM, (1, 3), fault.clone());
         let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
         assert!(is_unknown(&lost), "{lost:?}");
         assert_eq!((shop.answers("/confirm").len(), shop.charges().len()), (3, charges), "{fault:?}");
