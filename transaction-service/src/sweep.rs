@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     App,
     error::Error,
+    limits,
     orders::{self, domain::OrderId},
     payments,
 };
@@ -23,11 +24,14 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let now = Timestamp::now();
     let events = payments::events::catch_up(app, now).await;
     let orders = due(app, now).await;
+    let counters = limits::sweep(app, now).await;
     let relayed = app.outbox.relay().await;
     let swept = json!({ "events": *events.as_ref().unwrap_or(&0), "orders": *orders.as_ref().unwrap_or(&0),
+        "counters": *counters.as_ref().unwrap_or(&limits::Swept::default()),
         "messages": *relayed.as_ref().unwrap_or(&platform::outbox::Relayed::default()) });
     events?;
     orders?;
+    counters?;
     relayed?;
     Ok(swept)
 }

@@ -176,7 +176,7 @@ pub struct OrderRequest {
     pub payment: PaymentChoice,
     /// The total that the shopper saw; nobody is charged another.
     pub expected_total: Money,
-    /// Where messages go, if not to the account's address.
+    /// Where a guest's messages go. A customer's go to the account's address, and only that may be named.
     pub email: Option<Email>,
     /// How money and dates are written in them.
     pub locale: Option<Locale>,
@@ -211,6 +211,14 @@ impl OrderRequest {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, &canonical).as_ref());
         hash
+    }
+
+    /// The version of the cart that is ordered.
+    pub fn cart_version(&self) -> Option<i64> {
+        match self.basket {
+            Basket::Cart(version) => Some(version),
+            Basket::Lines(_) => None,
+        }
     }
 
     /// What a guest has to give, having no account that knows it.
@@ -317,8 +325,7 @@ pub fn draft(
         terms.price(items, request.shipping_method, ("/expected_total/currency", request.expected_total.currency))?;
     let shipping_address = address(&request.destination, context)?;
     let method = method(&request.payment, context)?;
-    let email = request.email.clone().or_else(|| context.map(|context| context.email.clone()));
-    let email = email.ok_or_else(|| Error::InvalidInput(vec![refused("/email", "missing", "is required")]))?;
+    let email = recipient(request.email.as_ref(), context)?;
     if pricing.total != request.expected_total {
         return Err(Error::QuoteChanged(Box::new(pricing)));
     }
@@ -335,6 +342,7 @@ pub fn draft(
         email,
         locale: request.locale.clone(),
         from_cart: matches!(request.basket, Basket::Cart(_)),
+        cart_version: request.cart_version(),
         payment: Payment {
             method,
             intent: None,
@@ -343,12 +351,26 @@ pub fn draft(
             refunded: 0,
             disputed: false,
             failure: None,
+            no_more_tries: false,
         },
         closing_reason: None,
         answer: None,
         created_at: now,
         updated_at: now,
     })
+}
+
+/// Where messages go: a customer's to the account's address and to no other, which may be a stranger's.
+fn recipient(given: Option<&Email>, context: Option<&Context>) -> Result<Email, Error> {
+    match (given, context) {
+        (Some(given), Some(context)) if given.key() != context.email.key() => {
+            let message = "must be the address of your account, or absent";
+            Err(Error::InvalidInput(vec![refused("/email", "not_your_address", message)]))
+        }
+        (_, Some(context)) => Ok(context.email.clone()),
+        (Some(given), None) => Ok(given.clone()),
+        (None, None) => Err(Error::InvalidInput(vec![refused("/email", "missing", "is required")])),
+    }
 }
 
 fn address(destination: &Destination, context: Option<&Context>) -> Result<PostalAddress, Error> {

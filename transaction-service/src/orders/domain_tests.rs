@@ -26,7 +26,16 @@ pub(crate) fn order(state: State, method: Method) -> Order {
     let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
     let expires_at = now.plus(std::time::Duration::from_mins(30));
     let payment =
-        Payment { method, intent: None, client_secret: None, captured: 0, refunded: 0, disputed: false, failure: None };
+        Payment {
+            method,
+            intent: None,
+            client_secret: None,
+            captured: 0,
+            refunded: 0,
+            disputed: false,
+            failure: None,
+            no_more_tries: false,
+        };
     Order {
         id: Uuid::from_u128(1).into(),
         owner: Owner::Guest(Uuid::from_u128(2)),
@@ -40,6 +49,7 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         email: "ada@example.com".parse().unwrap(),
         locale: None,
         from_cart: false,
+        cart_version: None,
         payment,
         closing_reason: None,
         answer: None,

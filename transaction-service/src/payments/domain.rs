@@ -34,7 +34,7 @@ pub fn next_step(order: &Order, intent: &PaymentIntent, now: Timestamp) -> Step 
         PaymentIntentStatus::Succeeded => Step::Save(Outcome::Paid),
         PaymentIntentStatus::Canceled => Step::Save(closed(order, intent)),
         PaymentIntentStatus::Processing | PaymentIntentStatus::RequiresCapture => Step::Wait,
-        _ if order.is_overdue(now) => Step::Cancel(CancellationReason::Abandoned),
+        _ if order.is_overdue(now) || order.payment.no_more_tries => Step::Cancel(CancellationReason::Abandoned),
         PaymentIntentStatus::RequiresConfirmation if is_saved => Step::Confirm,
         // A saved method is ours to confirm, so a declined one ends the order: cancelled first, so that nobody confirms
         // it with another card once the stock is somebody else's.
@@ -53,7 +53,7 @@ fn closed(order: &Order, intent: &PaymentIntent) -> Outcome {
     let is_saved = matches!(order.payment.method, Method::Saved { .. });
     match (&intent.cancellation_reason, &intent.last_payment_error) {
         (Some(CancellationReason::RequestedByCustomer), _) => Outcome::Cancelled,
-        (_, Some(error)) if is_saved => Outcome::Failed(failure(error)),
+        (_, Some(error)) if is_saved || order.payment.no_more_tries => Outcome::Failed(failure(error)),
         _ => Outcome::Expired,
     }
 }

@@ -6,7 +6,7 @@ use common::timestamp::Timestamp;
 use stripe::{Event, PaymentIntentStatus, StripeError};
 
 use super::flow::{ORDER_ID, settle_with};
-use crate::{App, error::Error, orders};
+use crate::{App, error::Error, limits, orders};
 
 /// How many pages of events one sweep reads at most.
 const PAGES: usize = 5;
@@ -27,6 +27,7 @@ pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<(), Error
         return Ok(());
     }
     tracing::info!(event_id = %event.id, kind = event.kind, order_id = %order.id, "Stripe event");
+    let order = limits::declines::note(app, event, order, now).await?;
     settle_with(app, order, intent, now).await.map(drop)
 }
 

@@ -248,7 +248,7 @@ pub(super) async fn write(
         after.answer = Some(answer.map_err(|error| Error::Corrupt(error.to_string()))?);
     }
     let mut tx = app.database.begin().await?;
-    if !orders::store::save(&mut tx, before, &after).await? {
+    if !orders::store::save(&mut tx, before, &after, &app.limits).await? {
         tx.rollback().await?;
         return orders::store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound);
     }

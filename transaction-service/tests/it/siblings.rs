@@ -29,6 +29,12 @@ pub(crate) enum Instead {
     Hang,
     /// The usual effect, and no answer.
     HangAfter,
+    /// The usual effect after this time, whether the caller still waits or not, and no answer.
+    EffectAfter(Duration),
+    /// The usual effect, and a connection that breaks within the answer.
+    ResetAfter,
+    /// The usual effect, and an answer that means nothing.
+    NonsenseAfter,
 }
 
 /// What came in.
@@ -71,6 +77,11 @@ impl Siblings {
     /// The next `times` calls whose line starts so are answered `instead`.
     pub(crate) fn instead(&self, line: &str, times: usize, instead: Instead) {
         self.state.lock().unwrap().instead.push((line.to_owned(), times, instead));
+    }
+
+    /// From here on all is answered as usual.
+    pub(crate) fn heal(&self) {
+        self.state.lock().unwrap().instead.clear();
     }
 
     pub(crate) fn seen(&self, line: &str) -> Vec<Seen> {
@@ -137,6 +148,23 @@ impl Siblings {
             Some(Instead::HangAfter) => {
                 self.usual(&line, &body);
                 return hang().await;
+            }
+            Some(Instead::EffectAfter(time)) => {
+                let late = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    late.usual(&line, &body);
+                });
+                return hang().await;
+            }
+            Some(Instead::ResetAfter) => {
+                self.usual(&line, &body);
+                let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("reset")) });
+                return axum::body::Body::from_stream(broken).into_response();
+            }
+            Some(Instead::NonsenseAfter) => {
+                self.usual(&line, &body);
+                return json_answer(200, &json!({"lines": "none", "email": 7}));
             }
             None => {}
         }

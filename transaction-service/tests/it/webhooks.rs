@@ -17,7 +17,7 @@ impl Shop {
     }
 
     /// Those about this order's payment, charges, refunds and disputes.
-    fn story(&self, order: &Value) -> Vec<Value> {
+    pub(crate) fn story(&self, order: &Value) -> Vec<Value> {
         let intent = intent(order);
         let is_told = |event: &Value| {
             let object = &event["data"]["object"];
@@ -27,7 +27,7 @@ impl Shop {
     }
 
     /// The event as Stripe posts it.
-    async fn deliver(&self, event: &Value) -> Answer {
+    pub(crate) async fn deliver(&self, event: &Value) -> Answer {
         let body = event.to_string();
         self.post_signed(&body, &stripe_double::sign(self.stripe.webhook_secret(), now(), body.as_bytes())).await
     }
