@@ -10,12 +10,7 @@ use common::{http::RequestContext, timestamp::Timestamp};
 use platform::config::Env;
 
 use self::domain::{Ceiling, Counters, Limits, Most, WindowMinutes};
-use crate::{
-    App,
-    checkout::domain::Attempt,
-    error::Error,
-    orders::domain::Owner,
-};
+use crate::{App, checkout::domain::Attempt, error::Error, orders::domain::Owner};
 
 /// Reads the settings; each has a default.
 pub fn configure(env: &mut Env) -> Option<Limits> {

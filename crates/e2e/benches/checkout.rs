@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Card, Shop, Shopper, total};
+use e2e::{Card, Shop, Shopper, UNLIMITED, total};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(&UNLIMITED).await;
     let staff = shop.admin().await;
     for nth in 0..SKUS {
         shop.sell(&staff, &sku(nth), 1_000_000).await;

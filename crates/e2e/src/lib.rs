@@ -27,6 +27,16 @@ pub use self::{
 /// The password of everybody who is made here.
 pub const PASSWORD: &str = "seven green umbrellas sing";
 
+/// Limits that no crowd of a proof or benchmark meets.
+pub const UNLIMITED: [(&str, &str); 6] = [
+    ("OPEN_ORDERS_PER_OWNER", "1000000"),
+    ("HELD_UNITS_PER_OWNER", "1000000"),
+    ("DECLINES_PER_OWNER", "1000000"),
+    ("OPEN_ORDERS_PER_SOURCE", "1000000"),
+    ("HELD_UNITS_PER_SOURCE", "1000000"),
+    ("DECLINES_PER_SOURCE", "1000000"),
+];
+
 /// What each service runs with, beside what only its process knows.
 pub type Settings = Vec<(&'static str, String)>;
 

@@ -108,7 +108,8 @@ enum Operation {
 
 #[derive(Debug, Subcommand)]
 enum Proof {
-    /// Whatever races: last units, overlapping baskets, one order sent many times, customers at Stripe
+    /// Whatever races: last units, overlapping baskets, one order sent many times, one cart under many keys, limits, customers
+    /// at Stripe
     Races,
     /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
     Crash,

@@ -26,7 +26,8 @@ pub async fn end_attempt(
     limits: &Limits,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let end = "INSERT INTO limit_counters AS c (kind, key, ended_attempts, expires_at) VALUES ($1, $2, ARRAY[$3::uuid], $4)
+    let end =
+        "INSERT INTO limit_counters AS c (kind, key, ended_attempts, expires_at) VALUES ($1, $2, ARRAY[$3::uuid], $4)
                ON CONFLICT (kind, key) DO UPDATE SET
                    expires_at = greatest(c.expires_at, excluded.expires_at),
                    ended_attempts = CASE WHEN $3 = ANY (c.ended_attempts) THEN c.ended_attempts

@@ -25,17 +25,16 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         "region": null, "postal_code": null, "country": "GB", "phone": null});
     let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
     let expires_at = now.plus(std::time::Duration::from_mins(30));
-    let payment =
-        Payment {
-            method,
-            intent: None,
-            client_secret: None,
-            captured: 0,
-            refunded: 0,
-            disputed: false,
-            failure: None,
-            no_more_tries: false,
-        };
+    let payment = Payment {
+        method,
+        intent: None,
+        client_secret: None,
+        captured: 0,
+        refunded: 0,
+        disputed: false,
+        failure: None,
+        no_more_tries: false,
+    };
     Order {
         id: Uuid::from_u128(1).into(),
         owner: Owner::Guest(Uuid::from_u128(2)),

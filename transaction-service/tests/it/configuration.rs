@@ -5,8 +5,13 @@ use crate::Shop;
 
 #[test]
 fn everything_that_is_missing_is_named_at_once() {
-    let mut env = Env::from_pairs([("TAX_RATE", "8,25"), ("CHECKOUT_DEADLINE_SECONDS", "soon"),
-        ("OPEN_ORDERS_PER_OWNER", "0"), ("DECLINES_PER_SOURCE", "many"), ("DECLINE_WINDOW_MINUTES", "1441")]);
+    let mut env = Env::from_pairs([
+        ("TAX_RATE", "8,25"),
+        ("CHECKOUT_DEADLINE_SECONDS", "soon"),
+        ("OPEN_ORDERS_PER_OWNER", "0"),
+        ("DECLINES_PER_SOURCE", "many"),
+        ("DECLINE_WINDOW_MINUTES", "1441"),
+    ]);
     assert!(App::configure(&mut env).is_none());
     let report = env.report();
     for name in [

@@ -221,7 +221,8 @@ async fn a_payment_that_stripe_refuses_to_make_counts_as_declined() {
 #[tokio::test]
 async fn declines_that_are_sent_at_once_do_not_slip_through_together() {
     let mut shop = Shop::open_with(&[("DECLINES_PER_OWNER", "4"), ("DECLINES_PER_SOURCE", "6")]).await;
-    let (bob, eve) = (shop.customer("pm_card_chargeCustomerFail").await, shop.customer("pm_card_chargeCustomerFail").await);
+    let (bob, eve) =
+        (shop.customer("pm_card_chargeCustomerFail").await, shop.customer("pm_card_chargeCustomerFail").await);
     for (shopper, most) in [(&bob, 4), (&eve, 6 - 4)] {
         let before = shop.stripe.charges().len();
         let keys: Vec<String> = (0..25).map(|nth| format!("k{nth}")).collect();

@@ -172,7 +172,8 @@ async fn an_attempt_that_is_ended_while_its_order_is_being_saved_makes_none() {
     query(end).bind(guest.id).bind(id.uuid()).execute(&mut shop.db).await.unwrap();
     let client = shop.client.clone();
     let (token, request) = (guest.token.clone(), guest.request());
-    let order = tokio::spawn(async move { client.post("/orders").token(&token).header(KEY, "k").json(&request).send().await });
+    let order =
+        tokio::spawn(async move { client.post("/orders").token(&token).header(KEY, "k").json(&request).send().await });
     while shop.siblings.seen(STOCK).is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
