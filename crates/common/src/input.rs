@@ -275,14 +275,14 @@ impl Fields<'_> {
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = self.child(name);
-        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        self.errors.push(FieldError::new(pointer, code, message));
         None
     }
 
     /// Like [`Self::refuse`] for something below, such as `/variants/1/sku`, found wrong only beside its siblings.
     pub fn refuse_below<T>(&mut self, path: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = format!("{}{path}", self.pointer);
-        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        self.errors.push(FieldError::new(pointer, code, message));
         None
     }
 
@@ -329,15 +329,14 @@ fn whole(value: &Value) -> Option<i64> {
 
 fn object<T: FromFields>(value: Value, pointer: String, errors: &mut Vec<FieldError>) -> Option<T> {
     let Value::Object(members) = value else {
-        errors.push(FieldError { pointer, code: "wrong_type".into(), message: "must be an object".into() });
+        errors.push(FieldError::new(pointer, "wrong_type", "must be an object"));
         return None;
     };
     let mut fields = Fields { pointer, members, errors };
     let read = T::from_fields(&mut fields);
     let Fields { pointer, members, errors } = fields;
     for name in members.keys() {
-        let (pointer, code) = (join(&pointer, name), "unknown_field".into());
-        errors.push(FieldError { pointer, code, message: "is not a field of this request".into() });
+        errors.push(FieldError::new(join(&pointer, name), "unknown_field", "is not a field of this request"));
     }
     read
 }
@@ -351,8 +350,7 @@ fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut Ve
 }
 
 fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
-    let refused =
-        |refusal: Refusal| FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message };
+    let refused = |refusal: Refusal| FieldError::new(pointer, refusal.code, refusal.message);
     read.map_err(|refusal| errors.push(refused(refusal))).ok()
 }
 

@@ -15,8 +15,9 @@ use crate::{
         domain::{Order, OrderId, Owner},
     },
     payments,
+    pointers::Pointers,
     pricing::Item,
-    siblings::{Context, about_the_cart},
+    siblings::Context,
 };
 
 /// Makes a new order and pays for it.
@@ -106,11 +107,7 @@ async fn ask_siblings(
             if cart.items.is_empty() {
                 return Err(Error::CartEmpty);
             }
-            let items = reserve(app, attempt, &cart.items, context).await.map_err(|error| match error {
-                Error::OutOfStock(errors) => Error::OutOfStock(about_the_cart(errors, &cart.items)),
-                Error::InvalidInput(errors) => Error::InvalidInput(about_the_cart(errors, &cart.items)),
-                error => error,
-            })?;
+            let items = reserve(app, attempt, &cart.items, context).await?;
             Ok((user, items))
         }
     }
@@ -129,7 +126,9 @@ async fn reserve(
     lines: &[BasketLine],
     context: &RequestContext,
 ) -> Result<Vec<Item>, Error> {
-    app.siblings.reserve(attempt.id, attempt.request.expected_total.currency, lines, context).await
+    let pointers = Pointers::of_order(attempt.request.basket.lines());
+    let reserved = app.siblings.reserve(attempt.id, attempt.request.expected_total.currency, lines, context).await;
+    reserved.map_err(|error| pointers.translate(error))
 }
 
 /// The stock of an attempt that does not become an order is given back, durably.

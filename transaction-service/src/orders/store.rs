@@ -16,6 +16,7 @@ use super::domain::{ClientSecret, Failure, Method, Order, OrderId, Owner, Paymen
 use crate::{
     error::Error,
     pricing::{Line, Pricing, Shipping},
+    tax::TaxClass,
 };
 
 /// Everything of an order, its lines as one JSON value.
@@ -93,12 +94,12 @@ pub async fn insert(db: impl PgExecutor<'_>, order: &Order) -> Result<bool, Erro
             ON CONFLICT (id) DO NOTHING RETURNING id),
         lines AS (
             INSERT INTO order_lines (order_id, position, sku, product_id, title, options, quantity, unit_price, subtotal,
-                                     tax, total)
+                                     tax, total, tax_class)
             SELECT made.id, line.* FROM made,
                 unnest($20::smallint[], $21::text[], $22::uuid[], $23::text[], $24::jsonb[], $25::integer[],
-                       $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[]) AS line)
+                       $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::text[]) AS line)
         INSERT INTO payments (order_id, method, stripe_customer, stripe_payment_method, amount)
-        SELECT made.id, $30, $31, $32, $12 FROM made";
+        SELECT made.id, $31, $32, $33, $12 FROM made";
     let pricing = &order.pricing;
     let lines = &pricing.lines;
     let each = |amount: fn(&Line) -> i64| lines.iter().map(amount).collect::<Vec<i64>>();
@@ -136,6 +137,7 @@ pub async fn insert(db: impl PgExecutor<'_>, order: &Order) -> Result<bool, Erro
         .bind(each(|line| line.subtotal.amount))
         .bind(each(|line| line.tax.amount))
         .bind(each(|line| line.total.amount))
+        .bind(lines.iter().map(|line| line.tax_class.as_str()).collect::<Vec<_>>())
         .bind(order.payment.method.as_str())
         .bind(customer)
         .bind(payment_method)
@@ -265,6 +267,7 @@ struct LineRow {
     subtotal: i64,
     tax: i64,
     total: i64,
+    tax_class: TaxClass,
 }
 
 /// What the constraints of the table keep right is read back as such; anything else is told, never guessed.
@@ -273,7 +276,7 @@ impl TryFrom<Row> for Order {
 
     fn try_from(row: Row) -> Result<Self, Error> {
         let corrupt = |what: &str| Error::Corrupt(format!("{what} of order {}", row.id));
-        let currency: Currency = row.currency.parse().map_err(|_| corrupt("currency"))?;
+        let currency = Currency::stored(&row.currency).ok_or_else(|| corrupt("currency"))?;
         let money = |amount| Money { amount, currency };
         let line = |line: &LineRow| Line {
             sku: line.sku.clone(),
@@ -282,6 +285,7 @@ impl TryFrom<Row> for Order {
             options: line.options.clone(),
             quantity: line.quantity,
             unit_price: money(line.unit_price),
+            tax_class: line.tax_class,
             subtotal: money(line.subtotal),
             tax: money(line.tax),
             total: money(line.total),

@@ -10,6 +10,7 @@ mod contracts;
 mod faults;
 mod idempotency;
 mod ledger;
+mod money;
 mod ordering;
 mod siblings;
 mod sweeping;
