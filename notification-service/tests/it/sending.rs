@@ -102,7 +102,7 @@ async fn only_who_may_send_sends() {
 }
 
 #[tokio::test]
-async fn a_sending_costs_two_calls_of_dynamodb_and_one_of_ses_and_a_repetition_one_call() {
+async fn a_sending_costs_two_calls_of_dynamodb_one_more_about_an_order_and_one_of_ses_and_a_repetition_one_call() {
     let office = Office::open().await;
     let (body, before) = (event("account_created"), office.network.seen().len());
     let since =
@@ -111,4 +111,9 @@ async fn a_sending_costs_two_calls_of_dynamodb_and_one_of_ses_and_a_repetition_o
     assert_eq!(since(before), ["PutItem", "SendEmail", "UpdateItem"]);
     office.send(&body).await.expect(202);
     assert_eq!(since(before + 3), ["PutItem"]);
+    let (body, before) = (event("order_confirmation"), office.network.seen().len());
+    office.send(&body).await.expect(202);
+    assert_eq!(since(before), ["PutItem", "UpdateItem", "SendEmail", "UpdateItem"]);
+    office.send(&body).await.expect(202);
+    assert_eq!(since(before + 4), ["PutItem"]);
 }
