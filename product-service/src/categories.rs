@@ -175,6 +175,7 @@ pub(crate) fn must_be_in(tree: &Tree, ids: &[CategoryId]) -> Result<(), Error> {
             pointer: format!("/category_ids/{at}"),
             code: "unknown_category".into(),
             message: "is not a category of this shop".into(),
+            sku: None,
         })
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }

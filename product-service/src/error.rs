@@ -237,14 +237,14 @@ impl From<Error> for Problem {
 }
 
 fn parent_refused(code: &'static str, message: String) -> Problem {
-    Problem::invalid_input(vec![FieldError { pointer: "/parent_id".into(), code: code.into(), message }])
+    Problem::invalid_input(vec![FieldError::new("/parent_id", code, message)])
 }
 
 impl Short {
     fn field(&self) -> FieldError {
         let pointer = format!("/lines/{}/quantity", self.line);
         let message = format!("{} can be had of {}", self.available, self.sku);
-        FieldError { pointer, code: "out_of_stock".into(), message }
+        FieldError::new(pointer, "out_of_stock", message).of_sku(&self.sku)
     }
 }
 

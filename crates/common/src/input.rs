@@ -307,18 +307,14 @@ impl Fields<'_> {
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = &self.pointer;
-        self.errors.push(|| FieldError { pointer: join(pointer, name), code: code.into(), message: message.into() });
+        self.errors.push(|| FieldError::new(join(pointer, name), code, message));
         None
     }
 
     /// Like [`Self::refuse`] for something below, such as `/variants/1/sku`, found wrong only beside its siblings.
     pub fn refuse_below<T>(&mut self, path: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = &self.pointer;
-        self.errors.push(|| FieldError {
-            pointer: format!("{pointer}{path}"),
-            code: code.into(),
-            message: message.into(),
-        });
+        self.errors.push(|| FieldError::new(format!("{pointer}{path}"), code, message));
         None
     }
 
@@ -365,18 +361,14 @@ fn whole(value: &Value) -> Option<i64> {
 
 fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors) -> Option<T> {
     let Value::Object(members) = value else {
-        errors.push(|| FieldError { pointer, code: "wrong_type".into(), message: "must be an object".into() });
+        errors.push(|| FieldError::new(pointer, "wrong_type", "must be an object"));
         return None;
     };
     let mut fields = Fields { pointer, members, errors };
     let read = T::from_fields(&mut fields);
     let Fields { pointer, members, errors } = fields;
     for name in members.keys() {
-        errors.push(|| FieldError {
-            pointer: join(&pointer, name),
-            code: "unknown_field".into(),
-            message: "is not a field of this request".into(),
-        });
+        errors.push(|| FieldError::new(join(&pointer, name), "unknown_field", "is not a field of this request"));
     }
     read
 }
@@ -391,9 +383,7 @@ fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut Fi
 }
 
 fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
-    let refused =
-        |refusal: Refusal| FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message };
-    read.map_err(|refusal| errors.push(|| refused(refusal))).ok()
+    read.map_err(|refusal| errors.push(|| FieldError::new(pointer, refusal.code, refusal.message))).ok()
 }
 
 /// A JSON Pointer one level deeper; `~` and `/` in names are escaped as RFC 6901 says, long names are cut.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use crate::sku::Sku;
+
 /// One bad field of a request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
@@ -23,6 +25,23 @@ pub struct FieldError {
     /// What is wrong, for people. Never repeats the value.
     #[schema(example = "must be from 1 to 999")]
     pub message: String,
+    /// The SKU of the line that the entry is about; absent where it is about no line. A line of a cart has no place in
+    /// the request: `pointer` then names what stands for the cart, and is empty where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+}
+
+impl FieldError {
+    /// An entry about a field.
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), message: message.into(), sku: None }
+    }
+
+    /// The same, about a line of this SKU.
+    #[must_use]
+    pub fn of_sku(self, sku: &Sku) -> Self {
+        Self { sku: Some(sku.clone()), ..self }
+    }
 }
 
 /// The most bad fields that one problem lists: whoever sends more has a mistake in a program, not in fields, and an answer

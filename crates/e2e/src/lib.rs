@@ -232,6 +232,7 @@ fn settings(address: &str, stripe: &StripeDouble) -> Settings {
         ("CURRENCIES", "USD".to_owned()),
         ("SHIPPING_RATES", "USD:500".to_owned()),
         ("TAX_RATE", "8".to_owned()),
+        ("REDUCED_TAX_RATE", "4".to_owned()),
         ("MAIL_PROVIDER", "log".to_owned()),
         ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),

@@ -299,6 +299,7 @@ impl ImageList {
                     pointer: format!("/images/{i}/id"),
                     code: "unknown_image".into(),
                     message: "is not an image of this product".into(),
+                    sku: None,
                 }),
             }
         }

@@ -355,7 +355,9 @@ impl FromStr for Currencies {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let read = |code: &str| code.trim().parse().map_err(|_: Refusal| format!("has {code:?}, which is no currency"));
+        let read = |code: &str| {
+            code.trim().parse().map_err(|refusal: Refusal| format!("has {code:?}: a currency {}", refusal.message))
+        };
         text.split(',').map(read).collect::<Result<Vec<_>, _>>().map(Self)
     }
 }

@@ -22,8 +22,9 @@ use crate::{
         store::Inserted,
     },
     payments,
+    pointers::Pointers,
     pricing::Item,
-    siblings::{Context, about_the_cart},
+    siblings::Context,
 };
 
 /// The answer to `POST /orders`: the order that the key made, or a new one.
@@ -202,11 +203,7 @@ async fn ask_siblings(
                 return Err(Error::CartEmpty);
             }
             admission.check(app, &cart.items)?;
-            let items = reserve(app, attempt, &cart.items, context, hold).await.map_err(|error| match error {
-                Error::OutOfStock(errors) => Error::OutOfStock(about_the_cart(errors, &cart.items)),
-                Error::InvalidInput(errors) => Error::InvalidInput(about_the_cart(errors, &cart.items)),
-                error => error,
-            })?;
+            let items = reserve(app, attempt, &cart.items, context, hold).await?;
             Ok((user, items))
         }
     }
@@ -229,6 +226,7 @@ async fn reserve(
     hold: &Hold<'_>,
 ) -> Result<Vec<Item>, Error> {
     hold.may_exist();
+    let pointers = Pointers::of_order(attempt.request.basket.lines());
     let currency = attempt.request.expected_total.currency;
     let reserved = app.siblings.reserve(attempt.id, currency, lines, context).await;
     if let Err(
@@ -242,5 +240,5 @@ async fn reserve(
     {
         hold.is_not_ours();
     }
-    reserved
+    reserved.map_err(|error| pointers.translate(error))
 }

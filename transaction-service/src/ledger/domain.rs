@@ -137,7 +137,11 @@ pub struct LedgerEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pricing, shipping::ShippingMethod};
+    use crate::{
+        pricing,
+        shipping::ShippingMethod,
+        tax::{TaxClass, TaxRates},
+    };
 
     fn usd(amount: i64) -> Money {
         Money { amount, currency: "USD".parse().unwrap() }
@@ -152,9 +156,10 @@ mod tests {
             title: "Tee".into(),
             options: std::collections::BTreeMap::new(),
             unit_price: usd(1999),
+            tax_class: TaxClass::Standard,
         };
-        let rate = "8.25".parse().unwrap();
-        let pricing = pricing::price(vec![item], (ShippingMethod::Standard, usd(0)), rate).unwrap();
+        let rates = TaxRates { standard: "8.25".parse().unwrap(), reduced: None };
+        let pricing = pricing::price(vec![item], (ShippingMethod::Standard, usd(0)), rates).unwrap();
         let now = Timestamp::now();
         let capture = capture(&"ch_1".parse().unwrap(), &pricing, now);
         let accounts: Vec<&str> = capture.entries.iter().map(|entry| entry.account.as_str()).collect();

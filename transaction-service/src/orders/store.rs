@@ -21,6 +21,7 @@ use crate::{
         store::bytes,
     },
     pricing::{Line, Pricing, Shipping},
+    tax::TaxClass,
 };
 
 /// The columns of an order, its lines as one JSON value.
@@ -206,10 +207,10 @@ pub async fn insert(
             RETURNING id),
         lines AS (
             INSERT INTO order_lines (order_id, position, sku, product_id, title, options, quantity, unit_price, subtotal,
-                                     tax, total)
+                                     tax, total, tax_class)
             SELECT made.id, line.* FROM made,
                 unnest($20::smallint[], $21::text[], $22::uuid[], $23::text[], $24::jsonb[], $25::integer[],
-                       $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[]) AS line),
+                       $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $46::text[]) AS line),
         taken AS (
             INSERT INTO limit_counters AS c (kind, key, open_orders, held_units, expires_at)
             SELECT k.kind, k.key, 1, $36::integer, $39::timestamptz FROM made, unnest($37::text[], $38::bytea[]) AS k (kind, key)
@@ -281,6 +282,7 @@ pub async fn insert(
         .bind(i64::from(limits.source.open_orders))
         .bind(i64::from(limits.source.held_units))
         .bind(i64::from(limits.source.declines))
+        .bind(lines.iter().map(|line| line.tax_class.as_str()).collect::<Vec<_>>())
         .execute(db)
         .await;
     match done {
@@ -443,6 +445,7 @@ struct LineRow {
     subtotal: i64,
     tax: i64,
     total: i64,
+    tax_class: TaxClass,
 }
 
 /// What the constraints of the table keep right is read back as such; anything else is told, never guessed.
@@ -451,7 +454,7 @@ impl TryFrom<Row> for Order {
 
     fn try_from(row: Row) -> Result<Self, Error> {
         let corrupt = |what: &str| Error::Corrupt(format!("{what} of order {}", row.id));
-        let currency: Currency = row.currency.parse().map_err(|_| corrupt("currency"))?;
+        let currency = Currency::stored(&row.currency).ok_or_else(|| corrupt("currency"))?;
         let money = |amount| Money { amount, currency };
         let line = |line: &LineRow| Line {
             sku: line.sku.clone(),
@@ -460,6 +463,7 @@ impl TryFrom<Row> for Order {
             options: line.options.clone(),
             quantity: line.quantity,
             unit_price: money(line.unit_price),
+            tax_class: line.tax_class,
             subtotal: money(line.subtotal),
             tax: money(line.tax),
             total: money(line.total),

@@ -12,6 +12,7 @@ mod faults;
 mod idempotency;
 mod ledger;
 mod limits;
+mod money;
 mod ordering;
 mod releasing;
 mod siblings;

@@ -184,7 +184,9 @@ async fn what_is_wrong_with_a_line_of_the_cart_is_said_by_its_sku() {
     let refused =
         shop.client.post("/orders").token(&ada.token).header(KEY, "k").json(&request).send().await.expect(409);
     let error = &refused.json()["errors"][0];
-    assert_eq!((&error["pointer"], &error["message"]), (&json!("/cart_version"), &json!("B: 0 can be had of B")));
+    let expected =
+        json!({"pointer": "/cart_version", "code": "out_of_stock", "message": "0 can be had of B", "sku": "B"});
+    assert_eq!(*error, expected);
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use common::{
     contact::PostalAddress,
     input::{Fields, FromFields, Refusal, line},
-    money::Money,
+    money::{Currency, MAX_AMOUNT, Money},
     timestamp::Timestamp,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -63,6 +63,28 @@ impl FromStr for Moment {
     }
 }
 
+/// An amount of an order as it was made: in whatever currency was money then, however it was rounded.
+struct Amount(Money);
+
+impl FromFields for Amount {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let amount = fields.integer("amount", 0..=MAX_AMOUNT);
+        let currency = fields.text::<KnownCurrency>("currency");
+        Some(Self(Money { amount: amount?, currency: currency?.0 }))
+    }
+}
+
+struct KnownCurrency(Currency);
+
+impl FromStr for KnownCurrency {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        // What is not money in use says so by itself; an order may have been made before that.
+        text.parse().or_else(|refusal| Currency::stored(text).ok_or(refusal)).map(Self)
+    }
+}
+
 /// So many of one product, ordered.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedLine)]
@@ -85,7 +107,7 @@ impl FromFields for OrderLine {
         let title = fields.text("title");
         let options = fields.text_map("options", MAX_OPTIONS);
         let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
-        let total = fields.object("total");
+        let total = fields.object("total").map(|Amount(money)| money);
         let quantity = quantity.and_then(|quantity| u32::try_from(quantity).ok());
         Some(Self { title: title?, options: options?, quantity: quantity?, total: total? })
     }
@@ -133,7 +155,8 @@ impl FromFields for Order {
             Some(lines) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
             lines => lines,
         };
-        let [subtotal, shipping, tax, total] = ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name));
+        let [subtotal, shipping, tax, total] = ["subtotal", "shipping", "tax", "total"]
+            .map(|name| fields.object(name).map(|Amount(money)| money));
         let shipping_address = fields.object("shipping_address");
         let reason = fields.optional_text("reason");
         Some(Self {

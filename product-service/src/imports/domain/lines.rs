@@ -146,7 +146,7 @@ fn too_long() -> Vec<FieldError> {
 
 /// What is wrong with a line as a whole.
 fn whole(code: &str, message: String) -> Vec<FieldError> {
-    vec![FieldError { pointer: String::new(), code: code.to_owned(), message }]
+    vec![FieldError::new("", code, message)]
 }
 
 #[cfg(test)]

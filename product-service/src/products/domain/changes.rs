@@ -185,6 +185,7 @@ impl Product {
                 pointer: "/attributes".into(),
                 code: "too_many".into(),
                 message,
+                sku: None,
             }]));
         }
         Ok(())
@@ -206,5 +207,5 @@ fn field_error((path, code, message): Contradiction, about: Option<usize>) -> Fi
         Some(inner) => inner.to_owned(),
         None => path,
     };
-    FieldError { pointer, code: code.into(), message: message.into() }
+    FieldError::new(pointer, code, message)
 }
