@@ -38,6 +38,22 @@ fn minimum(currency: &str) -> i64 {
     }
 }
 
+/// An amount of a currency of two decimals, in the minor units of this one; where there are no decimals, the number alone.
+fn in_minor_units(hundredths: i64, currency: &str) -> i64 {
+    if decimals(currency) == 3 { hundredths * 10 } else { hundredths }
+}
+
+/// What Stripe keeps of a charge: 2.9 % and 0.30, as in the USA; of currencies without decimals, 2.9 % alone.
+pub(crate) fn processing_fee(amount: i64, currency: &str) -> i64 {
+    let fixed = if decimals(currency) == 0 { 0 } else { in_minor_units(30, currency) };
+    ((amount * 29 + 500) / 1_000 + fixed).min(amount)
+}
+
+/// What Stripe takes for a dispute: 15.00.
+pub(crate) fn dispute_fee(currency: &str) -> i64 {
+    in_minor_units(1_500, currency)
+}
+
 /// `$10.00`, `¥500`, `10.00 CHF`
 pub(crate) fn written(amount: i64, currency: &str) -> String {
     let decimals = decimals(currency);
@@ -101,6 +117,15 @@ mod tests {
         ] {
             assert_eq!(written(amount, currency), expected);
         }
+    }
+
+    #[test]
+    fn fees_are_rounded_and_never_more_than_the_amount() {
+        let fees = [(2_000, "usd", 88), (50, "usd", 31), (10, "usd", 10), (1_000, "jpy", 29), (10_000, "kwd", 590)];
+        for (amount, currency, fee) in fees {
+            assert_eq!(processing_fee(amount, currency), fee, "{amount} {currency}");
+        }
+        assert_eq!((dispute_fee("usd"), dispute_fee("kwd")), (1_500, 15_000));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The control routes, below `/_double/`: what only a double has. They need no key; it listens on 127.0.0.1 only.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -36,6 +36,7 @@ pub(crate) async fn answer(shared: &Arc<Shared>, method: &Method, path: &str, bo
         }
         ("POST", "webhooks") => switch_webhooks(shared, &body),
         ("POST", "webhooks/redeliver") => redeliver(shared, &body).await,
+        ("POST", "clock") => advance(shared, &body),
         ("GET", "calls") => done(&json!(shared.account().calls)),
         ("GET", "state") => done(&state(&shared.account().world)),
         ("POST", path) => match shared.execute((None, None), |world| plays::play(world, path, Params::of(body))) {
@@ -72,6 +73,14 @@ fn switch_webhooks(shared: &Shared, body: &Value) -> Response {
     };
     shared.account().posts_webhooks = enabled;
     done(&json!({ "enabled": enabled }))
+}
+
+fn advance(shared: &Shared, body: &Value) -> Response {
+    let Some(seconds) = body["advance_seconds"].as_u64() else {
+        return written(422, &json!({ "error": "`advance_seconds` is a number of seconds" }));
+    };
+    shared.advance(Duration::from_secs(seconds));
+    done(&json!({ "now": shared.now() }))
 }
 
 async fn redeliver(shared: &Arc<Shared>, body: &Value) -> Response {

@@ -51,11 +51,11 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
 pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer {
     let (mut details, metadata) = (details(&mut params)?, params.metadata()?);
     params.finish()?;
-    let customer = world.get(KIND, id)?;
-    details.insert("metadata".to_owned(), metadata.onto(&customer["metadata"]));
-    let customer = world.change(id, Value::Object(details));
-    world.tell("customer.updated", &customer);
-    Ok(customer)
+    let before = world.get(KIND, id)?;
+    details.insert("metadata".to_owned(), metadata.onto(&before["metadata"]));
+    let after = world.change(id, Value::Object(details));
+    world.tell_change("customer.updated", &before, &after);
+    Ok(after)
 }
 
 pub(crate) fn list(world: &World, mut params: Params) -> Answer {

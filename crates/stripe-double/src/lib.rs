@@ -6,10 +6,13 @@
 //! - Idempotency keys: answers are replayed byte for byte, failures included; other parameters or another endpoint are an
 //!   error; a key in use is told so; what was refused before it began is not saved; keys are forgotten after a day.
 //! - PaymentIntents and SetupIntents in all their states, Stripe's test cards (also once they are saved), 3-D Secure with
-//!   somebody who plays the cardholder, manual and partial capture, refunds never above what was taken, disputes.
+//!   somebody who plays the cardholder, manual and partial capture, refunds never above what was taken.
+//! - Refunds that are pending, succeed later, or fail after they succeeded; disputes from inquiry to decision; the balance
+//!   transaction of each movement, with Stripe's fees. What takes time happens when this double's clock says so.
 //! - A payment method belongs to one customer; one that was used without a customer may not be used again.
 //! - Form-encoded parameters, unknown and missing ones refused by name, `expand[]`, lists with Stripe's paging.
 //! - Objects with the members of Stripe's published examples, errors in Stripe's words where those are known.
+//! - Events of changes with `previous_attributes`.
 //! - Webhooks signed over their raw bytes, in the order of what happened, repeated until taken; and `/v1/events`, which
 //!   has every event also where its delivery was lost.
 //!
@@ -17,10 +20,9 @@
 //!
 //! - All that is not about taking one payment with a card. Parameters that are not played are refused as unknown instead
 //!   of being swallowed, but for a few that make no difference (`payment_method_options`, `mandate_data`).
-//! - Fees: what is taken arrives whole, and at once. Refunds succeed at once. Nothing passes through `processing`.
+//! - Money arrives at once, and a charge has its balance transaction at once; payouts. Nothing passes through `processing`.
 //! - The index of `/v1/payment_intents/search` does not lag behind, and knows `metadata['name']:'value'` only.
-//! - Objects have one shape, that of [`API_VERSION`], whatever version is asked for. A charge shows its `refunds` without
-//!   being asked to expand them.
+//! - Objects have one shape, that of [`API_VERSION`], whatever version is asked for.
 //! - Rate limits and locks (429) unless they are injected. Events that were not taken are repeated for some seconds
 //!   instead of three days. State is in memory.
 //!
@@ -36,7 +38,11 @@
 //! | `POST {payment_intents,setup_intents}/{id}/authenticate` | the cardholder: `{"outcome": "approve"}` or `"refuse"` |
 //! | `POST dashboard/...` | what the account's owner does with the account's key, as `POST /v1/...` with JSON: `dashboard/refunds` |
 //! | `POST objects/{id}` | `{"members": {...}, "event": type}`: Stripe says of an object what the double would not |
-//! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge |
+//! | `POST refunds/{id}/settle` | the bank: `{"status": "failed", "failure_reason": "..."}`, `succeeded`, `pending`, `requires_action` or `canceled` |
+//! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge; with `amount`, `reason`, `inquiry` |
+//! | `POST disputes/{id}/decide` | the bank: `{"outcome": "won"}`, `lost` or, of an inquiry, `warning_closed` |
+//! | `POST disputes/{id}/escalate` | the bank makes a chargeback of an inquiry |
+//! | `POST clock` | `{"advance_seconds": 60}`: lets time pass, and what is due happen |
 //! | `POST webhooks` | `{"enabled": false}`: from now on, events are not posted |
 //! | `POST webhooks/redeliver` | `{"event": id}`: posts it once more |
 //! | `GET calls`, `GET state` | each [`Call`] so far; how many objects there are, and each payment in a few words |
@@ -45,11 +51,13 @@
 #![recursion_limit = "256"]
 
 mod amounts;
+mod balance;
 mod cards;
 mod charges;
 mod control;
 mod customers;
 mod disputes;
+mod due;
 mod events;
 mod expand;
 mod faults;

@@ -101,14 +101,14 @@ pub(crate) fn capture(world: &mut World, id: &str, mut params: Params) -> Answer
         let refusal = Refusal::invalid(Some("amount_too_large"), Some("amount_to_capture"), message);
         return Err(refusal.with(KIND, intent));
     }
-    let charge = world.get("charge", text(&intent, "latest_charge"))?;
-    let charge = charges::captured(world, &charge, amount);
+    let held_charge = world.get("charge", text(&intent, "latest_charge"))?;
+    let charge = charges::captured(world, &held_charge, amount);
     let members = json!({
         "status": Status::Succeeded.as_str(), "amount_capturable": 0, "amount_received": amount,
         "metadata": metadata.onto(&intent["metadata"])
     });
     let intent = world.change(id, members);
-    world.tell("charge.captured", &charge);
+    world.tell_change("charge.captured", &held_charge, &charge);
     refunds::release(world, &charge);
     disputes::if_the_cardholder_does(world, &intent)?;
     world.tell("payment_intent.succeeded", &intent);

@@ -115,9 +115,9 @@ pub(crate) fn detach(world: &mut World, id: &str, params: Params) -> Answer {
     }
     let card = world.card(id);
     world.set_card(id, Card { is_spent: true, ..card });
-    let method = world.change(id, json!({ "customer": null }));
-    world.tell("payment_method.detached", &method);
-    Ok(method)
+    let detached = world.change(id, json!({ "customer": null }));
+    world.tell_change("payment_method.detached", &method, &detached);
+    Ok(detached)
 }
 
 /// `/v1/payment_methods?customer=...` and `/v1/customers/.../payment_methods`.

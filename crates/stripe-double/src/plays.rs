@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     disputes,
     form::Params,
-    payment_intents,
+    payment_intents, refunds,
     refusal::Refusal,
     routes, setup_intents,
     world::{Answer, World, text},
@@ -22,11 +22,10 @@ pub(crate) fn play(world: &mut World, path: &str, mut params: Params) -> Answer 
             params.finish()?;
             authenticate(world, id, outcome.ok_or_else(|| Refusal::missing("outcome"))? == "approve")
         }
-        ["disputes"] => {
-            let intent = params.required("payment_intent")?;
-            params.finish()?;
-            disputes::open(world, &intent)
-        }
+        ["disputes"] => disputes::play(world, params),
+        ["disputes", id, "decide"] => disputes::play_decision(world, id, params),
+        ["disputes", id, "escalate"] => disputes::play_escalation(world, id, params),
+        ["refunds", id, "settle"] => refunds::play(world, id, params),
         ["objects", id] => {
             let members = params.verbatim("members")?.ok_or_else(|| Refusal::missing("members"))?;
             let event = params.text("event")?;

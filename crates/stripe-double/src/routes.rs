@@ -1,7 +1,7 @@
 //! Which call does what.
 
 use crate::{
-    charges, customers, disputes, events, expand,
+    balance, charges, customers, disputes, events, expand,
     form::Params,
     payment_intents, payment_methods, refunds,
     refusal::Refusal,
@@ -61,6 +61,9 @@ fn act(world: &mut World, parts: &[&str], params: Params) -> Option<Answer> {
         ["payment_intents", id, "cancel"] => payment_intents::cancel(world, id, params),
         ["refunds"] => refunds::create(world, params),
         ["refunds", id] => refunds::update(world, id, params),
+        ["refunds", id, "cancel"] => refunds::cancel(world, id, params),
+        ["disputes", id] => disputes::update(world, id, params),
+        ["disputes", id, "close"] => disputes::close(world, id, params),
         _ => return None,
     })
 }
@@ -77,6 +80,7 @@ fn read(world: &World, kind: &str, parts: &[&str], params: Params) -> Option<Ans
         ["refunds"] => refunds::list(world, params),
         ["disputes"] => disputes::list(world, params),
         ["events"] => events::list(world, params),
+        ["balance_transactions"] => balance::list(world, params),
         [_, id] => one(world, kind, id, params),
         _ => return None,
     })

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    Call, Options,
+    Call, Options, due,
     faults::{CallFault, Faults},
     idempotency::{Keys, Saved},
     incoming::Incoming,
@@ -76,7 +76,9 @@ impl Shared {
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.account().ahead += i64::try_from(by.as_secs()).unwrap_or_default();
+        let mut account = self.account();
+        account.ahead += i64::try_from(by.as_secs()).unwrap_or_default();
+        self.settle_due(&mut account);
     }
 
     pub(crate) fn stop(&self) {
@@ -103,7 +105,18 @@ impl Shared {
         work: impl FnOnce(&mut World) -> Answer,
     ) -> Answer {
         let mut account = self.account();
+        self.settle_due(&mut account);
         self.execute_in(&mut account, request, work)
+    }
+
+    /// Lets happen what is due by now; no call asked for it.
+    fn settle_due(&self, account: &mut Account) {
+        let work = |world: &mut World| {
+            due::settle(world);
+            Ok(Value::Null)
+        };
+        // It refuses nothing.
+        let _ = self.execute_in(account, (None, None), work);
     }
 
     fn execute_in(
@@ -205,6 +218,7 @@ impl Shared {
     /// Has the effect, unless it is to fail without, and saves the answer under the key.
     fn run(&self, call: &Incoming, fault: Option<&CallFault>) -> Done {
         let mut account = self.account();
+        self.settle_due(&mut account);
         let before = account.world.changes;
         let mut answer = Ok(Value::Null);
         if !matches!(fault, Some(CallFault::Error { after_effect: false, .. })) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use crate::{cards::Behaviour, refusal::Refusal};
+use crate::{cards::Behaviour, due::Due, refusal::Refusal};
 
 /// What a call answers.
 pub(crate) type Answer = Result<Value, Refusal>;
@@ -15,6 +15,8 @@ pub(crate) struct World {
     objects: BTreeMap<&'static str, Vec<Value>>,
     places: HashMap<String, (&'static str, usize)>,
     cards: HashMap<String, Card>,
+    /// What is going to happen, and when.
+    due: Vec<(i64, Due)>,
     /// How often something was kept or changed.
     pub(crate) changes: u64,
     /// The time of the call in hand, in seconds since 1970.
@@ -60,6 +62,27 @@ impl World {
     /// An object of that kind.
     pub(crate) fn find(&self, kind: &str, id: &str) -> Option<&Value> {
         self.places.get(id).filter(|(of, _)| *of == kind).map(|(of, place)| &self.objects[of][*place])
+    }
+
+    /// Takes a member away from an object, which must be there, and answers it as it is then.
+    pub(crate) fn remove(&mut self, id: &str, member: &str) -> Value {
+        let (kind, place) = self.places[id];
+        let object = self.objects.get_mut(kind).and_then(|shelf| shelf.get_mut(place));
+        let Some(Value::Object(members)) = object else { return Value::Null };
+        members.remove(member);
+        Value::Object(members.clone())
+    }
+
+    /// Notes what is going to happen in so many seconds.
+    pub(crate) fn later(&mut self, seconds: i64, due: Due) {
+        self.due.push((self.now + seconds, due));
+    }
+
+    /// Takes the oldest of what is due by now.
+    pub(crate) fn next_due(&mut self) -> Option<Due> {
+        let due = self.due.iter().enumerate().filter(|(_, (at, _))| *at <= self.now);
+        let (place, _) = due.min_by_key(|(place, (at, _))| (*at, *place))?;
+        Some(self.due.remove(place).1)
     }
 
     /// An object that a path names.
