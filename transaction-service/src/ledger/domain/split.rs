@@ -6,7 +6,7 @@
 ///
 /// Each part is short of its share of the new sum by some; the amount is apportioned to those shortages by the method of
 /// the largest remainder. A part never gets more than its shortage, rounded up, and so never more than is left of it.
-pub fn split(earned: [i64; 3], taken: [i64; 3], amount: i64) -> Option<[i64; 3]> {
+pub(super) fn split(earned: [i64; 3], taken: [i64; 3], amount: i64) -> Option<[i64; 3]> {
     let wide = |amounts: [i64; 3]| amounts.map(i128::from);
     let (earned, taken) = (wide(earned), wide(taken));
     let (total, amount) = (earned.iter().sum::<i128>(), i128::from(amount));
