@@ -51,18 +51,13 @@ pub(crate) fn captured(world: &mut World, charge: &Value, amount: i64) -> Value 
 pub(crate) fn count_refunded(world: &mut World, id: &str, change: i64) -> Option<(Value, Value)> {
     let before = world.find(KIND, id)?.clone();
     let refunded = number(&before, "amount_refunded") + change;
-    let is_refunded = refunded == number(&before, "amount");
+    let is_refunded = refunded == number(&before, "amount_captured");
     Some((before, world.change(id, json!({ "amount_refunded": refunded, "refunded": is_refunded }))))
 }
 
-/// What can still be given back: what was taken (the rest of what was held counts as refunded), less refunds.
+/// What can still be given back: what was taken, less refunds.
 pub(crate) fn left(charge: &Value) -> i64 {
-    if charge["captured"] == true { number(charge, "amount") - number(charge, "amount_refunded") } else { 0 }
-}
-
-/// What was given back of what was taken.
-pub(crate) fn given_back(charge: &Value) -> i64 {
-    if charge["captured"] == true { number(charge, "amount_captured") - left(charge) } else { 0 }
+    number(charge, "amount_captured") - number(charge, "amount_refunded")
 }
 
 fn new(world: &World, intent: &Value) -> Value {

@@ -11,13 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    charges,
     faults::{EventFault, Fault},
     form::Params,
-    plays,
+    plays, routes,
     server::Shared,
     webhooks,
-    world::{World, text},
+    world::{Answer, World, text},
 };
 
 /// Answers a control call.
@@ -39,11 +38,20 @@ pub(crate) async fn answer(shared: &Arc<Shared>, method: &Method, path: &str, bo
         ("POST", "clock") => advance(shared, &body),
         ("GET", "calls") => done(&json!(shared.account().calls)),
         ("GET", "state") => done(&state(&shared.account().world)),
-        ("POST", path) => match shared.execute((None, None), |world| plays::play(world, path, Params::of(body))) {
-            Ok(answer) => done(&answer),
-            Err(refusal) => written(refusal.status, &refusal.body()),
-        },
+        ("DELETE", path) if path.starts_with("dashboard/") => {
+            let path = path.replacen("dashboard", "/v1", 1);
+            let work = |world: &mut World| routes::execute(world, "DELETE", &path, Params::of(body));
+            played(shared.execute((None, None), work))
+        }
+        ("POST", path) => played(shared.execute((None, None), |world| plays::play(world, path, Params::of(body)))),
         _ => written(404, &json!({ "error": "the double has no such control" })),
+    }
+}
+
+fn played(answer: Answer) -> Response {
+    match answer {
+        Ok(answer) => done(&answer),
+        Err(refusal) => written(refusal.status, &refusal.body()),
     }
 }
 
@@ -100,7 +108,7 @@ fn state(world: &World) -> Value {
             json!({
                 "id": intent["id"], "status": intent["status"], "metadata": intent["metadata"],
                 "captured": charge.map_or(json!(0), |charge| charge["amount_captured"].clone()),
-                "refunded": charge.map_or(0, charges::given_back)
+                "refunded": charge.map_or(json!(0), |charge| charge["amount_refunded"].clone())
             })
         })
         .collect();

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     form::Params,
     paging::{self, Created, Paging},
+    payment_methods,
     refusal::Refusal,
     world::{Answer, World, random},
 };
@@ -58,11 +59,24 @@ pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer 
     Ok(after)
 }
 
+/// Deletes a customer for good; its payment methods are detached, and can no longer be used.
+pub(crate) fn delete(world: &mut World, id: &str, params: Params) -> Answer {
+    params.finish()?;
+    let customer = world.get(KIND, id)?;
+    payment_methods::detach_all(world, id);
+    let stub = world.delete(id);
+    world.tell("customer.deleted", &customer);
+    Ok(stub)
+}
+
 pub(crate) fn list(world: &World, mut params: Params) -> Answer {
     let email = params.text("email")?;
     let (paging, created) = (Paging::read(&mut params)?, Created::read(&mut params)?);
     params.finish()?;
-    let is_in =
-        |customer: &Value| email.as_ref().is_none_or(|email| customer["email"] == *email) && created.has(customer);
+    let is_in = |customer: &Value| {
+        customer["deleted"] != true
+            && email.as_ref().is_none_or(|email| customer["email"] == *email)
+            && created.has(customer)
+    };
     paging::page(world, KIND, "/v1/customers", &paging, is_in)
 }

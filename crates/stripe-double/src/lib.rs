@@ -21,7 +21,8 @@
 //! - All that is not about taking one payment with a card. Parameters that are not played are refused as unknown instead
 //!   of being swallowed, but for a few that make no difference (`payment_method_options`, `mandate_data`).
 //! - Money arrives at once, and a charge has its balance transaction at once; payouts. Nothing passes through `processing`.
-//! - The index of `/v1/payment_intents/search` does not lag behind, and knows `metadata['name']:'value'` only.
+//! - `/v1/payment_intents/search` knows `metadata['name']:'value'` only, and lags behind where that is asked for; what has
+//!   been found once, is found as it is now.
 //! - Objects have one shape, that of [`API_VERSION`], whatever version is asked for.
 //! - Rate limits and locks (429) unless they are injected. Events that were not taken are repeated for some seconds
 //!   instead of three days. State is in memory.
@@ -42,6 +43,7 @@
 //! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge; with `amount`, `reason`, `inquiry` |
 //! | `POST disputes/{id}/decide` | the bank: `{"outcome": "won"}`, `lost` or, of an inquiry, `warning_closed` |
 //! | `POST disputes/{id}/escalate` | the bank makes a chargeback of an inquiry |
+//! | `POST search` | `{"lag_seconds": 60}`: from now on, search does not find PaymentIntents that are younger |
 //! | `POST clock` | `{"advance_seconds": 60}`: lets time pass, and what is due happen |
 //! | `POST webhooks` | `{"enabled": false}`: from now on, events are not posted |
 //! | `POST webhooks/redeliver` | `{"event": id}`: posts it once more |
@@ -96,7 +98,7 @@ use self::{
 };
 
 /// The version of Stripe's API that is played.
-pub const API_VERSION: &str = "2025-03-31.basil";
+pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// How a double is set up.
 #[derive(Debug, Clone)]
@@ -111,6 +113,8 @@ pub struct Options {
     pub webhook_secret: String,
     /// How long each call takes before it has its effect.
     pub api_latency: Duration,
+    /// How long a new PaymentIntent is not found by search; at Stripe up to a minute, in an outage an hour.
+    pub search_lag: Duration,
 }
 
 impl Default for Options {
@@ -122,6 +126,7 @@ impl Default for Options {
             secret_key: format!("sk_test_{}", world::random(24)),
             webhook_secret: format!("whsec_{}", world::random(32)),
             api_latency: Duration::ZERO,
+            search_lag: Duration::ZERO,
         }
     }
 }

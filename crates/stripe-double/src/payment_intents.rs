@@ -14,7 +14,7 @@ use crate::{
     form::Params,
     intents,
     paging::{self, Created, Paging},
-    payment_methods, refunds,
+    payment_methods,
     refusal::Refusal,
     world::{Answer, World, number, text},
 };
@@ -81,7 +81,7 @@ pub(crate) fn confirm(world: &mut World, id: &str, mut params: Params) -> Answer
     pay::attempt(world, id, return_url.as_deref(), off_session.unwrap_or(false))
 }
 
-/// Takes what was held, or a part of it; the rest is let go.
+/// Takes what was held, or a part of it; the rest is let go, which is no refund since 2025-03-31.basil.
 pub(crate) fn capture(world: &mut World, id: &str, mut params: Params) -> Answer {
     let wanted = params.integer("amount_to_capture")?;
     let metadata = params.metadata()?;
@@ -109,7 +109,6 @@ pub(crate) fn capture(world: &mut World, id: &str, mut params: Params) -> Answer
     });
     let intent = world.change(id, members);
     world.tell_change("charge.captured", &held_charge, &charge);
-    refunds::release(world, &charge);
     disputes::if_the_cardholder_does(world, &intent)?;
     world.tell("payment_intent.succeeded", &intent);
     Ok(intent)
@@ -125,12 +124,7 @@ pub(crate) fn cancel(world: &mut World, id: &str, mut params: Params) -> Answer 
         "status": Status::Canceled.as_str(), "canceled_at": world.now, "cancellation_reason": reason,
         "amount_capturable": 0, "next_action": null
     });
-    let was_held = number(&intent, "amount_capturable") > 0;
     let intent = world.change(id, members);
-    if was_held {
-        let charge = world.get("charge", text(&intent, "latest_charge"))?;
-        refunds::release(world, &charge);
-    }
     world.tell("payment_intent.canceled", &intent);
     Ok(intent)
 }

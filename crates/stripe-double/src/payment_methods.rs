@@ -120,6 +120,17 @@ pub(crate) fn detach(world: &mut World, id: &str, params: Params) -> Answer {
     Ok(detached)
 }
 
+/// Takes all payment methods from a customer who is deleted.
+pub(crate) fn detach_all(world: &mut World, customer: &str) {
+    let methods = world.all(KIND).filter(|method| method["customer"] == customer);
+    let ids: Vec<String> = methods.map(|method| text(method, "id").to_owned()).collect();
+    for id in ids {
+        let card = world.card(&id);
+        world.set_card(&id, Card { is_spent: true, ..card });
+        world.change(&id, json!({ "customer": null }));
+    }
+}
+
 /// `/v1/payment_methods?customer=...` and `/v1/customers/.../payment_methods`.
 pub(crate) fn list(world: &World, customer_in_path: Option<&str>, mut params: Params) -> Answer {
     let (customer, url) = match customer_in_path {

@@ -26,6 +26,12 @@ pub(crate) fn play(world: &mut World, path: &str, mut params: Params) -> Answer 
         ["disputes", id, "decide"] => disputes::play_decision(world, id, params),
         ["disputes", id, "escalate"] => disputes::play_escalation(world, id, params),
         ["refunds", id, "settle"] => refunds::play(world, id, params),
+        ["search"] => {
+            let lag = params.integer("lag_seconds")?.ok_or_else(|| Refusal::missing("lag_seconds"))?;
+            params.finish()?;
+            world.search_lag = lag;
+            Ok(json!({ "lag_seconds": lag }))
+        }
         ["objects", id] => {
             let members = params.verbatim("members")?.ok_or_else(|| Refusal::missing("members"))?;
             let event = params.text("event")?;

@@ -35,7 +35,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     }
     let charge = charge_of(world, intent.as_deref(), charge.as_deref())?;
     let amount = refundable(world, &charge, amount)?;
-    let refund = new(world.now, &charge, amount, "refund");
+    let refund = new(world.now, &charge, amount);
     let id = text(&refund, "id").to_owned();
     world.keep(KIND, refund);
     let refund = world.change(&id, json!({ "metadata": metadata.onto(&json!({})), "reason": reason }));
@@ -86,22 +86,9 @@ fn refundable(world: &World, charge: &Value, amount: Option<i64>) -> Result<i64,
     Ok(amount)
 }
 
-/// Lets go what was held and is not going to be taken. Stripe counts it as refunded; no money moves.
-pub(crate) fn release(world: &mut World, charge: &Value) {
-    let rest = number(charge, "amount") - number(charge, "amount_captured");
-    if rest > 0 {
-        let refund = world.keep(KIND, new(world.now, charge, rest, "reversal"));
-        tell(world, &refund);
-    }
-}
-
-/// `kind`: `refund` of money, or `reversal` of a hold.
-fn new(now: i64, charge: &Value, amount: i64, kind: &str) -> Value {
-    let mut card = json!({ "type": kind });
-    if kind == "refund" {
-        card["reference_status"] = json!("pending");
-        card["reference_type"] = json!("acquirer_reference_number");
-    }
+fn new(now: i64, charge: &Value, amount: i64) -> Value {
+    let card =
+        json!({ "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" });
     json!({
         "id": World::id("re"), "object": KIND, "amount": amount, "balance_transaction": null,
         "charge": charge["id"], "created": now, "currency": charge["currency"], "customer": charge["customer"],

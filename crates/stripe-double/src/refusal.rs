@@ -27,7 +27,7 @@ impl Refusal {
     }
 
     /// Of a call that never began to execute.
-    fn unsaved(self) -> Self {
+    pub(crate) fn unsaved(self) -> Self {
         Self { is_saved: false, ..self }
     }
 

@@ -18,6 +18,7 @@ pub(crate) fn execute(world: &mut World, method: &str, path: &str, mut params: P
     let answer = match method {
         "GET" => read(world, kind, &parts, params),
         "POST" => act(world, &parts, params),
+        "DELETE" => erase(world, &parts, params),
         _ => None,
     };
     let mut answer = answer.ok_or_else(|| Refusal::unknown_url(method, path))??;
@@ -68,6 +69,13 @@ fn act(world: &mut World, parts: &[&str], params: Params) -> Option<Answer> {
     })
 }
 
+fn erase(world: &mut World, parts: &[&str], params: Params) -> Option<Answer> {
+    Some(match parts {
+        ["customers", id] => customers::delete(world, id, params),
+        _ => return None,
+    })
+}
+
 fn read(world: &World, kind: &str, parts: &[&str], params: Params) -> Option<Answer> {
     Some(match parts {
         ["customers"] => customers::list(world, params),
@@ -90,5 +98,6 @@ fn one(world: &World, kind: &str, id: &str, mut params: Params) -> Answer {
     // A frontend reads its intent with it.
     params.ignore(&["client_secret"]);
     params.finish()?;
-    world.get(kind, id)
+    // Also what is deleted, of which little is left.
+    world.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, None))
 }

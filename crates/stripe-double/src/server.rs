@@ -63,6 +63,7 @@ impl Shared {
     pub(crate) fn new(options: Options, events: mpsc::UnboundedSender<News>) -> Self {
         let mut account = Account { posts_webhooks: true, ..Account::default() };
         account.world.has_webhook = options.webhook_url.is_some();
+        account.world.search_lag = i64::try_from(options.search_lag.as_secs()).unwrap_or(i64::MAX);
         Self { options, account: Mutex::new(account), events, is_stopped: watch::Sender::new(false) }
     }
 

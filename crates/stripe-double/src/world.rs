@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) now: i64,
     /// The call in hand: its id and key.
     pub(crate) request: (Option<String>, Option<String>),
+    /// How long a PaymentIntent is not found by search, in seconds.
+    pub(crate) search_lag: i64,
     /// Whether events are posted somewhere.
     pub(crate) has_webhook: bool,
     /// Events of the call in hand, to be sent.
@@ -85,14 +87,29 @@ impl World {
         Some(self.due.remove(place).1)
     }
 
-    /// An object that a path names.
+    /// An object that a path names, unless it is deleted.
     pub(crate) fn get(&self, kind: &str, id: &str) -> Answer {
-        self.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, None))
+        self.living(kind, id).ok_or_else(|| Refusal::no_such(kind, id, None))
     }
 
-    /// An object that a parameter names.
+    /// An object that a parameter names, unless it is deleted.
     pub(crate) fn named(&self, kind: &str, id: &str, param: &str) -> Answer {
-        self.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, Some(param)))
+        self.living(kind, id).ok_or_else(|| Refusal::no_such(kind, id, Some(param)))
+    }
+
+    fn living(&self, kind: &str, id: &str) -> Option<Value> {
+        self.find(kind, id).filter(|object| object["deleted"] != true).cloned()
+    }
+
+    /// Leaves no more of an object, which must be there, than that it is deleted.
+    pub(crate) fn delete(&mut self, id: &str) -> Value {
+        let (kind, place) = self.places[id];
+        let stub = json!({ "id": id, "object": kind, "deleted": true });
+        if let Some(object) = self.objects.get_mut(kind).and_then(|shelf| shelf.get_mut(place)) {
+            *object = stub.clone();
+        }
+        self.changes += 1;
+        stub
     }
 
     /// Changes members of an object, which must be there, and answers it as it is then.

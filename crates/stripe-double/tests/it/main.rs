@@ -5,6 +5,7 @@
 mod balance;
 mod cards;
 mod control;
+mod customers;
 mod disputes;
 mod expanding;
 mod faults;
