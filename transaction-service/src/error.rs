@@ -66,10 +66,7 @@ impl Error {
     /// Whether everything else would fail for the same cause, so that a sweep had better stop: a store that is away, or
     /// Stripe asking for fewer calls. All other failures are of one order; the sweep goes on with the next.
     pub fn is_outage(&self) -> bool {
-        matches!(
-            self,
-            Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited)
-        )
+        matches!(self, Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited))
     }
 }
 

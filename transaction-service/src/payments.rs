@@ -65,3 +65,18 @@ fn signature(headers: &HeaderMap) -> &str {
     let only = values.next().filter(|_| values.next().is_none());
     only.and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_signature_or_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(signature(&headers), "");
+        headers.append("stripe-signature", http::HeaderValue::from_static("t=1,v1=00"));
+        assert_eq!(signature(&headers), "t=1,v1=00");
+        headers.append("stripe-signature", http::HeaderValue::from_static("t=1,v1=00"));
+        assert_eq!(signature(&headers), "");
+    }
+}

@@ -52,6 +52,10 @@ open_enum! {
         Won = "won",
         /// The money is gone.
         Lost = "lost",
+        /// The loss may be appealed, and an answer is due.
+        AppealNeedsResponse = "appeal_needs_response",
+        /// The loss is appealed.
+        AppealUnderReview = "appeal_under_review",
         /// It was settled before it began.
         Prevented = "prevented",
     }
@@ -60,10 +64,7 @@ open_enum! {
 impl Dispute {
     /// Whether it is decided and the money is the shop's. A word that is unknown decides nothing.
     pub fn is_over_for_good(&self) -> bool {
-        matches!(
-            self.status,
-            Some(DisputeStatus::Won | DisputeStatus::WarningClosed | DisputeStatus::Prevented)
-        )
+        matches!(self.status, Some(DisputeStatus::Won | DisputeStatus::WarningClosed | DisputeStatus::Prevented))
     }
 }
 

@@ -64,9 +64,15 @@ mod tests {
     #[test]
     fn an_event_is_read_whatever_it_is_about() {
         let about = |body: &str| Event::read(body.as_bytes()).map(|event| event.payment_intent().is_some());
-        assert_eq!(about(r#"{"id": "evt_1", "type": "a.b", "data": {"object": {"payment_intent": "pi_1"}}}"#), Ok(true));
-        let thin = r#"{"id": "evt_1", "object": "v2.core.event", "type": "v2.a", "created": "2026-11-30T00:00:00.000Z"}"#;
-        for unknown in [thin, r#"{"id": "evt_1", "type": "a", "data": null}"#, r#"{"id": "e-1", "type": "a", "data": 7}"#] {
+        assert_eq!(
+            about(r#"{"id": "evt_1", "type": "a.b", "data": {"object": {"payment_intent": "pi_1"}}}"#),
+            Ok(true)
+        );
+        let thin =
+            r#"{"id": "evt_1", "object": "v2.core.event", "type": "v2.a", "created": "2026-11-30T00:00:00.000Z"}"#;
+        for unknown in
+            [thin, r#"{"id": "evt_1", "type": "a", "data": null}"#, r#"{"id": "e-1", "type": "a", "data": 7}"#]
+        {
             assert_eq!(about(unknown), Ok(false), "{unknown}");
         }
     }

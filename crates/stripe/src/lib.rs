@@ -48,7 +48,7 @@ pub use self::{
 };
 
 /// The version of Stripe's API that is asked for, and whose answers are read here.
-pub const API_VERSION: &str = "2025-03-31.basil";
+pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// Where Stripe is.
 pub const API: &str = "https://api.stripe.com";

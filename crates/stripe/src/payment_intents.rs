@@ -6,8 +6,8 @@ use common::money::Money;
 use serde::Deserialize;
 
 use crate::{
-    ChargeId, ClientSecret, CustomerId, List, PaymentIntentId, PaymentMethodId, Stripe, StripeError, amount, call::Form,
-    open::open_enum,
+    ChargeId, ClientSecret, CustomerId, List, PaymentIntentId, PaymentMethodId, Stripe, StripeError, amount,
+    call::Form, open::open_enum,
 };
 
 /// A PaymentIntent, its latest charge expanded.

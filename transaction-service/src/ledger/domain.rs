@@ -156,9 +156,12 @@ pub fn unmatched(charge: &ChargeId, amount: Money, now: Timestamp) -> Booking {
 /// Books that `amount` was given back by `refund`: sales, shipping and tax each take back their part of it, so that they
 /// are at zero once all is given back. Money that was never earned leaves the account where it waits.
 pub fn refund(books: &Books, refund: &RefundId, amount: Money, now: Timestamp) -> Booking {
-    let (parts, taken) = (Account::PARTS.map(|part| books.earned(part)), Account::PARTS.map(|part| books.taken_back(part)));
+    let (parts, taken) =
+        (Account::PARTS.map(|part| books.earned(part)), Account::PARTS.map(|part| books.taken_back(part)));
     let debits = match split(parts, taken, amount.amount) {
-        Some(split) => [(Account::PARTS[0], split[0]), (Account::PARTS[1], split[1]), (Account::PARTS[2], split[2])].to_vec(),
+        Some(split) => {
+            [(Account::PARTS[0], split[0]), (Account::PARTS[1], split[1]), (Account::PARTS[2], split[2])].to_vec()
+        }
         None => vec![(Account::Unmatched, amount.amount)],
     };
     let credit = (Account::Stripe, -amount.amount);

@@ -77,7 +77,10 @@ fn a_dispute_and_its_fee_are_booked_and_what_comes_back_is_taken_back() {
     let won = dispute(&transaction(4328, 0), usd, now);
     assert_eq!((written(&won), won.kind), (vec![("disputes", -4328), ("stripe", 4328)], Kind::DisputeReversal));
     let fee_back = dispute(&transaction(0, -1500), usd, now);
-    assert_eq!((written(&fee_back), fee_back.kind), (vec![("stripe_fees", -1500), ("stripe", 1500)], Kind::DisputeReversal));
+    assert_eq!(
+        (written(&fee_back), fee_back.kind),
+        (vec![("stripe_fees", -1500), ("stripe", 1500)], Kind::DisputeReversal)
+    );
     let fee_only = dispute(&transaction(0, 1500), usd, now);
     assert_eq!((written(&fee_only), fee_only.kind), (vec![("stripe_fees", 1500), ("stripe", -1500)], Kind::Dispute));
 }

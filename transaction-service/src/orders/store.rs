@@ -61,7 +61,7 @@ pub async fn find_of_payment(
          ORDER BY (p.stripe_payment_intent = $1) IS TRUE DESC LIMIT 1"
     );
     let found: Option<Row> =
-        sqlx::query_as(find).bind(intent.as_str()).bind(named.map(|id| id.uuid())).fetch_optional(db).await?;
+        sqlx::query_as(find).bind(intent.as_str()).bind(named.map(OrderId::uuid)).fetch_optional(db).await?;
     found.map(Order::try_from).transpose()
 }
 

@@ -5,6 +5,8 @@
 
 pub mod store;
 
+use std::collections::BTreeSet;
+
 use common::timestamp::Timestamp;
 use stripe::{Event, EventId, List, PaymentIntentId, PaymentIntentStatus, StripeError};
 
@@ -17,7 +19,7 @@ use crate::{App, error::Error, orders, payments::flow};
 
 /// How many pages of events one sweep reads at most.
 const PAGES: usize = 5;
-/// After how many events without a clear answer of Stripe's a sweep takes it for unreachable.
+/// After how many payments without a clear answer of Stripe's a sweep takes it for unreachable.
 const MAX_UNCLEAR: usize = 3;
 /// How many payments that were passed over one sweep tries again at most.
 const RETRIES: i64 = 20;
@@ -42,24 +44,33 @@ pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Er
         tracing::info!(event_id = %event.id, kind = event.kind, object, "Stripe event about no payment");
         return Ok(0);
     };
-    tracing::info!(event_id = %event.id, kind = event.kind, payment_intent = %id, "Stripe event");
-    apply_payment(app, &id, event.is_about_money_back(), now).await
+    // Boxed, here and below: with the client's futures inside, this one is too large to move about.
+    Box::pin(apply_payment(app, &event.id, &id, event.is_about_money_back(), now)).await
 }
 
 /// Brings the order of a payment to what Stripe has now.
-async fn apply_payment(app: &App, id: &PaymentIntentId, is_about_money_back: bool, now: Timestamp) -> Result<usize, Error> {
+async fn apply_payment(
+    app: &App,
+    event: &EventId,
+    id: &PaymentIntentId,
+    is_about_money_back: bool,
+    now: Timestamp,
+) -> Result<usize, Error> {
     let intent = match app.stripe.retrieve_payment_intent(id).await {
         Ok(intent) => intent,
         Err(StripeError::NotFound) => return Ok(0),
         Err(error) => return Err(error.into()),
     };
     let named = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok());
-    let Some(order) = orders::store::find_of_payment(app.database.pool().await?, id, named).await? else { return Ok(0) };
+    let Some(order) = orders::store::find_of_payment(app.database.pool().await?, id, named).await? else {
+        return Ok(0);
+    };
     // While whoever made it is at it, only what has come to an end is news; the rest is their business.
     let has_ended = matches!(intent.status, PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled);
     if order.is_in_progress(now) && !has_ended {
         return Ok(0);
     }
+    tracing::info!(event_id = %event, order_id = %order.id, payment_intent = %id, "Stripe event");
     if !is_own(app, &order, id, now).await? {
         flow::foreign(app, &order, &intent, now).await?;
         return Ok(0);
@@ -76,7 +87,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, is_about_money_back: boo
 pub async fn catch_up(app: &App, caught: &mut CaughtUp, now: Timestamp) -> Result<(), Error> {
     let pool = app.database.pool().await?;
     let mut cursor = store::cursor(pool).await?;
-    let mut run = Run { app, caught, now, unclear: 0 };
+    let mut run = Run { app, caught, now, unclear: BTreeSet::new() };
     run.try_again().await?;
     for _ in 0..PAGES {
         let page = match app.stripe.list_events(cursor.as_ref()).await {
@@ -111,7 +122,8 @@ struct Run<'a> {
     app: &'a App,
     caught: &'a mut CaughtUp,
     now: Timestamp,
-    unclear: usize,
+    /// Those that Stripe gave no clear answer about in this run. They are not asked for again in it.
+    unclear: BTreeSet<PaymentIntentId>,
 }
 
 impl Run<'_> {
@@ -119,8 +131,13 @@ impl Run<'_> {
     async fn page(&mut self, page: &List<Event>) -> Result<(), Error> {
         let mut done: Option<&EventId> = None;
         for event in page.data.iter().rev() {
-            let applied = apply(self.app, event, self.now).await;
             let payment = event.payment_intent();
+            if payment.as_ref().is_some_and(|payment| self.unclear.contains(payment)) {
+                self.caught.passed_over += 1;
+                done = Some(&event.id);
+                continue;
+            }
+            let applied = apply(self.app, event, self.now).await;
             if let Err(error) = self.take(applied, &event.id, payment.as_ref()).await {
                 if let Some(done) = done {
                     store::move_cursor(self.app.database.pool().await?, done, self.now).await?;
@@ -136,7 +153,7 @@ impl Run<'_> {
     async fn try_again(&mut self) -> Result<(), Error> {
         let pool = self.app.database.pool().await?;
         for (payment, event) in store::due(pool, RETRIES, self.now).await? {
-            let applied = apply_payment(self.app, &payment, true, self.now).await;
+            let applied = Box::pin(apply_payment(self.app, &event, &payment, true, self.now)).await;
             let is_done = matches!(applied, Ok(0));
             self.take(applied, &event, Some(&payment)).await?;
             if is_done {
@@ -168,8 +185,10 @@ impl Run<'_> {
                 let payment_intent = payment.map(ToString::to_string);
                 tracing::error!(%error, event_id = %event, payment_intent, "event passed over, look at its order");
                 self.caught.passed_over += 1;
-                self.unclear += usize::from(matches!(error, Error::Stripe(StripeError::Unknown(_))));
-                if self.unclear >= MAX_UNCLEAR {
+                if let Error::Stripe(StripeError::Unknown(_)) = error {
+                    self.unclear.extend(payment.cloned());
+                }
+                if self.unclear.len() >= MAX_UNCLEAR {
                     return Err(error);
                 }
                 error.to_string()

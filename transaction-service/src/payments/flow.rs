@@ -98,8 +98,7 @@ async fn mismatched(
     now: Timestamp,
 ) -> Result<Order, Error> {
     let pool = app.database.pool().await?;
-    let (books, seen) =
-        (Books::of(ledger::store::list(pool, order.id).await?), store::seen(pool, order.id).await?);
+    let (books, seen) = (Books::of(ledger::store::list(pool, order.id).await?), store::seen(pool, order.id).await?);
     let charge = intent.latest_charge.as_ref().filter(|charge| !books.has(charge.id.as_str()));
     let booking = charge.and_then(|charge| {
         let amount = money(charge.amount_captured, &charge.currency).filter(|amount| amount.amount > 0)?;

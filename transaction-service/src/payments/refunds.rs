@@ -49,7 +49,8 @@ pub async fn book(
     if !is_told && is_quiet && charge.disputed == order.payment.disputed {
         return Ok(Booked { order, passed_over: 0 });
     }
-    let statement = statement(app, &order, intent, is_told || charge.disputed).await?;
+    // Boxed, here and below: with the client's futures inside, this one is too large to move about.
+    let statement = Box::pin(statement(app, &order, intent, is_told || charge.disputed)).await?;
     for _ in 0..ROUNDS {
         let changes = compare(app, &order, &statement, now).await?;
         let passed_over = changes.passed_over;
@@ -70,9 +71,10 @@ async fn statement(app: &App, order: &Order, intent: &PaymentIntent, with_disput
     let refunds = app.stripe.list_refunds(&intent.id).await?;
     alarms::unreadable(Some(order.id), &refunds.unreadable);
     let is_disputed = intent.latest_charge.as_ref().is_some_and(|charge| charge.disputed);
-    let disputes = match with_disputes || is_disputed || order.payment.disputed {
-        true => Some(app.stripe.list_disputes(&intent.id).await?),
-        false => None,
+    let disputes = if with_disputes || is_disputed || order.payment.disputed {
+        Some(app.stripe.list_disputes(&intent.id).await?)
+    } else {
+        None
     };
     if let Some(disputes) = &disputes {
         alarms::unreadable(Some(order.id), &disputes.unreadable);
@@ -111,10 +113,10 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     let intent = order.payment.intent.clone().ok_or_else(|| Error::Corrupt(format!("order {id} has no payment")))?;
     let intent = app.stripe.retrieve_payment_intent(&intent).await?;
     let charge = intent.latest_charge.as_ref().ok_or_else(|| Error::Corrupt(format!("order {id} has no charge")))?;
-    let mut statement = statement(app, &order, &intent, false).await?;
+    let mut statement = Box::pin(statement(app, &order, &intent, false)).await?;
     // By Stripe's own sum, in which refunds that failed are not: Stripe forgets keys after a day, and what was given back
     // before is not asked for again.
-    if charge.amount_refunded < charge.amount {
+    if charge.amount_refunded < charge.amount_captured {
         statement.refunds.data.insert(0, give_all_back(app, id, &intent.id, &statement.refunds.data).await?);
     }
     let changes = compare(app, &order, &statement, now).await?;
@@ -164,7 +166,7 @@ pub fn remedy(app: App) -> Remedy {
 async fn remedied(app: &App, undelivered: &Undelivered) -> bool {
     let is_gone = matches!(undelivered.refused.kind.as_str(), "reservation_released" | "not_found");
     let Some(order) = messages::committed_order(&undelivered.path).filter(|_| is_gone) else { return false };
-    match refund_sold_out(app, order, Timestamp::now()).await {
+    match Box::pin(refund_sold_out(app, order, Timestamp::now())).await {
         Ok(order) => order.state == State::Cancelled,
         Err(error) => {
             tracing::error!(%error, order_id = %order, "a sold-out order could not be refunded; it is tried again");

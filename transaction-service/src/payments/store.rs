@@ -44,13 +44,8 @@ async fn note(
                 SELECT id, $1, status, $2 FROM unnest($3::text[], $4::text[]) AS seen (id, status)
                 ON CONFLICT (id) DO UPDATE SET status = excluded.status, seen_at = excluded.seen_at
                 WHERE stripe_seen.status <> excluded.status";
-    let (ids, statuses): (Vec<&str>, Vec<&str>) = seen.iter().map(|(id, status)| (id.as_str(), status.as_str())).unzip();
-    let done = sqlx::query(note)
-        .bind(order.uuid())
-        .bind(now.to_offset())
-        .bind(ids)
-        .bind(statuses)
-        .execute(db)
-        .await?;
+    let (ids, statuses): (Vec<&str>, Vec<&str>) =
+        seen.iter().map(|(id, status)| (id.as_str(), status.as_str())).unzip();
+    let done = sqlx::query(note).bind(order.uuid()).bind(now.to_offset()).bind(ids).bind(statuses).execute(db).await?;
     Ok(done.rows_affected())
 }

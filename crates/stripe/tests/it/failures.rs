@@ -177,9 +177,16 @@ async fn an_object_that_is_in_use_is_waited_for_with_the_same_key() {
     let ordered = shop.ordered("pm_card_visa").await;
     shop.fault(CONFIRM, (1, 2), refused(429, "lock_timeout", None));
     let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
-    assert_eq!((paid.status, shop.answers("/confirm"), shop.charges().len()), (Status::Succeeded, vec![429, 429, 200], 1));
+    assert_eq!(
+        (paid.status, shop.answers("/confirm"), shop.charges().len()),
+        (Status::Succeeded, vec![429, 429, 200], 1)
+    );
     let calls = shop.double.calls();
-    let keys: Vec<_> = calls.iter().filter(|call| call.path.ends_with("/confirm")).map(|call| call.idempotency_key.as_deref()).collect();
+    let keys: Vec<_> = calls
+        .iter()
+        .filter(|call| call.path.ends_with("/confirm"))
+        .map(|call| call.idempotency_key.as_deref())
+        .collect();
     assert_eq!(keys, [Some("pay"); 3]);
 }
 

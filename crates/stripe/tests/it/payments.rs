@@ -69,7 +69,8 @@ async fn each_reason_for_a_cancellation_is_told_and_read() {
     for reason in [RequestedByCustomer, Abandoned, Duplicate, Fraudulent, Automatic] {
         let key = format!("{reason:?}");
         let ordered = shop.stripe.create_payment_intent(&key, &order("pm_card_visa")).await.unwrap();
-        let cancelled = shop.stripe.cancel_payment_intent(&format!("{key}/cancel"), &ordered.id, &reason).await.unwrap();
+        let cancelled =
+            shop.stripe.cancel_payment_intent(&format!("{key}/cancel"), &ordered.id, &reason).await.unwrap();
         // What only Stripe gives, we do not tell.
         assert_eq!(cancelled.cancellation_reason, Some(reason).filter(|reason| *reason != Automatic));
     }

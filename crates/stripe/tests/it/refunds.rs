@@ -12,7 +12,10 @@ async fn money_is_given_back_in_parts_and_then_all_that_is_left() {
     let paid = shop.confirmed("pm_card_visa").await;
     let part = Some(money(500, "USD"));
     let first = shop.stripe.create_refund("r1", &paid.id, part, &[("return_id", "9")]).await.unwrap();
-    assert_eq!((first.amount, first.currency.as_str(), first.status.clone()), (500, "usd", Some(RefundStatus::Succeeded)));
+    assert_eq!(
+        (first.amount, first.currency.as_str(), first.status.clone()),
+        (500, "usd", Some(RefundStatus::Succeeded))
+    );
     assert_eq!(first.payment_intent.as_ref(), Some(&paid.id));
     assert_eq!(shop.double.all("refund")[0]["metadata"]["return_id"], "9");
     let rest = shop.stripe.create_refund("r2", &paid.id, None, &[]).await.unwrap();
@@ -75,7 +78,10 @@ async fn all_refunds_of_a_payment_are_listed_however_many_and_one_that_cannot_be
     let paid = shop.confirmed("pm_card_visa").await;
     let mut made = Vec::new();
     for nth in 0..205 {
-        made.insert(0, shop.stripe.create_refund(&format!("{nth}"), &paid.id, Some(money(1, "USD")), &[]).await.unwrap().id);
+        made.insert(
+            0,
+            shop.stripe.create_refund(&format!("{nth}"), &paid.id, Some(money(1, "USD")), &[]).await.unwrap().id,
+        );
     }
     // The last of the first page: the next one begins behind it all the same.
     let odd = made.remove(99);

@@ -11,7 +11,8 @@ pub(super) fn split(earned: [i64; 3], taken: [i64; 3], amount: i64) -> Option<[i
     let (earned, taken) = (wide(earned), wide(taken));
     let (total, amount) = (earned.iter().sum::<i128>(), i128::from(amount));
     let back = taken.iter().sum::<i128>() + amount;
-    let is_possible = total > 0 && amount > 0 && back <= total && earned.iter().zip(taken).all(|(part, taken)| *part >= taken);
+    let is_possible =
+        total > 0 && amount > 0 && back <= total && earned.iter().zip(taken).all(|(part, taken)| *part >= taken);
     // In units of one `total`th.
     let short = std::array::from_fn(|nth| (back * earned[nth] - taken[nth] * total).max(0));
     if is_possible { apportion(amount, short) } else { None }
@@ -66,10 +67,16 @@ mod tests {
             loop {
                 let taken: [i64; 3] = std::array::from_fn(|nth| refunds.iter().map(|refund| refund[nth]).sum());
                 let back: i64 = taken.iter().sum();
-                assert!(taken.iter().zip(earned).all(|(taken, part)| (0..=part).contains(taken)), "{earned:?} {refunds:?}");
+                assert!(
+                    taken.iter().zip(earned).all(|(taken, part)| (0..=part).contains(taken)),
+                    "{earned:?} {refunds:?}"
+                );
                 for (taken, part) in taken.iter().zip(earned) {
                     let distance = i128::from(*taken) * i128::from(total) - i128::from(back) * i128::from(part);
-                    assert!(distance.abs() <= (2 + refunds.len() as i128) * i128::from(total), "{earned:?} {refunds:?}: no share of {back}");
+                    assert!(
+                        distance.abs() <= (2 + refunds.len() as i128) * i128::from(total),
+                        "{earned:?} {refunds:?}: no share of {back}"
+                    );
                 }
                 if back == total {
                     assert_eq!(taken, earned);

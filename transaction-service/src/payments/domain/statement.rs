@@ -78,16 +78,16 @@ pub enum Meaning {
 impl Statement {
     /// What follows from it for a closed order.
     pub fn compare(&self, order: &Order, books: &Books, seen: &Seen, now: Timestamp) -> Changes {
-        let mut work = Work { order, books: books.clone(), seen, now, bookings: Vec::new(), news: Vec::new(), passed_over: 0 };
-        let disputes = self.disputes.as_ref();
-        work.passed_over = self.refunds.unreadable.len() + disputes.map_or(0, |disputes| disputes.unreadable.len());
+        let mut work = Work { books: books.clone(), seen, now, bookings: Vec::new(), news: Vec::new(), passed_over: 0 };
+        let listed = self.disputes.as_ref();
+        work.passed_over = self.refunds.unreadable.len() + listed.map_or(0, |disputes| disputes.unreadable.len());
         for refund in self.refunds.data.iter().rev() {
             work.refund(refund);
         }
-        for dispute in disputes.iter().flat_map(|disputes| disputes.data.iter().rev()) {
+        for dispute in listed.iter().flat_map(|disputes| disputes.data.iter().rev()) {
             work.dispute(dispute);
         }
-        let disputed = match disputes {
+        let disputed = match listed {
             // Where none can be read, what the charge says holds.
             Some(list) if !list.data.is_empty() => list.data.iter().any(|dispute| !dispute.is_over_for_good()),
             _ => self.is_disputed,
@@ -109,7 +109,6 @@ impl Changes {
 }
 
 struct Work<'a> {
-    order: &'a Order,
     books: Books,
     seen: &'a Seen,
     now: Timestamp,
@@ -127,9 +126,7 @@ impl Work<'_> {
         };
         let meaning = match &refund.status {
             Some(RefundStatus::Succeeded) => {
-                // Of money that was held and only taken in part, Stripe calls the rest refunded: none of it moved.
-                let has_moved = refund.balance_transaction.is_some() || self.order.payment.captured > 0;
-                if has_moved && !self.books.has(id) {
+                if !self.books.has(id) {
                     self.book(ledger::refund(&self.books, &refund.id, amount, self.now));
                 }
                 Meaning::Nothing
@@ -161,8 +158,12 @@ impl Work<'_> {
             }
         }
         let meaning = match &dispute.status {
-            Some(DisputeStatus::NeedsResponse | DisputeStatus::WarningNeedsResponse) => Meaning::DisputeOpened,
-            Some(DisputeStatus::UnderReview | DisputeStatus::WarningUnderReview) => Meaning::Nothing,
+            Some(
+                DisputeStatus::NeedsResponse | DisputeStatus::WarningNeedsResponse | DisputeStatus::AppealNeedsResponse,
+            ) => Meaning::DisputeOpened,
+            Some(DisputeStatus::UnderReview | DisputeStatus::WarningUnderReview | DisputeStatus::AppealUnderReview) => {
+                Meaning::Nothing
+            }
             Some(DisputeStatus::Won | DisputeStatus::WarningClosed | DisputeStatus::Prevented) => Meaning::DisputeWon,
             Some(DisputeStatus::Lost) => Meaning::DisputeLost,
             Some(DisputeStatus::Other(_)) | None => Meaning::Unknown,

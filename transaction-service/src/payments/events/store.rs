@@ -54,7 +54,9 @@ pub async fn due(
                 RETURNING payment_intent, event_id";
     let rows: Vec<(String, String)> = sqlx::query_as(pick).bind(now.to_offset()).bind(count).fetch_all(db).await?;
     let corrupt = |_| Error::Corrupt("a payment that was passed over".to_owned());
-    rows.into_iter().map(|(payment, event)| Ok((payment.parse().map_err(corrupt)?, event.parse().map_err(corrupt)?))).collect()
+    rows.into_iter()
+        .map(|(payment, event)| Ok((payment.parse().map_err(corrupt)?, event.parse().map_err(corrupt)?)))
+        .collect()
 }
 
 /// It was applied after all.
