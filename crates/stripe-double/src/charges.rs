@@ -86,7 +86,7 @@ fn details(card: &Value, amount: &Value) -> Value {
         "amount_authorized": amount, "authorization_code": format!("{:06}", fastrand::u32(..1_000_000)),
         "brand": card["brand"],
         "checks": {"address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass"},
-        "country": card["country"], "exp_month": card["exp_month"], "exp_year": card["exp_year"],
+        "country": card["country"], "electronic_commerce_indicator": null, "exp_month": card["exp_month"], "exp_year": card["exp_year"],
         "extended_authorization": {"status": "disabled"}, "fingerprint": card["fingerprint"],
         "funding": card["funding"], "incremental_authorization": {"status": "unavailable"}, "installments": null,
         "last4": card["last4"], "mandate": null, "multicapture": {"status": "unavailable"}, "network": card["brand"],

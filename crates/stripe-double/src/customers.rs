@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    addresses,
     form::Params,
     paging::{self, Created, Paging},
     payment_methods,
@@ -21,10 +22,11 @@ fn details(params: &mut Params) -> Result<Map<String, Value>, Refusal> {
             details.insert(name.to_owned(), value);
         }
     }
-    for name in ["address", "shipping"] {
-        if let Some(value) = params.verbatim(name)? {
-            details.insert(name.to_owned(), value);
-        }
+    if let Some(address) = addresses::address(params)? {
+        details.insert("address".to_owned(), address);
+    }
+    if let Some(shipping) = addresses::shipping(params, &["name", "phone"])? {
+        details.insert("shipping".to_owned(), shipping);
     }
     Ok(details)
 }

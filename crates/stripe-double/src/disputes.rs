@@ -166,7 +166,7 @@ fn new(now: i64, charge: &Value, amount: i64, opening: &Opening) -> Value {
         "evidence": evidence,
         "evidence_details": {
             "due_by": now + 8 * 86_400, "enhanced_eligibility": {}, "has_evidence": false, "past_due": false,
-            "submission_count": 0
+            "submission_count": 0, "submission_method": "not_submitted"
         },
         "intended_submission_method": null, "is_charge_refundable": is_inquiry, "livemode": false, "metadata": {},
         "payment_intent": charge["payment_intent"],
@@ -273,6 +273,7 @@ fn submit(world: &mut World, before: &Value, words: &str) -> Answer {
     let id = text(before, "id");
     let mut details = before["evidence_details"].clone();
     details["has_evidence"] = json!(true);
+    details["submission_method"] = json!("manual");
     details["submission_count"] = json!(number(&details, "submission_count") + 1);
     let status = if is_inquiry(before) { "warning_under_review" } else { "under_review" };
     let after = world.change(id, json!({ "evidence_details": details, "status": status }));

@@ -17,15 +17,13 @@ const NEWEST: usize = 10;
 /// The kind that a member of an object refers to, where Stripe can expand it.
 fn reference(kind: &str, member: &str) -> Option<&'static str> {
     match (kind, member) {
-        ("payment_intent" | "setup_intent" | "charge" | "payment_method", "customer") => Some("customer"),
-        ("payment_intent" | "setup_intent", "payment_method") => Some("payment_method"),
+        ("payment_intent" | "setup_intent" | "charge" | "refund" | "payment_method", "customer") => Some("customer"),
+        ("payment_intent" | "setup_intent" | "refund", "payment_method") => Some("payment_method"),
         ("payment_intent", "latest_charge") | ("refund" | "dispute", "charge") => Some("charge"),
         ("charge" | "refund" | "dispute", "payment_intent") => Some("payment_intent"),
         ("charge" | "refund", "balance_transaction") | ("refund", "failure_balance_transaction") => {
             Some("balance_transaction")
         }
-        ("refund", "payment_method") => Some("payment_method"),
-        ("refund", "customer") => Some("customer"),
         ("charge", "refunds") => Some(REFUNDS),
         (REFUNDS, "data") => Some("refund"),
         ("payment_intent" | "setup_intent" | "charge", "application" | "on_behalf_of")

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    addresses,
     form::{Metadata, Params},
     refusal::Refusal,
     world::Answer,
@@ -19,23 +20,21 @@ pub(crate) fn details(params: &mut Params) -> Result<(Map<String, Value>, Metada
     if let Some(usage) = params.word("setup_future_usage", &["on_session", "off_session"])? {
         details.insert("setup_future_usage".to_owned(), json!(usage));
     }
-    if let Some(shipping) = params.verbatim("shipping")? {
+    if let Some(shipping) = addresses::shipping(params, &["carrier", "name", "phone", "tracking_number"])? {
         details.insert("shipping".to_owned(), shipping);
     }
     Ok((details, params.metadata()?))
 }
 
 /// Stripe takes no `payment_method_types` since 2026-09-30.endive; cards are what this double knows anyway.
-fn refuse_payment_method_types(params: &mut Params) -> Result<(), Refusal> {
+pub(crate) fn refuse_payment_method_types(params: &mut Params) -> Result<(), Refusal> {
     let name = "payment_method_types";
-    match params.texts(name)? {
-        None => Ok(()),
-        Some(_) => {
-            let message = "The `payment_method_types` parameter is no longer supported. Use dynamic payment methods, or \
-                           `allowed_payment_method_types` or `excluded_payment_method_types`.";
-            Err(Refusal::invalid(Some("payment_method_types_no_longer_supported"), Some(name), message).unsaved())
-        }
+    if params.texts(name)?.is_none() {
+        return Ok(());
     }
+    let message = "The `payment_method_types` parameter is no longer supported. Use dynamic payment methods, or \
+                   `allowed_payment_method_types` or `excluded_payment_method_types`.";
+    Err(Refusal::invalid(Some("payment_method_types_no_longer_supported"), Some(name), message).unsaved())
 }
 
 /// `automatic_payment_methods`: what was given, or what Stripe takes since 2023-08-16 where nothing is said.

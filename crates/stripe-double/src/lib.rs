@@ -52,6 +52,7 @@
 // The objects of Stripe have more members than the compiler expands by default.
 #![recursion_limit = "256"]
 
+mod addresses;
 mod amounts;
 mod balance;
 mod cards;

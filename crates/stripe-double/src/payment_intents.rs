@@ -63,6 +63,7 @@ fn usable(world: &mut World, id: &str, customer: Option<&str>) -> Result<String,
 
 /// Tries to take the money.
 pub(crate) fn confirm(world: &mut World, id: &str, mut params: Params) -> Answer {
+    intents::refuse_payment_method_types(&mut params)?;
     let payment_method = params.text("payment_method")?;
     let (off_session, return_url) = (params.flag("off_session")?, params.text("return_url")?);
     let (details, _) = intents::details(&mut params)?;
@@ -131,6 +132,7 @@ pub(crate) fn cancel(world: &mut World, id: &str, mut params: Params) -> Answer 
 
 /// Changes what does not take or give money. Stripe has no event for it.
 pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer {
+    intents::refuse_payment_method_types(&mut params)?;
     let (amount, payment_method) = (params.integer("amount")?, params.text("payment_method")?);
     let (details, metadata) = intents::details(&mut params)?;
     params.ignore(&IGNORED);

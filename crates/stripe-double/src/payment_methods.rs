@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    addresses,
     cards::{self, TestCard, Verdict},
     form::Params,
     paging::{self, Paging},
@@ -22,7 +23,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     }
     let token = card.required("token")?;
     card.finish()?;
-    let (billing_details, metadata) = (params.verbatim("billing_details")?, params.metadata()?);
+    let (billing_details, metadata) = (addresses::billing_details(&mut params)?, params.metadata()?);
     params.finish()?;
     if kind != "card" {
         return Err(Refusal::invalid_parameter("type", format!("The double of Stripe knows cards, not {kind}.")));
@@ -30,9 +31,8 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     let card = cards::named(&token).filter(|_| token.starts_with("tok_"));
     let method = make(world, card.ok_or_else(|| Refusal::no_such("token", &token, Some("card[token]")))?);
     let mut members = json!({ "metadata": metadata.onto(&json!({})) });
-    if let Some(Value::Object(given)) = billing_details {
-        members["billing_details"] = method["billing_details"].clone();
-        given.into_iter().for_each(|(name, value)| members["billing_details"][name] = value);
+    if let Some(given) = billing_details {
+        members["billing_details"] = given;
     }
     Ok(world.change(text(&method, "id"), members))
 }

@@ -145,15 +145,15 @@ impl World {
 
     /// Notes an event about an object as it is now.
     pub(crate) fn tell(&mut self, kind: &str, object: &Value) {
-        self.note_event(kind, json!({ "object": object }));
+        self.note_event(kind, &json!({ "object": object }));
     }
 
     /// Notes an event about a change of an object, with what the object was before.
     pub(crate) fn tell_change(&mut self, kind: &str, before: &Value, after: &Value) {
-        self.note_event(kind, json!({ "object": after, "previous_attributes": previous_attributes(before, after) }));
+        self.note_event(kind, &json!({ "object": after, "previous_attributes": previous_attributes(before, after) }));
     }
 
-    fn note_event(&mut self, kind: &str, data: Value) {
+    fn note_event(&mut self, kind: &str, data: &Value) {
         let (request, key) = self.request.clone();
         let event = json!({
             "id": Self::id("evt"), "object": "event", "api_version": crate::API_VERSION, "created": self.now,

@@ -24,6 +24,7 @@ mod python;
 mod reload;
 mod router;
 mod run;
+mod sdk;
 mod secrets;
 mod seed;
 mod services;

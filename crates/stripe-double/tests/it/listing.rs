@@ -171,7 +171,7 @@ async fn payments_are_found_by_their_metadata() {
 
 #[tokio::test]
 async fn search_finds_a_payment_once_its_index_has_caught_up() {
-    let till = Till::with(Options { search_lag: Duration::from_secs(60), ..Options::default() }).await;
+    let till = Till::with(Options { search_lag: Duration::from_mins(1), ..Options::default() }).await;
     let intent = till.intent(&[("metadata[order]", "7")]).send().await.expect(200);
     let found = async || ids(&till.read("payment_intents/search?query=metadata['order']:'7'").await);
     assert_eq!(found().await, Vec::<String>::new());

@@ -196,7 +196,7 @@ async fn a_pending_refund_can_fail_or_be_canceled_without_any_movement_of_money(
         assert_eq!((&ended["status"], &ended["failure_reason"]), (&json!(status), &json!(reason)));
         assert_eq!(ended.get("failure_balance_transaction"), None);
         assert_eq!(given_back(&till, &charge).await, (json!(0), json!(false)));
-        till.double.advance(Duration::from_secs(600));
+        till.double.advance(Duration::from_mins(10));
         assert_eq!(till.read(&format!("refunds/{}", id(&refund))).await, ended, "time changes it no more");
         assert_eq!(till.read("balance_transactions").await["data"].as_array().unwrap().len(), 1);
     }

@@ -160,6 +160,10 @@ async fn the_types_of_payment_methods_cannot_be_listed_any_more() {
     assert_eq!(till.intent(&[types]).send().await.refusal(), expected);
     assert_eq!(till.post("setup_intents", &[types]).send().await.refusal(), expected);
     let intent = till.intent(&[]).send().await.expect(200);
+    let path = format!("payment_intents/{}", id(&intent));
+    for path in [format!("{path}/confirm"), path] {
+        assert_eq!(till.post(&path, &[types]).send().await.refusal(), expected);
+    }
     assert_eq!(intent["payment_method_types"], json!(["card"]), "they can be read");
 }
 
