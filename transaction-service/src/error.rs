@@ -87,15 +87,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may succeed later without anybody mending anything.
-    pub fn passes(&self) -> bool {
-        match self {
-            Self::Stripe(error) => {
-                matches!(error, StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)
-            }
-            Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Unsettled => true,
-            _ => false,
-        }
+    /// Whether everything else would fail for the same cause, so that a sweep had better stop: a store that is away, or
+    /// Stripe asking for fewer calls. All other failures are of one order; the sweep goes on with the next.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited))
     }
 }
 
@@ -194,9 +189,12 @@ impl From<Error> for Problem {
             .with_cause(error),
             Error::Problem(problem) => problem,
             Error::Call(error) => error.into(),
-            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::Busy | StripeError::RateLimited)) => {
-                Self::unavailable(error)
-            }
+            Error::Stripe(
+                error @ (StripeError::Unknown(_)
+                | StripeError::Busy
+                | StripeError::RateLimited
+                | StripeError::Unreadable(_)),
+            ) => Self::unavailable(error),
             Error::Stripe(
                 error @ (StripeError::Declined(_)
                 | StripeError::Invalid(_)

@@ -74,7 +74,12 @@ async fn read_page(
     after: Option<&PaymentMethodId>,
 ) -> Result<Vec<stripe::PaymentMethod>, Error> {
     match app.stripe.list_payment_methods(customer, count, after).await {
-        Ok(list) => Ok(list.data),
+        Ok(list) => {
+            for unreadable in &list.unreadable {
+                tracing::error!(object = %unreadable, "Stripe object passed over");
+            }
+            Ok(list.data)
+        }
         Err(error) if after.is_some() && is_about_the_cursor(&error) => {
             let detail = "The payment method that the cursor stands at is gone: read the first page again.";
             Err(Problem::invalid_query(detail.into()).into())

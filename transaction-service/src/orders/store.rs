@@ -59,6 +59,33 @@ pub async fn find_owned(db: impl PgExecutor<'_>, owner: Owner, id: OrderId) -> R
     found.map(Order::try_from).transpose()
 }
 
+/// The order whose own PaymentIntent this is; or else the one that it names, whose own it is not, or not yet known to be.
+pub async fn find_of_payment(
+    db: impl PgExecutor<'_>,
+    intent: &PaymentIntentId,
+    named: Option<OrderId>,
+) -> Result<Option<Order>, Error> {
+    let find = select_order!(
+        "WHERE p.stripe_payment_intent = $1 OR p.order_id = $2
+         ORDER BY (p.stripe_payment_intent = $1) IS TRUE DESC LIMIT 1"
+    );
+    let found: Option<Row> =
+        sqlx::query_as(find).bind(intent.as_str()).bind(named.map(OrderId::uuid)).fetch_optional(db).await?;
+    found.map(Order::try_from).transpose()
+}
+
+/// Saves which PaymentIntent is an order's own, where that is not saved yet; which it is.
+pub async fn pin_payment(
+    db: impl PgExecutor<'_>,
+    order: OrderId,
+    intent: &PaymentIntentId,
+) -> Result<PaymentIntentId, Error> {
+    let pin = "UPDATE payments SET stripe_payment_intent = coalesce(stripe_payment_intent, $2)
+               WHERE order_id = $1 RETURNING stripe_payment_intent";
+    let pinned: String = sqlx::query_scalar(pin).bind(order.uuid()).bind(intent.as_str()).fetch_one(db).await?;
+    pinned.parse().map_err(|_| Error::Corrupt(format!("payment of order {order}")))
+}
+
 /// Where an order stands in the list of its owner: newest first.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Place {
