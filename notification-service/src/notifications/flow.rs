@@ -52,9 +52,10 @@ async fn attempt(app: &App, notification: &Notification) -> Result<Status, Error
     let mail = templates::write(notification, &app.shop).map_err(Error::Unwritable)?;
     let (event_id, template) = (notification.event_id, notification.message.template());
     // Before anything is claimed: it may have to be fetched.
-    let recipient = match template.is_about_an_order() {
-        true => Some(app.fingerprints.recipient(&notification.recipient.email).await.map_err(Error::Secret)?),
-        false => None,
+    let recipient = if template.is_about_an_order() {
+        Some(app.fingerprints.recipient(&notification.recipient.email).await.map_err(Error::Secret)?)
+    } else {
+        None
     };
     let claimed = app.store.claim(event_id, template, Timestamp::now()).await.map_err(Error::Store)?;
     match claimed {

@@ -36,7 +36,8 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
 #[test]
 fn it_is_configured_without_keys_and_shows_none_that_it_has() {
     let mut all = settings("http://127.0.0.1:9", "notifications", "ses");
-    let mut env = Env::from_pairs(all.clone().into_iter().filter(|(name, _)| !name.starts_with("AWS") || !name.contains("KEY")));
+    let mut env =
+        Env::from_pairs(all.clone().into_iter().filter(|(name, _)| !name.starts_with("AWS") || !name.contains("KEY")));
     assert!(App::configure(&mut env).is_some(), "{}", env.report());
     all.push(("AWS_SESSION_TOKEN", "hunter2".to_owned()));
     all.iter_mut().filter(|(name, _)| name.contains("KEY")).for_each(|(_, value)| *value = "hunter2".to_owned());

@@ -83,7 +83,7 @@ async fn a_total_that_no_payment_takes_is_not_quoted_and_holds_no_stock() {
         assert_eq!(refused.problem(), kind);
         let body = refused.json();
         assert_eq!(body[member], json!({"amount": limit, "currency": currency}));
-        assert!(body["detail"].as_str().unwrap().contains(&currency), "{body}");
+        assert!(body["detail"].as_str().unwrap().contains(currency), "{body}");
         let refused = order(&client, &guest, &format!("k{n}"), one("TEE-1"), &body["total"]).await.expect(422);
         assert_eq!((refused.problem(), &refused.json()["total"]), (kind.to_owned(), &body["total"]));
     }

@@ -155,8 +155,8 @@ impl FromFields for Order {
             Some(lines) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
             lines => lines,
         };
-        let [subtotal, shipping, tax, total] = ["subtotal", "shipping", "tax", "total"]
-            .map(|name| fields.object(name).map(|Amount(money)| money));
+        let [subtotal, shipping, tax, total] =
+            ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name).map(|Amount(money)| money));
         let shipping_address = fields.object("shipping_address");
         let reason = fields.optional_text("reason");
         Some(Self {
