@@ -185,5 +185,5 @@ async fn arrange_images(
     Json(list): Json<ImageList>,
 ) -> Result<Versioned<ProductView>, Error> {
     let product = Box::pin(arrange(&app, product_id, &list, &if_match, Timestamp::now())).await?;
-    Ok(Versioned { version: product.version, body: ProductView::new(product, &app.bucket) })
+    Ok(Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) })
 }

@@ -163,6 +163,7 @@ fn stock() -> Schema {
         "listed": { "enum": ["in_stock", "out_of_stock", "backorder", null] },
         "low_stock": { "enum": ["watched", "told", null] },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
+        "document": { "bsonType": "long" },
         "movements": { "bsonType": "array" },
         "adjustments": { "bsonType": "array" },
     };

@@ -125,7 +125,7 @@ pub(super) async fn arrange(
     for _ in 0..ROUNDS {
         let found = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
         let product = found.ok_or(Error::NotFound)?;
-        if_match.check(product.version)?;
+        if_match.check(product.tag())?;
         let arranged = list.arrange(&product.images).map_err(Error::InvalidInput)?;
         if store::arrange(&app.store, product_id, product.version, &arranged, now).await? {
             let version = product.version + 1;
