@@ -5,8 +5,12 @@ pub mod events;
 pub mod flow;
 pub mod refunds;
 
-use axum::{body::Bytes, extract::State};
-use common::{input::Json, problem::ProblemBody, timestamp::Timestamp};
+use axum::extract::State;
+use common::{
+    input::{Json, RawBody},
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
 use http::HeaderMap;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -40,7 +44,7 @@ struct Received {
 async fn receive_stripe_event(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Received>, Error> {
     let now = Timestamp::now();
     let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();

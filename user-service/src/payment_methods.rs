@@ -33,7 +33,7 @@ fn page_example() -> Value {
     json!({ "items": [{
         "id": "pm_1PgafTB7WZ01zgkW5mhKPw9q", "kind": "card",
         "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030},
-        "created_at": "2026-11-22T09:30:00Z"
+        "created_at": "2026-11-22T09:30:00.125Z"
     }], "next_cursor": null })
 }
 

@@ -8,8 +8,8 @@ use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Map, Value};
 
-pub use self::json::{Json, MAX_BODY, MAX_DEPTH, read_json};
-use crate::problem::FieldError;
+pub use self::json::{Json, MAX_BODY, MAX_DEPTH, RawBody, read_json};
+use crate::problem::{FieldError, FieldErrors};
 
 mod json;
 
@@ -36,6 +36,31 @@ impl fmt::Display for Refusal {
 }
 
 impl std::error::Error for Refusal {}
+
+/// Whether every store can hold the text: PostgreSQL cannot hold NUL. (Rust's text has no lone surrogates.)
+pub fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// Whether that is so of every text in a value, names of members included.
+pub fn holds_storable_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_storable(text),
+        Value::Array(items) => items.iter().all(holds_storable_text),
+        Value::Object(members) => members.iter().all(|(name, value)| is_storable(name) && holds_storable_text(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Text of a stranger's program, such as the reason for a decline, with what no store can hold replaced: an event that
+/// cannot be saved would come again for ever.
+pub fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn control_character() -> Refusal {
+    Refusal::new("control_character", "must not contain control characters")
+}
 
 /// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and
 /// nobody's name has a line break). The most counts before trimming, too, so that a client can count by itself.
@@ -64,7 +89,7 @@ pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusa
         return Err(Refusal::new("too_long", format!("must have at most {} characters", length.end())));
     }
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Refusal::new("control_character", "must not contain control characters"));
+        return Err(control_character());
     }
     Ok(text.to_owned())
 }
@@ -92,13 +117,13 @@ pub trait FromFields: Sized {
 pub struct Fields<'a> {
     pointer: String,
     members: Map<String, Value>,
-    errors: &'a mut Vec<FieldError>,
+    errors: &'a mut FieldErrors,
 }
 
 impl Fields<'_> {
-    /// Reads a `T` from a whole body, or says everything that is wrong with it.
-    pub fn read<T: FromFields>(body: Value) -> Result<T, Vec<FieldError>> {
-        let mut errors = Vec::new();
+    /// Reads a `T` from a whole body, or says everything that is wrong with it, up to the limit of [`FieldErrors`].
+    pub fn read<T: FromFields>(body: Value) -> Result<T, FieldErrors> {
+        let mut errors = FieldErrors::default();
         let read = object(body, String::new(), &mut errors);
         match read {
             Some(value) if errors.is_empty() => Ok(value),
@@ -257,7 +282,8 @@ impl Fields<'_> {
         for (key, value) in members {
             let pointer = join(&pointer, &key);
             let key = parse(Value::String(key), &pointer, self.errors);
-            parsed.push(key.zip(accepted(read(value), &pointer, self.errors)));
+            let value = if holds_storable_text(&value) { read(value) } else { Err(control_character()) };
+            parsed.push(key.zip(accepted(value, &pointer, self.errors)));
         }
         parsed.into_iter().collect()
     }
@@ -274,15 +300,19 @@ impl Fields<'_> {
 
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
-        let pointer = self.child(name);
-        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        let pointer = &self.pointer;
+        self.errors.push(|| FieldError { pointer: join(pointer, name), code: code.into(), message: message.into() });
         None
     }
 
     /// Like [`Self::refuse`] for something below, such as `/variants/1/sku`, found wrong only beside its siblings.
     pub fn refuse_below<T>(&mut self, path: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
-        let pointer = format!("{}{path}", self.pointer);
-        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        let pointer = &self.pointer;
+        self.errors.push(|| FieldError {
+            pointer: format!("{pointer}{path}"),
+            code: code.into(),
+            message: message.into(),
+        });
         None
     }
 
@@ -327,33 +357,37 @@ fn whole(value: &Value) -> Option<i64> {
     format!("{decimal:.0}").parse().ok()
 }
 
-fn object<T: FromFields>(value: Value, pointer: String, errors: &mut Vec<FieldError>) -> Option<T> {
+fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors) -> Option<T> {
     let Value::Object(members) = value else {
-        errors.push(FieldError { pointer, code: "wrong_type".into(), message: "must be an object".into() });
+        errors.push(|| FieldError { pointer, code: "wrong_type".into(), message: "must be an object".into() });
         return None;
     };
     let mut fields = Fields { pointer, members, errors };
     let read = T::from_fields(&mut fields);
     let Fields { pointer, members, errors } = fields;
     for name in members.keys() {
-        let (pointer, code) = (join(&pointer, name), "unknown_field".into());
-        errors.push(FieldError { pointer, code, message: "is not a field of this request".into() });
+        errors.push(|| FieldError {
+            pointer: join(&pointer, name),
+            code: "unknown_field".into(),
+            message: "is not a field of this request".into(),
+        });
     }
     read
 }
 
-fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
+fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
     let read = match value {
+        Value::String(text) if !is_storable(&text) => Err(control_character()),
         Value::String(text) => text.parse(),
         _ => Err(Refusal::new("wrong_type", "must be a string")),
     };
     accepted(read, pointer, errors)
 }
 
-fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
+fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
     let refused =
         |refusal: Refusal| FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message };
-    read.map_err(|refusal| errors.push(refused(refusal))).ok()
+    read.map_err(|refusal| errors.push(|| refused(refusal))).ok()
 }
 
 /// A JSON Pointer one level deeper; `~` and `/` in names are escaped as RFC 6901 says, long names are cut.

@@ -94,7 +94,7 @@ pub struct NewImage {
     #[schema(minimum = 1, maximum = 10_485_760)]
     pub size: i64,
     /// What it shows, for those who cannot see it; empty when it only decorates.
-    #[schema(max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(min_length = 0, max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub alt: String,
 }
 
@@ -344,7 +344,7 @@ pub struct ListedImage {
     /// Which.
     pub id: ImageId,
     /// What it shows, for those who cannot see it; empty when it only decorates.
-    #[schema(max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(min_length = 0, max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub alt: String,
 }
 

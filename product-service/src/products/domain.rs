@@ -119,7 +119,7 @@ pub struct NewProduct {
     /// For its address; unique among those that are not archived.
     pub slug: Slug,
     /// What there is to say about it.
-    #[schema(max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(min_length = 0, max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
     pub description: String,
     /// Who makes it.
     #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]

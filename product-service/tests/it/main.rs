@@ -10,6 +10,7 @@ mod bucket;
 mod catalogue;
 mod categories;
 mod contract;
+mod cursors;
 mod exports;
 mod gallery;
 mod health;

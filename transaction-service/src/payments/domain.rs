@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use common::timestamp::Timestamp;
+use common::{input::storable, timestamp::Timestamp};
 use stripe::{CancellationReason, PaymentError, PaymentIntent, PaymentIntentStatus};
 
 use crate::orders::domain::{ClientSecret, Failure, Method, Order, Outcome};
@@ -62,7 +62,7 @@ fn closed(order: &Order, intent: &PaymentIntent) -> Outcome {
 pub fn failure(error: &PaymentError) -> Failure {
     let code = error.decline_code.as_ref().or(error.code.as_ref());
     Failure {
-        code: code.map_or_else(|| "payment_failed".to_owned(), Clone::clone),
-        message: error.message.clone().unwrap_or_else(|| "The payment was declined.".to_owned()),
+        code: code.map_or_else(|| "payment_failed".to_owned(), |code| storable(code)),
+        message: error.message.as_deref().map_or_else(|| "The payment was declined.".to_owned(), storable),
     }
 }

@@ -86,6 +86,19 @@ async fn a_list_is_read_page_by_page_oldest_first() {
 }
 
 #[tokio::test]
+async fn a_made_up_cursor_of_addresses_is_refused_or_read_and_never_fails() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    for line in ["1", "2"] {
+        add(&home, &ada.access, &address(line)).await.expect(201);
+    }
+    let cursor = text(&list(&home, &ada.access, "?limit=1").await["next_cursor"]);
+    let list =
+        |cursor: &str| home.client.get(&format!("/users/me/addresses?limit=1&cursor={cursor}")).token(&ada.access);
+    testkit::cursors::assert_safe(&cursor, list).await;
+}
+
+#[tokio::test]
 async fn a_user_has_fifty_addresses_at_most_however_many_are_added_at_once() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;

@@ -12,10 +12,11 @@ use common::{
     extract::{Created, Path, Query},
     http::{RequestContext, wrap},
     id::Id,
-    input::{Fields, FromFields, Json, Refusal, line},
+    input::{Fields, FromFields, Json, RawBody, Refusal, line},
     page::{Page, PageQuery},
     problem::Problem,
 };
+use http::header;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use testkit::{Client, tokens};
@@ -51,6 +52,8 @@ pub(crate) fn trusting(verifier: Verifier, deadline: Duration) -> Client {
         .route("/context", get(get_context))
         .route("/panics/{with}", post(panics))
         .route("/breaks", get(breaks))
+        .route("/raw", post(measure))
+        .route("/public", get(async || ([(header::CACHE_CONTROL, "public, max-age=60")], "")))
         .route("/unwritable", get(unwritable))
         .route("/hangs", get(hangs));
     Client::new(wrap(routes.with_state(verifier), deadline))
@@ -85,6 +88,10 @@ impl NewThing {
     fn body(self) -> Value {
         json!({"name": self.name.0, "count": self.count})
     }
+}
+
+async fn measure(RawBody(body): RawBody) -> Json<Value> {
+    Json(json!({ "size": body.len() }))
 }
 
 async fn list_things(Query(query): Query<PageQuery>) -> Result<Json<Page<u32>>, Problem> {
