@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use common::{
+    etag::ETag,
     id::Id,
     input::{Fields, FromFields, Refusal},
     timestamp::Timestamp,
@@ -267,7 +268,7 @@ pub struct Product {
     pub variants: Vec<Variant>,
     /// What it looks like, in the order to show them.
     pub images: Vec<Image>,
-    /// Grows by one with every change; also the `ETag`.
+    /// Grows by one with every change.
     pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
@@ -276,6 +277,11 @@ pub struct Product {
 }
 
 impl Product {
+    /// Names this version of it.
+    pub fn tag(&self) -> ETag {
+        ETag::new(self.id.uuid(), self.version)
+    }
+
     /// Whether shoppers may see and buy it.
     pub fn is_on_sale(&self) -> bool {
         self.status == Status::Active

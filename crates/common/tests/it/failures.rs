@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use common::input::{MAX_BODY, MAX_DEPTH};
+use common::{
+    etag::ETag,
+    input::{MAX_BODY, MAX_DEPTH},
+};
 use http::{HeaderName, Method, header};
 use serde_json::{Value, json};
 use testkit::{Answer, client::Sending, contract, tokens};
@@ -134,18 +137,22 @@ async fn whoever_has_no_account_is_forbidden_what_needs_one() {
 #[tokio::test]
 async fn a_change_is_made_only_to_a_version_the_client_has_seen() {
     let client = sample::client();
-    let change = |seen: Option<&'static str>| {
+    let thing = KNOWN.parse().unwrap();
+    let tag = |version: i64| ETag::new(thing, version).to_string();
+    let change = |seen: Option<String>| {
         let request = client.patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
         match seen {
-            Some(seen) => request.header(header::IF_MATCH, seen).send(),
+            Some(seen) => request.header(header::IF_MATCH, &seen).send(),
             None => request.send(),
         }
     };
-    for seen in [None, Some("*"), Some("\"3\""), Some("\"2\", \"3\"")] {
-        assert_eq!(change(seen).await.expect(200).header("etag"), "\"4\"", "{seen:?}");
+    for seen in [None, Some("*".to_owned()), Some(tag(3)), Some(format!("{}, {}", tag(2), tag(3)))] {
+        assert_eq!(change(seen.clone()).await.expect(200).header("etag"), tag(4), "{seen:?}");
     }
-    for seen in ["\"2\"", "\"4\"", "W/\"3\"", "3", "\"x\"", ""] {
-        check(seen, &change(Some(seen)).await, 412, "stale");
+    let of_another = ETag::new(Uuid::from_u128(7), 3).to_string();
+    let weak = format!("W/{}", tag(3));
+    for seen in [&tag(2), &tag(4), &weak, &of_another, "\"3\"", "3", "\"x\"", ""] {
+        check(seen, &change(Some(seen.to_owned())).await, 412, "stale");
     }
 }
 

@@ -8,7 +8,7 @@ use axum::{
 };
 use common::{
     auth::{Caller, Verifier, scopes::CatalogWrite},
-    etag::{IfMatch, Versioned},
+    etag::{ETag, IfMatch, Versioned},
     extract::{Created, Path, Query},
     http::{RequestContext, wrap},
     id::Id,
@@ -120,8 +120,8 @@ async fn change_thing(
     if id.to_string() != KNOWN {
         return Err(Problem::not_found());
     }
-    seen.check(3)?;
-    Ok(Versioned { body: new.body(), version: 4 })
+    seen.check(ETag::new(id.uuid(), 3))?;
+    Ok(Versioned { body: new.body(), tag: ETag::new(id.uuid(), 4) })
 }
 
 async fn get_account(caller: Caller<CatalogWrite>) -> Result<Json<Value>, Problem> {
