@@ -282,7 +282,8 @@ impl Fields<'_> {
         for (key, value) in members {
             let pointer = join(&pointer, &key);
             let key = parse(Value::String(key), &pointer, self.errors);
-            let value = if holds_storable_text(&value) { read(value) } else { Err(control_character()) };
+            let is_storable = holds_storable_text(&value);
+            let value = read(value).and_then(|value| if is_storable { Ok(value) } else { Err(control_character()) });
             parsed.push(key.zip(accepted(value, &pointer, self.errors)));
         }
         parsed.into_iter().collect()
@@ -377,8 +378,10 @@ fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors
 
 fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
     let read = match value {
-        Value::String(text) if !is_storable(&text) => Err(control_character()),
-        Value::String(text) => text.parse(),
+        // Whatever its type takes, a store has to hold it.
+        Value::String(text) => {
+            text.parse().and_then(|read| if is_storable(&text) { Ok(read) } else { Err(control_character()) })
+        }
         _ => Err(Refusal::new("wrong_type", "must be a string")),
     };
     accepted(read, pointer, errors)

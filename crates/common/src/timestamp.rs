@@ -1,7 +1,7 @@
 //! Moments: UTC, RFC 3339 on the wire with three digits of milliseconds, so that they sort as text, cut to milliseconds
 //! when made, so that a value saved and read back is equal.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use time::{
@@ -13,6 +13,8 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::KnownFormat, schema::SchemaFormat, schema::Type},
 };
+
+use crate::input::Refusal;
 
 /// As every moment is written: always of one length. RFC 3339 would leave zeros at the end away, and `22.1Z` sorts
 /// after `22.15Z`.
@@ -93,6 +95,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Reads every form of RFC 3339.
+impl FromStr for Timestamp {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok().and_then(Self::checked);
+        moment.ok_or_else(|| Refusal::new("invalid_timestamp", "must be a moment such as 2026-11-22T09:30:00.125Z"))
+    }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -101,9 +113,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let moment = OffsetDateTime::parse(&text, &Rfc3339).map_err(serde::de::Error::custom)?;
-        Self::checked(moment).ok_or_else(|| serde::de::Error::custom("must be of the years 0 to 9999 in UTC"))
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -33,8 +33,11 @@ async fn a_made_up_cursor_of_products_is_refused_or_read_and_never_fails() {
 async fn a_made_up_cursor_of_a_search_is_refused_or_read_and_never_fails() {
     let shop = Shop::open().await;
     for slug in ["one", "two", "three"] {
-        let variant = json!({"sku": slug.to_uppercase(), "prices": [{"amount": 900, "currency": "USD"}]});
-        let mug = json!({"title": format!("Mug {slug}"), "slug": slug, "status": "active", "variants": [variant]});
+        let price = json!({"amount": 900, "currency": "USD"});
+        let mug = json!({
+            "title": format!("Mug {slug}"), "slug": slug, "status": "active", "description": "", "category_ids": [],
+            "options": [], "variants": [{"sku": slug.to_uppercase(), "options": {}, "prices": [price]}]
+        });
         shop.client.post("/admin/products").token(&staff()).json(&mug).send().await.expect(201);
     }
     shop.defend("/products?q=mug").await;

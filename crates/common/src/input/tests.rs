@@ -103,6 +103,21 @@ fn text_is_trimmed_and_control_characters_are_refused() {
     assert_eq!(line("a         ", 1..=9).unwrap_err().code, "too_long", "a client may count by itself");
 }
 
+/// A type that takes every text.
+#[derive(Debug)]
+struct Free(String);
+impl FromStr for Free {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        Ok(Self(text.to_owned()))
+    }
+}
+impl FromFields for Free {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.text("text")
+    }
+}
+
 #[test]
 fn text_that_a_store_cannot_hold_is_refused_wherever_it_stands() {
     let body = json!({
@@ -112,6 +127,8 @@ fn text_that_a_store_cannot_hold_is_refused_wherever_it_stands() {
         .map(|p| (p.to_owned(), "control_character".to_owned()));
     assert_eq!(refusals(body), expected);
     assert!(!holds_storable_text(&json!({"a": [{"b\0": 1}]})));
+    let free = |text: &str| Fields::read::<Free>(json!({ "text": text })).map_err(|errors| errors[0].code.clone());
+    assert_eq!((free("a").unwrap().0, free("a\0").unwrap_err().as_str()), ("a".to_owned(), "control_character"));
     assert_eq!((storable("a\0b"), storable("ab")), ("a\u{fffd}b".to_owned(), "ab".to_owned()));
     assert!(holds_storable_text(&json!({"a": [{"b": "\u{1}\u{fffe}"}], "n": null})));
 }

@@ -8,7 +8,6 @@ use common::{
     money::Money,
     timestamp::Timestamp,
 };
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -47,19 +46,6 @@ impl<const MAX: usize> FromStr for Line<MAX> {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         line(text, 1..=MAX).map(Self)
-    }
-}
-
-/// A moment as RFC 3339 writes it.
-struct Moment(Timestamp);
-
-impl FromStr for Moment {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339);
-        let refusal = |_| Refusal::new("invalid_timestamp", "must be a moment such as 2026-11-22T09:30:00Z");
-        moment.map(|moment| Self(moment.into())).map_err(refusal)
     }
 }
 
@@ -127,7 +113,7 @@ impl fmt::Debug for Order {
 impl FromFields for Order {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.text("id");
-        let placed_at = fields.text::<Moment>("placed_at");
+        let placed_at = fields.text::<Timestamp>("placed_at");
         let lines = fields.objects::<OrderLine>("lines", MAX_LINES);
         let lines = match lines {
             Some(lines) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
@@ -138,7 +124,7 @@ impl FromFields for Order {
         let reason = fields.optional_text("reason");
         Some(Self {
             id: id?,
-            placed_at: placed_at?.0,
+            placed_at: placed_at?,
             lines: lines?,
             subtotal: subtotal?,
             shipping: shipping?,
