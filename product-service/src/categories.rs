@@ -112,8 +112,7 @@ async fn patch_category(
 ) -> Result<Versioned<Category>, Error> {
     let now = Timestamp::now();
     let category = change(&store, |tree| {
-        let seen = tree.get(id).ok_or(Error::NotFound)?.tag();
-        if_match.check(seen).or_else(|_| if_match.check(tree.branch_tag(id)))?;
+        must_have_seen(tree, id, &if_match)?;
         tree.change(id, patch.clone(), now)
     })
     .await?;
@@ -124,23 +123,36 @@ async fn patch_category(
 
 /// Take a category away
 ///
-/// Refused while products or other categories stand in it.
+/// Refused while products or other categories stand in it. Honours `If-Match` as a change does.
 #[utoipa::path(delete, path = "/admin/categories/{category_id}", tag = "categories",
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)),
     responses((status = NO_CONTENT),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`category_in_use`.")))]
+            description = "`category_in_use`."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
 async fn delete_category(
     State(store): State<Store>,
     _: Caller<CatalogWrite>,
     Path(id): Path<CategoryId>,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Error> {
     if store::is_used(&store, id).await? {
         return Err(Error::CategoryInUse);
     }
     // A product that is put into it at this very moment keeps an id that leads nowhere, which no reader minds.
-    change(&store, |tree| tree.remove(id)).await?;
+    change(&store, |tree| {
+        must_have_seen(tree, id, &if_match)?;
+        tree.remove(id)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses a change of a category by somebody who saw it, or all its branch, otherwise.
+fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(), Error> {
+    let seen = tree.get(id).ok_or(Error::NotFound)?.tag();
+    Ok(if_match.check(seen).or_else(|_| if_match.check(tree.branch_tag(id)))?)
 }
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.

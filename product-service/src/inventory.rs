@@ -69,8 +69,13 @@ async fn patch_stock(
         }
         store::open(&store, &sku, Timestamp::now()).await?;
     }
-    store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
+    if patch != StockPatch::default() {
+        store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
+    }
     let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
+    if patch == StockPatch::default() {
+        if_match.check(stock.tag())?;
+    }
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 

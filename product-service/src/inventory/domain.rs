@@ -92,7 +92,7 @@ impl Available {
 }
 
 /// How a SKU is sold; a JSON Merge Patch (RFC 7396).
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, ToSchema)]
 #[schema(example = json!({"backorder": true, "low_stock_at": 5}))]
 pub struct StockPatch {
     /// Whether more may be sold than there are.

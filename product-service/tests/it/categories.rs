@@ -194,6 +194,11 @@ async fn a_category_is_changed_only_as_it_was_seen_its_place_included() {
     assert_eq!(rename(&garden, &renamed, "Plot").await.expect(412).problem(), "stale");
     let read = shop.branch("garden").await;
     assert_eq!((&read["name"], &read["position"]), (&json!("Yard"), &json!(0)));
+    let path = format!("/admin/categories/{}", garden["id"].as_str().unwrap());
+    let remove = |tag: &str| shop.client.delete(&path).token(&staff()).header(IF_MATCH, tag).send();
+    assert_eq!(remove(&renamed).await.expect(412).problem(), "stale");
+    let seen = shop.client.get("/categories/garden").send().await.expect(200).header("etag").to_owned();
+    remove(&seen).await.expect(204);
 }
 
 #[tokio::test]

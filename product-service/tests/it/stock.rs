@@ -229,6 +229,17 @@ async fn a_stock_that_an_earlier_version_saved_without_a_name_has_a_tag_too() {
 }
 
 #[tokio::test]
+async fn a_patch_that_says_nothing_leaves_a_stock_as_it_is() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5)]).await;
+    let (before, tag) = (shop.stock_json().await, shop.stock_tag("A").await);
+    let patch = |seen: &str| shop.client.patch("/inventory/A").token(&staff()).header(IF_MATCH, seen).json(&json!({}));
+    assert_eq!(patch(&tag).send().await.expect(200).header("etag"), tag);
+    assert_eq!(patch("\"other\"").send().await.expect(412).problem(), "stale");
+    assert_eq!(shop.stock_json().await, before);
+}
+
+#[tokio::test]
 async fn a_tag_costs_no_round_trip() {
     let shop = Shop::open().await;
     shop.sell(&[("A", 5)]).await;
