@@ -33,11 +33,15 @@ impl Fields<'_> {
             let below = format!("{above}/{field}");
             match kind {
                 ValidationErrorsKind::Field(errors) => {
-                    errors.iter().for_each(|error| self.refuse_one(above, field, error))
+                    for error in errors {
+                        self.refuse_one(above, field, error);
+                    }
                 }
                 ValidationErrorsKind::Struct(errors) => self.refuse_each(&below, errors),
                 ValidationErrorsKind::List(items) => {
-                    items.iter().for_each(|(index, errors)| self.refuse_each(&format!("{below}/{index}"), errors));
+                    for (index, errors) in items {
+                        self.refuse_each(&format!("{below}/{index}"), errors);
+                    }
                 }
             }
         }
