@@ -32,9 +32,6 @@ const KEYS: StripeKeys<'static> = StripeKeys { secret_key: "sk_test_bench", webh
 const ADMIN: &str = "admin@shop.example";
 /// The gateway is quiet once no request came for so long.
 const QUIET: Duration = Duration::from_millis(200);
-/// Limits on what one shopper or one address may do, out of the way of a few that order all the time. A build that does
-/// not know a setting does not read it.
-const LIFTED: [(&str, &str); 0] = [];
 
 /// A running shop. Everything of it ends when this is dropped.
 #[derive(Debug)]
@@ -65,7 +62,7 @@ impl Running {
         settings.push(("USER_DATABASE_URL", stores.0.url.clone()));
         settings.push(("TRANSACTION_DATABASE_URL", stores.1.url.clone()));
         settings.push(("MONGODB_URI", stores.2.uri.clone()));
-        settings.extend(LIFTED.map(|(name, value)| (name, value.to_owned())));
+        settings.extend(e2e::lifted_limits());
         let secret = set_up(programs, settings.clone()).await;
         settings.push(("TRANSACTION_SERVICE_CLIENT_SECRET", secret));
         let (gateway, traffic) = (Gateway::default(), Arc::<Traffic>::default());
