@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use stripe::Stripe;
 use stripe_double::{Options, StripeDouble};
 use testkit::{Answer, Client, tokens};
-use user_service::{App, router};
+use user_service::{App, limits::domain::Limits, router};
 use uuid::Uuid;
 
-use crate::{Home, Shopper, carts::guest, looks};
+use crate::{Home, Shopper, carts::guest, limits::limited, looks};
 
 const SETUP: &str = "/users/me/payment-methods/setup";
 const LIST: &str = "/users/me/payment-methods";
@@ -203,7 +203,8 @@ async fn guests_and_accounts_that_are_gone_save_no_cards() {
 
 #[tokio::test]
 async fn accounts_that_set_up_sixteen_cards_at_once_have_one_customer_each() {
-    let till = Till::open().await;
+    let Till { home, stripe } = Till::open().await;
+    let till = Till { home: limited(home, Limits { setups: 100, ..Limits::default() }), stripe };
     let ada = till.home.customer("ada@example.com").await;
     let bob = till.home.customer("bob@example.com").await;
     let setup = |shopper: &Shopper| tokio::spawn(till.home.client.post(SETUP).token(&shopper.access).send());

@@ -52,7 +52,7 @@ async fn registering_one_address_many_times_at_once_makes_one_account() {
 async fn nobodys_inbox_is_filled_by_registering_their_address() {
     let home = Home::open().await;
     home.register("ada@example.com").await.expect(202);
-    home.sql("DELETE FROM login_attempts; DELETE FROM outbox;").await;
+    home.sql("DELETE FROM attempts; DELETE FROM outbox;").await;
     for email in ["ada@example.com", "eve@example.com"] {
         for _ in 0..9 {
             home.register(email).await.expect(202);
@@ -67,7 +67,7 @@ async fn nobodys_inbox_is_filled_by_registering_their_address() {
         home.login(email, PASSWORD).await.expect(200);
     }
     assert_eq!(home.number("SELECT count(*) FROM outbox").await, 20);
-    home.sql("UPDATE login_attempts SET window_ends_at = now()").await;
+    home.sql("UPDATE attempts SET window_ends_at = now()").await;
     home.register("ada@example.com").await.expect(202);
 }
 
