@@ -6,8 +6,8 @@
 //!
 //! What cargo builds goes into the one target folder, so that the dependencies of both commits are built once. There cargo
 //! takes packages of one version at the same place below two workspaces for the same package, and gives one workspace what
-//! it built for the other. So the commit's packages get a version of their own; and as programs of the same name replace
-//! each other, those of the commit are copied out.
+//! it built for the other (<https://github.com/rust-lang/cargo/issues/12516>). So the commit's packages get a version of
+//! their own; and as programs of the same name replace each other, those of the commit are copied out.
 
 use std::fs;
 use std::path::{Path, PathBuf};
