@@ -3,6 +3,7 @@
 mod document;
 pub mod domain;
 mod flow;
+pub mod hold;
 
 use axum::{
     Extension,
@@ -15,7 +16,6 @@ use common::{
     idempotency::IdempotencyKey,
     input::Json,
     problem::ProblemBody,
-    timestamp::Timestamp,
 };
 use http::{HeaderValue, StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,7 +25,6 @@ use crate::{
     App,
     error::Error,
     orders::{
-        self,
         domain::{Order, Owner, order_id},
         view::OrderView,
     },
@@ -42,17 +41,32 @@ pub fn routes() -> OpenApiRouter<App> {
 /// `payment_failed` (declined: nothing was charged); `requires_action` (hand `payment.client_secret` to Stripe's library
 /// in the frontend, then read the order until its state changes). The same key and request get the first answer again,
 /// byte for byte, however much later; read the order for its present state. Refusals use up no key, except
-/// `quote_changed` and others that come after stock was reserved: order again with a new one.
+/// `quote_changed` and others that come after stock was, or may have been, reserved: the stock is given back, and the same
+/// key is answered `attempt_ended`. Order again with a new one.
+///
+/// A version of a cart becomes at most one live order. How many orders a caller, an e-mail address that guests gave, and a
+/// source address may have waiting for payment, how many units these may hold, and how many payments may be declined
+/// within an hour or so, is limited by the shop.
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("token" = ["orders"])), params(IdempotencyKey),
     request_body = document::OrderDocument,
     responses((status = CREATED, body = OrderView, headers(("Location" = String, description = "Where the order is."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`out_of_stock` (`errors` says what is short), `quote_changed` (`quote` has the price that \
-                           holds), `cart_changed`, `attempt_ended`; or `request_in_progress` or \
+                           holds), `cart_changed`, `attempt_ended`; `cart_already_ordered` (`order_id` is the order that \
+                           this version of the cart became); `too_many_open_orders` or `too_many_units_held` \
+                           (`counted_by` is `caller`, `recipient` or `source`; `open_orders` has the ids of the caller's \
+                           own orders that wait for payment, if there are any: pay or cancel one); or `request_in_progress` or \
                            `stock_contended` (what is left is taken by orders under way): repeat it, with the same \
                            key, after `Retry-After`."),
         (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
-            description = "`invalid_input`, or `idempotency_key_reused`: the key made another order.")))]
+            description = "`invalid_input` (an entry about a line names its `sku`; where the line is in the cart, \
+                           `pointer` is `/cart_version`), `idempotency_key_reused`: the key made another order; \
+                           `total_too_small` (with `total` and `minimum`) or `total_too_large` (with `maximum`, and \
+                           `total` where it can be said): no payment takes so little, or so much."),
+        (status = TOO_MANY_REQUESTS, body = ProblemBody, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "In so many seconds.")),
+            description = "`too_many_declines`: too many payments of the caller, of the address that a guest gave, or of \
+                           the source address (`counted_by`) were declined, or may yet be.")))]
 async fn create_order(
     State(app): State<App>,
     caller: Caller<scopes::Orders>,
@@ -62,12 +76,8 @@ async fn create_order(
 ) -> Result<Answer, Error> {
     let owner = Owner::of(&caller.subject)?;
     request.check(owner)?;
-    let (id, now) = (order_id(owner, &key), Timestamp::now());
-    let order = match orders::store::find(app.database.pool().await?, id).await? {
-        Some(order) => flow::resume(&app, order, &request, now).await?,
-        None => Box::pin(flow::place(&app, Attempt { id, owner, request: &request }, &context, now)).await?,
-    };
-    Answer::of(order)
+    let attempt = Attempt { id: order_id(owner, &key), owner, request: &request };
+    Answer::of(Box::pin(flow::order(&app, attempt, &context)).await?)
 }
 
 /// The stored answer of an order.

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::problem::{FieldError, Problem};
+use common::{
+    money::Money,
+    problem::{FieldError, Problem},
+};
 use http::StatusCode;
 use platform::{client::CallError, config::SecretError, postgres};
 use stripe::{StripeError, webhook::WebhookError};
 
 use crate::{
-    orders::domain::{Illegal, State},
+    limits::domain::{Exceeded, Kind, What},
+    orders::domain::{Illegal, OrderId, State},
     pricing::Pricing,
 };
 
@@ -32,10 +36,28 @@ pub enum Error {
     StockContended,
     /// The total is not what the shopper saw; what it is now.
     QuoteChanged(Box<Pricing>),
+    /// The total is less than any payment takes.
+    TotalTooSmall {
+        /// What it is.
+        total: Money,
+        /// What it must be at least.
+        minimum: Money,
+    },
+    /// The total is more than any payment takes.
+    TotalTooLarge {
+        /// What it is, where that can be said.
+        total: Option<Money>,
+        /// What it must be at most.
+        maximum: Money,
+    },
     /// The cart is not in the version that the shopper saw.
     CartChanged,
+    /// The version of the cart has become this live order.
+    CartAlreadyOrdered(OrderId),
     /// There is nothing in the cart.
     CartEmpty,
+    /// A limit is met; the caller's own open orders.
+    Limited(Exceeded, Vec<OrderId>),
     /// The account may not order.
     AccountDisabled,
     /// The order is past cancelling.
@@ -46,6 +68,8 @@ pub enum Error {
     Problem(Problem),
     /// A sibling could not be asked.
     Call(CallError),
+    /// The siblings took so long that no time is left to make an order.
+    Late,
     /// A sibling answered something else.
     Sibling(String),
     /// Stripe could not be asked, or we asked wrongly.
@@ -63,15 +87,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may succeed later without anybody mending anything.
-    pub fn passes(&self) -> bool {
-        match self {
-            Self::Stripe(error) => {
-                matches!(error, StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)
-            }
-            Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Unsettled => true,
-            _ => false,
-        }
+    /// Whether everything else would fail for the same cause, so that a sweep had better stop: a store that is away, or
+    /// Stripe asking for fewer calls. All other failures are of one order; the sweep goes on with the next.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited))
     }
 }
 
@@ -118,11 +137,37 @@ impl From<Error> for Problem {
                  order again with a new key.",
             )
             .with_member("quote", serde_json::json!(pricing)),
+            Error::TotalTooSmall { total, minimum } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "total_too_small",
+                "The total is too small to be charged",
+                format!("Nothing was ordered. The total is {total}, and payments start at {minimum}: add something."),
+            )
+            .with_member("total", serde_json::json!(total))
+            .with_member("minimum", serde_json::json!(minimum)),
+            Error::TotalTooLarge { total, maximum } => {
+                let detail = format!("Nothing was ordered. One payment takes up to {maximum}: make several orders.");
+                let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
+                let problem = Self::new(status, "total_too_large", title, detail);
+                let problem = problem.with_member("maximum", serde_json::json!(maximum));
+                match total {
+                    Some(total) => problem.with_member("total", serde_json::json!(total)),
+                    None => problem,
+                }
+            }
             Error::CartChanged => Self::conflict(
                 "cart_changed",
                 "The cart has changed",
                 "The cart is not in the version you named. Read it again, and order with a new key.",
             ),
+            Error::CartAlreadyOrdered(order) => Self::conflict(
+                "cart_already_ordered",
+                "The cart is ordered already",
+                "This version of the cart has become an order, under another key; order_id says which. Pay or cancel that \
+                 one; once it has failed, was cancelled or expired, the cart can be ordered again.",
+            )
+            .with_member("order_id", serde_json::json!(order)),
+            Error::Limited(exceeded, open) => limited(exceeded, &open),
             Error::CartEmpty => Self::conflict("cart_empty", "The cart is empty", "Put something into it first."),
             Error::AccountDisabled => Self::new(
                 StatusCode::FORBIDDEN,
@@ -144,9 +189,12 @@ impl From<Error> for Problem {
             .with_cause(error),
             Error::Problem(problem) => problem,
             Error::Call(error) => error.into(),
-            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::Busy | StripeError::RateLimited)) => {
-                Self::unavailable(error)
-            }
+            Error::Stripe(
+                error @ (StripeError::Unknown(_)
+                | StripeError::Busy
+                | StripeError::RateLimited
+                | StripeError::Unreadable(_)),
+            ) => Self::unavailable(error),
             Error::Stripe(
                 error @ (StripeError::Declined(_)
                 | StripeError::Invalid(_)
@@ -154,6 +202,7 @@ impl From<Error> for Problem {
                 | StripeError::KeyReused(_)
                 | StripeError::Unauthorized(_)),
             ) => Self::internal(error),
+            Error::Late => Self::unavailable("the siblings did not answer in time"),
             Error::Unsettled => Self::unavailable("Stripe's answers did not come to an end"),
             Error::Illegal(illegal) => Self::internal(illegal),
             Error::Secret(error) => Self::unavailable(error),
@@ -161,6 +210,41 @@ impl From<Error> for Problem {
             Error::Database(error) => postgres::problem(error),
         }
     }
+}
+
+/// A limit that is met, and what the client can do about it.
+fn limited(Exceeded { what, by, most }: Exceeded, open: &[OrderId]) -> Problem {
+    let (counted_by, by, mend) = match by {
+        Kind::User | Kind::Guest => ("caller", "you", "Pay or cancel one of open_orders"),
+        Kind::Recipient => ("recipient", "this e-mail address", "Pay or cancel one of them, or wait until one expires"),
+        Kind::Source => ("source", "your network", "Wait until some of them are paid, cancelled or expired"),
+    };
+    let problem = match what {
+        What::OpenOrders => {
+            let detail = format!(
+                "Nothing was ordered: {most} orders of {by} wait for their payment, and no more may. {mend}, and order \
+                 again with a new key."
+            );
+            Problem::conflict("too_many_open_orders", "Too many orders wait for their payment", detail)
+        }
+        What::HeldUnits => {
+            let detail = format!(
+                "Nothing was ordered: orders of {by} may hold at most {most} units that are not paid, this one included. \
+                 Order less, or first: {mend}. Then order again with a new key."
+            );
+            Problem::conflict("too_many_units_held", "Too many units are held without payment", detail)
+        }
+        What::Declines(wait) => {
+            let detail = format!(
+                "Nothing was ordered: too many payments of {by} were declined, or may yet be. Order again after \
+                 Retry-After, with a new key."
+            );
+            let title = "Too many payments were declined";
+            Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_declines", title, detail).with_retry_after(wait)
+        }
+    };
+    let problem = problem.with_member("counted_by", serde_json::json!(counted_by));
+    if open.is_empty() { problem } else { problem.with_member("open_orders", serde_json::json!(open)) }
 }
 
 impl IntoResponse for Error {
@@ -217,13 +301,18 @@ impl std::fmt::Display for Error {
             Self::OutOfStock(_) => f.write_str("not enough in stock"),
             Self::StockContended => f.write_str("others are at the last units"),
             Self::QuoteChanged(_) => f.write_str("the price has changed"),
+            Self::TotalTooSmall { .. } => f.write_str("the total is too small to be charged"),
+            Self::TotalTooLarge { .. } => f.write_str("the total is too large to be charged"),
             Self::CartChanged => f.write_str("the cart has changed"),
+            Self::CartAlreadyOrdered(_) => f.write_str("the cart is ordered already"),
+            Self::Limited(Exceeded { what, by, most }, _) => write!(f, "{what:?} beyond {most} of one {}", by.as_str()),
             Self::CartEmpty => f.write_str("the cart is empty"),
             Self::AccountDisabled => f.write_str("the account may not order"),
             Self::NotCancellable(state) => write!(f, "an order that is {} cannot be cancelled", state.as_str()),
             Self::Webhook(error) => write!(f, "webhook: {error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             Self::Call(error) => error.fmt(f),
+            Self::Late => f.write_str("the siblings did not answer in time"),
             Self::Sibling(cause) => write!(f, "a sibling: {cause}"),
             Self::Stripe(error) => write!(f, "Stripe: {error}"),
             Self::Unsettled => f.write_str("Stripe's answers did not come to an end"),

@@ -1,17 +1,21 @@
 //! transaction-service: orders, payments and the ledger, on PostgreSQL and Stripe.
 //!
 //! Rooms: [`quotes`] (what a basket would cost), [`checkout`] (making an order and paying for it), [`orders`] (what an
-//! order is; reading and cancelling), [`payments`] (what Stripe says of it), [`ledger`] (what is booked). In each,
+//! order is; reading and cancelling), [`limits`] (what one caller may have open), [`payments`] (what Stripe says of an
+//! order), [`ledger`] (what is booked). In each,
 //! `domain` holds types and rules without I/O, `store` every query of that noun, `flow` what may be interrupted and
-//! begun again. [`pricing`], [`shipping`] and [`tax`] are pure; [`siblings`] asks the other services, [`messages`] tells
+//! begun again. [`pricing`], [`shipping`], [`tax`] and
+//! [`pointers`] (where a request named what is refused) are pure; [`siblings`] asks the other services, [`messages`] tells
 //! them.
 
 pub mod checkout;
 pub mod error;
 pub mod ledger;
+pub mod limits;
 pub mod messages;
 pub mod orders;
 pub mod payments;
+pub mod pointers;
 pub mod pricing;
 pub mod quotes;
 pub mod shipping;
@@ -34,6 +38,7 @@ use platform::{
     Service, TriggerError,
     client::{Credentials, ServiceClient},
     config::{Env, Secret},
+    fingerprint::Fingerprints,
     health::{self, Health},
     outbox::Outbox,
     postgres::Database,
@@ -46,8 +51,13 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    checkout::domain::{PaymentWindow, Terms},
+    checkout::{
+        domain::{PaymentWindow, Terms},
+        hold::Endings,
+    },
+    limits::domain::Limits,
     siblings::Siblings,
+    tax::TaxRates,
 };
 
 /// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
@@ -72,6 +82,12 @@ pub struct App {
     pub webhook_secrets: Secret,
     /// What the shop asks for.
     pub terms: Terms,
+    /// How much one caller may have open, and one source address.
+    pub limits: Limits,
+    /// Hashes that limits count by.
+    pub fingerprints: Fingerprints,
+    /// Attempts that were cut off, and give their stock back.
+    pub endings: Endings,
     /// How long a request may take.
     pub deadline: Duration,
 }
@@ -95,6 +111,7 @@ impl Service for App {
         let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
         let deadline = env.parsed_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE).map(Duration::from_secs);
         let terms = terms(env, deadline.unwrap_or_default());
+        let (limits, fingerprints) = (limits::configure(env), Fingerprints::configure(env));
         let (database, secret) = (Database::new(database?), secret?);
         let client = ServiceClient::new(api?, Credentials::Client { id: Self::NAME, secret });
         let app = Self {
@@ -105,6 +122,9 @@ impl Service for App {
             stripe: Stripe::new(stripe_api?, stripe_key?),
             webhook_secrets: webhook_secrets?,
             terms: terms?,
+            limits: limits?,
+            fingerprints: fingerprints?,
+            endings: Endings::default(),
             deadline: deadline?,
         };
         Some(app.with_remedy())
@@ -119,6 +139,7 @@ impl Service for App {
     }
 
     async fn after_response(&self) {
+        self.endings.wait().await;
         self.outbox.relay_written().await;
     }
 
@@ -149,11 +170,17 @@ fn verifier(env: &mut Env) -> Option<Verifier> {
 
 fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
     let shipping = env.parsed("SHIPPING_RATES");
-    let tax = env.parsed("TAX_RATE");
+    let standard = env.parsed("TAX_RATE");
+    let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
     let window = env.parsed_or("PAYMENT_WINDOW_MINUTES", PaymentWindow::default());
     let payment_window = window?.0;
     // Whoever made the order is gone once its deadline is over.
-    Some(Terms { shipping: shipping?, tax: tax?, payment_window, lease: deadline + Duration::from_secs(1) })
+    let reduced = match reduced {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    let tax = TaxRates { standard: standard?, reduced };
+    Some(Terms { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
 }
 
 /// All routes, ready to serve.

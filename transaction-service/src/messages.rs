@@ -9,9 +9,6 @@ use uuid::Uuid;
 
 use crate::orders::domain::{Order, OrderId, State};
 
-/// The longest reason that notification-service takes, in characters.
-const MAX_REASON: usize = 500;
-
 /// What is to be told now that the order is in its state.
 pub fn after(order: &Order) -> Vec<Message> {
     match order.state {
@@ -23,12 +20,9 @@ pub fn after(order: &Order) -> Vec<Message> {
             }
             messages
         }
-        State::PaymentFailed => {
-            let reason = order.payment.failure.as_ref().and_then(|failure| failure.message.lines().next());
-            let reason = reason.map(|line| line.chars().take(MAX_REASON).collect::<String>());
-            vec![release_stock(order.id), notification(order, "payment_failed", reason.as_deref())]
-        }
-        State::Cancelled | State::Expired => vec![release_stock(order.id)],
+        // Told by the answer alone. A mail would go to an address that nobody has verified, which must not be had for the
+        // price of a card that is declined.
+        State::PaymentFailed | State::Cancelled | State::Expired => vec![release_stock(order.id)],
     }
 }
 

@@ -93,7 +93,8 @@ impl Siblings {
     ) -> Result<Vec<Item>, Error> {
         let path = format!("/inventory/reservations/{order}");
         let body = json!({ "currency": currency, "lines": lines });
-        let answer = self.0.send(Call::put(&path, body).of(context)).await.map_err(reservation_refused)?;
+        let answer = self.0.send(Call::put(&path, body).of(context)).await;
+        let answer = answer.map_err(|error| with_skus(reservation_refused(error), lines))?;
         Ok(read::<Lines<Item>>(answer)?.lines)
     }
 
@@ -107,7 +108,7 @@ impl Siblings {
         let body = json!({ "currency": currency, "lines": lines });
         // It changes nothing, so repeating it is harmless; any key says so to the client.
         let call = Call::post("/inventory/quotes", body).with_key(&Uuid::new_v4()).of(context);
-        let answer = self.0.send(call).await.map_err(reservation_refused)?;
+        let answer = self.0.send(call).await.map_err(|error| with_skus(reservation_refused(error), lines))?;
         Ok(read::<Lines<QuotedItem>>(answer)?.lines)
     }
 
@@ -149,18 +150,20 @@ fn reservation_refused(error: CallError) -> Error {
     }
 }
 
-/// Lines of a cart have no place in the request: what is wrong with one is said of the cart, by SKU.
-pub fn about_the_cart(errors: Vec<FieldError>, items: &[BasketLine]) -> Vec<FieldError> {
+/// Entries about lines say which SKU they are about.
+fn with_skus(error: Error, lines: &[BasketLine]) -> Error {
     let sku = |pointer: &str| -> Option<&Sku> {
         let index: usize = pointer.strip_prefix("/lines/")?.split('/').next()?.parse().ok()?;
-        items.get(index).map(|item| &item.sku)
+        lines.get(index).map(|line| &line.sku)
     };
-    let moved = |error: FieldError| match sku(&error.pointer) {
-        Some(sku) => {
-            let message = format!("{sku}: {}", error.message);
-            FieldError { pointer: "/cart_version".into(), message, ..error }
-        }
-        None => error,
+    let named = |error: FieldError| match (&error.sku, sku(&error.pointer)) {
+        (None, Some(sku)) => error.of_sku(sku),
+        (Some(_), _) | (None, None) => error,
     };
-    errors.into_iter().map(moved).collect()
+    let all = |errors: Vec<FieldError>| errors.into_iter().map(named).collect();
+    match error {
+        Error::InvalidInput(errors) => Error::InvalidInput(all(errors)),
+        Error::OutOfStock(errors) => Error::OutOfStock(all(errors)),
+        error => error,
+    }
 }

@@ -179,8 +179,8 @@ async fn close_session(State(app): State<App>, Json(request): Json<Refresh>) -> 
 
 /// Shop as a guest
 ///
-/// The tokens are a guest's only way back to their cart and orders: keep them, also while a session lasts. 429 after three
-/// hundred from one source address in fifteen minutes (a setting of the shop).
+/// The tokens are a guest's only way back to their cart and orders: keep them. 429 after three hundred from one source
+/// address in fifteen minutes (a setting of the shop).
 #[utoipa::path(post, path = "/auth/guest", tag = "auth",
     responses((status = CREATED, description = "A new guest.", body = Tokens),
     (status = TOO_MANY_REQUESTS, description = "Too many guests from this source address; `Retry-After` says when to \

@@ -89,9 +89,12 @@ impl From<Error> for Problem {
             Error::NoRandomness => Self::internal("the operating system gave no random bytes"),
             Error::Database(error) => postgres::problem(error),
             // It may have had its effect: whoever asks again finds it, or does it under the same key.
-            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)) => {
-                Self::unavailable(error)
-            }
+            Error::Stripe(
+                error @ (StripeError::Unknown(_)
+                | StripeError::RateLimited
+                | StripeError::Busy
+                | StripeError::Unreadable(_)),
+            ) => Self::unavailable(error),
             // Nothing of what is asked of Stripe here comes from the client but an id, whose absence is a 404 by now.
             Error::Stripe(
                 error @ (StripeError::Declined(_)

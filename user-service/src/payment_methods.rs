@@ -36,7 +36,7 @@ fn page_example() -> Value {
     json!({ "items": [{
         "id": "pm_1PgafTB7WZ01zgkW5mhKPw9q", "kind": "card",
         "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030},
-        "created_at": "2026-11-22T09:30:00Z"
+        "created_at": "2026-11-22T09:30:00.125Z"
     }], "next_cursor": null })
 }
 
@@ -74,7 +74,12 @@ async fn read_page(
     after: Option<&PaymentMethodId>,
 ) -> Result<Vec<stripe::PaymentMethod>, Error> {
     match app.stripe.list_payment_methods(customer, count, after).await {
-        Ok(list) => Ok(list.data),
+        Ok(list) => {
+            for unreadable in &list.unreadable {
+                tracing::error!(object = %unreadable, "Stripe object passed over");
+            }
+            Ok(list.data)
+        }
         Err(error) if after.is_some() && is_about_the_cursor(&error) => {
             let detail = "The payment method that the cursor stands at is gone: read the first page again.";
             Err(Problem::invalid_query(detail.into()).into())

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{PASSWORD, Shop, Shopper};
+use e2e::{PASSWORD, Shop, Shopper, UNLIMITED};
 use futures_util::{StreamExt, future::join_all, stream};
 use platform::Service;
 use reqwest::Method;
@@ -29,7 +29,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(&UNLIMITED).await;
     // As many instances as send at once would find in Lambda, half of them: each has connections of its own.
     shop.scale(AT_ONCE / 2);
     let staff = shop.admin().await;
@@ -38,8 +38,10 @@ async fn main() {
     last_units(&shop, &staff, &mut random).await;
     overlapping_baskets(&shop, &staff, &mut random).await;
     one_order_many_times(&shop, &staff).await;
+    one_cart_under_many_keys(&shop, &staff).await;
     customers_at_stripe(&shop).await;
     every_charge_is_an_orders(&shop).await;
+    against_the_limits().await;
 }
 
 /// Given as `SEED`, or else chosen; printed, so that a failing run can be repeated.
@@ -54,26 +56,35 @@ fn line(what: &str, rounds: usize, asked: usize, sold: usize) {
     println!("{what:<52} {rounds:>7} {asked:>7} {sold:>7} {refused:>7}");
 }
 
-/// Orders, again with the same key while another request with it runs; the final status and answer.
+/// Orders, again with the same key while another request with it runs, and with a new one where the attempt of the last
+/// gave its stock back; the final status and answer.
 async fn buy(shopper: &Shopper, key: &str, request: &Value) -> (u16, Value) {
     // A request that this machine gave up half way leaves its order to a lease, which the next ones wait for.
     let started = Instant::now();
+    let mut key = key.to_owned();
+    let mut heard = Vec::new();
     while started.elapsed() < PATIENCE {
-        let (status, body) = shopper.order(key, request).await;
+        let (status, body) = shopper.order(&key, request).await;
         let body: Value = serde_json::from_slice(&body).unwrap_or_default();
         let is_over = match body["type"].as_str() {
             Some("request_in_progress" | "stock_contended" | "unavailable") => false,
+            Some("attempt_ended") => {
+                key = Uuid::new_v4().to_string();
+                false
+            }
             _ => status != 0,
         };
         if is_over {
             return (status, body);
         }
+        heard.push(format!("{status} {}", body["type"]));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("an order that never gets an answer: {key}")
+    panic!("an order that never gets an answer: {heard:?}")
 }
 
-/// N units and 4N buyers, N from 1 to 50: exactly N orders, and what they hold is what is missing on the shelf.
+/// N units and 4N buyers, and where a machine that is too slow made attempts give stock back while others were refused,
+/// one more for each such unit; N from 1 to 50: exactly N orders, and what they hold is what is missing on the shelf.
 async fn last_units(shop: &Shop, staff: &str, random: &mut fastrand::Rng) {
     let started = Instant::now();
     let (mut asked, mut sold) = (0, 0);
@@ -86,14 +97,21 @@ async fn last_units(shop: &Shop, staff: &str, random: &mut fastrand::Rng) {
             let shopper = shop.anonymous();
             buy(&shopper, "once", &shopper.request(&[sku])).await
         });
-        let answers: Vec<(u16, Value)> = stream::iter(buyers).buffer_unordered(AT_ONCE).collect().await;
-        let made = answers.iter().filter(|(status, _)| *status == 201).count();
+        let mut answers: Vec<(u16, Value)> = stream::iter(buyers).buffer_unordered(AT_ONCE).collect().await;
+        let made = |answers: &[(u16, Value)]| answers.iter().filter(|(status, _)| *status == 201).count();
+        if made(&answers) < units {
+            deliver(shop).await;
+            for _ in made(&answers)..units {
+                let shopper = shop.anonymous();
+                answers.push(buy(&shopper, "once", &shopper.request(&[sku])).await);
+            }
+        }
         let short = answers.iter().filter(|(_, body)| body["type"] == "out_of_stock").count();
-        assert_eq!((made, made + short), (units, units * 4), "round {round}: {answers:?}");
+        assert_eq!((made(&answers), made(&answers) + short), (units, answers.len()), "round {round}: {answers:?}");
         let all = i64::try_from(units).unwrap();
         assert_eq!(shop.stock_of(staff, sku).await, (all, all), "round {round}");
-        asked += units * 4;
-        sold += made;
+        asked += answers.len();
+        sold += units;
     }
     line("N units and 4N buyers, N in 1..50", ROUNDS, asked, sold);
     println!(
@@ -121,7 +139,21 @@ async fn overlapping_baskets(shop: &Shop, staff: &str, random: &mut fastrand::Rn
             let shopper = shop.anonymous();
             (basket, buy(&shopper, "once", &shopper.request(basket)).await)
         });
-        let answers: Vec<_> = stream::iter(orders).buffer_unordered(AT_ONCE).collect().await;
+        let mut answers: Vec<_> = stream::iter(orders).buffer_unordered(AT_ONCE).collect().await;
+        // What attempts gave back that a slow machine made too late may have been refused to others meanwhile.
+        deliver(shop).await;
+        let mut free = BTreeMap::new();
+        for sku in &skus {
+            let (on_hand, reserved) = shop.stock_of(staff, sku).await;
+            free.insert(&**sku, on_hand - reserved);
+        }
+        for (basket, answer) in answers.iter_mut().filter(|(_, (status, _))| *status != 201) {
+            if basket.iter().all(|sku| free[sku] > 0) {
+                let shopper = shop.anonymous();
+                *answer = buy(&shopper, "once", &shopper.request(&basket[..])).await;
+                basket.iter().for_each(|sku| *free.entry(sku).or_default() -= 1);
+            }
+        }
         let mut taken = BTreeMap::<&str, i64>::new();
         for (basket, (status, _)) in &answers {
             assert!([201, 409].contains(status), "round {round}: {answers:?}");
@@ -171,6 +203,117 @@ async fn one_order_many_times(shop: &Shop, staff: &str) {
     let asked = OTHER_ROUNDS * 16;
     println!("{:<52} {OTHER_ROUNDS:>7} {asked:>7} {OTHER_ROUNDS:>7} {:>7}", "one order sent 16 times at once", "-");
     println!("  {} heard the one answer, byte for byte, and {running} heard 409 while it ran", asked - running);
+}
+
+/// One version of a cart ordered under 16 keys at once: one order, which all the others hear of, and one hold.
+async fn one_cart_under_many_keys(shop: &Shop, staff: &str) {
+    shop.sell(staff, "CART", 10_000).await;
+    for round in 0..OTHER_ROUNDS {
+        let guest = shop.anonymous();
+        let item = Some(json!({"quantity": 1}));
+        let cart = shop.ask(Method::PUT, "/carts/mine/items/CART", &guest.token, item).await;
+        let mut request = guest.request(&["CART"]);
+        request.as_object_mut().unwrap().remove("lines");
+        request["cart_version"] = cart["version"].clone();
+        let keys: Vec<String> = (0..16).map(|_| Uuid::new_v4().to_string()).collect();
+        let answers = join_all(keys.iter().map(|key| buy(&guest, key, &request))).await;
+        let made: Vec<&Value> = answers.iter().filter(|(status, _)| *status == 201).map(|(_, order)| order).collect();
+        assert_eq!(made.len(), 1, "round {round}: {answers:?}");
+        for (status, body) in answers.iter().filter(|(status, _)| *status != 201) {
+            let heard = (*status, &body["type"], &body["order_id"]);
+            assert_eq!(heard, (409, &json!("cart_already_ordered"), &made[0]["id"]), "round {round}: {body}");
+        }
+    }
+    deliver(shop).await;
+    let made = i64::try_from(OTHER_ROUNDS).unwrap();
+    assert_eq!(shop.stock_of(staff, "CART").await, (10_000, made), "units on hold");
+    line("one cart under 16 keys at once", OTHER_ROUNDS, OTHER_ROUNDS * 16, OTHER_ROUNDS);
+}
+
+/// Sweeps until no message is left.
+async fn deliver(shop: &Shop) {
+    let mut db = shop.orders.connect().await;
+    let started = Instant::now();
+    loop {
+        shop.transactions.sweep().await.unwrap();
+        let left: i64 = query_scalar("SELECT count(*) FROM outbox").fetch_one(&mut db).await.unwrap();
+        if left == 0 {
+            return;
+        }
+        assert!(started.elapsed() < PATIENCE, "{left} messages are not taken");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// A shop with the limits that a shop has unless it chooses others.
+async fn against_the_limits() {
+    let shop = Shop::open().await;
+    shop.scale(AT_ONCE / 2);
+    let staff = shop.admin().await;
+    println!();
+    guests_of_one_address(&shop, &staff).await;
+    declines_at_once(&shop, &staff).await;
+    let counters = &shop.transactions.sweep().await.unwrap()["counters"];
+    assert_eq!(counters["repaired"], 0, "counters and open orders agree");
+}
+
+/// 64 fresh guests at one source address, at once: 20 orders, and one more next door.
+async fn guests_of_one_address(shop: &Shop, staff: &str) {
+    const MOST: usize = 20;
+    shop.sell(staff, "OFFICE", 10_000).await;
+    for round in 0..OTHER_ROUNDS {
+        let guests: Vec<Shopper> = (0..64).map(|_| shop.anonymous().at(&format!("203.0.113.{round}"))).collect();
+        let request = |guest: &Shopper| guest.request(&["OFFICE"]);
+        let orders = guests.iter().map(|guest| async { buy(guest, "once", &request(guest)).await });
+        let answers: Vec<(u16, Value)> = stream::iter(orders).buffer_unordered(AT_ONCE).collect().await;
+        let made = answers.iter().filter(|(status, _)| *status == 201).count();
+        assert_eq!(made, MOST, "round {round}: {answers:?}");
+        for (status, body) in answers.iter().filter(|(status, _)| *status != 201) {
+            let heard = (*status, &body["type"], &body["counted_by"]);
+            assert_eq!(heard, (409, &json!("too_many_open_orders"), &json!("source")), "round {round}: {body}");
+        }
+        let neighbour = shop.anonymous().at(&format!("198.51.100.{round}"));
+        assert_eq!(buy(&neighbour, "once", &request(&neighbour)).await.0, 201, "round {round}: next door");
+    }
+    deliver(shop).await;
+    let held = i64::try_from(OTHER_ROUNDS * (MOST + 1)).unwrap();
+    assert_eq!(shop.stock_of(staff, "OFFICE").await, (10_000, held), "units on hold");
+    line("64 guests of one address, and one next door", OTHER_ROUNDS, OTHER_ROUNDS * 65, OTHER_ROUNDS * (MOST + 1));
+}
+
+/// A card that is declined, ordered with 25 times at once and then again and again: ten tries, not one more.
+async fn declines_at_once(shop: &Shop, staff: &str) {
+    const MOST: usize = 10;
+    const CUSTOMERS: usize = 4;
+    shop.sell(staff, "DECLINED", 10_000).await;
+    let mut asked = 0;
+    for nth in 0..CUSTOMERS {
+        let bob = shop.customer(&format!("bob-{nth}"), e2e::Card::SavedAndDeclined).await;
+        let before = shop.stripe.charges().len();
+        let request = bob.request(&["DECLINED"]);
+        let keys: Vec<String> = (0..25).map(|_| Uuid::new_v4().to_string()).collect();
+        let mut answers = join_all(keys.iter().map(|key| buy(&bob, key, &request))).await;
+        assert!(shop.stripe.charges().len() - before <= MOST, "{nth}: {answers:?}");
+        for _ in 0..MOST + 5 {
+            answers.push(buy(&bob, &Uuid::new_v4().to_string(), &request).await);
+        }
+        for (status, body) in &answers {
+            let kind = body["type"].as_str().unwrap_or_default();
+            let is_right = match *status {
+                201 => body["state"] == "payment_failed",
+                409 => kind == "too_many_open_orders",
+                429 => kind == "too_many_declines",
+                _ => false,
+            };
+            assert!(is_right, "{nth}: {status} {body}");
+        }
+        assert_eq!(shop.stripe.charges().len() - before, MOST, "{nth}: cards tried");
+        asked += answers.len();
+    }
+    deliver(shop).await;
+    assert_eq!(shop.stock_of(staff, "DECLINED").await, (10_000, 0), "nothing stays on hold");
+    println!("{:<52} {CUSTOMERS:>7} {asked:>7} {:>7} {asked:>7}", "declined cards, 25 at once", 0);
+    println!("  {} cards were tried at Stripe, {MOST} a customer", CUSTOMERS * MOST);
 }
 
 /// Two customers begin to save a card 16 times each, at once: one customer each at Stripe.

@@ -13,8 +13,9 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
+use common::http::SourceAddress;
 use http::{HeaderValue, StatusCode, header::HeaderName};
-use lambda_double::{Function, HttpAnswer, InvokeError, http_event};
+use lambda_double::{Function, HttpAnswer, InvokeError, from_source, http_event};
 use serde_json::Value;
 use tokio::{
     process::Command,
@@ -68,7 +69,10 @@ impl Functions {
         let headers: Vec<_> = parts.headers.iter().map(|(name, value)| (name.as_str(), text(value))).collect();
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-        let event = http_event(parts.method.as_str(), path, &headers, body);
+        let mut event = http_event(parts.method.as_str(), path, &headers, body);
+        if let Some(SourceAddress(source)) = parts.extensions.get() {
+            event = from_source(event, &source.to_string());
+        }
         match self.take().await.function.invoke(event, TIMEOUT).await {
             Ok(answer) => unwrapped(HttpAnswer::from(answer)),
             // What the gateway answers for a function that failed.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     future::Future,
+    net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::{
         Arc, Mutex,
@@ -15,7 +16,8 @@ use axum::{
     extract::Request,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use common::http::SourceAddress;
+use http::{HeaderName, StatusCode};
 use platform::Service;
 use tokio::net::TcpListener;
 use tower::ServiceExt;
@@ -49,6 +51,9 @@ impl Owner {
         }
     }
 }
+
+/// Says where a request comes from. Only this gateway understands it: services never see it, and believe no header.
+pub(crate) const SOURCE: HeaderName = HeaderName::from_static("x-e2e-source");
 
 type Answering = Arc<dyn Fn(Request) -> Pin<Box<dyn Future<Output = Response> + Send>> + Send + Sync>;
 
@@ -94,7 +99,9 @@ impl Gateway {
 
     /// Answers on `listener` for ever.
     pub async fn listen(self, listener: TcpListener) {
-        let router = Router::new().fallback(async move |request: Request| {
+        let router = Router::new().fallback(async move |mut request: Request| {
+            let source = request.headers_mut().remove(SOURCE).and_then(|source| source.to_str().ok()?.parse().ok());
+            request.extensions_mut().insert(SourceAddress(source.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))));
             let owner = self.0.lock().unwrap().get(&Owner::of(request.uri().path())).cloned();
             match owner {
                 Some(answer) => answer(request).await,

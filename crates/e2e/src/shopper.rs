@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::tokens;
 use uuid::Uuid;
 
-use crate::Storefront;
+use crate::{Storefront, gateway::SOURCE};
 
 /// How somebody pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,9 @@ pub struct Shopper {
     /// The access token.
     pub token: String,
     payment: Value,
+    /// The address that a guest gives; a customer's is that of the account.
+    email: Option<String>,
+    source: String,
     shop: String,
     http: reqwest::Client,
 }
@@ -77,7 +80,15 @@ impl Storefront {
 
     /// The shopper of a token, who pays so.
     pub fn shopper(&self, token: &str, payment: Value) -> Shopper {
-        Shopper { token: token.to_owned(), payment, shop: self.address.clone(), http: self.http.clone() }
+        let (shop, http) = (self.address.clone(), self.http.clone());
+        // Everybody is at home somewhere else.
+        let source = std::net::Ipv4Addr::from_bits((10 << 24) | fastrand::u32(..1 << 24)).to_string();
+        let mut shopper = Shopper { token: token.to_owned(), payment, email: None, source, shop, http };
+        let subject = shopper.subject();
+        if subject.starts_with("guest:") {
+            shopper.email = Some(format!("{}@example.com", subject.replace(':', "-")));
+        }
+        shopper
     }
 
     /// A guest by a token that the test signed itself, for crowds.
@@ -95,27 +106,39 @@ impl Storefront {
 }
 
 impl Shopper {
+    /// The same shopper at this source address.
+    #[must_use]
+    pub fn at(self, source: &str) -> Self {
+        Self { source: source.to_owned(), ..self }
+    }
+
+    /// What the token names.
+    fn subject(&self) -> String {
+        let claims = self.token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        claims["sub"].as_str().unwrap().to_owned()
+    }
+
     /// An order of these SKUs, one unit each, at what they cost: 10.00 USD and 8 % each, shipped for 5.40.
     pub fn request(&self, skus: &[&str]) -> Value {
         let lines: Vec<Value> = skus.iter().map(|sku| json!({"sku": sku, "quantity": 1})).collect();
         json!({
             "lines": lines, "shipping_method": "standard", "payment": self.payment,
             "expected_total": {"amount": total(skus.len()), "currency": "USD"},
-            "email": "shopper@example.com", "locale": "en-US",
+            "email": self.email, "locale": "en-US",
             "shipping_address": {"name": "Sam Shopper", "line1": "1 High Street", "city": "Oxford", "country": "GB"}
         })
     }
 
     /// The id of the account or guest, as the token says.
     pub fn owner(&self) -> Uuid {
-        let claims = self.token.split('.').nth(1).and_then(|claims| URL_SAFE_NO_PAD.decode(claims).ok()).unwrap();
-        let claims: Value = serde_json::from_slice(&claims).unwrap();
-        claims["sub"].as_str().and_then(|subject| subject.split(':').nth(1)?.parse().ok()).unwrap()
+        self.subject().split(':').nth(1).and_then(|id| id.parse().ok()).unwrap()
     }
 
     /// Orders; the status (0 where there was no answer) and the body's bytes.
     pub async fn order(&self, key: &str, request: &Value) -> (u16, Vec<u8>) {
-        let sent = self.http.post(format!("{}/orders", self.shop)).bearer_auth(&self.token);
+        let sent =
+            self.http.post(format!("{}/orders", self.shop)).bearer_auth(&self.token).header(SOURCE, &self.source);
         let Ok(answered) = sent.header("idempotency-key", key).json(request).send().await else {
             return (0, Vec::new());
         };

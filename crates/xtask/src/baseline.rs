@@ -16,10 +16,7 @@ use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
 use crate::home::{Home, Profile};
-use crate::services;
-
-/// A package that the commit may not have, and that is built there as it is here.
-pub(crate) const LOGIN_BENCH: &str = "crates/xtask/login-bench";
+use crate::services::{self, LOGIN_BENCH, LOGIN_BENCH_FOLDER, LOGIN_BENCH_PROGRAMS};
 
 /// Builds programs of `commit` and gives the folder that they are in. Whatever was built before is used again.
 pub(crate) async fn build(home: &Home, commit: &str, profile: Profile, packages: &[&str]) -> Result<PathBuf> {
@@ -27,7 +24,8 @@ pub(crate) async fn build(home: &Home, commit: &str, profile: Profile, packages:
     let folder = home.target().join("baseline").join(&id);
     let source = folder.join("source");
     check_out(home, &id, &source).await?;
-    add_package(home.root(), &source, LOGIN_BENCH)?;
+    // The commit may not have it, and is measured with the one that this tree has.
+    add_package(home.root(), &source, LOGIN_BENCH_FOLDER)?;
     mark_version(&source.join("Cargo.toml"), &id)?;
     println!("building {commit}: minutes, the first time");
     let mut command = services::cargo(home);
@@ -48,7 +46,7 @@ pub(crate) async fn build(home: &Home, commit: &str, profile: Profile, packages:
 }
 
 fn is_program_of(name: &str, packages: &[&str]) -> bool {
-    packages.contains(&name) || (packages.contains(&"login-bench") && services::LOGIN_BENCH_PROGRAMS.contains(&name))
+    packages.contains(&name) || (packages.contains(&LOGIN_BENCH) && LOGIN_BENCH_PROGRAMS.contains(&name))
 }
 
 /// The commit's full id.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, seed, services, trigger, up};
+use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, sdk, seed, services, trigger, up};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -108,7 +108,8 @@ enum Operation {
 
 #[derive(Debug, Subcommand)]
 enum Proof {
-    /// Whatever races: last units, overlapping baskets, one order sent many times, customers at Stripe
+    /// Whatever races: last units, overlapping baskets, one order sent many times, one cart under many keys, limits, customers
+    /// at Stripe
     Races,
     /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
     Crash,
@@ -121,6 +122,11 @@ enum Proof {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Whatever is played: the double of Stripe answers what Stripe's official libraries take for Stripe's
+    ///
+    /// Drives each of its routes through the npm package `stripe`, checks all answers and events with the package's types,
+    /// and the signatures with it and with the PyPI package. Node.js 20 with npm, and Python are needed.
+    Stripe,
     /// Whatever is sent: product-service answers as openapi/product-service.yaml says, by Schemathesis
     Api {
         /// Handed to Schemathesis, such as --include-operation-id create_product; SEED repeats a run
@@ -185,6 +191,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Demo => demo::run(&home).await,
         Verb::Prove(Proof::Races) => measure::races(&home).await,
         Verb::Prove(Proof::Crash) => measure::crash(&home).await,
+        Verb::Prove(Proof::Stripe) => sdk::prove(&home).await,
         Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,

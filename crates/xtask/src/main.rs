@@ -25,6 +25,7 @@ mod python;
 mod reload;
 mod router;
 mod run;
+mod sdk;
 mod secrets;
 mod seed;
 mod services;

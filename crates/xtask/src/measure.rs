@@ -9,7 +9,7 @@ use crate::home::{Home, Profile};
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::stores::{self, Keeping};
-use crate::{baseline, python, services, up};
+use crate::{baseline, python, services, stripe, up};
 
 /// A benchmark or a proof: a `[[bench]]` of a package.
 #[derive(Debug)]
@@ -50,30 +50,28 @@ pub(crate) async fn crash(home: &Home) -> Result<()> {
     across_services(home, "crash", Build::DURABLE, Vec::new()).await
 }
 
-/// Beside `commit`, other figures: what each of the two builds costs.
+/// Beside `commit`, other figures: what an order costs the processes of each of the two builds.
 pub(crate) async fn checkout(home: &Home, commit: Option<&str>, dev: bool) -> Result<()> {
-    let build = Build::of(dev);
     match commit {
-        None => across_services(home, "checkout", build, Vec::new()).await,
-        Some(commit) => {
-            let packages: Vec<&str> =
-                services::SERVICES.iter().map(|service| service.name).chain(["stripe-double"]).collect();
-            beside(home, "checkout", build, commit, &packages).await
-        }
+        None => across_services(home, "checkout", Build::of(dev), Vec::new()).await,
+        Some(commit) => beside(home, "checkout", commit, dev).await,
     }
 }
 
 /// What a login costs in this tree, at `commit`, and where there is nothing but argon2.
 pub(crate) async fn login(home: &Home, commit: &str, dev: bool) -> Result<()> {
-    beside(home, "login", Build::of(dev), commit, &["user-service", "login-bench"]).await
+    beside(home, "login", commit, dev).await
 }
 
 /// One that starts programs of this tree and of another commit.
-async fn beside(home: &Home, name: &'static str, build: Build, commit: &str, packages: &[&str]) -> Result<()> {
-    let Build { profile, .. } = build;
+async fn beside(home: &Home, name: &'static str, commit: &str, dev: bool) -> Result<()> {
+    let profile = Build::of(dev).profile;
+    // The same for each benchmark: other sets of packages have other features, and all would be built again.
+    let more = [stripe::DOUBLE, services::LOGIN_BENCH];
+    let packages: Vec<&str> = services::SERVICES.iter().map(|service| service.name).chain(more).collect();
     // This tree's come second: programs of the same name replace each other in the target folder.
-    let other = baseline::build(home, commit, profile, packages).await?;
-    services::build_with(services::cargo(home), profile, packages).await?;
+    let other = baseline::build(home, commit, profile, &packages).await?;
+    services::build_with(services::cargo(home), profile, &packages).await?;
     let arguments = vec![text(home.binary(profile, "")), commit.to_owned(), text(other)];
     // What starts the programs is not measured, and need not be the compiler's best.
     run(home, Bench { package: "e2e", name, build: Build::DURABLE, arguments }).await

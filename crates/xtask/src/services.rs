@@ -71,7 +71,9 @@ pub(crate) fn cargo(home: &Home) -> Command {
     command
 }
 
-/// The programs of the package `login-bench`.
+/// A package for `bench login`, in the folder below, with these programs; every other program is named like its package.
+pub(crate) const LOGIN_BENCH: &str = "login-bench";
+pub(crate) const LOGIN_BENCH_FOLDER: &str = "crates/xtask/login-bench";
 pub(crate) const LOGIN_BENCH_PROGRAMS: [&str; 2] = ["bare-argon2", "user-service-at-once"];
 
 /// Builds the binaries of the four services and of `more` packages, with cargo's own output.

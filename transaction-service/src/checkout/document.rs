@@ -41,7 +41,8 @@ pub(super) struct OrderDocument {
     payment: PaymentDocument,
     /// The total that the shopper saw. Another is not charged: 409 `quote_changed`.
     expected_total: Money,
-    /// Where messages go. Guests must give it; customers may, instead of their account's.
+    /// Where messages go. Guests must give it. A customer's go to the account's address: another is refused
+    /// (`not_your_address`).
     email: Option<Email>,
     /// How money and dates are written in messages.
     locale: Option<Locale>,

@@ -1,51 +1,140 @@
-//! The way from a request to an order: reserve and ask who it is, save, pay.
+//! The way from a request to an order: look, reserve and ask who it is, save, pay.
 //!
 //! Round trips of a new order paid with a saved method: PostgreSQL 7 (look; commit 1; begin, save, book, enqueue, commit 2),
 //! user-service 1 and product-service 1 at the same time, Stripe 2.
 
 use common::{http::RequestContext, timestamp::Timestamp};
 
-use super::domain::{Attempt, Basket, BasketLine, OrderRequest, draft};
+use super::{
+    domain::{Attempt, Basket, BasketLine, OrderRequest, draft},
+    hold::Hold,
+};
 use crate::{
     App,
     error::Error,
-    messages,
+    limits::{
+        self,
+        domain::{Count, Counters},
+    },
     orders::{
         self,
-        domain::{Order, OrderId, Owner},
+        domain::{Order, Owner},
+        store::Inserted,
     },
     payments,
+    pointers::Pointers,
     pricing::Item,
-    siblings::{Context, about_the_cart},
+    siblings::Context,
 };
 
-/// Makes a new order and pays for it.
-pub(super) async fn place(
+/// The answer to `POST /orders`: the order that the key made, or a new one.
+pub(super) async fn order(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Result<Order, Error> {
+    let now = Timestamp::now();
+    let counters = limits::counters(app, attempt, context).await?;
+    let cart_version = attempt.request.cart_version();
+    let found = orders::store::look(app.database.pool().await?, attempt.id, cart_version, &counters).await?;
+    if let Some(order) = found.order {
+        return resume(app, order, attempt.request, now).await;
+    }
+    if found.is_ended {
+        return Err(Error::AttemptEnded);
+    }
+    if let Some(order) = found.of_cart {
+        return Err(Error::CartAlreadyOrdered(order));
+    }
+    let admission = Admission { counters, counts: found.counts, now };
+    match Box::pin(place(app, attempt, context, &admission)).await {
+        Err(error) => Err(with_open_orders(app, attempt.owner, error).await),
+        made => made,
+    }
+}
+
+/// Under which counters an attempt is counted, and what they had when it began.
+struct Admission {
+    counters: Counters,
+    counts: Vec<Count>,
+    now: Timestamp,
+}
+
+impl Admission {
+    /// Whether there is room for so many units, before any stock is reserved: a refusal takes nothing from anybody. What
+    /// decides, once more, is the statement that saves the order.
+    fn check(&self, app: &App, lines: &[BasketLine]) -> Result<(), Error> {
+        let units = lines.iter().map(|line| i64::from(line.quantity)).sum();
+        let room = app.limits.check(&self.counts, units, self.now);
+        room.map_err(|exceeded| Error::Limited(exceeded, Vec::new()))
+    }
+}
+
+/// A refusal for a limit says which orders its caller can pay or cancel.
+async fn with_open_orders(app: &App, owner: Owner, error: Error) -> Error {
+    let Error::Limited(exceeded, _) = error else { return error };
+    let open = match app.database.pool().await {
+        Ok(pool) => orders::store::open_ids(pool, owner).await,
+        Err(error) => Err(error.into()),
+    };
+    Error::Limited(exceeded, open.unwrap_or_default())
+}
+
+/// Makes a new order and pays for it. What does not become an order gives its stock back.
+async fn place(
     app: &App,
     attempt: Attempt<'_>,
     context: &RequestContext,
-    now: Timestamp,
+    admission: &Admission,
 ) -> Result<Order, Error> {
+    let hold = Hold::of(app, attempt);
     // Boxed, here and below: with the clients' futures inside, this one is too large to move about.
-    let (user, items) = Box::pin(ask_siblings(app, attempt, context)).await?;
-    let order = match draft(attempt, user.as_ref(), items, &app.terms, now) {
+    let made = Box::pin(make(app, attempt, context, admission, &hold)).await;
+    let order = match made {
         Ok(order) => order,
         Err(refusal) => {
-            // A twin of this request, which asked for something else under the same key, may have made an order of the same
-            // hold: that is not ours to give back.
-            if let Some(first) = orders::store::find(app.database.pool().await?, attempt.id).await? {
-                return resume(app, first, attempt.request, now).await;
-            }
-            release(app, attempt.id).await?;
-            return Err(refusal);
+            return match hold.end().await {
+                Some(first) => resume(app, first, attempt.request, admission.now).await,
+                None => Err(refusal),
+            };
         }
     };
-    if !orders::store::insert(app.database.pool().await?, &order).await? {
-        let first = orders::store::find(app.database.pool().await?, order.id).await?.ok_or(Error::NotFound)?;
-        return resume(app, first, attempt.request, now).await;
-    }
-    let paying = Box::pin(payments::flow::begin(app, order.clone(), now)).await;
+    hold.is_not_ours();
+    let paying = Box::pin(payments::flow::begin(app, order.clone(), admission.now)).await;
     or_give_up(app, &order, paying).await
+}
+
+/// The order, saved and not yet paid.
+async fn make(
+    app: &App,
+    attempt: Attempt<'_>,
+    context: &RequestContext,
+    admission: &Admission,
+    hold: &Hold<'_>,
+) -> Result<Order, Error> {
+    // So that there is time left to give back what was reserved before the answer is due.
+    let asking = ask_siblings(app, attempt, context, admission, hold);
+    let asked = tokio::time::timeout(app.deadline * 3 / 4, Box::pin(asking)).await;
+    let (user, items) = asked.map_err(|_| Error::Late)??;
+    let order = draft(attempt, user.as_ref(), items, &app.terms, admission.now)?;
+    let pool = app.database.pool().await?;
+    match orders::store::insert(pool, &order, &admission.counters, &app.limits).await? {
+        Inserted::Made => Ok(order),
+        // Whose it is, is found when the hold is to be given back.
+        Inserted::Exists => Err(Error::InProgress),
+        refused @ (Inserted::CartOrdered | Inserted::NoRoom) => Err(why(app, &order, admission, refused).await?),
+    }
+}
+
+/// Why an order was not saved, as it is a moment later.
+async fn why(app: &App, order: &Order, admission: &Admission, refused: Inserted) -> Result<Error, Error> {
+    let pool = app.database.pool().await?;
+    let found = orders::store::look(pool, order.id, order.cart_version, &admission.counters).await?;
+    Ok(match (found.of_cart.filter(|_| refused == Inserted::CartOrdered), found.is_ended) {
+        (Some(first), _) => Error::CartAlreadyOrdered(first),
+        (None, true) => Error::AttemptEnded,
+        (None, false) => match app.limits.check(&found.counts, order.units(), admission.now) {
+            Err(exceeded) => Error::Limited(exceeded, Vec::new()),
+            // What stood in the way is over by now; another attempt may succeed.
+            Ok(()) => Error::AttemptEnded,
+        },
+    })
 }
 
 /// The order that a repeated request finds: its answer, or what is left to do for it.
@@ -91,10 +180,17 @@ async fn ask_siblings(
     app: &App,
     attempt: Attempt<'_>,
     context: &RequestContext,
+    admission: &Admission,
+    hold: &Hold<'_>,
 ) -> Result<(Option<Context>, Vec<Item>), Error> {
     match &attempt.request.basket {
-        Basket::Lines(lines) => tokio::try_join!(user(app, attempt, context), reserve(app, attempt, lines, context)),
+        Basket::Lines(lines) => {
+            admission.check(app, lines)?;
+            tokio::try_join!(user(app, attempt, context), reserve(app, attempt, lines, context, hold))
+        }
         Basket::Cart(version) => {
+            // A cart has something in it, or comes to nothing anyway.
+            admission.check(app, &[])?;
             let user = user(app, attempt, context).await?;
             let cart = match &user {
                 Some(user) => user.cart.clone(),
@@ -106,11 +202,8 @@ async fn ask_siblings(
             if cart.items.is_empty() {
                 return Err(Error::CartEmpty);
             }
-            let items = reserve(app, attempt, &cart.items, context).await.map_err(|error| match error {
-                Error::OutOfStock(errors) => Error::OutOfStock(about_the_cart(errors, &cart.items)),
-                Error::InvalidInput(errors) => Error::InvalidInput(about_the_cart(errors, &cart.items)),
-                error => error,
-            })?;
+            admission.check(app, &cart.items)?;
+            let items = reserve(app, attempt, &cart.items, context, hold).await?;
             Ok((user, items))
         }
     }
@@ -123,19 +216,29 @@ async fn user(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Resu
     }
 }
 
+/// Reserves the lines. A reservation that was asked for may exist, whatever is heard of it, unless product-service says
+/// that it took nothing, or that what it took is another request's.
 async fn reserve(
     app: &App,
     attempt: Attempt<'_>,
     lines: &[BasketLine],
     context: &RequestContext,
+    hold: &Hold<'_>,
 ) -> Result<Vec<Item>, Error> {
-    app.siblings.reserve(attempt.id, attempt.request.expected_total.currency, lines, context).await
-}
-
-/// The stock of an attempt that does not become an order is given back, durably.
-async fn release(app: &App, id: OrderId) -> Result<(), Error> {
-    let mut tx = app.database.begin().await?;
-    app.outbox.enqueue(&mut tx, &[messages::release_stock(id)]).await?;
-    tx.commit().await?;
-    Ok(())
+    hold.may_exist();
+    let pointers = Pointers::of_order(attempt.request.basket.lines());
+    let currency = attempt.request.expected_total.currency;
+    let reserved = app.siblings.reserve(attempt.id, currency, lines, context).await;
+    if let Err(
+        Error::OutOfStock(_)
+        | Error::InvalidInput(_)
+        | Error::StockContended
+        | Error::KeyReused
+        | Error::InProgress
+        | Error::AttemptEnded,
+    ) = reserved
+    {
+        hold.is_not_ours();
+    }
+    reserved.map_err(|error| pointers.translate(error))
 }

@@ -95,7 +95,7 @@ pub enum State {
     PaymentFailed,
     /// Called off by the shopper before payment, or by us because it was sold out; nothing is charged, or all refunded.
     Cancelled,
-    /// Not paid in time; nothing was charged, the stock is free again.
+    /// Not paid in time, or not with what it costs; the stock is free again.
     Expired,
 }
 
@@ -174,10 +174,12 @@ pub struct Payment {
     pub captured: i64,
     /// What was given back, in minor units.
     pub refunded: i64,
-    /// Whether the cardholder disputes it.
+    /// Whether the cardholder disputes it: a dispute is open, or was lost.
     pub disputed: bool,
     /// Why it failed.
     pub failure: Option<Failure>,
+    /// Whether too many tries to pay in the frontend were declined, so that there may be no more.
+    pub no_more_tries: bool,
 }
 
 /// Lets a frontend confirm one payment. Not shown where things are logged.
@@ -221,6 +223,8 @@ pub struct Order {
     pub locale: Option<Locale>,
     /// Whether it was made from the cart, which is emptied once it is paid.
     pub from_cart: bool,
+    /// The version of the cart that it was made from. `None` where it was not, or before this was kept.
+    pub cart_version: Option<i64>,
     /// How it is paid.
     pub payment: Payment,
     /// Why it was closed, where that was not the shopper's doing.
@@ -329,6 +333,11 @@ impl Order {
         Self { state, due_at, version: self.version + 1, updated_at: now, ..self.clone() }
     }
 
+    /// How many units it holds.
+    pub fn units(&self) -> i64 {
+        self.pricing.lines.iter().map(|line| i64::from(line.quantity)).sum()
+    }
+
     /// Whether somebody is at it right now.
     pub fn is_in_progress(&self, now: Timestamp) -> bool {
         self.state == State::Pending && self.due_at.is_some_and(|due_at| due_at > now)
@@ -342,4 +351,4 @@ impl Order {
 
 #[cfg(test)]
 #[path = "domain_tests.rs"]
-mod tests;
+pub(crate) mod tests;

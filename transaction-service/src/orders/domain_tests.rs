@@ -4,7 +4,11 @@ use common::money::Money;
 use uuid::Uuid;
 
 use super::*;
-use crate::{pricing, shipping::ShippingMethod};
+use crate::{
+    pricing,
+    shipping::ShippingMethod,
+    tax::{TaxClass, TaxRates},
+};
 
 fn usd(amount: i64) -> Money {
     Money { amount, currency: "USD".parse().unwrap() }
@@ -19,14 +23,24 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         title: "Tee".into(),
         options: BTreeMap::new(),
         unit_price: usd(1000),
+        tax_class: TaxClass::Standard,
     };
+    let rates = TaxRates { standard: "0".parse().unwrap(), reduced: None };
     let shipping = (ShippingMethod::Standard, usd(0));
     let address = serde_json::json!({"name": "Ada", "line1": "1 High St", "line2": null, "city": "Oxford",
         "region": null, "postal_code": null, "country": "GB", "phone": null});
     let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
     let expires_at = now.plus(std::time::Duration::from_mins(30));
-    let payment =
-        Payment { method, intent: None, client_secret: None, captured: 0, refunded: 0, disputed: false, failure: None };
+    let payment = Payment {
+        method,
+        intent: None,
+        client_secret: None,
+        captured: 0,
+        refunded: 0,
+        disputed: false,
+        failure: None,
+        no_more_tries: false,
+    };
     Order {
         id: Uuid::from_u128(1).into(),
         owner: Owner::Guest(Uuid::from_u128(2)),
@@ -35,11 +49,12 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         version: 3,
         due_at: state.is_open().then_some(expires_at),
         expires_at,
-        pricing: pricing::price(vec![item], shipping, "0".parse().unwrap()).unwrap(),
+        pricing: pricing::price(vec![item], shipping, rates).unwrap(),
         shipping_address: serde_json::from_value(address).unwrap(),
         email: "ada@example.com".parse().unwrap(),
         locale: None,
         from_cart: false,
+        cart_version: None,
         payment,
         closing_reason: None,
         answer: None,

@@ -459,6 +459,19 @@ async fn a_body_that_is_no_json_leaves_the_key_unused() {
     shop.sold_once().await;
 }
 
+/// After this trouble the attempt may hold stock: it ends, its stock is given back, and a new key is needed.
+async fn ends_the_attempt(line: &str, times: usize, instead: Instead, status: u16, kind: &str) {
+    let (mut shop, ada) = shop().await;
+    shop.siblings.instead(line, times, instead);
+    assert_eq!(shop.order(&ada, "k").send().await.expect(status).problem(), kind);
+    assert_eq!(shop.order(&ada, "k").send().await.expect(409).problem(), "attempt_ended");
+    shop.relay().await;
+    assert_eq!(shop.order(&ada, "k").send().await.expect(409).problem(), "attempt_ended");
+    assert_eq!(shop.count("orders").await, 0);
+    shop.ordered(&ada, "k2").await;
+    shop.sold_once().await;
+}
+
 /// The attempt is refused so; with the same key and request it succeeds once the trouble is over.
 async fn leaves_the_key_unused(line: &str, times: usize, instead: Instead, status: u16, kind: &str) {
     let (mut shop, ada) = shop().await;
@@ -489,19 +502,18 @@ async fn an_unknown_sku_leaves_the_key_unused() {
 }
 
 #[tokio::test]
-async fn a_product_service_that_is_down_leaves_the_key_unused() {
-    leaves_the_key_unused("PUT /inventory", 3, Instead::Problem(503, "unavailable", json!([])), 503, "unavailable")
-        .await;
+async fn a_product_service_that_answers_503_may_have_reserved_and_ends_the_attempt() {
+    ends_the_attempt("PUT /inventory", 3, Instead::Problem(503, "unavailable", json!([])), 503, "unavailable").await;
 }
 
 #[tokio::test]
-async fn a_user_service_that_is_down_leaves_the_key_unused() {
-    leaves_the_key_unused("GET /users", 3, Instead::Problem(503, "unavailable", json!([])), 503, "unavailable").await;
+async fn a_user_service_that_is_down_ends_the_attempt() {
+    ends_the_attempt("GET /users", 3, Instead::Problem(503, "unavailable", json!([])), 503, "unavailable").await;
 }
 
 #[tokio::test]
-async fn a_reservation_whose_answer_was_lost_leaves_the_key_unused() {
-    leaves_the_key_unused("PUT /inventory", 1, Instead::HangAfter, 503, "unavailable").await;
+async fn a_reservation_whose_answer_was_lost_ends_the_attempt() {
+    ends_the_attempt("PUT /inventory", 1, Instead::HangAfter, 503, "unavailable").await;
 }
 
 #[tokio::test]

@@ -4,13 +4,20 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod cancelling;
+mod carts;
 mod commits;
 mod configuration;
 mod contracts;
 mod faults;
 mod idempotency;
 mod ledger;
+mod limits;
+mod matching;
+mod money;
+mod money_back;
 mod ordering;
+mod passed_over;
+mod releasing;
 mod siblings;
 mod sweeping;
 mod webhooks;
@@ -43,11 +50,21 @@ struct Shop {
 const TOTAL: i64 = 1620;
 
 impl Shop {
+    /// One whose limits no test meets by accident.
     async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// One with the limits that a shop has unless it chooses others.
+    async fn open_with_default_limits() -> Self {
+        Self::open_with(&LIMITS.map(|(name, _)| (name, ""))).await
+    }
+
+    async fn open_with(more: &[(&str, &str)]) -> Self {
         let postgres = testkit::postgres::fresh(&MIGRATOR).await;
         let network = Proxy::start(&postgres.address(), Protocol::Postgres).await;
         let (siblings, stripe) = (Siblings::start().await, StripeDouble::start(Options::default()).await);
-        let app = app(&postgres.url_through(&network.address), &siblings.url, &stripe, &[]);
+        let app = app(&postgres.url_through(&network.address), &siblings.url, &stripe, more);
         let (client, db) = (Client::new(router(app.clone())), postgres.connect().await);
         Self { app, client, siblings, stripe, postgres, network, db }
     }
@@ -192,6 +209,36 @@ impl Shop {
     }
 }
 
+/// What this test logs from now on.
+struct Logs {
+    captured: testkit::logs::Captured,
+    _logging: tracing::subscriber::DefaultGuard,
+    /// While there is just one subscriber, tracing asks the thread that comes first to a line whether anybody listens, and
+    /// believes it for ever: with tests beside this one, nobody does.
+    _second: tracing::Dispatch,
+}
+
+impl Logs {
+    fn start() -> Self {
+        let captured = testkit::logs::Captured::default();
+        let subscriber = platform::telemetry::subscriber("transaction-service", "info", captured.writer());
+        let logging = tracing::subscriber::set_default(subscriber);
+        let second = tracing::Dispatch::new(platform::telemetry::subscriber("nobody", "debug", std::io::sink));
+        Self { captured, _logging: logging, _second: second }
+    }
+
+    /// The lines with this message.
+    fn lines(&self, message: &str) -> Vec<Value> {
+        self.captured.lines().into_iter().filter(|line| line.to_string().contains(&format!("\"{message}\""))).collect()
+    }
+}
+
+/// The PaymentIntent of an order that waits for its shopper.
+fn intent(order: &Value) -> String {
+    let secret = order["payment"]["client_secret"].as_str().unwrap();
+    secret.split("_secret_").next().unwrap().to_owned()
+}
+
 const KEY: http::HeaderName = common::idempotency::IDEMPOTENCY_KEY;
 
 /// Somebody who orders.
@@ -236,6 +283,17 @@ fn usd(amount: i64) -> Value {
     json!({"amount": amount, "currency": "USD"})
 }
 
+/// Limits far above what a test does.
+const LIMITS: [(&str, &str); 7] = [
+    ("OPEN_ORDERS_PER_OWNER", "100000"),
+    ("HELD_UNITS_PER_OWNER", "1000000"),
+    ("DECLINES_PER_OWNER", "100000"),
+    ("OPEN_ORDERS_PER_SOURCE", "100000"),
+    ("HELD_UNITS_PER_SOURCE", "1000000"),
+    ("DECLINES_PER_SOURCE", "100000"),
+    ("DECLINES_PER_ORDER", "1000"),
+];
+
 /// The service as it is configured, on these neighbours.
 fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
     let base = stripe.base();
@@ -250,8 +308,9 @@ fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &st
         ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret()),
         ("SHIPPING_RATES", "USD:500,EUR:500,JPY:800,KWD:1500"),
         ("TAX_RATE", "8"),
+        ("FINGERPRINT_KEY", "a key for tests"),
     ];
-    let mut env = Env::from_pairs(settings.iter().chain(more).copied());
+    let mut env = Env::from_pairs(settings.iter().chain(&LIMITS).chain(more).copied());
     let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));
     let app = App { verifier: tokens::verifier(), ..app };
     App { stripe: app.stripe.clone().within(Duration::from_secs(2)), ..app }.with_remedy()

@@ -29,6 +29,12 @@ pub(crate) enum Instead {
     Hang,
     /// The usual effect, and no answer.
     HangAfter,
+    /// The usual effect after this time, whether the caller still waits or not, and no answer.
+    EffectAfter(Duration),
+    /// The usual effect, and a connection that breaks within the answer.
+    ResetAfter,
+    /// The usual effect, and an answer that means nothing.
+    NonsenseAfter,
 }
 
 /// What came in.
@@ -49,6 +55,7 @@ struct State {
     customers: BTreeMap<String, String>,
     disabled: bool,
     unit_prices: BTreeMap<String, i64>,
+    tax_classes: BTreeMap<String, &'static str>,
 }
 
 #[derive(Clone)]
@@ -71,6 +78,11 @@ impl Siblings {
     /// The next `times` calls whose line starts so are answered `instead`.
     pub(crate) fn instead(&self, line: &str, times: usize, instead: Instead) {
         self.state.lock().unwrap().instead.push((line.to_owned(), times, instead));
+    }
+
+    /// From here on all is answered as usual.
+    pub(crate) fn heal(&self) {
+        self.state.lock().unwrap().instead.clear();
     }
 
     pub(crate) fn seen(&self, line: &str) -> Vec<Seen> {
@@ -102,6 +114,10 @@ impl Siblings {
 
     pub(crate) fn set_price(&self, sku: &str, amount: i64) {
         self.state.lock().unwrap().unit_prices.insert(sku.to_owned(), amount);
+    }
+
+    pub(crate) fn set_tax_class(&self, sku: &str, class: &'static str) {
+        self.state.lock().unwrap().tax_classes.insert(sku.to_owned(), class);
     }
 
     /// The templates of the notifications that were taken, without repetitions.
@@ -137,6 +153,23 @@ impl Siblings {
             Some(Instead::HangAfter) => {
                 self.usual(&line, &body);
                 return hang().await;
+            }
+            Some(Instead::EffectAfter(time)) => {
+                let late = self.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(time).await;
+                    late.usual(&line, &body);
+                });
+                return hang().await;
+            }
+            Some(Instead::ResetAfter) => {
+                self.usual(&line, &body);
+                let broken = futures_util::stream::once(async { Err::<Bytes, _>(std::io::Error::other("reset")) });
+                return axum::body::Body::from_stream(broken).into_response();
+            }
+            Some(Instead::NonsenseAfter) => {
+                self.usual(&line, &body);
+                return json_answer(200, &json!({"lines": "none", "email": 7}));
             }
             None => {}
         }
@@ -218,8 +251,11 @@ fn lines(state: &State, body: &Value, example: &Value) -> Value {
         let mut line = example.clone();
         let amount = state.unit_prices.get(&sku).copied().unwrap_or(UNIT_PRICE);
         line["unit_price"] = json!({"amount": amount, "currency": body["currency"]});
-        line["sku"] = json!(sku);
+        line["sku"] = json!(&sku);
         line["quantity"] = json!(quantity);
+        if let Some(class) = state.tax_classes.get(&sku) {
+            line["tax_class"] = json!(class);
+        }
         line
     });
     priced.collect()

@@ -4,10 +4,11 @@ pub mod password;
 
 use common::{
     contact::{Email, PersonName},
-    input::{Fields, FromFields, Refusal},
+    input::{Fields, FromFields, Refusal, violation},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use validator::{Validate, ValidationError};
 
 use self::password::{Guess, Password};
 use crate::opaque::Opaque;
@@ -28,23 +29,38 @@ pub struct Registration {
 
 impl FromFields for Registration {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let login = new_login(fields);
+        let login = NewLogin::from_fields(fields);
         let name = fields.text("name");
-        let (email, password) = login?;
+        let NewLogin { email, password } = login?;
         Some(Self { email, password, name: name? })
     }
 }
 
-/// Reads the `email` and `password` of a new account; the one must not be made of the other.
-pub fn new_login(fields: &mut Fields<'_>) -> Option<(Email, Password)> {
-    let email = fields.text("email");
-    let password = fields.text("password");
-    let (email, password): (Email, Password) = (email?, password?);
-    if password.is_guessed_from(&email) {
-        let Refusal { code, message } = password::too_easy();
-        return fields.refuse("password", code, message);
+/// The `email` and `password` of a new account; the one must not be made of the other.
+#[derive(Debug, Validate)]
+#[validate(schema(function = "has_a_password_of_its_own"))]
+pub struct NewLogin {
+    /// Where its mail goes.
+    pub email: Email,
+    /// What its owner logs in with.
+    pub password: Password,
+}
+
+impl FromFields for NewLogin {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let email = fields.text("email");
+        let password = fields.text("password");
+        let login = Self { email: email?, password: password? };
+        fields.valid(login)
     }
-    Some((email, password))
+}
+
+fn has_a_password_of_its_own(login: &NewLogin) -> Result<(), ValidationError> {
+    if login.password.is_guessed_from(&login.email) {
+        let Refusal { code, message } = password::too_easy();
+        return Err(violation("password", code, message));
+    }
+    Ok(())
 }
 
 /// What a registration is answered with, whether or not the address had an account before.

@@ -296,7 +296,10 @@ mod tests {
         assert!(is_pending(first.as_mut()));
         has_begun.recv().unwrap();
         let (worked, has_worked) = channel();
-        let mut waiting = Box::pin(passwords.work(move |_| Ok(worked.send(()).unwrap())));
+        let mut waiting = Box::pin(passwords.work(move |_| {
+            worked.send(()).unwrap();
+            Ok(())
+        }));
         assert!(is_pending(waiting.as_mut()));
         drop(waiting);
         let_go.send(()).unwrap();

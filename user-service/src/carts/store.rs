@@ -70,7 +70,7 @@ pub async fn put_item(
         .bind(item.sku.as_str())
         .bind(i64::from(item.quantity))
         .bind(now.to_offset())
-        .bind(versions(if_match))
+        .bind(if_match.versions_of(owner.id().uuid()))
         .fetch_optional(db)
         .await?;
     Ok(row.map(Cart::from))
@@ -98,17 +98,10 @@ pub async fn delete_item(
         .bind(owner.uuid())
         .bind(sku.as_str())
         .bind(now.to_offset())
-        .bind(versions(if_match))
+        .bind(if_match.versions_of(owner.uuid()))
         .fetch_optional(db)
         .await?;
     Ok(row.map(Cart::from))
-}
-
-fn versions(if_match: &IfMatch) -> Option<&[i64]> {
-    match if_match {
-        IfMatch::Any => None,
-        IfMatch::Versions(versions) => Some(versions),
-    }
 }
 
 /// Takes what was ordered out of a cart, the first time it is told of the order. Of what was put in since, nothing goes.

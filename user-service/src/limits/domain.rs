@@ -16,8 +16,8 @@ pub enum Kind {
     LoginOfRecipient,
     /// Logins tried from a source address, right ones too: one password is tried at many mailboxes.
     LoginFromSource,
-    /// Registrations of a mailbox: each sends a mail. Not counted as logins, since a login that succeeds forgets those:
-    /// whoever registered an address that is not theirs could send its owner mail for ever.
+    /// Registrations of a mailbox: each sends a mail. Not counted as logins, which a success forgets: the registrant of a
+    /// stranger's address could otherwise log in now and then, and go on sending mail to it.
     RegistrationOfRecipient,
     /// Registrations from a source address: each costs a hash.
     RegistrationFromSource,

@@ -134,6 +134,18 @@ async fn saved_cards_are_read_page_by_page_newest_first() {
 }
 
 #[tokio::test]
+async fn a_made_up_cursor_of_saved_cards_is_refused_or_read_and_never_fails() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    for _ in 0..2 {
+        till.save(&ada, "pm_card_visa").await;
+    }
+    let page = till.list(&ada, "?limit=1").await;
+    let list = |cursor: &str| till.home.client.get(&format!("{LIST}?limit=1&cursor={cursor}")).token(&ada.access);
+    testkit::cursors::assert_safe(page["next_cursor"].as_str().unwrap(), list).await;
+}
+
+#[tokio::test]
 async fn a_cursor_at_a_card_that_stripe_does_not_know_is_refused() {
     let till = Till::open().await;
     let ada = till.home.customer("ada@example.com").await;

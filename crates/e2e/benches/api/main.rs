@@ -16,7 +16,7 @@ use tokio::process::Command;
 const EXAMPLES: usize = 25;
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(&e2e::UNLIMITED).await;
     let staff = shop.admin().await;
     make_bucket().await;
     let image = stock_shelves(&shop, &staff).await;

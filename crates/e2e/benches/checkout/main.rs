@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use e2e::{Card, Shop, Shopper, Storefront, total};
+use e2e::{Card, Shop, Shopper, Storefront, UNLIMITED, total};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ async fn main() {
 }
 
 async fn beside_one_statement() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(&UNLIMITED).await;
     let staff = shop.admin().await;
     for nth in 0..SKUS {
         shop.sell(&staff, &sku(nth), 1_000_000).await;

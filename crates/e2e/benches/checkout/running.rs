@@ -62,7 +62,7 @@ impl Running {
         settings.push(("USER_DATABASE_URL", stores.0.url.clone()));
         settings.push(("TRANSACTION_DATABASE_URL", stores.1.url.clone()));
         settings.push(("MONGODB_URI", stores.2.uri.clone()));
-        settings.extend(e2e::lifted_limits());
+        settings.extend(e2e::UNLIMITED.map(|(name, value)| (name, value.to_owned())));
         let secret = set_up(programs, settings.clone()).await;
         settings.push(("TRANSACTION_SERVICE_CLIENT_SECRET", secret));
         let (gateway, traffic) = (Gateway::default(), Arc::<Traffic>::default());

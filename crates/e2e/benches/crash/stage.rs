@@ -3,14 +3,14 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use axum::response::IntoResponse;
-use e2e::{Card, Owner, Settings, Shop, Shopper, Tap, total};
+use e2e::{Card, Owner, Settings, Shop, Shopper, Tap, UNLIMITED, total};
 use http::StatusCode;
 use lambda_double::HttpAnswer;
 use platform::Service;
@@ -36,6 +36,8 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const MOMENT: Duration = Duration::from_millis(200);
 /// A key is answered 409 until the lease of its killed maker is over, so the lease is short here.
 const DEADLINE: &str = "2";
+/// What is answered to the key of an attempt that gave its stock back.
+const ENDED: &str = "attempt_ended";
 
 /// What is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +114,8 @@ struct Events {
 
 impl Stage {
     pub(crate) async fn open() -> Self {
-        let chosen = [("MAIL_PROVIDER", "ses"), ("CHECKOUT_DEADLINE_SECONDS", DEADLINE)];
+        let mut chosen = vec![("MAIL_PROVIDER", "ses"), ("CHECKOUT_DEADLINE_SECONDS", DEADLINE)];
+        chosen.extend(UNLIMITED);
         let shop = Shop::open_with(&chosen).await;
         let _ = shop
             .notifications
@@ -294,7 +297,8 @@ struct Attempt {
     story: Story,
     shopper: Shopper,
     request: Value,
-    key: String,
+    /// A new one where the attempt of the last has ended.
+    key: Mutex<String>,
     /// Once there is one, sending means to cancel it.
     to_cancel: Option<String>,
 }
@@ -318,7 +322,7 @@ impl Attempt {
             // That of the account is taken.
             request.as_object_mut().unwrap().remove("email");
         }
-        Self { story, shopper, request, key: Uuid::new_v4().to_string(), to_cancel: None }
+        Self { story, shopper, request, key: Mutex::new(Uuid::new_v4().to_string()), to_cancel: None }
     }
 
     /// The request that is interrupted; none where its process died of it.
@@ -328,8 +332,15 @@ impl Attempt {
         if let Some(order) = &self.to_cancel {
             return instance.request("POST", &format!("/orders/{order}/cancel"), &headers, &Value::Null).await.ok();
         }
-        headers.extend([("content-type", "application/json"), ("idempotency-key", &*self.key)]);
-        instance.request("POST", "/orders", &headers, &self.request).await.ok()
+        let key = self.key.lock().unwrap().clone();
+        headers.extend([("content-type", "application/json"), ("idempotency-key", &*key)]);
+        let answer = instance.request("POST", "/orders", &headers, &self.request).await.ok()?;
+        if answer.json()["type"] == ENDED {
+            // A machine that is too slow for the deadline has the stock given back: there is no order of this key, and
+            // never will be.
+            *self.key.lock().unwrap() = Uuid::new_v4().to_string();
+        }
+        Some(answer)
     }
 
     /// Asks again, under the same key, until there is an answer to it.
@@ -338,7 +349,7 @@ impl Attempt {
         loop {
             let answer = self.send(instance).await.expect("an instance that nobody kills");
             let body = answer.json();
-            let is_over = !matches!(body["type"].as_str(), Some("request_in_progress" | "unavailable"));
+            let is_over = !matches!(body["type"].as_str(), Some("request_in_progress" | "unavailable" | ENDED));
             if is_over {
                 assert!([200, 201].contains(&answer.status), "{}: {} {body}", self.story, answer.status);
                 return body;

@@ -29,7 +29,7 @@ impl Build {
         let keys = StripeKeys { secret_key: "made-up", webhook_secret: "made-up" };
         let mut settings = e2e::settings(NOWHERE, NOWHERE, keys);
         settings.push(("USER_DATABASE_URL", database.url.clone()));
-        settings.extend(e2e::lifted_limits());
+        settings.extend(e2e::UNLIMITED.map(|(name, value)| (name, value.to_owned())));
         e2e::run_once(&folder, "user-service", &settings, "migrate", json!({"direction": "up"})).await;
         let account = |nth| json!({"email": format!("customer-{nth}@example.com"), "password": PASSWORD});
         let accounts = (0..AT_ONCE).map(account).collect();

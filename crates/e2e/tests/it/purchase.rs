@@ -67,7 +67,7 @@ async fn a_customer_buys_their_cart_with_a_saved_card() {
 
 #[tokio::test]
 async fn a_sku_that_an_order_names_twice_is_bought_and_confirmed_as_one_line() {
-    let shop = Shop::open().await;
+    let shop = Shop::open_with(&e2e::UNLIMITED).await;
     let staff = shop.admin().await;
     shop.sell(&staff, "MUG", 1_500).await;
     let ada = shop.customer("ada", Card::Saved).await;

@@ -1,0 +1,131 @@
+//! The stock that an attempt may hold at product-service until it becomes an order. However the attempt ends otherwise
+//! (a refusal, a sibling or the database that does not answer, the deadline, a panic, a client that hangs up), its stock
+//! is given back by a message in the outbox.
+//!
+//! A release is final: product-service remembers it, so that a reservation which is still under way finds it and is
+//! refused. And it is given only to an attempt that has no order and can get none: the attempt is marked as ended in its
+//! owner's counter, which every statement that makes an order has to take (`orders::store::insert`). So another request
+//! with the same key either was first, and then has the stock, or is refused.
+
+use std::{
+    fmt, mem,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use common::timestamp::Timestamp;
+use tokio::{runtime::Handle, task::JoinHandle};
+
+use super::domain::Attempt;
+use crate::{
+    App,
+    error::Error,
+    limits, messages,
+    orders::{
+        self,
+        domain::{Order, OrderId, Owner},
+    },
+};
+
+/// What an attempt may hold. Dropped while it may hold something, it ends the attempt in the background.
+pub(super) struct Hold<'a> {
+    app: &'a App,
+    id: OrderId,
+    owner: Owner,
+    may_exist: AtomicBool,
+}
+
+impl<'a> Hold<'a> {
+    /// An attempt's, which holds nothing yet.
+    pub(super) fn of(app: &'a App, attempt: Attempt<'_>) -> Self {
+        Self { app, id: attempt.id, owner: attempt.owner, may_exist: AtomicBool::new(false) }
+    }
+
+    /// From here on there may be a reservation, whatever is heard of it.
+    pub(super) fn may_exist(&self) {
+        self.may_exist.store(true, Ordering::Release);
+    }
+
+    /// Nothing is reserved, or nothing that is this attempt's to give back.
+    pub(super) fn is_not_ours(&self) {
+        self.may_exist.store(false, Ordering::Release);
+    }
+
+    /// Ends the attempt and has its stock given back, durably, before the client hears that it came to nothing. Answers
+    /// the order of its key if another request was quicker: then the stock is that order's.
+    ///
+    /// Where the database does not answer, nothing can be kept, and product-service frees the stock by itself after a
+    /// day, unless the client repeats its request and takes the hold over.
+    pub(super) async fn end(self) -> Option<Order> {
+        if !self.may_exist.load(Ordering::Acquire) {
+            return None;
+        }
+        let ended = end(self.app, self.owner, self.id).await;
+        self.is_not_ours();
+        ended.unwrap_or_else(|error| {
+            tracing::error!(%error, order_id = %self.id, "stock not released; product-service frees it after a day");
+            None
+        })
+    }
+}
+
+/// The future that held it was dropped half way.
+impl Drop for Hold<'_> {
+    fn drop(&mut self) {
+        let Ok(runtime) = Handle::try_current() else { return };
+        if !self.may_exist.load(Ordering::Acquire) {
+            return;
+        }
+        let (app, owner, id) = (self.app.clone(), self.owner, self.id);
+        tracing::warn!(order_id = %id, "attempt cut off; its stock is released");
+        self.app.endings.add(runtime.spawn(async move {
+            if let Err(error) = end(&app, owner, id).await {
+                tracing::error!(%error, order_id = %id, "stock not released; product-service frees it after a day");
+            }
+        }));
+    }
+}
+
+async fn end(app: &App, owner: Owner, id: OrderId) -> Result<Option<Order>, Error> {
+    let mut tx = app.database.begin().await?;
+    limits::store::end_attempt(&mut tx, owner, id, &app.limits, Timestamp::now()).await?;
+    // In a statement of its own: it sees what the one that was waited for has saved.
+    if let Some(order) = orders::store::find(&mut *tx, id).await? {
+        tx.rollback().await?;
+        return Ok(Some(order));
+    }
+    app.outbox.enqueue(&mut tx, &[messages::release_stock(id)]).await?;
+    tx.commit().await?;
+    Ok(None)
+}
+
+/// Attempts that were cut off, being ended in the background. Work after the answer waits for them: in Lambda, nothing
+/// goes on once an instance is frozen.
+#[derive(Clone, Default)]
+pub struct Endings(Arc<Mutex<Vec<JoinHandle<()>>>>);
+
+impl fmt::Debug for Endings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Endings")
+    }
+}
+
+impl Endings {
+    fn add(&self, ending: JoinHandle<()>) {
+        let mut endings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        endings.retain(|ending| !ending.is_finished());
+        endings.push(ending);
+    }
+
+    /// Waits until all that were begun are done. Given up half way, they go on by themselves.
+    pub async fn wait(&self) {
+        let endings = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        for ending in endings {
+            if ending.await.is_err() {
+                tracing::error!("ending an attempt panicked");
+            }
+        }
+    }
+}

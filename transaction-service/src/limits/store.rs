@@ -1,0 +1,166 @@
+//! Every query of the counters by themselves. They are taken in the statement that makes an order and given back in the
+//! one that closes it (`orders::store`). Rows are locked in the order of their keys everywhere, and after the order's.
+
+use common::timestamp::Timestamp;
+use platform::fingerprint::Fingerprint;
+use sqlx::{FromRow, PgConnection, PgExecutor};
+
+use super::domain::{Limits, owner_key};
+use crate::{
+    error::Error,
+    orders::domain::{OrderId, Owner},
+};
+
+/// How many counters one sweep compares at most that differ.
+const AT_ONCE: i64 = 50;
+/// How many rows one sweep deletes or forgets at most.
+const ROWS: i64 = 1_000;
+
+/// Marks an attempt as ended in its owner's counter, which every statement that makes an order has to take: from here on
+/// none can make one of this attempt, and one that is under way is waited for. Only the newest are remembered, many more
+/// than a caller has under way.
+pub async fn end_attempt(
+    db: &mut PgConnection,
+    owner: Owner,
+    attempt: OrderId,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let end =
+        "INSERT INTO limit_counters AS c (kind, key, ended_attempts, expires_at) VALUES ($1, $2, ARRAY[$3::uuid], $4)
+               ON CONFLICT (kind, key) DO UPDATE SET
+                   expires_at = greatest(c.expires_at, excluded.expires_at),
+                   ended_attempts = CASE WHEN $3 = ANY (c.ended_attempts) THEN c.ended_attempts
+                                         WHEN cardinality(c.ended_attempts) < 64 THEN c.ended_attempts || $3
+                                         ELSE c.ended_attempts[2:] || $3 END";
+    let (kind, key) = owner_key(owner);
+    sqlx::query(end)
+        .bind(kind.as_str())
+        .bind(&key[..])
+        .bind(attempt.uuid())
+        .bind(now.plus(limits.keep_for()).to_offset())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Declines so far.
+#[derive(Debug, Clone, Copy, FromRow)]
+pub struct Declined {
+    /// Of the order.
+    pub of_order: i64,
+    /// Of its caller, or the address that a guest gave, whichever has more.
+    pub of_caller: i64,
+}
+
+/// Counts a decline of this name, unless it is counted already, in the order and in all counters that the order still
+/// knows. Answers how many there are then.
+pub async fn count_decline(
+    db: impl PgExecutor<'_>,
+    order: OrderId,
+    name: &str,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Declined, Error> {
+    let count = "WITH noted AS (
+            UPDATE orders SET declines = array_append(declines, $2)
+            WHERE id = $1 AND NOT $2 = ANY (declines) AND cardinality(declines) < 1000
+            RETURNING owner_kind, owner_id, recipient_key, source_key, cardinality(declines)::bigint AS declines),
+        counted AS (
+            INSERT INTO limit_counters AS c (kind, key, declines, declines_until, expires_at)
+            SELECT k.kind, k.key, 1, $4::timestamptz, $5::timestamptz
+            FROM noted, LATERAL (VALUES (owner_kind, uuid_send(owner_id)), ('recipient', recipient_key),
+                                        ('source', source_key)) AS k (kind, key)
+            WHERE k.key IS NOT NULL ORDER BY k.kind, k.key
+            ON CONFLICT (kind, key) DO UPDATE SET
+                declines = CASE WHEN c.declines_until > $3 THEN c.declines ELSE 0 END + 1,
+                declines_until = CASE WHEN c.declines_until > $3 THEN c.declines_until ELSE $4 END,
+                expires_at = greatest(c.expires_at, $5)
+            RETURNING kind, declines)
+        SELECT coalesce((SELECT declines FROM noted),
+                        (SELECT cardinality(declines)::bigint FROM orders WHERE id = $1), 0) AS of_order,
+               coalesce((SELECT max(declines)::bigint FROM counted WHERE kind <> 'source'),
+                        (SELECT c.declines::bigint FROM orders o
+                         JOIN limit_counters c ON c.kind = o.owner_kind AND c.key = uuid_send(o.owner_id)
+                         WHERE o.id = $1 AND c.declines_until > $3), 0) AS of_caller";
+    let declined = sqlx::query_as(count)
+        .bind(order.uuid())
+        .bind(name)
+        .bind(now.to_offset())
+        .bind(now.plus(limits.window).to_offset())
+        .bind(now.plus(limits.keep_for()).to_offset())
+        .fetch_one(db)
+        .await?;
+    Ok(declined)
+}
+
+/// Remembers that an open order's payment is to be cancelled.
+pub async fn allow_no_more_tries(db: impl PgExecutor<'_>, order: OrderId) -> Result<(), Error> {
+    let end = "UPDATE orders SET no_more_tries = true WHERE id = $1 AND due_at IS NOT NULL";
+    sqlx::query(end).bind(order.uuid()).execute(db).await?;
+    Ok(())
+}
+
+/// Deletes counters that have had their time; how many.
+pub async fn delete_expired(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, Error> {
+    let delete = "DELETE FROM limit_counters
+                  WHERE ctid = ANY (ARRAY(SELECT ctid FROM limit_counters WHERE open_orders = 0 AND expires_at <= $1
+                                          LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    Ok(sqlx::query(delete).bind(now.to_offset()).bind(ROWS).execute(db).await?.rows_affected())
+}
+
+/// Forgets who ordered what closed before this time; how many orders.
+pub async fn forget_closed(db: impl PgExecutor<'_>, before: Timestamp) -> Result<u64, Error> {
+    let forget = "UPDATE orders SET recipient_key = NULL, source_key = NULL
+                  WHERE id = ANY (ARRAY(SELECT id FROM orders
+                                        WHERE due_at IS NULL AND (recipient_key IS NOT NULL OR source_key IS NOT NULL)
+                                          AND updated_at < $1
+                                        LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    Ok(sqlx::query(forget).bind(before.to_offset()).bind(ROWS).execute(db).await?.rows_affected())
+}
+
+/// A counter by its key.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct Named {
+    /// Who is counted.
+    pub kind: String,
+    /// Under which key.
+    pub key: Vec<u8>,
+}
+
+/// Counters that differ from what the open orders say. None, unless something is wrong: both are read at one moment, and
+/// change together.
+pub async fn wrong(db: impl PgExecutor<'_>) -> Result<Vec<Named>, Error> {
+    let wrong = "WITH held AS (
+            SELECT k.kind, k.key, count(*) AS open_orders, sum(o.counted_units) AS held_units
+            FROM orders o, LATERAL (VALUES (o.owner_kind, uuid_send(o.owner_id)), ('recipient', o.recipient_key),
+                                           ('source', o.source_key)) AS k (kind, key)
+            WHERE o.due_at IS NOT NULL AND o.counted_units IS NOT NULL AND k.key IS NOT NULL GROUP BY k.kind, k.key)
+        SELECT kind, key FROM limit_counters c FULL JOIN held h USING (kind, key)
+        WHERE coalesce(c.open_orders, 0) <> coalesce(h.open_orders, 0)
+           OR coalesce(c.held_units, 0) <> coalesce(h.held_units, 0)
+        LIMIT $1";
+    Ok(sqlx::query_as(wrong).bind(AT_ONCE).fetch_all(db).await?)
+}
+
+/// Sets a counter to what the open orders say. It is locked before they are read, in a statement of its own, so that no
+/// order that takes or gives it back is half way.
+pub async fn repair(db: &mut PgConnection, counter: &Named, expires_at: Timestamp) -> Result<(), Error> {
+    let lock = "INSERT INTO limit_counters AS c (kind, key, expires_at) VALUES ($1, $2, $3)
+                ON CONFLICT (kind, key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at)";
+    let lock = sqlx::query(lock).bind(&counter.kind).bind(&counter.key).bind(expires_at.to_offset());
+    lock.execute(&mut *db).await?;
+    let set = "UPDATE limit_counters SET (open_orders, held_units) = (
+                   SELECT count(*), coalesce(sum(counted_units), 0) FROM orders
+                   WHERE due_at IS NOT NULL AND counted_units IS NOT NULL
+                     AND CASE $1 WHEN 'recipient' THEN recipient_key = $2 WHEN 'source' THEN source_key = $2
+                                 ELSE owner_kind = $1 AND uuid_send(owner_id) = $2 END)
+               WHERE kind = $1 AND key = $2";
+    sqlx::query(set).bind(&counter.kind).bind(&counter.key).execute(db).await?;
+    Ok(())
+}
+
+/// A key as it is bound.
+pub fn bytes(keys: impl Iterator<Item = Fingerprint>) -> Vec<Vec<u8>> {
+    keys.map(Vec::from).collect()
+}
