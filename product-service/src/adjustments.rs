@@ -47,7 +47,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// Set how many are on hand, reserved ones included
 ///
-/// For when somebody has counted; it goes into the trail as `counted`. 409 when orders have reserved more. Honours
+/// The number that was counted; it goes into the trail as `counted`. 409 when orders have reserved more. Honours
 /// `If-Match`: 412 when anything of the answer that you have seen has changed, by a sale too. While a SKU is being sold,
 /// adjust it by so many instead.
 #[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),

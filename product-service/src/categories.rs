@@ -149,7 +149,7 @@ async fn delete_category(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Refuses a change of a category by somebody who saw it, or all its branch, otherwise.
+/// Refuses a change with a tag of neither the category nor its branch as they are now.
 fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(), Error> {
     let seen = tree.get(id).ok_or(Error::NotFound)?.tag();
     Ok(if_match.check(seen).or_else(|_| if_match.check(tree.branch_tag(id)))?)

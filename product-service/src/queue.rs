@@ -28,7 +28,7 @@ struct Message {
 }
 
 /// Works off a batch and answers which messages shall come again. One that is not understood is among them: after some
-/// tries the queue moves it to its dead-letter queue, where somebody finds it.
+/// tries the queue moves it to its dead-letter queue.
 pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<Value, TriggerError> {
     let batch: Batch = serde_json::from_value(batch)?;
     let until = Instant::now() + BUDGET;
@@ -108,7 +108,7 @@ fn notified_key(record: &Value, bucket: &str) -> Option<Option<String>> {
     Some((event.starts_with("ObjectCreated:") && name == bucket).then_some(key))
 }
 
-/// What EventBridge makes of it ("EventBridge event message structure", there). Keys are as they are.
+/// What `EventBridge` makes of it ("Event message structure" of its own in that guide). Keys are as they are.
 #[expect(clippy::option_option, reason = "not understood, not ours, the key")]
 fn bridged_key(event: &Value, bucket: &str) -> Option<Option<String>> {
     let (kind, name) = (event["detail-type"].as_str()?, event["detail"]["bucket"]["name"].as_str()?);

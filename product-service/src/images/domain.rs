@@ -45,7 +45,7 @@ pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
 const NOT_CACHED: &str = "no-store";
 /// Where images are for everybody; the CDN reads this and nothing else.
 const PUBLISHED: &str = "products/";
-/// Where files are put by forms. Nobody reads them there but this service.
+/// Where files are put by forms. Only this service reads them there.
 const UPLOADED: &str = "uploads/";
 
 /// An image of a product.
@@ -303,7 +303,6 @@ impl fmt::Display for Mismatch {
             Self::ContentType(announced) => write!(f, "The file was not uploaded as {announced}, which was announced."),
             Self::Content(announced) => write!(f, "The content of the file is not {announced}."),
             Self::Truncated => f.write_str("The end of the file is missing. Upload it whole."),
-            Self::Malformed(what) => write!(f, "The file has {what}. Save the image anew and upload that."),
             Self::Points { width, height } => write!(
                 f,
                 "The image has {width} x {height} points. A side may have {MAX_SIDE}, and an image {MAX_POINTS} in all."
@@ -312,7 +311,9 @@ impl fmt::Display for Mismatch {
                 f,
                 "The image has {count} frames. {MAX_FRAMES} are the most, and {MAX_MOVING_POINTS} points in all of them."
             ),
-            Self::Unsupported(what) => write!(f, "The file has {what}. Save the image anew and upload that."),
+            Self::Malformed(what) | Self::Unsupported(what) => {
+                write!(f, "The file has {what}. Save the image anew and upload that.")
+            }
         }
     }
 }

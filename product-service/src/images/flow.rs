@@ -64,10 +64,10 @@ async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Erro
     let image = if store::attach(&app.store, upload, now).await? {
         upload.image.clone()
     } else if let Some(image) = decided(app, upload).await? {
-        // Somebody was quicker.
+        // Another call or message was quicker.
         image
     } else {
-        // It lost its slot: what was published for it is nobody's.
+        // It lost its slot: what was published for it is in no list.
         delete(app, upload).await?;
         return Err(Error::NotFound);
     };
@@ -98,8 +98,8 @@ pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Resul
     }
 }
 
-/// Deals with an object that the bucket says was made. What was uploaded is judged once; what comes after that, and what
-/// nobody was granted, is deleted. So is what was published for an upload that is gone.
+/// Deals with an object that the bucket says was made. What was uploaded is judged once; what comes after that, or
+/// without a grant, is deleted. So is what was published for an upload that is gone.
 pub(crate) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
     let Some((place, product_id, image_id)) = parse_key(key) else {
         tracing::warn!("object with a key that no upload has");
@@ -199,7 +199,7 @@ enum Settled {
 }
 
 /// The product decides, and can no longer change its mind once the slot is given up. The objects go before their upload, so
-/// that they are found again until they are gone; of an image in use the file that was uploaded goes, whose form has expired.
+/// that they are found again until they are gone; of an image in use the file that was uploaded goes; its form has expired.
 async fn settle(app: &App, upload: &Upload, now: Timestamp) -> Result<Settled, Error> {
     if upload.state == State::Refused {
         store::take_away(&app.store, upload, now).await?;

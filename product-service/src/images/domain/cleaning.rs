@@ -3,7 +3,7 @@
 //! Each kind of file is a list of parts. A part is copied only if it is known to belong to the picture; places, dates,
 //! names of cameras and people, comments, thumbnails and whatever stands behind the end of the picture are left out. What
 //! a header promises is compared with what browsers should have to hold in memory. The pixels themselves are not decoded:
-//! a picture that is broken inside is shown broken and harms nobody.
+//! a picture that is broken inside is shown broken and does no harm.
 
 use super::{MediaType, Mismatch};
 

@@ -40,7 +40,7 @@ struct Meta {
     /// Where in the file they are.
     in_file: Vec<(u32, Range<usize>)>,
     /// Where in `idat` they are.
-    in_meta: Vec<(u32, Range<usize>)>,
+    in_idat: Vec<(u32, Range<usize>)>,
     idat: Option<Range<usize>>,
     has_size: bool,
 }
@@ -59,7 +59,7 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
         pieces.iter().filter(|piece| &piece.name == b"mdat").map(|piece| piece.body.clone()).collect();
     let mut out = file.to_vec();
     let meta = read_meta(&mut out, place)?;
-    if !meta.has_size || meta.pictures.is_empty() || meta.in_file.len() + meta.in_meta.len() > MAX_PLACES {
+    if !meta.has_size || meta.pictures.is_empty() || meta.in_file.len() + meta.in_idat.len() > MAX_PLACES {
         return Err(Mismatch::Malformed("an AVIF without a picture"));
     }
     let is_picture = |(id, _): &&(u32, Range<usize>)| meta.pictures.contains(id);
@@ -72,12 +72,12 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
     }
     if let Some(idat) = meta.idat {
         let at = |range: &Range<usize>| idat.start + range.start..idat.start + range.end;
-        let kept: Vec<Range<usize>> = meta.in_meta.iter().filter(is_picture).map(|(_, range)| at(range)).collect();
+        let kept: Vec<Range<usize>> = meta.in_idat.iter().filter(is_picture).map(|(_, range)| at(range)).collect();
         if kept.iter().any(|range| !holds(&idat, range)) {
             return Err(MALFORMED);
         }
         clear_between(&mut out, idat, &kept);
-    } else if meta.in_meta.iter().any(|one| is_picture(&one)) {
+    } else if meta.in_idat.iter().any(|one| is_picture(&one)) {
         return Err(MALFORMED);
     }
     for piece in pieces.iter().filter(|piece| !matches!(&piece.name, b"ftyp" | b"meta" | b"mdat")) {
@@ -222,7 +222,7 @@ fn read_places(body: &[u8], meta: &mut Meta) -> Result<(), Mismatch> {
                 return Err(UNSUPPORTED);
             }
             let range = start..start.checked_add(size).ok_or(MALFORMED)?;
-            if method == 0 { meta.in_file.push((id, range)) } else { meta.in_meta.push((id, range)) }
+            if method == 0 { meta.in_file.push((id, range)) } else { meta.in_idat.push((id, range)) }
         }
     }
     Ok(())

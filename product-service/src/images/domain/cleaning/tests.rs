@@ -35,9 +35,9 @@ fn replaced(file: &[u8], part: &[u8], by: &[u8]) -> Vec<u8> {
 }
 
 /// A chunk of a PNG with its checksum.
-fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+fn chunk(name: [u8; 4], body: &[u8]) -> Vec<u8> {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(name);
+    hasher.update(&name);
     hasher.update(body);
     let length = u32::try_from(body.len()).unwrap().to_be_bytes();
     [&length, &name[..], body, &hasher.finalize().to_be_bytes()].concat()
@@ -46,7 +46,7 @@ fn chunk(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
 /// A PNG whose header says this.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
     let body = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    [&PLAIN_PNG[..8], &chunk(b"IHDR", &body), &PLAIN_PNG[33..]].concat()
+    [&PLAIN_PNG[..8], &chunk(*b"IHDR", &body), &PLAIN_PNG[33..]].concat()
 }
 
 /// The points of every frame.
@@ -176,7 +176,7 @@ fn no_file_that_was_cut_off_is_published() {
 fn what_stands_behind_a_picture_is_not_published() {
     for (kind, file) in PHOTOS {
         let whole = cleaned(kind, file).unwrap();
-        for tail in [PAGE, b"PK\x03\x04 an archive", b"\0", &whole, &vec![0xff; 100]] {
+        for tail in [PAGE, b"PK\x03\x04 an archive", b"\0", &whole, &[0xff; 100]] {
             let out = cleaned(kind, &[file, tail].concat()).unwrap();
             assert_eq!(find(&out, b"script"), None, "{kind}");
             assert_eq!(out.len(), whole.len(), "{kind}");
@@ -220,14 +220,14 @@ fn the_sides_of_a_picture_are_read_from_its_header() {
 fn moving_png(width: u32, height: u32, frames: u32) -> Vec<u8> {
     let still = png_of(width, height);
     let (data, end) = (find(&still, b"IDAT").unwrap() - 4, find(&still, b"IEND").unwrap() - 4);
-    let mut out = [&still[..data], &chunk(b"acTL", &[&frames.to_be_bytes()[..], &[0; 4]].concat())].concat();
+    let mut out = [&still[..data], &chunk(*b"acTL", &[&frames.to_be_bytes()[..], &[0; 4]].concat())].concat();
     for n in 0..frames {
         let places = [n.to_be_bytes(), 1_u32.to_be_bytes(), 1_u32.to_be_bytes(), [0; 4], [0; 4]].concat();
-        out.extend(chunk(b"fcTL", &[&places[..], &[0; 6]].concat()));
+        out.extend(chunk(*b"fcTL", &[&places[..], &[0; 6]].concat()));
         if n == 0 {
             out.extend(&still[data..end]);
         } else {
-            out.extend(chunk(b"fdAT", &[&n.to_be_bytes()[..], b"data"].concat()));
+            out.extend(chunk(*b"fdAT", &[&n.to_be_bytes()[..], b"data"].concat()));
         }
     }
     out.extend(&still[end..]);
@@ -262,12 +262,12 @@ fn frames_are_counted_and_limited() {
     // It says two, and has three.
     let lying = replaced(
         &moving_png(3, 2, 3),
-        &chunk(b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0]),
-        &chunk(b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]),
+        &chunk(*b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0]),
+        &chunk(*b"acTL", &[0, 0, 0, 2, 0, 0, 0, 0]),
     );
     assert_eq!(cleaned(MediaType::Png, &lying).unwrap_err().code().as_str(), "malformed");
     // Frames of a picture that does not say that it moves are left out.
-    let hidden = replaced(&moving_png(3, 2, 3), &chunk(b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0]), b"");
+    let hidden = replaced(&moving_png(3, 2, 3), &chunk(*b"acTL", &[0, 0, 0, 3, 0, 0, 0, 0]), b"");
     assert_eq!(cleaned(MediaType::Png, &hidden).unwrap(), png_of(3, 2));
 }
 
@@ -277,8 +277,8 @@ fn what_contradicts_itself_or_is_not_shown_by_browsers_is_refused() {
     bad_sum[29] ^= 1;
     let header = &PLAIN_PNG[8..33];
     let two_headers = [&PLAIN_PNG[..33], header, &PLAIN_PNG[33..]].concat();
-    let unknown = [&PLAIN_PNG[..33], &chunk(b"HTML", PAGE), &PLAIN_PNG[33..]].concat();
-    let empty = [&PLAIN_PNG[..33], &chunk(b"IEND", b"")].concat();
+    let unknown = [&PLAIN_PNG[..33], &chunk(*b"HTML", PAGE), &PLAIN_PNG[33..]].concat();
+    let empty = [&PLAIN_PNG[..33], &chunk(*b"IEND", b"")].concat();
     let lossless = replaced(PLAIN_JPEG, b"\xff\xc0", b"\xff\xc3");
     let arithmetic = replaced(PLAIN_JPEG, b"\xff\xc0", b"\xff\xc9");
     let between = replaced(PLAIN_JPEG, b"\xff\xdb", b"<p>\xff\xdb");
