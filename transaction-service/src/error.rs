@@ -88,9 +88,14 @@ pub enum Error {
 
 impl Error {
     /// Whether everything else would fail for the same cause, so that a sweep had better stop: a store that is away, or
-    /// Stripe asking for fewer calls. All other failures are of one order; the sweep goes on with the next.
+    /// Stripe asking for fewer calls. All other failures are of one order, a statement that the database refused among them;
+    /// the sweep goes on with the next.
     pub fn is_outage(&self) -> bool {
-        matches!(self, Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited))
+        match self {
+            Self::Database(error) => postgres::is_outage(error),
+            Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited) => true,
+            _ => false,
+        }
     }
 }
 

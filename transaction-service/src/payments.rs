@@ -10,11 +10,12 @@ pub mod store;
 
 use axum::extract::State;
 use common::{
+    http::single,
     input::{Json, RawBody},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 use stripe::Event;
 use utoipa::ToSchema;
@@ -63,11 +64,11 @@ async fn receive_stripe_event(
     Ok(Json(Received { received: true }))
 }
 
+const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
+
 /// The one signature header; none where there are several.
 fn signature(headers: &HeaderMap) -> &str {
-    let mut values = headers.get_all("stripe-signature").iter();
-    let only = values.next().filter(|_| values.next().is_none());
-    only.and_then(|value| value.to_str().ok()).unwrap_or_default()
+    single(headers, &SIGNATURE).ok().flatten().and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -90,12 +90,16 @@ impl Siblings {
         currency: Currency,
         lines: &[BasketLine],
         context: &RequestContext,
-    ) -> Result<Vec<Item>, Error> {
+    ) -> Result<Vec<Item>, NotReserved> {
         let path = format!("/inventory/reservations/{order}");
         let body = json!({ "currency": currency, "lines": lines });
         let answer = self.0.send(Call::put(&path, body).of(context)).await;
-        let answer = answer.map_err(|error| with_skus(reservation_refused(error), lines))?;
-        Ok(read::<Lines<Item>>(answer)?.lines)
+        let answer = answer.map_err(|error| NotReserved {
+            may_exist: may_be_reserved(&error),
+            error: with_skus(reservation_refused(error), lines),
+        })?;
+        let read = read::<Lines<Item>>(answer).map_err(|error| NotReserved { may_exist: true, error })?;
+        Ok(read.lines)
     }
 
     /// Prices lines without reserving them.
@@ -134,6 +138,25 @@ fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
     // What serde says may quote the answer, in which people are named.
     let kind = std::any::type_name::<T>();
     serde_json::from_value(answer).map_err(|_| Error::Sibling(format!("an answer that is no {kind}")))
+}
+
+/// No answer that says what is reserved.
+pub struct NotReserved {
+    /// Why.
+    pub error: Error,
+    /// Whether a reservation of this request may exist all the same, or come to exist.
+    pub may_exist: bool,
+}
+
+/// A reservation that was asked for may exist, unless product-service says that it took nothing, or that what it took is
+/// another request's. What it says of a call that was sent before does not count: the first may still be under way there.
+fn may_be_reserved(error: &CallError) -> bool {
+    let CallError::Refused(Refused { kind, is_repeated, .. }) = error else { return true };
+    match kind.as_str() {
+        "reservation_differs" | "reservation_released" => false,
+        "out_of_stock" | "invalid_input" | "stock_contended" | "reservation_in_progress" => *is_repeated,
+        _ => true,
+    }
 }
 
 fn reservation_refused(error: CallError) -> Error {

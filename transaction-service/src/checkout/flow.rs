@@ -24,7 +24,7 @@ use crate::{
     payments,
     pointers::Pointers,
     pricing::Item,
-    siblings::Context,
+    siblings::{Context, NotReserved},
 };
 
 /// The answer to `POST /orders`: the order that the key made, or a new one.
@@ -216,8 +216,7 @@ async fn user(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Resu
     }
 }
 
-/// Reserves the lines. A reservation that was asked for may exist, whatever is heard of it, unless product-service says
-/// that it took nothing, or that what it took is another request's.
+/// Reserves the lines. From the call on there may be a reservation, until product-service says that there is none.
 async fn reserve(
     app: &App,
     attempt: Attempt<'_>,
@@ -229,16 +228,10 @@ async fn reserve(
     let pointers = Pointers::of_order(attempt.request.basket.lines());
     let currency = attempt.request.expected_total.currency;
     let reserved = app.siblings.reserve(attempt.id, currency, lines, context).await;
-    if let Err(
-        Error::OutOfStock(_)
-        | Error::InvalidInput(_)
-        | Error::StockContended
-        | Error::KeyReused
-        | Error::InProgress
-        | Error::AttemptEnded,
-    ) = reserved
-    {
-        hold.is_not_ours();
-    }
-    reserved.map_err(|error| pointers.translate(error))
+    reserved.map_err(|NotReserved { error, may_exist }| {
+        if !may_exist {
+            hold.is_not_ours();
+        }
+        pointers.translate(error)
+    })
 }

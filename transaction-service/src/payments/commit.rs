@@ -67,7 +67,7 @@ pub async fn write(
         app.outbox.enqueue(&mut tx, with.messages).await?;
     }
     if !with.seen.is_empty() {
-        store::remember(&mut tx, after.id, with.seen, now).await?;
+        store::remember(&mut *tx, after.id, with.seen, now).await?;
     }
     tx.commit().await?;
     Ok(Written::Done(after))

@@ -82,9 +82,10 @@ fn is_in(written: &str, currency: Currency) -> bool {
     written.eq_ignore_ascii_case(&currency.to_string())
 }
 
-/// An amount of Stripe's; `None` in a currency that is unknown here.
+/// An amount of Stripe's; `None` in a currency that is unknown here. One that has been withdrawn is known: what was paid in
+/// it may be given back or disputed later.
 pub fn money(amount: i64, currency: &str) -> Option<Money> {
-    let currency = currency.to_ascii_uppercase().parse().ok()?;
+    let currency = Currency::stored(&currency.to_ascii_uppercase())?;
     Some(Money { amount: stripe::amount::from_stripe(amount, currency), currency })
 }
 

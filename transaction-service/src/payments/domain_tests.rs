@@ -47,6 +47,15 @@ fn an_order_is_paid_by_what_it_costs_and_by_nothing_else() {
 }
 
 #[test]
+fn an_amount_in_a_currency_that_was_withdrawn_is_read() {
+    for (currency, code) in [("usd", "USD"), ("bgn", "BGN"), ("HRK", "HRK")] {
+        let read = money(150, currency).unwrap();
+        assert_eq!((read.amount, read.currency.code()), (150, code));
+    }
+    assert_eq!((money(1, "zzz"), money(1, "")), (None, None));
+}
+
+#[test]
 fn a_status_that_is_unknown_is_waited_for_before_and_after_the_deadline() {
     let order = open();
     for now in [order.created_at, order.expires_at, order.expires_at.plus(CREATE_WITHIN)] {

@@ -12,6 +12,7 @@ use stripe::{Event, EventId, List, PaymentIntentId, PaymentIntentStatus, StripeE
 
 use super::{
     alarms,
+    domain::has_money,
     flow::{ORDER_ID, is_own, settle_with},
     refunds,
 };
@@ -81,7 +82,8 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
     }
     let order = limits::declines::note(app, hint.decline.as_deref(), order, now).await?;
     let order = settle_with(app, order, intent.clone(), now).await?;
-    if order.state.is_open() || !hint.is_about_money_back {
+    // An open order has money to give back where that does not pay for it.
+    if !hint.is_about_money_back || (order.state.is_open() && !has_money(&intent)) {
         return Ok(0);
     }
     Ok(refunds::book(app, order, &intent, true, now).await?.passed_over)

@@ -128,7 +128,7 @@ pub async fn foreign(app: &App, order: &Order, intent: &PaymentIntent, now: Time
     let pool = app.database.pool().await?;
     if store::seen(pool, order.id).await?.get(intent.id.as_str()).is_none_or(|seen| seen != why.as_str()) {
         alarms::mismatch(order, intent, why);
-        store::is_news(pool, order.id, (intent.id.as_str(), why.as_str()), now).await?;
+        store::remember(pool, order.id, &[(intent.id.to_string(), why.as_str().to_owned())], now).await?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ use crate::{
 /// How often what Stripe says is compared anew because another changed the order meanwhile.
 const ROUNDS: usize = 3;
 
-/// A closed order whose books are what Stripe says.
+/// An order whose books are what Stripe says.
 #[derive(Debug)]
 pub struct Booked {
     /// The order as it is saved.
@@ -35,7 +35,8 @@ pub struct Booked {
     pub passed_over: usize,
 }
 
-/// Books refunds and disputes of a closed order that are not booked yet, and takes back what failed; mostly there are none.
+/// Books refunds and disputes that are not booked yet, and takes back what failed; mostly there are none. Of an order that
+/// is closed, or that waits while Stripe holds money which does not pay for it.
 /// `is_told` says that an event was about one: else Stripe's own sums are believed where they are zero.
 pub async fn book(
     app: &App,
@@ -117,7 +118,10 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     // By Stripe's own sum, in which refunds that failed are not: Stripe forgets keys after a day, and what was given back
     // before is not asked for again.
     if charge.amount_refunded < charge.amount_captured {
-        statement.refunds.data.insert(0, give_all_back(app, id, &intent.id, &statement.refunds.data).await?);
+        let refund = give_all_back(app, id, &intent.id, &statement.refunds.data).await?;
+        // Under a key that was used before it is one of those that were listed.
+        statement.refunds.data.retain(|listed| listed.id != refund.id);
+        statement.refunds.data.insert(0, refund);
     }
     let changes = compare(app, &order, &statement, now).await?;
     let on_their_way = statement.refunds.data.iter().filter(|refund| is_on_its_way(refund));

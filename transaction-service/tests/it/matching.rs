@@ -148,6 +148,25 @@ async fn its_own_payment_of_another_amount_or_currency_pays_nothing_and_is_booke
 }
 
 #[tokio::test]
+async fn money_that_does_not_pay_may_be_given_back_while_its_order_still_waits() {
+    let mut shop = Shop::open().await;
+    let guest = Shopper::guest();
+    let order = shop.ordered(&guest, "k").await;
+    shop.play(&format!("dashboard/payment_intents/{}", intent(&order)), json!({"amount": 50})).await;
+    shop.pay_in_the_frontend(&order, "pm_card_visa").await;
+    shop.hear_all().await;
+    shop.play("dashboard/refunds", json!({"payment_intent": intent(&order)})).await;
+    shop.hear_all().await;
+    let back = entries(&[("stripe", 50), ("unmatched", -50), ("unmatched", 50), ("stripe", -50)]);
+    assert_eq!(shop.booked(&order).await, back);
+    let now = shop.read(&guest, &order).await;
+    assert_eq!((&now["state"], &now["payment"]["refunded"]["amount"]), (&json!("requires_action"), &json!(0)));
+    shop.let_orders_expire().await;
+    shop.hear_all().await;
+    assert_eq!((&shop.read(&guest, &order).await["state"], shop.booked(&order).await), (&json!("expired"), back));
+}
+
+#[tokio::test]
 async fn money_that_was_taken_twice_pays_nothing() {
     let logs = Logs::start();
     let shop = Shop::open().await;

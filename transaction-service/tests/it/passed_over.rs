@@ -138,6 +138,21 @@ async fn a_payment_that_stripe_cannot_show_holds_up_no_other_order_however_long(
 }
 
 #[tokio::test]
+async fn an_order_that_the_database_refuses_to_change_holds_up_no_other() {
+    let mut shop = Shop::open().await;
+    let (first, second) = (shop.paid_unheard().await, shop.paid_unheard().await);
+    let refuse = format!("ALTER TABLE ledger_entries ADD CONSTRAINT odd CHECK (order_id <> '{}')", first.1["id"].as_str().unwrap());
+    sqlx::query(sqlx::AssertSqlSafe(refuse)).execute(&mut shop.db).await.unwrap();
+    let swept = shop.sweep().await;
+    assert!(swept["passed_over"].as_u64().unwrap() > 0, "{swept}");
+    assert_eq!((shop.state(&first).await, shop.state(&second).await), (json!("requires_action"), json!("paid")));
+    assert_eq!(shop.count("stripe_passed_over").await, 1);
+    sqlx::query("ALTER TABLE ledger_entries DROP CONSTRAINT odd").execute(&mut shop.db).await.unwrap();
+    shop.sweep().await;
+    assert_eq!((shop.state(&first).await, shop.count("stripe_passed_over").await), (json!("paid"), 0));
+}
+
+#[tokio::test]
 async fn what_is_passed_over_is_tried_ever_more_rarely_and_every_six_hours_at_least() {
     let mut shop = Shop::open().await;
     let odd = shop.paid_unheard().await;

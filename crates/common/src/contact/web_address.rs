@@ -1,6 +1,6 @@
 //! Addresses of web pages in names. A mail carries the buyer's name and address lines to a person who did not write them, and
 //! mail programs make links of what looks like an address: a buyer who chooses such a name sends a link.
-//! `docs/decisions/0024-no-web-addresses-in-names.md` has the reasons and limits.
+//! `docs/decisions/0029-no-web-addresses-in-names.md` has the reasons and limits.
 
 use unicode_normalization::UnicodeNormalization;
 

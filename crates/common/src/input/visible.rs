@@ -1,6 +1,6 @@
 //! Characters that cannot be seen. Text made of them looks empty; some make the text around them read otherwise than it is
 //! stored (Unicode Technical Report 36, "Bidirectional Text Spoofing"). Others are part of how a script is written, and are
-//! taken where it needs them: `docs/decisions/0023-text-that-can-be-seen.md`.
+//! taken where it needs them: `docs/decisions/0028-text-that-can-be-seen.md`.
 
 use super::Refusal;
 

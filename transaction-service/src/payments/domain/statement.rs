@@ -76,7 +76,7 @@ pub enum Meaning {
 }
 
 impl Statement {
-    /// What follows from it for a closed order.
+    /// What follows from it for an order.
     pub fn compare(&self, order: &Order, books: &Books, seen: &Seen, now: Timestamp) -> Changes {
         let mut work = Work { books: books.clone(), seen, now, bookings: Vec::new(), news: Vec::new(), passed_over: 0 };
         let listed = self.disputes.as_ref();

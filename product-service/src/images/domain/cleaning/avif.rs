@@ -18,6 +18,8 @@ const PROPERTIES: [&[u8; 4]; 16] = [
 const TOP: [&[u8; 4]; 8] = [b"ftyp", b"meta", b"mdat", b"free", b"skip", b"uuid", b"moov", b"moof"];
 /// A picture of 50 million points has hundreds of tiles at most.
 const MAX_PLACES: usize = 10_000;
+/// Writers make a handful at the top. Each is compared with each place, so their number is limited, too.
+const MAX_TOP: usize = 100;
 const MALFORMED: Mismatch = Mismatch::Malformed("an AVIF whose boxes contradict each other");
 const UNSUPPORTED: Mismatch = Mismatch::Unsupported("a way of storing AVIF that is not taken");
 
@@ -96,6 +98,7 @@ fn top(file: &[u8]) -> Result<Vec<Piece>, Mismatch> {
         match piece(file, at, file.len()) {
             // Another file begins.
             Ok(piece) if &piece.name == b"ftyp" && at > 0 => break,
+            Ok(_) if pieces.len() == MAX_TOP => return Err(UNSUPPORTED),
             Ok(piece) => {
                 at = piece.body.end;
                 pieces.push(piece);

@@ -285,6 +285,7 @@ fn what_contradicts_itself_or_is_not_shown_by_browsers_is_refused() {
     let no_picture = [&PLAIN_JPEG[..20], b"\xff\xd9"].concat();
     let meta = find(PLAIN_AVIF, b"meta").unwrap() - 4;
     let two_metas = [&PLAIN_AVIF[..meta], b"\0\0\0\x0cmeta\0\0\0\0", &PLAIN_AVIF[meta..]].concat();
+    let many_boxes = [PLAIN_AVIF, &b"\0\0\0\x08mdat".repeat(1_000_000)].concat();
     for (kind, file, code) in [
         (MediaType::Png, bad_sum, "malformed"),
         (MediaType::Png, two_headers, "malformed"),
@@ -297,6 +298,7 @@ fn what_contradicts_itself_or_is_not_shown_by_browsers_is_refused() {
         (MediaType::Jpeg, no_picture, "truncated"),
         (MediaType::Jpeg, PAGE.to_vec(), "wrong_content"),
         (MediaType::Avif, two_metas, "malformed"),
+        (MediaType::Avif, many_boxes, "unsupported"),
     ] {
         let refused = cleaned(kind, &file).unwrap_err();
         assert_eq!(refused.code().as_str(), code, "{kind}: {refused}");
