@@ -25,7 +25,7 @@ pub struct Limits {
 impl Limits {
     /// What production lives with: within three seconds everything is answered.
     pub const PRODUCTION: Self = Self {
-        store: Duration::from_millis(700),
+        store: Duration::from_millis(480),
         mail: Duration::from_millis(1_300),
         request: Duration::from_millis(2_800),
     };

@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
+use platform::config::SecretError;
 
 use crate::aws::Failure;
 
@@ -14,6 +15,8 @@ pub enum Error {
     InProgress(Duration),
     /// DynamoDB failed us. Nothing was sent.
     Store(Failure),
+    /// The key of the fingerprints could not be had. Nothing was sent.
+    Secret(SecretError),
     /// The mail provider failed us.
     Mail(Failure),
     /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
@@ -33,9 +36,10 @@ impl From<Error> for Problem {
                 "Another request is sending the mail of this event. Ask again, and hear how it ended.",
             )
             .with_retry_after(left),
-            Error::Store(Failure::Unavailable(_)) | Error::Mail(Failure::Unavailable(_)) | Error::TooLate => {
-                Self::unavailable(error)
-            }
+            Error::Store(Failure::Unavailable(_))
+            | Error::Mail(Failure::Unavailable(_))
+            | Error::Secret(_)
+            | Error::TooLate => Self::unavailable(error),
             Error::Store(Failure::Refused(_))
             | Error::Mail(Failure::Refused(_))
             | Error::Unwritable(_)
@@ -55,6 +59,7 @@ impl fmt::Display for Error {
         match self {
             Self::InProgress(_) => f.write_str("another request is sending it"),
             Self::Store(failure) => write!(f, "DynamoDB {failure}"),
+            Self::Secret(error) => error.fmt(f),
             Self::Mail(failure) => write!(f, "the mail provider {failure}"),
             Self::TooLate => f.write_str("the lease ran out before the mail was begun"),
             Self::Unwritable(error) => write!(f, "the template cannot be filled in: {error}"),

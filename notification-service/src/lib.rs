@@ -24,6 +24,7 @@ use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
     config::Env,
+    fingerprint::Fingerprints,
     health::{self, Health},
     trigger::Direction,
 };
@@ -33,7 +34,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     aws::{Aws, Limits},
-    notifications::store::Store,
+    notifications::{domain::DailyLimit, store::Store},
     providers::{Choice, Provider},
     sender::{Sender, ShopName},
 };
@@ -49,6 +50,10 @@ pub struct App {
     pub provider: Provider,
     /// Whose mail it is.
     pub shop: ShopName,
+    /// Hashes the addresses that mails are counted by.
+    pub fingerprints: Fingerprints,
+    /// How many mails about orders a recipient gets on one day.
+    pub daily_limit: DailyLimit,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -70,6 +75,8 @@ impl App {
         let from = env.parsed::<Sender>("MAIL_FROM");
         let shop = env.parsed::<ShopName>("SHOP_NAME");
         let table = env.text("NOTIFICATION_TABLE");
+        let fingerprints = Fingerprints::configure(env);
+        let daily_limit = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::default());
         let aws = Aws::configure(env, limits)?;
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
         Some(Self {
@@ -77,6 +84,8 @@ impl App {
             provider: Provider::new(choice?, from?, &aws),
             store: Store::new(aws, table?),
             shop: shop?,
+            fingerprints: fingerprints?,
+            daily_limit: daily_limit?,
             limits,
         })
     }

@@ -40,6 +40,9 @@ struct Told {
 #[utoipa::path(post, path = "/notifications", tag = "notifications", security(("token" = ["notifications:send"])),
     request_body = Notification, responses(
     (status = ACCEPTED, description = "The mail is with the provider.", body = Told),
+    (status = OK, body = Told, description = "`withheld`: the recipient has had the day's limit of mails about orders. \
+        This one is not sent, now or later; the event is done with.",
+        example = json!({"event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "status": "withheld"})),
     (status = CONFLICT, description = "`notification_in_progress`; `Retry-After` says when to ask again at the latest.",
         body = ProblemBody, content_type = "application/problem+json")))]
 async fn send_notification(
@@ -49,5 +52,9 @@ async fn send_notification(
 ) -> Result<(StatusCode, Json<Told>), Error> {
     let event_id = notification.event_id;
     let status = flow::send_once(app, notification).await?;
-    Ok((StatusCode::ACCEPTED, Json(Told { event_id, status })))
+    let code = match status {
+        Status::Sent | Status::AlreadySent => StatusCode::ACCEPTED,
+        Status::Withheld => StatusCode::OK,
+    };
+    Ok((code, Json(Told { event_id, status })))
 }

@@ -47,8 +47,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// Set how many are on hand, reserved ones included
 ///
-/// For when somebody has counted; it goes into the trail as `counted`. 409 when orders have reserved more; honours
-/// `If-Match`.
+/// The number that was counted; it goes into the trail as `counted`. 409 when orders have reserved more. Honours
+/// `If-Match`: 412 when anything of the answer that you have seen has changed, by a sale too. While a SKU is being sold,
+/// adjust it by so many instead.
 #[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
     request_body = SetStock,
@@ -66,28 +67,32 @@ async fn set_stock(
 ) -> Result<Versioned<Stock>, Error> {
     let count = Adjustment::count(sku, caller.subject.to_string(), Timestamp::now());
     let stock = flow::count(&store, &count, set.on_hand, &if_match).await?;
-    Ok(Versioned { version: stock.version, body: stock })
+    Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
 /// Change how many are on hand, by so many, for a reason
 ///
-/// Once a key, however often it is sent; the answer to a repetition is the first one.
+/// Once a key, however often it is sent; the answer to a repetition is the first one. Honours `If-Match` with the `ETag` of
+/// `GET /inventory/{sku}`; a repetition is answered whatever has changed since.
 #[utoipa::path(post, path = "/inventory/{sku}/adjustments", tag = "inventory",
     security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey),
     request_body = NewAdjustment,
     responses((status = CREATED, body = Adjustment),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`below_reserved`, `too_many_on_hand`; or `adjustment_in_progress`: `Retry-After` says when \
-                           to ask again.")))]
+                           to ask again."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
 async fn adjust_stock(
     State(store): State<Store>,
     caller: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
     key: IdempotencyKey,
+    if_match: IfMatch,
     Json(new): Json<NewAdjustment>,
 ) -> Result<(StatusCode, Json<Adjustment>), Error> {
     let adjustment = Adjustment::new(new, sku, caller.subject.to_string(), &key, Timestamp::now());
-    Ok((StatusCode::CREATED, Json(flow::adjust(&store, adjustment).await?)))
+    Ok((StatusCode::CREATED, Json(flow::adjust(&store, adjustment, &if_match).await?)))
 }
 
 /// List what was adjusted of a SKU, newest first

@@ -14,8 +14,6 @@ use platform::config::Env;
 use tokio::sync::OnceCell;
 
 use self::signing::Signer;
-use crate::images::domain::Object;
-
 mod signing;
 
 /// How long one call may take, with its second try. A request makes two, and two round trips to the database.
@@ -57,6 +55,19 @@ pub struct Terms<'a> {
     pub size: i64,
     /// Until when an upload may begin.
     pub expires_at: Timestamp,
+}
+
+/// An object as the bucket describes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// In bytes.
+    pub size: i64,
+    /// What it was uploaded as.
+    pub content_type: Option<String>,
+    /// Names its contents: another file at the same key has another.
+    pub e_tag: Option<String>,
+    /// What it says, where it was read.
+    pub bytes: Vec<u8>,
 }
 
 /// A part of an object.
@@ -144,23 +155,47 @@ impl Bucket {
         match self.client().await.head_object().bucket(&self.0.name).key(key).send().await {
             Ok(head) => {
                 let size = head.content_length.unwrap_or_default();
-                Ok(Some(Object { size, content_type: head.content_type, e_tag: head.e_tag }))
+                Ok(Some(Object { size, content_type: head.content_type, e_tag: head.e_tag, bytes: Vec::new() }))
             }
             Err(error) if is_absent(&error) => Ok(None),
             Err(error) => Err(Failure::of(&error)),
         }
     }
 
-    /// How an object begins: at most so many bytes; `None` when it is not there.
-    pub async fn first_bytes(&self, key: &str, count: usize) -> Result<Option<Vec<u8>>, Failure> {
-        let range = format!("bytes=0-{}", count.saturating_sub(1));
-        let object = match self.client().await.get_object().bucket(&self.0.name).key(key).range(range).send().await {
-            Ok(object) => object,
+    /// A whole object of at most so many bytes; of a larger one all but its bytes. `None` when it is not there.
+    pub async fn fetch(&self, key: &str, most: i64) -> Result<Option<Object>, Failure> {
+        let call = self.client().await.get_object().bucket(&self.0.name).key(key);
+        let mut found = match call.customize().config_override(for_transfers()).send().await {
+            Ok(found) => found,
             Err(error) if is_absent(&error) => return Ok(None),
             Err(error) => return Err(Failure::of(&error)),
         };
-        let body = object.body.collect().await.map_err(|error| Failure::Unavailable(chain(&error)))?;
-        Ok(Some(body.to_vec()))
+        let size = found.content_length.unwrap_or_default();
+        let mut object =
+            Object { size, content_type: found.content_type.take(), e_tag: found.e_tag.take(), bytes: vec![] };
+        let Some(count) = usize::try_from(size).ok().filter(|_| size <= most) else { return Ok(Some(object)) };
+        // Room for all of it at once: what grows by doubling takes up to three times as much.
+        object.bytes.reserve_exact(count);
+        let read = async {
+            while let Some(chunk) = found.body.try_next().await? {
+                object.bytes.extend_from_slice(&chunk);
+            }
+            Ok(object)
+        };
+        let too_slow = |_| Failure::Unavailable("the object came too slowly".to_owned());
+        let read: Result<Object, aws_sdk_s3::primitives::ByteStreamError> =
+            tokio::time::timeout(TRANSFER_TIMEOUT, read).await.map_err(too_slow)?;
+        read.map(Some).map_err(|error| Failure::Unavailable(chain(&error)))
+    }
+
+    /// Writes an object for everybody, for good: one that is there stays as it is.
+    pub async fn publish(&self, key: &str, content_type: &str, cache: &str, bytes: Vec<u8>) -> Result<(), Failure> {
+        let call = self.client().await.put_object().bucket(&self.0.name).key(key).content_type(content_type);
+        let call = call.cache_control(cache).if_none_match("*").body(ByteStream::from(bytes));
+        match call.customize().config_override(for_transfers()).send().await {
+            Err(error) if !is_there(&error) => Err(Failure::of(&error)),
+            _ => Ok(()),
+        }
     }
 
     /// A part of a large object: so many bytes from an offset, fewer at its end; `None` when it is not there.
@@ -263,6 +298,11 @@ fn is_absent<E>(error: &SdkError<E>) -> bool {
     matches!(error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 404)
 }
 
+/// An object that should only be written where there is none.
+fn is_there<E>(error: &SdkError<E>) -> bool {
+    matches!(error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 412)
+}
+
 /// Why the bucket did not do what it was asked. The text goes into logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
@@ -278,8 +318,12 @@ impl Failure {
             SdkError::ServiceError(service) => {
                 let status = service.raw().status().as_u16();
                 let words = format!("{} (status {status})", error.code().unwrap_or("no code"));
-                // S3 says "slow down" with 503.
-                if status < 500 && status != 429 { Self::Refused(words) } else { Self::Unavailable(words) }
+                // S3 says "slow down" with 503, and 409 where two write one key at once.
+                if status < 500 && status != 429 && status != 409 {
+                    Self::Refused(words)
+                } else {
+                    Self::Unavailable(words)
+                }
             }
             SdkError::ConstructionFailure(_) => Self::Refused(chain(error)),
             _ => Self::Unavailable(chain(error)),

@@ -8,7 +8,7 @@ use axum::{
 };
 use common::{
     auth::{Caller, scopes::CatalogWrite},
-    etag::{IfMatch, Versioned},
+    etag::{IfMatch, IfNoneMatch, Versioned},
     extract::{Created, Path, Query},
     input::Json,
     page::{Page, PageQuery},
@@ -64,10 +64,16 @@ async fn list_categories(State(store): State<Store>, Query(query): Query<PageQue
     responses((status = OK, body = Branch, example = json!({
         "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null,
         "position": 0, "version": 1, "ancestors": [], "descendants": []
-    }))))]
-async fn get_category(State(store): State<Store>, Path(category): Path<String>) -> Result<Response, Error> {
-    let branch = store::tree(&store).await?.branch(&CategoryKey::from(category)).ok_or(Error::NotFound)?;
-    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(branch)).into_response())
+    })), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
+async fn get_category(
+    State(store): State<Store>,
+    Path(category): Path<String>,
+    known: IfNoneMatch,
+) -> Result<Response, Error> {
+    let tree = store::tree(&store).await?;
+    let branch = tree.branch(&CategoryKey::from(category)).ok_or(Error::NotFound)?;
+    let versioned = Versioned { tag: tree.branch_tag(branch.category.id), body: branch };
+    Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
 }
 
 /// Make a category
@@ -88,7 +94,8 @@ async fn create_category(
 
 /// Change a category, or move it with all that stands in it
 ///
-/// Honours `If-Match`.
+/// Honours `If-Match`, with the tag of this route's answer or with that of `GET /categories/{category}`, which names all that
+/// is answered there: it is stale once any category was changed.
 #[utoipa::path(patch, path = "/admin/categories/{category_id}", tag = "categories",
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)), request_body = CategoryPatch,
     responses((status = OK, body = Category),
@@ -105,34 +112,47 @@ async fn patch_category(
 ) -> Result<Versioned<Category>, Error> {
     let now = Timestamp::now();
     let category = change(&store, |tree| {
-        if_match.check(tree.get(id).ok_or(Error::NotFound)?.version)?;
+        must_have_seen(tree, id, &if_match)?;
         tree.change(id, patch.clone(), now)
     })
     .await?;
     // Of a small shop all products follow at once, of a large one the rest with the sweep.
     follow_moves(&store, now).await?;
-    Ok(Versioned { version: category.version, body: category })
+    Ok(Versioned { tag: category.tag(), body: category })
 }
 
 /// Take a category away
 ///
-/// Refused while products or other categories stand in it.
+/// Refused while products or other categories stand in it. Honours `If-Match` as a change does.
 #[utoipa::path(delete, path = "/admin/categories/{category_id}", tag = "categories",
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)),
     responses((status = NO_CONTENT),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`category_in_use`.")))]
+            description = "`category_in_use`."),
+        (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
+            description = "`stale`: changed since the version in `If-Match`.")))]
 async fn delete_category(
     State(store): State<Store>,
     _: Caller<CatalogWrite>,
     Path(id): Path<CategoryId>,
+    if_match: IfMatch,
 ) -> Result<StatusCode, Error> {
     if store::is_used(&store, id).await? {
         return Err(Error::CategoryInUse);
     }
     // A product that is put into it at this very moment keeps an id that leads nowhere, which no reader minds.
-    change(&store, |tree| tree.remove(id)).await?;
+    change(&store, |tree| {
+        must_have_seen(tree, id, &if_match)?;
+        tree.remove(id)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses a change with a tag of neither the category nor its branch as they are now.
+fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(), Error> {
+    let seen = tree.get(id).ok_or(Error::NotFound)?.tag();
+    Ok(if_match.check(seen).or_else(|_| if_match.check(tree.branch_tag(id)))?)
 }
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.
@@ -175,6 +195,7 @@ pub(crate) fn must_be_in(tree: &Tree, ids: &[CategoryId]) -> Result<(), Error> {
             pointer: format!("/category_ids/{at}"),
             code: "unknown_category".into(),
             message: "is not a category of this shop".into(),
+            sku: None,
         })
         .collect();
     if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }

@@ -6,11 +6,12 @@ use axum::response::{IntoResponse, Response};
 use common::problem::{FieldError, Problem};
 use http::StatusCode;
 use platform::{client::CallError, config::SecretError};
+use serde_json::Value;
 
 use crate::{
     bucket::Failure,
     categories::domain::{MAX_CATEGORIES, MAX_DEPTH},
-    images::domain::MAX_IMAGES,
+    images::domain::{MAX_IMAGES, RefusalCode},
     inventory::domain::MAX_ON_HAND,
     products::domain::{MAX_VARIANTS, ProductId, Sku},
 };
@@ -64,8 +65,13 @@ pub enum Error {
     TooManyImages,
     /// Nothing has arrived in the bucket yet.
     NotUploaded,
-    /// What arrived is not what was announced; the text says how, for people.
-    ImageRefused(String),
+    /// What arrived cannot be published.
+    ImageRefused {
+        /// Why, for programs.
+        code: Option<RefusalCode>,
+        /// Why, for people.
+        reason: String,
+    },
     /// The import ended before its file did; the text says why, for people.
     ImportFailed(String),
     /// Not enough of some SKUs; nothing was taken.
@@ -194,7 +200,10 @@ impl From<Error> for Problem {
                 "Not uploaded yet",
                 "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
             ),
-            Error::ImageRefused(reason) => Self::conflict("image_refused", "The image is refused", reason),
+            Error::ImageRefused { code, reason } => {
+                let code = code.map_or(Value::Null, |code| code.as_str().into());
+                Self::conflict("image_refused", "The image is refused", reason).with_member("reason_code", code)
+            }
             Error::ImportFailed(reason) => Self::conflict("import_failed", "The import has failed", reason),
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",
@@ -237,14 +246,14 @@ impl From<Error> for Problem {
 }
 
 fn parent_refused(code: &'static str, message: String) -> Problem {
-    Problem::invalid_input(vec![FieldError { pointer: "/parent_id".into(), code: code.into(), message }])
+    Problem::invalid_input(vec![FieldError::new("/parent_id", code, message)])
 }
 
 impl Short {
     fn field(&self) -> FieldError {
         let pointer = format!("/lines/{}/quantity", self.line);
         let message = format!("{} can be had of {}", self.available, self.sku);
-        FieldError { pointer, code: "out_of_stock".into(), message }
+        FieldError::new(pointer, "out_of_stock", message).of_sku(&self.sku)
     }
 }
 

@@ -1,4 +1,5 @@
-//! Images of products: granted by us, uploaded by browsers straight into the bucket, looked at before anybody sees them.
+//! Images of products: granted by us, uploaded by browsers straight into the bucket, looked at and cleaned before anybody
+//! sees them.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use self::flow::notice;
 pub use self::flow::{Swept, sweep};
 use self::{
-    domain::{Image, ImageId, ImageList, MediaType, NewImage, State as UploadState, Upload},
+    domain::{Image, ImageId, ImageList, MediaType, NewImage, RefusalCode, State as UploadState, Upload},
     flow::{arrange, complete, grant},
 };
 use crate::{
@@ -72,7 +73,7 @@ impl ImageView {
     "image_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
     "url": "https://images.s3.eu-central-1.amazonaws.com",
     "fields": {
-        "key": "products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.jpg",
+        "key": "uploads/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.jpg",
         "Content-Type": "image/jpeg", "policy": "eyJleHBpcmF0aW9uIjoi...", "x-amz-signature": "8afdbf40..."
     },
     "expires_at": "2026-11-22T09:40:00.125Z"
@@ -92,7 +93,7 @@ struct UploadForm {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Upload, example = json!({
     "image_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
-    "state": "refused", "reason": "The file is no image/jpeg, whatever it says.",
+    "state": "refused", "reason": "The content of the file is not image/jpeg.", "reason_code": "wrong_content",
     "expires_at": "2026-11-22T09:40:00.125Z"
 }))]
 struct UploadView {
@@ -102,16 +103,20 @@ struct UploadView {
     product_id: ProductId,
     /// How far it has come.
     state: UploadState,
-    /// Why it was refused; otherwise `null`.
+    /// Why it was refused, for people; otherwise `null`.
+    #[schema(required)]
     reason: Option<String>,
+    /// Why it was refused, for programs; otherwise `null`.
+    #[schema(required)]
+    reason_code: Option<RefusalCode>,
     /// Until when an upload may begin.
     expires_at: Timestamp,
 }
 
 impl From<Upload> for UploadView {
     fn from(upload: Upload) -> Self {
-        let Upload { image, product_id, state, reason, expires_at, .. } = upload;
-        Self { image_id: image.id, product_id, state, reason, expires_at }
+        let Upload { image, product_id, state, reason, reason_code, expires_at, .. } = upload;
+        Self { image_id: image.id, product_id, state, reason, reason_code, expires_at }
     }
 }
 
@@ -151,13 +156,15 @@ async fn get_upload(
 
 /// Complete an upload
 ///
-/// What was uploaded is compared with what was announced, and becomes the last of the product's images. Repeating it is
-/// harmless.
+/// What was uploaded is compared with what was announced and looked at. The picture of it, its colours and which way is up
+/// are published as the last of the product's images; what else the file says, such as place, date and camera, is not.
+/// Repeating it is harmless.
 #[utoipa::path(post, path = "/uploads/{image_id}/complete", tag = "images", security(("token" = ["catalog:write"])),
     params(("image_id" = ImageId, Path, description = "The image.")),
     responses((status = OK, body = ImageView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`not_uploaded` yet, or `image_refused` for good (`detail` says why).")))]
+            description = "`not_uploaded` yet, or `image_refused` for good: `reason_code` says why, and `detail` says it \
+                           for people.")))]
 async fn complete_upload(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -185,5 +192,5 @@ async fn arrange_images(
     Json(list): Json<ImageList>,
 ) -> Result<Versioned<ProductView>, Error> {
     let product = Box::pin(arrange(&app, product_id, &list, &if_match, Timestamp::now())).await?;
-    Ok(Versioned { version: product.version, body: ProductView::new(product, &app.bucket) })
+    Ok(Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) })
 }

@@ -38,7 +38,7 @@ async fn get_stock(
     Path(sku): Path<Sku>,
 ) -> Result<Versioned<Stock>, Error> {
     let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
-    Ok(Versioned { version: stock.version, body: stock })
+    Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
 /// Change how a SKU is sold: whether backorders are taken, and at how many staff are told that few are left
@@ -63,11 +63,20 @@ async fn patch_stock(
         if !products::store::has_sku(&store, &sku).await? {
             return Err(Error::NotFound);
         }
+        // What is not there has no tag (RFC 9110, 13.1.1).
+        if if_match != IfMatch::Any {
+            return Err(Error::Stale);
+        }
         store::open(&store, &sku, Timestamp::now()).await?;
     }
-    store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
+    if patch != StockPatch::default() {
+        store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
+    }
     let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
-    Ok(Versioned { version: stock.version, body: stock })
+    if patch == StockPatch::default() {
+        if_match.check(stock.tag())?;
+    }
+    Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
 /// Has the catalogue and staff know of stock that came, went, or runs low.

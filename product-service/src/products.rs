@@ -61,7 +61,7 @@ async fn get_product(
 ) -> Result<Response, Error> {
     let found = store::find(&app.store, &ProductKey::from(product)).await?;
     let product = found.filter(Product::is_on_sale).ok_or(Error::NotFound)?;
-    let versioned = Versioned { version: product.version, body: ProductView::new(product, &app.bucket) };
+    let versioned = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
 }
 
@@ -241,7 +241,7 @@ async fn remove_variant(
     let removal = Change::RemoveVariant(sku.clone());
     // What would be refused anyway takes no stock away.
     let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
-    if_match.check(product.version)?;
+    if_match.check(product.tag())?;
     product.after(removal.clone(), Timestamp::now())?;
     // Without stock nobody can reserve it any more, so that it can be removed. Should this end here, the variant is sold
     // out, and removing it again goes on.
@@ -259,7 +259,7 @@ async fn remove_variant(
 async fn change(app: &App, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
     for _ in 0..ROUNDS {
         let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
-        if_match.check(product.version)?;
+        if_match.check(product.tag())?;
         let next = product.after(change.clone(), Timestamp::now())?;
         let tree = categories::store::tree(&app.store).await?;
         if next.version == product.version || store::replace(&app.store, product.version, &next, &tree).await? {
@@ -270,6 +270,6 @@ async fn change(app: &App, id: ProductId, if_match: &IfMatch, change: &Change) -
 }
 
 fn answer(product: Product, app: &App) -> Response {
-    let versioned = Versioned { version: product.version, body: ProductView::new(product, &app.bucket) };
+    let versioned = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
     ([(header::CACHE_CONTROL, NO_STORE)], versioned).into_response()
 }

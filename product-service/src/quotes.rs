@@ -17,7 +17,7 @@ use crate::{
     App,
     error::Error,
     inventory::{self, domain::Available},
-    products::domain::ProductId,
+    products::domain::{ProductId, TaxClass},
     reservations::{
         domain::{MAX_LINES, MAX_QUANTITY, PricedLine, ReservationRequest},
         flow,
@@ -36,7 +36,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     "lines": [{
         "sku": "TEE-ORG-NAVY-M", "quantity": 2, "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
         "title": "Organic cotton tee", "options": {"Size": "M"}, "unit_price": {"amount": 1999, "currency": "USD"},
-        "available": 12
+        "tax_class": "standard", "available": 12
     }]
 }))]
 struct Quote {
@@ -61,6 +61,8 @@ struct QuotedLine {
     options: BTreeMap<String, String>,
     /// What one costs; may change until it is reserved.
     unit_price: Money,
+    /// How the variant is taxed.
+    tax_class: TaxClass,
     /// How many could be reserved now; may be fewer than are asked for.
     #[schema(minimum = 0)]
     available: i64,
@@ -72,8 +74,8 @@ const _: () = assert!(MAX_QUANTITY * 100 < BACKORDERED && MAX_LINES == 100);
 
 impl QuotedLine {
     fn new(line: PricedLine, available: i64) -> Self {
-        let PricedLine { sku, quantity, product_id, title, options, unit_price } = line;
-        Self { sku, quantity, product_id, title, options, unit_price, available }
+        let PricedLine { sku, quantity, product_id, title, options, unit_price, tax_class } = line;
+        Self { sku, quantity, product_id, title, options, unit_price, tax_class, available }
     }
 }
 

@@ -34,7 +34,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
     "order_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "state": "held", "currency": "USD",
     "lines": [{
         "sku": "TEE-ORG-NAVY-M", "quantity": 2, "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
-        "title": "Organic cotton tee", "options": {"Size": "M"}, "unit_price": {"amount": 1999, "currency": "USD"}
+        "title": "Organic cotton tee", "options": {"Size": "M"}, "unit_price": {"amount": 1999, "currency": "USD"},
+        "tax_class": "standard"
     }],
     "expires_at": "2026-11-23T09:30:00.125Z", "created_at": "2026-11-22T09:30:00.125Z",
     "updated_at": "2026-11-22T09:30:00.125Z"

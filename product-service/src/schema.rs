@@ -163,6 +163,7 @@ fn stock() -> Schema {
         "listed": { "enum": ["in_stock", "out_of_stock", "backorder", null] },
         "low_stock": { "enum": ["watched", "told", null] },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
+        "document": { "bsonType": "long" },
         "movements": { "bsonType": "array" },
         "adjustments": { "bsonType": "array" },
     };
@@ -235,6 +236,7 @@ fn uploads() -> Schema {
         "size": { "bsonType": ["int", "long"], "minimum": 1, "maximum": MAX_SIZE },
         "alt": { "bsonType": "string", "maxLength": 250 },
         "state": { "enum": ["pending", "attached", "refused"] },
+        "reason_code": { "bsonType": ["string", "null"] },
     };
     // Holds only what the sweep has to look at: images in use have no such date.
     let due = IndexOptions::builder().name("upload_due".to_owned()).sparse(true).build();

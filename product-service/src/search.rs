@@ -36,7 +36,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Words to search for, in any order; of the last one its beginning is enough. At most 200 characters.
+    /// Words to search for, in any order; of the last one its beginning is enough. At most 200 characters, of which the first
+    /// ten words count.
     #[param(max_length = 200, example = "cotton te")]
     q: Option<String>,
     /// Those in this category, or in any that stands in it.
@@ -45,12 +46,12 @@ struct ListQuery {
     #[param(example = "Bodega")]
     brand: Option<String>,
     /// Those with all of these tags, separated by commas.
-    #[param(example = "organic,summer")]
+    #[param(pattern = "[^,]", example = "organic,summer")]
     tags: Option<String>,
     /// Those with all of these attributes, as `name:value`, separated by commas. Of a list, one value is enough.
-    #[param(pattern = "^,*([^,]*:[^,]*(,+|$))*$", example = "Material:cotton,Organic:true")]
+    #[param(pattern = "^,*[^,]*:[^,]*(,+[^,]*:[^,]*)*,*$", example = "Material:cotton,Organic:true")]
     attributes: Option<String>,
-    /// What prices are in; one that the shop sells in.
+    /// What prices are in; one that the shop sells in. Lists only what has a price in it.
     #[param(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<String>,
     /// Those whose lowest price is this or above, in minor units.

@@ -59,7 +59,10 @@ pub fn routes() -> OpenApiRouter<App> {
                            `stock_contended` (what is left is taken by orders under way): repeat it, with the same \
                            key, after `Retry-After`."),
         (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
-            description = "`invalid_input`, or `idempotency_key_reused`: the key made another order."),
+            description = "`invalid_input` (an entry about a line names its `sku`; where the line is in the cart, \
+                           `pointer` is `/cart_version`), `idempotency_key_reused`: the key made another order; \
+                           `total_too_small` (with `total` and `minimum`) or `total_too_large` (with `maximum`, and \
+                           `total` where it can be said): no payment takes so little, or so much."),
         (status = TOO_MANY_REQUESTS, body = ProblemBody, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "In so many seconds.")),
             description = "`too_many_declines`: too many payments of the caller, of the address that a guest gave, or of \

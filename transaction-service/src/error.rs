@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::problem::{FieldError, Problem};
+use common::{
+    money::Money,
+    problem::{FieldError, Problem},
+};
 use http::StatusCode;
 use platform::{client::CallError, config::SecretError, postgres};
 use stripe::{StripeError, webhook::WebhookError};
@@ -33,6 +36,20 @@ pub enum Error {
     StockContended,
     /// The total is not what the shopper saw; what it is now.
     QuoteChanged(Box<Pricing>),
+    /// The total is less than any payment takes.
+    TotalTooSmall {
+        /// What it is.
+        total: Money,
+        /// What it must be at least.
+        minimum: Money,
+    },
+    /// The total is more than any payment takes.
+    TotalTooLarge {
+        /// What it is, where that can be said.
+        total: Option<Money>,
+        /// What it must be at most.
+        maximum: Money,
+    },
     /// The cart is not in the version that the shopper saw.
     CartChanged,
     /// The version of the cart has become this live order.
@@ -70,13 +87,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the same may succeed later without anybody mending anything.
-    pub fn passes(&self) -> bool {
+    /// Whether everything else would fail for the same cause, so that a sweep had better stop: a store that is away, or
+    /// Stripe asking for fewer calls. All other failures are of one order, a statement that the database refused among them;
+    /// the sweep goes on with the next.
+    pub fn is_outage(&self) -> bool {
         match self {
-            Self::Stripe(error) => {
-                matches!(error, StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)
-            }
-            Self::Database(_) | Self::Secret(_) | Self::Call(_) | Self::Unsettled => true,
+            Self::Database(error) => postgres::is_outage(error),
+            Self::Secret(_) | Self::Call(_) | Self::Stripe(StripeError::RateLimited) => true,
             _ => false,
         }
     }
@@ -125,6 +142,24 @@ impl From<Error> for Problem {
                  order again with a new key.",
             )
             .with_member("quote", serde_json::json!(pricing)),
+            Error::TotalTooSmall { total, minimum } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "total_too_small",
+                "The total is too small to be charged",
+                format!("Nothing was ordered. The total is {total}, and payments start at {minimum}: add something."),
+            )
+            .with_member("total", serde_json::json!(total))
+            .with_member("minimum", serde_json::json!(minimum)),
+            Error::TotalTooLarge { total, maximum } => {
+                let detail = format!("Nothing was ordered. One payment takes up to {maximum}: make several orders.");
+                let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
+                let problem = Self::new(status, "total_too_large", title, detail);
+                let problem = problem.with_member("maximum", serde_json::json!(maximum));
+                match total {
+                    Some(total) => problem.with_member("total", serde_json::json!(total)),
+                    None => problem,
+                }
+            }
             Error::CartChanged => Self::conflict(
                 "cart_changed",
                 "The cart has changed",
@@ -159,9 +194,12 @@ impl From<Error> for Problem {
             .with_cause(error),
             Error::Problem(problem) => problem,
             Error::Call(error) => error.into(),
-            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::Busy | StripeError::RateLimited)) => {
-                Self::unavailable(error)
-            }
+            Error::Stripe(
+                error @ (StripeError::Unknown(_)
+                | StripeError::Busy
+                | StripeError::RateLimited
+                | StripeError::Unreadable(_)),
+            ) => Self::unavailable(error),
             Error::Stripe(
                 error @ (StripeError::Declined(_)
                 | StripeError::Invalid(_)
@@ -268,6 +306,8 @@ impl std::fmt::Display for Error {
             Self::OutOfStock(_) => f.write_str("not enough in stock"),
             Self::StockContended => f.write_str("others are at the last units"),
             Self::QuoteChanged(_) => f.write_str("the price has changed"),
+            Self::TotalTooSmall { .. } => f.write_str("the total is too small to be charged"),
+            Self::TotalTooLarge { .. } => f.write_str("the total is too large to be charged"),
             Self::CartChanged => f.write_str("the cart has changed"),
             Self::CartAlreadyOrdered(_) => f.write_str("the cart is ordered already"),
             Self::Limited(Exceeded { what, by, most }, _) => write!(f, "{what:?} beyond {most} of one {}", by.as_str()),

@@ -4,7 +4,8 @@
 //! order is; reading and cancelling), [`limits`] (what one caller may have open), [`payments`] (what Stripe says of an
 //! order), [`ledger`] (what is booked). In each,
 //! `domain` holds types and rules without I/O, `store` every query of that noun, `flow` what may be interrupted and
-//! begun again. [`pricing`], [`shipping`] and [`tax`] are pure; [`siblings`] asks the other services, [`messages`] tells
+//! begun again. [`pricing`], [`shipping`], [`tax`] and
+//! [`pointers`] (where a request named what is refused) are pure; [`siblings`] asks the other services, [`messages`] tells
 //! them.
 
 pub mod checkout;
@@ -14,6 +15,7 @@ pub mod limits;
 pub mod messages;
 pub mod orders;
 pub mod payments;
+pub mod pointers;
 pub mod pricing;
 pub mod quotes;
 pub mod shipping;
@@ -55,6 +57,7 @@ use crate::{
     },
     limits::domain::Limits,
     siblings::Siblings,
+    tax::TaxRates,
 };
 
 /// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
@@ -167,11 +170,17 @@ fn verifier(env: &mut Env) -> Option<Verifier> {
 
 fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
     let shipping = env.parsed("SHIPPING_RATES");
-    let tax = env.parsed("TAX_RATE");
+    let standard = env.parsed("TAX_RATE");
+    let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
     let window = env.parsed_or("PAYMENT_WINDOW_MINUTES", PaymentWindow::default());
     let payment_window = window?.0;
     // Whoever made the order is gone once its deadline is over.
-    Some(Terms { shipping: shipping?, tax: tax?, payment_window, lease: deadline + Duration::from_secs(1) })
+    let reduced = match reduced {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    let tax = TaxRates { standard: standard?, reduced };
+    Some(Terms { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
 }
 
 /// All routes, ready to serve.

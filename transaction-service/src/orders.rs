@@ -111,7 +111,7 @@ struct StaffOrderView<'a> {
     /// The PaymentIntent at Stripe, once there is one.
     #[schema(value_type = Option<String>, required, example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
     payment_intent: Option<String>,
-    /// Whether the cardholder disputes the payment.
+    /// Whether the cardholder disputes the payment: a dispute is open, or was lost.
     disputed: bool,
     /// What was booked, oldest first; the amounts sum to zero.
     ledger: Vec<LedgerEntry>,
@@ -119,8 +119,8 @@ struct StaffOrderView<'a> {
 
 fn staff_example() -> Value {
     let entry = |account: &str, amount: i64| {
-        json!({ "kind": "capture", "source": "ch_3MmlLrLkdIwHu7ix0snN0B15", "account": account, "amount": amount,
-            "currency": "USD", "booked_at": "2026-11-22T09:30:01.250Z" })
+        json!({ "kind": "capture", "source": "ch_3MmlLrLkdIwHu7ix0snN0B15", "reverses": null,
+            "account": account, "amount": amount, "currency": "USD", "booked_at": "2026-11-22T09:30:01.250Z" })
     };
     let ledger = [entry("stripe", 4868), entry("sales", -3998), entry("shipping", -499), entry("tax", -371)];
     json!({ "order": view::example(), "owner": "user:01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",

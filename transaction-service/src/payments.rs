@@ -1,14 +1,23 @@
 //! Payments: what Stripe says of an order, brought to us by its webhook, by our own question, or found by the sweep.
 
+pub mod alarms;
+pub mod commit;
 pub mod domain;
 pub mod events;
 pub mod flow;
 pub mod refunds;
+pub mod store;
 
-use axum::{body::Bytes, extract::State};
-use common::{input::Json, problem::ProblemBody, timestamp::Timestamp};
-use http::HeaderMap;
+use axum::extract::State;
+use common::{
+    http::single,
+    input::{Json, RawBody},
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use http::{HeaderMap, HeaderName};
 use serde::Serialize;
+use stripe::Event;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -29,8 +38,9 @@ struct Received {
 
 /// Stripe tells that something happened
 ///
-/// Signed by Stripe over the raw body. An event is only a hint: what holds is read from Stripe, so that events may come
-/// twice, in any order, or not at all.
+/// Signed by Stripe over the raw body; what is signed is taken. An event is only a hint: what holds is read from Stripe, so
+/// that events may come twice, in any order, or not at all. One that is not understood is logged and answered 200, since
+/// Stripe would repeat it for days, and its list of events has it all the same.
 #[utoipa::path(post, path = "/webhooks/stripe", tag = "webhooks",
     request_body(content = String, content_type = "application/octet-stream", description = "Stripe's event.",
         example = json!("{\"id\": \"evt_1\", \"type\": \"payment_intent.succeeded\"}")),
@@ -40,13 +50,38 @@ struct Received {
 async fn receive_stripe_event(
     State(app): State<App>,
     headers: HeaderMap,
-    body: Bytes,
+    RawBody(body): RawBody,
 ) -> Result<Json<Received>, Error> {
     let now = Timestamp::now();
-    let signature = headers.get("stripe-signature").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let signature = signature(&headers);
     let secrets = app.webhook_secrets.get().await?;
     let secrets: Vec<&str> = secrets.split(',').map(str::trim).collect();
-    let event = stripe::webhook::verify(&body, signature, &secrets, now).map_err(Error::Webhook)?;
-    events::apply(&app, &event, now).await?;
+    stripe::webhook::verify(&body, signature, &secrets, now).map_err(Error::Webhook)?;
+    match Event::read(&body) {
+        Ok(event) => events::apply(&app, &event, now).await.map(drop)?,
+        Err(what) => tracing::error!(object = %what, bytes = body.len(), "Stripe event not understood"),
+    }
     Ok(Json(Received { received: true }))
+}
+
+const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
+
+/// The one signature header; none where there are several.
+fn signature(headers: &HeaderMap) -> &str {
+    single(headers, &SIGNATURE).ok().flatten().and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_one_signature_or_none() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(signature(&headers), "");
+        headers.append("stripe-signature", http::HeaderValue::from_static("t=1,v1=00"));
+        assert_eq!(signature(&headers), "t=1,v1=00");
+        headers.append("stripe-signature", http::HeaderValue::from_static("t=1,v1=00"));
+        assert_eq!(signature(&headers), "");
+    }
 }

@@ -1,5 +1,11 @@
 //! What an order costs: lines, shipping, tax, total. Pure; quotes and orders are priced by the same function, so what
 //! a shopper is shown and what is charged cannot differ.
+//!
+//! Shipping is taxed like the goods that it brings: what the customer pays for transport is part of what the goods cost
+//! (Directive 2006/112/EC, article 78 (b); in the United Kingdom VAT Notice 700/24, section 2). Where goods of several
+//! classes come together, its price is divided among the classes by the value of their goods. (US states differ; most
+//! that tax shipping divide it in this way, too.) Where the law of a shop wants one rate on shipping, whatever is in the
+//! parcel, this is the place.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +17,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{shipping::ShippingMethod, tax::TaxRate};
+use crate::{
+    shipping::ShippingMethod,
+    tax::{TaxClass, TaxRates},
+};
 
 /// A line as product-service prices it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -28,6 +37,9 @@ pub struct Item {
     pub options: BTreeMap<String, String>,
     /// What one costs before tax.
     pub unit_price: Money,
+    /// How it is taxed.
+    #[serde(default)]
+    pub tax_class: TaxClass,
 }
 
 /// A line with what it comes to.
@@ -48,9 +60,11 @@ pub struct Line {
     pub quantity: u32,
     /// What one costs before tax.
     pub unit_price: Money,
+    /// How they are taxed.
+    pub tax_class: TaxClass,
     /// All of them before tax.
     pub subtotal: Money,
-    /// The tax on them.
+    /// The tax on them, at the rate of their class when they were priced.
     pub tax: Money,
     /// All of them with tax.
     pub total: Money,
@@ -63,7 +77,7 @@ pub struct Shipping {
     pub method: ShippingMethod,
     /// Before tax.
     pub price: Money,
-    /// The tax on it.
+    /// The tax on it: shipping is taxed like the goods, divided by their value where they are of several classes.
     pub tax: Money,
 }
 
@@ -82,14 +96,48 @@ pub struct Pricing {
     pub total: Money,
 }
 
-/// Prices a basket. Fails where amounts leave the range of [`Money`].
+/// Why a basket has no price.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unpriceable {
+    /// It comes to more than [`Money`] can say.
+    OutOfRange,
+    /// Amounts are in different currencies.
+    CurrencyMismatch,
+    /// These goods cannot be sold as the shop is set up.
+    Goods(Vec<(Sku, Flaw)>),
+}
+
+/// Why goods cannot be sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// They are of a class that the shop has no tax rate for.
+    NoTaxRate,
+    /// Their price is no multiple of what can be charged in its currency.
+    Price,
+}
+
+impl From<MoneyError> for Unpriceable {
+    fn from(error: MoneyError) -> Self {
+        match error {
+            MoneyError::OutOfRange => Self::OutOfRange,
+            MoneyError::CurrencyMismatch => Self::CurrencyMismatch,
+        }
+    }
+}
+
+/// Prices a basket.
 pub fn price(
     items: Vec<Item>,
     (method, shipping_price): (ShippingMethod, Money),
-    rate: TaxRate,
-) -> Result<Pricing, MoneyError> {
-    let lines = items.into_iter().map(|item| line(item, rate)).collect::<Result<Vec<_>, _>>()?;
-    let shipping = Shipping { method, price: shipping_price, tax: rate.on(shipping_price)? };
+    rates: TaxRates,
+) -> Result<Pricing, Unpriceable> {
+    let flaws = items.iter().filter_map(|item| Some((item.sku.clone(), flaw(item, rates)?)));
+    let flaws: Vec<_> = flaws.collect();
+    if !flaws.is_empty() {
+        return Err(Unpriceable::Goods(flaws));
+    }
+    let lines = items.into_iter().map(|item| line(item, rates)).collect::<Result<Vec<_>, _>>()?;
+    let shipping = Shipping { method, price: shipping_price, tax: shipping_tax(shipping_price, &lines, rates)? };
     let nothing = Money { amount: 0, currency: shipping_price.currency };
     let subtotal = lines.iter().try_fold(nothing, |sum, line| sum.checked_add(line.subtotal))?;
     let tax = lines.iter().try_fold(shipping.tax, |sum, line| sum.checked_add(line.tax))?;
@@ -97,12 +145,58 @@ pub fn price(
     Ok(Pricing { lines, shipping, subtotal, tax, total })
 }
 
-fn line(item: Item, rate: TaxRate) -> Result<Line, MoneyError> {
-    let Item { sku, quantity, product_id, title, options, unit_price } = item;
+fn flaw(item: &Item, rates: TaxRates) -> Option<Flaw> {
+    if rates.of(item.tax_class).is_none() {
+        return Some(Flaw::NoTaxRate);
+    }
+    (item.unit_price.amount % item.unit_price.currency.step() != 0).then_some(Flaw::Price)
+}
+
+/// The tax on goods of a class. [`price`] has refused goods without a rate before.
+fn tax(net: Money, class: TaxClass, rates: TaxRates) -> Result<Money, MoneyError> {
+    rates.of(class).unwrap_or(rates.standard).on(net)
+}
+
+fn line(item: Item, rates: TaxRates) -> Result<Line, MoneyError> {
+    let Item { sku, quantity, product_id, title, options, unit_price, tax_class } = item;
     let subtotal = unit_price.checked_mul(quantity)?;
-    let tax = rate.on(subtotal)?;
+    let tax = tax(subtotal, tax_class, rates)?;
     let total = subtotal.checked_add(tax)?;
-    Ok(Line { sku, product_id, title, options, quantity, unit_price, subtotal, tax, total })
+    Ok(Line { sku, product_id, title, options, quantity, unit_price, tax_class, subtotal, tax, total })
+}
+
+/// The tax on shipping: the sum of what each class's part is taxed.
+fn shipping_tax(price: Money, lines: &[Line], rates: TaxRates) -> Result<Money, MoneyError> {
+    let nothing = Money { amount: 0, currency: price.currency };
+    divided(price, lines).into_iter().try_fold(nothing, |sum, (class, part)| sum.checked_add(tax(part, class, rates)?))
+}
+
+/// Divides the price of shipping among the classes of the goods by value (by number, where all goods are free), in steps
+/// that can be charged. What is left over goes to the largest remainders, so that the parts sum to the price.
+fn divided(price: Money, lines: &[Line]) -> Vec<(TaxClass, Money)> {
+    let are_free = lines.iter().all(|line| line.subtotal.amount == 0);
+    let mut weights = BTreeMap::<TaxClass, i128>::new();
+    for line in lines {
+        let weight = if are_free { i128::from(line.quantity) } else { i128::from(line.subtotal.amount) };
+        *weights.entry(line.tax_class).or_default() += weight;
+    }
+    let (whole, step) = (weights.values().sum::<i128>().max(1), price.currency.step());
+    let steps = price.amount / step;
+    // Each class with the steps that are surely its own, and what it has of one more.
+    let mut parts: Vec<(TaxClass, i64, i128)> = Vec::with_capacity(weights.len());
+    for (class, weight) in weights {
+        let share = i128::from(steps) * weight;
+        // A part of an amount is no larger than the amount.
+        let own = i64::try_from(share / whole).unwrap_or(steps);
+        parts.push((class, own, share % whole));
+    }
+    let left = steps - parts.iter().map(|(_, own, _)| own).sum::<i64>();
+    parts.sort_by_key(|(class, _, rest)| (std::cmp::Reverse(*rest), *class));
+    let part = |(at, (class, own, _)): (usize, (TaxClass, i64, i128))| {
+        let one_more = i64::from(i64::try_from(at).is_ok_and(|at| at < left));
+        (class, Money { amount: (own + one_more) * step, ..price })
+    };
+    parts.into_iter().enumerate().map(part).collect()
 }
 
 impl Pricing {
@@ -121,12 +215,32 @@ mod tests {
     }
 
     fn item(sku: &str, quantity: u32, unit_price: Money) -> Item {
-        let sku = sku.parse().unwrap();
-        Item { sku, quantity, product_id: Uuid::nil(), title: "Tee".into(), options: BTreeMap::new(), unit_price }
+        taxed(TaxClass::Standard, sku, quantity, unit_price)
     }
 
-    fn priced(items: Vec<Item>, shipping: Money, rate: &str) -> Result<Pricing, MoneyError> {
-        price(items, (ShippingMethod::Standard, shipping), rate.parse().unwrap())
+    fn taxed(tax_class: TaxClass, sku: &str, quantity: u32, unit_price: Money) -> Item {
+        let (sku, options) = (sku.parse().unwrap(), BTreeMap::new());
+        Item { sku, quantity, product_id: Uuid::nil(), title: "Tee".into(), options, unit_price, tax_class }
+    }
+
+    fn rates(standard: &str, reduced: Option<&str>) -> TaxRates {
+        TaxRates { standard: standard.parse().unwrap(), reduced: reduced.map(|rate| rate.parse().unwrap()) }
+    }
+
+    fn priced(items: Vec<Item>, shipping: Money, rate: &str) -> Result<Pricing, Unpriceable> {
+        price(items, (ShippingMethod::Standard, shipping), rates(rate, None))
+    }
+
+    /// Every sum holds, and every amount can be charged.
+    fn check_sums(pricing: &Pricing) {
+        let Pricing { lines, shipping, subtotal, tax, total } = pricing;
+        let sum: i64 = lines.iter().map(|line| line.total.amount).sum();
+        assert_eq!(sum + shipping.price.amount + shipping.tax.amount, total.amount);
+        assert_eq!(subtotal.amount + shipping.price.amount + tax.amount, total.amount);
+        let amounts = lines.iter().flat_map(|line| [line.unit_price, line.subtotal, line.tax, line.total]);
+        for money in amounts.chain([shipping.price, shipping.tax, *subtotal, *tax, *total]) {
+            assert_eq!(money.amount % money.currency.step(), 0, "{money}");
+        }
     }
 
     #[test]
@@ -139,35 +253,108 @@ mod tests {
     }
 
     #[test]
+    fn each_class_has_its_rate_and_zero_is_no_tax() {
+        let items = vec![
+            taxed(TaxClass::Zero, "A", 1, money(10_000, "USD")),
+            taxed(TaxClass::Reduced, "B", 1, money(10_000, "USD")),
+            taxed(TaxClass::Standard, "C", 1, money(10_000, "USD")),
+        ];
+        let pricing = price(items, (ShippingMethod::Standard, money(0, "USD")), rates("20", Some("5"))).unwrap();
+        let taxes: Vec<i64> = pricing.lines.iter().map(|line| line.tax.amount).collect();
+        assert_eq!((taxes, pricing.tax.amount), (vec![0, 500, 2000], 2500));
+    }
+
+    #[test]
+    fn shipping_is_taxed_like_the_goods_that_it_brings() {
+        let shipping_tax = |items| {
+            let pricing = price(items, (ShippingMethod::Standard, money(1000, "GBP")), rates("20", Some("5"))).unwrap();
+            check_sums(&pricing);
+            pricing.shipping.tax.amount
+        };
+        let goods = |class, amount| taxed(class, &format!("{class:?}").to_uppercase(), 1, money(amount, "GBP"));
+        assert_eq!(shipping_tax(vec![goods(TaxClass::Zero, 5000)]), 0, "no tax on what comes with a book");
+        assert_eq!(shipping_tax(vec![goods(TaxClass::Standard, 5000)]), 200);
+        assert_eq!(shipping_tax(vec![goods(TaxClass::Reduced, 5000)]), 50);
+        let half = vec![goods(TaxClass::Zero, 5000), goods(TaxClass::Standard, 5000)];
+        assert_eq!(shipping_tax(half), 100);
+        let three = vec![goods(TaxClass::Zero, 2000), goods(TaxClass::Reduced, 2000), goods(TaxClass::Standard, 6000)];
+        assert_eq!(shipping_tax(three), 10 + 120);
+        let free = vec![goods(TaxClass::Zero, 0), goods(TaxClass::Standard, 0)];
+        assert_eq!(shipping_tax(free), 100, "goods without a value count by number");
+    }
+
+    #[test]
+    fn the_parts_of_shipping_are_taxed_by_themselves_and_none_of_it_is_lost() {
+        let items = vec![
+            taxed(TaxClass::Zero, "A", 1, money(100, "EUR")),
+            taxed(TaxClass::Reduced, "B", 1, money(100, "EUR")),
+            taxed(TaxClass::Standard, "C", 1, money(100, "EUR")),
+        ];
+        let lines: Vec<_> = items.iter().cloned().map(|item| line(item, rates("20", Some("10"))).unwrap()).collect();
+        let parts: BTreeMap<_, _> = divided(money(500, "EUR"), &lines).into_iter().collect();
+        let amounts: Vec<_> = parts.values().map(|part| part.amount).collect();
+        assert_eq!(amounts, [167, 167, 166], "of equal remainders the first class comes first");
+        let pricing = price(items, (ShippingMethod::Standard, money(500, "EUR")), rates("20", Some("10"))).unwrap();
+        assert_eq!(pricing.shipping.tax.amount, 33 + 17, "33.4 and 16.7");
+    }
+
+    #[test]
+    fn goods_of_a_class_without_a_rate_are_not_sold_at_another() {
+        let items = vec![
+            taxed(TaxClass::Reduced, "B", 1, money(100, "USD")),
+            item("C", 1, money(100, "USD")),
+            taxed(TaxClass::Reduced, "D", 1, money(100, "USD")),
+        ];
+        let flaws = ["B", "D"].map(|sku| (sku.parse().unwrap(), Flaw::NoTaxRate)).to_vec();
+        assert_eq!(priced(items, money(0, "USD"), "8"), Err(Unpriceable::Goods(flaws)));
+    }
+
+    #[test]
+    fn a_price_that_cannot_be_charged_is_not_summed() {
+        let items = vec![item("A", 10, money(1255, "KWD"))];
+        let flaw = ("A".parse().unwrap(), Flaw::Price);
+        assert_eq!(priced(items, money(0, "KWD"), "5"), Err(Unpriceable::Goods(vec![flaw])));
+    }
+
+    #[test]
     fn currencies_without_and_with_three_decimals_are_priced_alike() {
         let yen = priced(vec![item("A", 2, money(980, "JPY"))], money(800, "JPY"), "10").unwrap();
         assert_eq!(yen.total, money(3036, "JPY"));
         let dinar = priced(vec![item("A", 1, money(1250, "KWD"))], money(0, "KWD"), "5").unwrap();
-        assert_eq!(dinar.total, money(1312, "KWD"), "62.5 fils go to the even 62");
+        assert_eq!(dinar.total, money(1310, "KWD"), "62.5 fils of tax, of which 60 can be charged");
+        let ariary = priced(vec![item("A", 1, money(199_900, "MGA"))], money(0, "MGA"), "20").unwrap();
+        assert_eq!(ariary.total, money(239_900, "MGA"), "399.80 ariary of tax, of which 400 are charged");
     }
 
     #[test]
-    fn whatever_the_basket_the_parts_sum_to_the_total() {
+    fn whatever_the_basket_the_parts_sum_to_the_total_and_can_be_charged() {
         let mut random = fastrand::Rng::with_seed(7);
-        for _ in 0..2_000 {
+        let classes = [TaxClass::Standard, TaxClass::Reduced, TaxClass::Zero];
+        for round in 0..4_000 {
+            let currency = ["EUR", "JPY", "KWD", "TND", "MGA", "ISK", "HUF"][round % 7];
+            let step = money(0, currency).currency.step();
             let count = random.u32(1..20);
-            let items = (0..count)
-                .map(|n| item(&format!("S{n}"), random.u32(1..1_000), money(random.i64(0..1_000_000), "EUR")));
-            let items = items.collect::<Vec<_>>();
-            let rate = format!("{}.{:04}", random.u32(0..100), random.u32(0..10_000));
-            let pricing = priced(items, money(random.i64(0..5_000), "EUR"), &rate).unwrap();
-            let lines: i64 = pricing.lines.iter().map(|line| line.total.amount).sum();
-            assert_eq!(lines + pricing.shipping.price.amount + pricing.shipping.tax.amount, pricing.total.amount);
-            let Pricing { subtotal, shipping, tax, total, .. } = pricing;
-            assert_eq!(subtotal.amount + shipping.price.amount + tax.amount, total.amount);
+            let mut goods = || {
+                let unit_price = money(random.i64(0..1_000_000) * step, currency);
+                let class = classes[random.usize(0..3)];
+                taxed(class, &format!("S{}", random.u32(..)), random.u32(1..1_000), unit_price)
+            };
+            let items = (0..count).map(|_| goods()).collect::<Vec<_>>();
+            let mut rate = || format!("{}.{:04}", random.u32(0..100), random.u32(0..10_000));
+            let rates = rates(&rate(), Some(&rate()));
+            let shipping = money(random.i64(0..5_000) * step, currency);
+            let pricing = price(items, (ShippingMethod::Standard, shipping), rates).unwrap();
+            check_sums(&pricing);
+            let parts: i64 = divided(shipping, &pricing.lines).iter().map(|(_, part)| part.amount).sum();
+            assert_eq!(parts, shipping.amount);
         }
     }
 
     #[test]
     fn a_basket_beyond_all_reason_has_no_price() {
         let items = vec![item("A", 999, money(999_999_999_999, "USD"))];
-        assert_eq!(priced(items, money(0, "USD"), "0"), Err(MoneyError::OutOfRange));
+        assert_eq!(priced(items, money(0, "USD"), "0"), Err(Unpriceable::OutOfRange));
         let items = vec![item("A", 1, money(1, "EUR"))];
-        assert_eq!(priced(items, money(0, "USD"), "0"), Err(MoneyError::CurrencyMismatch));
+        assert_eq!(priced(items, money(0, "USD"), "0"), Err(Unpriceable::CurrencyMismatch));
     }
 }

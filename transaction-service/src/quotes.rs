@@ -1,4 +1,4 @@
-//! Quotes: what a basket would cost, promised to nobody.
+//! Quotes: what a basket would cost. A quote promises and reserves nothing.
 
 pub mod domain;
 
@@ -13,11 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Quote, QuoteRequest};
 use crate::{
-    App,
-    checkout::domain::BasketLine,
-    error::Error,
-    orders::domain::Owner,
-    siblings::{QuotedItem, about_the_cart},
+    App, checkout::domain::BasketLine, error::Error, orders::domain::Owner, pointers::Pointers, siblings::QuotedItem,
 };
 
 /// The routes of this room.
@@ -31,8 +27,14 @@ pub fn routes() -> OpenApiRouter<App> {
 /// priced.
 #[utoipa::path(post, path = "/quotes", tag = "quotes", security(("token" = ["orders"])), request_body = QuoteRequest,
     responses((status = OK, body = Quote),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`cart_empty`: no lines were given, and the caller's cart has none."),
         (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
-            description = "`invalid_input`: also for a SKU that is not on sale, or not in this currency.")))]
+            description = "`invalid_input`: also for a SKU that is not on sale, or not in this currency; an entry about \
+                           a line names its `sku`, and its `pointer` is empty where the line is in the cart. \
+                           `total_too_small` (with `total` and `minimum`) or `total_too_large` (with `maximum`, and \
+                           `total` where it can be said): no payment takes so little, or so much; buy more, or in \
+                           several orders.")))]
 async fn create_quote(
     State(app): State<App>,
     caller: Caller<scopes::Orders>,
@@ -45,10 +47,8 @@ async fn create_quote(
         None => cart(&app, owner, &context).await?,
     };
     let quoted = app.siblings.quote(request.currency, &lines, &context).await;
-    let quoted: Vec<QuotedItem> = quoted.map_err(|error| match (error, cart_version) {
-        (Error::InvalidInput(errors), Some(_)) => Error::InvalidInput(about_the_cart(errors, &lines)),
-        (error, _) => error,
-    })?;
+    let pointers = Pointers::of_quote(request.lines.as_deref());
+    let quoted: Vec<QuotedItem> = quoted.map_err(|error| pointers.translate(error))?;
     Ok(Json(Quote::new(quoted, cart_version, &request, &app.terms)?))
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, str::FromStr};
 
 use common::{
     input::Refusal,
-    money::{Currency, MAX_AMOUNT, Money},
+    money::{Currency, MAX_AMOUNT, Money, stepped},
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,20 +40,18 @@ impl FromStr for ShippingMethod {
 
 /// What the flat rate costs in each currency that the shop ships for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShippingRates(BTreeMap<String, i64>);
+pub struct ShippingRates(BTreeMap<&'static str, i64>);
 
 impl ShippingRates {
     /// The price before tax; `None` in a currency that has no rate.
     pub fn price(&self, method: ShippingMethod, currency: Currency) -> Option<Money> {
         match method {
-            ShippingMethod::Standard => {
-                self.0.get(&currency.to_string()).map(|amount| Money { amount: *amount, currency })
-            }
+            ShippingMethod::Standard => self.0.get(currency.code()).map(|amount| Money { amount: *amount, currency }),
         }
     }
 }
 
-/// `USD:499,JPY:800`, in minor units.
+/// `USD:499,JPY:800`, in minor units: the currencies that the shop can be paid in, each with what shipping costs.
 impl FromStr for ShippingRates {
     type Err = Refusal;
 
@@ -62,19 +60,29 @@ impl FromStr for ShippingRates {
         let mut rates = BTreeMap::new();
         for part in text.split(',') {
             let (currency, amount) = part.trim().split_once(':').ok_or_else(refusal)?;
-            let currency: Currency = currency.parse().map_err(|_| refusal())?;
+            let currency = charged(currency)?;
             let amount: i64 = amount.parse().map_err(|_| refusal())?;
-            // Stripe counts it in whole units, ISO 4217 in hundredths: what we charge would be a hundred times too much.
-            if currency.to_string() == "MGA" {
-                return Err(Refusal::new("unsupported_currency", "must not have MGA, which Stripe counts differently"));
-            }
-            let is_new = rates.insert(currency.to_string(), amount).is_none();
+            let amount = stepped(amount, currency)
+                .map_err(|refusal| Refusal::new(refusal.code, format!("has an amount that {refusal}")))?;
+            let is_new = rates.insert(currency.code(), amount).is_none();
             if !is_new || !(0..=MAX_AMOUNT).contains(&amount) {
                 return Err(refusal());
             }
         }
         Ok(Self(rates))
     }
+}
+
+/// A currency that can be paid in.
+fn charged(code: &str) -> Result<Currency, Refusal> {
+    let currency: Currency = code
+        .parse()
+        .map_err(|refusal: Refusal| Refusal::new(refusal.code, format!("has a currency that {refusal}")))?;
+    if currency.charge().is_none() {
+        let message = format!("must not have {currency}, which Stripe does not charge");
+        return Err(Refusal::new("currency_not_charged", message));
+    }
+    Ok(currency)
 }
 
 #[cfg(test)]
@@ -91,8 +99,30 @@ mod tests {
 
     #[test]
     fn rates_are_written_once_a_currency_in_minor_units() {
-        for refused in ["", "USD", "USD:-1", "USD:4.99", "usd:1", "USD:1,USD:2", "XXQ:1", "USD:1,", "MGA:100"] {
+        for refused in ["", "USD", "USD:-1", "USD:4.99", "usd:1", "USD:1,USD:2", "XXQ:1", "USD:1,"] {
             assert!(refused.parse::<ShippingRates>().is_err(), "{refused} was taken");
         }
+    }
+
+    #[test]
+    fn rates_are_in_what_can_be_charged() {
+        let code = |text: &str| text.parse::<ShippingRates>().map_err(|refusal| refusal.code);
+        for taken in ["MGA:200000", "KWD:1500,BHD:0", "ISK:990", "XCG:1"] {
+            assert!(code(taken).is_ok(), "{taken} was refused");
+        }
+        for (refused, why) in [
+            ("USD:1,HRK:100", "withdrawn_currency"),
+            ("BGN:100", "withdrawn_currency"),
+            ("XAU:1", "not_money"),
+            ("XTS:100", "not_money"),
+            ("VES:100", "currency_not_charged"),
+            ("IQD:100", "currency_not_charged"),
+            ("KWD:1505", "not_chargeable"),
+            ("MGA:199950", "not_chargeable"),
+        ] {
+            assert_eq!(code(refused), Err(why), "{refused}");
+        }
+        let message = "EUR:1,HRK:2".parse::<ShippingRates>().unwrap_err().message;
+        assert_eq!(message, "has a currency that must be a currency in use: HRK (Kuna) was withdrawn, EUR followed");
     }
 }

@@ -90,11 +90,16 @@ impl Siblings {
         currency: Currency,
         lines: &[BasketLine],
         context: &RequestContext,
-    ) -> Result<Vec<Item>, Error> {
+    ) -> Result<Vec<Item>, NotReserved> {
         let path = format!("/inventory/reservations/{order}");
         let body = json!({ "currency": currency, "lines": lines });
-        let answer = self.0.send(Call::put(&path, body).of(context)).await.map_err(reservation_refused)?;
-        Ok(read::<Lines<Item>>(answer)?.lines)
+        let answer = self.0.send(Call::put(&path, body).of(context)).await;
+        let answer = answer.map_err(|error| NotReserved {
+            may_exist: may_be_reserved(&error),
+            error: with_skus(reservation_refused(error), lines),
+        })?;
+        let read = read::<Lines<Item>>(answer).map_err(|error| NotReserved { may_exist: true, error })?;
+        Ok(read.lines)
     }
 
     /// Prices lines without reserving them.
@@ -107,7 +112,7 @@ impl Siblings {
         let body = json!({ "currency": currency, "lines": lines });
         // It changes nothing, so repeating it is harmless; any key says so to the client.
         let call = Call::post("/inventory/quotes", body).with_key(&Uuid::new_v4()).of(context);
-        let answer = self.0.send(call).await.map_err(reservation_refused)?;
+        let answer = self.0.send(call).await.map_err(|error| with_skus(reservation_refused(error), lines))?;
         Ok(read::<Lines<QuotedItem>>(answer)?.lines)
     }
 
@@ -135,6 +140,25 @@ fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
     serde_json::from_value(answer).map_err(|_| Error::Sibling(format!("an answer that is no {kind}")))
 }
 
+/// No answer that says what is reserved.
+pub struct NotReserved {
+    /// Why.
+    pub error: Error,
+    /// Whether a reservation of this request may exist all the same, or come to exist.
+    pub may_exist: bool,
+}
+
+/// A reservation that was asked for may exist, unless product-service says that it took nothing, or that what it took is
+/// another request's. What it says of a call that was sent before does not count: the first may still be under way there.
+fn may_be_reserved(error: &CallError) -> bool {
+    let CallError::Refused(Refused { kind, is_repeated, .. }) = error else { return true };
+    match kind.as_str() {
+        "reservation_differs" | "reservation_released" => false,
+        "out_of_stock" | "invalid_input" | "stock_contended" | "reservation_in_progress" => *is_repeated,
+        _ => true,
+    }
+}
+
 fn reservation_refused(error: CallError) -> Error {
     let CallError::Refused(Refused { kind, errors, .. }) = &error else { return Error::Call(error) };
     match kind.as_str() {
@@ -149,18 +173,20 @@ fn reservation_refused(error: CallError) -> Error {
     }
 }
 
-/// Lines of a cart have no place in the request: what is wrong with one is said of the cart, by SKU.
-pub fn about_the_cart(errors: Vec<FieldError>, items: &[BasketLine]) -> Vec<FieldError> {
+/// Entries about lines say which SKU they are about.
+fn with_skus(error: Error, lines: &[BasketLine]) -> Error {
     let sku = |pointer: &str| -> Option<&Sku> {
         let index: usize = pointer.strip_prefix("/lines/")?.split('/').next()?.parse().ok()?;
-        items.get(index).map(|item| &item.sku)
+        lines.get(index).map(|line| &line.sku)
     };
-    let moved = |error: FieldError| match sku(&error.pointer) {
-        Some(sku) => {
-            let message = format!("{sku}: {}", error.message);
-            FieldError { pointer: "/cart_version".into(), message, ..error }
-        }
-        None => error,
+    let named = |error: FieldError| match (&error.sku, sku(&error.pointer)) {
+        (None, Some(sku)) => error.of_sku(sku),
+        (Some(_), _) | (None, None) => error,
     };
-    errors.into_iter().map(moved).collect()
+    let all = |errors: Vec<FieldError>| errors.into_iter().map(named).collect();
+    match error {
+        Error::InvalidInput(errors) => Error::InvalidInput(all(errors)),
+        Error::OutOfStock(errors) => Error::OutOfStock(all(errors)),
+        error => error,
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
     error::Error,
     limits,
     orders::{self, domain::OrderId},
-    payments,
+    payments::{self, events::CaughtUp},
 };
 
 /// How many orders one sweep looks at.
@@ -22,12 +22,13 @@ const AT_ONCE: usize = 5;
 /// One sweep. What fails of it is tried again by the next; the rest is done all the same.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let now = Timestamp::now();
-    let events = payments::events::catch_up(app, now).await;
+    let mut caught = CaughtUp::default();
+    let events = payments::events::catch_up(app, &mut caught, now).await;
     let orders = due(app, now).await;
     let counters = limits::sweep(app, now).await;
     let relayed = app.outbox.relay().await;
-    let swept = json!({ "events": *events.as_ref().unwrap_or(&0), "orders": *orders.as_ref().unwrap_or(&0),
-        "counters": *counters.as_ref().unwrap_or(&limits::Swept::default()),
+    let swept = json!({ "events": caught.applied, "passed_over": caught.passed_over,
+        "orders": *orders.as_ref().unwrap_or(&0), "counters": *counters.as_ref().unwrap_or(&limits::Swept::default()),
         "messages": *relayed.as_ref().unwrap_or(&platform::outbox::Relayed::default()) });
     events?;
     orders?;

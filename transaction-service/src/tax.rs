@@ -1,4 +1,4 @@
-//! Tax: one rate on everything, from configuration. The one place where an amount is rounded.
+//! Tax: a rate for each class of goods, from configuration. The one place where an amount is rounded.
 
 use std::str::FromStr;
 
@@ -6,6 +6,53 @@ use common::{
     input::Refusal,
     money::{Money, MoneyError},
 };
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How goods are taxed, as the catalogue says of each variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "standard")]
+pub enum TaxClass {
+    /// At the shop's standard rate, `TAX_RATE`.
+    #[default]
+    Standard,
+    /// At the shop's reduced rate, `REDUCED_TAX_RATE`.
+    Reduced,
+    /// At none.
+    Zero,
+}
+
+impl TaxClass {
+    /// As it is written and stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Reduced => "reduced",
+            Self::Zero => "zero",
+        }
+    }
+}
+
+/// The rates of the shop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaxRates {
+    /// Of most goods.
+    pub standard: TaxRate,
+    /// Of goods of the class `reduced`. Without one they cannot be sold: no other rate is theirs.
+    pub reduced: Option<TaxRate>,
+}
+
+impl TaxRates {
+    /// The rate of a class; `None` where the shop has not said what it is.
+    pub fn of(self, class: TaxClass) -> Option<TaxRate> {
+        match class {
+            TaxClass::Standard => Some(self.standard),
+            TaxClass::Reduced => self.reduced,
+            TaxClass::Zero => Some(TaxRate::ZERO),
+        }
+    }
+}
 
 /// A rate in millionths: 8.25 % is 82,500.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,14 +62,19 @@ pub struct TaxRate(u32);
 const WHOLE: i64 = 1_000_000;
 
 impl TaxRate {
-    /// The tax on `net`, rounded to the minor unit, halves to the even neighbour (IEEE 754's default, so that many
-    /// lines do not drift upwards). Every line and the shipping are rounded by themselves; totals are their sums.
+    /// No tax.
+    pub const ZERO: Self = Self(0);
+
+    /// The tax on `net`, rounded to what can be charged (the minor unit in most currencies, ten fils in Kuwait), halves to
+    /// the even neighbour (IEEE 754's default, so that many lines do not drift upwards). Every line and every part of the
+    /// shipping is rounded by itself; totals are their sums.
     pub fn on(self, net: Money) -> Result<Money, MoneyError> {
+        let step = i128::from(net.currency.step());
         let product = i128::from(net.amount) * i128::from(self.0);
-        let whole = i128::from(WHOLE);
+        let whole = i128::from(WHOLE) * step;
         let (floor, rest) = (product.div_euclid(whole), product.rem_euclid(whole));
         let is_up = 2 * rest > whole || (2 * rest == whole && floor % 2 != 0);
-        let amount = i64::try_from(floor + i128::from(is_up)).map_err(|_| MoneyError::OutOfRange)?;
+        let amount = i64::try_from((floor + i128::from(is_up)) * step).map_err(|_| MoneyError::OutOfRange)?;
         Ok(Money { amount, currency: net.currency })
     }
 }
@@ -49,9 +101,13 @@ impl FromStr for TaxRate {
 mod tests {
     use super::*;
 
-    fn tax(rate: &str, amount: i64) -> i64 {
-        let net = Money { amount, currency: "USD".parse().unwrap() };
+    fn tax_in(currency: &str, rate: &str, amount: i64) -> i64 {
+        let net = Money { amount, currency: currency.parse().unwrap() };
         rate.parse::<TaxRate>().unwrap().on(net).unwrap().amount
+    }
+
+    fn tax(rate: &str, amount: i64) -> i64 {
+        tax_in("USD", rate, amount)
     }
 
     #[test]
@@ -60,6 +116,15 @@ mod tests {
         assert_eq!((tax("50", 1), tax("50", 3), tax("50", 5)), (0, 2, 2));
         assert_eq!((tax("0", 1999), tax("100", 1999)), (0, 1999));
         assert_eq!(tax("0.0001", 1_000_000), 1);
+    }
+
+    #[test]
+    fn where_the_last_digit_cannot_be_charged_tax_is_rounded_to_the_one_before() {
+        assert_eq!(tax_in("KWD", "5", 1250), 60, "62.5 fils");
+        assert_eq!(tax_in("BHD", "10", 1450), 140, "145 fils lie between 140 and 150, and 14 is even");
+        assert_eq!(tax_in("BHD", "10", 1550), 160, "155 fils");
+        assert_eq!(tax_in("MGA", "20", 200_300), 40_100, "400.60 ariary");
+        assert_eq!(tax_in("ISK", "24", 1999), 480, "479.76");
     }
 
     #[test]

@@ -6,10 +6,11 @@ pub mod passwords;
 pub mod store;
 
 use axum::{
+    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{contact::Email, id::Id, input::Json, problem::ProblemBody, timestamp::Timestamp};
+use common::{contact::Email, http::RequestContext, id::Id, input::Json, problem::ProblemBody, timestamp::Timestamp};
 use http::{StatusCode, header};
 use platform::outbox::Message;
 use serde::Serialize;
@@ -18,13 +19,17 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    domain::{Accepted, Login, Refresh, Registration, logins_of},
+    domain::{Accepted, Login, Refresh, Registration},
     guest::PresentGuest,
 };
 use crate::{
     App,
     error::Error,
     keys::domain::TOKEN_LIFE,
+    limits::{
+        self,
+        domain::{Kind, admit},
+    },
     opaque::Opaque,
     sessions::{self, domain::Holder, store::RightLogin},
     users::{
@@ -72,7 +77,8 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Register
 ///
 /// The answer is the same whether or not the address has an account already; its owner hears by mail which it was. So is
-/// 429 after ten registrations of one address in fifteen minutes: nobody's inbox is filled through us.
+/// 429 after ten registrations of one e-mail address in fifteen minutes, or sixty from one source address (settings of the
+/// shop): each sends a mail.
 ///
 /// A guest who sends their access token finds what is in their cart in the new account's, too. Their own stays as it is,
 /// in either case.
@@ -80,20 +86,25 @@ pub fn routes() -> OpenApiRouter<App> {
     request_body = Registration, responses(
     (status = ACCEPTED, body = Accepted),
     (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
-        body = ProblemBody, content_type = "application/problem+json")))]
+        body = ProblemBody, content_type = "application/problem+json"),
+    (status = SERVICE_UNAVAILABLE, description = "`passwords_busy`: too many passwords are being checked; `Retry-After` \
+        says when to try again.", body = ProblemBody, content_type = "application/problem+json")))]
 async fn register_user(
     State(app): State<App>,
+    Extension(context): Extension<RequestContext>,
     PresentGuest(guest): PresentGuest,
     Json(request): Json<Registration>,
 ) -> Result<(StatusCode, Json<Accepted>), Error> {
     let Registration { email, password, name } = request;
     let now = Timestamp::now();
+    // Before the hash, and before anything is known of the address: what is refused costs the same for all, and little.
+    let attempt = app.counting.registration(&email, context.source()).await?;
+    limits::count(app.database.pool().await?, &attempt, now).await?;
     let password_hash = app.passwords.hash(password).await?;
     let id = UserId::new(now);
     let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Customer };
     let mut tx = app.database.begin().await?;
-    let (attempts, created) = store::register(&mut *tx, &user, guest, now).await?;
-    attempts.check(now)?;
+    let created = store::register(&mut *tx, &user, guest, now).await?;
     let template = if created { "account_created" } else { "account_exists" };
     app.outbox.enqueue(&mut tx, &[mail(template, &email, now)]).await?;
     tx.commit().await?;
@@ -109,25 +120,33 @@ fn mail(template: &str, email: &Email, now: Timestamp) -> Message {
 
 /// Log in
 ///
-/// 401 is the same for a wrong password and an unknown address, and so is 429 after ten attempts for one address in
-/// fifteen minutes.
+/// 401 is the same for a wrong password and an unknown address, and so is 429 after ten attempts for one e-mail address in
+/// fifteen minutes, or three hundred from one source address (settings of the shop).
 #[utoipa::path(post, path = "/auth/login", tag = "auth", request_body = Login, responses(
     (status = OK, body = Tokens),
     (status = UNAUTHORIZED, description = "No account has this address and password.", body = ProblemBody,
         content_type = "application/problem+json"),
     (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
-        body = ProblemBody, content_type = "application/problem+json")))]
-async fn open_session(State(app): State<App>, Json(request): Json<Login>) -> Result<Tokens, Error> {
+        body = ProblemBody, content_type = "application/problem+json"),
+    (status = SERVICE_UNAVAILABLE, description = "`passwords_busy`: too many passwords are being checked; `Retry-After` \
+        says when to try again.", body = ProblemBody, content_type = "application/problem+json")))]
+async fn open_session(
+    State(app): State<App>,
+    Extension(context): Extension<RequestContext>,
+    Json(request): Json<Login>,
+) -> Result<Tokens, Error> {
     let Login { email, password } = request;
     let now = Timestamp::now();
+    let attempt = app.counting.login(&email, context.source()).await?;
     let pool = app.database.pool().await?;
-    let (attempts, account) = store::count_attempt(pool, &email, now).await?;
-    attempts.check(now)?;
+    let (refused_until, account) = store::count_login(pool, &attempt, &email, now).await?;
+    admit(refused_until, now)?;
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let right = app.passwords.is_right(password, hash).await?;
     let account = account.filter(|account| right && !account.disabled).ok_or(Error::InvalidCredentials)?;
     let holder = Holder::User { id: account.id, role: account.role };
-    let login = RightLogin { attempts_of: logins_of(&email), password_hash: &account.password_hash };
+    let counter = attempt.of(Kind::LoginOfRecipient);
+    let login = RightLogin { counter, password_hash: &account.password_hash };
     let token = sessions::open(pool, holder, Some(login), now).await?;
     tokens(&app, holder, token, now).await
 }
@@ -160,13 +179,22 @@ async fn close_session(State(app): State<App>, Json(request): Json<Refresh>) -> 
 
 /// Shop as a guest
 ///
-/// The tokens are a guest's only way back to their cart and orders: keep them.
-#[utoipa::path(post, path = "/auth/guest", tag = "auth", 
-    responses((status = CREATED, description = "Somebody new.", body = Tokens)))]
-async fn create_guest(State(app): State<App>) -> Result<(StatusCode, Tokens), Error> {
+/// The tokens are a guest's only way back to their cart and orders: keep them. 429 after three hundred from one source
+/// address in fifteen minutes (a setting of the shop).
+#[utoipa::path(post, path = "/auth/guest", tag = "auth",
+    responses((status = CREATED, description = "A new guest.", body = Tokens),
+    (status = TOO_MANY_REQUESTS, description = "Too many guests from this source address; `Retry-After` says when to \
+        try again.", body = ProblemBody, content_type = "application/problem+json")))]
+async fn create_guest(
+    State(app): State<App>,
+    Extension(context): Extension<RequestContext>,
+) -> Result<(StatusCode, Tokens), Error> {
     let now = Timestamp::now();
+    let attempt = app.counting.guest(context.source()).await?;
+    let pool = app.database.pool().await?;
+    limits::count(pool, &attempt, now).await?;
     let holder = Holder::Guest(Id::<User>::new(now).uuid());
-    let token = sessions::open(app.database.pool().await?, holder, None, now).await?;
+    let token = sessions::open(pool, holder, None, now).await?;
     Ok((StatusCode::CREATED, tokens(&app, holder, token, now).await?))
 }
 

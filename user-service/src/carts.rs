@@ -6,7 +6,7 @@ pub mod store;
 use axum::extract::State;
 use common::{
     auth::{Caller, Scope, scopes},
-    etag::{IfMatch, Versioned},
+    etag::{ETag, IfMatch, Versioned},
     extract::Path,
     input::Json,
     problem::{Problem, ProblemBody},
@@ -32,7 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// Whoever has put in nothing yet has an empty one, at version 0.
 #[utoipa::path(get, path = "/carts/mine", tag = "carts", security(("token" = ["cart"])),
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "The version, for `If-Match`.")))))]
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_own_cart(State(app): State<App>, caller: Caller<scopes::Cart>) -> Result<Versioned<Cart>, Error> {
     let owner = owner(&caller)?;
     let cart = store::find(app.database.pool().await?, owner.id()).await?;
@@ -45,9 +45,9 @@ async fn get_own_cart(State(app): State<App>, caller: Caller<scopes::Cart>) -> R
 /// With `If-Match`, only the version that you have seen is changed. What changes nothing leaves the version as it is.
 #[utoipa::path(put, path = "/carts/mine/items/{sku}", tag = "carts", security(("token" = ["cart"])),
     params(("sku" = Sku, Path, description = "Of what.", example = "TEE-ORG-NAVY-M"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you have seen.")),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
     request_body = SetQuantity,
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "The new version."))),
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, description = "`cart_full`: there are 100 other SKUs in it.", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = PRECONDITION_FAILED, description = "The cart was changed since you read it.", body = ProblemBody,
@@ -70,8 +70,8 @@ async fn put_cart_item(
 /// With `If-Match`, only the version that you have seen is changed. What was not in it changes nothing.
 #[utoipa::path(delete, path = "/carts/mine/items/{sku}", tag = "carts", security(("token" = ["cart"])),
     params(("sku" = Sku, Path, description = "Of what.", example = "TEE-ORG-NAVY-M"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you have seen.")),
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "The new version."))),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, description = "The cart was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn delete_cart_item(
@@ -91,7 +91,7 @@ async fn delete_cart_item(
 /// For transaction-service, which takes the id from the shopper's verified token and from nowhere else.
 #[utoipa::path(get, path = "/carts/{owner_id}", tag = "carts", security(("token" = ["checkout:read"])),
     params(("owner_id" = OwnerId, Path, description = "Whose cart it is.")),
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "The version.")))))]
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names what is shown and its version.")))))]
 async fn get_cart(
     State(app): State<App>,
     _: Caller<scopes::CheckoutRead>,
@@ -124,5 +124,5 @@ fn owner(caller: &Caller<scopes::Cart>) -> Result<Owner, Problem> {
 }
 
 fn versioned(cart: Cart) -> Versioned<Cart> {
-    Versioned { version: cart.version, body: cart }
+    Versioned { tag: ETag::new(cart.owner_id.uuid(), cart.version), body: cart }
 }

@@ -171,9 +171,9 @@ async fn create_service_token(
     // A header that is not text is no valid credential.
     let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     let request = TokenRequest::read(authorization, &form)?;
-    let client = store::find(app.database.pool().await?, &request.client_id).await?.ok_or(Refused::InvalidClient)?;
+    let client = store::find(app.database.pool().await?, request.client).await?.ok_or(Refused::InvalidClient)?;
     let scope = client.grant(&request)?;
-    let subject = Subject::Service(request.client_id);
+    let subject = Subject::Service(request.client.as_str().to_owned());
     let access_token = app.issuer.mint(&subject, &scope, Timestamp::now()).await?;
     let token = ServiceToken { access_token, token_type: "Bearer", expires_in: TOKEN_LIFE.as_secs(), scope };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(token)).into_response())

@@ -5,18 +5,23 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
 use http::{HeaderValue, StatusCode, header};
-use platform::postgres;
+use platform::{config::SecretError, postgres};
 use stripe::StripeError;
 
-use crate::keys::domain::KeysError;
+use crate::{keys::domain::KeysError, limits::domain::TooMany};
+
+/// What a client waits whose password could not be looked at: about as long as the queue before it.
+const BUSY_WAIT: Duration = Duration::from_secs(2);
 
 /// A failure of user-service.
 #[derive(Debug)]
 pub enum Error {
     /// The password is wrong, or the account is absent or disabled; nobody hears which.
     InvalidCredentials,
-    /// Too many logins or registrations were tried for the address, whether or not it has an account.
-    TooManyAttempts(Duration),
+    /// Too many attempts of a kind were counted, whether or not there is an account.
+    TooManyAttempts(TooMany),
+    /// The passwords before this one took all the time that it could wait.
+    PasswordsBusy,
     /// The refresh token is unknown, expired, or was used before.
     InvalidRefreshToken,
     /// Absent, or not the caller's.
@@ -31,6 +36,8 @@ pub enum Error {
     Problem(Problem),
     /// The signing keys cannot be had.
     Keys(KeysError),
+    /// The key that limits count under cannot be had.
+    Fingerprints(SecretError),
     /// A password could not be hashed, or a saved hash could not be read.
     Hashing(String),
     /// The operating system gave no random bytes.
@@ -49,9 +56,16 @@ impl From<Error> for Problem {
                 "The credentials are wrong",
                 "No account has this address and password.",
             ),
-            Error::TooManyAttempts(wait) => {
-                Self::too_many_requests("Too many attempts for this address. Wait, then try again.", wait)
+            Error::TooManyAttempts(TooMany { wait }) => {
+                Self::too_many_requests("Too many attempts. Wait as long as Retry-After says, then try again.", wait)
             }
+            Error::PasswordsBusy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "passwords_busy",
+                "Too many passwords are being checked",
+                "The password was not looked at. Wait as long as Retry-After says, then send the same request again.",
+            )
+            .with_retry_after(BUSY_WAIT),
             Error::InvalidRefreshToken => challenged(
                 "invalid_refresh_token",
                 "The refresh token is not valid",
@@ -70,13 +84,17 @@ impl From<Error> for Problem {
             Error::Keys(error @ (KeysError::Unusable { .. } | KeysError::Missing | KeysError::Signing(_))) => {
                 Self::internal(error)
             }
+            Error::Fingerprints(error) => Self::unavailable(error),
             Error::Hashing(cause) => Self::internal(cause),
             Error::NoRandomness => Self::internal("the operating system gave no random bytes"),
             Error::Database(error) => postgres::problem(error),
             // It may have had its effect: whoever asks again finds it, or does it under the same key.
-            Error::Stripe(error @ (StripeError::Unknown(_) | StripeError::RateLimited | StripeError::Busy)) => {
-                Self::unavailable(error)
-            }
+            Error::Stripe(
+                error @ (StripeError::Unknown(_)
+                | StripeError::RateLimited
+                | StripeError::Busy
+                | StripeError::Unreadable(_)),
+            ) => Self::unavailable(error),
             // Nothing of what is asked of Stripe here comes from the client but an id, whose absence is a 404 by now.
             Error::Stripe(
                 error @ (StripeError::Declined(_)
@@ -104,6 +122,18 @@ impl IntoResponse for Error {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
+    }
+}
+
+impl From<TooMany> for Error {
+    fn from(refused: TooMany) -> Self {
+        Self::TooManyAttempts(refused)
+    }
+}
+
+impl From<SecretError> for Error {
+    fn from(error: SecretError) -> Self {
+        Self::Fingerprints(error)
     }
 }
 
@@ -136,7 +166,8 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::InvalidCredentials => f.write_str("the credentials are wrong"),
-            Self::TooManyAttempts(wait) => write!(f, "too many attempts; wait {} s", wait.as_secs()),
+            Self::TooManyAttempts(TooMany { wait }) => write!(f, "too many attempts; wait {} s", wait.as_secs()),
+            Self::PasswordsBusy => f.write_str("too many passwords are being checked"),
             Self::InvalidRefreshToken => f.write_str("the refresh token is not valid"),
             Self::NotFound => f.write_str("there is no such thing"),
             Self::Stale => f.write_str("it was changed in between"),
@@ -144,6 +175,7 @@ impl std::fmt::Display for Error {
             Self::CartFull => f.write_str("the cart is full"),
             Self::Problem(problem) => f.write_str(problem.kind()),
             Self::Keys(error) => error.fmt(f),
+            Self::Fingerprints(error) => error.fmt(f),
             Self::Hashing(cause) => write!(f, "hashing failed: {cause}"),
             Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
             Self::Database(error) => write!(f, "PostgreSQL: {error}"),

@@ -1,8 +1,8 @@
 //! user-service: accounts and identity, on PostgreSQL. The only issuer of tokens.
 //!
 //! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
-//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`],
-//! [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of
+//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`], [`limits`] (how
+//! often something may be tried), [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of
 //! that noun.
 
 pub mod addresses;
@@ -12,6 +12,7 @@ pub mod carts;
 pub mod clients;
 pub mod error;
 pub mod keys;
+pub mod limits;
 pub mod opaque;
 pub mod payment_methods;
 pub mod sessions;
@@ -31,6 +32,7 @@ use platform::{
     Service, TriggerError,
     client::{AccessToken, Credentials, ServiceClient},
     config::Env,
+    fingerprint::Fingerprints,
     health::{self, Health},
     outbox::Outbox,
     postgres::Database,
@@ -46,6 +48,7 @@ use crate::{
     auth::passwords::Passwords,
     clients::domain::ServiceScope,
     keys::{Issuer, domain::TOKEN_LIFE, store::KeyStore},
+    limits::{Counting, domain::Limits},
 };
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
@@ -66,6 +69,8 @@ pub struct App {
     pub verifier: Verifier,
     /// Hashes passwords.
     pub passwords: Passwords,
+    /// Counts what may be tried so often only.
+    pub counting: Counting,
     /// The database.
     pub database: Database,
     /// Messages to siblings.
@@ -89,12 +94,15 @@ impl Service for App {
         let api = env.url("API_BASE_URL");
         let keys = env.secret("SIGNING_KEYS");
         let database = env.secret("USER_DATABASE_URL");
+        let (fingerprints, limits) = (Fingerprints::configure(env), Limits::configure(env));
         let (stripe, stripe_key) = (env.url_or("STRIPE_API_BASE", stripe::API), env.secret("STRIPE_SECRET_KEY"));
         let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
         let (api, database) = (api?, Database::new(database?));
+        let counting = Counting { fingerprints: fingerprints?, limits: limits? };
         let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
         let outbox = Outbox::new(database.clone(), ServiceClient::new(api, own_credentials(issuer.clone())));
-        Some(Self { verifier: issuer.verifier(), issuer, passwords: Passwords::default(), database, outbox, stripe })
+        let (verifier, passwords) = (issuer.verifier(), Passwords::default());
+        Some(Self { issuer, verifier, passwords, counting, database, outbox, stripe })
     }
 
     fn router(self) -> Router {

@@ -6,15 +6,18 @@ pub mod domain;
 pub mod store;
 
 use axum::{
+    Extension,
     extract::State,
     response::{IntoResponse, Response},
 };
 use common::{
     auth::{Caller, scopes},
     extract::{Path, Query},
+    http::RequestContext,
     input::Json,
     page::{Page, PageQuery},
-    problem::Problem,
+    problem::{Problem, ProblemBody},
+    timestamp::Timestamp,
 };
 use http::{StatusCode, header};
 use serde_json::{Value, json};
@@ -23,7 +26,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use self::domain::{PaymentMethod, Setup};
-use crate::{App, error::Error};
+use crate::{App, error::Error, limits};
 
 /// Stripe gives at most 100 at once, and the one that says whether there is a next page is among them.
 const MAX_PAGE: usize = 99;
@@ -33,7 +36,7 @@ fn page_example() -> Value {
     json!({ "items": [{
         "id": "pm_1PgafTB7WZ01zgkW5mhKPw9q", "kind": "card",
         "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030},
-        "created_at": "2026-11-22T09:30:00Z"
+        "created_at": "2026-11-22T09:30:00.125Z"
     }], "next_cursor": null })
 }
 
@@ -71,7 +74,12 @@ async fn read_page(
     after: Option<&PaymentMethodId>,
 ) -> Result<Vec<stripe::PaymentMethod>, Error> {
     match app.stripe.list_payment_methods(customer, count, after).await {
-        Ok(list) => Ok(list.data),
+        Ok(list) => {
+            for unreadable in &list.unreadable {
+                tracing::error!(object = %unreadable, "Stripe object passed over");
+            }
+            Ok(list.data)
+        }
         Err(error) if after.is_some() && is_about_the_cursor(&error) => {
             let detail = "The payment method that the cursor stands at is gone: read the first page again.";
             Err(Problem::invalid_query(detail.into()).into())
@@ -95,12 +103,25 @@ fn is_about_the_cursor(error: &StripeError) -> bool {
 ///
 /// Confirm it in the browser with Stripe's library and the `client_secret`: the card's number goes to Stripe and never
 /// to us. From then on it is listed. Each saves one.
+///
+/// 429 after ten within an hour by one account or at one e-mail address, or thirty from one source address (settings of
+/// the shop), saved or not: this is how stolen card numbers are tried out.
 #[utoipa::path(post, path = "/users/me/payment-methods/setup", tag = "payment methods",
     security(("token" = ["profile"])),
-    responses((status = CREATED, description = "Confirm it with Stripe.", body = Setup)))]
-async fn set_up_payment_method(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Response, Error> {
+    responses((status = CREATED, description = "Confirm it with Stripe.", body = Setup),
+    (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
+        body = ProblemBody, content_type = "application/problem+json")))]
+async fn set_up_payment_method(
+    State(app): State<App>,
+    Extension(context): Extension<RequestContext>,
+    caller: Caller<scopes::Profile>,
+) -> Result<Response, Error> {
     let user = caller.user_id()?.into();
-    let customer = customer::ensure(&app, user).await?;
+    let pool = app.database.pool().await?;
+    let store::Payer { email, customer } = store::payer(pool, user).await?.ok_or(Error::NotFound)?;
+    let attempt = app.counting.setup(user.uuid(), &email, context.source()).await?;
+    limits::count(pool, &attempt, Timestamp::now()).await?;
+    let customer = customer::ensure(&app, user, customer).await?;
     let intent = match set_up(&app, &customer).await {
         Err(StripeError::NotFound) => set_up(&app, &customer::replace(&app, user, &customer).await?).await,
         answered => answered,

@@ -5,7 +5,7 @@ use common::timestamp::Timestamp;
 use platform::{Service, TriggerError, outbox::Relayed, trigger::report};
 use serde_json::{Value, json};
 
-use crate::{App, auth, carts, error::Error, sessions};
+use crate::{App, carts, error::Error, limits, sessions};
 
 /// How many batches of messages one sweep sends at most.
 const BATCHES: usize = 20;
@@ -17,7 +17,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
     let relayed = relay(app).await;
     let sessions = sessions::store::delete_expired(pool, now).await;
-    let attempts = auth::store::delete_old_attempts(pool, now).await;
+    let attempts = limits::store::delete_old(pool, now).await;
     let carts = carts::store::delete_unused(pool, now).await;
     let clearings = carts::store::delete_old_clearings(pool, now).await;
     let Relayed { delivered, deferred } = relayed?;

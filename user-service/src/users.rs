@@ -6,7 +6,7 @@ pub mod store;
 use axum::extract::State;
 use common::{
     auth::{Caller, scopes},
-    etag::{IfMatch, Versioned},
+    etag::{ETag, IfMatch, Versioned},
     extract::Path,
     input::Json,
     problem::ProblemBody,
@@ -24,7 +24,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// One's own profile
 #[utoipa::path(get, path = "/users/me", tag = "users", security(("token" = ["profile"])),
-    responses((status = OK, body = Profile, headers(("ETag" = String, description = "The version, for `If-Match`.")))))]
+    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Versioned<Profile>, Error> {
     let id = caller.user_id()?.into();
     let profile = store::profile(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
@@ -35,8 +35,8 @@ async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) ->
 ///
 /// A JSON Merge Patch. With `If-Match`, only the version that you have seen is changed.
 #[utoipa::path(patch, path = "/users/me", tag = "users", security(("token" = ["profile"])), request_body = ProfilePatch,
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that you have seen.")),
-    responses((status = OK, body = Profile, headers(("ETag" = String, description = "The new version."))),
+    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
+    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, description = "The profile was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn update_profile(
@@ -49,7 +49,7 @@ async fn update_profile(
     let pool = app.database.pool().await?;
     if patch.is_empty() {
         let profile = store::profile(pool, id).await?.ok_or(Error::NotFound)?;
-        if_match.check(profile.version)?;
+        if_match.check(tag(&profile))?;
         return Ok(versioned(profile));
     }
     let changed = store::change_profile(pool, id, &patch, &if_match, Timestamp::now()).await?;
@@ -74,5 +74,9 @@ async fn get_checkout_context(
 }
 
 fn versioned(profile: Profile) -> Versioned<Profile> {
-    Versioned { version: profile.version, body: profile }
+    Versioned { tag: tag(&profile), body: profile }
+}
+
+fn tag(profile: &Profile) -> ETag {
+    ETag::new(profile.id.uuid(), profile.version)
 }

@@ -9,4 +9,4 @@ mod token;
 
 pub use caller::{Caller, Scope, Subject, scopes};
 pub use keys::{FETCH_FLOOR, Keys, MAX_AGE, MAX_STALE};
-pub use token::{Claims, LEEWAY, Verifier};
+pub use token::{Claims, LEEWAY, TYPE, Verifier};

@@ -1,30 +1,77 @@
 //! Versions of mutable resources as strong entity tags: `If-Match` against lost updates, `If-None-Match` against sending
 //! what is known (RFC 9110, 13.1).
+//!
+//! A tag names a representation (RFC 9110, 8.8), so it holds two things: which document is shown, and which version of
+//! it. The version alone is not enough: a path such as a slug may lead to another document later, and that document may
+//! have reached the same version.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, fmt};
 
 use axum::{
     extract::FromRequestParts,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::{input::Json, problem::Problem};
 
-/// A body with the `ETag` of its version.
+/// A strong entity tag: one version of one document. Written as `"<document>-<version>"`, such as `"9c415f0e8a1b2c3d-3"`.
+/// Clients take it from an answer and send it back; they never build one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ETag {
+    /// Names the document.
+    pub document: u64,
+    /// Grows with every change of it.
+    pub version: i64,
+}
+
+impl ETag {
+    /// The tag of a version of the document with this id.
+    pub fn new(document: Uuid, version: i64) -> Self {
+        Self { document: number(document), version }
+    }
+
+    /// The one in quotes, exactly as this service writes it: tags are compared character by character (RFC 9110, 8.8.3.2).
+    fn parse(quoted: &str) -> Option<Self> {
+        let (document, version) = quoted.strip_prefix('"')?.strip_suffix('"')?.split_once('-')?;
+        let tag = Self { document: u64::from_str_radix(document, 16).ok()?, version: version.parse().ok()? };
+        (tag.to_string() == quoted).then_some(tag)
+    }
+
+    fn header(self) -> HeaderValue {
+        // Quotes, digits and a hyphen: always a valid header value.
+        HeaderValue::try_from(self.to_string()).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+}
+
+impl fmt::Display for ETag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{:016x}-{}\"", self.document, self.version)
+    }
+}
+
+/// The number that stands for a document in its tags: both halves of its id, so that the 62 random bits of a version 7
+/// UUID count whole.
+pub fn number(document: Uuid) -> u64 {
+    let (high, low) = document.as_u64_pair();
+    high ^ low
+}
+
+/// A body with its `ETag`.
 #[derive(Debug)]
 pub struct Versioned<T> {
     /// The resource.
     pub body: T,
-    /// Grows by one with every change.
-    pub version: i64,
+    /// Which version of which document it is.
+    pub tag: ETag,
 }
 
 impl<T: Serialize> IntoResponse for Versioned<T> {
     fn into_response(self) -> Response {
         let mut response = Json(self.body).into_response();
-        response.headers_mut().insert(header::ETAG, tag(self.version));
+        response.headers_mut().insert(header::ETAG, self.tag.header());
         response
     }
 }
@@ -32,17 +79,11 @@ impl<T: Serialize> IntoResponse for Versioned<T> {
 impl<T: Serialize> Versioned<T> {
     /// The body, or 304 without one where the client has this version.
     pub fn unless_known(self, known: &IfNoneMatch) -> Response {
-        if !known.has(self.version) {
+        if !known.has(self.tag) {
             return self.into_response();
         }
-        (StatusCode::NOT_MODIFIED, [(header::ETAG, tag(self.version))]).into_response()
+        (StatusCode::NOT_MODIFIED, [(header::ETAG, self.tag.header())]).into_response()
     }
-}
-
-/// The strong entity tag of a version.
-pub fn tag(version: i64) -> HeaderValue {
-    // Digits and quotes: always a valid header value.
-    HeaderValue::try_from(format!("\"{version}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 /// The `If-Match` header: only change what the client has seen.
@@ -50,18 +91,25 @@ pub fn tag(version: i64) -> HeaderValue {
 pub enum IfMatch {
     /// No header, or `*`: any version will do.
     Any,
-    /// One of these versions.
-    Versions(Vec<i64>),
+    /// One of these.
+    Tags(Vec<ETag>),
 }
 
 impl IfMatch {
-    /// Whether a resource at `version` may be changed; otherwise 412.
-    pub fn check(&self, version: i64) -> Result<(), Problem> {
+    /// Whether a resource with this tag may be changed; otherwise 412.
+    pub fn check(&self, tag: ETag) -> Result<(), Problem> {
         match self {
             Self::Any => Ok(()),
-            Self::Versions(versions) if versions.contains(&version) => Ok(()),
-            Self::Versions(_) => Err(Problem::stale()),
+            Self::Tags(tags) if tags.contains(&tag) => Ok(()),
+            Self::Tags(_) => Err(Problem::stale()),
         }
+    }
+
+    /// The versions of a document that may be changed, for a store to compare; `None` when any may.
+    pub fn versions_of(&self, document: Uuid) -> Option<Vec<i64>> {
+        let Self::Tags(tags) = self else { return None };
+        let document = number(document);
+        Some(tags.iter().filter(|tag| tag.document == document).map(|tag| tag.version).collect())
     }
 
     fn parse(header: &str) -> Self {
@@ -69,8 +117,7 @@ impl IfMatch {
             return Self::Any;
         }
         // A tag that is not ours, a weak one included, matches no version: strong comparison.
-        let version = |tag: &str| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok();
-        Self::Versions(header.split(',').filter_map(version).collect())
+        Self::Tags(header.split(',').filter_map(|tag| ETag::parse(tag.trim())).collect())
     }
 }
 
@@ -78,9 +125,9 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self::Any) };
-        let text = value.to_str().map_err(|_| Problem::malformed("If-Match must be plain ASCII."))?;
-        Ok(Self::parse(text))
+        let text = joined(&parts.headers, &header::IF_MATCH);
+        let text = text.map_err(|_| Problem::malformed("If-Match must be plain ASCII."))?;
+        Ok(text.map_or(Self::Any, |text| Self::parse(&text)))
     }
 }
 
@@ -89,15 +136,15 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 pub enum IfNoneMatch {
     /// `*`: the client has got some version.
     Any,
-    /// These versions; none without the header.
-    Versions(Vec<i64>),
+    /// These; none without the header.
+    Tags(Vec<ETag>),
 }
 
 impl IfNoneMatch {
-    fn has(&self, version: i64) -> bool {
+    fn has(&self, tag: ETag) -> bool {
         match self {
             Self::Any => true,
-            Self::Versions(versions) => versions.contains(&version),
+            Self::Tags(tags) => tags.contains(&tag),
         }
     }
 
@@ -106,11 +153,8 @@ impl IfNoneMatch {
             return Self::Any;
         }
         // Weak comparison: caches make tags weak when they compress.
-        let version = |tag: &str| {
-            let tag = tag.trim();
-            tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"')?.strip_suffix('"')?.parse().ok()
-        };
-        Self::Versions(header.split(',').filter_map(version).collect())
+        let tag = |tag: &str| ETag::parse(tag.trim().trim_start_matches("W/"));
+        Self::Tags(header.split(',').filter_map(tag).collect())
     }
 }
 
@@ -118,32 +162,85 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let text = parts.headers.get(header::IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-        Ok(text.map_or_else(|| Self::Versions(Vec::new()), Self::parse))
+        let text = joined(&parts.headers, &header::IF_NONE_MATCH).ok().flatten();
+        Ok(text.map_or_else(|| Self::Tags(Vec::new()), |text| Self::parse(&text)))
     }
+}
+
+/// The list that a header holds, which may come on several lines (RFC 9110, 5.3).
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Result<Option<String>, http::header::ToStrError> {
+    let lines: Vec<&str> = headers.get_all(name).iter().map(HeaderValue::to_str).collect::<Result<_, _>>()?;
+    Ok((!lines.is_empty()).then(|| lines.join(",")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const DOCUMENT: Uuid = Uuid::from_u128(0x0193_8f6e_2b7c_7d3a_9c41_5f0e_8a1b_2c3d);
+    const OTHER: Uuid = Uuid::from_u128(0x0193_8f6e_2b7c_7d3a_9c41_5f0e_8a1b_2c3e);
+
+    fn ours() -> String {
+        ETag::new(DOCUMENT, 3).to_string()
+    }
+
+    fn digits() -> String {
+        ours().trim_matches('"').trim_end_matches("-3").to_owned()
+    }
+
+    #[test]
+    fn a_tag_names_the_document_and_its_version_and_is_read_back_as_it_was_written() {
+        assert_eq!(ETag::parse(&ours()), Some(ETag::new(DOCUMENT, 3)));
+        assert_eq!(digits().len(), 16);
+        assert_ne!(ETag::new(DOCUMENT, 3), ETag::new(OTHER, 3));
+        assert_ne!(ETag::new(DOCUMENT, 3), ETag::new(DOCUMENT, 4));
+        let (of, upper) = (digits(), digits().to_uppercase());
+        for other in [
+            "\"3\"".to_owned(),
+            format!("\"{of}-03\""),
+            format!("\"{of}-+3\""),
+            format!("\"0{of}-3\""),
+            format!("\"{upper}-3\""),
+            format!("\"{of}-3-gzip\""),
+            format!("\"{of}\""),
+            format!("{of}-3"),
+        ] {
+            assert_eq!(ETag::parse(&other), None, "{other}");
+        }
+    }
+
     #[test]
     fn if_none_match_takes_lists_and_stars_and_compares_weakly() {
-        for known in ["*", "\"3\"", "W/\"3\"", "\"2\", W/\"3\""] {
-            assert!(IfNoneMatch::parse(known).has(3), "{known}");
+        let (tag, ours) = (ETag::new(DOCUMENT, 3), ours());
+        for known in ["*".to_owned(), ours.clone(), format!("W/{ours}"), format!("\"2\", W/{ours}")] {
+            assert!(IfNoneMatch::parse(&known).has(tag), "{known}");
         }
-        for other in ["", "\"2\"", "3", "W/3", "\"x\""] {
-            assert!(!IfNoneMatch::parse(other).has(3), "{other}");
+        let others = [ETag::new(DOCUMENT, 2).to_string(), ETag::new(OTHER, 3).to_string(), digits()];
+        for other in others.into_iter().chain(["", "\"3\"", "3", "W/3", "\"x\""].map(str::to_owned)) {
+            assert!(!IfNoneMatch::parse(&other).has(tag), "{other}");
         }
     }
 
     #[test]
     fn if_match_takes_lists_and_stars_and_compares_strongly() {
+        let (tag, ours) = (ETag::new(DOCUMENT, 3), ours());
         assert_eq!(IfMatch::parse("*"), IfMatch::Any);
-        assert_eq!(IfMatch::parse("\"3\", \"4\""), IfMatch::Versions(vec![3, 4]));
-        assert!(IfMatch::parse("\"3\"").check(3).is_ok());
-        for stale in ["\"2\"", "W/\"3\"", "3", "\"x\"", ""] {
-            assert!(IfMatch::parse(stale).check(3).is_err(), "{stale} matched version 3");
+        assert_eq!(IfMatch::Any.versions_of(DOCUMENT), None);
+        let several = IfMatch::parse(&format!("{ours}, {}, {}", ETag::new(DOCUMENT, 4), ETag::new(OTHER, 9)));
+        assert!(several.check(tag).is_ok());
+        assert_eq!(several.versions_of(DOCUMENT), Some(vec![3, 4]));
+        let others = [ETag::new(DOCUMENT, 2).to_string(), ETag::new(OTHER, 3).to_string(), format!("W/{ours}")];
+        for stale in others.into_iter().chain(["\"3\"", "3", "\"x\"", ""].map(str::to_owned)) {
+            assert!(IfMatch::parse(&stale).check(tag).is_err(), "{stale}");
         }
+    }
+
+    #[test]
+    fn a_list_may_come_on_several_lines() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(joined(&headers, &header::IF_MATCH).unwrap(), None);
+        headers.append(header::IF_MATCH, HeaderValue::from_static("\"a\""));
+        headers.append(header::IF_MATCH, HeaderValue::from_static("\"b\", \"c\""));
+        assert_eq!(joined(&headers, &header::IF_MATCH).unwrap().unwrap(), "\"a\",\"b\", \"c\"");
     }
 }

@@ -9,6 +9,8 @@ use serde::de::DeserializeOwned;
 
 use crate::{input::Json, problem::Problem};
 
+mod query;
+
 /// The parts of the path.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<T>(pub T);
@@ -17,6 +19,10 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // No store could hold it, and no id or slug of ours has it. A raw one is in no URI.
+        if parts.uri.path().contains("%00") {
+            return Err(Problem::invalid_path("A part of the path contains NUL.".into()));
+        }
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(_)) => {
@@ -27,7 +33,8 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     }
 }
 
-/// The query string. `T` says `#[serde(deny_unknown_fields)]`.
+/// The query string. `T` says `#[serde(deny_unknown_fields)]`. 400 with the name of the parameter that is unknown, given
+/// twice, empty, or not of its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
 
@@ -35,9 +42,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        axum::extract::Query::try_from_uri(&parts.uri)
-            .map(|axum::extract::Query(value)| Self(value))
-            .map_err(|rejection| Problem::invalid_query(rejection.body_text()))
+        query::read(parts.uri.query().unwrap_or_default()).map(Self)
     }
 }
 

@@ -16,7 +16,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info, info_span};
 use uuid::Uuid;
@@ -27,6 +27,30 @@ use crate::{input::MAX_BODY, problem::Problem};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context, passed on unchanged.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// A header that can have one value only was sent in several lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repeated;
+
+/// The value of a header that can have one value only. Taking the first of several lines would let a request mean one
+/// thing to us and another to whatever looks at it on its way (RFC 9110, 5.3 allows lists in several lines, no others).
+pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Repeated> {
+    let mut lines = headers.get_all(name).iter();
+    let first = lines.next();
+    if lines.next().is_some() { Err(Repeated) } else { Ok(first) }
+}
+
+/// When a request reached the process; its deadline and its latency count from there. Where it is not in the request's
+/// extensions, they count from the routes.
+#[derive(Debug, Clone, Copy)]
+pub struct ArrivedAt(Instant);
+
+impl ArrivedAt {
+    /// Now.
+    pub fn now() -> Self {
+        Self(Instant::now())
+    }
+}
 
 /// Where a request came from, as the gateway or our own CDN says, and never as a client says. The Lambda entry puts it
 /// into the request's extensions (`platform::source`); where it is not there, no source address is known.
@@ -69,9 +93,11 @@ impl RequestContext {
 
     fn of(request: &Request) -> Self {
         let headers = request.headers();
-        let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(|id| is_request_id(id));
+        let given =
+            single(headers, &REQUEST_ID).ok().flatten().and_then(|id| id.to_str().ok()).filter(|id| is_request_id(id));
         let id = given.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-        let traceparent = headers.get(&TRACEPARENT).cloned();
+        let traceparent = single(headers, &TRACEPARENT).ok().flatten();
+        let traceparent = traceparent.filter(|trace| is_traceparent(trace.as_bytes())).cloned();
         let source = request.extensions().get::<SourceAddress>().map(|source| source.0);
         Self(Arc::new(Context { id, traceparent, source, caller: OnceLock::new() }))
     }
@@ -80,6 +106,13 @@ impl RequestContext {
 /// Short and harmless in a log; the gateway's own ids look like `JKJaXmPLvHcESHA=`.
 fn is_request_id(id: &str) -> bool {
     (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=+/".contains(&b))
+}
+
+/// One value of W3C's form (Trace Context, 3.2): version, trace id, parent id, flags, and what later versions add.
+/// A gateway joins several lines by commas, and "a,b" is no trace.
+fn is_traceparent(value: &[u8]) -> bool {
+    let is_plain = value.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
+    is_plain && (55..=256).contains(&value.len())
 }
 
 /// Surrounds a service's routes. A request that takes longer than `deadline` is answered 503: whatever hangs, the
@@ -100,16 +133,21 @@ fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
 }
 
 async fn limit_time(deadline: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(deadline, next.run(request)).await {
+    let left = deadline.saturating_sub(arrival(&request).elapsed());
+    match tokio::time::timeout(left, next.run(request)).await {
         Ok(response) => response,
         Err(_) => Problem::unavailable(format!("no answer after {} ms", deadline.as_millis())).into_response(),
     }
 }
 
+fn arrival(request: &Request) -> Instant {
+    request.extensions().get::<ArrivedAt>().map_or_else(Instant::now, |arrived| arrived.0)
+}
+
 /// Gives the request its id, writes the problem if the answer is one, and logs the request in one line.
 async fn observe(mut request: Request, next: Next) -> Response {
     static WARM: AtomicBool = AtomicBool::new(false);
-    let started = Instant::now();
+    let started = arrival(&request);
     let cold_start = !WARM.swap(true, Ordering::Relaxed);
     let context = RequestContext::of(&request);
     let method = request.method().clone();
@@ -122,13 +160,15 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let mut cause = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         cause = problem.cause();
-        let allow = response.headers_mut().remove(http::header::ALLOW);
+        let allow = response.headers_mut().remove(header::ALLOW);
         response = problem.write(context.id());
-        response.headers_mut().extend(allow.map(|allow| (http::header::ALLOW, allow)));
+        response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
     }
     if let Ok(id) = HeaderValue::from_str(context.id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    // Whatever does not say that it may be kept is not kept: by a CDN, by a browser, or in between.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     log(&context, &method, route.as_deref(), &response, cause.as_deref(), started.elapsed(), cold_start);
     response
 }
@@ -167,6 +207,15 @@ fn log(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trace_context_is_one_value_of_its_form() {
+        assert!(is_traceparent(b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"));
+        let two = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01,00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        for refused in ["", "00-1-2-01", "jane@example.com", two, &"a".repeat(257)] {
+            assert!(!is_traceparent(refused.as_bytes()), "{refused}");
+        }
+    }
 
     #[test]
     fn only_short_plain_request_ids_are_taken_over() {

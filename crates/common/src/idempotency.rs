@@ -14,7 +14,11 @@ use utoipa::{
     },
 };
 
-use crate::{input::Refusal, problem::Problem};
+use crate::{
+    http::{Repeated, single},
+    input::Refusal,
+    problem::Problem,
+};
 
 /// The header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -22,11 +26,12 @@ pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key
 pub const MAX_LENGTH: usize = 255;
 
 /// How it may be written: bare, or as a quoted string.
-const WRITTEN: &str = r#"^([!#-~][ -~]*|"([ !#-\[\]-~]|\\["\\])+")$"#;
+const WRITTEN: &str = r#"^([!#-+\--~][ -+\--~]*|"([ !#-\[\]-~]|\\["\\])+")$"#;
 
 /// A key as an extractor: 400 when it is absent, given twice, or not 1 to 255 visible ASCII characters.
 ///
-/// The draft writes it as a quoted string of RFC 9651, most clients write it bare: `"8e03"` and `8e03` are one key.
+/// The draft writes it as a quoted string of RFC 9651, most clients write it bare: `"8e03"` and `8e03` are one key. A
+/// gateway joins two headers by a comma, so a comma stands between quotes or not at all: bare, `a,b` is two keys.
 /// Keys belong to their caller: two callers may use the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
@@ -41,7 +46,7 @@ impl IdempotencyKey {
         let text = text.trim();
         let bare = match text.strip_prefix('"') {
             Some(rest) => unquoted(rest)?,
-            None => text.to_owned(),
+            None => Some(text).filter(|text| !text.contains(','))?.to_owned(),
         };
         let is_plain = bare.bytes().all(|b| b.is_ascii_graphic() || b == b' ');
         (is_plain && (1..=MAX_LENGTH).contains(&bare.len())).then_some(Self(bare))
@@ -80,10 +85,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let mut given = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
-        let first = given.next().ok_or_else(Problem::idempotency_key_missing)?;
-        let key = first.to_str().ok().and_then(Self::read).filter(|_| given.next().is_none());
-        key.ok_or_else(Problem::idempotency_key_malformed)
+        let given =
+            single(&parts.headers, &IDEMPOTENCY_KEY).map_err(|Repeated| Problem::idempotency_key_malformed())?;
+        let given = given.ok_or_else(Problem::idempotency_key_missing)?;
+        given.to_str().ok().and_then(Self::read).ok_or_else(Problem::idempotency_key_malformed)
     }
 }
 
@@ -96,7 +101,8 @@ impl IntoParams for IdempotencyKey {
             .required(Required::True)
             .description(Some(
                 "Names this attempt; make a new one (a random UUID) for each thing you want done. The \
-                same key and request get the stored answer, byte for byte; another request with it is refused.",
+                same key and request get the stored answer, byte for byte; another request with it is refused. Sent \
+                once. With or without quotes it is the same key; one that contains a comma needs them.",
             ))
             .schema(Some(schema.build()))
             .example(Some("0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11".into()));
@@ -118,6 +124,14 @@ mod tests {
             assert_eq!(read(written).as_deref(), Some("8e03"), "{written}");
         }
         assert_eq!(read(r#""a\"b\\c""#).as_deref(), Some(r#"a"b\c"#));
+        assert_eq!(read("\"a, b\"").as_deref(), Some("a, b"), "one string");
+    }
+
+    #[test]
+    fn two_keys_that_a_gateway_joined_are_no_key() {
+        for joined in ["a,b", "a, b", "a,", ",a", ",", "\"a\",\"b\"", "\"a\", b", "a,\"b\"", "\"a\",", "\"a,b\",c"] {
+            assert_eq!(read(joined), None, "{joined} was taken");
+        }
     }
 
     #[test]

@@ -7,11 +7,17 @@
 use std::{fmt, ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Map, Value};
+use validator::{ValidateLength, ValidateNonControlCharacter, ValidateRange};
 
-pub use self::json::{Json, MAX_BODY, MAX_DEPTH, read_json};
-use crate::problem::FieldError;
+pub use self::{
+    json::{Json, MAX_BODY, MAX_DEPTH, RawBody, read_json},
+    rules::violation,
+};
+use crate::problem::{FieldError, FieldErrors};
 
 mod json;
+mod rules;
+mod visible;
 
 /// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +43,34 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and
-/// nobody's name has a line break). The most counts before trimming, too, so that a client can count by itself.
+/// Whether every store can hold the text: PostgreSQL cannot hold NUL. (Rust's text has no lone surrogates.)
+pub fn is_storable(text: &str) -> bool {
+    !text.contains('\0')
+}
+
+/// Whether that is so of every text in a value, names of members included.
+pub fn holds_storable_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_storable(text),
+        Value::Array(items) => items.iter().all(holds_storable_text),
+        Value::Object(members) => members.iter().all(|(name, value)| is_storable(name) && holds_storable_text(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+/// Text of a stranger's program, such as the reason for a decline, with what no store can hold replaced: an event that
+/// cannot be saved would come again for ever.
+pub fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}
+
+fn control_character() -> Refusal {
+    Refusal::new("control_character", "must not contain control characters")
+}
+
+/// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and no
+/// name has a line break) and other characters that cannot be seen, but where a script needs them. The most counts before
+/// trimming, too, so that a client can count by itself.
 pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
     prose(text, length).and_then(|text| {
         if text.contains(['\n', '\r', '\t']) {
@@ -50,22 +82,21 @@ pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal
 
 /// Text that may have several lines, otherwise like [`line()`].
 pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
-    let sent = text.chars().count();
+    let (least, most) = (*length.start() as u64, *length.end() as u64);
+    let is_short_enough = text.validate_length(None, Some(most), None);
     let text = text.trim();
-    if text.chars().count() < *length.start() {
-        let message = if *length.start() == 1 {
-            "must not be empty".to_owned()
-        } else {
-            format!("must have at least {} characters", length.start())
-        };
+    if !text.validate_length(Some(least), None, None) {
+        let message =
+            if least == 1 { "must not be empty".to_owned() } else { format!("must have at least {least} characters") };
         return Err(Refusal::new("too_short", message));
     }
-    if sent > *length.end() {
-        return Err(Refusal::new("too_long", format!("must have at most {} characters", length.end())));
+    if !is_short_enough {
+        return Err(Refusal::new("too_long", format!("must have at most {most} characters")));
     }
-    if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-        return Err(Refusal::new("control_character", "must not contain control characters"));
+    if text.split(['\n', '\r', '\t']).any(|part| !part.validate_non_control_character()) {
+        return Err(control_character());
     }
+    visible::check(text)?;
     Ok(text.to_owned())
 }
 
@@ -92,13 +123,13 @@ pub trait FromFields: Sized {
 pub struct Fields<'a> {
     pointer: String,
     members: Map<String, Value>,
-    errors: &'a mut Vec<FieldError>,
+    errors: &'a mut FieldErrors,
 }
 
 impl Fields<'_> {
-    /// Reads a `T` from a whole body, or says everything that is wrong with it.
-    pub fn read<T: FromFields>(body: Value) -> Result<T, Vec<FieldError>> {
-        let mut errors = Vec::new();
+    /// Reads a `T` from a whole body, or says everything that is wrong with it, up to the limit of [`FieldErrors`].
+    pub fn read<T: FromFields>(body: Value) -> Result<T, FieldErrors> {
+        let mut errors = FieldErrors::default();
         let read = object(body, String::new(), &mut errors);
         match read {
             Some(value) if errors.is_empty() => Ok(value),
@@ -161,7 +192,7 @@ impl Fields<'_> {
         let Some(number) = value.as_i64().or_else(|| whole(&value)) else {
             return self.refuse(name, "wrong_type", "must be a whole number");
         };
-        if !range.contains(&number) {
+        if !number.validate_range(Some(*range.start()), Some(*range.end()), None, None) {
             return self.refuse(name, "out_of_range", format!("must be from {} to {}", range.start(), range.end()));
         }
         Some(number)
@@ -257,7 +288,9 @@ impl Fields<'_> {
         for (key, value) in members {
             let pointer = join(&pointer, &key);
             let key = parse(Value::String(key), &pointer, self.errors);
-            parsed.push(key.zip(accepted(read(value), &pointer, self.errors)));
+            let is_storable = holds_storable_text(&value);
+            let value = read(value).and_then(|value| if is_storable { Ok(value) } else { Err(control_character()) });
+            parsed.push(key.zip(accepted(value, &pointer, self.errors)));
         }
         parsed.into_iter().collect()
     }
@@ -274,15 +307,15 @@ impl Fields<'_> {
 
     /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
-        let pointer = self.child(name);
-        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        let pointer = &self.pointer;
+        self.errors.push(|| FieldError::new(join(pointer, name), code, message));
         None
     }
 
     /// Like [`Self::refuse`] for something below, such as `/variants/1/sku`, found wrong only beside its siblings.
     pub fn refuse_below<T>(&mut self, path: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
-        let pointer = format!("{}{path}", self.pointer);
-        self.errors.push(FieldError { pointer, code: code.into(), message: message.into() });
+        let pointer = &self.pointer;
+        self.errors.push(|| FieldError::new(format!("{pointer}{path}"), code, message));
         None
     }
 
@@ -327,33 +360,33 @@ fn whole(value: &Value) -> Option<i64> {
     format!("{decimal:.0}").parse().ok()
 }
 
-fn object<T: FromFields>(value: Value, pointer: String, errors: &mut Vec<FieldError>) -> Option<T> {
+fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors) -> Option<T> {
     let Value::Object(members) = value else {
-        errors.push(FieldError { pointer, code: "wrong_type".into(), message: "must be an object".into() });
+        errors.push(|| FieldError::new(pointer, "wrong_type", "must be an object"));
         return None;
     };
     let mut fields = Fields { pointer, members, errors };
     let read = T::from_fields(&mut fields);
     let Fields { pointer, members, errors } = fields;
     for name in members.keys() {
-        let (pointer, code) = (join(&pointer, name), "unknown_field".into());
-        errors.push(FieldError { pointer, code, message: "is not a field of this request".into() });
+        errors.push(|| FieldError::new(join(&pointer, name), "unknown_field", "is not a field of this request"));
     }
     read
 }
 
-fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
+fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
     let read = match value {
-        Value::String(text) => text.parse(),
+        // Whatever its type takes, a store has to hold it.
+        Value::String(text) => {
+            text.parse().and_then(|read| if is_storable(&text) { Ok(read) } else { Err(control_character()) })
+        }
         _ => Err(Refusal::new("wrong_type", "must be a string")),
     };
     accepted(read, pointer, errors)
 }
 
-fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut Vec<FieldError>) -> Option<T> {
-    let refused =
-        |refusal: Refusal| FieldError { pointer: pointer.into(), code: refusal.code.into(), message: refusal.message };
-    read.map_err(|refusal| errors.push(refused(refusal))).ok()
+fn accepted<T>(read: Result<T, Refusal>, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
+    read.map_err(|refusal| errors.push(|| FieldError::new(pointer, refusal.code, refusal.message))).ok()
 }
 
 /// A JSON Pointer one level deeper; `~` and `/` in names are escaped as RFC 6901 says, long names are cut.

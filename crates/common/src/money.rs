@@ -2,27 +2,55 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
 };
 
+pub use self::currencies::Charge;
+use self::currencies::{Row, Standing, TABLE};
 use crate::input::{Fields, FromFields, Refusal};
 
-/// The largest amount accepted anywhere, in minor units. Stripe charges at most eight digits in most currencies;
-/// twelve leave room for sums and for currencies without minor units, far from where `i64` ends.
+mod currencies;
+
+/// The largest amount accepted anywhere, in minor units: the most that can be charged in any currency, far from where
+/// `i64` ends.
 pub const MAX_AMOUNT: i64 = 999_999_999_999;
 
-/// An ISO 4217 currency that is in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Currency(iso_currency::Currency);
+/// An ISO 4217 currency. What clients and settings name is money in use; what was stored earlier may be in a currency
+/// that has been withdrawn since.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Currency(u8);
 
 impl Currency {
-    /// How many decimals people write: 2 for USD, 0 for JPY, 3 for KWD.
+    /// The currency of a code that was stored, whatever became of it. For what comes in, parse.
+    pub fn stored(code: &str) -> Option<Self> {
+        currencies::position(code).and_then(|at| u8::try_from(at).ok()).map(Self)
+    }
+
+    fn row(self) -> &'static Row {
+        &TABLE[usize::from(self.0)]
+    }
+
+    /// Its code: three capitals.
+    pub fn code(self) -> &'static str {
+        self.row().code
+    }
+
+    /// How many decimals its minor units are: 2 for USD, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
-        self.0.exponent().map_or(0, u32::from)
+        self.row().decimals
+    }
+
+    /// How Stripe charges it, if it does.
+    pub fn charge(self) -> Option<Charge> {
+        self.row().charge
+    }
+
+    /// What amounts are multiples of, so that they can be charged: 10 for KWD, 100 for MGA, 1 for most.
+    pub fn step(self) -> i64 {
+        self.charge().map_or(1, |charge| charge.step)
     }
 }
 
@@ -30,15 +58,46 @@ impl FromStr for Currency {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        iso_currency::Currency::from_code(text)
-            .map(Self)
-            .ok_or_else(|| Refusal::new("unknown_currency", "must be an ISO 4217 code in capitals, such as USD"))
+        let currency = Self::stored(text)
+            .ok_or_else(|| Refusal::new("unknown_currency", "must be an ISO 4217 code in capitals, such as USD"))?;
+        let Row { code, name, standing, .. } = currency.row();
+        match standing {
+            Standing::Money => Ok(currency),
+            Standing::Withdrawn(successor) => {
+                let message = format!("must be a currency in use: {code} ({name}) was withdrawn, {successor} followed");
+                Err(Refusal::new("withdrawn_currency", message))
+            }
+            Standing::Unit | Standing::Reserved => {
+                let message = format!("must be money that people pay with, which {code} ({name}) is not");
+                Err(Refusal::new("not_money", message))
+            }
+        }
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+/// Reads what was stored, or answered by another service.
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = String::deserialize(deserializer)?;
+        Self::stored(&code).ok_or_else(|| D::Error::custom("no code of ISO 4217"))
     }
 }
 
 impl fmt::Display for Currency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.code())
+        f.write_str(self.code())
+    }
+}
+
+impl fmt::Debug for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
     }
 }
 
@@ -47,7 +106,7 @@ impl PartialSchema for Currency {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(Some("^[A-Z]{3}$"))
-            .description(Some("ISO 4217 code."))
+            .description(Some("The ISO 4217 code of money in use: no fund, metal, test or withdrawn currency."))
             .examples(["USD"])
             .into()
     }
@@ -90,6 +149,25 @@ impl fmt::Display for MoneyError {
 
 impl std::error::Error for MoneyError {}
 
+/// Why an amount cannot be charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotChargeable {
+    /// Stripe does not charge this currency.
+    Currency,
+    /// It is no multiple of this.
+    Step(i64),
+    /// It is less than the least.
+    TooSmall {
+        /// The least.
+        minimum: Money,
+    },
+    /// It is more than the most.
+    TooLarge {
+        /// The most.
+        maximum: Money,
+    },
+}
+
 impl Money {
     /// The sum of two amounts of one currency.
     pub fn checked_add(self, other: Self) -> Result<Self, MoneyError> {
@@ -104,6 +182,23 @@ impl Money {
         self.with_amount(self.amount.checked_mul(i64::from(quantity)))
     }
 
+    /// Whether this can be charged as it stands.
+    pub fn check_charge(self) -> Result<(), NotChargeable> {
+        let Some(Charge { step, minimum, maximum, .. }) = self.currency.charge() else {
+            return Err(NotChargeable::Currency);
+        };
+        let money = |amount| Self { amount, ..self };
+        if self.amount < minimum {
+            Err(NotChargeable::TooSmall { minimum: money(minimum) })
+        } else if self.amount > maximum {
+            Err(NotChargeable::TooLarge { maximum: money(maximum) })
+        } else if self.amount % step != 0 {
+            Err(NotChargeable::Step(step))
+        } else {
+            Ok(())
+        }
+    }
+
     fn with_amount(self, amount: Option<i64>) -> Result<Self, MoneyError> {
         match amount {
             Some(amount) if amount.abs() <= MAX_AMOUNT => Ok(Self { amount, ..self }),
@@ -112,13 +207,28 @@ impl Money {
     }
 }
 
-/// A price as a client writes it: not negative, not beyond [`MAX_AMOUNT`].
+/// A price as a client writes it: not negative, not beyond [`MAX_AMOUNT`], and such that it can be charged any number
+/// of times.
 impl FromFields for Money {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let amount = fields.integer("amount", 0..=MAX_AMOUNT);
-        let currency = fields.text("currency");
-        Some(Self { amount: amount?, currency: currency? })
+        let currency = fields.text::<Currency>("currency");
+        let (amount, currency) = (amount?, currency?);
+        if let Err(refusal) = stepped(amount, currency) {
+            return fields.refuse("amount", refusal.code, refusal.message);
+        }
+        Some(Self { amount, currency })
     }
+}
+
+/// Refuses an amount that Stripe cannot charge because it has more digits than Stripe takes.
+pub fn stepped(amount: i64, currency: Currency) -> Result<i64, Refusal> {
+    let step = currency.step();
+    if amount % step == 0 {
+        return Ok(amount);
+    }
+    let message = format!("must be a multiple of {step}: card networks charge no smaller parts of {currency}");
+    Err(Refusal::new("not_chargeable", message))
 }
 
 impl fmt::Display for Money {
@@ -161,9 +271,68 @@ mod tests {
     }
 
     #[test]
-    fn only_currencies_in_capitals_that_exist_are_read() {
-        for refused in ["usd", "US", "XXY", "", "USD "] {
-            assert!(refused.parse::<Currency>().is_err(), "{refused} was read as a currency");
+    fn only_money_in_use_is_read_and_refused_codes_say_why() {
+        let code = |text: &str| text.parse::<Currency>().unwrap_err().code;
+        for unknown in ["usd", "US", "XXY", "", "USD ", "USDX", "U\0D"] {
+            assert_eq!(code(unknown), "unknown_currency", "{unknown}");
         }
+        for withdrawn in ["HRK", "BGN", "ANG", "SLL", "ZWL", "CUC", "STD"] {
+            assert_eq!(code(withdrawn), "withdrawn_currency", "{withdrawn}");
+        }
+        for other in ["XAU", "XTS", "XXX", "XDR", "CHE", "BOV", "UYI", "UYW", "USN", "CLF"] {
+            assert_eq!(code(other), "not_money", "{other}");
+        }
+        let bulgaria = "BGN".parse::<Currency>().unwrap_err().message;
+        assert_eq!(bulgaria, "must be a currency in use: BGN (Bulgarian Lev) was withdrawn, EUR followed");
+        for taken in ["VES", "VED", "XCG", "ZWG", "SLE", "STN", "MRU", "MGA", "XOF"] {
+            assert_eq!(taken.parse::<Currency>().unwrap().to_string(), taken);
+        }
+    }
+
+    #[test]
+    fn what_was_stored_in_a_currency_that_is_withdrawn_is_read_back() {
+        let lev: Money = serde_json::from_str(r#"{"amount": 1999, "currency": "BGN"}"#).unwrap();
+        assert_eq!(lev.to_string(), "19.99 BGN");
+        assert_eq!(serde_json::to_string(&lev).unwrap(), r#"{"amount":1999,"currency":"BGN"}"#);
+        assert!(serde_json::from_str::<Currency>("\"usd\"").is_err());
+    }
+
+    #[test]
+    fn a_price_has_no_more_digits_than_can_be_charged() {
+        let read = |amount: i64, currency: &str| {
+            Fields::read::<Money>(serde_json::json!({"amount": amount, "currency": currency}))
+        };
+        for (amount, currency) in
+            [(1310, "KWD"), (0, "BHD"), (2000, "MGA"), (1, "ISK"), (1, "JPY"), (1, "IQD"), (1, "HUF")]
+        {
+            assert_eq!(read(amount, currency).unwrap(), money(amount, currency));
+        }
+        for (amount, currency) in [(1312, "KWD"), (1, "TND"), (1999, "MGA"), (10, "MGA")] {
+            let errors = read(amount, currency).unwrap_err();
+            let [error] = &errors[..] else { panic!("{errors:?}") };
+            assert_eq!((&*error.pointer, &*error.code), ("/amount", "not_chargeable"), "{amount} {currency}");
+        }
+    }
+
+    #[test]
+    fn a_total_is_charged_between_the_least_and_the_most_that_stripe_takes() {
+        let check = |amount, currency: &str| money(amount, currency).check_charge();
+        for (least, most, currency) in [
+            (50, 99_999_999, "USD"),
+            (30, 99_999_999, "GBP"),
+            (50, 9_999_999_999, "JPY"),
+            (1, 999_999_999_999, "IDR"),
+            (10, 99_999_990, "KWD"),
+            (1, 999_999, "ISK"),
+            (100, 9_999_999_900, "MGA"),
+        ] {
+            assert_eq!((check(least, currency), check(most, currency)), (Ok(()), Ok(())));
+            let (minimum, maximum) = (money(least, currency), money(most, currency));
+            assert_eq!(check(least - 1, currency), Err(NotChargeable::TooSmall { minimum }));
+            assert_eq!(check(0, currency), Err(NotChargeable::TooSmall { minimum }));
+            assert_eq!(check(most + 1, currency), Err(NotChargeable::TooLarge { maximum }));
+        }
+        assert_eq!(check(1312, "KWD"), Err(NotChargeable::Step(10)));
+        assert_eq!(check(1000, "VES"), Err(NotChargeable::Currency));
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use utoipa::openapi::{
     Components, Content, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
     Server,
-    path::{Operation, ParameterIn, PathItem},
+    path::{Operation, Parameter, ParameterIn, PathItem},
     request_body::RequestBody,
-    schema::{AdditionalProperties, ArrayItems, Schema},
+    schema::{AdditionalProperties, ArrayItems, Schema, SchemaType, Type},
     security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
 };
 
@@ -38,6 +38,7 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
         for operation in operations(path) {
             add_problems(operation);
             describe(operation);
+            refuse_empty_parameters(operation);
             // An empty list says "public on purpose"; no list would say nothing.
             needs_token |= !operation.security.get_or_insert_default().is_empty();
         }
@@ -111,6 +112,34 @@ fn refer_to_items(document: &mut OpenApi) {
         {
             items.items = ArrayItems::RefOrSchema(Box::new(Ref::from_schema_name(name).into()));
         }
+    }
+}
+
+/// Says of parameters of the query that they are not empty, which [`crate::extract::Query`] refuses. Those with a form,
+/// such as ids, say more themselves.
+fn refuse_empty_parameters(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(Parameter {
+            parameter_in: ParameterIn::Query,
+            schema: Some(RefOr::T(Schema::Object(text))),
+            ..
+        }) = parameter
+            && is_text(&text.schema_type)
+            && text.pattern.is_none()
+            && text.enum_values.is_none()
+            && text.format.is_none()
+        {
+            text.min_length.get_or_insert(1);
+            text.pattern = Some(r"\S".to_owned());
+        }
+    }
+}
+
+fn is_text(schema_type: &SchemaType) -> bool {
+    match schema_type {
+        SchemaType::Type(one) => *one == Type::String,
+        SchemaType::Array(several) => several.contains(&Type::String),
+        SchemaType::AnyValue => false,
     }
 }
 

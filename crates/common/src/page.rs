@@ -2,14 +2,18 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use crate::problem::Problem;
+use crate::{input::holds_storable_text, problem::Problem};
 
 /// How many items a page has unless the client says otherwise.
 pub const DEFAULT_LIMIT: u32 = 20;
 /// The most items a page may have.
 pub const MAX_LIMIT: u32 = 100;
+
+/// The longest cursor that is looked at; ours are shorter than this by far.
+const MAX_CURSOR: usize = 4_096;
 
 /// Which page of a list.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
@@ -20,7 +24,8 @@ pub struct PageQuery {
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     #[serde(default = "default_limit")]
     limit: u32,
-    /// Where the page starts: `next_cursor` of the page before, unchanged.
+    /// Where the page starts: `next_cursor` of the page before, unchanged; left out for the first page.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 4096)]
     cursor: Option<String>,
 }
 
@@ -37,21 +42,27 @@ impl PageQuery {
     /// How many items to read, and after which place. 400 for a limit out of range or a cursor that is not ours.
     pub fn read<Place: DeserializeOwned>(&self) -> Result<(usize, Option<Place>), Problem> {
         if self.limit == 0 || self.limit > MAX_LIMIT {
-            return Err(Problem::invalid_query(format!("limit must be from 1 to {MAX_LIMIT}")));
+            return Err(Problem::invalid_parameter("limit", &format!("must be from 1 to {MAX_LIMIT}")));
         }
         let place = match &self.cursor {
             None => None,
             Some(cursor) => Some(decode(cursor).ok_or_else(|| {
-                Problem::invalid_query("cursor must be the next_cursor of an earlier page, unchanged".into())
+                Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page, unchanged")
             })?),
         };
         Ok((self.limit as usize, place))
     }
 }
 
+/// A cursor comes from a client, whatever we wrote into it: a `Place` is made of types that refuse what they cannot be,
+/// such as a moment out of range, and of no text that a store cannot hold.
 fn decode<Place: DeserializeOwned>(cursor: &str) -> Option<Place> {
-    let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    serde_json::from_slice(&bytes).ok()
+    let bytes = URL_SAFE_NO_PAD.decode(Some(cursor).filter(|cursor| cursor.len() <= MAX_CURSOR)?).ok()?;
+    let json: Value = serde_json::from_slice(&bytes).ok()?;
+    if !holds_storable_text(&json) {
+        return None;
+    }
+    serde_json::from_value(json).ok()
 }
 
 /// One page of a list.
@@ -85,6 +96,7 @@ impl<T> Page<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::timestamp::Timestamp;
 
     #[test]
     fn the_cursor_of_a_page_is_the_place_of_its_last_item() {
@@ -106,5 +118,22 @@ mod tests {
             let query = PageQuery { limit, cursor: cursor.map(str::to_owned) };
             assert!(query.read::<i32>().is_err(), "{limit} {cursor:?}");
         }
+    }
+
+    fn is_taken<Place: DeserializeOwned>(json: &str) -> bool {
+        let query = PageQuery { limit: 1, cursor: Some(URL_SAFE_NO_PAD.encode(json)) };
+        query.read::<Place>().is_ok()
+    }
+
+    #[test]
+    fn a_cursor_of_the_right_form_with_an_impossible_value_is_refused() {
+        assert!(is_taken::<Timestamp>("\"2026-11-22T09:30:00.125Z\""));
+        for moment in ["0000-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "9999-12-31T23:59:60-00:01"] {
+            assert!(!is_taken::<Timestamp>(&format!("\"{moment}\"")), "{moment}");
+        }
+        assert!(is_taken::<String>("\"a\""));
+        assert!(!is_taken::<String>("\"a\\u0000\""));
+        assert!(!is_taken::<(String, Vec<String>)>("[\"a\", [\"\\u0000\"]]"));
+        assert!(!is_taken::<String>(&format!("\"{}\"", "a".repeat(MAX_CURSOR))));
     }
 }

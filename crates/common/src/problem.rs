@@ -3,13 +3,15 @@
 //! A [`Problem`] is made where the failure is understood, travels as an error, and is written once, by
 //! [`crate::http::wrap`], which adds the request id and logs the cause. The cause is never sent.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, ops::Deref, sync::Arc, time::Duration};
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
+
+use crate::sku::Sku;
 
 /// One bad field of a request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -23,6 +25,81 @@ pub struct FieldError {
     /// What is wrong, for people. Never repeats the value.
     #[schema(example = "must be from 1 to 999")]
     pub message: String,
+    /// The SKU of the line that the entry is about; absent where it is about no line. A line of a cart has no place in
+    /// the request: `pointer` then names what stands for the cart, and is empty where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sku: Option<Sku>,
+}
+
+impl FieldError {
+    /// An entry about a field.
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), message: message.into(), sku: None }
+    }
+
+    /// The same, about a line of this SKU.
+    #[must_use]
+    pub fn of_sku(self, sku: &Sku) -> Self {
+        Self { sku: Some(sku.clone()), ..self }
+    }
+}
+
+/// The most bad fields that one problem lists: whoever sends more has a mistake in a program, not in fields, and an answer
+/// must not grow to many times its question.
+pub const MAX_ERRORS: usize = 50;
+
+/// Bad fields: the first [`MAX_ERRORS`] of them, and how many more there were.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FieldErrors {
+    first: Vec<FieldError>,
+    omitted: usize,
+}
+
+impl FieldErrors {
+    /// Adds one; it is not even made where it would not be listed.
+    pub fn push(&mut self, make: impl FnOnce() -> FieldError) {
+        if self.first.len() < MAX_ERRORS {
+            self.first.push(make());
+        } else {
+            self.omitted += 1;
+        }
+    }
+
+    /// How many there are beyond those that are listed.
+    pub fn omitted(&self) -> usize {
+        self.omitted
+    }
+}
+
+impl Deref for FieldErrors {
+    type Target = [FieldError];
+
+    fn deref(&self) -> &[FieldError] {
+        &self.first
+    }
+}
+
+impl From<Vec<FieldError>> for FieldErrors {
+    fn from(mut first: Vec<FieldError>) -> Self {
+        let omitted = first.len().saturating_sub(MAX_ERRORS);
+        first.truncate(MAX_ERRORS);
+        Self { first, omitted }
+    }
+}
+
+impl From<FieldErrors> for Vec<FieldError> {
+    fn from(errors: FieldErrors) -> Self {
+        errors.first
+    }
+}
+
+impl IntoIterator for FieldErrors {
+    type Item = FieldError;
+    type IntoIter = std::vec::IntoIter<FieldError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter()
+    }
 }
 
 /// What is written: the members of RFC 9457, the request id, and the bad fields.
@@ -44,14 +121,28 @@ pub struct ProblemBody<'a> {
     detail: &'a str,
     /// Quote this when asking for help: it finds the log lines.
     request_id: &'a str,
-    /// Every bad field of the body at once; absent when the body was not the trouble.
+    /// Every bad field of the body at once, the first 50 of more; absent when the body was not the trouble.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Option<Vec<FieldError>>)]
+    #[schema(value_type = Option<Vec<FieldError>>, nullable = false, max_items = 50)]
     errors: &'a [FieldError],
+    /// How many more bad fields there are than `errors` lists; absent when it lists all.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(value_type = Option<u64>, nullable = false, minimum = 1)]
+    errors_omitted: usize,
+    /// The parameter of the query that is refused; absent when it was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, example = "limit")]
+    parameter: Option<&'a str>,
     /// What only this kind of problem has (RFC 9457, 3.2); its documentation names it.
     #[serde(flatten)]
     #[schema(ignore)]
     more: &'a Map<String, Value>,
+}
+
+// serde hands it a reference.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// A failure, ready to be told to a client.
@@ -64,7 +155,8 @@ struct Parts {
     title: &'static str,
     status: StatusCode,
     detail: String,
-    errors: Vec<FieldError>,
+    errors: FieldErrors,
+    parameter: Option<String>,
     more: Map<String, Value>,
     headers: Vec<(HeaderName, HeaderValue)>,
     cause: Option<Arc<dyn Error + Send + Sync>>,
@@ -73,8 +165,8 @@ struct Parts {
 impl Problem {
     /// A problem of a service's own: `kind` is a stable slug, `title` the same for every occurrence of it.
     pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
-        let (detail, errors, more, headers) = (detail.into(), Vec::new(), Map::new(), Vec::new());
-        Self(Box::new(Parts { kind, title, status, detail, errors, more, headers, cause: None }))
+        let (detail, errors, more, headers) = (detail.into(), FieldErrors::default(), Map::new(), Vec::new());
+        Self(Box::new(Parts { kind, title, status, detail, errors, parameter: None, more, headers, cause: None }))
     }
 
     /// 400: the request could not be read.
@@ -98,6 +190,13 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_query", "The query is not valid", detail)
     }
 
+    /// 400: one parameter of the query is refused; `message` completes "limit ...".
+    pub fn invalid_parameter(name: &str, message: &str) -> Self {
+        let mut problem = Self::invalid_query(format!("{name} {message}."));
+        problem.0.parameter = Some(name.to_owned());
+        problem
+    }
+
     /// 400: a part of the path is not what the route takes.
     pub fn invalid_path(detail: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_path", "The path is not valid", detail)
@@ -112,7 +211,8 @@ impl Problem {
 
     /// 400: the key is not one.
     pub fn idempotency_key_malformed() -> Self {
-        let detail = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters.";
+        let detail = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters, in quotes if a comma is \
+                      among them.";
         Self::new(StatusCode::BAD_REQUEST, "idempotency_key_malformed", "The idempotency key cannot be read", detail)
     }
 
@@ -171,10 +271,12 @@ impl Problem {
     }
 
     /// 422: the body was read, and these of its fields are refused.
-    pub fn invalid_input(errors: Vec<FieldError>) -> Self {
-        let detail = match errors.len() {
-            1 => "One field of the body is refused; errors says which and why.".to_owned(),
-            n => format!("{n} fields of the body are refused; errors says which and why."),
+    pub fn invalid_input(errors: impl Into<FieldErrors>) -> Self {
+        let errors = errors.into();
+        let detail = match (errors.len(), errors.omitted) {
+            (1, 0) => "One field of the body is refused; errors says which and why.".to_owned(),
+            (n, 0) => format!("{n} fields of the body are refused; errors says which and why."),
+            (n, more) => format!("{} fields of the body are refused; errors lists the first {n} of them.", n + more),
         };
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_input", "The input is refused", detail);
         problem.0.errors = errors;
@@ -204,7 +306,7 @@ impl Problem {
     /// Adds the fields that the failure is about.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
-        self.0.errors = errors;
+        self.0.errors = errors.into();
         self
     }
 
@@ -271,12 +373,22 @@ impl Problem {
 
     /// Writes the answer.
     pub(crate) fn write(&self, request_id: &str) -> Response {
-        let Parts { kind, title, status, detail, errors, more, headers, .. } = &*self.0;
-        let body = ProblemBody { kind, title, status: status.as_u16(), detail, request_id, errors, more };
+        let Parts { kind, title, status, detail, errors, parameter, more, headers, .. } = &*self.0;
+        let (errors_omitted, parameter, status_code) = (errors.omitted, parameter.as_deref(), status.as_u16());
+        let body = ProblemBody {
+            kind,
+            title,
+            status: status_code,
+            detail,
+            request_id,
+            errors,
+            errors_omitted,
+            parameter,
+            more,
+        };
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let content_type = (header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let no_store = (header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        let mut response = (*status, [content_type, no_store], json).into_response();
+        let mut response = (*status, [content_type], json).into_response();
         response.headers_mut().extend(headers.iter().cloned());
         response
     }

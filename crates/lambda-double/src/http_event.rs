@@ -54,6 +54,23 @@ pub fn http_event(method: &str, path_and_query: &str, headers: &[(&str, &str)], 
     event
 }
 
+/// The event as it would be of a request whose TCP peer has this address.
+#[must_use]
+pub fn from_source(mut event: Value, source_ip: &str) -> Value {
+    event["requestContext"]["http"]["sourceIp"] = json!(source_ip);
+    event
+}
+
+/// The event as it would be of a request to a stage with a name: that stands in front of the path.
+#[must_use]
+pub fn in_stage(mut event: Value, stage: &str) -> Value {
+    let path = format!("/{stage}{}", event["rawPath"].as_str().unwrap_or_default());
+    event["rawPath"] = json!(path);
+    event["requestContext"]["http"]["path"] = json!(path);
+    event["requestContext"]["stage"] = json!(stage);
+    event
+}
+
 /// Header names in lower case, repeated ones joined by a comma, and cookies apart.
 fn gather(headers: &[(&str, &str)]) -> (BTreeMap<String, String>, Vec<String>) {
     let mut gathered = BTreeMap::<String, String>::new();

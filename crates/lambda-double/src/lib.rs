@@ -17,6 +17,6 @@ mod routes;
 mod runtime_api;
 
 pub use function::Function;
-pub use http_event::{HttpAnswer, http_event};
+pub use http_event::{HttpAnswer, from_source, http_event, in_stage};
 pub use invocations::InvokeError;
 pub use runtime_api::RuntimeApi;

@@ -1,6 +1,6 @@
 //! API Gateway's wrapping of requests and answers.
 
-use lambda_double::{HttpAnswer, http_event};
+use lambda_double::{HttpAnswer, from_source, http_event, in_stage};
 use serde_json::json;
 
 #[test]
@@ -38,4 +38,13 @@ fn an_answer_is_unwrapped() {
     }));
     assert_eq!((answer.status, answer.json()), (201, json!({ "n": 1 })));
     assert_eq!((answer.header("content-type"), answer.header("Set-Cookie")), (Some("application/json"), Some("a=b")));
+}
+
+#[test]
+fn an_event_names_its_source_address_and_its_stage() {
+    let event = in_stage(from_source(http_event("GET", "/products?q=a", &[], ""), "203.0.113.7"), "prod");
+    assert_eq!(event["requestContext"]["http"]["sourceIp"], "203.0.113.7");
+    assert_eq!((&event["rawPath"], &event["rawQueryString"]), (&json!("/prod/products"), &json!("q=a")));
+    let context = &event["requestContext"];
+    assert_eq!((&context["stage"], &context["http"]["path"]), (&json!("prod"), &json!("/prod/products")));
 }

@@ -12,17 +12,18 @@ use std::{
 };
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::State,
     routing::{get, post},
 };
 use common::{
-    http::wrap,
+    extract::Created,
+    http::{RequestContext, wrap},
     input::{Fields, FromFields, Json, Refusal},
     problem::Problem,
     timestamp::Timestamp,
 };
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, StatusCode};
 use platform::{
     Service, TriggerError,
     client::{Credentials, ServiceClient},
@@ -77,6 +78,7 @@ impl Service for Sample {
         let routes = Router::new()
             .route("/messages", post(create_message))
             .route("/ping/{name}", get(ping))
+            .route("/seen", get(seen).post(seen_later))
             .route("/panic", post(panics))
             .route("/panic-later", post(panics_later))
             .route("/hang-later", post(hangs_later));
@@ -155,6 +157,16 @@ async fn create_message(State(app): State<Sample>, Json(new): Json<NewMessage>) 
 
 async fn ping() -> Json<Value> {
     Json(json!({}))
+}
+
+/// What a handler can know of a request's origin.
+async fn seen(Extension(context): Extension<RequestContext>, headers: HeaderMap) -> Json<Value> {
+    let names: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+    Json(json!({ "source": context.source(), "headers": names }))
+}
+
+async fn seen_later() -> Created<Value> {
+    Created { location: "/seen/1".to_owned(), body: json!({}) }
 }
 
 async fn panics() -> Json<Value> {

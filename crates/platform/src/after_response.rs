@@ -6,14 +6,13 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use axum::{Router, extract::Request, middleware, middleware::Next, response::Response};
 use common::timestamp::Timestamp;
 use futures_util::FutureExt;
 use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
-use lambda_http::{RequestExt, request::RequestContext};
+use lambda_runtime::{Runtime, layers::TracingLayer, tower::util::MapFutureLayer};
 use tokio::sync::Notify;
 
-use crate::Service;
+use crate::{Service, entry::Entry};
 
 /// The longest that work after an answer may keep an instance awake; it is billed.
 pub const BUDGET: Duration = Duration::from_secs(2);
@@ -24,28 +23,24 @@ struct Signals {
     done: Notify,
 }
 
-/// The service's router, which wakes the service's [`Service::after_response`] after every answer.
-pub(crate) async fn attach<S: Service>(service: S) -> Router {
+/// Answers HTTP requests, and wakes the service's [`Service::after_response`] after every answer.
+pub(crate) async fn serve<S: Service>(service: S, entry: Entry) -> Result<(), lambda_runtime::Error> {
     let signals = Arc::new(Signals::default());
     keep_awake(Arc::clone(&signals)).await;
     tokio::spawn(work(service.clone(), Arc::clone(&signals)));
-    service.router().layer(middleware::from_fn(move |request: Request, next: Next| {
-        let signals = Arc::clone(&signals);
-        async move { signalling(&signals, request, next).await }
-    }))
+    let routes = entry.lead_to(service.router());
+    let signal = MapFutureLayer::new(move |answering| signalling(answering, Arc::clone(&signals)));
+    // What `lambda_http::run` does, and a layer that sees every invocation. `lambda_http::runtime` asks for answers that
+    // are `Sync`, which axum's are not.
+    Runtime::new(lambda_http::Adapter::from(routes)).layer(TracingLayer::new()).layer(signal).run().await
 }
 
-async fn signalling(signals: &Signals, mut request: Request, next: Next) -> Response {
-    if let Some(RequestContext::ApiGatewayV2(gateway)) = request.request_context_ref() {
-        // The gateway's access log has the same id.
-        let id = gateway.request_id.as_deref().and_then(|id| id.parse().ok());
-        if let Some(id) = id {
-            request.headers_mut().entry(common::http::REQUEST_ID).or_insert(id);
-        }
-    }
-    let response = next.run(request).await;
+/// Signals the end of every invocation once its answer was sent, whatever its event was: one that is no HTTP request
+/// never comes to the routes, and leaves no work.
+async fn signalling<Answer>(answering: impl Future<Output = Answer>, signals: Arc<Signals>) -> Answer {
+    let answer = answering.await;
     signals.answered.notify_one();
-    response
+    answer
 }
 
 async fn work<S: Service>(service: S, signals: Arc<Signals>) {
@@ -94,8 +89,7 @@ async fn keep_awake(signals: Arc<Signals>) {
     }
 }
 
-/// Waits until the request's work is done; not beyond the invocation's own end, since an event that never came to the
-/// router leaves no work.
+/// Waits until the invocation's work is done; not beyond its deadline, in case the runtime loses an invocation.
 async fn wait_for_work(signals: &Signals, deadline_ms: u64) {
     let now = u64::try_from(Timestamp::now().unix_millis()).unwrap_or_default();
     let longest = Duration::from_millis(deadline_ms.saturating_sub(now));

@@ -90,13 +90,15 @@ pub struct Refused {
     pub kind: String,
     /// The fields it refused, if that was the trouble.
     pub errors: Vec<FieldError>,
+    /// Whether the call had been sent before without a clear answer: it may have had its effect then, or have it yet.
+    pub is_repeated: bool,
 }
 
 impl Refused {
     fn read(status: StatusCode, problem: &Value) -> Self {
         let kind = problem["type"].as_str().unwrap_or("no problem type").to_owned();
         let errors = Vec::deserialize(&problem["errors"]).unwrap_or_default();
-        Self { status, kind, errors }
+        Self { status, kind, errors, is_repeated: false }
     }
 }
 
@@ -200,11 +202,14 @@ impl ServiceClient {
         loop {
             let error = match self.once(&call, deadline).await {
                 Ok(answer) => return Ok(answer),
+                Err(CallError::Refused(refused)) => {
+                    return Err(CallError::Refused(Refused { is_repeated: attempt > 1, ..refused }));
+                }
                 Err(error) => error,
             };
             let pause = pause(attempt);
             let time_left = Instant::now() + pause < deadline;
-            if attempt >= attempts || matches!(error, CallError::Refused(_)) || !time_left {
+            if attempt >= attempts || !time_left {
                 return Err(error);
             }
             tokio::time::sleep(pause).await;

@@ -16,6 +16,7 @@ use aws_sdk_ssm::{
     types::Parameter,
 };
 use tokio::sync::OnceCell;
+use validator::ValidateUrl;
 
 use crate::trigger::chain;
 
@@ -68,11 +69,15 @@ impl Env {
         value
     }
 
-    /// A value that must be an `http` or `https` address; a slash at its end is cut, so that paths can be appended.
+    /// A value that must be an `http` or `https` address without a query; a slash at its end is cut, so that paths can be
+    /// appended.
     pub fn url(&mut self, name: &str) -> Option<String> {
         let value = self.text(name)?;
-        if !(value.starts_with("http://") || value.starts_with("https://")) {
-            self.wrong.push(format!("{name} must start with http:// or https://"));
+        let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+        // A parser of addresses takes `https:///host` for `https://host`.
+        let has_host = rest.is_some_and(|rest| !rest.starts_with('/'));
+        if !has_host || !value.validate_url() || value.contains(['?', '#']) {
+            self.wrong.push(format!("{name} must be an address such as https://shop.example, and have no query"));
             return None;
         }
         Some(value.trim_end_matches('/').to_owned())
@@ -94,11 +99,17 @@ impl Env {
         if self.optional(name).is_none() { Some(default) } else { self.parsed(name) }
     }
 
-    /// A secret: literal, `ssm:<parameter name>` or `secretsmanager:<secret id>`. Nothing is fetched here.
+    /// A secret: literal, `ssm:<parameter name>` (with a version or label behind it: `ssm:/name:3`, `ssm:/name:label`) or
+    /// `secretsmanager:<secret id>`. Nothing is fetched here.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let value = self.text(name)?;
         self.secrets.declare(name, value);
         Some(Secret { name: name.to_owned(), secrets: Arc::clone(&self.secrets) })
+    }
+
+    /// A secret that may be absent.
+    pub fn optional_secret(&mut self, name: &str) -> Option<Secret> {
+        self.optional(name).and_then(|_| self.secret(name))
     }
 
     /// Whether everything asked for was there and well-formed.
@@ -187,17 +198,18 @@ fn parameter_of(value: &str) -> Option<String> {
 async fn fetch(declared: &BTreeMap<String, String>) -> Result<HashMap<String, String>, SecretError> {
     // Two settings may name the same secret; asking twice for one is an error.
     let names: BTreeSet<String> = declared.values().filter_map(|value| parameter_of(value)).collect();
-    let names = Vec::from_iter(names);
     let settings: Vec<&str> =
         declared.iter().filter(|(_, value)| parameter_of(value).is_some()).map(|(name, _)| name.as_str()).collect();
     let failed = |error: &dyn Display| SecretError(format!("{} could not be fetched: {error}", settings.join(", ")));
     let fetching = async {
         let client = aws_sdk_ssm::Client::new(&aws_config::load_from_env().await);
         let mut values = HashMap::new();
-        for chunk in names.chunks(NAMES_A_CALL) {
-            let call = client.get_parameters().set_names(Some(chunk.to_vec())).with_decryption(true);
+        for names in calls(names) {
+            let call = client.get_parameters().set_names(Some(names.clone())).with_decryption(true);
             let answer = call.send().await.map_err(|error| failed(&refusal(&error)))?;
-            values.extend(answer.parameters.unwrap_or_default().into_iter().filter_map(name_and_value));
+            values.extend(
+                answer.parameters.unwrap_or_default().iter().filter_map(|parameter| answered(&names, parameter)),
+            );
         }
         Ok(values)
     };
@@ -212,11 +224,40 @@ fn refusal(error: &SdkError<GetParametersError>) -> String {
     }
 }
 
-/// A secret of Secrets Manager comes with its source; moto gives it without the reserved path in front of its id.
-fn name_and_value(parameter: Parameter) -> Option<(String, String)> {
-    let name = parameter.name?;
-    let is_short = parameter.source_result.is_some() && !name.starts_with(SECRETS_MANAGER);
-    Some((if is_short { format!("{SECRETS_MANAGER}{name}") } else { name }, parameter.value?))
+/// The names, as calls ask for them: at most ten a call, and no parameter twice in one, so that an answer, which names the
+/// parameter without its selector, belongs to one of the names.
+fn calls(names: BTreeSet<String>) -> Vec<Vec<String>> {
+    let mut calls: Vec<Vec<String>> = Vec::new();
+    for name in names {
+        let has_room = |call: &&mut Vec<String>| {
+            call.len() < NAMES_A_CALL && call.iter().all(|other| without_selector(other) != without_selector(&name))
+        };
+        match calls.iter_mut().find(has_room) {
+            Some(call) => call.push(name),
+            None => calls.push(vec![name]),
+        }
+    }
+    calls
+}
+
+/// `/shop/url` of `/shop/url:3` and `/shop/url:label`. Of a colon only a selector begins; an ARN has five of its own.
+fn without_selector(name: &str) -> &str {
+    let own = if name.starts_with("arn:") { 5 } else { 0 };
+    name.match_indices(':').nth(own).map_or(name, |(at, _)| &name[..at])
+}
+
+/// The name that was asked for with its value. Parameter Store answers `Name` without the selector, which stands apart as
+/// `Selector` (moto leaves that out). A secret of Secrets Manager comes with its source; moto gives it without the
+/// reserved path in front of its id.
+fn answered(names: &[String], parameter: &Parameter) -> Option<(String, String)> {
+    let name = parameter.name()?;
+    let is_short = parameter.source_result().is_some() && !name.starts_with(SECRETS_MANAGER);
+    let name = if is_short { format!("{SECRETS_MANAGER}{name}") } else { name.to_owned() };
+    let is_it = |asked: &&String| {
+        let bare = without_selector(asked);
+        **asked == name || bare == without_selector(&name) || parameter.arn() == Some(bare)
+    };
+    Some((names.iter().find(is_it)?.clone(), parameter.value()?.to_owned()))
 }
 
 #[cfg(test)]
@@ -240,12 +281,65 @@ mod tests {
         assert!(!report.contains("hunter2"), "{report}");
     }
 
+    #[test]
+    fn an_address_is_one_that_paths_can_be_appended_to() {
+        let read = |value: &str| Env::from_pairs([("API", value)]).url("API");
+        for (value, kept) in [
+            ("https://shop.example", "https://shop.example"),
+            ("http://127.0.0.1:9000/", "http://127.0.0.1:9000"),
+            ("http://[::1]:9000/base/", "http://[::1]:9000/base"),
+            ("https://exämple.com", "https://exämple.com"),
+        ] {
+            assert_eq!(read(value).as_deref(), Some(kept));
+        }
+        for value in [
+            "shop.example",
+            "ftp://shop.example",
+            "http://",
+            "https:///path",
+            "http://shop.example:port",
+            "http://shop.example:99999",
+            "http://shop example",
+            "http://[::1",
+            "http://shop.example/?a=b",
+            "http://shop.example#a",
+            "javascript:alert(1)",
+        ] {
+            assert_eq!(read(value), None, "{value} was taken");
+        }
+    }
+
     #[tokio::test]
     async fn a_literal_secret_needs_no_network_and_is_not_shown() {
         let mut env = Env::from_pairs([("PASSWORD", "hunter2")]);
         let secret = env.secret("PASSWORD").unwrap();
         assert_eq!(secret.get().await.unwrap(), "hunter2");
         assert_eq!(format!("{secret:?} {env:?}"), "Secret(PASSWORD) Env(wrong: [])");
+    }
+
+    #[test]
+    fn a_call_asks_for_a_parameter_once_and_for_ten_at_most() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
+        let one_each = names(&["/a:1", "/b:label", "/c", "arn:aws:ssm:eu-west-1:1:parameter/a:2"]);
+        assert_eq!(calls(one_each).len(), 1);
+        let calls_of_two = calls(names(&["/a", "/a:1", "/a:label", "/b"]));
+        assert_eq!(calls_of_two, [vec!["/a", "/b"], vec!["/a:1"], vec!["/a:label"]]);
+        let eleven: BTreeSet<String> = (0..11).map(|n| format!("/{n}")).collect();
+        assert_eq!(calls(eleven).iter().map(Vec::len).collect::<Vec<_>>(), [10, 1]);
+    }
+
+    #[test]
+    fn an_answer_belongs_to_the_name_that_asked_for_it() {
+        let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/url";
+        let asked =
+            ["/other:1".to_owned(), format!("{arn}:3"), "/aws/reference/secretsmanager/db:AWSPREVIOUS".to_owned()];
+        let parameter = |name: &str| Parameter::builder().name(name).value("v");
+        let belongs = |parameter: Parameter| answered(&asked, &parameter).map(|(name, _)| name);
+        assert_eq!(belongs(parameter("/other").selector(":1").build()).as_ref(), Some(&asked[0]));
+        assert_eq!(belongs(parameter("/other:1").build()).as_ref(), Some(&asked[0]));
+        assert_eq!(belongs(parameter("/shop/url").arn(arn).selector(":3").build()).as_ref(), Some(&asked[1]));
+        assert_eq!(belongs(parameter("db").source_result("{}").build()).as_ref(), Some(&asked[2]));
+        assert_eq!(belongs(parameter("/shop/url").build()), None);
     }
 
     #[test]

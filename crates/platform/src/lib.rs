@@ -2,6 +2,7 @@
 //!
 //! - [`run`]: one binary, several functions; the variable `TRIGGER` says what wakes this one ([`trigger`])
 //! - [`config`]: settings from the environment, secrets fetched on first use
+//! - `entry`, `source`: what only the gateway knows of a request, where its routes find it
 //! - [`telemetry`]: JSON log lines
 //! - [`fingerprint`]: keyed hashes under which limits count people
 //! - [`client`]: calls to sibling services
@@ -11,10 +12,12 @@
 pub mod after_response;
 pub mod client;
 pub mod config;
+mod entry;
 pub mod fingerprint;
 pub mod health;
 pub mod outbox;
 pub mod postgres;
+mod source;
 pub mod telemetry;
 pub mod trigger;
 

@@ -84,7 +84,9 @@ pub fn problem(error: sqlx::Error) -> Problem {
     if is_outage(&error) { Problem::unavailable(error) } else { Problem::internal(error) }
 }
 
-fn is_outage(error: &sqlx::Error) -> bool {
+/// Whether the database could not be reached or had no room, so that every other statement would fail as well. A statement
+/// that it refused is none.
+pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
         | sqlx::Error::PoolTimedOut

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::{after_response, config::Env, telemetry};
+use crate::{after_response, config::Env, entry::Entry, telemetry};
 
 /// Why a trigger's work failed: shown to the operator who invoked it, so it says what to do.
 pub type TriggerError = Box<dyn std::error::Error + Send + Sync>;
@@ -115,8 +115,9 @@ pub fn run<S: Service>() -> ExitCode {
     let level = env.parsed_or("LOG_LEVEL", telemetry::Level::default());
     telemetry::start(S::NAME, &level.clone().unwrap_or_default());
     let trigger = env.parsed_or("TRIGGER", Trigger::Http);
+    let entry = Entry::configure(&mut env);
     let service = S::configure(&mut env);
-    let (Some(service), Some(trigger), true) = (service, trigger, env.is_complete()) else {
+    let (Some(service), Some(trigger), Some(entry), true) = (service, trigger, entry, env.is_complete()) else {
         tracing::error!("{}", env.report());
         return ExitCode::FAILURE;
     };
@@ -125,7 +126,7 @@ pub fn run<S: Service>() -> ExitCode {
         tracing::error!("the async runtime could not start");
         return ExitCode::FAILURE;
     };
-    match runtime.block_on(serve(service, trigger)) {
+    match runtime.block_on(serve(service, trigger, entry)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error, "the function stopped");
@@ -134,10 +135,9 @@ pub fn run<S: Service>() -> ExitCode {
     }
 }
 
-async fn serve<S: Service>(service: S, trigger: Trigger) -> Result<(), lambda_runtime::Error> {
+async fn serve<S: Service>(service: S, trigger: Trigger, entry: Entry) -> Result<(), lambda_runtime::Error> {
     if trigger == Trigger::Http {
-        let router = after_response::attach(service).await;
-        return lambda_http::run(router).await;
+        return after_response::serve(service, entry).await;
     }
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| handle(&service, trigger, event.payload))).await
 }

@@ -2,8 +2,16 @@
 
 use crate::refusal::Refusal;
 
-/// The largest amount in minor units: eight digits.
-const MAXIMUM: i64 = 99_999_999;
+/// The largest amount in minor units: eight digits, or more where Stripe says so.
+fn maximum(currency: &str) -> i64 {
+    match currency {
+        "inr" => 999_999_999,
+        "cop" | "huf" | "jpy" => 9_999_999_999,
+        "lbp" => 99_999_999_999,
+        "idr" => 999_999_999_999,
+        _ => 99_999_999,
+    }
+}
 
 const CURRENCIES: &str = "usd aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bhd bif bmd bnd bob brl bsd bwp byn \
      bzd cad cdf chf clp cny cop crc cve czk djf dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gnf gtq gyd hkd hnl htg \
@@ -38,6 +46,22 @@ fn minimum(currency: &str) -> i64 {
     }
 }
 
+/// An amount of a currency of two decimals, in the minor units of this one; where there are no decimals, the number alone.
+fn in_minor_units(hundredths: i64, currency: &str) -> i64 {
+    if decimals(currency) == 3 { hundredths * 10 } else { hundredths }
+}
+
+/// What Stripe keeps of a charge: 2.9 % and 0.30, as in the USA; of currencies without decimals, 2.9 % alone.
+pub(crate) fn processing_fee(amount: i64, currency: &str) -> i64 {
+    let fixed = if decimals(currency) == 0 { 0 } else { in_minor_units(30, currency) };
+    ((amount * 29 + 500) / 1_000 + fixed).min(amount)
+}
+
+/// What Stripe takes for a dispute: 15.00.
+pub(crate) fn dispute_fee(currency: &str) -> i64 {
+    in_minor_units(1_500, currency)
+}
+
 /// `$10.00`, `¥500`, `10.00 CHF`
 pub(crate) fn written(amount: i64, currency: &str) -> String {
     let decimals = decimals(currency);
@@ -57,8 +81,9 @@ pub(crate) fn written(amount: i64, currency: &str) -> String {
 /// Whether a charge of that much can be made. `currency` in lower case.
 pub(crate) fn check(amount: i64, currency: &str) -> Result<(), Refusal> {
     let refuse = |code: Option<&str>, message: String| Err(Refusal::invalid(code, Some("amount"), message));
-    if amount > MAXIMUM {
-        let message = format!("Amount must be no more than {}", written(MAXIMUM, currency));
+    let maximum = maximum(currency);
+    if amount > maximum {
+        let message = format!("Amount must be no more than {}", written(maximum, currency));
         return refuse(Some("amount_too_large"), message);
     }
     let minimum = minimum(currency);
@@ -94,7 +119,7 @@ mod tests {
     fn amounts_are_written_with_their_decimals() {
         for (amount, currency, expected) in [
             (50, "usd", "$0.50"),
-            (MAXIMUM, "usd", "$999,999.99"),
+            (99_999_999, "usd", "$999,999.99"),
             (5, "gbp", "£0.05"),
             (1980, "jpy", "¥1,980"),
             (12_340, "kwd", "12.340 KWD"),
@@ -104,14 +129,27 @@ mod tests {
     }
 
     #[test]
+    fn fees_are_rounded_and_never_more_than_the_amount() {
+        let fees = [(2_000, "usd", 88), (50, "usd", 31), (10, "usd", 10), (1_000, "jpy", 29), (10_000, "kwd", 590)];
+        for (amount, currency, fee) in fees {
+            assert_eq!(processing_fee(amount, currency), fee, "{amount} {currency}");
+        }
+        assert_eq!((dispute_fee("usd"), dispute_fee("kwd")), (1_500, 15_000));
+    }
+
+    #[test]
     fn the_limits_are_stripes() {
         let code =
             |amount, currency| check(amount, currency).err().map(|refusal| refusal.body()["error"]["code"].clone());
         assert_eq!(code(50, "usd"), None);
         assert_eq!(code(49, "usd").unwrap(), "amount_too_small");
         assert_eq!(code(29, "gbp").unwrap(), "amount_too_small");
-        assert_eq!(code(MAXIMUM, "jpy"), None);
-        assert_eq!(code(MAXIMUM + 1, "jpy").unwrap(), "amount_too_large");
+        for (most, in_currency) in
+            [(99_999_999, "usd"), (9_999_999_999, "jpy"), (999_999_999_999, "idr"), (99_999_900, "isk")]
+        {
+            assert_eq!(code(most, in_currency), None, "{in_currency}");
+            assert_eq!(code(most + 100, in_currency).unwrap(), "amount_too_large", "{in_currency}");
+        }
         assert!(check(1234, "kwd").is_err() && check(1230, "kwd").is_ok());
         assert!(check(150, "ugx").is_err() && check(200, "ugx").is_ok());
         assert!(currency("zzz").is_err() && currency("us").is_err());

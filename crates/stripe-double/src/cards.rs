@@ -13,7 +13,22 @@ pub(crate) enum Behaviour {
     /// It wants 3-D Secure.
     Authenticates(Authentication),
     /// It pays, and the cardholder disputes it.
-    Disputes,
+    Disputes(Complaint),
+    /// It pays; a refund is pending at first, and succeeds later.
+    DelaysRefunds,
+    /// It pays; a refund succeeds at first, and fails later.
+    FailsRefunds,
+}
+
+/// What a cardholder complains about at their bank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Complaint {
+    /// They did not pay: a chargeback.
+    Fraudulent,
+    /// They got nothing: a chargeback.
+    ProductNotReceived,
+    /// Their bank asks first.
+    Inquiry,
 }
 
 /// When a card wants 3-D Secure.
@@ -56,7 +71,7 @@ impl Behaviour {
     /// What the issuer says to a charge; `is_set_up` after 3-D Secure when the card was saved.
     pub(crate) fn charged(self, off_session: bool, is_set_up: bool) -> Verdict {
         match self {
-            Self::Pays | Self::Disputes => Verdict::Pays,
+            Self::Pays | Self::Disputes(_) | Self::DelaysRefunds | Self::FailsRefunds => Verdict::Pays,
             Self::Declines(decline) | Self::DeclinesWhenCharged(decline) => Verdict::Declines(decline),
             Self::Authenticates(Authentication::UnlessSetUp) if is_set_up => Verdict::Pays,
             Self::Authenticates(Authentication::OnSession) if off_session => Verdict::Pays,
@@ -70,7 +85,9 @@ impl Behaviour {
         match self {
             Self::Pays
             | Self::DeclinesWhenCharged(_)
-            | Self::Disputes
+            | Self::Disputes(_)
+            | Self::DelaysRefunds
+            | Self::FailsRefunds
             | Self::Authenticates(Authentication::OnSession) => Verdict::Pays,
             Self::Declines(decline) => Verdict::Declines(decline),
             Self::Authenticates(_) => Verdict::Asks,
@@ -109,7 +126,7 @@ const fn wrong(code: &'static str, message: &'static str) -> Decline {
 /// The card behind `pm_card_...` or `tok_...`.
 pub(crate) fn named(name: &str) -> Option<TestCard> {
     use Authentication::{Always, OnSession, ThenDeclines, UnlessSetUp};
-    use Behaviour::{Authenticates, Declines, DeclinesWhenCharged, Disputes, Pays};
+    use Behaviour::{Authenticates, Declines, DeclinesWhenCharged, DelaysRefunds, Disputes, FailsRefunds, Pays};
     let card = name.strip_prefix("pm_card_").or_else(|| name.strip_prefix("tok_"))?;
     let (brand, last4, behaviour) = match card.strip_prefix("visa_").unwrap_or(card) {
         "visa" | "us" => ("visa", "4242", Pays),
@@ -136,7 +153,11 @@ pub(crate) fn named(name: &str) -> Option<TestCard> {
         "authenticationRequiredChargeDeclinedInsufficientFunds" => {
             ("visa", "3178", Authenticates(ThenDeclines(INSUFFICIENT)))
         }
-        "createDispute" => ("visa", "0259", Disputes),
+        "createDispute" => ("visa", "0259", Disputes(Complaint::Fraudulent)),
+        "createDisputeProductNotReceived" => ("visa", "2685", Disputes(Complaint::ProductNotReceived)),
+        "createDisputeInquiry" => ("visa", "1976", Disputes(Complaint::Inquiry)),
+        "pendingRefund" => ("visa", "7726", DelaysRefunds),
+        "refundFail" => ("visa", "5126", FailsRefunds),
         _ => return None,
     };
     let funding = if card == "visa_debit" { "debit" } else { "credit" };

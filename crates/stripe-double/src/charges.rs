@@ -1,8 +1,9 @@
-//! `/v1/charges`: each try to take money; and `/v1/balance_transactions`, what it did to the balance.
+//! `/v1/charges`: each try to take money.
 
 use serde_json::{Value, json};
 
 use crate::{
+    balance,
     cards::Decline,
     form::Params,
     paging::{self, Created, Paging},
@@ -42,37 +43,27 @@ pub(crate) fn failed(world: &mut World, intent: &Value, decline: Decline) -> Val
 /// Takes what was held, or a part of it.
 pub(crate) fn captured(world: &mut World, charge: &Value, amount: i64) -> Value {
     let id = text(charge, "id");
-    let transaction = transaction(world, id, amount, "charge", &charge["currency"]);
+    let transaction = balance::taken(world, charge, amount);
     world.change(id, json!({ "captured": true, "amount_captured": amount, "balance_transaction": transaction["id"] }))
 }
 
-/// Keeps what a movement did to the balance.
-pub(crate) fn transaction(world: &mut World, source: &str, amount: i64, kind: &str, currency: &Value) -> Value {
-    let category = if kind == "adjustment" { "dispute" } else { kind };
-    let transaction = json!({
-        "id": World::id("txn"), "object": "balance_transaction", "amount": amount, "available_on": world.now,
-        "balance_type": "payments", "created": world.now, "currency": currency, "description": null,
-        "exchange_rate": null, "fee": 0, "fee_details": [], "net": amount, "reporting_category": category,
-        "source": source, "status": "available", "type": kind
-    });
-    world.keep("balance_transaction", transaction)
+/// Counts `change` more (or, below zero, less) of a charge as refunded.
+pub(crate) fn count_refunded(world: &mut World, id: &str, change: i64) -> Option<(Value, Value)> {
+    let before = world.find(KIND, id)?.clone();
+    let refunded = number(&before, "amount_refunded") + change;
+    let is_refunded = refunded == number(&before, "amount_captured");
+    Some((before, world.change(id, json!({ "amount_refunded": refunded, "refunded": is_refunded }))))
 }
 
-/// What can still be given back: what was taken (the rest of what was held counts as refunded), less refunds.
+/// What can still be given back: what was taken, less refunds.
 pub(crate) fn left(charge: &Value) -> i64 {
-    if charge["captured"] == true { number(charge, "amount") - number(charge, "amount_refunded") } else { 0 }
-}
-
-/// What was given back of what was taken.
-pub(crate) fn given_back(charge: &Value) -> i64 {
-    if charge["captured"] == true { number(charge, "amount_captured") - left(charge) } else { 0 }
+    number(charge, "amount_captured") - number(charge, "amount_refunded")
 }
 
 fn new(world: &World, intent: &Value) -> Value {
-    let id = World::id("ch");
     let method = world.find("payment_method", text(intent, "payment_method")).cloned().unwrap_or_default();
     json!({
-        "id": id, "object": KIND, "amount": intent["amount"], "amount_captured": 0, "amount_refunded": 0,
+        "id": World::id("ch"), "object": KIND, "amount": intent["amount"], "amount_captured": 0, "amount_refunded": 0,
         "application": null, "application_fee": null, "application_fee_amount": null, "balance_transaction": null,
         "billing_details": method["billing_details"], "calculated_statement_descriptor": "BODEGA",
         "captured": false, "created": world.now, "currency": intent["currency"], "customer": intent["customer"],
@@ -83,7 +74,6 @@ fn new(world: &World, intent: &Value) -> Value {
         "payment_method_details": {"card": details(&method["card"], &intent["amount"]), "type": "card"},
         "receipt_email": intent["receipt_email"], "receipt_number": null,
         "receipt_url": format!("https://pay.stripe.com/receipts/payment/{}", random(24)), "refunded": false,
-        "refunds": {"data": [], "has_more": false, "object": "list", "url": format!("/v1/charges/{id}/refunds")},
         "review": null, "shipping": intent["shipping"], "source": null, "source_transfer": null,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"], "status": "pending",
@@ -96,7 +86,7 @@ fn details(card: &Value, amount: &Value) -> Value {
         "amount_authorized": amount, "authorization_code": format!("{:06}", fastrand::u32(..1_000_000)),
         "brand": card["brand"],
         "checks": {"address_line1_check": null, "address_postal_code_check": null, "cvc_check": "pass"},
-        "country": card["country"], "exp_month": card["exp_month"], "exp_year": card["exp_year"],
+        "country": card["country"], "electronic_commerce_indicator": null, "exp_month": card["exp_month"], "exp_year": card["exp_year"],
         "extended_authorization": {"status": "disabled"}, "fingerprint": card["fingerprint"],
         "funding": card["funding"], "incremental_authorization": {"status": "unavailable"}, "installments": null,
         "last4": card["last4"], "mandate": null, "multicapture": {"status": "unavailable"}, "network": card["brand"],

@@ -1,6 +1,6 @@
 //! The control routes, below `/_double/`: what only a double has. They need no key; it listens on 127.0.0.1 only.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -11,13 +11,12 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::{
-    charges,
     faults::{EventFault, Fault},
     form::Params,
-    plays,
+    plays, routes,
     server::Shared,
     webhooks,
-    world::{World, text},
+    world::{Answer, World, text},
 };
 
 /// Answers a control call.
@@ -36,13 +35,23 @@ pub(crate) async fn answer(shared: &Arc<Shared>, method: &Method, path: &str, bo
         }
         ("POST", "webhooks") => switch_webhooks(shared, &body),
         ("POST", "webhooks/redeliver") => redeliver(shared, &body).await,
+        ("POST", "clock") => advance(shared, &body),
         ("GET", "calls") => done(&json!(shared.account().calls)),
         ("GET", "state") => done(&state(&shared.account().world)),
-        ("POST", path) => match shared.execute((None, None), |world| plays::play(world, path, Params::of(body))) {
-            Ok(answer) => done(&answer),
-            Err(refusal) => written(refusal.status, &refusal.body()),
-        },
+        ("DELETE", path) if path.starts_with("dashboard/") => {
+            let path = path.replacen("dashboard", "/v1", 1);
+            let work = |world: &mut World| routes::execute(world, "DELETE", &path, Params::of(body));
+            played(shared.execute((None, None), work))
+        }
+        ("POST", path) => played(shared.execute((None, None), |world| plays::play(world, path, Params::of(body)))),
         _ => written(404, &json!({ "error": "the double has no such control" })),
+    }
+}
+
+fn played(answer: Answer) -> Response {
+    match answer {
+        Ok(answer) => done(&answer),
+        Err(refusal) => written(refusal.status, &refusal.body()),
     }
 }
 
@@ -74,6 +83,14 @@ fn switch_webhooks(shared: &Shared, body: &Value) -> Response {
     done(&json!({ "enabled": enabled }))
 }
 
+fn advance(shared: &Shared, body: &Value) -> Response {
+    let Some(seconds) = body["advance_seconds"].as_u64() else {
+        return written(422, &json!({ "error": "`advance_seconds` is a number of seconds" }));
+    };
+    shared.advance(Duration::from_secs(seconds));
+    done(&json!({ "now": shared.now() }))
+}
+
 async fn redeliver(shared: &Arc<Shared>, body: &Value) -> Response {
     let event = shared.account().world.find("event", text(body, "event")).cloned();
     match event {
@@ -91,7 +108,7 @@ fn state(world: &World) -> Value {
             json!({
                 "id": intent["id"], "status": intent["status"], "metadata": intent["metadata"],
                 "captured": charge.map_or(json!(0), |charge| charge["amount_captured"].clone()),
-                "refunded": charge.map_or(0, charges::given_back)
+                "refunded": charge.map_or(json!(0), |charge| charge["amount_refunded"].clone())
             })
         })
         .collect();

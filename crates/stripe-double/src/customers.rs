@@ -3,8 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    addresses,
     form::Params,
     paging::{self, Created, Paging},
+    payment_methods,
     refusal::Refusal,
     world::{Answer, World, random},
 };
@@ -20,10 +22,11 @@ fn details(params: &mut Params) -> Result<Map<String, Value>, Refusal> {
             details.insert(name.to_owned(), value);
         }
     }
-    for name in ["address", "shipping"] {
-        if let Some(value) = params.verbatim(name)? {
-            details.insert(name.to_owned(), value);
-        }
+    if let Some(address) = addresses::address(params)? {
+        details.insert("address".to_owned(), address);
+    }
+    if let Some(shipping) = addresses::shipping(params, &["name", "phone"])? {
+        details.insert("shipping".to_owned(), shipping);
     }
     Ok(details)
 }
@@ -51,18 +54,31 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
 pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer {
     let (mut details, metadata) = (details(&mut params)?, params.metadata()?);
     params.finish()?;
+    let before = world.get(KIND, id)?;
+    details.insert("metadata".to_owned(), metadata.onto(&before["metadata"]));
+    let after = world.change(id, Value::Object(details));
+    world.tell_change("customer.updated", &before, &after);
+    Ok(after)
+}
+
+/// Deletes a customer for good; its payment methods are detached, and can no longer be used.
+pub(crate) fn delete(world: &mut World, id: &str, params: Params) -> Answer {
+    params.finish()?;
     let customer = world.get(KIND, id)?;
-    details.insert("metadata".to_owned(), metadata.onto(&customer["metadata"]));
-    let customer = world.change(id, Value::Object(details));
-    world.tell("customer.updated", &customer);
-    Ok(customer)
+    payment_methods::detach_all(world, id);
+    let stub = world.delete(id);
+    world.tell("customer.deleted", &customer);
+    Ok(stub)
 }
 
 pub(crate) fn list(world: &World, mut params: Params) -> Answer {
     let email = params.text("email")?;
     let (paging, created) = (Paging::read(&mut params)?, Created::read(&mut params)?);
     params.finish()?;
-    let is_in =
-        |customer: &Value| email.as_ref().is_none_or(|email| customer["email"] == *email) && created.has(customer);
+    let is_in = |customer: &Value| {
+        customer["deleted"] != true
+            && email.as_ref().is_none_or(|email| customer["email"] == *email)
+            && created.has(customer)
+    };
     paging::page(world, KIND, "/v1/customers", &paging, is_in)
 }

@@ -1,6 +1,6 @@
 //! Objects in the place of their ids: <https://docs.stripe.com/api/expanding_objects>.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{refusal::Refusal, world::World};
 
@@ -9,18 +9,25 @@ const DEPTH: usize = 4;
 
 /// The kind of what is null here, or of several kinds: nothing can be expanded below it.
 const OPAQUE: &str = "opaque";
+/// The list of a charge's refunds, which is there only where it is asked for.
+const REFUNDS: &str = "refunds";
+/// How many of them it has.
+const NEWEST: usize = 10;
 
 /// The kind that a member of an object refers to, where Stripe can expand it.
 fn reference(kind: &str, member: &str) -> Option<&'static str> {
     match (kind, member) {
-        ("payment_intent" | "setup_intent" | "charge" | "payment_method", "customer") => Some("customer"),
-        ("payment_intent" | "setup_intent", "payment_method") => Some("payment_method"),
+        ("payment_intent" | "setup_intent" | "charge" | "refund" | "payment_method", "customer") => Some("customer"),
+        ("payment_intent" | "setup_intent" | "refund", "payment_method") => Some("payment_method"),
         ("payment_intent", "latest_charge") | ("refund" | "dispute", "charge") => Some("charge"),
         ("charge" | "refund" | "dispute", "payment_intent") => Some("payment_intent"),
-        ("charge" | "refund", "balance_transaction") => Some("balance_transaction"),
+        ("charge" | "refund", "balance_transaction") | ("refund", "failure_balance_transaction") => {
+            Some("balance_transaction")
+        }
+        ("charge", "refunds") => Some(REFUNDS),
+        (REFUNDS, "data") => Some("refund"),
         ("payment_intent" | "setup_intent" | "charge", "application" | "on_behalf_of")
         | ("payment_intent" | "charge", "review")
-        | ("charge", "refunds")
         | ("customer", "default_source" | "test_clock")
         | ("balance_transaction", "source") => Some(OPAQUE),
         _ => None,
@@ -58,11 +65,20 @@ fn expand(world: &World, at: &mut Value, path: &[&str]) {
     if let Value::Array(items) = at {
         return items.iter_mut().for_each(|item| expand(world, item, path));
     }
+    if *first == REFUNDS && at["object"] == "charge" {
+        at[REFUNDS] = refunds(world, &at["id"]);
+    }
     let Some(member) = at.get_mut(*first) else { return };
     if let Some(object) = member.as_str().and_then(|id| world.any(id)) {
         *member = object.clone();
     }
     expand(world, member, rest);
+}
+
+fn refunds(world: &World, charge: &Value) -> Value {
+    let all: Vec<&Value> = world.all("refund").filter(|refund| refund["charge"] == *charge).collect();
+    let url = format!("/v1/charges/{}/refunds", charge.as_str().unwrap_or_default());
+    json!({ "data": all[..all.len().min(NEWEST)], "has_more": all.len() > NEWEST, "object": "list", "url": url })
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What goes wrong on purpose, call by call and event by event. No I/O.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Something that goes wrong with the next calls that fit.
 #[derive(Debug, Clone, Deserialize)]
@@ -25,7 +26,7 @@ pub struct Fault {
 }
 
 /// What goes wrong with a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CallFault {
     /// It takes so many milliseconds more before it has its effect; its key is in use from the start.
@@ -53,6 +54,22 @@ pub enum CallFault {
     },
     /// 429, saved under no key.
     RateLimit,
+    /// It is refused before it has any effect, and the refusal is saved under no key: `lock_timeout` with 429,
+    /// `rate_limit` with 400, ...
+    Refuse {
+        /// Such as 429.
+        status: u16,
+        /// The error's code, such as `lock_timeout`.
+        code: Option<String>,
+        /// What the header `Stripe-Should-Retry` says; without it, there is no such header.
+        should_retry: Option<bool>,
+    },
+    /// It has its effect, and what it makes or changes has these members from then on, in the answer and in the events
+    /// too: words that Stripe adds, or null where Stripe's types allow it.
+    Alter {
+        /// Such as `{"status": null}`.
+        members: Map<String, Value>,
+    },
 }
 
 /// Something that goes wrong with the delivery of the next events of a type.
@@ -122,7 +139,7 @@ impl Faults {
                 fault.nth -= 1;
             } else if struck.is_none() && fault.times > 0 {
                 fault.times -= 1;
-                struck = Some(fault.fault);
+                struck = Some(fault.fault.clone());
             }
         }
         self.calls.retain(|fault| fault.times > 0);

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::{
+    addresses,
     form::{Metadata, Params},
     refusal::Refusal,
     world::Answer,
@@ -19,30 +20,33 @@ pub(crate) fn details(params: &mut Params) -> Result<(Map<String, Value>, Metada
     if let Some(usage) = params.word("setup_future_usage", &["on_session", "off_session"])? {
         details.insert("setup_future_usage".to_owned(), json!(usage));
     }
-    if let Some(shipping) = params.verbatim("shipping")? {
+    if let Some(shipping) = addresses::shipping(params, &["carrier", "name", "phone", "tracking_number"])? {
         details.insert("shipping".to_owned(), shipping);
     }
     Ok((details, params.metadata()?))
 }
 
+/// Stripe takes no `payment_method_types` since 2026-09-30.endive; cards are what this double knows anyway.
+pub(crate) fn refuse_payment_method_types(params: &mut Params) -> Result<(), Refusal> {
+    let name = "payment_method_types";
+    if params.texts(name)?.is_none() {
+        return Ok(());
+    }
+    let message = "The `payment_method_types` parameter is no longer supported. Use dynamic payment methods, or \
+                   `allowed_payment_method_types` or `excluded_payment_method_types`.";
+    Err(Refusal::invalid(Some("payment_method_types_no_longer_supported"), Some(name), message).unsaved())
+}
+
 /// `automatic_payment_methods`: what was given, or what Stripe takes since 2023-08-16 where nothing is said.
 pub(crate) fn automatic_payment_methods(params: &mut Params) -> Answer {
-    let types = params.texts("payment_method_types")?;
-    if let Some(other) = types.iter().flatten().find(|kind| *kind != "card") {
-        let message = format!("The double of Stripe knows cards, not {other}.");
-        return Err(Refusal::invalid_parameter("payment_method_types", message));
-    }
+    refuse_payment_method_types(params)?;
     let Some(mut automatic) = params.below("automatic_payment_methods")? else {
-        let otherwise = json!({ "allow_redirects": "always", "enabled": true });
-        return Ok(if types.is_some() { Value::Null } else { otherwise });
+        return Ok(json!({ "allow_redirects": "always", "enabled": true }));
     };
     let is_enabled = automatic.flag("enabled")?;
     let redirects = automatic.word("allow_redirects", &["always", "never"])?;
     automatic.finish()?;
     let is_enabled = is_enabled.ok_or_else(|| Refusal::missing("automatic_payment_methods[enabled]"))?;
-    if types.is_some() && is_enabled {
-        return Err(Refusal::only_one_of("automatic_payment_methods, payment_method_types"));
-    }
     let redirects = redirects.unwrap_or_else(|| "always".to_owned());
     Ok(if is_enabled { json!({ "allow_redirects": redirects, "enabled": true }) } else { Value::Null })
 }

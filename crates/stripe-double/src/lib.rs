@@ -6,10 +6,13 @@
 //! - Idempotency keys: answers are replayed byte for byte, failures included; other parameters or another endpoint are an
 //!   error; a key in use is told so; what was refused before it began is not saved; keys are forgotten after a day.
 //! - PaymentIntents and SetupIntents in all their states, Stripe's test cards (also once they are saved), 3-D Secure with
-//!   somebody who plays the cardholder, manual and partial capture, refunds never above what was taken, disputes.
+//!   somebody who plays the cardholder, manual and partial capture, refunds never above what was taken.
+//! - Refunds that are pending, succeed later, or fail after they succeeded; disputes from inquiry to decision; the balance
+//!   transaction of each movement, with Stripe's fees. What takes time happens when this double's clock says so.
 //! - A payment method belongs to one customer; one that was used without a customer may not be used again.
 //! - Form-encoded parameters, unknown and missing ones refused by name, `expand[]`, lists with Stripe's paging.
 //! - Objects with the members of Stripe's published examples, errors in Stripe's words where those are known.
+//! - Events of changes with `previous_attributes`.
 //! - Webhooks signed over their raw bytes, in the order of what happened, repeated until taken; and `/v1/events`, which
 //!   has every event also where its delivery was lost.
 //!
@@ -17,10 +20,10 @@
 //!
 //! - All that is not about taking one payment with a card. Parameters that are not played are refused as unknown instead
 //!   of being swallowed, but for a few that make no difference (`payment_method_options`, `mandate_data`).
-//! - Fees: what is taken arrives whole, and at once. Refunds succeed at once. Nothing passes through `processing`.
-//! - The index of `/v1/payment_intents/search` does not lag behind, and knows `metadata['name']:'value'` only.
-//! - Objects have one shape, that of [`API_VERSION`], whatever version is asked for. A charge shows its `refunds` without
-//!   being asked to expand them.
+//! - Money arrives at once, and a charge has its balance transaction at once; payouts. Nothing passes through `processing`.
+//! - `/v1/payment_intents/search` knows `metadata['name']:'value'` only, and lags behind where that is asked for; what has
+//!   been found once, is found as it is now.
+//! - Objects have one shape, that of [`API_VERSION`], whatever version is asked for.
 //! - Rate limits and locks (429) unless they are injected. Events that were not taken are repeated for some seconds
 //!   instead of three days. State is in memory.
 //!
@@ -34,7 +37,14 @@
 //! | `DELETE faults` | heals everything |
 //! | `POST {payment_intents,setup_intents}/{id}/confirm` | what a frontend does with the client secret |
 //! | `POST {payment_intents,setup_intents}/{id}/authenticate` | the cardholder: `{"outcome": "approve"}` or `"refuse"` |
-//! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge |
+//! | `POST dashboard/...` | what the account's owner does with the account's key, as `POST /v1/...` with JSON: `dashboard/refunds` |
+//! | `POST objects/{id}` | `{"members": {...}, "event": type}`: Stripe says of an object what the double would not |
+//! | `POST refunds/{id}/settle` | the bank: `{"status": "failed", "failure_reason": "..."}`, `succeeded`, `pending`, `requires_action` or `canceled` |
+//! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge; with `amount`, `reason`, `inquiry` |
+//! | `POST disputes/{id}/decide` | the bank: `{"outcome": "won"}`, `lost` or, of an inquiry, `warning_closed` |
+//! | `POST disputes/{id}/escalate` | the bank makes a chargeback of an inquiry |
+//! | `POST search` | `{"lag_seconds": 60}`: from now on, search does not find PaymentIntents that are younger |
+//! | `POST clock` | `{"advance_seconds": 60}`: lets time pass, and what is due happen |
 //! | `POST webhooks` | `{"enabled": false}`: from now on, events are not posted |
 //! | `POST webhooks/redeliver` | `{"event": id}`: posts it once more |
 //! | `GET calls`, `GET state` | each [`Call`] so far; how many objects there are, and each payment in a few words |
@@ -42,12 +52,15 @@
 // The objects of Stripe have more members than the compiler expands by default.
 #![recursion_limit = "256"]
 
+mod addresses;
 mod amounts;
+mod balance;
 mod cards;
 mod charges;
 mod control;
 mod customers;
 mod disputes;
+mod due;
 mod events;
 mod expand;
 mod faults;
@@ -80,12 +93,13 @@ pub use self::{
     webhooks::sign,
 };
 use self::{
+    form::Params,
     line::{Lines, Scissors},
     server::Shared,
 };
 
 /// The version of Stripe's API that is played.
-pub const API_VERSION: &str = "2025-03-31.basil";
+pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// How a double is set up.
 #[derive(Debug, Clone)]
@@ -100,6 +114,8 @@ pub struct Options {
     pub webhook_secret: String,
     /// How long each call takes before it has its effect.
     pub api_latency: Duration,
+    /// How long a new PaymentIntent is not found by search; at Stripe up to a minute, in an outage an hour.
+    pub search_lag: Duration,
 }
 
 impl Default for Options {
@@ -111,6 +127,7 @@ impl Default for Options {
             secret_key: format!("sk_test_{}", world::random(24)),
             webhook_secret: format!("whsec_{}", world::random(32)),
             api_latency: Duration::ZERO,
+            search_lag: Duration::ZERO,
         }
     }
 }
@@ -210,6 +227,12 @@ impl StripeDouble {
     /// nobody is asked, or the card is declined after all.
     pub fn play(&self, id: &str, play: Play) -> Result<Value, Value> {
         let work = |world: &mut world::World| plays::authenticate(world, id, play == Play::Approve);
+        self.shared.execute((None, None), work).map_err(|refusal| refusal.body())
+    }
+
+    /// Does what a `POST` of the control route `path` does with this body; the answer, or the error.
+    pub fn control(&self, path: &str, body: Value) -> Result<Value, Value> {
+        let work = |world: &mut world::World| plays::play(world, path, Params::of(body));
         self.shared.execute((None, None), work).map_err(|refusal| refusal.body())
     }
 

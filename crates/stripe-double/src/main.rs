@@ -40,8 +40,8 @@ fn options() -> io::Result<Options> {
     Ok(Options {
         port,
         webhook_url: given("STRIPE_WEBHOOK_URL"),
-        secret_key: given("STRIPE_SECRET_KEY").unwrap_or(standard.secret_key),
-        webhook_secret: given("STRIPE_WEBHOOK_SECRET").unwrap_or(standard.webhook_secret),
-        api_latency: standard.api_latency,
+        secret_key: given("STRIPE_SECRET_KEY").unwrap_or_else(|| standard.secret_key.clone()),
+        webhook_secret: given("STRIPE_WEBHOOK_SECRET").unwrap_or_else(|| standard.webhook_secret.clone()),
+        ..standard
     })
 }

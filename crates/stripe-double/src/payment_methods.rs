@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    addresses,
     cards::{self, TestCard, Verdict},
     form::Params,
     paging::{self, Paging},
@@ -22,7 +23,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     }
     let token = card.required("token")?;
     card.finish()?;
-    let (billing_details, metadata) = (params.verbatim("billing_details")?, params.metadata()?);
+    let (billing_details, metadata) = (addresses::billing_details(&mut params)?, params.metadata()?);
     params.finish()?;
     if kind != "card" {
         return Err(Refusal::invalid_parameter("type", format!("The double of Stripe knows cards, not {kind}.")));
@@ -30,9 +31,8 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     let card = cards::named(&token).filter(|_| token.starts_with("tok_"));
     let method = make(world, card.ok_or_else(|| Refusal::no_such("token", &token, Some("card[token]")))?);
     let mut members = json!({ "metadata": metadata.onto(&json!({})) });
-    if let Some(Value::Object(given)) = billing_details {
-        members["billing_details"] = method["billing_details"].clone();
-        given.into_iter().for_each(|(name, value)| members["billing_details"][name] = value);
+    if let Some(given) = billing_details {
+        members["billing_details"] = given;
     }
     Ok(world.change(text(&method, "id"), members))
 }
@@ -115,9 +115,20 @@ pub(crate) fn detach(world: &mut World, id: &str, params: Params) -> Answer {
     }
     let card = world.card(id);
     world.set_card(id, Card { is_spent: true, ..card });
-    let method = world.change(id, json!({ "customer": null }));
-    world.tell("payment_method.detached", &method);
-    Ok(method)
+    let detached = world.change(id, json!({ "customer": null }));
+    world.tell_change("payment_method.detached", &method, &detached);
+    Ok(detached)
+}
+
+/// Takes all payment methods from a customer who is deleted.
+pub(crate) fn detach_all(world: &mut World, customer: &str) {
+    let methods = world.all(KIND).filter(|method| method["customer"] == customer);
+    let ids: Vec<String> = methods.map(|method| text(method, "id").to_owned()).collect();
+    for id in ids {
+        let card = world.card(&id);
+        world.set_card(&id, Card { is_spent: true, ..card });
+        world.change(&id, json!({ "customer": null }));
+    }
 }
 
 /// `/v1/payment_methods?customer=...` and `/v1/customers/.../payment_methods`.

@@ -1,9 +1,16 @@
-//! `/v1/refunds`: never more than was taken.
+//! `/v1/refunds`: never more than was taken. A refund of most cards succeeds at once; those of `pm_card_pendingRefund` and
+//! `pm_card_refundFail` change later (<https://docs.stripe.com/testing#refunds>), as any does where that is played.
+
+mod settle;
 
 use serde_json::{Value, json};
 
+pub(crate) use self::settle::{cancel, play, settle};
 use crate::{
-    amounts, charges,
+    amounts, balance,
+    cards::Behaviour,
+    charges, disputes,
+    due::Due,
     form::Params,
     paging::{self, Created, Paging},
     refusal::Refusal,
@@ -11,6 +18,8 @@ use crate::{
 };
 
 const KIND: &str = "refund";
+/// How long a refund takes to become what its test card makes of it, in seconds.
+const LATER: i64 = 60;
 
 pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     let (intent, charge) = (params.text("payment_intent")?, params.text("charge")?);
@@ -25,19 +34,36 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
         return Err(Refusal::out_of_range("amount", "This value must be greater than or equal to 1."));
     }
     let charge = charge_of(world, intent.as_deref(), charge.as_deref())?;
-    let amount = refundable(&charge, amount)?;
-    let transaction = charges::transaction(world, text(&charge, "id"), -amount, "refund", &charge["currency"]);
-    let refund = keep(world, &charge, amount, &json!(reason), &transaction["id"]);
-    world.change(text(&transaction, "id"), json!({ "source": refund["id"] }));
-    let refund = world.change(text(&refund, "id"), json!({ "metadata": metadata.onto(&json!({})) }));
+    let amount = refundable(world, &charge, amount)?;
+    let refund = new(world.now, &charge, amount);
+    let id = text(&refund, "id").to_owned();
+    world.keep(KIND, refund);
+    let refund = world.change(&id, json!({ "metadata": metadata.onto(&json!({})), "reason": reason }));
+    let refund = begin(world, &refund, &charge);
     tell(world, &refund);
+    disputes::settle_by_refund(world, text(&charge, "id"));
     Ok(refund)
 }
 
+/// Gives the money back, or says that it takes time.
+fn begin(world: &mut World, refund: &Value, charge: &Value) -> Value {
+    let id = text(refund, "id");
+    let behaviour = world.card(text(charge, "payment_method")).behaviour;
+    if behaviour == Behaviour::DelaysRefunds {
+        world.later(LATER, Due::Refund { id: id.to_owned(), status: "succeeded" });
+        return world.change(id, json!({ "status": "pending", "pending_reason": "processing" }));
+    }
+    if behaviour == Behaviour::FailsRefunds {
+        world.later(LATER, Due::Refund { id: id.to_owned(), status: "failed" });
+    }
+    let transaction = balance::given_back(world, refund, charge);
+    world.change(id, json!({ "balance_transaction": transaction["id"] }))
+}
+
 /// How much is refunded: what is asked for, or all that is left.
-fn refundable(charge: &Value, amount: Option<i64>) -> Result<i64, Refusal> {
+fn refundable(world: &World, charge: &Value, amount: Option<i64>) -> Result<i64, Refusal> {
     let id = text(charge, "id");
-    if charge["disputed"] == true {
+    if disputes::of(world, id).is_some_and(|dispute| dispute["is_charge_refundable"] == false) {
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(Refusal::invalid(Some("charge_disputed"), None, message));
     }
@@ -60,44 +86,25 @@ fn refundable(charge: &Value, amount: Option<i64>) -> Result<i64, Refusal> {
     Ok(amount)
 }
 
-/// Lets go what was held and is not going to be taken. Stripe counts it as refunded; no money moves.
-pub(crate) fn release(world: &mut World, charge: &Value) {
-    let rest = number(charge, "amount") - number(charge, "amount_captured");
-    if rest > 0 {
-        let refund = keep(world, charge, rest, &Value::Null, &Value::Null);
-        tell(world, &refund);
-    }
-}
-
-fn keep(world: &mut World, charge: &Value, amount: i64, reason: &Value, transaction: &Value) -> Value {
-    let refund = json!({
-        "id": World::id("re"), "object": KIND, "amount": amount, "balance_transaction": transaction,
-        "charge": charge["id"], "created": world.now, "currency": charge["currency"], "customer": charge["customer"],
-        "customer_account": null,
-        "destination_details": {
-            "card": {"type": if transaction.is_null() { "reversal" } else { "refund" }}, "type": "card"
-        },
-        "metadata": {}, "payment_intent": charge["payment_intent"], "payment_method": charge["payment_method"],
-        "reason": reason, "receipt_number": null, "source_transfer_reversal": null, "status": "succeeded",
-        "transfer_reversal": null
-    });
-    world.keep(KIND, refund)
+fn new(now: i64, charge: &Value, amount: i64) -> Value {
+    let card =
+        json!({ "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" });
+    json!({
+        "id": World::id("re"), "object": KIND, "amount": amount, "balance_transaction": null,
+        "charge": charge["id"], "created": now, "currency": charge["currency"], "customer": charge["customer"],
+        "customer_account": null, "destination_details": {"card": card, "type": "card"}, "metadata": {},
+        "payment_intent": charge["payment_intent"], "payment_method": charge["payment_method"], "reason": null,
+        "receipt_number": null, "source_transfer_reversal": null, "status": "succeeded", "transfer_reversal": null
+    })
 }
 
 /// Notes a new refund on its charge, and both events.
 fn tell(world: &mut World, refund: &Value) {
-    let id = text(refund, "charge").to_owned();
-    let charge = world.find("charge", &id).cloned().unwrap_or_default();
-    let refunded = number(&charge, "amount_refunded") + number(refund, "amount");
-    let mut refunds = charge["refunds"].clone();
-    if let Some(data) = refunds["data"].as_array_mut() {
-        data.insert(0, refund.clone());
-    }
-    let is_refunded = refunded == number(&charge, "amount");
-    let members = json!({ "amount_refunded": refunded, "refunded": is_refunded, "refunds": refunds });
-    let charge = world.change(&id, members);
+    let charge = charges::count_refunded(world, text(refund, "charge"), number(refund, "amount"));
     world.tell("refund.created", refund);
-    world.tell("charge.refunded", &charge);
+    if let Some((before, after)) = charge {
+        world.tell_change("charge.refunded", &before, &after);
+    }
 }
 
 /// The charge to refund, whose money was taken.
@@ -126,11 +133,15 @@ fn charge_of(world: &World, intent: Option<&str>, charge: Option<&str>) -> Answe
 pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer {
     let metadata = params.metadata()?;
     params.finish()?;
-    let refund = world.get(KIND, id)?;
-    let refund = world.change(id, json!({ "metadata": metadata.onto(&refund["metadata"]) }));
-    world.tell("charge.refund.updated", &refund);
-    world.tell("refund.updated", &refund);
-    Ok(refund)
+    let before = world.get(KIND, id)?;
+    let after = world.change(id, json!({ "metadata": metadata.onto(&before["metadata"]) }));
+    tell_update(world, &before, &after);
+    Ok(after)
+}
+
+fn tell_update(world: &mut World, before: &Value, after: &Value) {
+    world.tell_change("charge.refund.updated", before, after);
+    world.tell_change("refund.updated", before, after);
 }
 
 pub(crate) fn list(world: &World, mut params: Params) -> Answer {

@@ -8,6 +8,8 @@ pub(crate) struct Refusal {
     pub(crate) status: u16,
     /// Whether the endpoint had begun to execute, so that the answer is saved under the idempotency key.
     pub(crate) is_saved: bool,
+    /// What the header `Stripe-Should-Retry` says.
+    pub(crate) should_retry: Option<bool>,
     error: Map<String, Value>,
 }
 
@@ -21,11 +23,11 @@ impl Refusal {
             error.insert("code".into(), json!(code));
             error.insert("doc_url".into(), json!(format!("https://stripe.com/docs/error-codes/{page}")));
         }
-        Self { status, is_saved: true, error }
+        Self { status, is_saved: true, should_retry: None, error }
     }
 
     /// Of a call that never began to execute.
-    fn unsaved(self) -> Self {
+    pub(crate) fn unsaved(self) -> Self {
         Self { is_saved: false, ..self }
     }
 
@@ -134,6 +136,28 @@ impl Refusal {
         let message =
             "Request rate limit exceeded. Learn more about rate limits at https://stripe.com/docs/rate-limits.";
         Self::new(429, "invalid_request_error", Some("rate_limit"), message).unsaved()
+    }
+
+    /// What an injected refusal answers.
+    pub(crate) fn injected(status: u16, code: Option<&str>, should_retry: Option<bool>) -> Self {
+        let kind = match status {
+            402 => "card_error",
+            500.. => "api_error",
+            _ => "invalid_request_error",
+        };
+        let message = match code {
+            Some("lock_timeout") => {
+                "This object cannot be accessed right now because another API request or Stripe process is currently \
+                 accessing it. If you see this error intermittently, retry the request. If you see this error frequently \
+                 and are making multiple concurrent requests to a single object, make your requests serially or at a \
+                 lower rate."
+            }
+            Some("rate_limit") => {
+                "Request rate limit exceeded. Learn more about rate limits at https://stripe.com/docs/rate-limits."
+            }
+            _ => "This request was refused on purpose.",
+        };
+        Self { should_retry, ..Self::new(status, kind, code, message) }.unsaved()
     }
 
     pub(crate) fn key_in_use(key: &str) -> Self {

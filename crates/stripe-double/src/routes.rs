@@ -1,7 +1,7 @@
 //! Which call does what.
 
 use crate::{
-    charges, customers, disputes, events, expand,
+    balance, charges, customers, disputes, events, expand,
     form::Params,
     payment_intents, payment_methods, refunds,
     refusal::Refusal,
@@ -18,6 +18,7 @@ pub(crate) fn execute(world: &mut World, method: &str, path: &str, mut params: P
     let answer = match method {
         "GET" => read(world, kind, &parts, params),
         "POST" => act(world, &parts, params),
+        "DELETE" => erase(world, &parts, params),
         _ => None,
     };
     let mut answer = answer.ok_or_else(|| Refusal::unknown_url(method, path))??;
@@ -61,6 +62,16 @@ fn act(world: &mut World, parts: &[&str], params: Params) -> Option<Answer> {
         ["payment_intents", id, "cancel"] => payment_intents::cancel(world, id, params),
         ["refunds"] => refunds::create(world, params),
         ["refunds", id] => refunds::update(world, id, params),
+        ["refunds", id, "cancel"] => refunds::cancel(world, id, params),
+        ["disputes", id] => disputes::update(world, id, params),
+        ["disputes", id, "close"] => disputes::close(world, id, params),
+        _ => return None,
+    })
+}
+
+fn erase(world: &mut World, parts: &[&str], params: Params) -> Option<Answer> {
+    Some(match parts {
+        ["customers", id] => customers::delete(world, id, params),
         _ => return None,
     })
 }
@@ -77,6 +88,7 @@ fn read(world: &World, kind: &str, parts: &[&str], params: Params) -> Option<Ans
         ["refunds"] => refunds::list(world, params),
         ["disputes"] => disputes::list(world, params),
         ["events"] => events::list(world, params),
+        ["balance_transactions"] => balance::list(world, params),
         [_, id] => one(world, kind, id, params),
         _ => return None,
     })
@@ -86,5 +98,6 @@ fn one(world: &World, kind: &str, id: &str, mut params: Params) -> Answer {
     // A frontend reads its intent with it.
     params.ignore(&["client_secret"]);
     params.finish()?;
-    world.get(kind, id)
+    // Also what is deleted, of which little is left.
+    world.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, None))
 }

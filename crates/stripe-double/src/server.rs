@@ -10,16 +10,17 @@ use axum::{
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use http::{StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    Call, Options,
+    Call, Options, due,
     faults::{CallFault, Faults},
     idempotency::{Keys, Saved},
     incoming::Incoming,
     line::Scissors,
+    plays,
     refusal::Refusal,
     routes,
     webhooks::News,
@@ -62,6 +63,7 @@ impl Shared {
     pub(crate) fn new(options: Options, events: mpsc::UnboundedSender<News>) -> Self {
         let mut account = Account { posts_webhooks: true, ..Account::default() };
         account.world.has_webhook = options.webhook_url.is_some();
+        account.world.search_lag = i64::try_from(options.search_lag.as_secs()).unwrap_or(i64::MAX);
         Self { options, account: Mutex::new(account), events, is_stopped: watch::Sender::new(false) }
     }
 
@@ -75,7 +77,9 @@ impl Shared {
     }
 
     pub(crate) fn advance(&self, by: Duration) {
-        self.account().ahead += i64::try_from(by.as_secs()).unwrap_or_default();
+        let mut account = self.account();
+        account.ahead += i64::try_from(by.as_secs()).unwrap_or_default();
+        self.settle_due(&mut account);
     }
 
     pub(crate) fn stop(&self) {
@@ -102,7 +106,18 @@ impl Shared {
         work: impl FnOnce(&mut World) -> Answer,
     ) -> Answer {
         let mut account = self.account();
+        self.settle_due(&mut account);
         self.execute_in(&mut account, request, work)
+    }
+
+    /// Lets happen what is due by now; no call asked for it.
+    fn settle_due(&self, account: &mut Account) {
+        let work = |world: &mut World| {
+            due::settle(world);
+            Ok(Value::Null)
+        };
+        // It refuses nothing.
+        let _ = self.execute_in(account, (None, None), work);
     }
 
     fn execute_in(
@@ -147,22 +162,22 @@ impl Shared {
 
     async fn handle(&self, call: Incoming, scissors: Scissors) -> Response {
         let fault = self.account().faults.of_call(&call.method, &call.path, call.key.as_deref());
-        if let Some(response) = self.strike_before(&call, fault, &scissors).await {
+        if let Some(response) = self.strike_before(&call, fault.as_ref(), &scissors).await {
             return response;
         }
         let replayed = match self.claim(&call) {
             Ok(replayed) => replayed,
             Err(refusal) => return self.refuse(&call, &refusal),
         };
-        let delay = match fault {
-            Some(CallFault::Delay { ms }) => Duration::from_millis(ms),
+        let delay = match &fault {
+            Some(CallFault::Delay { ms }) => Duration::from_millis(*ms),
             _ => Duration::ZERO,
         };
         self.rest(self.options.api_latency + delay).await;
         let is_replay = replayed.is_some();
         let done = match replayed {
             Some(saved) => Done { saved, has_changed: false },
-            None => self.run(&call, fault),
+            None => self.run(&call, fault.as_ref()),
         };
         let is_answered = !matches!(fault, Some(CallFault::DropAfter | CallFault::Hang { .. }));
         self.note(&call, if is_answered { done.saved.status } else { 0 }, done.has_changed);
@@ -176,9 +191,12 @@ impl Shared {
     }
 
     /// What goes wrong before a call has claimed its key or had any effect.
-    async fn strike_before(&self, call: &Incoming, fault: Option<CallFault>, scissors: &Scissors) -> Option<Response> {
+    async fn strike_before(&self, call: &Incoming, fault: Option<&CallFault>, scissors: &Scissors) -> Option<Response> {
         let hangs = match fault? {
             CallFault::RateLimit => return Some(self.refuse(call, &Refusal::rate_limited())),
+            CallFault::Refuse { status, code, should_retry } => {
+                return Some(self.refuse(call, &Refusal::injected(*status, code.as_deref(), *should_retry)));
+            }
             CallFault::Drop => false,
             CallFault::Hang { after_effect: false } => true,
             _ => return None,
@@ -199,17 +217,24 @@ impl Shared {
     }
 
     /// Has the effect, unless it is to fail without, and saves the answer under the key.
-    fn run(&self, call: &Incoming, fault: Option<CallFault>) -> Done {
+    fn run(&self, call: &Incoming, fault: Option<&CallFault>) -> Done {
         let mut account = self.account();
+        self.settle_due(&mut account);
         let before = account.world.changes;
         let mut answer = Ok(Value::Null);
         if !matches!(fault, Some(CallFault::Error { after_effect: false, .. })) {
             let request = (Some(call.request_id.clone()), call.key.clone());
-            let work = |world: &mut World| routes::execute(world, &call.method, &call.path, call.params.clone());
+            let work = |world: &mut World| {
+                let answer = routes::execute(world, &call.method, &call.path, call.params.clone())?;
+                Ok(match fault {
+                    Some(CallFault::Alter { members }) => plays::alter(world, answer, members),
+                    _ => answer,
+                })
+            };
             answer = self.execute_in(&mut account, request, work);
         }
         if let Some(CallFault::Error { status, .. }) = fault {
-            answer = Err(Refusal::broken(status));
+            answer = Err(Refusal::broken(*status));
         }
         let (status, body, is_saved) = match &answer {
             Ok(body) => (200, body.to_string(), true),
@@ -233,7 +258,13 @@ impl Shared {
     fn refuse(&self, call: &Incoming, refusal: &Refusal) -> Response {
         self.note(call, refusal.status, false);
         let body = refusal.body().to_string();
-        written(&Saved { status: refusal.status, body, request_id: call.request_id.clone() }, call, false)
+        let saved = Saved { status: refusal.status, body, request_id: call.request_id.clone() };
+        let mut response = written(&saved, call, false);
+        if let Some(should_retry) = refusal.should_retry {
+            let value = HeaderValue::from_static(if should_retry { "true" } else { "false" });
+            response.headers_mut().insert("stripe-should-retry", value);
+        }
+        response
     }
 }
 

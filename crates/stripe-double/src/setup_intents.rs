@@ -51,7 +51,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
 fn new(now: i64) -> Value {
     let id = World::id("seti");
     json!({
-        "id": id, "object": KIND, "application": null, "automatic_payment_methods": null, "cancellation_reason": null,
+        "id": id, "object": KIND, "allowed_payment_method_types": null, "application": null, "automatic_payment_methods": null, "cancellation_reason": null,
         "client_secret": format!("{id}_secret_{}", random(31)), "created": now, "customer": null,
         "customer_account": null, "description": null, "excluded_payment_method_types": null,
         "flow_directions": null, "last_setup_error": null, "latest_attempt": null, "livemode": false, "mandate": null,

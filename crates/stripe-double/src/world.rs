@@ -1,10 +1,10 @@
 //! All objects of one account, and what happened to them. No I/O: the server locks it, never while it waits.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use crate::{cards::Behaviour, refusal::Refusal};
+use crate::{cards::Behaviour, due::Due, refusal::Refusal};
 
 /// What a call answers.
 pub(crate) type Answer = Result<Value, Refusal>;
@@ -15,12 +15,16 @@ pub(crate) struct World {
     objects: BTreeMap<&'static str, Vec<Value>>,
     places: HashMap<String, (&'static str, usize)>,
     cards: HashMap<String, Card>,
+    /// What is going to happen, and when.
+    due: Vec<(i64, Due)>,
     /// How often something was kept or changed.
     pub(crate) changes: u64,
     /// The time of the call in hand, in seconds since 1970.
     pub(crate) now: i64,
     /// The call in hand: its id and key.
     pub(crate) request: (Option<String>, Option<String>),
+    /// How long a PaymentIntent is not found by search, in seconds.
+    pub(crate) search_lag: i64,
     /// Whether events are posted somewhere.
     pub(crate) has_webhook: bool,
     /// Events of the call in hand, to be sent.
@@ -62,14 +66,50 @@ impl World {
         self.places.get(id).filter(|(of, _)| *of == kind).map(|(of, place)| &self.objects[of][*place])
     }
 
-    /// An object that a path names.
-    pub(crate) fn get(&self, kind: &str, id: &str) -> Answer {
-        self.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, None))
+    /// Takes a member away from an object, which must be there, and answers it as it is then.
+    pub(crate) fn remove(&mut self, id: &str, member: &str) -> Value {
+        let (kind, place) = self.places[id];
+        let object = self.objects.get_mut(kind).and_then(|shelf| shelf.get_mut(place));
+        let Some(Value::Object(members)) = object else { return Value::Null };
+        members.remove(member);
+        Value::Object(members.clone())
     }
 
-    /// An object that a parameter names.
+    /// Notes what is going to happen in so many seconds.
+    pub(crate) fn later(&mut self, seconds: i64, due: Due) {
+        self.due.push((self.now + seconds, due));
+    }
+
+    /// Takes the oldest of what is due by now.
+    pub(crate) fn next_due(&mut self) -> Option<Due> {
+        let due = self.due.iter().enumerate().filter(|(_, (at, _))| *at <= self.now);
+        let (place, _) = due.min_by_key(|(place, (at, _))| (*at, *place))?;
+        Some(self.due.remove(place).1)
+    }
+
+    /// An object that a path names, unless it is deleted.
+    pub(crate) fn get(&self, kind: &str, id: &str) -> Answer {
+        self.living(kind, id).ok_or_else(|| Refusal::no_such(kind, id, None))
+    }
+
+    /// An object that a parameter names, unless it is deleted.
     pub(crate) fn named(&self, kind: &str, id: &str, param: &str) -> Answer {
-        self.find(kind, id).cloned().ok_or_else(|| Refusal::no_such(kind, id, Some(param)))
+        self.living(kind, id).ok_or_else(|| Refusal::no_such(kind, id, Some(param)))
+    }
+
+    fn living(&self, kind: &str, id: &str) -> Option<Value> {
+        self.find(kind, id).filter(|object| object["deleted"] != true).cloned()
+    }
+
+    /// Leaves no more of an object, which must be there, than that it is deleted.
+    pub(crate) fn delete(&mut self, id: &str) -> Value {
+        let (kind, place) = self.places[id];
+        let stub = json!({ "id": id, "object": kind, "deleted": true });
+        if let Some(object) = self.objects.get_mut(kind).and_then(|shelf| shelf.get_mut(place)) {
+            *object = stub.clone();
+        }
+        self.changes += 1;
+        stub
     }
 
     /// Changes members of an object, which must be there, and answers it as it is then.
@@ -105,15 +145,36 @@ impl World {
 
     /// Notes an event about an object as it is now.
     pub(crate) fn tell(&mut self, kind: &str, object: &Value) {
+        self.note_event(kind, &json!({ "object": object }));
+    }
+
+    /// Notes an event about a change of an object, with what the object was before.
+    pub(crate) fn tell_change(&mut self, kind: &str, before: &Value, after: &Value) {
+        self.note_event(kind, &json!({ "object": after, "previous_attributes": previous_attributes(before, after) }));
+    }
+
+    fn note_event(&mut self, kind: &str, data: &Value) {
         let (request, key) = self.request.clone();
         let event = json!({
             "id": Self::id("evt"), "object": "event", "api_version": crate::API_VERSION, "created": self.now,
-            "data": {"object": object}, "livemode": false, "pending_webhooks": i32::from(self.has_webhook),
+            "data": data, "livemode": false, "pending_webhooks": i32::from(self.has_webhook),
             "request": {"id": request, "idempotency_key": key}, "type": kind
         });
         let event = self.keep("event", event);
         self.news.push(event);
     }
+}
+
+/// The members of `before` that are not so `after`, as events show them: of objects in it their changed members only, null
+/// for what is new (<https://docs.stripe.com/api/events/object#event_object-data-previous_attributes>).
+fn previous_attributes(before: &Value, after: &Value) -> Value {
+    let (Value::Object(old), Value::Object(new)) = (before, after) else { return before.clone() };
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    let changed = names.into_iter().filter_map(|name| {
+        let (old, new) = (old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null));
+        (old != new).then(|| (name.clone(), previous_attributes(old, new)))
+    });
+    Value::Object(changed.collect())
 }
 
 /// A member that is a text; empty where it is none.
@@ -129,4 +190,21 @@ pub(crate) fn number(object: &Value, member: &str) -> i64 {
 /// So many random letters and digits.
 pub(crate) fn random(length: usize) -> String {
     (0..length).map(|_| fastrand::alphanumeric()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn previous_attributes_are_what_changed_and_no_more() {
+        let before = json!({"id": "cus_1", "name": null, "email": "a@x.example", "metadata": {"a": "1", "b": "2"},
+            "items": [1, 2], "address": {"city": "Bonn"}, "gone": 1});
+        let after = json!({"id": "cus_1", "name": "Ada", "email": "a@x.example", "metadata": {"a": "1", "c": "3"},
+            "items": [1, 3], "address": null});
+        let expected = json!({"name": null, "metadata": {"b": "2", "c": null}, "items": [1, 2],
+            "address": {"city": "Bonn"}, "gone": 1});
+        assert_eq!(previous_attributes(&before, &after), expected);
+        assert_eq!(previous_attributes(&before, &before), json!({}));
+    }
 }

@@ -6,27 +6,70 @@ use std::{
 };
 
 use common::outbound;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
-use crate::{API_VERSION, Stripe, StripeError};
+use crate::{API_VERSION, List, PaymentIntentId, Stripe, StripeError};
 
 /// How often a call is sent at most.
 const ATTEMPTS: u32 = 3;
+/// How many pages of a list are read at most, of a hundred elements each.
+const MAX_PAGES: usize = 20;
+/// Stripe's own word on whether repeating a call helps; it knows better than the status.
+const SHOULD_RETRY: &str = "stripe-should-retry";
 
 /// Parameters of a call.
 pub(crate) type Form = Vec<(String, String)>;
 
+/// What came of sending a call once.
+struct Failed {
+    error: StripeError,
+    /// Whether it may be sent again, with the same key.
+    may_repeat: bool,
+    /// How long to wait before that at least.
+    not_before: Duration,
+}
+
+impl Failed {
+    /// The connection failed: whether the call had its effect is unknown, and its key makes repeating it harmless.
+    fn on_the_way(error: &reqwest::Error) -> Self {
+        Self { error: StripeError::Unknown(cause(error)), may_repeat: true, not_before: Duration::ZERO }
+    }
+
+    fn for_good(error: StripeError) -> Self {
+        Self { error, may_repeat: false, not_before: Duration::ZERO }
+    }
+}
+
 impl Stripe {
-    /// Reads; repeated whenever it fails on the way.
+    /// Reads; repeated when the connection failed, after a 5xx, and where Stripe asks for it.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Form) -> Result<T, StripeError> {
         self.send(Method::GET, path, None, query).await
     }
 
-    /// Posts under an idempotency key. Repeated, with the same key, when the connection failed or the key is in use; not
-    /// after a 5xx, which Stripe would only replay.
+    /// Posts under an idempotency key. Repeated, with the same key, when the connection failed, when the key or the object is
+    /// in use, and where Stripe asks for it; not after a 5xx, which Stripe would only replay.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T, StripeError> {
         self.send(Method::POST, path, Some(key), form).await
+    }
+
+    /// Reads all pages of what belongs to a payment.
+    pub(crate) async fn list_all<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        payment_intent: &PaymentIntentId,
+    ) -> Result<List<T>, StripeError> {
+        let query = [("payment_intent", payment_intent.as_str()), ("limit", "100")];
+        let query: Form = query.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let mut list: List<T> = self.get(path, &query).await?;
+        for _ in 1..MAX_PAGES {
+            let Some(oldest) = list.oldest().filter(|_| list.has_more) else { break };
+            let mut query = query.clone();
+            query.push(("starting_after".to_owned(), oldest.to_owned()));
+            list.extend(self.get(path, &query).await?);
+        }
+        // A part of the truth about money is worse than none.
+        if list.has_more { Err(StripeError::Unreadable(format!("{path} does not come to an end"))) } else { Ok(list) }
     }
 
     async fn send<T: DeserializeOwned>(
@@ -42,25 +85,26 @@ impl Stripe {
         let mut attempt = 1;
         let mut unclear: Option<StripeError> = None;
         loop {
-            let failure = match self.once(&method, path, key, form, &secret, deadline).await {
-                // Refused before Stripe looked at the key: what became of the attempt before is as unclear as it was.
-                Ok(Err(failure @ (StripeError::RateLimited | StripeError::Unauthorized(_)))) => {
-                    return Err(unclear.unwrap_or(failure));
-                }
-                Ok(answer) => return answer,
-                Err(failure) => failure,
+            let failed = match self.once(&method, path, key, form, &secret, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(failed) => failed,
             };
-            let pause = pause(attempt);
-            if attempt >= ATTEMPTS || Instant::now() + pause >= deadline {
-                return Err(failure);
+            let pause = pause(attempt).max(failed.not_before);
+            if !failed.may_repeat || attempt >= ATTEMPTS || Instant::now() + pause >= deadline {
+                return Err(match failed.error {
+                    // Refused before Stripe looked at the key: what became of an attempt before is as unclear as it was.
+                    error @ (StripeError::RateLimited | StripeError::Unauthorized(_)) => unclear.unwrap_or(error),
+                    error => error,
+                });
             }
             tokio::time::sleep(pause).await;
-            unclear = Some(failure);
+            if failed.error.may_have_had_effect() {
+                unclear = Some(failed.error);
+            }
             attempt += 1;
         }
     }
 
-    /// The outer error may be repeated, the inner one not.
     async fn once<T: DeserializeOwned>(
         &self,
         method: &Method,
@@ -69,8 +113,7 @@ impl Stripe {
         form: &Form,
         secret: &str,
         deadline: Instant,
-    ) -> Result<Result<T, StripeError>, StripeError> {
-        let unknown = |error: reqwest::Error| StripeError::Unknown(cause(&error));
+    ) -> Result<T, Failed> {
         let encoded = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         let url = format!("{}{path}", self.base);
         let client = outbound::client();
@@ -85,20 +128,30 @@ impl Stripe {
         };
         let time_left = deadline.saturating_duration_since(Instant::now());
         let request = request.bearer_auth(secret).header("stripe-version", API_VERSION).timeout(time_left);
-        let response = request.send().await.map_err(unknown)?;
-        let status = response.status();
-        let body = response.bytes().await.map_err(unknown)?;
+        let response = request.send().await.map_err(|error| Failed::on_the_way(&error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = response.bytes().await.map_err(|error| Failed::on_the_way(&error))?;
         if status.is_success() {
-            // Not the parser's own message, which may repeat what it read.
-            let unreadable = |_| StripeError::Unknown(format!("{status} with an answer that cannot be read"));
-            return Ok(serde_json::from_slice(&body).map_err(unreadable));
+            return serde_json::from_slice(&body).map_err(|error| Failed::for_good(unreadable(status, &error)));
         }
-        let failure = StripeError::read(status, &body);
-        if status == StatusCode::CONFLICT || (key.is_none() && status.is_server_error()) {
-            return Err(failure);
-        }
-        Ok(Err(failure))
+        let error = StripeError::read(status, &body);
+        let is_harmless = matches!(error, StripeError::Busy) || (key.is_none() && status.is_server_error());
+        let may_repeat = match headers.get(SHOULD_RETRY).map(HeaderValue::as_bytes) {
+            Some(b"true") => true,
+            Some(b"false") => false,
+            _ => is_harmless,
+        };
+        let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        Err(Failed { error, may_repeat, not_before: Duration::from_secs(seconds.unwrap_or(0)) })
     }
+}
+
+/// What a 2xx is whose body does not fit. Not the parser's own message, which may repeat what it read.
+fn unreadable(status: StatusCode, error: &serde_json::Error) -> StripeError {
+    if error.is_data() {
+        return StripeError::Unreadable(format!("{status} with an object of another form"));
+    }
+    StripeError::Unknown(format!("{status} with an answer that is no JSON"))
 }
 
 /// 50 ms, 100 ms, ... plus up to as much again by chance.

@@ -17,16 +17,18 @@ pub enum StripeError {
     Invalid(Box<Invalid>),
     /// 404, or a parameter names what does not exist.
     NotFound,
-    /// 409: the key or the object is in use at this moment.
+    /// 409, or 429 with `lock_timeout`: the key or the object is in use at this moment.
     Busy,
     /// The key was used with other parameters: a mistake of ours.
     KeyReused(String),
-    /// 429: too many calls.
+    /// 429, or 400 with `rate_limit`: too many calls.
     RateLimited,
     /// 401 or 403: the secret key is not good for this.
     Unauthorized(String),
     /// No answer in time, a broken connection, a 5xx, or no JSON: it may have had its effect.
     Unknown(String),
+    /// Stripe answered, and with an object that is not understood here: it had its effect, and asking again does not help.
+    Unreadable(String),
 }
 
 /// A declined card.
@@ -75,7 +77,7 @@ struct Body {
 impl StripeError {
     /// Whether the call may have had its effect, or have it yet.
     pub fn may_have_had_effect(&self) -> bool {
-        matches!(self, Self::Unknown(_) | Self::Busy)
+        matches!(self, Self::Unknown(_) | Self::Busy | Self::Unreadable(_))
     }
 
     /// The failure that an answer of this status and body is.
@@ -90,8 +92,10 @@ impl StripeError {
         let payment_intent = payment_intent.and_then(|intent| serde_json::from_value(intent).ok());
         match (status.as_u16(), kind.as_str()) {
             (401 | 403, _) => Self::Unauthorized(format!("{status} ({kind})")),
-            (429, _) => Self::RateLimited,
             (409, _) => Self::Busy,
+            _ if code.as_deref() == Some("lock_timeout") => Self::Busy,
+            (429, _) => Self::RateLimited,
+            _ if code.as_deref() == Some("rate_limit") => Self::RateLimited,
             // A parameter that names what does not exist is a 400.
             (404, _) => Self::NotFound,
             _ if code.as_deref() == Some("resource_missing") => Self::NotFound,
@@ -121,6 +125,7 @@ impl fmt::Display for StripeError {
             Self::RateLimited => f.write_str("too many calls"),
             Self::Unauthorized(cause) => write!(f, "the secret key is not good for this: {cause}"),
             Self::Unknown(cause) => write!(f, "no clear answer: {cause}"),
+            Self::Unreadable(cause) => write!(f, "an answer that is not understood: {cause}"),
         }
     }
 }
@@ -154,6 +159,10 @@ mod tests {
         assert!(matches!(read(409, &error("idempotency_error")), StripeError::Busy));
         assert!(matches!(read(400, &error("idempotency_error")), StripeError::KeyReused(_)));
         assert!(matches!(read(429, &error("invalid_request_error")), StripeError::RateLimited));
+        let coded = |code: &str| format!(r#"{{"error": {{"type": "invalid_request_error", "code": "{code}"}}}}"#);
+        assert!(matches!(read(429, &coded("lock_timeout")), StripeError::Busy));
+        assert!(matches!(read(429, &coded("rate_limit")), StripeError::RateLimited));
+        assert!(matches!(read(400, &coded("rate_limit")), StripeError::RateLimited));
         assert!(matches!(read(401, &error("invalid_request_error")), StripeError::Unauthorized(_)));
         assert!(matches!(read(500, &error("api_error")), StripeError::Unknown(_)));
         assert!(matches!(read(502, "<html>"), StripeError::Unknown(_)));

@@ -3,9 +3,10 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{EventId, List, PaymentIntentId, Stripe, StripeError};
+use crate::{EventId, List, PaymentIntentId, Stripe, StripeError, Unreadable};
 
-/// Something that happened.
+/// Something that happened. Only what leads to the payment is read: what holds is asked of Stripe, so that an event of
+/// another API version, of a type that is unknown, or without an object is an event all the same.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Event {
     /// Its id.
@@ -13,28 +14,37 @@ pub struct Event {
     /// `payment_intent.succeeded`, ...
     #[serde(rename = "type")]
     pub kind: String,
-    /// When, in seconds since 1970.
-    pub created: i64,
-    /// To what.
-    data: Data,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct Data {
-    object: Value,
+    /// The API version that its object is written in.
+    #[serde(default)]
+    pub api_version: Option<String>,
+    #[serde(default)]
+    data: Value,
 }
 
 impl Event {
-    /// The object that it happened to, as it was then.
+    /// The event that the body of a webhook is.
+    pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
+        serde_json::from_slice(body).map_err(|_| {
+            let body: Value = serde_json::from_slice(body).unwrap_or_default();
+            Unreadable::of(&body)
+        })
+    }
+
+    /// The object that it happened to, as it was then; null where the event does not say.
     pub fn object(&self) -> &Value {
-        &self.data.object
+        &self.data["object"]
     }
 
     /// The PaymentIntent that it is about: the object itself, or the one that its charge, refund or dispute belongs to.
     pub fn payment_intent(&self) -> Option<PaymentIntentId> {
-        let object = &self.data.object;
+        let object = self.object();
         let id = if object["object"] == "payment_intent" { &object["id"] } else { &object["payment_intent"] };
         id.as_str().or_else(|| id["id"].as_str())?.parse().ok()
+    }
+
+    /// Whether it is about money that moved after the payment: a charge, a refund or a dispute.
+    pub fn is_about_money_back(&self) -> bool {
+        matches!(self.object()["object"].as_str(), Some("charge" | "refund" | "dispute"))
     }
 }
 
@@ -44,5 +54,35 @@ impl Stripe {
         let mut query = vec![("limit".to_owned(), "100".to_owned())];
         query.extend(after.map(|after| ("ending_before".to_owned(), after.to_string())));
         self.get("/v1/events", &query).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_read_whatever_it_is_about() {
+        let about = |body: &str| Event::read(body.as_bytes()).map(|event| event.payment_intent().is_some());
+        assert_eq!(
+            about(r#"{"id": "evt_1", "type": "a.b", "data": {"object": {"payment_intent": "pi_1"}}}"#),
+            Ok(true)
+        );
+        let thin =
+            r#"{"id": "evt_1", "object": "v2.core.event", "type": "v2.a", "created": "2026-11-30T00:00:00.000Z"}"#;
+        for unknown in
+            [thin, r#"{"id": "evt_1", "type": "a", "data": null}"#, r#"{"id": "e-1", "type": "a", "data": 7}"#]
+        {
+            assert_eq!(about(unknown), Ok(false), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_told_by_its_kind_and_id_alone() {
+        let told = |body: &[u8]| Event::read(body).map(drop).unwrap_err().to_string();
+        assert_eq!(told(br#"{"id": "evt_1", "object": "event", "email": "ada@example.com"}"#), "event evt_1");
+        for body in [&b""[..], b"[]", b"7", b"null", b"\"x\"", b"\xff\xfe", b"{", br#"{"id": {}, "type": 1}"#] {
+            assert_eq!(told(body), "object without an id");
+        }
     }
 }

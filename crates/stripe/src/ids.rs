@@ -1,4 +1,5 @@
-//! Ids of Stripe's objects. They are put into URLs, so their form is checked.
+//! Ids of Stripe's objects. They are put into URLs, so their form is checked; their prefixes are not, except of those that
+//! clients name: Stripe may change them (<https://docs.stripe.com/upgrades>: "adding or removing fixed prefixes").
 
 use std::{fmt, str::FromStr};
 
@@ -6,8 +7,8 @@ use common::input::Refusal;
 use serde::{Deserialize, Serialize};
 
 macro_rules! id {
-    ($name:ident, $prefix:literal $(or $other:literal)?, $what:literal) => {
-        #[doc = concat!("The id of ", $what, ": `", $prefix, "...`", $(" or `", $other, "...`",)? ".")]
+    ($name:ident, $what:literal $(, named by clients: $prefix:literal $(or $other:literal)*)?) => {
+        #[doc = concat!("The id of ", $what, ".")]
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
@@ -23,18 +24,23 @@ macro_rules! id {
             type Err = Refusal;
 
             fn from_str(text: &str) -> Result<Self, Refusal> {
-                if is_id(text, $prefix) $(|| is_id(text, $other))? {
-                    return Ok(Self(text.to_owned()));
-                }
-                Err(Refusal::new("invalid_id", concat!("must be the id of ", $what, " at Stripe, ", $prefix, "...")))
+                $(if !is_id(text, $prefix) $(&& !is_id(text, $other))* {
+                    let message = concat!("must be the id of ", $what, " at Stripe, ", $prefix, "...");
+                    return Err(Refusal::new("invalid_id", message));
+                })?
+                text.to_owned().try_into()
             }
         }
 
         impl TryFrom<String> for $name {
             type Error = Refusal;
 
+            /// As Stripe sends it, with whatever prefix.
             fn try_from(text: String) -> Result<Self, Refusal> {
-                text.parse()
+                if is_opaque(&text) {
+                    return Ok(Self(text));
+                }
+                Err(Refusal::new("invalid_id", concat!("must be the id of ", $what, " at Stripe")))
             }
         }
 
@@ -52,18 +58,24 @@ macro_rules! id {
     };
 }
 
-id!(CustomerId, "cus_", "a customer");
-id!(PaymentMethodId, "pm_", "a payment method");
-id!(PaymentIntentId, "pi_", "a PaymentIntent");
-id!(SetupIntentId, "seti_", "a SetupIntent");
-// Those of methods other than cards have names of their own.
-id!(RefundId, "re_" or "pyr_", "a refund");
-id!(ChargeId, "ch_" or "py_", "a charge");
-id!(EventId, "evt_", "an event");
+id!(CustomerId, "a customer");
+// Those of cards that were saved before there were payment methods have prefixes of their own.
+id!(PaymentMethodId, "a payment method", named by clients: "pm_" or "card_" or "src_");
+id!(PaymentIntentId, "a PaymentIntent");
+id!(SetupIntentId, "a SetupIntent");
+id!(RefundId, "a refund");
+id!(ChargeId, "a charge");
+id!(DisputeId, "a dispute");
+id!(BalanceTransactionId, "a balance transaction");
+id!(EventId, "an event");
+
+/// Whether this may be an id of Stripe's: 1 to 255 characters, none of which means something in a URL.
+pub(crate) fn is_opaque(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
 
 fn is_id(text: &str, prefix: &str) -> bool {
-    let rest = text.strip_prefix(prefix).unwrap_or_default();
-    !rest.is_empty() && text.len() <= 255 && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    text.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty())
 }
 
 #[cfg(test)]
@@ -71,14 +83,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn charges_and_refunds_of_methods_other_than_cards_are_read() {
-        assert!(["ch_1", "py_1"].iter().all(|id| id.parse::<ChargeId>().is_ok()));
-        assert!(["re_1", "pyr_1"].iter().all(|id| id.parse::<RefundId>().is_ok()));
-        assert!("pi_1".parse::<ChargeId>().is_err() && "py_1".parse::<RefundId>().is_err());
+    fn what_stripe_sends_is_an_id_whatever_its_prefix() {
+        for id in ["ch_1", "py_1", "re_1", "pyr_1", "du_1", "1MqLiJ", "a-b"] {
+            assert_eq!(serde_json::from_value::<ChargeId>(id.into()).unwrap().as_str(), id);
+            assert!(id.parse::<RefundId>().is_ok());
+        }
+        assert_eq!(serde_json::from_value::<PaymentMethodId>("card_1".into()).unwrap().as_str(), "card_1");
+        for refused in ["", "ch_1/refund", "ch 1", "ch.1", "..", "ch_1?x", "ch_\u{e9}", &"x".repeat(256)] {
+            assert!(serde_json::from_value::<ChargeId>(refused.into()).is_err(), "{refused} was taken");
+        }
     }
 
     #[test]
-    fn an_id_has_the_prefix_of_its_kind_and_nothing_that_means_something_in_a_url() {
+    fn an_id_that_clients_name_has_the_prefix_of_its_kind_and_nothing_that_means_something_in_a_url() {
         assert_eq!("pm_1MqLiJ".parse::<PaymentMethodId>().unwrap().as_str(), "pm_1MqLiJ");
         for refused in ["", "pm_", "pi_1", "pm_1/detach", "pm_1?x", "pm_1%2F", "pm_\u{e9}", &format!("pm_{:0>253}", 1)]
         {

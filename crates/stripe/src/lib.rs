@@ -4,13 +4,19 @@
 //! Every call carries a pinned `Stripe-Version`, has a deadline, and maps each failure to one [`StripeError`]. Every POST
 //! carries an `Idempotency-Key` that the caller chooses, so that sending it again does it once. What an unclear answer
 //! means is for the caller to read: [`StripeError::Unknown`] may have had its effect.
+//!
+//! What Stripe may add to is open: statuses and reasons that are unknown here are kept as words, ids may have any prefix,
+//! and the elements of lists are read one by one.
 
 pub mod amount;
 mod call;
 mod customers;
+mod disputes;
 mod error;
 mod events;
 mod ids;
+mod list;
+mod open;
 mod payment_intents;
 mod payment_methods;
 mod refunds;
@@ -24,11 +30,17 @@ use serde::{Deserialize, Deserializer};
 
 pub use self::{
     customers::Customer,
+    disputes::{BalanceTransaction, Dispute, DisputeStatus},
     error::{Decline, Invalid, StripeError},
     events::Event,
-    ids::{ChargeId, CustomerId, EventId, PaymentIntentId, PaymentMethodId, RefundId, SetupIntentId},
+    ids::{
+        BalanceTransactionId, ChargeId, CustomerId, DisputeId, EventId, PaymentIntentId, PaymentMethodId, RefundId,
+        SetupIntentId,
+    },
+    list::{List, Unreadable},
     payment_intents::{
-        CancellationReason, Capture, Charge, NewPaymentIntent, PaymentError, PaymentIntent, PaymentIntentStatus,
+        CancellationReason, Capture, Charge, ChargeStatus, NewPaymentIntent, PaymentError, PaymentIntent,
+        PaymentIntentStatus,
     },
     payment_methods::{Card, PaymentMethod},
     refunds::{Refund, RefundStatus},
@@ -36,7 +48,7 @@ pub use self::{
 };
 
 /// The version of Stripe's API that is asked for, and whose answers are read here.
-pub const API_VERSION: &str = "2025-03-31.basil";
+pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// Where Stripe is.
 pub const API: &str = "https://api.stripe.com";
@@ -63,15 +75,6 @@ impl Stripe {
     pub fn within(self, deadline: Duration) -> Self {
         Self { deadline, ..self }
     }
-}
-
-/// One page of a list.
-#[derive(Debug, Clone, Deserialize)]
-pub struct List<T> {
-    /// Newest first.
-    pub data: Vec<T>,
-    /// Whether there are more.
-    pub has_more: bool,
 }
 
 /// Lets a frontend go on with one payment or setup. Never shown where things are logged.
@@ -102,4 +105,9 @@ fn reference<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) ->
     }
     let reference = Option::<Reference<T>>::deserialize(deserializer)?;
     Ok(reference.map(|(Reference::Id(id) | Reference::Object { id })| id))
+}
+
+/// A member that may be `null` where Stripe's types say that it is not.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

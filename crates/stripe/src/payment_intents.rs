@@ -6,7 +6,8 @@ use common::money::Money;
 use serde::Deserialize;
 
 use crate::{
-    ChargeId, ClientSecret, CustomerId, List, PaymentIntentId, PaymentMethodId, Stripe, StripeError, amount, call::Form,
+    ChargeId, ClientSecret, CustomerId, List, PaymentIntentId, PaymentMethodId, Stripe, StripeError, amount,
+    call::Form, open::open_enum,
 };
 
 /// A PaymentIntent, its latest charge expanded.
@@ -19,7 +20,7 @@ pub struct PaymentIntent {
     /// What is to be taken, as Stripe counts ([`amount`]).
     pub amount: i64,
     /// What was taken.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::or_default")]
     pub amount_received: i64,
     /// In lower case.
     pub currency: String,
@@ -36,58 +37,56 @@ pub struct PaymentIntent {
     #[serde(default, deserialize_with = "expanded")]
     pub latest_charge: Option<Charge>,
     /// What we noted on it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::or_default")]
     pub metadata: BTreeMap<String, String>,
     /// When it was made, in seconds since 1970.
     pub created: i64,
 }
 
-/// How far a PaymentIntent has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PaymentIntentStatus {
-    /// It has no payment method, or the one it had was declined.
-    RequiresPaymentMethod,
-    /// It has one, and waits to be confirmed.
-    RequiresConfirmation,
-    /// The shopper has to do something, such as 3-D Secure.
-    RequiresAction,
-    /// The payment method takes its time.
-    Processing,
-    /// The money is held and can be captured.
-    RequiresCapture,
-    /// No money can be taken any more.
-    Canceled,
-    /// The money is taken.
-    Succeeded,
+open_enum! {
+    /// How far a PaymentIntent has come.
+    PaymentIntentStatus {
+        /// It has no payment method, or the one it had was declined.
+        RequiresPaymentMethod = "requires_payment_method",
+        /// It has one, and waits to be confirmed.
+        RequiresConfirmation = "requires_confirmation",
+        /// The shopper has to do something, such as 3-D Secure.
+        RequiresAction = "requires_action",
+        /// The payment method takes its time.
+        Processing = "processing",
+        /// The money is held and can be captured.
+        RequiresCapture = "requires_capture",
+        /// No money can be taken any more.
+        Canceled = "canceled",
+        /// The money is taken.
+        Succeeded = "succeeded",
+    }
 }
 
-/// Why a PaymentIntent was cancelled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CancellationReason {
-    /// The shopper asked for it.
-    RequestedByCustomer,
-    /// The shopper did not go on with it.
-    Abandoned,
-    /// It stood there twice.
-    Duplicate,
-    /// It looked like fraud.
-    Fraudulent,
-    /// A reason of Stripe's own.
-    #[serde(other)]
-    Other,
+open_enum! {
+    /// Why a PaymentIntent was cancelled. We give the first four; the others are Stripe's own.
+    CancellationReason {
+        /// The shopper asked for it.
+        RequestedByCustomer = "requested_by_customer",
+        /// The shopper did not go on with it.
+        Abandoned = "abandoned",
+        /// It stood there twice.
+        Duplicate = "duplicate",
+        /// It looked like fraud.
+        Fraudulent = "fraudulent",
+        /// Stripe cancelled it.
+        Automatic = "automatic",
+        /// It was not paid in time.
+        Expired = "expired",
+    }
 }
 
 impl CancellationReason {
     /// As Stripe takes it; `None` for what only Stripe gives.
-    fn parameter(self) -> Option<&'static str> {
+    fn parameter(&self) -> Option<&str> {
         match self {
-            Self::RequestedByCustomer => Some("requested_by_customer"),
-            Self::Abandoned => Some("abandoned"),
-            Self::Duplicate => Some("duplicate"),
-            Self::Fraudulent => Some("fraudulent"),
-            Self::Other => None,
+            Self::RequestedByCustomer | Self::Abandoned | Self::Duplicate | Self::Fraudulent => Some(self.as_str()),
+            Self::Automatic | Self::Expired | Self::Other(_) => None,
         }
     }
 }
@@ -112,8 +111,12 @@ pub struct Charge {
     pub amount: i64,
     /// What was taken.
     pub amount_captured: i64,
-    /// What was given back.
+    /// What was given back, or is on its way back.
     pub amount_refunded: i64,
+    /// In lower case.
+    pub currency: String,
+    /// What became of it.
+    pub status: Option<ChargeStatus>,
     /// Whether the cardholder disputes it.
     #[serde(default)]
     pub disputed: bool,
@@ -123,6 +126,18 @@ pub struct Charge {
     /// Whether it succeeded.
     #[serde(default)]
     pub paid: bool,
+}
+
+open_enum! {
+    /// What became of a try to take the money.
+    ChargeStatus {
+        /// The money is taken, or held.
+        Succeeded = "succeeded",
+        /// It takes its time.
+        Pending = "pending",
+        /// It was declined.
+        Failed = "failed",
+    }
 }
 
 /// When the money of a confirmed PaymentIntent is taken.
@@ -209,7 +224,7 @@ impl Stripe {
         &self,
         key: &str,
         id: &PaymentIntentId,
-        reason: CancellationReason,
+        reason: &CancellationReason,
     ) -> Result<PaymentIntent, StripeError> {
         let mut form = expand();
         form.extend(reason.parameter().map(|reason| ("cancellation_reason".to_owned(), reason.to_owned())));

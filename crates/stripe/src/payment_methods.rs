@@ -35,16 +35,27 @@ pub struct Card {
 }
 
 impl Stripe {
-    /// One page of a customer's payment methods, newest first; `limit` is 1 to 100.
+    /// One page of a customer's payment methods, newest first; `limit` is 1 to 100. Others take the places of those that
+    /// cannot be read, so that a page that is not full is the last.
     pub async fn list_payment_methods(
         &self,
         customer: &CustomerId,
         limit: usize,
         after: Option<&PaymentMethodId>,
     ) -> Result<List<PaymentMethod>, StripeError> {
-        let mut query = vec![("limit".to_owned(), limit.to_string())];
-        query.extend(after.map(|after| ("starting_after".to_owned(), after.to_string())));
-        self.get(&format!("/v1/customers/{customer}/payment_methods"), &query).await
+        let path = format!("/v1/customers/{customer}/payment_methods");
+        let page = async |limit: usize, after: Option<&str>| -> Result<List<PaymentMethod>, StripeError> {
+            let mut query = vec![("limit".to_owned(), limit.to_string())];
+            query.extend(after.map(|after| ("starting_after".to_owned(), after.to_owned())));
+            self.get(&path, &query).await
+        };
+        let mut list = page(limit, after.map(PaymentMethodId::as_str)).await?;
+        while list.has_more && list.data.len() < limit {
+            let Some(oldest) = list.oldest() else { break };
+            let next = page(limit - list.data.len(), Some(oldest)).await?;
+            list.extend(next);
+        }
+        Ok(list)
     }
 
     /// Reads a payment method.

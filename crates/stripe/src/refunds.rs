@@ -3,7 +3,10 @@
 use common::money::Money;
 use serde::Deserialize;
 
-use crate::{List, PaymentIntentId, RefundId, Stripe, StripeError, amount::to_stripe, customers::metadata_form};
+use crate::{
+    BalanceTransactionId, List, PaymentIntentId, RefundId, Stripe, StripeError, amount::to_stripe,
+    customers::metadata_form, open::open_enum,
+};
 
 /// A refund.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,29 +17,35 @@ pub struct Refund {
     pub amount: i64,
     /// In lower case.
     pub currency: String,
-    /// How far it has come.
-    pub status: RefundStatus,
+    /// How far it has come; Stripe's types allow `null`, which says nothing.
+    pub status: Option<RefundStatus>,
     /// Of which payment.
     #[serde(default, deserialize_with = "crate::reference")]
     pub payment_intent: Option<PaymentIntentId>,
-    /// When it was made, in seconds since 1970.
-    pub created: i64,
+    /// What took the money from the balance.
+    #[serde(default, deserialize_with = "crate::reference")]
+    pub balance_transaction: Option<BalanceTransactionId>,
+    /// What put the money back into the balance when the refund failed.
+    #[serde(default, deserialize_with = "crate::reference")]
+    pub failure_balance_transaction: Option<BalanceTransactionId>,
+    /// Why it failed, such as `expired_or_canceled_card`.
+    pub failure_reason: Option<String>,
 }
 
-/// How far a refund has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefundStatus {
-    /// On its way.
-    Pending,
-    /// The shopper has to say where the money goes.
-    RequiresAction,
-    /// The money is given back.
-    Succeeded,
-    /// It could not be given back.
-    Failed,
-    /// It was called off.
-    Canceled,
+open_enum! {
+    /// How far a refund has come: <https://docs.stripe.com/refunds>. One that succeeded may fail later.
+    RefundStatus {
+        /// On its way.
+        Pending = "pending",
+        /// The shopper has to say where the money goes.
+        RequiresAction = "requires_action",
+        /// The money is given back.
+        Succeeded = "succeeded",
+        /// It could not be given back.
+        Failed = "failed",
+        /// It was called off.
+        Canceled = "canceled",
+    }
 }
 
 impl Stripe {
@@ -54,10 +63,8 @@ impl Stripe {
         self.post("/v1/refunds", key, &form).await
     }
 
-    /// The refunds of a payment, newest first; the first 100.
+    /// All refunds of a payment, newest first.
     pub async fn list_refunds(&self, payment_intent: &PaymentIntentId) -> Result<List<Refund>, StripeError> {
-        let query = [("payment_intent", payment_intent.as_str()), ("limit", "100")];
-        let query = query.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        self.get("/v1/refunds", &query).await
+        self.list_all("/v1/refunds", payment_intent).await
     }
 }

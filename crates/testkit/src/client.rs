@@ -83,6 +83,13 @@ impl Sending {
         self
     }
 
+    /// Adds another line of a header.
+    #[must_use]
+    pub fn and_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.append(name, value.parse().unwrap());
+        self
+    }
+
     /// Adds a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {

@@ -6,7 +6,7 @@ use common::{
     idempotency::IDEMPOTENCY_KEY,
     input::{MAX_BODY, MAX_DEPTH},
 };
-use http::Method;
+use http::{Method, header::AUTHORIZATION};
 use jsonwebtoken::{Algorithm, Header};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -107,6 +107,7 @@ pub async fn violations(client: &Client, document: &Value) -> Vec<String> {
         table.bad_tokens(client, operation).await;
         table.bad_keys(client, operation).await;
         table.bad_bodies(client, operation).await;
+        table.empty_texts(client, operation, document).await;
         table.bad_addresses(client, operation).await;
     }
     assert!(table.cases > operations.len(), "the table has no cases");
@@ -126,6 +127,9 @@ impl Table {
         let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
         let found = body["type"].as_str().unwrap_or_default();
         let has_id = body["request_id"].as_str().is_some_and(|id| id == answer.header("x-request-id"));
+        if answer.header("cache-control") != "no-store" {
+            self.violations.push(format!("{route}, {class}: Cache-Control is {:?}", answer.header("cache-control")));
+        }
         if answer.status.as_u16() != status || media != "application/problem+json" || found != kind || !has_id {
             let line = format!("{route}, {class}: {} {media} {found}, expected {status} {kind}", answer.status);
             self.violations.push(line);
@@ -159,6 +163,8 @@ impl Table {
             let answer = request().token(&token).send().await;
             self.check(&route, class, &answer, 401, "unauthorized");
         }
+        let twice = request().token("a.b.c").and_header(AUTHORIZATION, "Bearer a.b.c").send().await;
+        self.check(&route, "two tokens", &twice, 400, "malformed_request");
         let other_scopes = "a:b profil inventory:reserved ".to_owned() + &scope.to_uppercase();
         let answer = request().token(&tokens::user(Uuid::now_v7(), &other_scopes)).send().await;
         self.check(&route, "missing scope", &answer, 403, "forbidden");
@@ -173,27 +179,33 @@ impl Table {
         };
         let answer = request().send().await;
         self.check(&route, "no idempotency key", &answer, 400, "idempotency_key_missing");
-        for bad in ["", "\"", "a\tb", &"x".repeat(256)] {
+        for bad in ["", "\"", "a\tb", "a,b", "\"a\",\"b\"", &"x".repeat(256)] {
             let answer = request().header(IDEMPOTENCY_KEY, bad).send().await;
             self.check(&route, "bad idempotency key", &answer, 400, "idempotency_key_malformed");
         }
+        let twice = request().header(IDEMPOTENCY_KEY, "a").and_header(IDEMPOTENCY_KEY, "a").send().await;
+        self.check(&route, "two idempotency keys", &twice, 400, "idempotency_key_malformed");
     }
 
     async fn bad_bodies(&mut self, client: &Client, operation: &Operation) {
+        let route = format!("{} {}", operation.method, operation.path);
+        for media in operation.document["requestBody"]["content"].as_object().into_iter().flat_map(|all| all.keys()) {
+            let large = operation.request(client).body(media, vec![b' '; MAX_BODY + 1]).send().await;
+            self.check(&route, &format!("too large as {media}"), &large, 413, "too_large");
+        }
         if !operation.takes_json() {
             return;
         }
-        let route = format!("{} {}", operation.method, operation.path);
         let request = || operation.request(client);
         let deep = "[".repeat(MAX_DEPTH + 1) + &"]".repeat(MAX_DEPTH + 1);
         let very_deep = "{\"a\":".repeat(20_000);
         let json = "application/json";
         let cases: [(&str, Sending, u16, &str); 9] = [
+            ("lone surrogate", request().body(json, r#"{"a":"\ud800"}"#), 400, "malformed_json"),
             ("no body", request().body(json, ""), 400, "malformed_json"),
             ("bad JSON", request().body(json, "{\"a\":"), 400, "malformed_json"),
             ("not UTF-8", request().body(json, b"{\"a\":\"\xff\"}"), 400, "malformed_json"),
             ("wrong content type", request().body("text/plain", "{}"), 415, "unsupported_media_type"),
-            ("too large", request().body(json, vec![b' '; MAX_BODY + 1]), 413, "too_large"),
             ("too deep", request().body(json, deep), 400, "too_deep"),
             ("much too deep", request().body(json, very_deep), 400, "too_deep"),
             ("not an object", request().json(&json!([])), 422, "invalid_input"),
@@ -208,6 +220,27 @@ impl Table {
         }
     }
 
+    /// An empty text says nothing, so it is refused wherever its schema does not say that it means something.
+    async fn empty_texts(&mut self, client: &Client, operation: &Operation, document: &Value) {
+        let media = &operation.document["requestBody"]["content"]["application/json"];
+        let route = format!("{} {}", operation.method, operation.path);
+        let whole = example(document, media);
+        for pointer in texts(&whole) {
+            let schemas = schemas_at(document, &media["schema"], &pointer);
+            if schemas.iter().any(|schema| schema["minLength"] == 0) {
+                continue;
+            }
+            let mut body = whole.clone();
+            *body.pointer_mut(&pointer).expect("a text of the example") = json!("");
+            let answer = operation.request(client).json(&body).send().await;
+            let is_named =
+                answer.refused_fields().iter().any(|field| field.split(' ').next() == Some(pointer.as_str()));
+            if answer.status.as_u16() != 422 || !is_named {
+                self.violations.push(format!("{route}, empty {pointer}: {} {}", answer.status, answer.text()));
+            }
+        }
+    }
+
     async fn bad_addresses(&mut self, client: &Client, operation: &Operation) {
         let route = format!("{} {}", operation.method, operation.path);
         if !operation.parameters("path").is_empty() {
@@ -216,14 +249,69 @@ impl Table {
             let request = if operation.takes_json() { request.json(&json!({})) } else { request };
             self.check(&route, "bad path", &request.send().await, 400, "invalid_path");
         }
-        if !operation.parameters("query").is_empty() {
-            for query in ["surprise=1", "limit=0", "limit=many", "cursor=%25%25", "limit=1&limit=2"] {
-                let path = format!("{}?{query}", operation.path(None));
-                let request = operation.with_token(client.request(operation.method.clone(), &path));
-                self.check(&route, query, &request.send().await, 400, "invalid_query");
+        self.bad_queries(client, operation, &route).await;
+    }
+
+    async fn bad_queries(&mut self, client: &Client, operation: &Operation, route: &str) {
+        let parameters = operation.parameters("query");
+        if parameters.is_empty() {
+            return;
+        }
+        let mut queries: Vec<(String, String)> = vec![("surprise=1".into(), "surprise".into())];
+        for parameter in &parameters {
+            let name = parameter["name"].as_str().expect("a parameter has a name");
+            for wrong in ["", "=", "=%20", "=%00", "=%", "=%FF", "=%ED%A0%80"] {
+                queries.push((format!("{name}{wrong}"), name.to_owned()));
+            }
+            queries.push((format!("{name}=1&{name}=1"), name.to_owned()));
+            match name {
+                "limit" => queries.extend(["0", "101", "-1", "many"].map(|bad| (format!("limit={bad}"), name.into()))),
+                "cursor" => queries.push(("cursor=%25%25".into(), name.into())),
+                _ => {}
+            }
+        }
+        for (query, name) in queries {
+            let path = format!("{}?{query}", operation.path(None));
+            let answer = operation.with_token(client.request(operation.method.clone(), &path)).send().await;
+            self.check(route, &query, &answer, 400, "invalid_query");
+            let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+            if body["parameter"] != name.as_str() {
+                self.violations.push(format!("{route}, {query}: the parameter is not named: {body}"));
             }
         }
     }
+}
+
+/// The JSON Pointers of all texts of a body.
+fn texts(value: &Value) -> Vec<String> {
+    let below = |name: String, value: &Value| texts(value).into_iter().map(move |rest| format!("/{name}{rest}"));
+    match value {
+        Value::String(_) => vec![String::new()],
+        Value::Array(items) => items.iter().enumerate().flat_map(|(at, item)| below(at.to_string(), item)).collect(),
+        Value::Object(members) => members.iter().flat_map(|(name, value)| below(name.clone(), value)).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The schemas that a value at a pointer may have, under any of the alternatives on the way.
+fn schemas_at(document: &Value, schema: &Value, pointer: &str) -> Vec<Value> {
+    let schema = resolved(document, schema);
+    let alternatives =
+        ["oneOf", "anyOf", "allOf"].into_iter().flat_map(|list| schema[list].as_array().into_iter().flatten());
+    let mut found: Vec<Value> = alternatives.flat_map(|other| schemas_at(document, other, pointer)).collect();
+    let Some(path) = pointer.strip_prefix('/') else {
+        found.push(schema);
+        return found;
+    };
+    let (name, rest) = path.split_once('/').map_or((path, String::new()), |(name, rest)| (name, format!("/{rest}")));
+    let known = &schema["properties"][name];
+    let next = if known.is_null() { &schema["additionalProperties"] } else { known };
+    for next in [next, &schema["items"]] {
+        if next.is_object() {
+            found.extend(schemas_at(document, next, &rest));
+        }
+    }
+    found
 }
 
 /// Tokens that are wrong in exactly one way.
@@ -236,7 +324,7 @@ fn bad_tokens(scope: &str) -> Vec<(&'static str, String)> {
         change(&mut claims);
         tokens::signer().token(&claims)
     };
-    let mut unknown_kid = Header::new(Algorithm::RS256);
+    let mut unknown_kid = tokens::signer().header(Algorithm::RS256);
     unknown_kid.kid = Some("nobody".into());
     let mut tampered = tokens::signer().token(&good());
     tampered.replace_range(tampered.len() - 8.., "AAAAAAAA");
@@ -250,7 +338,15 @@ fn bad_tokens(scope: &str) -> Vec<(&'static str, String)> {
         ("token of another issuer", changed(&|claims| claims.iss = "http://else.where".into())),
         ("token for another audience", changed(&|claims| claims.aud = "other".into())),
         ("token names no subject of ours", changed(&|claims| claims.sub = "root".into())),
-        ("token without kid", tokens::signer().sign(&Header::new(Algorithm::RS256), &good())),
+        (
+            "token of another kind",
+            tokens::signer().sign(&Header { typ: Some("JWT".into()), ..header.clone() }, &good()),
+        ),
+        (
+            "token with an extension",
+            tokens::signer().sign(&Header { crit: Some(vec!["exp".into()]), ..header.clone() }, &good()),
+        ),
+        ("token without kid", tokens::signer().sign(&Header { kid: None, ..header.clone() }, &good())),
         ("token with an unknown kid", tokens::signer().sign(&unknown_kid, &good())),
         ("token with another signature", tampered),
         ("token signed by another key of the same name", other_signer().token(&good())),
@@ -270,7 +366,7 @@ fn unsigned(claims: &Claims) -> String {
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     format!(
         "{}.{}.",
-        part(json!({"alg": "none", "kid": tokens::signer().header(Algorithm::RS256).kid})),
+        part(json!({"alg": "none", "typ": "at+jwt", "kid": tokens::signer().header(Algorithm::RS256).kid})),
         part(serde_json::to_value(claims).unwrap())
     )
 }

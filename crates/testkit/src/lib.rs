@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod contract;
+pub mod cursors;
 pub mod logs;
 pub mod mongo;
 pub mod postgres;

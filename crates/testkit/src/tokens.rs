@@ -8,7 +8,7 @@ use aws_lc_rs::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{
-    auth::{Claims, Keys, Verifier},
+    auth::{Claims, Keys, TYPE, Verifier},
     timestamp::Timestamp,
 };
 use jsonwebtoken::{
@@ -77,7 +77,7 @@ impl Signer {
 
     /// A header that names this key.
     pub fn header(&self, algorithm: Algorithm) -> Header {
-        Header { kid: Some(self.kid.clone()), ..Header::new(algorithm) }
+        Header { kid: Some(self.kid.clone()), typ: Some(TYPE.to_owned()), ..Header::new(algorithm) }
     }
 
     /// Signs anything, to make tokens that are wrong in one way.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, seed, services, trigger, up};
+use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, sdk, seed, services, trigger, up};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -122,6 +122,11 @@ enum Proof {
         #[arg(long)]
         seed: Option<u64>,
     },
+    /// Whatever is played: the double of Stripe answers what Stripe's official libraries take for Stripe's
+    ///
+    /// Drives each of its routes through the npm package `stripe`, checks all answers and events with the package's types,
+    /// and the signatures with it and with the PyPI package. Node.js 20 with npm, and Python are needed.
+    Stripe,
     /// Whatever is sent: product-service answers as openapi/product-service.yaml says, by Schemathesis
     Api {
         /// Handed to Schemathesis, such as --include-operation-id create_product; SEED repeats a run
@@ -142,7 +147,26 @@ enum Bench {
         requests: usize,
     },
     /// Orders at 1, 8 and 32 clients, released build and durable stores, beside a one-statement checkout in PostgreSQL
-    Checkout,
+    ///
+    /// With --beside it prints something else: what an order costs the four services in processor time, in this tree and
+    /// at another commit, in turns.
+    Checkout {
+        /// A commit that this clone has
+        #[arg(long, value_name = "COMMIT")]
+        beside: Option<String>,
+        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Memory and processor time of logins, beside bare argon2 and beside another commit, released build
+    Login {
+        /// A commit that this clone has
+        #[arg(long, value_name = "COMMIT", default_value = "42cd39f")]
+        beside: String,
+        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        #[arg(long)]
+        dev: bool,
+    },
     /// Reading the catalogue at 1,000 and 100,000 products, released build and durable store, beside the driver alone
     Catalog {
         /// Other numbers of products
@@ -167,13 +191,15 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Demo => demo::run(&home).await,
         Verb::Prove(Proof::Races) => measure::races(&home).await,
         Verb::Prove(Proof::Crash) => measure::crash(&home).await,
+        Verb::Prove(Proof::Stripe) => sdk::prove(&home).await,
         Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
-        Verb::Bench(Bench::Checkout) => measure::checkout(&home).await,
+        Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,
+        Verb::Bench(Bench::Login { beside, dev }) => measure::login(&home, &beside, dev).await,
         Verb::Bench(Bench::Catalog { sizes, dev }) => measure::catalog(&home, &sizes, dev).await,
         Verb::Bench(Bench::ColdStart { runs, requests }) => cold_start::run(&home, runs, requests).await,
     }

@@ -4,6 +4,7 @@
 
 mod admin;
 mod api;
+mod baseline;
 mod catalogue;
 mod checks;
 mod cli;
@@ -24,6 +25,7 @@ mod python;
 mod reload;
 mod router;
 mod run;
+mod sdk;
 mod secrets;
 mod seed;
 mod services;

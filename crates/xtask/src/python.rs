@@ -19,6 +19,7 @@ struct Environment {
 }
 
 const TOOLS: Environment = Environment { folder: "venv", requirements: "requirements-dev.txt" };
+const STRIPE: Environment = Environment { folder: "venv-stripe", requirements: "requirements-stripe.txt" };
 const API: Environment = Environment { folder: "venv-api", requirements: "requirements-api.txt" };
 
 /// Makes sure that what `requirements-dev.txt` names is installed. Asks no registry when nothing changed.
@@ -30,6 +31,12 @@ pub(crate) async fn ensure_tools(home: &Home) -> Result<()> {
 pub(crate) async fn schemathesis(home: &Home) -> Result<PathBuf> {
     ensure(home, API).await?;
     Ok(API.program(home, "schemathesis"))
+}
+
+/// Python with Stripe's official library, installed if need be.
+pub(crate) async fn with_stripe(home: &Home) -> Result<PathBuf> {
+    ensure(home, STRIPE).await?;
+    Ok(STRIPE.program(home, "python"))
 }
 
 async fn ensure(home: &Home, environment: Environment) -> Result<()> {
@@ -95,7 +102,7 @@ pub(crate) fn package(home: &Home, name: &str) -> Result<PathBuf> {
     places.find(|place| place.exists()).with_context(|| format!("{name} is not in .local/venv; remove that folder"))
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
     digest.as_ref().iter().fold(String::new(), |mut text, byte| {

@@ -69,6 +69,23 @@ mod tests {
         locale.money(Money { amount, currency: currency.parse().unwrap() })
     }
 
+    /// The CLDR shows these without decimals, or with fewer: what was charged is written as it was charged.
+    #[test]
+    fn decimals_are_those_of_iso_4217_and_not_what_the_cldr_shows() {
+        for (amount, currency, text) in [
+            (1_234_550, "HUF", "HUF\u{a0}12,345.50"),
+            (1_234_550, "COP", "COP\u{a0}12,345.50"),
+            (1_234_550, "IDR", "IDR\u{a0}12,345.50"),
+            (1_234_500, "MGA", "MGA\u{a0}12,345.00"),
+            (1_234_500, "TWD", "TWD\u{a0}12,345.00"),
+            (12_345, "ISK", "ISK\u{a0}12,345"),
+            (12_345, "CLP", "CLP\u{a0}12,345"),
+            (12_340, "KWD", "KWD\u{a0}12.340"),
+        ] {
+            assert_eq!(written("en-US", amount, currency), text);
+        }
+    }
+
     #[test]
     fn every_locale_writes_its_own_currency_with_its_symbol() {
         for (locale, amount, currency, text) in [

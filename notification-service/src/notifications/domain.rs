@@ -72,7 +72,8 @@ impl Template {
         }
     }
 
-    fn is_about_an_order(self) -> bool {
+    /// Whether a shopper's order is the occasion. Such mail goes to an address that somebody typed.
+    pub fn is_about_an_order(self) -> bool {
         match self {
             Self::OrderConfirmation | Self::PaymentFailed | Self::OrderCancelled => true,
             Self::AccountCreated | Self::AccountExists | Self::LowStock => false,
@@ -248,4 +249,33 @@ pub enum Status {
     Sent,
     /// It was before; nothing was sent this time.
     AlreadySent,
+    /// The recipient has had as many mails about orders as they get on one day. The mail is not sent, now or later.
+    Withheld,
+}
+
+/// How many mails about orders one recipient gets on one day of UTC: 1 to 1000, 20 unless configured otherwise. Whoever can
+/// order can name any address, and none of them shall be flooded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyLimit(u16);
+
+impl DailyLimit {
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl Default for DailyLimit {
+    fn default() -> Self {
+        Self(20)
+    }
+}
+
+impl FromStr for DailyLimit {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
+        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1000"))
+    }
 }

@@ -3,12 +3,16 @@
 //! | attribute | |
 //! | --- | --- |
 //! | `event_id` | partition key |
-//! | `state` | `sending`, then `sent` |
+//! | `state` | `sending`, then `sent` or `withheld` |
 //! | `claim` | who is sending: a UUID of one attempt |
 //! | `lease_until` | until when nobody else may try, in milliseconds since 1970 |
 //! | `template` | for people who look |
 //! | `provider_message_id`, `sent_at` | what the provider calls the mail, and when it took it (milliseconds) |
 //! | `expires_at` | when DynamoDB may delete the item, in seconds since 1970 |
+//!
+//! Beside the events stands one item for each recipient and day: its `event_id` is `recipient#FINGERPRINT#DAY`, a keyed hash
+//! of the address and the days since 1970; `counted` is the set of the events whose mails count. A set, and no number, so
+//! that an event that is tried again is not counted again; it stays small, for the limit is small.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -18,9 +22,10 @@ use aws_sdk_dynamodb::{
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TableStatus},
 };
 use common::timestamp::Timestamp;
+use platform::fingerprint::Fingerprint;
 use uuid::Uuid;
 
-use super::domain::{EventId, Template};
+use super::domain::{DailyLimit, EventId, Template};
 use crate::aws::{Aws, Failure};
 
 /// How long an attempt may send alone. Far above a request's deadline, so that its maker has surely given up before.
@@ -29,6 +34,9 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// How long an event is remembered: no outbox repeats a message for so long.
 pub const MEMORY: Duration = Duration::from_hours(90 * 24);
 
+/// Mails to a recipient are counted by the day.
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
 /// What became of the wish to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
@@ -36,6 +44,8 @@ pub enum Claimed {
     Ours(Claim),
     /// It was sent.
     Sent,
+    /// It was withheld.
+    Withheld,
     /// Somebody else is sending it, for so long at most.
     Theirs(Duration),
 }
@@ -141,6 +151,54 @@ impl Store {
         }
     }
 
+    /// Counts the mail of an event to a recipient. False, and nothing is counted, where that would be one more than
+    /// `limit` on this day. One conditional update, so that of many at once no more than `limit` are let through.
+    pub async fn count(
+        &self,
+        recipient: Fingerprint,
+        event_id: EventId,
+        limit: DailyLimit,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let day = now.unix_seconds().div_euclid(DAY_SECONDS);
+        let key = format!("recipient#{:032x}#{day}", u128::from_be_bytes(recipient));
+        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&key));
+        let update = update
+            .update_expression("ADD counted :events SET expires_at = :until")
+            .condition_expression(
+                "attribute_not_exists(counted) OR size(counted) < :limit OR contains(counted, :event)",
+            )
+            .expression_attribute_values(":events", AttributeValue::Ss(vec![event_id.to_string()]))
+            .expression_attribute_values(":event", text(&event_id))
+            .expression_attribute_values(":limit", number(limit.get().into()))
+            .expression_attribute_values(":until", number(now.unix_seconds() + 2 * DAY_SECONDS));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Failure::of(&error)),
+            },
+        }
+    }
+
+    /// Notes that the mail is not sent. Whether the claim was still ours.
+    pub async fn mark_withheld(&self, claim: &Claim) -> Result<bool, Failure> {
+        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&claim.event_id));
+        let update = update
+            .update_expression("SET #state = :withheld REMOVE lease_until")
+            .condition_expression("claim = :claim")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":withheld", text(&"withheld"))
+            .expression_attribute_values(":claim", text(&claim.id));
+        match update.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Failure::of(&error)),
+            },
+        }
+    }
+
     /// Gives a claim back: the next request may try at once. A claim that is not ours any more is left alone.
     pub async fn give_back(&self, claim: &Claim) -> Result<(), Failure> {
         let delete = self.client().await.delete_item().table_name(&self.table).key("event_id", text(&claim.event_id));
@@ -166,6 +224,9 @@ fn found(item: &HashMap<String, AttributeValue>, claim: Claim, now: Timestamp) -
     }
     if is("state", "sent") {
         return Claimed::Sent;
+    }
+    if is("state", "withheld") {
+        return Claimed::Withheld;
     }
     let until = item.get("lease_until").and_then(|until| until.as_n().ok()).and_then(|until| until.parse::<i64>().ok());
     let left = until.unwrap_or_default().saturating_sub(now.unix_millis());

@@ -135,7 +135,7 @@ async fn a_claim_whose_answer_was_lost_is_known_again_as_ones_own() {
 #[tokio::test]
 async fn a_mark_whose_answer_was_lost_is_made_again() {
     let office = Office::open().await;
-    let body = event("order_confirmation");
+    let body = event("account_created");
     office.network.plan("UpdateItem", 1, Fault::LostAnswer);
     assert_eq!(office.status(&body).await, "sent");
     assert_eq!(office.status(&body).await, "already_sent");
@@ -145,7 +145,7 @@ async fn a_mark_whose_answer_was_lost_is_made_again() {
 #[tokio::test]
 async fn a_mail_that_cannot_be_marked_was_sent_all_the_same() {
     let office = Office::open().await;
-    let body = event("order_confirmation");
+    let body = event("account_created");
     office.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
     assert_eq!(office.status(&body).await, "sent");
     assert_eq!(office.send(&body).await.expect(409).problem(), "notification_in_progress");
@@ -155,7 +155,7 @@ async fn a_mail_that_cannot_be_marked_was_sent_all_the_same() {
 #[tokio::test]
 async fn a_request_that_is_given_up_while_the_provider_answers_is_marked_all_the_same() {
     let office = Office::open().await;
-    let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
+    let (body, permits) = (event("account_created"), Arc::new(Semaphore::new(0)));
     office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
     tokio::select! {
         _ = office.send(&body) => panic!("SES has not answered yet"),

@@ -43,7 +43,9 @@ async fn logs_name_events_and_templates_and_nobody() {
     let office = Office::open().await;
     let (captured, _listening) = listen("debug");
 
-    let bodies: Vec<Value> = std::iter::repeat_with(with_reason).take(7).collect();
+    let mut bodies: Vec<Value> = std::iter::repeat_with(with_reason).take(7).collect();
+    // Not counted: its only update is the mark.
+    bodies[3] = event("account_created");
     office.send(&bodies[0]).await.expect(202);
     office.send(&bodies[0]).await.expect(202);
     let words = format!("Email address is not verified: {}", address(&bodies[1]));

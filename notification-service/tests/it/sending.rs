@@ -102,7 +102,7 @@ async fn only_who_may_send_sends() {
 }
 
 #[tokio::test]
-async fn a_sending_costs_two_calls_of_dynamodb_and_one_of_ses_and_a_repetition_one_call() {
+async fn a_sending_costs_two_calls_of_dynamodb_one_more_about_an_order_and_one_of_ses_and_a_repetition_one_call() {
     let office = Office::open().await;
     let (body, before) = (event("account_created"), office.network.seen().len());
     let since =
@@ -111,4 +111,25 @@ async fn a_sending_costs_two_calls_of_dynamodb_and_one_of_ses_and_a_repetition_o
     assert_eq!(since(before), ["PutItem", "SendEmail", "UpdateItem"]);
     office.send(&body).await.expect(202);
     assert_eq!(since(before + 3), ["PutItem"]);
+    let (body, before) = (event("order_confirmation"), office.network.seen().len());
+    office.send(&body).await.expect(202);
+    assert_eq!(since(before), ["PutItem", "UpdateItem", "SendEmail", "UpdateItem"]);
+    office.send(&body).await.expect(202);
+    assert_eq!(since(before + 4), ["PutItem"]);
+}
+
+#[tokio::test]
+async fn an_order_in_a_currency_that_was_withdrawn_since_is_mailed_as_it_was_made() {
+    let office = Office::open().await;
+    for (amount, currency) in [(1999, "BGN"), (1312, "KWD"), (1999, "MGA")] {
+        let mut body = event("order_confirmation");
+        for member in ["subtotal", "shipping", "tax", "total"] {
+            body["order"][member] = json!({"amount": amount, "currency": currency});
+        }
+        body["order"]["lines"][0]["total"] = body["order"]["total"].clone();
+        assert_eq!(office.status(&body).await, "sent", "{currency}");
+    }
+    let mut body = event("order_confirmation");
+    body["order"]["total"]["currency"] = json!("ABC");
+    assert_eq!(office.send(&body).await.expect(422).refused_fields(), ["/order/total/currency unknown_currency"]);
 }

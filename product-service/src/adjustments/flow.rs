@@ -20,11 +20,11 @@ const ROUNDS: usize = 3;
 /// How many SKUs with adjustments left over one sweep looks at.
 const SWEEP_LIMIT: i64 = 50;
 
-/// Has an adjustment take effect, once. Answers it as it was made first.
-pub(super) async fn adjust(store: &Store, adjustment: Adjustment) -> Result<Adjustment, Error> {
+/// Has an adjustment take effect, once, on a stock that `if_match` allows. Answers it as it was made first.
+pub(super) async fn adjust(store: &Store, adjustment: Adjustment, if_match: &IfMatch) -> Result<Adjustment, Error> {
     for _ in 0..ROUNDS {
         let claim = Id::new(adjustment.at);
-        match store::apply(store, &adjustment, claim).await? {
+        match store::apply(store, &adjustment, claim, if_match).await? {
             Applied::Counts => return Ok(adjustment),
             Applied::Late => {
                 store::settle(store, &adjustment, claim, false).await?;
@@ -34,7 +34,7 @@ pub(super) async fn adjust(store: &Store, adjustment: Adjustment) -> Result<Adju
                 if let Some(made) = replay(store, &adjustment).await? {
                     return Ok(made);
                 }
-                must_have_room(store, &adjustment).await?;
+                must_have_room(store, &adjustment, if_match).await?;
             }
         }
     }
@@ -52,17 +52,22 @@ async fn replay(store: &Store, adjustment: &Adjustment) -> Result<Option<Adjustm
 }
 
 /// Says why a SKU did not take an adjustment, or has it take the next: where it has no stock yet, it gets some.
-async fn must_have_room(store: &Store, adjustment: &Adjustment) -> Result<(), Error> {
+async fn must_have_room(store: &Store, adjustment: &Adjustment, if_match: &IfMatch) -> Result<(), Error> {
     // The units that are missing may be those that another attempt at this very adjustment has just taken.
     if store::is_under_way(store, adjustment).await? {
         return Err(Error::AdjustmentInProgress);
     }
     match inventory::store::find(store, &adjustment.sku).await? {
+        Some(stock) if if_match.check(stock.tag()).is_err() => Err(Error::Stale),
         Some(stock) if !stock.has_room_for(adjustment.delta) => {
             Err(if adjustment.delta < 0 { Error::BelowReserved } else { Error::TooManyOnHand })
         }
         Some(_) => Ok(()),
         None if products::store::has_sku(store, &adjustment.sku).await? => {
+            // What is not there has no tag (RFC 9110, 13.1.1).
+            if *if_match != IfMatch::Any {
+                return Err(Error::Stale);
+            }
             inventory::store::open(store, &adjustment.sku, adjustment.at).await
         }
         None => Err(Error::NotFound),
@@ -120,7 +125,7 @@ pub(super) async fn restock(
     }
     let mut restocked = Vec::with_capacity(request.lines.len());
     for line in &request.lines {
-        let adjusted = adjust(store, Adjustment::returned(id, line, by.to_owned(), now)).await;
+        let adjusted = adjust(store, Adjustment::returned(id, line, by.to_owned(), now), &IfMatch::Any).await;
         let Line { sku, quantity } = line.clone();
         let is_restocked = match adjusted {
             Ok(_) => true,

@@ -1,6 +1,6 @@
 //! Every query of adjustments: of those that are recorded on a SKU, and of the trail.
 
-use common::timestamp::Timestamp;
+use common::{etag::IfMatch, timestamp::Timestamp};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::domain::{Adjustment, AdjustmentId, ClaimId, Reason, ReturnId};
 use crate::{
     error::Error,
-    inventory::{domain::MAX_ON_HAND, store::change},
+    inventory::{
+        domain::MAX_ON_HAND,
+        store::{change, seen},
+    },
     products::domain::Sku,
     reservations::domain::Line,
     schema,
@@ -53,19 +56,25 @@ pub enum Applied {
     Counts,
     /// Another attempt at the same adjustment counts; this one is still recorded.
     Late,
-    /// It was not recorded: nothing of the SKU is kept here, or too few are left, or too many would be.
+    /// It was not recorded: nothing of the SKU is kept here, or too few are left, or too many would be, or it has changed.
     Refused,
 }
 
 /// Records an adjustment, decides that it counts and settles it, in one command.
-pub async fn apply(store: &Store, adjustment: &Adjustment, claim: ClaimId) -> Result<Applied, Error> {
+pub async fn apply(
+    store: &Store,
+    adjustment: &Adjustment,
+    claim: ClaimId,
+    if_match: &IfMatch,
+) -> Result<Applied, Error> {
     let stock = store.namespace(schema::STOCK).await?;
-    let mut filter = doc! { "_id": adjustment.sku.as_str() };
-    if adjustment.delta < 0 {
-        filter.insert("$or", [doc! { "available": { "$gte": -adjustment.delta } }, doc! { "backorder": true }]);
+    let room = if adjustment.delta < 0 {
+        doc! { "$or": [{ "available": { "$gte": -adjustment.delta } }, { "backorder": true }] }
     } else {
-        filter.insert("on_hand", doc! { "$lte": MAX_ON_HAND - adjustment.delta });
-    }
+        doc! { "on_hand": { "$lte": MAX_ON_HAND - adjustment.delta } }
+    };
+    let mut filter = doc! { "_id": adjustment.sku.as_str(), "$and": [room] };
+    filter.extend(seen(&adjustment.sku, if_match));
     let mut recording = change(adjustment.when_recorded());
     recording.insert("$push", doc! { "adjustments": recorded(adjustment, claim)? });
     let settle = settling(adjustment, claim, true);
@@ -109,11 +118,8 @@ fn settling(adjustment: &Adjustment, claim: ClaimId, counts: bool) -> (Document,
     let claim = claim.to_string();
     let mut update = change(adjustment.when_settled(counts));
     update.insert("$pull", doc! { "adjustments": { "claim": &claim } });
-    // A count has given the stock its version already.
+    // A count has set the time already.
     if counts && adjustment.reason != Reason::Counted {
-        let mut numbers = update.get_document("$inc").cloned().unwrap_or_default();
-        numbers.insert("version", 1_i64);
-        update.insert("$inc", numbers);
         update.insert("$set", doc! { "updated_at": date(adjustment.at) });
     }
     (doc! { "_id": adjustment.sku.as_str(), "adjustments.claim": claim }, update)

@@ -4,12 +4,14 @@
 use std::str::FromStr;
 
 use common::{
+    etag::ETag,
     id::Id,
     input::{Fields, FromFields, Patch, Refusal, line},
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{error::Error, products::domain::Slug};
 
@@ -133,8 +135,15 @@ pub struct Category {
     pub parent_id: Option<CategoryId>,
     /// Its place among its siblings, from 0.
     pub position: usize,
-    /// Grows by one with every change of it; also the `ETag`.
+    /// Grows with every change of what is said here, of its place too.
     pub version: i64,
+}
+
+impl Category {
+    /// Names this version of it.
+    pub fn tag(&self) -> ETag {
+        ETag::new(self.id.uuid(), self.version)
+    }
 }
 
 /// A category with where it stands and what stands in it.
@@ -215,6 +224,11 @@ impl Tree {
         Some(Branch { category: category.clone(), ancestors, descendants })
     }
 
+    /// Names a branch as it is in this version of the tree: what stands above and below it is a part of it.
+    pub fn branch_tag(&self, id: CategoryId) -> ETag {
+        ETag::new(Uuid::new_v5(&id.uuid(), b"branch"), self.version)
+    }
+
     /// Its parent, the parent of that, and so on to the top.
     pub fn ancestors(&self, id: CategoryId) -> Vec<&Category> {
         let parent = |category: &&Category| self.get(category.parent_id?);
@@ -249,15 +263,18 @@ impl Tree {
         let (slug, name) = (new.slug, new.name);
         self.must_be_free(&slug, id)?;
         self.categories.push(Category { id, slug, name, parent_id: None, position: 0, version: 1 });
+        let before = self.clone();
         if let Err(refused) = self.put(id, new.parent_id, new.position) {
             self.categories.retain(|category| category.id != id);
             return Err(refused);
         }
+        self.note_moves(&before, Some(id));
         self.changed(id)
     }
 
     /// Changes a category, and moves it with all that stands in it.
     pub fn change(&mut self, id: CategoryId, patch: CategoryPatch, now: Timestamp) -> Result<Category, Error> {
+        let tree = self.clone();
         let before = self.get(id).ok_or(Error::NotFound)?.clone();
         if let Some(slug) = &patch.slug {
             self.must_be_free(slug, id)?;
@@ -280,6 +297,7 @@ impl Tree {
         if *category != before {
             category.version += 1;
         }
+        self.note_moves(&tree, Some(id));
         self.changed(id)
     }
 
@@ -289,9 +307,21 @@ impl Tree {
         if self.children(Some(id)).next().is_some() {
             return Err(Error::CategoryInUse);
         }
+        let before = self.clone();
         self.categories.retain(|category| category.id != id);
         self.count();
+        self.note_moves(&before, None);
         Ok(())
+    }
+
+    /// Gives a new version to those that stand elsewhere than before because another came, moved or went.
+    fn note_moves(&mut self, before: &Self, except: Option<CategoryId>) {
+        let was = |id| before.get(id).map(|category| category.position);
+        for category in self.categories.iter_mut().filter(|category| Some(category.id) != except) {
+            if was(category.id) != Some(category.position) {
+                category.version += 1;
+            }
+        }
     }
 
     fn must_be_free(&self, slug: &Slug, id: CategoryId) -> Result<(), Error> {

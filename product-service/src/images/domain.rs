@@ -15,9 +15,14 @@ use common::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use self::media::{FIRST_BYTES, MediaType};
-use crate::{bucket::Terms, products::domain::ProductId};
+use self::cleaning::{MAX_FRAMES, MAX_MOVING_POINTS, MAX_POINTS, MAX_SIDE};
+pub use self::media::MediaType;
+use crate::{
+    bucket::{Object, Terms},
+    products::domain::ProductId,
+};
 
+pub mod cleaning;
 mod media;
 
 /// The id of an image, from its upload on.
@@ -35,14 +40,20 @@ const GRACE: Duration = Duration::from_hours(1);
 /// it once more is deleted too.
 const REFUSED_FOR: Duration = Duration::from_hours(24);
 /// An image never changes under its key, so whoever has it may keep it.
-const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
+/// What was uploaded is looked at once, by us, and deleted.
+const NOT_CACHED: &str = "no-store";
+/// Where images are for everybody; the CDN reads this and nothing else.
+const PUBLISHED: &str = "products/";
+/// Where files are put by forms. Only this service reads them there.
+const UPLOADED: &str = "uploads/";
 
 /// An image of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
     /// Names it for ever.
     pub id: ImageId,
-    /// Where it is in the bucket.
+    /// Where it is in the bucket, cleaned, for everybody.
     pub key: String,
     /// What it is.
     pub content_type: MediaType,
@@ -77,13 +88,13 @@ impl FromStr for Reference {
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"content_type": "image/jpeg", "size": 184_320, "alt": "The tee from the front"}))]
 pub struct NewImage {
-    /// What the file is; the upload must say the same, and its first bytes must agree.
+    /// What the file is; the upload must say the same, and its contents must agree.
     pub content_type: MediaType,
     /// How many bytes it has; the upload may have fewer, and not one more.
     #[schema(minimum = 1, maximum = 10_485_760)]
     pub size: i64,
     /// What it shows, for those who cannot see it; empty when it only decorates.
-    #[schema(max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(min_length = 0, max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub alt: String,
 }
 
@@ -103,7 +114,7 @@ impl FromFields for NewImage {
 pub enum State {
     /// Granted; nothing acceptable has arrived yet.
     Pending,
-    /// In the product's list.
+    /// Cleaned, published, and in the product's list.
     Attached,
     /// What arrived was not what was announced, and is deleted.
     Refused,
@@ -131,8 +142,10 @@ pub struct Upload {
     pub size: i64,
     /// How far it has come.
     pub state: State,
-    /// Why it was refused.
+    /// Why it was refused, for people.
     pub reason: Option<String>,
+    /// The same for programs; uploads that were refused before there were codes have none.
+    pub reason_code: Option<RefusalCode>,
     /// When the form stops working.
     pub expires_at: Timestamp,
     /// When the sweep asks whether the object is still wanted; an image in use has no such time.
@@ -143,7 +156,7 @@ impl Upload {
     /// Grants an upload to a product, as of `now`.
     pub fn grant(product_id: ProductId, new: NewImage, now: Timestamp) -> Self {
         let id = Id::new(now);
-        let key = format!("products/{product_id}/{id}.{}", new.content_type.extension());
+        let key = format!("{PUBLISHED}{product_id}/{id}.{}", new.content_type.extension());
         let expires_at = now.plus(GRANTED_FOR);
         Self {
             image: Image { id, key, content_type: new.content_type, alt: new.alt },
@@ -151,20 +164,31 @@ impl Upload {
             size: new.size,
             state: State::Pending,
             reason: None,
+            reason_code: None,
             expires_at,
             due_at: Some(Self::asked_about_at(now)),
         }
     }
 
-    /// What its form lets in.
-    pub fn terms(&self) -> Terms<'_> {
-        let Image { key, content_type, .. } = &self.image;
-        let (content_type, expires_at) = (content_type.as_str(), self.expires_at);
-        Terms { key, content_type, cache_control: CACHE_CONTROL, size: self.size, expires_at }
+    /// Where its file is put.
+    pub fn uploaded_key(&self) -> String {
+        let key = &self.image.key;
+        format!("{UPLOADED}{}", key.strip_prefix(PUBLISHED).unwrap_or(key))
     }
 
-    /// Whether an object is what was announced; its first bytes are looked at only when its size and type are right.
-    pub fn accepts(&self, object: &Object) -> Result<(), Mismatch> {
+    /// What its form lets in, at [`Self::uploaded_key`].
+    pub fn terms<'a>(&'a self, uploaded_key: &'a str) -> Terms<'a> {
+        let (content_type, expires_at) = (self.image.content_type.as_str(), self.expires_at);
+        Terms { key: uploaded_key, content_type, cache_control: NOT_CACHED, size: self.size, expires_at }
+    }
+
+    /// The bytes to publish of what was uploaded; looked at only when size and type are what was announced.
+    pub fn cleaned(&self, object: &Object) -> Result<Vec<u8>, Mismatch> {
+        self.accepts(object)?;
+        cleaning::cleaned(self.image.content_type, &object.bytes)
+    }
+
+    fn accepts(&self, object: &Object) -> Result<(), Mismatch> {
         if !(1..=self.size).contains(&object.size) {
             return Err(Mismatch::Size { has: object.size, most: self.size });
         }
@@ -172,12 +196,6 @@ impl Upload {
             return Err(Mismatch::ContentType(self.image.content_type));
         }
         Ok(())
-    }
-
-    /// Whether the first bytes of the object are those of such an image.
-    pub fn begins_right(&self, first_bytes: &[u8]) -> Result<(), Mismatch> {
-        let content_type = self.image.content_type;
-        if content_type.begins(first_bytes) { Ok(()) } else { Err(Mismatch::Content(content_type)) }
     }
 
     /// When the sweep asks whether an object is still wanted, if the doubt arises `now`: no request of this moment is under
@@ -192,18 +210,7 @@ impl Upload {
     }
 }
 
-/// An object as the bucket describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// In bytes.
-    pub size: i64,
-    /// What it was uploaded as.
-    pub content_type: Option<String>,
-    /// Names its contents: another file at the same key has another.
-    pub e_tag: Option<String>,
-}
-
-/// How an object differs from what was announced. Its text is for people.
+/// Why an uploaded file is refused. Its text is for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mismatch {
     /// Empty, or too large.
@@ -217,6 +224,76 @@ pub enum Mismatch {
     ContentType(MediaType),
     /// It says so and is not.
     Content(MediaType),
+    /// Its end is missing.
+    Truncated,
+    /// It contradicts itself; the words complete "The file has ...".
+    Malformed(&'static str),
+    /// It would take too much memory to show.
+    Points {
+        /// How wide it is.
+        width: u32,
+        /// How high it is.
+        height: u32,
+    },
+    /// It would take too long to show.
+    Frames(usize),
+    /// Browsers do not show it, or it cannot be cleaned; the words complete "The file has ...".
+    Unsupported(&'static str),
+}
+
+/// Why an uploaded file was refused, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = UploadRefusal)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// Empty, or larger than announced.
+    WrongSize,
+    /// Uploaded as another type than announced.
+    WrongContentType,
+    /// Not an image of this type.
+    WrongContent,
+    /// The end of the file is missing.
+    Truncated,
+    /// The file contradicts itself.
+    Malformed,
+    /// A side has more than 16,384 points, or the image more than 50 million.
+    TooManyPoints,
+    /// More than 100 frames, or more than 200 million points in all frames together.
+    TooManyFrames,
+    /// A way of storing images that is not taken.
+    Unsupported,
+}
+
+impl RefusalCode {
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WrongSize => "wrong_size",
+            Self::WrongContentType => "wrong_content_type",
+            Self::WrongContent => "wrong_content",
+            Self::Truncated => "truncated",
+            Self::Malformed => "malformed",
+            Self::TooManyPoints => "too_many_points",
+            Self::TooManyFrames => "too_many_frames",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+impl Mismatch {
+    /// The same for programs.
+    pub fn code(self) -> RefusalCode {
+        match self {
+            Self::Size { .. } => RefusalCode::WrongSize,
+            Self::ContentType(_) => RefusalCode::WrongContentType,
+            Self::Content(_) => RefusalCode::WrongContent,
+            Self::Truncated => RefusalCode::Truncated,
+            Self::Malformed(_) => RefusalCode::Malformed,
+            Self::Points { .. } => RefusalCode::TooManyPoints,
+            Self::Frames(_) => RefusalCode::TooManyFrames,
+            Self::Unsupported(_) => RefusalCode::Unsupported,
+        }
+    }
 }
 
 impl fmt::Display for Mismatch {
@@ -224,17 +301,42 @@ impl fmt::Display for Mismatch {
         match self {
             Self::Size { has, most } => write!(f, "The file has {has} bytes, and 1 to {most} were announced."),
             Self::ContentType(announced) => write!(f, "The file was not uploaded as {announced}, which was announced."),
-            Self::Content(announced) => write!(f, "The file is no {announced}, whatever it says."),
+            Self::Content(announced) => write!(f, "The content of the file is not {announced}."),
+            Self::Truncated => f.write_str("The end of the file is missing. Upload it whole."),
+            Self::Points { width, height } => write!(
+                f,
+                "The image has {width} x {height} points. A side may have {MAX_SIDE}, and an image {MAX_POINTS} in all."
+            ),
+            Self::Frames(count) => write!(
+                f,
+                "The image has {count} frames. {MAX_FRAMES} are the most, and {MAX_MOVING_POINTS} points in all of them."
+            ),
+            Self::Malformed(what) | Self::Unsupported(what) => {
+                write!(f, "The file has {what}. Save the image anew and upload that.")
+            }
         }
     }
 }
 
-/// Which image an object's key names; `None` when the key is none of ours.
-pub fn parse_key(key: &str) -> Option<(ProductId, ImageId)> {
-    let (product, file) = key.strip_prefix("products/")?.split_once('/')?;
+/// Where in the bucket an object of an image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// As it was uploaded.
+    Uploaded,
+    /// Cleaned, for everybody.
+    Published,
+}
+
+/// Which image an object's key names, and where that is; `None` when the key is none of ours.
+pub fn parse_key(key: &str) -> Option<(Place, ProductId, ImageId)> {
+    let (place, rest) = match key.strip_prefix(PUBLISHED) {
+        Some(rest) => (Place::Published, rest),
+        None => (Place::Uploaded, key.strip_prefix(UPLOADED)?),
+    };
+    let (product, file) = rest.split_once('/')?;
     let (image, extension) = file.split_once('.')?;
     MediaType::ALL.iter().find(|media| media.extension() == extension)?;
-    Some((product.parse().ok()?, image.parse().ok()?))
+    Some((place, product.parse().ok()?, image.parse().ok()?))
 }
 
 /// An image as it shall stand in the list.
@@ -243,7 +345,7 @@ pub struct ListedImage {
     /// Which.
     pub id: ImageId,
     /// What it shows, for those who cannot see it; empty when it only decorates.
-    #[schema(max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(min_length = 0, max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub alt: String,
 }
 
@@ -299,6 +401,7 @@ impl ImageList {
                     pointer: format!("/images/{i}/id"),
                     code: "unknown_image".into(),
                     message: "is not an image of this product".into(),
+                    sku: None,
                 }),
             }
         }

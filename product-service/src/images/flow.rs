@@ -5,7 +5,7 @@ use common::{etag::IfMatch, timestamp::Timestamp};
 use serde::Serialize;
 
 use super::{
-    domain::{FIRST_BYTES, Image, ImageList, Mismatch, NewImage, State, Upload, parse_key},
+    domain::{CACHE_CONTROL, Image, ImageList, NewImage, Place, State, Upload, parse_key},
     store,
 };
 use crate::{
@@ -32,7 +32,7 @@ pub(super) async fn grant(
 ) -> Result<(Upload, Form), Error> {
     let upload = Upload::grant(product_id, new, now);
     // Signed before it is saved: without credentials there is nothing to undo.
-    let form = app.bucket.form(&upload.terms(), now).await?;
+    let form = app.bucket.form(&upload.terms(&upload.uploaded_key()), now).await?;
     if store::grant(&app.store, &upload).await? {
         return Ok((upload, form));
     }
@@ -41,32 +41,52 @@ pub(super) async fn grant(
     Err(if product.is_some() { Error::TooManyImages } else { Error::NotFound })
 }
 
-/// Looks at what was uploaded, and moves it to the product's list or refuses it. What is in the list already may have been
-/// uploaded anew while its form was good: it is looked at again and, should it be wrong now, leaves the list.
-pub(super) async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Error> {
-    if let Err(mismatch) = inspect(app, upload).await? {
-        let reason = mismatch.to_string();
-        store::refuse(&app.store, upload, &reason, now).await?;
-        app.bucket.delete(&upload.image.key).await?;
-        return Err(Error::ImageRefused(reason));
+/// Looks at what was uploaded, publishes what is the picture of it, and moves that to the product's list; or refuses it.
+/// Every step can be repeated: what was uploaded is deleted only after it is in the list.
+async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Error> {
+    let uploaded = upload.uploaded_key();
+    let Some(object) = app.bucket.fetch(&uploaded, upload.size).await? else {
+        return decided(app, upload).await?.ok_or(Error::NotUploaded);
+    };
+    let Image { key, content_type, .. } = &upload.image;
+    match upload.cleaned(&object) {
+        Ok(bytes) => {
+            // The largest files need the room.
+            drop(object);
+            app.bucket.publish(key, content_type.as_str(), CACHE_CONTROL, bytes).await?;
+        }
+        Err(mismatch) => {
+            store::refuse(&app.store, upload, mismatch, now).await?;
+            delete(app, upload).await?;
+            return Err(Error::ImageRefused { code: Some(mismatch.code()), reason: mismatch.to_string() });
+        }
     }
-    if store::attach(&app.store, upload, now).await? {
-        return Ok(upload.image.clone());
-    }
-    // Somebody was quicker, with this or with the opposite.
-    let upload = store::find(&app.store, upload.image.id).await?.ok_or(Error::NotFound)?;
-    if upload.state == State::Refused { Err(refused(upload)) } else { listed(app, &upload).await }
+    let image = if store::attach(&app.store, upload, now).await? {
+        upload.image.clone()
+    } else if let Some(image) = decided(app, upload).await? {
+        // Another call or message was quicker.
+        image
+    } else {
+        // It lost its slot: what was published for it is in no list.
+        delete(app, upload).await?;
+        return Err(Error::NotFound);
+    };
+    app.bucket.delete(&uploaded).await?;
+    Ok(image)
 }
 
-/// How the object differs from what was announced, if it does.
-async fn inspect(app: &App, upload: &Upload) -> Result<Result<(), Mismatch>, Error> {
-    let key = &upload.image.key;
-    let object = app.bucket.describe(key).await?.ok_or(Error::NotUploaded)?;
-    if let Err(mismatch) = upload.accepts(&object) {
-        return Ok(Err(mismatch));
+/// What others made of an upload meanwhile: its image, why it was refused, or nothing yet.
+async fn decided(app: &App, upload: &Upload) -> Result<Option<Image>, Error> {
+    match store::find(&app.store, upload.image.id).await? {
+        Some(upload) if upload.state == State::Refused => Err(refused(upload)),
+        _ => in_list(app, upload.product_id, &upload.image.key).await,
     }
-    let first_bytes = app.bucket.first_bytes(key, FIRST_BYTES).await?.ok_or(Error::NotUploaded)?;
-    Ok(upload.begins_right(&first_bytes))
+}
+
+/// Deletes all there is of an upload: the file as it came, and what was published of it.
+async fn delete(app: &App, upload: &Upload) -> Result<(), Error> {
+    app.bucket.delete(&upload.uploaded_key()).await?;
+    Ok(app.bucket.delete(&upload.image.key).await?)
 }
 
 /// Completes an upload: answers what became of it, or judges it now.
@@ -78,20 +98,23 @@ pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Resul
     }
 }
 
-/// Deals with an object that the bucket says was made. One that nobody was granted, or that was refused, is deleted.
+/// Deals with an object that the bucket says was made. What was uploaded is judged once; what comes after that, or
+/// without a grant, is deleted. So is what was published for an upload that is gone.
 pub(crate) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
-    let Some((product_id, image_id)) = parse_key(key) else {
-        tracing::warn!("an object under a name that is none of ours");
+    let Some((place, product_id, image_id)) = parse_key(key) else {
+        tracing::warn!("object with a key that no upload has");
         return Ok(());
     };
-    let upload = store::find(&app.store, image_id).await?.filter(|upload| upload.image.key == key);
-    let judged = match upload {
-        Some(upload) if upload.state != State::Refused => judge(app, &upload, now).await.map(|_| ()),
-        None if in_list(app, product_id, key).await?.is_some() => Ok(()),
-        Some(_) | None => Ok(app.bucket.delete(key).await?),
+    let upload = store::find(&app.store, image_id).await?;
+    let upload = upload.filter(|upload| upload.product_id == product_id && key_at(upload, place) == key);
+    let judged = match (place, upload) {
+        (Place::Uploaded, Some(upload)) if upload.state == State::Pending => judge(app, &upload, now).await.map(|_| ()),
+        (Place::Published, Some(upload)) if upload.state != State::Refused => Ok(()),
+        (Place::Published, None) if in_list(app, product_id, key).await?.is_some() => Ok(()),
+        _ => Ok(app.bucket.delete(key).await?),
     };
     match judged {
-        Err(Error::ImageRefused(reason)) => tracing::info!(%image_id, reason, "image refused"),
+        Err(Error::ImageRefused { reason, .. }) => tracing::info!(%image_id, reason, "image refused"),
         // It was deleted in between, or its upload was: asking again changes nothing.
         Err(Error::NotUploaded | Error::NotFound) => tracing::info!(%image_id, "image gone"),
         judged => judged?,
@@ -99,8 +122,15 @@ pub(crate) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), E
     Ok(())
 }
 
+fn key_at(upload: &Upload, place: Place) -> String {
+    match place {
+        Place::Uploaded => upload.uploaded_key(),
+        Place::Published => upload.image.key.clone(),
+    }
+}
+
 fn refused(upload: Upload) -> Error {
-    Error::ImageRefused(upload.reason.unwrap_or_default())
+    Error::ImageRefused { code: upload.reason_code, reason: upload.reason.unwrap_or_default() }
 }
 
 async fn listed(app: &App, upload: &Upload) -> Result<Image, Error> {
@@ -125,7 +155,7 @@ pub(super) async fn arrange(
     for _ in 0..ROUNDS {
         let found = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
         let product = found.ok_or(Error::NotFound)?;
-        if_match.check(product.version)?;
+        if_match.check(product.tag())?;
         let arranged = list.arrange(&product.images).map_err(Error::InvalidInput)?;
         if store::arrange(&app.store, product_id, product.version, &arranged, now).await? {
             let version = product.version + 1;
@@ -168,19 +198,20 @@ enum Settled {
     Kept,
 }
 
-/// The product decides, and can no longer change its mind once the slot is given up. The object goes before its upload, so
-/// that it is found again until it is gone.
+/// The product decides, and can no longer change its mind once the slot is given up. The objects go before their upload, so
+/// that they are found again until they are gone; of an image in use the file that was uploaded goes; its form has expired.
 async fn settle(app: &App, upload: &Upload, now: Timestamp) -> Result<Settled, Error> {
     if upload.state == State::Refused {
         store::take_away(&app.store, upload, now).await?;
     } else {
         store::release(&app.store, upload).await?;
         if in_list(app, upload.product_id, &upload.image.key).await?.is_some() {
+            app.bucket.delete(&upload.uploaded_key()).await?;
             store::keep(&app.store, upload).await?;
             return Ok(Settled::Kept);
         }
     }
-    app.bucket.delete(&upload.image.key).await?;
+    delete(app, upload).await?;
     store::forget(&app.store, upload.image.id).await?;
     Ok(Settled::Deleted)
 }

@@ -12,7 +12,7 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Arranged, Image, ImageId, MAX_IMAGES, MediaType, State, Upload};
+use super::domain::{Arranged, Image, ImageId, MAX_IMAGES, MediaType, Mismatch, RefusalCode, State, Upload};
 use crate::{
     error::Error,
     products::domain::ProductId,
@@ -32,6 +32,8 @@ struct Record {
     alt: String,
     state: State,
     reason: Option<String>,
+    #[serde(default)]
+    reason_code: Option<RefusalCode>,
     expires_at: DateTime,
     /// Left out rather than null, so that the index holds only what the sweep has to look at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,7 +59,8 @@ pub async fn find(store: &Store, id: ImageId) -> Result<Option<Upload>, Error> {
 }
 
 /// Moves an upload's image to the end of its product's list, if it still holds its slot and is not there yet: whether it
-/// is the product's is decided by this one update, and noted on the upload after it.
+/// is the product's is decided by this one update, and noted on the upload after it. The sweep looks after it once more,
+/// when its form has expired: then what lies where it was uploaded is deleted for good.
 pub async fn attach(store: &Store, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
     let (products, uploads) = namespaces(store).await?;
     let id = upload.image.id.to_string();
@@ -69,16 +72,19 @@ pub async fn attach(store: &Store, upload: &Upload, now: Timestamp) -> Result<bo
         "$set": { "updated_at": date(now) },
         "$inc": { "version": 1_i64 },
     };
-    let writes = vec![must_match(&products, filter, append), in_use(&uploads, upload)];
+    let note = doc! { "_id": &id, "state": { "$ne": State::Refused.as_str() } };
+    let note = may_match(&uploads, note, doc! { "$set": { "state": State::Attached.as_str() } });
+    let writes = vec![must_match(&products, filter, append), note];
     Ok(store.write_in_order(writes).await?.went_past(0))
 }
 
 /// Refuses an upload, with the reason, and takes its image away from the product. Should only the first of it be done, the
 /// sweep does the rest.
-pub async fn refuse(store: &Store, upload: &Upload, reason: &str, now: Timestamp) -> Result<(), Error> {
+pub async fn refuse(store: &Store, upload: &Upload, reason: Mismatch, now: Timestamp) -> Result<(), Error> {
     let (products, uploads) = namespaces(store).await?;
     let set = doc! {
-        "state": State::Refused.as_str(), "reason": reason, "due_at": date(Upload::forgotten_at(now)),
+        "state": State::Refused.as_str(), "reason": reason.to_string(), "reason_code": reason.code().as_str(),
+        "due_at": date(Upload::forgotten_at(now)),
     };
     let mut writes = vec![may_match(&uploads, doc! { "_id": upload.image.id.to_string() }, doc! { "$set": set })];
     writes.extend(taking_away(&products, upload, now));
@@ -193,6 +199,7 @@ impl From<Upload> for Record {
             alt,
             state: upload.state,
             reason: upload.reason,
+            reason_code: upload.reason_code,
             expires_at: date(upload.expires_at),
             due_at: upload.due_at.map(date),
         }
@@ -201,13 +208,15 @@ impl From<Upload> for Record {
 
 impl From<Record> for Upload {
     fn from(record: Record) -> Self {
-        let Record { id, product_id, key, content_type, size, alt, state, reason, expires_at, due_at } = record;
+        let Record { id, product_id, key, content_type, size, alt, state, reason, reason_code, expires_at, due_at } =
+            record;
         Self {
             image: Image { id, key, content_type, alt },
             product_id,
             size,
             state,
             reason,
+            reason_code,
             expires_at: timestamp(expires_at),
             due_at: due_at.map(timestamp),
         }

@@ -147,6 +147,7 @@ async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, E
             pointer: format!("/variants/{at}/sku"),
             code: "sku_taken".into(),
             message: "is the SKU of another product".into(),
+            sku: None,
         })
         .collect();
     // None, if the other product has given it away meanwhile.
@@ -168,5 +169,5 @@ fn reasons(error: Error) -> Vec<FieldError> {
     if !problem.errors().is_empty() {
         return problem.errors().to_vec();
     }
-    vec![FieldError { pointer: String::new(), code: problem.kind().to_owned(), message: problem.detail().to_owned() }]
+    vec![FieldError::new("", problem.kind(), problem.detail())]
 }

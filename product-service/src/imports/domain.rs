@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::lines::{Batch, Content, Entry, PART, Part, Place};
-use crate::{bucket::Terms, images::domain::Object};
+use crate::bucket::{Object, Terms};
 
 mod lines;
 
@@ -236,6 +236,7 @@ mod tests {
             size,
             content_type: content_type.map(str::to_owned),
             e_tag: None,
+            bytes: Vec::new(),
         };
         assert_eq!(mismatch(&object(MAX_SIZE, Some(CONTENT_TYPE))), None);
         for refused in [

@@ -6,12 +6,14 @@
 //! one document, so a movement takes effect exactly once, however often its steps are tried and by whomever.
 
 use common::{
+    etag::{ETag, number},
     id::Id,
     input::{Fields, FromFields, Patch},
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::{products::domain::Sku, reservations::domain::OrderId};
 
@@ -40,17 +42,30 @@ pub struct Stock {
     pub low_stock_at: Option<i64>,
     /// Whether it is as low as that.
     pub low_stock: bool,
-    /// Grows by one each time staff set, adjust or change it; also the `ETag`. Reservations leave it alone.
+    /// Grows with every change of what is said here, whatever made it: staff, orders, returns.
     pub version: i64,
+    /// Names this stock in its tags: that of a SKU which was taken away and came back is another one.
+    #[serde(skip)]
+    pub document: u64,
     /// When it was set last.
     pub updated_at: Timestamp,
 }
 
 impl Stock {
+    /// Names this version of it.
+    pub fn tag(&self) -> ETag {
+        ETag { document: self.document, version: self.version }
+    }
+
     /// Whether so many more, or fewer, can be on hand.
     pub fn has_room_for(&self, delta: i64) -> bool {
         if delta < 0 { self.backorder || self.available >= -delta } else { self.on_hand <= MAX_ON_HAND - delta }
     }
+}
+
+/// What a SKU's stock is named by in tags, where it was saved before stocks had a name of their own.
+pub fn unnamed(sku: &Sku) -> u64 {
+    number(Uuid::new_v5(&Uuid::NAMESPACE_OID, sku.as_str().as_bytes()))
 }
 
 /// What may still be promised of a SKU.
@@ -77,7 +92,7 @@ impl Available {
 }
 
 /// How a SKU is sold; a JSON Merge Patch (RFC 7396).
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, ToSchema)]
 #[schema(example = json!({"backorder": true, "low_stock_at": 5}))]
 pub struct StockPatch {
     /// Whether more may be sold than there are.
@@ -159,6 +174,13 @@ pub struct Change {
     pub on_hand: i64,
     /// To what may be promised.
     pub available: i64,
+}
+
+impl Change {
+    /// Whether anybody can see it.
+    pub fn is_nothing(self) -> bool {
+        self == Self::default()
+    }
 }
 
 impl MovementKind {

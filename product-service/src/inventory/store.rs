@@ -1,6 +1,6 @@
 //! Every query of stock; those of who has to hear how much there is are in [`notices`].
 
-use common::{etag::IfMatch, input::Patch, timestamp::Timestamp};
+use common::{etag::IfMatch, id::Id, input::Patch, timestamp::Timestamp};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Namespace,
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub mod notices;
 
 use self::notices::Listing;
-use super::domain::{Available, Change, Movement, MovementId, MovementKind, Stock, StockPatch};
+use super::domain::{Available, Change, Movement, MovementId, MovementKind, Stock, StockPatch, unnamed};
 use crate::{
     error::Error,
     products::domain::Sku,
@@ -38,6 +38,9 @@ struct Record {
     /// How the catalogue shows it; `None` where that has to be looked at.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     listed: Option<Listing>,
+    /// Names it in its tags: drawn when it is opened.
+    #[serde(default)]
+    document: Option<i64>,
     /// How often staff were told that it runs low.
     #[serde(default)]
     times_told: i64,
@@ -95,6 +98,7 @@ pub async fn set(
         "above_low_stock": { "$subtract": [available, number("low_stock_at")] },
         "on_hand": on_hand,
         "version": { "$add": [number("version"), 1_i64] },
+        "document": { "$ifNull": ["$document", named(now)] },
         "updated_at": date(now),
         "movements": { "$ifNull": ["$movements", []] },
         "adjustments": { "$concatArrays": [{ "$ifNull": ["$adjustments", []] }, [counted]] },
@@ -116,7 +120,7 @@ pub async fn set(
 /// Makes an empty stock of a SKU that has none.
 pub async fn open(store: &Store, sku: &Sku, now: Timestamp) -> Result<(), Error> {
     let empty = doc! { "on_hand": 0_i64, "available": 0_i64, "above_low_stock": 0_i64, "version": 1_i64,
-    "updated_at": date(now), "movements": [], "adjustments": [] };
+    "document": named(now), "updated_at": date(now), "movements": [], "adjustments": [] };
     let update = doc! { "$setOnInsert": empty };
     match stock(store).await?.update_one(doc! { "_id": sku.as_str() }, update).upsert(true).await {
         Err(error) if !violates(&error, "_id_") => Err(error.into()),
@@ -156,12 +160,30 @@ pub async fn patch(
     }
 }
 
-/// The SKU at one of these versions, and whether it may be made: not where a version is asked for.
+/// The SKU with one of these tags, and whether it may be made: not where a tag is asked for.
 fn matching(sku: &Sku, if_match: &IfMatch) -> (Document, bool) {
-    match if_match {
-        IfMatch::Any => (doc! { "_id": sku.as_str() }, true),
-        IfMatch::Versions(versions) => (doc! { "_id": sku.as_str(), "version": { "$in": versions } }, false),
+    let mut filter = doc! { "_id": sku.as_str() };
+    filter.extend(seen(sku, if_match));
+    (filter, *if_match == IfMatch::Any)
+}
+
+/// The condition that a stock has one of these tags.
+pub(crate) fn seen(sku: &Sku, if_match: &IfMatch) -> Document {
+    let IfMatch::Tags(tags) = if_match else { return Document::new() };
+    let named = tags.iter().map(|tag| doc! { "document": tag.document.cast_signed(), "version": tag.version });
+    let unnamed = tags.iter().filter(|tag| tag.document == unnamed(sku));
+    let unnamed = unnamed.map(|tag| doc! { "document": null, "version": tag.version });
+    let known: Vec<Document> = named.chain(unnamed).collect();
+    if known.is_empty() {
+        doc! { "version": { "$in": [] } }
+    } else {
+        doc! { "$or": known }
     }
+}
+
+/// A new name for a stock.
+fn named(now: Timestamp) -> i64 {
+    common::etag::number(Id::<Stock>::new(now).uuid()).cast_signed()
 }
 
 /// A number of the document, inside a pipeline; 0 where there is none.
@@ -230,25 +252,26 @@ async fn stock(store: &Store) -> Result<Collection<Record>, Error> {
     store.collection(schema::STOCK).await
 }
 
-/// The update that makes a change. What is available and how far that is above the low mark go together.
+/// The update that makes a change. What is available and how far that is above the low mark go together; whatever can be
+/// seen has another version afterwards, so that its tag is another one.
 pub(crate) fn change(change: Change) -> Document {
-    let mut numbers = Document::new();
+    if change.is_nothing() {
+        return Document::new();
+    }
+    let mut numbers = doc! { "version": 1_i64 };
     let fields = [("on_hand", change.on_hand), ("available", change.available), ("above_low_stock", change.available)];
     for (field, by) in fields {
         if by != 0 {
             numbers.insert(field, by);
         }
     }
-    if numbers.is_empty() {
-        Document::new()
-    } else {
-        doc! { "$inc": numbers }
-    }
+    doc! { "$inc": numbers }
 }
 
 impl From<Record> for Stock {
     fn from(record: Record) -> Self {
         Self {
+            document: record.document.map_or_else(|| unnamed(&record.id), i64::cast_unsigned),
             sku: record.id,
             on_hand: record.on_hand,
             reserved: record.on_hand - record.available,

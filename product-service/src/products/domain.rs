@@ -4,6 +4,7 @@
 use std::{collections::BTreeSet, str::FromStr};
 
 use common::{
+    etag::ETag,
     id::Id,
     input::{Fields, FromFields, Refusal},
     timestamp::Timestamp,
@@ -118,7 +119,7 @@ pub struct NewProduct {
     /// For its address; unique among those that are not archived.
     pub slug: Slug,
     /// What there is to say about it.
-    #[schema(max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(min_length = 0, max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
     pub description: String,
     /// Who makes it.
     #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
@@ -267,7 +268,7 @@ pub struct Product {
     pub variants: Vec<Variant>,
     /// What it looks like, in the order to show them.
     pub images: Vec<Image>,
-    /// Grows by one with every change; also the `ETag`.
+    /// Grows by one with every change.
     pub version: i64,
     /// When it was made.
     pub created_at: Timestamp,
@@ -276,6 +277,11 @@ pub struct Product {
 }
 
 impl Product {
+    /// Names this version of it.
+    pub fn tag(&self) -> ETag {
+        ETag::new(self.id.uuid(), self.version)
+    }
+
     /// Whether shoppers may see and buy it.
     pub fn is_on_sale(&self) -> bool {
         self.status == Status::Active

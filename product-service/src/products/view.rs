@@ -51,7 +51,7 @@ pub(crate) struct ProductView {
     variants: Vec<Variant>,
     /// What it looks like, in the order to show them.
     images: Vec<ImageView>,
-    /// Grows by one with every change; also the `ETag`.
+    /// Grows by one with every change.
     version: i64,
     /// When it was made.
     created_at: Timestamp,

@@ -28,7 +28,7 @@ use utoipa::ToSchema;
 use crate::{
     error::Error,
     inventory::domain::{Movement, MovementId, MovementKind, Verdict},
-    products::domain::{Product, ProductId, Sku},
+    products::domain::{Product, ProductId, Sku, TaxClass},
 };
 
 /// An order, which transaction-service keeps; here it is only a name.
@@ -119,6 +119,8 @@ pub struct PricedLine {
     pub options: BTreeMap<String, String>,
     /// What one costs; stays as it is for this order, whatever the catalogue says later.
     pub unit_price: Money,
+    /// How the variant is taxed; stays as it is for this order, like the price.
+    pub tax_class: TaxClass,
 }
 
 /// Why a line has no price: its SKU, a code and a message.
@@ -139,7 +141,8 @@ pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Resul
             continue;
         };
         let (sku, quantity, product_id, title) = (sku.clone(), *quantity, product.id, product.title);
-        priced.push(PricedLine { sku, quantity, product_id, title, options: variant.options, unit_price });
+        let (options, tax_class) = (variant.options, variant.tax_class);
+        priced.push(PricedLine { sku, quantity, product_id, title, options, unit_price, tax_class });
     }
     if unpriced.is_empty() { Ok(priced) } else { Err(unpriced) }
 }

@@ -172,7 +172,7 @@ async fn refuse(
 pub(crate) fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) -> Error {
     let field = |(sku, code, message): &Unpriced| {
         let pointer = format!("/lines/{}/sku", request.position(sku));
-        FieldError { pointer, code: (*code).into(), message: message.clone() }
+        FieldError::new(pointer, *code, message.clone()).of_sku(sku)
     };
     Error::InvalidInput(unpriced.iter().map(field).collect())
 }

@@ -23,7 +23,7 @@ use crate::{
         self,
         domain::{Movement, MovementId, MovementKind},
     },
-    products::domain::{ProductId, Sku},
+    products::domain::{ProductId, Sku, TaxClass},
     schema,
     store::{Store, Written, date, may_match, must_match, timestamp},
 };
@@ -60,6 +60,9 @@ struct LineRecord {
     title: String,
     options: Vec<(String, String)>,
     unit_price: Money,
+    /// Reservations of before tax classes were kept have none.
+    #[serde(default)]
+    tax_class: TaxClass,
 }
 
 /// How an attempt gets its place.
@@ -308,14 +311,14 @@ impl From<Record> for Reservation {
 
 impl From<PricedLine> for LineRecord {
     fn from(line: PricedLine) -> Self {
-        let PricedLine { sku, quantity, product_id, title, options, unit_price } = line;
-        Self { sku, quantity, product_id, title, options: options.into_iter().collect(), unit_price }
+        let PricedLine { sku, quantity, product_id, title, options, unit_price, tax_class } = line;
+        Self { sku, quantity, product_id, title, options: options.into_iter().collect(), unit_price, tax_class }
     }
 }
 
 impl From<LineRecord> for PricedLine {
     fn from(record: LineRecord) -> Self {
-        let LineRecord { sku, quantity, product_id, title, options, unit_price } = record;
-        Self { sku, quantity, product_id, title, options: options.into_iter().collect(), unit_price }
+        let LineRecord { sku, quantity, product_id, title, options, unit_price, tax_class } = record;
+        Self { sku, quantity, product_id, title, options: options.into_iter().collect(), unit_price, tax_class }
     }
 }

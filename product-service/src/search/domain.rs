@@ -211,7 +211,7 @@ pub struct Listing {
     pub terms: Vec<String>,
     /// The beginning of a term that must be there, too: the last word, which may not be typed to its end.
     pub prefix: Option<String>,
-    /// What prices are in, for filter and order.
+    /// What prices are in, for filter and order; only what has a price in it is listed.
     pub price: Option<PriceRange>,
     /// What can be ordered only.
     pub in_stock: bool,
@@ -246,7 +246,12 @@ impl Wanted {
         let listed = |list: Option<String>| -> Vec<String> {
             list.iter().flat_map(|list| list.split(',')).filter(|part| !part.is_empty()).map(str::to_owned).collect()
         };
+        let (has_tags, has_attributes) = (self.tags.is_some(), self.attributes.is_some());
         let (tags, attributes) = (listed(self.tags), listed(self.attributes));
+        // Commas alone would list everything, as if nothing had been asked for.
+        if (has_tags && tags.is_empty()) || (has_attributes && attributes.is_empty()) {
+            return Err(refused("tags and attributes must name at least one, or be left out"));
+        }
         if tags.len() + attributes.len() > MAX_FILTERS {
             return Err(refused("at most 10 tags and attributes together"));
         }
@@ -260,24 +265,28 @@ impl Wanted {
         let (whole, last) = if is_open { found.split_at(found.len().saturating_sub(1)) } else { (&found[..], &[][..]) };
         terms.extend(whole.iter().map(|word| with_word(word)));
         let prefix = last.first().map(|word| with_word(word));
+        // Without a letter or digit in it nothing is found: no product has this term.
+        if !query.trim().is_empty() && found.is_empty() {
+            terms.insert(with_word(""));
+        }
         if terms.is_empty() && prefix.is_none() {
             terms.insert(ON_SALE.to_owned());
         }
         let currency = self.currency.as_deref().map(str::parse::<Currency>).transpose();
         let currency = currency.map_err(|_: Refusal| refused("currency must be an ISO 4217 code"))?;
         let sort = self.sort.unwrap_or(if found.is_empty() { Sort::Newest } else { Sort::Relevance });
-        let is_priced = self.price_min.is_some() || self.price_max.is_some() || sort == Sort::Price;
+        let needs_currency = self.price_min.is_some() || self.price_max.is_some() || sort == Sort::Price;
         if [self.price_min, self.price_max].into_iter().flatten().any(|price| price < 0) {
             return Err(refused("prices must not be negative"));
         }
-        if is_priced && currency.is_none() {
+        if needs_currency && currency.is_none() {
             return Err(refused("prices need a currency"));
         }
         if sort == Sort::Relevance && found.is_empty() {
             return Err(refused("relevance needs words to search for, in q"));
         }
         let range = |currency| PriceRange { currency, min: self.price_min, max: self.price_max };
-        let price = currency.filter(|_| is_priced).map(range);
+        let price = currency.map(range);
         Ok(Listing { terms: terms.into_iter().collect(), prefix, price, in_stock: self.in_stock, sort, words: found })
     }
 }
@@ -355,7 +364,9 @@ impl FromStr for Currencies {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let read = |code: &str| code.trim().parse().map_err(|_: Refusal| format!("has {code:?}, which is no currency"));
+        let read = |code: &str| {
+            code.trim().parse().map_err(|refusal: Refusal| format!("has {code:?}: a currency {}", refusal.message))
+        };
         text.split(',').map(read).collect::<Result<Vec<_>, _>>().map(Self)
     }
 }

@@ -3,6 +3,10 @@
 use std::{
     net::Ipv4Addr,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use axum::{
@@ -30,6 +34,7 @@ pub(crate) struct Bucket {
     folder: TempDir,
     address: String,
     mood: watch::Sender<Mood>,
+    answered: Arc<AtomicUsize>,
 }
 
 /// How the server answers.
@@ -37,6 +42,8 @@ pub(crate) struct Bucket {
 pub(crate) enum Mood {
     Well,
     Broken,
+    /// After so many more requests.
+    BrokenAfter(usize),
     Hanging,
 }
 
@@ -64,8 +71,9 @@ impl Bucket {
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let (mood, moods) = watch::channel(Mood::Well);
-        let address = serve(builder.build(), moods).await;
-        Self { folder, address, mood }
+        let answered = Arc::new(AtomicUsize::new(0));
+        let address = serve(builder.build(), moods, Arc::clone(&answered)).await;
+        Self { folder, address, mood, answered }
     }
 
     fn endpoint(&self) -> String {
@@ -73,6 +81,7 @@ impl Bucket {
     }
 
     pub(crate) fn becomes(&self, mood: Mood) {
+        self.answered.store(0, Ordering::SeqCst);
         self.mood.send_replace(mood);
     }
 
@@ -94,18 +103,22 @@ fn count(folder: &Path) -> usize {
     visible.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
 
-async fn serve(service: S3Service, moods: watch::Receiver<Mood>) -> String {
+async fn serve(service: S3Service, moods: watch::Receiver<Mood>, answered: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let router = Router::new().fallback(move |request| answer(service.clone(), moods.clone(), request));
+    let router = Router::new().fallback(move |request| {
+        let nth = answered.fetch_add(1, Ordering::SeqCst);
+        answer(service.clone(), moods.clone(), nth, request)
+    });
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
 
-async fn answer(service: S3Service, mut moods: watch::Receiver<Mood>, request: Request) -> Response {
+async fn answer(service: S3Service, mut moods: watch::Receiver<Mood>, nth: usize, request: Request) -> Response {
     let mood = *moods.borrow_and_update();
     match mood {
-        Mood::Well => {
+        Mood::BrokenAfter(count) if nth >= count => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        Mood::Well | Mood::BrokenAfter(_) => {
             let answer = service.call(request.map(s3s::Body::http_body_unsync)).await.unwrap();
             answer.map(axum::body::Body::new)
         }

@@ -1,13 +1,13 @@
 //! Categories as staff arrange them and shoppers see them.
 
 use futures_util::future::join_all;
-use http::header::IF_MATCH;
+use http::header::{IF_MATCH, IF_NONE_MATCH};
 use mongodb::bson::{Document, doc};
 use platform::{Service, trigger::Direction};
 use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::{Shop, staff};
+use crate::{Shop, staff, tag};
 
 impl Shop {
     async fn category(&self, slug: &str, parent: Option<&Value>) -> Value {
@@ -62,7 +62,7 @@ async fn a_branch_moves_whole_and_never_into_itself() {
     shop.category("knives", Some(&kitchen)).await;
     let garden = shop.category("garden", None).await;
     let moved = shop.change(&kitchen, &json!({"parent_id": garden["id"]})).await.expect(200);
-    assert_eq!(moved.header("etag"), "\"2\"");
+    assert_eq!(moved.header("etag"), tag(&kitchen, 2));
     assert_eq!(slugs(&shop.branch("knives").await["ancestors"]), ["garden", "kitchen"]);
     let circle = shop.change(&garden, &json!({"parent_id": kitchen["id"]})).await.expect(409);
     assert_eq!(circle.problem(), "category_circle");
@@ -148,9 +148,57 @@ async fn what_is_wrong_with_a_category_is_named_and_nothing_is_changed() {
         ]
     );
     let path = format!("/admin/categories/{}", home["id"].as_str().unwrap());
-    let stale = shop.client.patch(&path).token(&staff()).header(IF_MATCH, "\"7\"").json(&json!({"name": "N"}));
+    let stale = shop.client.patch(&path).token(&staff()).header(IF_MATCH, &tag(&home, 7)).json(&json!({"name": "N"}));
     assert_eq!(stale.send().await.expect(412).problem(), "stale");
     assert_eq!(shop.branch("home").await["name"], json!("HOME"));
+}
+
+#[tokio::test]
+async fn a_branch_is_sent_again_once_anything_of_it_has_changed_and_never_for_another_of_its_slug() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    let kitchen = shop.category("kitchen", Some(&home)).await;
+    let read = async || shop.client.get("/categories/home").send().await.expect(200).header("etag").to_owned();
+    let known = async |tag: &str| shop.client.get("/categories/home").header(IF_NONE_MATCH, tag).send().await.status;
+    let seen = read().await;
+    assert_eq!(known(&seen).await, 304);
+    assert_eq!(known(&format!("W/{seen}")).await, 304);
+    shop.change(&kitchen, &json!({"name": "Cooking"})).await.expect(200);
+    assert_eq!(known(&seen).await, 200, "what stands in it is a part of it");
+    let seen = read().await;
+    for category in [&kitchen, &home] {
+        shop.remove(category).await.expect(204);
+    }
+    shop.category("home", None).await;
+    assert_eq!(known(&seen).await, 200);
+}
+
+#[tokio::test]
+async fn a_category_is_changed_only_as_it_was_seen_its_place_included() {
+    let shop = Shop::open().await;
+    let home = shop.category("home", None).await;
+    let garden = shop.category("garden", None).await;
+    let rename = async |category: &Value, tag: &str, name: &str| {
+        let path = format!("/admin/categories/{}", category["id"].as_str().unwrap());
+        let change = shop.client.patch(&path).token(&staff()).header(IF_MATCH, tag).json(&json!({"name": name}));
+        change.send().await
+    };
+    let seen = shop.client.get("/categories/garden").send().await.expect(200).header("etag").to_owned();
+    assert_eq!(rename(&home, &seen, "Garden").await.expect(412).problem(), "stale", "the tag of another category");
+    let renamed = rename(&garden, &seen, "Garden").await.expect(200).header("etag").to_owned();
+    assert_eq!(rename(&garden, &seen, "Yard").await.expect(412).problem(), "stale");
+    rename(&home, "*", "House").await.expect(200);
+    let renamed = rename(&garden, &renamed, "Yard").await.expect(200).header("etag").to_owned();
+    // Another one comes before it: its position is another.
+    shop.change(&home, &json!({"position": 1})).await.expect(200);
+    assert_eq!(rename(&garden, &renamed, "Plot").await.expect(412).problem(), "stale");
+    let read = shop.branch("garden").await;
+    assert_eq!((&read["name"], &read["position"]), (&json!("Yard"), &json!(0)));
+    let path = format!("/admin/categories/{}", garden["id"].as_str().unwrap());
+    let remove = |tag: &str| shop.client.delete(&path).token(&staff()).header(IF_MATCH, tag).send();
+    assert_eq!(remove(&renamed).await.expect(412).problem(), "stale");
+    let seen = shop.client.get("/categories/garden").send().await.expect(200).header("etag").to_owned();
+    remove(&seen).await.expect(204);
 }
 
 #[tokio::test]

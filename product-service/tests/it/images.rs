@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use common::timestamp::Timestamp;
 use futures_util::future::{join_all, try_join_all};
 use mongodb::bson::{Bson, DateTime, Document, doc};
 use serde_json::json;
@@ -7,8 +8,8 @@ use serde_json::json;
 use crate::{
     Shop,
     bucket::Mood,
-    gallery::{Form, Gallery, PNG, created},
-    staff,
+    gallery::{Form, Gallery, PHOTO, PNG, created},
+    staff, tag,
 };
 
 const AFTER_THE_FORM: Duration = Duration::from_mins(71);
@@ -22,7 +23,7 @@ async fn a_completed_upload_is_the_last_of_the_products_images_and_everybody_see
     let form = gallery.upload().await;
     assert_eq!(gallery.shown().await, [first.image_id.as_str()], "not before it is completed");
     let image = gallery.complete(&form).await.expect(200).json();
-    let url = format!("https://images.shop.example/{}", form.key());
+    let url = format!("https://images.shop.example/{}", form.published());
     let expected = json!({"id": form.image_id, "url": url, "alt": "A picture", "content_type": "image/png"});
     assert_eq!(image, expected);
 
@@ -48,16 +49,18 @@ async fn an_upload_is_not_complete_before_something_has_arrived() {
 }
 
 /// Refused for good, with a reason for people; gone from the bucket; its slot is free again; the product is unchanged.
-async fn assert_refused(gallery: &Gallery, form: &Form, reason: &str) {
+async fn assert_refused(gallery: &Gallery, form: &Form, code: &str, reason: &str) {
     let before = gallery.product().await;
     for _ in 0..2 {
         let answer = gallery.complete(form).await.expect(409);
         assert_eq!(answer.problem(), "image_refused");
-        assert_eq!(answer.json()["detail"], reason);
+        assert_eq!((&answer.json()["detail"], &answer.json()["reason_code"]), (&json!(reason), &json!(code)));
     }
     let state = gallery.state(form).await;
     assert_eq!((&state["state"], &state["reason"]), (&json!("refused"), &json!(reason)));
+    assert_eq!(state["reason_code"], code);
     assert!(!gallery.bucket.file(form.key()).exists());
+    assert_eq!(gallery.seen_at(&form.published()), None);
     assert_eq!(gallery.free_slots().await, 10);
     assert_eq!(gallery.product().await, before);
 }
@@ -67,7 +70,7 @@ async fn a_png_that_claims_to_be_a_jpeg_is_refused() {
     let gallery = Gallery::open().await;
     let form = gallery.form("image/jpeg", PNG.len()).await;
     assert_eq!(form.post(PNG).await, 204, "the bucket does not look inside");
-    assert_refused(&gallery, &form, "The file is no image/jpeg, whatever it says.").await;
+    assert_refused(&gallery, &form, "wrong_content", "The content of the file is not image/jpeg.").await;
 }
 
 #[tokio::test]
@@ -76,14 +79,71 @@ async fn whatever_came_past_the_policy_is_refused_by_its_size_and_type() {
     let large = gallery.upload().await;
     std::fs::write(gallery.bucket.file(large.key()), [PNG, b"!"].concat()).unwrap();
     let reason = format!("The file has {} bytes, and 1 to {} were announced.", PNG.len() + 1, PNG.len());
-    assert_refused(&gallery, &large, &reason).await;
+    assert_refused(&gallery, &large, "wrong_size", &reason).await;
 
     // Written beside the server: it knows no type of this one.
     let untyped = gallery.form("image/png", PNG.len()).await;
     let file = gallery.bucket.file(untyped.key());
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, PNG).unwrap();
-    assert_refused(&gallery, &untyped, "The file was not uploaded as image/png, which was announced.").await;
+    let reason = "The file was not uploaded as image/png, which was announced.";
+    assert_refused(&gallery, &untyped, "wrong_content_type", reason).await;
+}
+
+#[tokio::test]
+async fn a_file_that_no_browser_should_show_is_refused_with_a_code() {
+    let gallery = Gallery::open().await;
+    let mut huge = PNG.to_vec();
+    huge[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
+    let sum = crc32(&huge[12..29]);
+    huge[29..33].copy_from_slice(&sum.to_be_bytes());
+    let detail = "The image has 60000 x 60000 points. A side may have 16384, and an image 50000000 in all.";
+    let missing = "The end of the file is missing. Upload it whole.";
+    for (file, code, reason) in [(&PNG[..40], "truncated", missing), (&huge, "too_many_points", detail)] {
+        let form = gallery.form("image/png", file.len()).await;
+        assert_eq!(form.post(file).await, 204);
+        assert_refused(&gallery, &form, code, reason).await;
+    }
+}
+
+/// As PNG has it, bit by bit.
+fn crc32(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+#[tokio::test]
+async fn everybody_gets_the_picture_and_nothing_else_that_was_in_the_file() {
+    let gallery = Gallery::open().await;
+    let page = b"<!DOCTYPE html><script>alert(1)</script>";
+    for (kind, file) in [
+        ("image/jpeg", PHOTO),
+        ("image/png", include_bytes!("../images/photo.png")),
+        ("image/webp", include_bytes!("../images/photo.webp")),
+        ("image/avif", include_bytes!("../images/photo.avif")),
+    ] {
+        let file = [file, &page[..]].concat();
+        let form = gallery.form(kind, file.len()).await;
+        assert_eq!(form.post(&file).await, 204);
+        assert_eq!(gallery.seen_at(&form.published()), None, "{kind}: nobody sees it before it is cleaned");
+        let image = gallery.complete(&form).await.expect(200).json();
+        let seen = gallery.seen_at(&form.published()).unwrap();
+        for word in [&b"SECRET"[..], b"script"] {
+            assert!(file.windows(word.len()).any(|window| window == word));
+            assert!(!seen.windows(word.len()).any(|window| window == word), "{kind}");
+        }
+        assert_eq!(image["content_type"], kind);
+        assert!(!gallery.bucket.file(form.key()).exists(), "{kind}: what was uploaded is gone");
+
+        let address =
+            gallery.app().bucket.addresses(&[&form.published()], Duration::from_mins(1), Timestamp::now()).await;
+        let answer = reqwest::get(&address.unwrap()[0]).await.unwrap();
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        assert_eq!(header("content-type"), kind);
+        assert_eq!(header("cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(answer.bytes().await.unwrap(), seen);
+    }
+    assert_eq!(gallery.bucket.objects(), 4);
 }
 
 #[tokio::test]
@@ -123,7 +183,7 @@ async fn only_messages_that_may_succeed_later_come_again() {
     let gallery = Gallery::open().await;
     let (good, bad) = (gallery.upload().await, gallery.form("image/jpeg", PNG.len()).await);
     assert_eq!(bad.post(PNG).await, 204);
-    let unknown = format!("products/{0}/{0}.png", gallery.product_id);
+    let unknown = format!("uploads/{0}/{0}.png", gallery.product_id);
     let never_arrived = gallery.form("image/png", 9).await;
     let messages = [
         ("good", created(good.key())),
@@ -135,34 +195,98 @@ async fn only_messages_that_may_succeed_later_come_again() {
         ("no notification", json!({"hello": 1}).to_string()),
         ("set up", json!({"Service": "Amazon S3", "Event": "s3:TestEvent"}).to_string()),
     ];
+    let not_understood = ["no JSON", "no notification"];
     gallery.bucket.becomes(Mood::Broken);
-    assert_eq!(gallery.deliver(&messages).await, ["good", "bad", "nobody's", "gone"]);
+    let again = gallery.deliver(&messages).await;
+    assert_eq!(again, ["good", "bad", "nobody's", "gone", "no JSON", "no notification"]);
     gallery.bucket.becomes(Mood::Well);
     gallery.shop.network.cut();
-    assert_eq!(gallery.deliver(&messages[5..]).await, Vec::<String>::new());
+    assert_eq!(gallery.deliver(&messages[5..]).await, not_understood);
     assert_eq!(gallery.deliver(&messages[..1]).await, ["good"]);
     gallery.shop.network.heal();
-    assert_eq!(gallery.deliver(&messages).await, Vec::<String>::new());
+    assert_eq!(gallery.deliver(&messages).await, not_understood);
     assert_eq!(gallery.shown().await, [good.image_id.as_str()]);
     assert_eq!(gallery.state(&bad).await["state"], "refused");
     assert_eq!(gallery.bucket.objects(), 1);
 }
 
 #[tokio::test]
-async fn an_image_that_was_exchanged_after_it_was_looked_at_leaves_the_list() {
+async fn what_is_uploaded_again_while_the_form_is_good_is_never_seen() {
     let gallery = Gallery::open().await;
-    let (kept, exchanged) = (gallery.show().await, gallery.show().await);
-    let script = b"<script>alert(1)</script>";
-    assert_eq!(exchanged.post(script).await, 204, "the form is still good");
-    assert_eq!(gallery.deliver(&[("1", created(exchanged.key()))]).await, Vec::<String>::new());
-    assert_eq!(gallery.shown().await, [kept.image_id.as_str()]);
-    assert!(!gallery.bucket.file(exchanged.key()).exists());
-    assert_eq!(gallery.complete(&exchanged).await.expect(409).problem(), "image_refused");
+    let form = gallery.show().await;
+    let (product, seen) = (gallery.product().await, gallery.seen_at(&form.published()));
+    let again = b"<script>alert(1)</script>";
+    for file in [&again[..], PNG] {
+        assert_eq!(form.post(file).await, 204, "the form is still good");
+        assert_eq!(gallery.deliver(&[("1", created(form.key()))]).await, Vec::<String>::new());
+        assert!(!gallery.bucket.file(form.key()).exists());
+        gallery.complete(&form).await.expect(200);
+    }
+    // Where the queue hears of nothing, the sweep looks after it when the form has expired.
+    assert_eq!(form.post(again).await, 204);
+    gallery.complete(&form).await.expect(200);
+    assert_eq!(gallery.sweep_after(AFTER_THE_FORM).await.kept, 1);
+    assert_eq!((gallery.product().await, gallery.seen_at(&form.published())), (product, seen));
+    assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (1, 1));
+    assert_eq!(gallery.sweep_after(TOMORROW).await, product_service::images::Swept::default(), "once is enough");
+}
 
-    // And once more: nothing of it stays in the bucket.
-    assert_eq!(exchanged.post(PNG).await, 204);
-    gallery.deliver(&[("2", created(exchanged.key()))]).await;
+#[tokio::test]
+async fn of_two_files_uploaded_one_after_the_other_the_first_that_was_published_stays() {
+    let gallery = Gallery::open().await;
+    let form = gallery.form("image/jpeg", PHOTO.len()).await;
+    assert_eq!(form.post(PHOTO).await, 204);
+    // It is published, and the network goes before the product hears of it.
+    gallery.shop.network.cut_after(1);
+    drop(gallery.complete(&form).await);
+    gallery.shop.network.heal();
+    let first = gallery.seen_at(&form.published()).expect("it was published");
+    assert_eq!(gallery.shown().await, Vec::<String>::new());
+    let other = include_bytes!("../images/plain.jpg");
+    assert_eq!(form.post(other).await, 204);
+    gallery.complete(&form).await.expect(200);
+    assert_eq!(gallery.seen_at(&form.published()), Some(first), "caches may have it already, for a year");
     assert_eq!(gallery.bucket.objects(), 1);
+}
+
+#[tokio::test]
+async fn what_is_published_for_nobody_is_deleted_when_the_bucket_says_so() {
+    let gallery = Gallery::open().await;
+    let (shown, late) = (gallery.show().await, gallery.upload().await);
+    gallery.sweep_after(AFTER_THE_FORM).await;
+    // A request that hung since then publishes after all.
+    let file = gallery.bucket.file(&late.published());
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, PNG).unwrap();
+    let messages = [("1", created(&late.published())), ("2", created(&shown.published()))];
+    assert_eq!(gallery.deliver(&messages).await, Vec::<String>::new());
+    assert_eq!((file.exists(), gallery.seen_at(&shown.published()).is_some()), (false, true));
+}
+
+#[tokio::test]
+async fn the_notification_is_understood_whichever_way_it_comes_and_what_is_not_goes_to_the_dead_letter_queue() {
+    let gallery = Gallery::open().await;
+    let forms = [gallery.upload().await, gallery.upload().await, gallery.upload().await];
+    let by_topic = |message: &str| json!({"Type": "Notification", "MessageId": "1", "Message": message}).to_string();
+    let bridged = json!({
+        "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "resources": [],
+        "detail": {"bucket": {"name": "images"}, "object": {"key": forms[2].key(), "size": 1}, "reason": "PostObject"}
+    });
+    let test = json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "images"}).to_string();
+    let messages = [
+        ("raw", created(forms[0].key())),
+        ("by topic", by_topic(&created(forms[1].key()))),
+        ("by EventBridge", bridged.to_string()),
+        ("set up", test.clone()),
+        ("set up by topic", by_topic(&test)),
+        ("no JSON", "hello".to_owned()),
+        ("another's", json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}).to_string()),
+        ("to be confirmed", json!({"Type": "SubscriptionConfirmation", "Message": "Confirm"}).to_string()),
+    ];
+    assert_eq!(gallery.deliver(&messages).await, ["no JSON", "another's", "to be confirmed"]);
+    let mut shown = gallery.shown().await;
+    shown.sort();
+    assert_eq!(shown, forms.each_ref().map(|form| form.image_id.clone()));
 }
 
 #[tokio::test]
@@ -172,7 +296,7 @@ async fn images_are_ordered_described_and_removed_by_one_list() {
     let pending = gallery.upload().await;
     let version = gallery.product().await["version"].as_i64().unwrap();
     let answer = gallery.arrange(&[(&c, "From behind"), (&a, "")]).await.expect(200);
-    assert_eq!(answer.header("etag"), format!("\"{}\"", version + 1));
+    assert_eq!(answer.header("etag"), tag(&answer.json(), version + 1));
     assert_eq!(answer.json(), gallery.product().await);
     assert_eq!(gallery.shown().await, [c.image_id.clone(), a.image_id.clone()]);
     assert_eq!(
@@ -183,9 +307,10 @@ async fn images_are_ordered_described_and_removed_by_one_list() {
     assert_eq!(gallery.free_slots().await, 7, "the removed one's is free, the pending one keeps its own");
     gallery.complete(&b).await.expect(404);
     gallery.complete(&pending).await.expect(200);
-    assert!(gallery.bucket.file(b.key()).exists(), "until it is swept");
-    assert_eq!(gallery.sweep_after(AFTER_THE_FORM).await.deleted, 1);
-    assert!(!gallery.bucket.file(b.key()).exists());
+    assert!(gallery.seen_at(&b.published()).is_some(), "until it is swept");
+    let swept = gallery.sweep_after(AFTER_THE_FORM).await;
+    assert_eq!((swept.deleted, swept.kept), (1, 3));
+    assert_eq!(gallery.seen_at(&b.published()), None);
     assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (3, 3));
 }
 
@@ -298,7 +423,7 @@ async fn a_crash_between_any_two_commands_leaves_no_hole_in_the_list_and_no_orph
             match step {
                 "remove" => drop(gallery.arrange(&[(&kept, "")]).await),
                 "sweep" => {
-                    let later = common::timestamp::Timestamp::now().plus(AFTER_THE_FORM);
+                    let later = Timestamp::now().plus(AFTER_THE_FORM);
                     drop(product_service::images::sweep(gallery.app(), later).await);
                 }
                 _ => drop(gallery.complete(&form).await),
@@ -313,9 +438,45 @@ async fn a_crash_between_any_two_commands_leaves_no_hole_in_the_list_and_no_orph
             if ["refuse", "sweep"].contains(&step) {
                 assert_eq!(shown.len(), 1, "{case}");
             }
-            assert_eq!(gallery.bucket.file(form.key()).exists(), shown.contains(&form.image_id), "{case}");
+            assert!(!gallery.bucket.file(form.key()).exists(), "{case}");
+            assert_eq!(gallery.seen_at(&form.published()).is_some(), shown.contains(&form.image_id), "{case}");
             assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (shown.len(), shown.len()), "{case}");
             assert_eq!(gallery.free_slots().await, 10 - shown.len(), "{case}");
+        }
+    }
+}
+
+/// The same where it is the bucket that answers no more after every possible number of requests.
+#[tokio::test]
+async fn a_bucket_that_breaks_between_any_two_requests_leaves_no_hole_and_no_orphan_and_nothing_uncleaned() {
+    for step in ["complete", "notice", "refuse", "sweep"] {
+        for requests in 0..5 {
+            let gallery = Gallery::open().await;
+            let kept = gallery.show().await;
+            let form = gallery.form("image/jpeg", PHOTO.len()).await;
+            form.post(if step == "refuse" { &PHOTO[..400] } else { PHOTO }).await;
+            gallery.bucket.becomes(Mood::BrokenAfter(requests));
+            match step {
+                "sweep" => drop(gallery.sweep_after(AFTER_THE_FORM).await),
+                "notice" => drop(gallery.deliver(&[("1", created(form.key()))]).await),
+                _ => drop(gallery.complete(&form).await),
+            }
+            gallery.bucket.becomes(Mood::Well);
+            let case = format!("{step} broken after {requests}");
+            if let Some(seen) = gallery.seen_at(&form.published()) {
+                assert!(!seen.windows(6).any(|window| window == b"SECRET"), "{case}");
+            }
+            if ["complete", "notice"].contains(&step) {
+                gallery.complete(&form).await.expect(200);
+            }
+            for _ in 0..2 {
+                gallery.sweep_after(TOMORROW).await;
+            }
+            let shown = gallery.shown().await;
+            let expected = if ["complete", "notice"].contains(&step) { 2 } else { 1 };
+            assert_eq!((shown.len(), &shown[0]), (expected, &kept.image_id), "{case}");
+            assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (expected, expected), "{case}");
+            assert_eq!(gallery.seen_at(&form.published()).is_some(), expected == 2, "{case}");
         }
     }
 }
@@ -381,7 +542,7 @@ async fn the_sweep_looks_only_at_uploads_in_doubt_by_an_index() {
     let shop = Shop::open().await;
     let filter = doc! { "due_at": { "$lte": DateTime::now() } };
     assert_eq!(
-        product_service::images::store::due_filter(common::timestamp::Timestamp::EPOCH),
+        product_service::images::store::due_filter(Timestamp::EPOCH),
         doc! { "due_at": { "$lte": DateTime::from_millis(0) } }
     );
     let find = doc! { "find": "uploads", "filter": filter, "sort": { "due_at": 1 } };

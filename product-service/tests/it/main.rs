@@ -10,6 +10,7 @@ mod bucket;
 mod catalogue;
 mod categories;
 mod contract;
+mod cursors;
 mod exports;
 mod gallery;
 mod health;
@@ -31,7 +32,7 @@ mod uploads;
 
 use std::time::Duration;
 
-use common::{id::Id, timestamp::Timestamp};
+use common::{etag::ETag, id::Id, timestamp::Timestamp};
 use platform::{Service, config::Env, trigger::Direction};
 use product_service::{App, reservations::domain::OrderId, router_within};
 use serde_json::{Value, json};
@@ -88,6 +89,12 @@ impl Shop {
         (number("on_hand"), number("reserved"), number("available"))
     }
 
+    /// The tag of a SKU's stock.
+    async fn stock_tag(&self, sku: &str) -> String {
+        let answer = self.client.get(&format!("/inventory/{sku}")).token(&staff()).send().await.expect(200);
+        answer.header("etag").to_owned()
+    }
+
     async fn reserve(&self, order: OrderId, lines: &[(&str, u32)]) -> testkit::Answer {
         let lines: Vec<Value> = lines.iter().map(|(sku, n)| json!({"sku": sku, "quantity": n})).collect();
         let body = json!({"currency": "USD", "lines": lines});
@@ -136,6 +143,11 @@ fn app_with(uri: &str, settings: &[(&str, &str)]) -> App {
     let mut env = Env::from_pairs(standard.into_iter().chain(settings.iter().copied()));
     let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));
     App { verifier: tokens::verifier(), ..app }
+}
+
+/// The tag of a version of a document, from its JSON.
+fn tag(document: &Value, version: i64) -> String {
+    ETag::new(document["id"].as_str().unwrap().parse().unwrap(), version).to_string()
 }
 
 fn path(order: OrderId) -> String {

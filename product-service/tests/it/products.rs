@@ -5,7 +5,7 @@ use http::header::{IF_MATCH, IF_NONE_MATCH};
 use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::{Shop, order, staff};
+use crate::{Shop, order, staff, tag};
 
 fn flask() -> Value {
     json!({
@@ -66,7 +66,7 @@ async fn a_merge_patch_changes_what_it_names_and_nothing_else() {
     let patch =
         json!({"title": "Vacuum flask", "brand": null, "attributes": {"Cups": 3, "Litres": null, "New": "yes"}});
     let changed = shop.patch(id(&made), &patch).await.expect(200);
-    assert_eq!((changed.header("etag"), changed.header("cache-control")), ("\"2\"", "no-store"));
+    assert_eq!((changed.header("etag"), changed.header("cache-control")), (tag(&made, 2).as_str(), "no-store"));
     let changed = changed.json();
     let mut expected = made.clone();
     expected["title"] = json!("Vacuum flask");
@@ -79,7 +79,7 @@ async fn a_merge_patch_changes_what_it_names_and_nothing_else() {
     assert_eq!(shop.client.get("/products/flask").send().await.expect(200).json(), changed);
 
     let same = shop.patch(id(&made), &json!({"title": "Vacuum flask"})).await.expect(200);
-    assert_eq!(same.header("etag"), "\"2\"", "what changes nothing is no new version");
+    assert_eq!(same.header("etag"), tag(&made, 2), "what changes nothing is no new version");
 }
 
 #[tokio::test]
@@ -122,12 +122,14 @@ async fn if_match_keeps_two_editors_from_overwriting_each_other_and_without_it_b
     let shop = Shop::open().await;
     let made = shop.make(&flask()).await;
     let path = format!("/admin/products/{}", id(&made));
-    let with = |version: &'static str| {
-        let request = shop.client.patch(&path).token(&staff()).header(IF_MATCH, version);
-        request.json(&json!({"title": format!("By the reader of {version}")})).send()
+    let with = |seen: String| {
+        let request = shop.client.patch(&path).token(&staff()).header(IF_MATCH, &seen);
+        request.json(&json!({"title": format!("By the reader of {seen}")})).send()
     };
-    with("\"1\"").await.expect(200);
-    assert_eq!(with("\"1\"").await.expect(412).problem(), "stale");
+    with(tag(&made, 1)).await.expect(200);
+    for stale in [tag(&made, 1), format!("W/{}", tag(&made, 2)), "\"2\"".to_owned()] {
+        assert_eq!(with(stale).await.expect(412).problem(), "stale");
+    }
 
     let editors = (0..4).map(|n| {
         let addition = json!({"attributes": {format!("By {n}"): n}});
@@ -312,9 +314,34 @@ async fn several_variants_are_read_in_one_query_and_only_those_on_sale() {
 #[tokio::test]
 async fn a_reader_who_has_the_product_is_told_so_without_a_body() {
     let shop = Shop::open().await;
-    shop.make(&flask()).await;
-    let known = shop.client.get("/products/flask").header(IF_NONE_MATCH, "W/\"1\"").send().await.expect(304);
-    assert_eq!((known.header("etag"), known.text().as_str()), ("\"1\"", ""));
-    assert!(known.header("cache-control").contains("s-maxage=60"));
-    shop.client.get("/products/flask").header(IF_NONE_MATCH, "\"2\"").send().await.expect(200);
+    let made = shop.make(&flask()).await;
+    let (ours, other) = (tag(&made, 1), tag(&made, 2));
+    for known in [ours.clone(), format!("W/{ours}"), format!("{other}, {ours}"), "*".to_owned()] {
+        for path in ["/products/flask".to_owned(), format!("/products/{}", id(&made))] {
+            let known = shop.client.get(&path).header(IF_NONE_MATCH, &known).send().await.expect(304);
+            assert_eq!((known.header("etag"), known.text().as_str()), (ours.as_str(), ""));
+            assert!(known.header("cache-control").contains("s-maxage=60"));
+        }
+    }
+    shop.client.get("/products/flask").header(IF_NONE_MATCH, &other).send().await.expect(200);
+}
+
+#[tokio::test]
+async fn the_tag_of_one_product_is_not_that_of_another_which_has_its_slug_later() {
+    let shop = Shop::open().await;
+    let first = shop.make(&flask()).await;
+    let seen = shop.client.get("/products/flask").send().await.expect(200).header("etag").to_owned();
+    let archive = format!("/admin/products/{}/archive", id(&first));
+    shop.client.post(&archive).token(&staff()).send().await.expect(200);
+    let mut other = flask();
+    other["title"] = json!("Another flask");
+    for (at, variant) in other["variants"].as_array_mut().unwrap().iter_mut().enumerate() {
+        variant["sku"] = json!(format!("OTHER-{at}"));
+    }
+    let second = shop.make(&other).await;
+    let read = shop.client.get("/products/flask").header(IF_NONE_MATCH, &seen).send().await.expect(200);
+    assert_eq!((read.json(), second["version"].clone()), (second.clone(), first["version"].clone()));
+    let path = format!("/admin/products/{}", id(&second));
+    let change = shop.client.patch(&path).token(&staff()).header(IF_MATCH, &seen).json(&json!({"title": "Mine"}));
+    assert_eq!(change.send().await.expect(412).problem(), "stale");
 }

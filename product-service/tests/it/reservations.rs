@@ -1,6 +1,7 @@
-use serde_json::json;
+use mongodb::bson::{Document, doc};
+use serde_json::{Value, json};
 
-use crate::{Shop, order, path, service};
+use crate::{Shop, order, path, quotes::quote, service, staff};
 
 #[tokio::test]
 async fn a_reservation_is_priced_and_held_and_shows_in_the_stock() {
@@ -16,6 +17,62 @@ async fn a_reservation_is_priced_and_held_and_shows_in_the_stock() {
     assert_eq!(shop.stock("B").await, (2, 2, 0));
     assert_eq!(shop.client.get(&path(order)).token(&service()).send().await.expect(200).json(), held);
     assert_eq!(shop.movements().await, 0, "markers leave once the reservation is held");
+}
+
+#[tokio::test]
+async fn every_line_says_how_it_is_taxed_as_the_variant_did_when_it_was_reserved() {
+    let shop = Shop::open().await;
+    let variants: Vec<Value> =
+        [("A", json!("zero")), ("B", json!("reduced")), ("C", json!("standard")), ("D", json!(null))]
+            .into_iter()
+            .map(|(sku, class)| {
+                let mut variant =
+                    json!({"sku": sku, "options": {"Kind": sku}, "prices": [{"amount": 900, "currency": "USD"}]});
+                if !class.is_null() {
+                    variant["tax_class"] = class;
+                }
+                variant
+            })
+            .collect();
+    let book = json!({
+        "title": "Book", "slug": "book", "description": "", "status": "active", "category_ids": [],
+        "options": [{"name": "Kind", "values": ["A", "B", "C", "D"]}], "variants": variants
+    });
+    let made = shop.client.post("/admin/products").token(&staff()).json(&book).send().await.expect(201).json();
+    let lines = [("A", 1), ("B", 1), ("C", 1), ("D", 1)];
+    for (sku, _) in lines {
+        shop.set_stock(sku, 5).await;
+    }
+    let classes = |answer: &Value| -> Vec<String> {
+        let lines = answer["lines"].as_array().unwrap();
+        lines.iter().map(|line| line["tax_class"].as_str().unwrap().to_owned()).collect()
+    };
+    let expected = ["zero", "reduced", "standard", "standard"];
+    assert_eq!(classes(&quote(&shop, "USD", &lines).await.expect(200).json()), expected);
+    let order = order();
+    assert_eq!(classes(&shop.reserve(order, &lines).await.expect(200).json()), expected);
+
+    // The order keeps its class, as it keeps its price.
+    let path_of_a = format!("/admin/products/{}/variants/A", made["id"].as_str().unwrap());
+    shop.client.patch(&path_of_a).token(&staff()).json(&json!({"tax_class": "standard"})).send().await.expect(200);
+    assert_eq!(classes(&quote(&shop, "USD", &lines).await.expect(200).json())[0], "standard");
+    assert_eq!(classes(&shop.reserve(order, &lines).await.expect(200).json()), expected);
+    assert_eq!(classes(&shop.client.get(&path(order)).token(&service()).send().await.expect(200).json()), expected);
+    assert_eq!(classes(&shop.commit(order).await.expect(200).json()), expected);
+}
+
+#[tokio::test]
+async fn a_reservation_that_was_stored_without_tax_classes_is_replayed_as_standard() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 5)]).await;
+    let order = order();
+    let held = shop.reserve(order, &[("A", 1)]).await.expect(200).json();
+    let reservations = shop.mongo.database().await.collection::<Document>("reservations");
+    let forget = doc! { "$unset": { "lines.0.tax_class": "" } };
+    assert_eq!(reservations.update_one(doc! {}, forget).await.unwrap().modified_count, 1);
+    assert_eq!(held["lines"][0]["tax_class"], "standard");
+    assert_eq!(shop.reserve(order, &[("A", 1)]).await.expect(200).json(), held);
+    assert_eq!(shop.client.get(&path(order)).token(&service()).send().await.expect(200).json(), held);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     bucket::Mood,
-    gallery::{Form, Gallery, JPEG, PNG},
+    gallery::{Form, Gallery, PHOTO, PNG},
     staff,
 };
 
@@ -17,8 +17,9 @@ async fn the_bucket_takes_what_was_announced_up_to_its_size() {
     let form = gallery.form("image/png", PNG.len() + 1).await;
     assert_eq!(form.post(PNG).await, 204);
     assert_eq!(std::fs::read(gallery.bucket.file(form.key())).unwrap(), PNG);
-    let expected = format!("products/{}/{}.png", gallery.product_id, form.image_id);
+    let expected = format!("uploads/{}/{}.png", gallery.product_id, form.image_id);
     assert_eq!(form.key(), expected);
+    assert_eq!(gallery.seen_at(&form.published()), None, "nobody sees what was not looked at");
 }
 
 #[tokio::test]
@@ -27,7 +28,8 @@ async fn the_bucket_refuses_whatever_is_not_exactly_what_was_signed_and_stores_n
     let form = gallery.form("image/png", PNG.len()).await;
     let larger = [PNG, b"!"].concat();
     let other_key = form.key().replace(&form.image_id, "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d");
-    let cases: [(&str, Form, &[u8]); 13] = [
+    let cases: [(&str, Form, &[u8]); 14] = [
+        ("where everybody sees it", form.clone().with("key", &form.published()), PNG),
         ("another type", form.clone().with("Content-Type", "text/html"), PNG),
         ("no type", form.clone().without("Content-Type"), PNG),
         ("too large", form.clone(), &larger),
@@ -36,7 +38,7 @@ async fn the_bucket_refuses_whatever_is_not_exactly_what_was_signed_and_stores_n
         ("a key above", form.clone().with("key", &format!("x/../{}", form.key())), PNG),
         ("another bucket", Form { url: form.url.replace("/images", "/others"), ..form.clone() }, PNG),
         ("a field that was not signed", form.clone().with("acl", "public-read"), PNG),
-        ("another lifetime in caches", form.clone().with("Cache-Control", "no-store"), PNG),
+        ("another lifetime in caches", form.clone().with("Cache-Control", "max-age=9"), PNG),
         ("a policy that allows more", tampered(&form), &larger),
         ("another signature", form.clone().with("x-amz-signature", &"0".repeat(64)), PNG),
         ("no signature", form.clone().without("x-amz-signature"), PNG),
@@ -65,7 +67,7 @@ async fn the_bucket_refuses_an_expired_form() {
         let granted_at = Timestamp::now().minus(Duration::from_mins(minutes));
         let new = NewImage { content_type: "image/png".parse().unwrap(), size: 1_000, alt: String::new() };
         let upload = Upload::grant(gallery.product_id.parse().unwrap(), new, granted_at);
-        let form = gallery.app().bucket.form(&upload.terms(), granted_at).await.unwrap();
+        let form = gallery.app().bucket.form(&upload.terms(&upload.uploaded_key()), granted_at).await.unwrap();
         let form = Form { image_id: upload.image.id.to_string(), url: form.url, fields: form.fields };
         assert_eq!(form.post(PNG).await, expected, "{minutes} minutes old");
     }
@@ -117,7 +119,7 @@ async fn a_dead_or_hanging_bucket_is_a_503_in_time_and_reading_goes_on() {
 #[tokio::test]
 async fn a_jpeg_that_is_one_is_taken() {
     let gallery = Gallery::open().await;
-    let form = gallery.form("image/jpeg", JPEG.len()).await;
-    assert_eq!(form.post(JPEG).await, 204);
+    let form = gallery.form("image/jpeg", PHOTO.len()).await;
+    assert_eq!(form.post(PHOTO).await, 204);
     assert_eq!(gallery.complete(&form).await.expect(200).json()["content_type"], "image/jpeg");
 }

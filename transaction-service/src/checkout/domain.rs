@@ -7,7 +7,7 @@ use common::{
     contact::{Email, PostalAddress},
     id::Id,
     input::{Fields, FromFields, Refusal},
-    money::{Currency, Money, MoneyError},
+    money::{Currency, MAX_AMOUNT, Money, NotChargeable},
     problem::FieldError,
     sku::Sku,
     timestamp::Timestamp,
@@ -22,10 +22,11 @@ use crate::{
         domain::{Method, Order, OrderId, Owner, Payment, State},
         locale::Locale,
     },
-    pricing::{self, Item, Pricing},
+    pointers::Pointers,
+    pricing::{self, Flaw, Item, Pricing, Unpriceable},
     shipping::{ShippingMethod, ShippingRates},
     siblings::Context,
-    tax::TaxRate,
+    tax::TaxRates,
 };
 
 /// Most lines a basket may have.
@@ -71,6 +72,14 @@ pub enum Basket {
 }
 
 impl Basket {
+    /// The lines, where the request has them.
+    pub fn lines(&self) -> Option<&[BasketLine]> {
+        match self {
+            Self::Lines(lines) => Some(lines),
+            Self::Cart(_) => None,
+        }
+    }
+
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let lines = fields.optional_objects::<BasketLine>("lines", MAX_LINES);
         let cart = fields.optional_integer("cart_version", 1..=MAX_VERSION);
@@ -239,7 +248,7 @@ impl OrderRequest {
 }
 
 fn refused(pointer: &str, code: &str, message: &str) -> FieldError {
-    FieldError { pointer: pointer.into(), code: code.into(), message: message.into() }
+    FieldError::new(pointer, code, message)
 }
 
 /// How long an order waits for its shopper to pay: 1 to 720 minutes, 30 unless configured otherwise. Far below the day after
@@ -269,7 +278,7 @@ pub struct Terms {
     /// What shipping costs.
     pub shipping: ShippingRates,
     /// What is owed to the state.
-    pub tax: TaxRate,
+    pub tax: TaxRates,
     /// How long an order waits for its shopper to pay.
     pub payment_window: Duration,
     /// How long one attempt may take; nobody else goes on with its order meanwhile.
@@ -277,24 +286,51 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// What `items` come to, sent so. `pointer` is where the request named the currency.
+    /// What `items` come to, sent so: a total that can be charged. `pointers` say where the request named things.
     pub fn price(
         &self,
         items: Vec<Item>,
         method: ShippingMethod,
-        (pointer, currency): (&str, Currency),
+        currency: Currency,
+        pointers: Pointers<'_>,
     ) -> Result<Pricing, Error> {
         let price = self.shipping.price(method, currency).ok_or_else(|| {
             let message = format!("is a currency that {} shipping is not offered in", method.as_str());
-            Error::InvalidInput(vec![refused(pointer, "not_shipped_in_currency", &message)])
+            Error::InvalidInput(vec![refused(pointers.currency, "not_shipped_in_currency", &message)])
         })?;
-        pricing::price(items, (method, price), self.tax).map_err(|error| match error {
-            MoneyError::OutOfRange => {
-                let pointer = "/lines";
-                Error::InvalidInput(vec![refused(pointer, "out_of_range", "come to more than can be charged")])
+        let pricing =
+            pricing::price(items, (method, price), self.tax).map_err(|error| unpriceable(error, currency, pointers))?;
+        match pricing.total.check_charge() {
+            Ok(()) => Ok(pricing),
+            Err(NotChargeable::TooSmall { minimum }) => Err(Error::TotalTooSmall { total: pricing.total, minimum }),
+            Err(NotChargeable::TooLarge { maximum }) => {
+                Err(Error::TotalTooLarge { total: Some(pricing.total), maximum })
             }
-            MoneyError::CurrencyMismatch => Error::Sibling("product-service priced in another currency".to_owned()),
-        })
+            // Settings refuse such currencies, and every part of the total is a multiple of the step.
+            Err(NotChargeable::Currency | NotChargeable::Step(_)) => {
+                Err(Error::Sibling(format!("an amount in {currency} that cannot be charged")))
+            }
+        }
+    }
+}
+
+fn unpriceable(error: Unpriceable, currency: Currency, pointers: Pointers<'_>) -> Error {
+    match error {
+        Unpriceable::Goods(goods) => {
+            let entry = |(sku, flaw): &(Sku, Flaw)| match flaw {
+                Flaw::NoTaxRate => pointers.about(sku, "no_tax_rate", "is taxed at a rate that the shop has not set"),
+                Flaw::Price => {
+                    let message = format!("has a price in {currency} with more digits than can be charged");
+                    pointers.about(sku, "price_not_chargeable", &message)
+                }
+            };
+            Error::InvalidInput(goods.iter().map(entry).collect())
+        }
+        Unpriceable::OutOfRange => {
+            let amount = currency.charge().map_or(MAX_AMOUNT, |charge| charge.maximum);
+            Error::TotalTooLarge { total: None, maximum: Money { amount, currency } }
+        }
+        Unpriceable::CurrencyMismatch => Error::Sibling("product-service priced in another currency".to_owned()),
     }
 }
 
@@ -321,8 +357,8 @@ pub fn draft(
     if context.is_some_and(|context| context.disabled) {
         return Err(Error::AccountDisabled);
     }
-    let pricing =
-        terms.price(items, request.shipping_method, ("/expected_total/currency", request.expected_total.currency))?;
+    let pointers = Pointers::of_order(request.basket.lines());
+    let pricing = terms.price(items, request.shipping_method, request.expected_total.currency, pointers)?;
     let shipping_address = address(&request.destination, context)?;
     let method = method(&request.payment, context)?;
     let email = recipient(request.email.as_ref(), context)?;

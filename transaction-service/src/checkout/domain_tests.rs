@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
+use crate::tax::TaxClass;
 
 fn request() -> Value {
     json!({
@@ -16,14 +17,23 @@ fn read(body: Value) -> OrderRequest {
 }
 
 fn terms() -> Terms {
-    let (shipping, tax) = ("USD:500".parse().unwrap(), "1.6".parse().unwrap());
+    let (shipping, standard) = ("USD:500".parse().unwrap(), "1.6".parse().unwrap());
+    let tax = TaxRates { standard, reduced: None };
     Terms { shipping, tax, payment_window: Duration::from_mins(30), lease: Duration::from_secs(20) }
 }
 
 fn items(unit_price: i64) -> Vec<Item> {
     let unit_price = Money { amount: unit_price, currency: "USD".parse().unwrap() };
     let (sku, options) = ("TEE-1".parse().unwrap(), std::collections::BTreeMap::new());
-    vec![Item { sku, quantity: 2, product_id: Uuid::nil(), title: "Tee".into(), options, unit_price }]
+    vec![Item {
+        sku,
+        quantity: 2,
+        product_id: Uuid::nil(),
+        title: "Tee".into(),
+        options,
+        unit_price,
+        tax_class: TaxClass::Standard,
+    }]
 }
 
 fn drafted(body: Value, unit_price: i64) -> Result<Order, Error> {

@@ -22,8 +22,9 @@ use crate::{
         store::Inserted,
     },
     payments,
+    pointers::Pointers,
     pricing::Item,
-    siblings::{Context, about_the_cart},
+    siblings::{Context, NotReserved},
 };
 
 /// The answer to `POST /orders`: the order that the key made, or a new one.
@@ -202,11 +203,7 @@ async fn ask_siblings(
                 return Err(Error::CartEmpty);
             }
             admission.check(app, &cart.items)?;
-            let items = reserve(app, attempt, &cart.items, context, hold).await.map_err(|error| match error {
-                Error::OutOfStock(errors) => Error::OutOfStock(about_the_cart(errors, &cart.items)),
-                Error::InvalidInput(errors) => Error::InvalidInput(about_the_cart(errors, &cart.items)),
-                error => error,
-            })?;
+            let items = reserve(app, attempt, &cart.items, context, hold).await?;
             Ok((user, items))
         }
     }
@@ -219,8 +216,7 @@ async fn user(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Resu
     }
 }
 
-/// Reserves the lines. A reservation that was asked for may exist, whatever is heard of it, unless product-service says
-/// that it took nothing, or that what it took is another request's.
+/// Reserves the lines. From the call on there may be a reservation, until product-service says that there is none.
 async fn reserve(
     app: &App,
     attempt: Attempt<'_>,
@@ -229,18 +225,13 @@ async fn reserve(
     hold: &Hold<'_>,
 ) -> Result<Vec<Item>, Error> {
     hold.may_exist();
+    let pointers = Pointers::of_order(attempt.request.basket.lines());
     let currency = attempt.request.expected_total.currency;
     let reserved = app.siblings.reserve(attempt.id, currency, lines, context).await;
-    if let Err(
-        Error::OutOfStock(_)
-        | Error::InvalidInput(_)
-        | Error::StockContended
-        | Error::KeyReused
-        | Error::InProgress
-        | Error::AttemptEnded,
-    ) = reserved
-    {
-        hold.is_not_ours();
-    }
-    reserved
+    reserved.map_err(|NotReserved { error, may_exist }| {
+        if !may_exist {
+            hold.is_not_ours();
+        }
+        pointers.translate(error)
+    })
 }

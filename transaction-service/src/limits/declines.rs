@@ -14,16 +14,13 @@ use crate::{
 /// The event that tells of a declined try.
 const DECLINED: &str = "payment_intent.payment_failed";
 
-/// Counts the decline that an event tells of: once, however often and late it is told. After too many, of this order or
-/// of its caller, the order is answered with `no_more_tries`, upon which its payment is cancelled and its stock released.
-/// Events about anything else change nothing.
-pub async fn note(app: &App, event: &Event, order: Order, now: Timestamp) -> Result<Order, Error> {
-    let is_ours = event.kind == DECLINED && matches!(order.payment.method, Method::Client);
-    if !is_ours {
-        return Ok(order);
-    }
+/// Counts a declined try, by its [`name`]: once, however often and late an event reports it. After too many, of this
+/// order or of its caller, the order is answered with `no_more_tries`, upon which its payment is cancelled and its stock
+/// released. Without a decline nothing changes.
+pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp) -> Result<Order, Error> {
+    let Some(decline) = decline.filter(|_| matches!(order.payment.method, Method::Client)) else { return Ok(order) };
     let pool = app.database.pool().await?;
-    let declined = store::count_decline(pool, order.id, &name(event), &app.limits, now).await?;
+    let declined = store::count_decline(pool, order.id, decline, &app.limits, now).await?;
     let limits = &app.limits;
     let is_enough = declined.of_order >= i64::from(limits.declines_per_order)
         || declined.of_caller >= i64::from(limits.caller.declines);
@@ -37,9 +34,10 @@ pub async fn note(app: &App, event: &Event, order: Order, now: Timestamp) -> Res
     Ok(order)
 }
 
-/// What names the decline: its charge, since Stripe may tell of one by two events, or else the event. (A try that ends
-/// at 3-D Secure makes no charge.)
-fn name(event: &Event) -> String {
+/// What names the declined try that an event reports: its charge, since Stripe may report one by two events, or else the
+/// event. (A try that ends at 3-D Secure makes no charge.) `None` for events of other kinds.
+pub fn name(event: &Event) -> Option<String> {
     let charge = event.object()["last_payment_error"]["charge"].as_str();
-    charge.map_or_else(|| event.id.to_string(), str::to_owned)
+    let name = || charge.map_or_else(|| event.id.to_string(), str::to_owned);
+    (event.kind == DECLINED).then(name)
 }

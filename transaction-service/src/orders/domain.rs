@@ -95,7 +95,7 @@ pub enum State {
     PaymentFailed,
     /// Called off by the shopper before payment, or by us because it was sold out; nothing is charged, or all refunded.
     Cancelled,
-    /// Not paid in time; nothing was charged, the stock is free again.
+    /// Not paid in time, or not with what it costs; the stock is free again.
     Expired,
 }
 
@@ -174,7 +174,7 @@ pub struct Payment {
     pub captured: i64,
     /// What was given back, in minor units.
     pub refunded: i64,
-    /// Whether the cardholder disputes it.
+    /// Whether the cardholder disputes it: a dispute is open, or was lost.
     pub disputed: bool,
     /// Why it failed.
     pub failure: Option<Failure>,

@@ -4,7 +4,11 @@ use common::money::Money;
 use uuid::Uuid;
 
 use super::*;
-use crate::{pricing, shipping::ShippingMethod};
+use crate::{
+    pricing,
+    shipping::ShippingMethod,
+    tax::{TaxClass, TaxRates},
+};
 
 fn usd(amount: i64) -> Money {
     Money { amount, currency: "USD".parse().unwrap() }
@@ -19,7 +23,9 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         title: "Tee".into(),
         options: BTreeMap::new(),
         unit_price: usd(1000),
+        tax_class: TaxClass::Standard,
     };
+    let rates = TaxRates { standard: "0".parse().unwrap(), reduced: None };
     let shipping = (ShippingMethod::Standard, usd(0));
     let address = serde_json::json!({"name": "Ada", "line1": "1 High St", "line2": null, "city": "Oxford",
         "region": null, "postal_code": null, "country": "GB", "phone": null});
@@ -43,7 +49,7 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         version: 3,
         due_at: state.is_open().then_some(expires_at),
         expires_at,
-        pricing: pricing::price(vec![item], shipping, "0".parse().unwrap()).unwrap(),
+        pricing: pricing::price(vec![item], shipping, rates).unwrap(),
         shipping_address: serde_json::from_value(address).unwrap(),
         email: "ada@example.com".parse().unwrap(),
         locale: None,

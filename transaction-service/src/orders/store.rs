@@ -21,6 +21,7 @@ use crate::{
         store::bytes,
     },
     pricing::{Line, Pricing, Shipping},
+    tax::TaxClass,
 };
 
 /// The columns of an order, its lines as one JSON value.
@@ -56,6 +57,33 @@ pub async fn find_owned(db: impl PgExecutor<'_>, owner: Owner, id: OrderId) -> R
     let found: Option<Row> =
         sqlx::query_as(find).bind(id.uuid()).bind(owner.id()).bind(owner.kind()).fetch_optional(db).await?;
     found.map(Order::try_from).transpose()
+}
+
+/// The order whose own PaymentIntent this is; or else the one that it names, whose own it is not, or not yet known to be.
+pub async fn find_of_payment(
+    db: impl PgExecutor<'_>,
+    intent: &PaymentIntentId,
+    named: Option<OrderId>,
+) -> Result<Option<Order>, Error> {
+    let find = select_order!(
+        "WHERE p.stripe_payment_intent = $1 OR p.order_id = $2
+         ORDER BY (p.stripe_payment_intent = $1) IS TRUE DESC LIMIT 1"
+    );
+    let found: Option<Row> =
+        sqlx::query_as(find).bind(intent.as_str()).bind(named.map(OrderId::uuid)).fetch_optional(db).await?;
+    found.map(Order::try_from).transpose()
+}
+
+/// Saves which PaymentIntent is an order's own, where that is not saved yet; which it is.
+pub async fn pin_payment(
+    db: impl PgExecutor<'_>,
+    order: OrderId,
+    intent: &PaymentIntentId,
+) -> Result<PaymentIntentId, Error> {
+    let pin = "UPDATE payments SET stripe_payment_intent = coalesce(stripe_payment_intent, $2)
+               WHERE order_id = $1 RETURNING stripe_payment_intent";
+    let pinned: String = sqlx::query_scalar(pin).bind(order.uuid()).bind(intent.as_str()).fetch_one(db).await?;
+    pinned.parse().map_err(|_| Error::Corrupt(format!("payment of order {order}")))
 }
 
 /// Where an order stands in the list of its owner: newest first.
@@ -206,10 +234,10 @@ pub async fn insert(
             RETURNING id),
         lines AS (
             INSERT INTO order_lines (order_id, position, sku, product_id, title, options, quantity, unit_price, subtotal,
-                                     tax, total)
+                                     tax, total, tax_class)
             SELECT made.id, line.* FROM made,
                 unnest($20::smallint[], $21::text[], $22::uuid[], $23::text[], $24::jsonb[], $25::integer[],
-                       $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[]) AS line),
+                       $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $46::text[]) AS line),
         taken AS (
             INSERT INTO limit_counters AS c (kind, key, open_orders, held_units, expires_at)
             SELECT k.kind, k.key, 1, $36::integer, $39::timestamptz FROM made, unnest($37::text[], $38::bytea[]) AS k (kind, key)
@@ -281,6 +309,7 @@ pub async fn insert(
         .bind(i64::from(limits.source.open_orders))
         .bind(i64::from(limits.source.held_units))
         .bind(i64::from(limits.source.declines))
+        .bind(lines.iter().map(|line| line.tax_class.as_str()).collect::<Vec<_>>())
         .execute(db)
         .await;
     match done {
@@ -443,6 +472,7 @@ struct LineRow {
     subtotal: i64,
     tax: i64,
     total: i64,
+    tax_class: TaxClass,
 }
 
 /// What the constraints of the table keep right is read back as such; anything else is told, never guessed.
@@ -451,7 +481,7 @@ impl TryFrom<Row> for Order {
 
     fn try_from(row: Row) -> Result<Self, Error> {
         let corrupt = |what: &str| Error::Corrupt(format!("{what} of order {}", row.id));
-        let currency: Currency = row.currency.parse().map_err(|_| corrupt("currency"))?;
+        let currency = Currency::stored(&row.currency).ok_or_else(|| corrupt("currency"))?;
         let money = |amount| Money { amount, currency };
         let line = |line: &LineRow| Line {
             sku: line.sku.clone(),
@@ -460,6 +490,7 @@ impl TryFrom<Row> for Order {
             options: line.options.clone(),
             quantity: line.quantity,
             unit_price: money(line.unit_price),
+            tax_class: line.tax_class,
             subtotal: money(line.subtotal),
             tax: money(line.tax),
             total: money(line.total),

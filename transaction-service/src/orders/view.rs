@@ -116,8 +116,8 @@ pub(crate) fn example() -> serde_json::Value {
         "id": "3d1a7d0e-5c6b-5b0f-9c41-5f0e8a1b2c3d", "state": "paid", "currency": "USD",
         "lines": [{
             "sku": "TEE-ORG-NAVY-M", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee",
-            "options": {"Size": "M"}, "quantity": 2, "unit_price": usd(1999), "subtotal": usd(3998), "tax": usd(330),
-            "total": usd(4328)
+            "options": {"Size": "M"}, "quantity": 2, "unit_price": usd(1999), "tax_class": "standard",
+            "subtotal": usd(3998), "tax": usd(330), "total": usd(4328)
         }],
         "shipping": {"method": "standard", "price": usd(499), "tax": usd(41)},
         "subtotal": usd(3998), "tax": usd(371), "total": usd(4868),

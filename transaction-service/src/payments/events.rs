@@ -1,42 +1,101 @@
 //! Stripe's events, from the webhook or from Stripe's list of them. An event names a PaymentIntent; all else is read.
+//!
+//! What cannot be applied keeps nothing else from being applied: it is passed over, loudly, remembered
+//! (`stripe_passed_over`) and tried again by later sweeps. Only what would befall every other event too stops a sweep.
 
 pub mod store;
 
-use common::timestamp::Timestamp;
-use stripe::{Event, PaymentIntentStatus, StripeError};
+use std::collections::BTreeSet;
 
-use super::flow::{ORDER_ID, settle_with};
-use crate::{App, error::Error, limits, orders};
+use common::timestamp::Timestamp;
+use stripe::{Event, EventId, List, PaymentIntentId, PaymentIntentStatus, StripeError};
+
+use super::{
+    alarms,
+    domain::has_money,
+    flow::{ORDER_ID, is_own, settle_with},
+    refunds,
+};
+use crate::{App, error::Error, limits, orders, payments::flow};
 
 /// How many pages of events one sweep reads at most.
 const PAGES: usize = 5;
+/// After how many payments without a clear answer of Stripe's a sweep takes it for unreachable.
+const MAX_UNCLEAR: usize = 3;
+/// How many payments that were passed over one sweep tries again at most.
+const RETRIES: i64 = 20;
 
-/// Brings the order that an event is about to what Stripe has now. Events about anything else change nothing.
-pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<(), Error> {
-    let Some(id) = event.payment_intent() else { return Ok(()) };
-    let intent = match app.stripe.retrieve_payment_intent(&id).await {
+/// What a sweep did with events.
+#[derive(Debug, Default)]
+pub struct CaughtUp {
+    /// How many were applied.
+    pub applied: usize,
+    /// How many events, and objects that they led to, were passed over.
+    pub passed_over: usize,
+}
+
+/// Brings the order that an event is about to what Stripe has now. Events about anything else change nothing. Answers
+/// how many objects could not be read on the way.
+pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Error> {
+    if event.api_version.as_deref().is_some_and(|version| version != stripe::API_VERSION) {
+        tracing::info!(event_id = %event.id, api_version = event.api_version, "Stripe event of another API version");
+    }
+    let Some(id) = event.payment_intent() else {
+        let object = event.object()["object"].as_str();
+        tracing::info!(event_id = %event.id, kind = event.kind, object, "Stripe event about no payment");
+        return Ok(0);
+    };
+    // Boxed, here and below: with the client's futures inside, this one is too large to move about.
+    let decline = limits::declines::name(event);
+    let hint = Hint { event: &event.id, decline, is_about_money_back: event.is_about_money_back() };
+    Box::pin(apply_payment(app, &id, hint, now)).await
+}
+
+/// What an event says beside the payment that it is about.
+struct Hint<'a> {
+    event: &'a EventId,
+    /// The declined try that it reports.
+    decline: Option<String>,
+    is_about_money_back: bool,
+}
+
+/// Brings the order of a payment to what Stripe has now.
+async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Timestamp) -> Result<usize, Error> {
+    let intent = match app.stripe.retrieve_payment_intent(id).await {
         Ok(intent) => intent,
-        Err(StripeError::NotFound) => return Ok(()),
+        Err(StripeError::NotFound) => return Ok(0),
         Err(error) => return Err(error.into()),
     };
-    let Some(order) = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok()) else { return Ok(()) };
-    let Some(order) = orders::store::find(app.database.pool().await?, order).await? else { return Ok(()) };
+    let named = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok());
+    let Some(order) = orders::store::find_of_payment(app.database.pool().await?, id, named).await? else {
+        return Ok(0);
+    };
     // While whoever made it is at it, only what has come to an end is news; the rest is their business.
     let has_ended = matches!(intent.status, PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled);
     if order.is_in_progress(now) && !has_ended {
-        return Ok(());
+        return Ok(0);
     }
-    tracing::info!(event_id = %event.id, kind = event.kind, order_id = %order.id, "Stripe event");
-    let order = limits::declines::note(app, event, order, now).await?;
-    settle_with(app, order, intent, now).await.map(drop)
+    tracing::info!(event_id = %hint.event, order_id = %order.id, payment_intent = %id, "Stripe event");
+    if !is_own(app, &order, id, now).await? {
+        flow::foreign(app, &order, &intent, now).await?;
+        return Ok(0);
+    }
+    let order = limits::declines::note(app, hint.decline.as_deref(), order, now).await?;
+    let order = settle_with(app, order, intent.clone(), now).await?;
+    // An open order has money to give back where that does not pay for it.
+    if !hint.is_about_money_back || (order.state.is_open() && !has_money(&intent)) {
+        return Ok(0);
+    }
+    Ok(refunds::book(app, order, &intent, true, now).await?.passed_over)
 }
 
 /// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying
-/// one twice changes nothing. Answers how many.
-pub async fn catch_up(app: &App, now: Timestamp) -> Result<usize, Error> {
+/// one twice changes nothing. Those that were passed over before come first.
+pub async fn catch_up(app: &App, caught: &mut CaughtUp, now: Timestamp) -> Result<(), Error> {
     let pool = app.database.pool().await?;
     let mut cursor = store::cursor(pool).await?;
-    let mut applied = 0;
+    let mut run = Run { app, caught, now, unclear: BTreeSet::new() };
+    run.try_again().await?;
     for _ in 0..PAGES {
         let page = match app.stripe.list_events(cursor.as_ref()).await {
             Ok(page) => page,
@@ -47,20 +106,106 @@ pub async fn catch_up(app: &App, now: Timestamp) -> Result<usize, Error> {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(newest) = page.data.first().map(|event| event.id.clone()) else { break };
-        for event in page.data.iter().rev() {
-            match apply(app, event, now).await {
-                Ok(()) => applied += 1,
-                Err(error) if error.passes() => return Err(error),
-                // It would stand in the way of all that came after it, for ever.
-                Err(error) => tracing::error!(%error, event_id = %event.id, "event passed over, look at its order"),
-            }
-        }
+        alarms::unreadable(None, &page.unreadable);
+        run.caught.passed_over += page.unreadable.len();
+        run.page(&page).await?;
+        let Some(newest) = newest(&page) else { break };
         store::move_cursor(pool, &newest, now).await?;
         let is_first_look = cursor.replace(newest).is_none();
         if !page.has_more || is_first_look {
             break;
         }
     }
-    Ok(applied)
+    Ok(())
+}
+
+/// Where the next page begins: at the newest event, be it readable or not.
+fn newest(page: &List<Event>) -> Option<EventId> {
+    let newest = page.newest().and_then(|id| id.parse().ok());
+    newest.or_else(|| page.data.first().map(|event| event.id.clone()))
+}
+
+struct Run<'a> {
+    app: &'a App,
+    caught: &'a mut CaughtUp,
+    now: Timestamp,
+    /// Those that Stripe gave no clear answer about in this run. They are not asked for again in it.
+    unclear: BTreeSet<PaymentIntentId>,
+}
+
+impl Run<'_> {
+    /// Applies a page, oldest first. Where it has to stop, what was done is not done again.
+    async fn page(&mut self, page: &List<Event>) -> Result<(), Error> {
+        let mut done: Option<&EventId> = None;
+        for event in page.data.iter().rev() {
+            let payment = event.payment_intent();
+            if payment.as_ref().is_some_and(|payment| self.unclear.contains(payment)) {
+                self.caught.passed_over += 1;
+                done = Some(&event.id);
+                continue;
+            }
+            let applied = apply(self.app, event, self.now).await;
+            if let Err(error) = self.take(applied, &event.id, payment.as_ref()).await {
+                if let Some(done) = done {
+                    store::move_cursor(self.app.database.pool().await?, done, self.now).await?;
+                }
+                return Err(error);
+            }
+            done = Some(&event.id);
+        }
+        Ok(())
+    }
+
+    /// Tries again what was passed over.
+    async fn try_again(&mut self) -> Result<(), Error> {
+        let pool = self.app.database.pool().await?;
+        for (payment, event) in store::due(pool, RETRIES, self.now).await? {
+            // Which try it reported is not remembered: a decline that was passed over is not counted.
+            let hint = Hint { event: &event, decline: None, is_about_money_back: true };
+            let applied = Box::pin(apply_payment(self.app, &payment, hint, self.now)).await;
+            let is_done = matches!(applied, Ok(0));
+            self.take(applied, &event, Some(&payment)).await?;
+            if is_done {
+                store::forget(pool, &payment).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts what came of an event, and remembers it where it was passed over. An error stops the sweep.
+    async fn take(
+        &mut self,
+        applied: Result<usize, Error>,
+        event: &EventId,
+        payment: Option<&PaymentIntentId>,
+    ) -> Result<(), Error> {
+        let cause = match applied {
+            Ok(passed_over) => {
+                self.caught.applied += 1;
+                self.caught.passed_over += passed_over;
+                if passed_over == 0 {
+                    return Ok(());
+                }
+                "objects of another form".to_owned()
+            }
+            Err(error) if error.is_outage() => return Err(error),
+            Err(error) => {
+                // It would stand in the way of all that came after it, for as long as it lasts.
+                let payment_intent = payment.map(ToString::to_string);
+                tracing::error!(%error, event_id = %event, payment_intent, "event passed over, look at its order");
+                self.caught.passed_over += 1;
+                if let Error::Stripe(StripeError::Unknown(_)) = error {
+                    self.unclear.extend(payment.cloned());
+                }
+                if self.unclear.len() >= MAX_UNCLEAR {
+                    return Err(error);
+                }
+                error.to_string()
+            }
+        };
+        if let Some(payment) = payment {
+            store::pass_over(self.app.database.pool().await?, payment, event, &cause, self.now).await?;
+        }
+        Ok(())
+    }
 }

@@ -5,9 +5,11 @@
 //! One PaymentIntent an order, ever. It is created under the order's id as idempotency key, so that creating it again
 //! finds it, and nothing has to be saved between creating and confirming. It is confirmed under `<id>:<attempt>`. What
 //! an unclear answer means is found by reading the PaymentIntent, never by asking again blindly.
+//!
+//! Only the order's own PaymentIntent counts, by id, and only where what it took is what the order costs. Anything else
+//! pays nothing: staff hear of it, and what Stripe holds is booked as money that no order accounts for.
 
 use common::timestamp::Timestamp;
-use platform::outbox::Message;
 use stripe::{
     CancellationReason, Capture, Invalid, NewPaymentIntent, PaymentIntent, PaymentIntentId, PaymentIntentStatus,
     StripeError,
@@ -15,18 +17,19 @@ use stripe::{
 use uuid::Uuid;
 
 use super::{
-    domain::{CREATE_WITHIN, Step, next_step},
-    refunds,
+    alarms,
+    commit::{With, write},
+    domain::{CREATE_WITHIN, Mismatch, Step, has_money, mismatch, money, next_step, own_of},
+    refunds, store,
 };
 use crate::{
     App,
     error::Error,
-    ledger::{self, domain::Booking},
+    ledger::{self, domain::Books},
     messages,
     orders::{
         self,
         domain::{Failure, Method, Order, Outcome, State},
-        view::OrderView,
     },
 };
 
@@ -58,23 +61,76 @@ pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Ti
     Box::pin(take_steps(app, order, intent, now)).await
 }
 
-async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
+async fn take_steps(app: &App, mut order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     if !order.state.is_open() {
-        if intent.status == PaymentIntentStatus::Succeeded && order.payment.captured == 0 {
-            // Money for an order that is over: refused, loudly.
-            return Ok(order.after(Outcome::Paid, now)?.unwrap_or(order));
+        let is_paid = order.payment.captured > 0;
+        if intent.status == PaymentIntentStatus::Succeeded
+            && let Some(why) = mismatch(&order, &intent).or((!is_paid).then_some(Mismatch::OrderIsOver))
+        {
+            order = mismatched(app, order, &intent, why, now).await?;
         }
-        return refunds::book(app, order, &intent, now).await;
+        return Ok(refunds::book(app, order, &intent, false, now).await?.order);
     }
     for attempt in 1..=MAX_STEPS {
         intent = match next_step(&order, &intent, now) {
             Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
             Step::Cancel(reason) => cancel(app, &intent.id, reason).await?,
             Step::Save(outcome) => return save(app, order, Some(&intent), outcome, now).await,
-            Step::Wait => return Ok(order),
+            Step::Mismatch(why) => return mismatched(app, order, &intent, why, now).await,
+            Step::Wait => {
+                if let PaymentIntentStatus::Other(_) = intent.status {
+                    alarms::status(order.id, &intent);
+                }
+                return Ok(order);
+            }
         };
     }
     Err(Error::Unsettled)
+}
+
+/// Its own PaymentIntent took money that does not pay for the order. What Stripe holds is booked, and staff hear of it. An
+/// open order waits for them until its time to be paid is over; then it expires, and its stock is free.
+async fn mismatched(
+    app: &App,
+    order: Order,
+    intent: &PaymentIntent,
+    why: Mismatch,
+    now: Timestamp,
+) -> Result<Order, Error> {
+    let pool = app.database.pool().await?;
+    let (books, seen) = (Books::of(ledger::store::list(pool, order.id).await?), store::seen(pool, order.id).await?);
+    let charge = intent.latest_charge.as_ref().filter(|charge| !books.has(charge.id.as_str()));
+    let booking = charge.and_then(|charge| {
+        let amount = money(charge.amount_captured, &charge.currency).filter(|amount| amount.amount > 0)?;
+        Some(ledger::domain::unmatched(&charge.id, amount, now))
+    });
+    let is_known = booking.is_none() && seen.get(intent.id.as_str()).is_some_and(|seen| seen == why.as_str());
+    let ends = order.state.is_open() && order.is_overdue(now);
+    if is_known && !ends {
+        return Ok(order);
+    }
+    alarms::mismatch(&order, intent, why);
+    let ended = if ends { order.after(Outcome::Expired, now)? } else { None };
+    let mut next = ended.unwrap_or_else(|| order.with_refunds(order.payment.refunded, order.payment.disputed, now));
+    next.payment.intent = Some(intent.id.clone());
+    let messages = if ends { messages::after(&next) } else { Vec::new() };
+    let seen = [(intent.id.to_string(), why.as_str().to_owned())];
+    let with = With { bookings: booking.as_slice(), messages: &messages, seen: &seen };
+    Ok(write(app, &order, next, with, now).await?.order())
+}
+
+/// A PaymentIntent that names an order and is not its own pays nothing. Where it took money, staff hear of it once.
+pub async fn foreign(app: &App, order: &Order, intent: &PaymentIntent, now: Timestamp) -> Result<(), Error> {
+    let why = Mismatch::NotItsOwn;
+    if !has_money(intent) {
+        return Ok(());
+    }
+    let pool = app.database.pool().await?;
+    if store::seen(pool, order.id).await?.get(intent.id.as_str()).is_none_or(|seen| seen != why.as_str()) {
+        alarms::mismatch(order, intent, why);
+        store::remember(pool, order.id, &[(intent.id.to_string(), why.as_str().to_owned())], now).await?;
+    }
+    Ok(())
 }
 
 /// Calls an open order off. What Stripe says decides: a payment that was quicker makes it paid.
@@ -92,7 +148,8 @@ pub async fn call_off(app: &App, order: Order, now: Timestamp) -> Result<Order, 
                 // all its payment.
                 PaymentIntentStatus::RequiresPaymentMethod
                 | PaymentIntentStatus::RequiresConfirmation
-                | PaymentIntentStatus::RequiresAction => Err(Error::Unsettled),
+                | PaymentIntentStatus::RequiresAction
+                | PaymentIntentStatus::Other(_) => Err(Error::Unsettled),
             }
         }
         Found::Refused(_) | Found::None => Box::pin(save(app, order, None, Outcome::Cancelled, now)).await,
@@ -118,23 +175,60 @@ enum Found {
 }
 
 async fn find(app: &App, order: &Order, now: Timestamp) -> Result<Found, Error> {
-    let id = match &order.payment.intent {
-        Some(id) => id.clone(),
-        None if order.created_at.plus(CREATE_WITHIN) <= now => {
-            let found = app.stripe.search_payment_intents((ORDER_ID, &order.id.to_string())).await?;
-            return Ok(found.data.into_iter().next().map_or(Found::None, |intent| Found::Intent(Box::new(intent))));
-        }
-        None => match create(app, order).await? {
-            // An answer under a known key is that of the first time: what happened since is not in it.
-            Created::Intent(intent) => intent.id,
-            Created::Refused(failure) => return Ok(Found::Refused(failure)),
-        },
+    let id = match own(app, order, now).await? {
+        Own::Intent(id) => id,
+        Own::Refused(failure) => return Ok(Found::Refused(failure)),
+        Own::None => return Ok(Found::None),
     };
     match app.stripe.retrieve_payment_intent(&id).await {
         Ok(intent) => Ok(Found::Intent(Box::new(intent))),
         // What Stripe does not have, it cannot charge.
         Err(StripeError::NotFound) if order.is_overdue(now) => Ok(Found::None),
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Which PaymentIntent is the order's own.
+enum Own {
+    /// This one.
+    Intent(PaymentIntentId),
+    /// Stripe refuses to make one.
+    Refused(Failure),
+    /// There is none, and it is too late to make one.
+    None,
+}
+
+/// Whether a PaymentIntent is the order's own. An order that came to an end without one has none.
+pub async fn is_own(app: &App, order: &Order, id: &PaymentIntentId, now: Timestamp) -> Result<bool, Error> {
+    if order.payment.intent.is_none() && !order.state.is_open() {
+        return Ok(false);
+    }
+    Ok(matches!(own(app, order, now).await?, Own::Intent(own) if own == *id))
+}
+
+async fn own(app: &App, order: &Order, now: Timestamp) -> Result<Own, Error> {
+    if let Some(id) = &order.payment.intent {
+        return Ok(Own::Intent(id.clone()));
+    }
+    if order.created_at.plus(CREATE_WITHIN) > now {
+        // An answer under a known key is that of the first time, so that its id is the order's own.
+        return Ok(match create(app, order).await? {
+            Created::Intent(intent) => Own::Intent(intent.id),
+            Created::Refused(failure) => Own::Refused(failure),
+        });
+    }
+    let found = app.stripe.search_payment_intents((ORDER_ID, &order.id.to_string())).await?;
+    match own_of(order, found) {
+        Ok(Some(intent)) => {
+            // From now on it is this one, whatever another search finds.
+            let pinned = orders::store::pin_payment(app.database.pool().await?, order.id, &intent.id).await?;
+            Ok(Own::Intent(pinned))
+        }
+        Ok(None) => Ok(Own::None),
+        Err(_) => {
+            alarms::ambiguous(order.id);
+            Err(Error::Unsettled)
+        }
     }
 }
 
@@ -186,7 +280,7 @@ async fn confirm(app: &App, order: &Order, id: &PaymentIntentId, attempt: u32) -
 /// Cancelling what is cancelled changes nothing, so each try has a key of its own: a saved failure must not stand in
 /// the way of the next.
 async fn cancel(app: &App, id: &PaymentIntentId, reason: CancellationReason) -> Result<PaymentIntent, Error> {
-    let cancelled = app.stripe.cancel_payment_intent(&Uuid::new_v4().to_string(), id, reason).await;
+    let cancelled = app.stripe.cancel_payment_intent(&Uuid::new_v4().to_string(), id, &reason).await;
     now_known(app, id, cancelled).await
 }
 
@@ -207,7 +301,8 @@ async fn now_known(
             | StripeError::Invalid(_)
             | StripeError::NotFound
             | StripeError::Busy
-            | StripeError::Unknown(_),
+            | StripeError::Unknown(_)
+            | StripeError::Unreadable(_),
         ) => Ok(app.stripe.retrieve_payment_intent(id).await?),
     }
 }
@@ -231,31 +326,6 @@ async fn save(
         _ => None,
     };
     let messages = messages::after(&next);
-    write(app, &order, next, booking.as_slice(), &messages).await
-}
-
-/// Saves a changed order with its bookings and messages in one commit. Where somebody else changed it first, nothing is
-/// written and theirs is answered.
-pub(super) async fn write(
-    app: &App,
-    before: &Order,
-    mut after: Order,
-    bookings: &[Booking],
-    messages: &[Message],
-) -> Result<Order, Error> {
-    if after.answer.is_none() {
-        let answer = serde_json::to_string(&OrderView::from(&after));
-        after.answer = Some(answer.map_err(|error| Error::Corrupt(error.to_string()))?);
-    }
-    let mut tx = app.database.begin().await?;
-    if !orders::store::save(&mut tx, before, &after, &app.limits).await? {
-        tx.rollback().await?;
-        return orders::store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound);
-    }
-    ledger::store::book(&mut tx, after.id, bookings).await?;
-    if !messages.is_empty() {
-        app.outbox.enqueue(&mut tx, messages).await?;
-    }
-    tx.commit().await?;
-    Ok(after)
+    let with = With { bookings: booking.as_slice(), messages: &messages, seen: &[] };
+    Ok(write(app, &order, next, with, now).await?.order())
 }

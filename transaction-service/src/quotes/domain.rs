@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     checkout::domain::{BasketLine, MAX_LINES, Terms},
     error::Error,
+    pointers::Pointers,
     pricing::Pricing,
     shipping::ShippingMethod,
     siblings::QuotedItem,
@@ -50,7 +51,7 @@ impl FromFields for QuoteRequest {
     "lines": [{
         "sku": "TEE-ORG-NAVY-M", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee",
         "options": {"Size": "M"}, "quantity": 2, "unit_price": {"amount": 1999, "currency": "USD"},
-        "subtotal": {"amount": 3998, "currency": "USD"}, "tax": {"amount": 330, "currency": "USD"},
+        "tax_class": "standard", "subtotal": {"amount": 3998, "currency": "USD"}, "tax": {"amount": 330, "currency": "USD"},
         "total": {"amount": 4328, "currency": "USD"}
     }],
     "shipping": {"method": "standard", "price": {"amount": 499, "currency": "USD"}, "tax": {"amount": 41, "currency": "USD"}},
@@ -90,9 +91,10 @@ impl Quote {
         let short = quoted.iter().filter(is_short);
         let short = short.map(|quoted| Short { sku: quoted.item.sku.clone(), available: quoted.available }).collect();
         let items = quoted.into_iter().map(|quoted| quoted.item).collect();
+        let pointers = Pointers::of_quote(request.lines.as_deref());
         Ok(Self {
             cart_version,
-            pricing: terms.price(items, request.shipping_method, ("/currency", request.currency))?,
+            pricing: terms.price(items, request.shipping_method, request.currency, pointers)?,
             short,
         })
     }

@@ -12,7 +12,11 @@ mod faults;
 mod idempotency;
 mod ledger;
 mod limits;
+mod matching;
+mod money;
+mod money_back;
 mod ordering;
+mod passed_over;
 mod releasing;
 mod siblings;
 mod sweeping;
@@ -220,6 +224,36 @@ async fn insist(send: impl Fn(&str) -> Sending, key: &str) -> testkit::Answer {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("an order that never gets an answer")
+}
+
+/// What this test logs from now on.
+struct Logs {
+    captured: testkit::logs::Captured,
+    _logging: tracing::subscriber::DefaultGuard,
+    /// While there is just one subscriber, tracing asks the thread that comes first to a line whether anybody listens, and
+    /// believes it for ever: with tests beside this one, nobody does.
+    _second: tracing::Dispatch,
+}
+
+impl Logs {
+    fn start() -> Self {
+        let captured = testkit::logs::Captured::default();
+        let subscriber = platform::telemetry::subscriber("transaction-service", "info", captured.writer());
+        let logging = tracing::subscriber::set_default(subscriber);
+        let second = tracing::Dispatch::new(platform::telemetry::subscriber("nobody", "debug", std::io::sink));
+        Self { captured, _logging: logging, _second: second }
+    }
+
+    /// The lines with this message.
+    fn lines(&self, message: &str) -> Vec<Value> {
+        self.captured.lines().into_iter().filter(|line| line.to_string().contains(&format!("\"{message}\""))).collect()
+    }
+}
+
+/// The PaymentIntent of an order that waits for its shopper.
+fn intent(order: &Value) -> String {
+    let secret = order["payment"]["client_secret"].as_str().unwrap();
+    secret.split("_secret_").next().unwrap().to_owned()
 }
 
 const KEY: http::HeaderName = common::idempotency::IDEMPOTENCY_KEY;

@@ -106,6 +106,21 @@ async fn stock_is_released_when_product_service_answers_503() {
 }
 
 #[tokio::test]
+async fn stock_is_released_when_the_first_of_two_calls_may_have_reserved_it_and_the_second_is_refused() {
+    for (kind, status) in
+        [("reservation_in_progress", 409), ("out_of_stock", 409), ("stock_contended", 409), ("invalid_input", 422)]
+    {
+        let mut shop = Shop::open().await;
+        let ada = shop.customer("pm_card_visa").await;
+        shop.siblings.instead(STOCK, 1, Instead::ResetAfter);
+        shop.siblings.instead(STOCK, 1, Instead::Problem(status, kind, json!([])));
+        let answer = shop.order(&ada, "k").send().await.expect(status);
+        assert_eq!(shop.siblings.seen(STOCK).len(), 2, "{kind}: {}", answer.text());
+        shop.holds_nothing(&attempt(&ada, "k")).await;
+    }
+}
+
+#[tokio::test]
 async fn stock_is_released_when_the_shopper_hangs_up_while_it_is_reserved() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;

@@ -55,6 +55,7 @@ struct State {
     customers: BTreeMap<String, String>,
     disabled: bool,
     unit_prices: BTreeMap<String, i64>,
+    tax_classes: BTreeMap<String, &'static str>,
 }
 
 #[derive(Clone)]
@@ -113,6 +114,10 @@ impl Siblings {
 
     pub(crate) fn set_price(&self, sku: &str, amount: i64) {
         self.state.lock().unwrap().unit_prices.insert(sku.to_owned(), amount);
+    }
+
+    pub(crate) fn set_tax_class(&self, sku: &str, class: &'static str) {
+        self.state.lock().unwrap().tax_classes.insert(sku.to_owned(), class);
     }
 
     /// The templates of the notifications that were taken, without repetitions.
@@ -246,8 +251,11 @@ fn lines(state: &State, body: &Value, example: &Value) -> Value {
         let mut line = example.clone();
         let amount = state.unit_prices.get(&sku).copied().unwrap_or(UNIT_PRICE);
         line["unit_price"] = json!({"amount": amount, "currency": body["currency"]});
-        line["sku"] = json!(sku);
+        line["sku"] = json!(&sku);
         line["quantity"] = json!(quantity);
+        if let Some(class) = state.tax_classes.get(&sku) {
+            line["tax_class"] = json!(class);
+        }
         line
     });
     priced.collect()

@@ -6,11 +6,11 @@ use common::timestamp::Timestamp;
 use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::{Shop, Shopper, TOTAL};
+use crate::{Logs, Shop, Shopper, TOTAL, intent};
 
 impl Shop {
     /// Stripe's events so far, oldest first.
-    fn events(&self) -> Vec<Value> {
+    pub(crate) fn events(&self) -> Vec<Value> {
         let mut events = self.stripe.all("event");
         events.reverse();
         events
@@ -127,7 +127,8 @@ async fn an_event_that_comes_before_our_own_answer_makes_the_same_order() {
 }
 
 #[tokio::test]
-async fn money_for_an_order_that_is_over_is_loud_and_its_event_keeps_no_later_one_from_being_found() {
+async fn money_for_an_order_that_is_over_is_booked_as_such_and_loud_and_pays_nothing() {
+    let logs = Logs::start();
     let mut shop = Shop::open().await;
     let (eve, bob) = (Shopper::guest(), Shopper::guest());
     let order = shop.ordered(&eve, "k").await;
@@ -135,17 +136,71 @@ async fn money_for_an_order_that_is_over_is_loud_and_its_event_keeps_no_later_on
     let expire = "UPDATE orders SET state = 'expired', due_at = NULL, version = version + 1";
     sqlx::query(expire).execute(&mut shop.db).await.unwrap();
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    let paid = shop.story(&order).pop().unwrap();
-    assert_eq!(shop.deliver(&paid).await.expect(500).problem(), "internal");
+    for event in shop.story(&order) {
+        shop.deliver(&event).await.expect(200);
+    }
     assert_eq!(shop.read(&eve, &order).await["state"], "expired");
+    assert_eq!(shop.booked(&order).await, [("stripe".to_owned(), TOTAL), ("unmatched".to_owned(), -TOTAL)]);
+    let alarms = logs.lines("payment does not match its order");
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    assert!(alarms[0].to_string().contains("order_is_over"), "{alarms:?}");
 
     let later = shop.ordered(&bob, "k").await;
     shop.pay_in_the_frontend(&later, "pm_card_visa").await;
     shop.sweep().await;
-    assert_eq!(shop.read(&bob, &later).await["state"], "paid", "found by the sweep, behind the one that fails");
+    assert_eq!(shop.read(&bob, &later).await["state"], "paid", "found by the sweep, behind the one that is over");
     let cursor: String =
         sqlx::query_scalar("SELECT event_id FROM stripe_event_cursor").fetch_one(&mut shop.db).await.unwrap();
     assert_eq!(cursor, shop.events().pop().unwrap()["id"].as_str().unwrap());
+}
+
+#[tokio::test]
+async fn what_is_signed_and_not_understood_is_taken_and_logged_and_changes_nothing() {
+    let logs = Logs::start();
+    let mut shop = Shop::open().await;
+    let object = json!({"id": "pi_1", "object": "payment_intent"});
+    let not_events: [&[u8]; 8] =
+        [b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"{\"id\": {}}", b"{\"object\": \"event\", \"id\": \"evt_9\"}"];
+    for body in not_events {
+        let signature = stripe_double::sign(shop.stripe.webhook_secret(), now(), body);
+        let request = shop.client.post("/webhooks/stripe").body("application/json", body);
+        let signed = request.header(http::HeaderName::from_static("stripe-signature"), &signature);
+        assert_eq!(signed.send().await.expect(200).json(), json!({"received": true}));
+    }
+    let lines = logs.lines("Stripe event not understood");
+    assert_eq!(lines.len(), not_events.len(), "{lines:?}");
+    for event in [
+        json!({"id": "evt_1", "type": "payment_intent.succeeded"}),
+        json!({"id": "evt_2", "type": "payment_intent.succeeded", "data": null}),
+        json!({"id": "evt_3", "type": "a.thing.that.is.new", "data": {"object": {"id": "thing_1", "object": "thing"}}}),
+        json!({"id": "evt_4", "object": "v2.core.event", "type": "v2.core.account.updated",
+            "created": "2026-11-30T00:00:00.000Z", "related_object": {"id": "acct_1", "type": "account"}}),
+        json!({"id": "evt_5", "type": "customer.created", "data": {"object": 7}}),
+    ] {
+        shop.deliver(&event).await.expect(200);
+        assert!(logs.captured.text().contains(event["id"].as_str().unwrap()), "{event} left no line");
+    }
+    let old =
+        json!({"id": "evt_6", "api_version": "2019-01-01", "type": "charge.succeeded", "data": {"object": object}});
+    shop.deliver(&old).await.expect(200);
+    assert_eq!(logs.lines("Stripe event of another API version").len(), 1);
+    assert_eq!(shop.count("orders").await, 0);
+}
+
+#[tokio::test]
+async fn a_signature_at_the_ends_of_time_or_with_two_times_is_refused() {
+    let shop = Shop::open().await;
+    let (body, secret) = ("{}", shop.stripe.webhook_secret());
+    for at in [i64::MIN, i64::MIN + 1, 0, i64::MAX - 1, i64::MAX] {
+        let signature = stripe_double::sign(secret, at, body.as_bytes());
+        assert_eq!(shop.post_signed(body, &signature).await.expect(400).problem(), "invalid_signature", "{at}");
+    }
+    let good = stripe_double::sign(secret, now(), body.as_bytes());
+    for odd in [format!("t=9223372036854775808,{good}"), format!("t={},{good}", now()), good.replace("t=", "t=+")] {
+        assert_eq!(shop.post_signed(body, &odd).await.expect(400).problem(), "invalid_signature", "{odd}");
+    }
+    let rolled = good.replace("v1=", "v1=zz,v1=00,v1=");
+    shop.post_signed(body, &rolled).await.expect(200);
 }
 
 /// What matters of an order once its story has been told: state, money, ledger, and what the siblings are told.
@@ -227,11 +282,6 @@ impl Story {
         }
         (shopper, order)
     }
-}
-
-fn intent(order: &Value) -> String {
-    let secret = order["payment"]["client_secret"].as_str().unwrap();
-    secret.split("_secret_").next().unwrap().to_owned()
 }
 
 /// More orders than those of five events are drawn from.

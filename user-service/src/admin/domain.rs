@@ -10,7 +10,7 @@ use common::{
 use serde_json::Value;
 
 use crate::{
-    auth::domain::{new_login, password::Password},
+    auth::domain::{NewLogin, password::Password},
     clients::domain::{ServiceName, ServiceScope},
 };
 
@@ -86,9 +86,9 @@ impl FromFields for Command {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         match fields.text("command")? {
             Kind::CreateAdmin => {
-                let login = new_login(fields);
+                let login = NewLogin::from_fields(fields);
                 let reset_password = fields.flag("reset_password");
-                let (email, password) = login?;
+                let NewLogin { email, password } = login?;
                 Some(Self::CreateAdmin(NewAdmin { email, password, reset_password: reset_password? }))
             }
             Kind::CreateServiceClient => {

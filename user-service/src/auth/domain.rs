@@ -1,28 +1,17 @@
-//! Registering and logging in: what is asked for, and how often a password may be guessed.
+//! Registering and logging in: what is asked for.
 
 pub mod password;
 
-use std::time::Duration;
-
 use common::{
     contact::{Email, PersonName},
-    input::{Fields, FromFields, Refusal},
-    timestamp::Timestamp,
+    input::{Fields, FromFields, Refusal, violation},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use validator::{Validate, ValidationError};
 
 use self::password::{Guess, Password};
-use crate::{
-    error::Error,
-    opaque::{Hashed, Opaque},
-};
-
-/// How many logins may be tried for one address within [`ATTEMPT_WINDOW`] (NIST SP 800-63B-4, 3.2.2: limit them), and
-/// how many registrations: each sends a mail.
-pub const MAX_ATTEMPTS: i32 = 10;
-/// Counted from the first attempt after a success or after the window before.
-pub const ATTEMPT_WINDOW: Duration = Duration::from_mins(15);
+use crate::opaque::Opaque;
 
 /// A wish for an account.
 #[derive(Debug, ToSchema)]
@@ -40,23 +29,38 @@ pub struct Registration {
 
 impl FromFields for Registration {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let login = new_login(fields);
+        let login = NewLogin::from_fields(fields);
         let name = fields.text("name");
-        let (email, password) = login?;
+        let NewLogin { email, password } = login?;
         Some(Self { email, password, name: name? })
     }
 }
 
-/// Reads the `email` and `password` of a new account; the one must not be made of the other.
-pub fn new_login(fields: &mut Fields<'_>) -> Option<(Email, Password)> {
-    let email = fields.text("email");
-    let password = fields.text("password");
-    let (email, password): (Email, Password) = (email?, password?);
-    if password.is_guessed_from(&email) {
-        let Refusal { code, message } = password::too_easy();
-        return fields.refuse("password", code, message);
+/// The `email` and `password` of a new account; the one must not be made of the other.
+#[derive(Debug, Validate)]
+#[validate(schema(function = "has_a_password_of_its_own"))]
+pub struct NewLogin {
+    /// Where its mail goes.
+    pub email: Email,
+    /// What its owner logs in with.
+    pub password: Password,
+}
+
+impl FromFields for NewLogin {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let email = fields.text("email");
+        let password = fields.text("password");
+        let login = Self { email: email?, password: password? };
+        fields.valid(login)
     }
-    Some((email, password))
+}
+
+fn has_a_password_of_its_own(login: &NewLogin) -> Result<(), ValidationError> {
+    if login.password.is_guessed_from(&login.email) {
+        let Refusal { code, message } = password::too_easy();
+        return Err(violation("password", code, message));
+    }
+    Ok(())
 }
 
 /// What a registration is answered with, whether or not the address had an account before.
@@ -100,38 +104,6 @@ impl FromFields for Refresh {
     }
 }
 
-/// What attempts to log in at an address are counted under.
-pub fn logins_of(email: &Email) -> Hashed {
-    Hashed::of(&email.key())
-}
-
-/// What registrations of an address are counted under. Not under its logins' hash, since a login that succeeds forgets
-/// those: whoever registered an address that is not theirs could send its owner mail for ever.
-pub fn registrations_of(email: &Email) -> Hashed {
-    // No address has a space in it.
-    Hashed::of(&format!("register {}", email.key()))
-}
-
-/// Logins or registrations tried for an address, the one in hand included.
-#[derive(Debug, Clone, Copy)]
-pub struct Attempts {
-    /// How many.
-    pub count: i32,
-    /// When they are forgotten.
-    pub window_ends_at: Timestamp,
-}
-
-impl Attempts {
-    /// Whether the one in hand may go on.
-    pub fn check(self, now: Timestamp) -> Result<(), Error> {
-        if self.count <= MAX_ATTEMPTS {
-            return Ok(());
-        }
-        let millis = self.window_ends_at.unix_millis() - now.unix_millis();
-        Err(Error::TooManyAttempts(Duration::from_millis(millis.max(0).unsigned_abs())))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -151,28 +123,11 @@ mod tests {
     }
 
     #[test]
-    fn attempts_at_an_address_are_counted_together_however_it_is_capitalised() {
-        let [one, other] = ["Ada@Example.com", "ada@example.COM"].map(|text| text.parse::<Email>().unwrap());
-        assert_eq!(logins_of(&one), logins_of(&other));
-        assert_eq!(registrations_of(&one), registrations_of(&other));
-        assert_ne!(logins_of(&one), registrations_of(&one));
-    }
-
-    #[test]
     fn a_secret_is_not_shown_in_debug_output() {
         let body = json!({"email": "ada@example.com", "password": "a small boat on a lake", "name": "Ada"});
         let shown = format!("{:?}", Fields::read::<Registration>(body).unwrap());
         assert!(!shown.contains("boat") && !shown.contains("example.com"), "{shown}");
         let shown = format!("{:?}", "hunter2".parse::<Guess>().unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
-    }
-
-    #[test]
-    fn the_eleventh_attempt_waits_until_the_window_ends() {
-        let now = Timestamp::from_unix_millis(1_700_000_000_000).unwrap();
-        let attempts = |count| Attempts { count, window_ends_at: now.plus(Duration::from_mins(1)) };
-        assert!(attempts(MAX_ATTEMPTS).check(now).is_ok());
-        let refused = attempts(MAX_ATTEMPTS + 1).check(now);
-        assert!(matches!(refused, Err(Error::TooManyAttempts(wait)) if wait == Duration::from_mins(1)));
     }
 }

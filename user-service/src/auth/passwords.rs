@@ -1,75 +1,215 @@
-//! Hashing passwords with argon2id: off the async threads, and only a few at a time, since each takes 19 MiB.
+//! Hashing passwords with argon2id: off the async threads, one at a time a process, in one memory that is used again.
+//! `docs/decisions/0020-one-memory-for-passwords.md` says why.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
 
 use argon2::{
-    Argon2,
-    password_hash::{self, PasswordHasher, PasswordVerifier, phc::PasswordHash},
+    Algorithm, Argon2, Block, Params, Version,
+    password_hash::{
+        self,
+        phc::{Output, ParamsString, PasswordHash, Salt},
+    },
 };
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio::{
+    sync::{Mutex, OwnedMutexGuard},
+    task::spawn_blocking,
+    time::timeout,
+};
+use zeroize::Zeroize;
 
 use super::domain::password::{Guess, Password};
 use crate::error::Error;
 
-/// How many passwords are hashed at once at most. A function instance serves one request at a time, so this is for home.
-const AT_ONCE: usize = 2;
+/// How long a password waits for the memory. Well inside a request's deadline, so that the refusal still has an answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// How much more work than ours a stored hash may ask for, in passes over memory: four times.
+const MOST_WORK: u64 = 4 * Params::DEFAULT_M_COST as u64 * Params::DEFAULT_T_COST as u64;
 
 /// The hash of a password nobody has, of the same cost as all others: what a guess at an absent account is compared to.
 const NOBODYS: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$nRyk3XBmFMFuo8rSx6Bl9A$0bYQ8vOH1oFeYwJvJ4oM8wBq0mSZ3cU5lXn4hG2dT7k";
 
-/// Hashes passwords and compares guesses. Cheap to clone.
+/// Hashes passwords and compares guesses. Cheap to clone; all clones share the one memory.
 #[derive(Debug, Clone)]
-pub struct Passwords(Arc<Semaphore>);
+pub struct Passwords {
+    memory: Arc<Mutex<Memory>>,
+    longest_wait: Duration,
+}
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self::waiting(LONGEST_WAIT)
     }
 }
 
 impl Passwords {
+    /// Hashing for which a password waits this long at most.
+    pub fn waiting(longest_wait: Duration) -> Self {
+        Self { memory: Arc::default(), longest_wait }
+    }
+
     /// The PHC string of a new password, with a salt of its own and OWASP's parameters (argon2's defaults).
     pub async fn hash(&self, password: Password) -> Result<String, Error> {
-        let hash = move || Argon2::default().hash_password(password.reveal().as_bytes()).map(|hash| hash.to_string());
-        self.work(hash).await
+        self.work(move |memory| memory.hash(password.reveal().as_bytes())).await
     }
 
     /// Whether the guess is right; takes as long for an account that does not exist as for one that does.
     pub async fn is_right(&self, guess: Guess, hash: Option<String>) -> Result<bool, Error> {
         let exists = hash.is_some();
-        let compare = move || {
-            let hash = hash.as_deref().unwrap_or(NOBODYS);
-            match Argon2::default().verify_password(guess.reveal().as_bytes(), &PasswordHash::new(hash)?) {
-                Ok(()) => Ok(true),
-                Err(password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(error),
-            }
+        let compare = move |memory: &mut Memory| {
+            let hash = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
+            memory.is_hash_of(&hash, guess.reveal().as_bytes())
         };
         self.work(compare).await.map(|right| right && exists)
     }
 
-    /// The permit goes with the work, which goes on when its request is given up.
+    /// How many passwords were worked on since the process began.
+    pub async fn worked_on(&self) -> u64 {
+        self.memory.lock().await.turns
+    }
+
+    /// Waits for the memory and works in it. The memory is the permit: it goes with the work, which goes on when its
+    /// request is given up, and comes back when the work has ended. A request that is given up while it waits leaves the
+    /// queue.
     async fn work<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> password_hash::Result<T> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> password_hash::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::Hashing(error.to_string());
-        let permit = Arc::clone(&self.0).acquire_owned().await.map_err(|error| failed(&error))?;
-        let work = move || {
-            let done = work();
-            drop(permit);
-            done
-        };
+        let failed = |error: &dyn fmt::Display| Error::Hashing(error.to_string());
+        let memory = timeout(self.longest_wait, Arc::clone(&self.memory).lock_owned());
+        let mut turn = Turn(memory.await.map_err(|_| Error::PasswordsBusy)?);
+        turn.turns += 1;
+        let work = move || work(&mut turn);
         spawn_blocking(work).await.map_err(|error| failed(&error))?.map_err(|error| failed(&error))
+    }
+}
+
+/// The memory, for the time of one hash. What a password left in it is wiped before the next one comes, also when the
+/// work panics.
+struct Turn(OwnedMutexGuard<Memory>);
+
+impl Deref for Turn {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        &self.0
+    }
+}
+
+impl DerefMut for Turn {
+    fn deref_mut(&mut self) -> &mut Memory {
+        &mut self.0
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.blocks.iter_mut().zeroize();
+    }
+}
+
+/// What argon2 works in: 19 MiB, taken when the first password comes and kept.
+#[derive(Default)]
+struct Memory {
+    blocks: Vec<Block>,
+    turns: u64,
+}
+
+/// Never shows the blocks: a password can be guessed from them without argon2's cost.
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({} blocks)", self.blocks.len())
+    }
+}
+
+impl Memory {
+    fn hash(&mut self, password: &[u8]) -> password_hash::Result<String> {
+        let (params, salt) = (Params::default(), Salt::new(&password_hash::try_generate_salt()?)?);
+        let hash = self.output(Algorithm::Argon2id, Version::V0x13, params.clone(), password, &salt)?;
+        let phc = PasswordHash {
+            algorithm: Algorithm::Argon2id.ident(),
+            version: Some(Version::V0x13.into()),
+            params: ParamsString::try_from(&params)?,
+            salt: Some(salt),
+            hash: Some(hash),
+        };
+        Ok(phc.to_string())
+    }
+
+    /// Whether the password has this hash, by the parameters that the hash was made with.
+    fn is_hash_of(&mut self, phc: &PasswordHash, password: &[u8]) -> password_hash::Result<bool> {
+        let (Some(salt), Some(expected)) = (&phc.salt, &phc.hash) else {
+            return Err(password_hash::Error::EncodingInvalid);
+        };
+        let algorithm = Algorithm::try_from(phc.algorithm.as_str())?;
+        let version = phc.version.map(Version::try_from).transpose()?.unwrap_or_default();
+        let output = self.output(algorithm, version, Params::try_from(phc)?, password, salt)?;
+        // Compares in the same time wherever the two differ.
+        Ok(output == *expected)
+    }
+
+    fn output(
+        &mut self,
+        algorithm: Algorithm,
+        version: Version,
+        params: Params,
+        password: &[u8],
+        salt: &Salt,
+    ) -> password_hash::Result<Output> {
+        let length = params.output_len().unwrap_or(Params::DEFAULT_OUTPUT_LEN);
+        let blocks = self.blocks_for(&params)?;
+        let mut bytes = [0; Output::MAX_LENGTH];
+        let out = bytes.get_mut(..length).ok_or(password_hash::Error::OutputSize)?;
+        Argon2::new(algorithm, version, params).hash_password_into_with_memory(password, salt, out, blocks)?;
+        Ok(Output::new(out)?)
+    }
+
+    /// The blocks for these parameters. A stored hash that asks for more than ours do is not compared: the memory of the
+    /// process, and the time of a turn, stay what they are.
+    fn blocks_for(&mut self, params: &Params) -> password_hash::Result<&mut [Block]> {
+        let most = Params::DEFAULT.block_count();
+        let needed = params.block_count();
+        if needed > most || u64::from(params.m_cost()) * u64::from(params.t_cost()) > MOST_WORK {
+            return Err(password_hash::Error::ParamsInvalid);
+        }
+        if self.blocks.is_empty() {
+            self.blocks = vec![Block::new(); most];
+        }
+        self.blocks.get_mut(..needed).ok_or(password_hash::Error::OutOfMemory)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use argon2::Params;
+    use std::{
+        future::Future,
+        pin::pin,
+        sync::mpsc::{Receiver, Sender, channel},
+        task::{Context, Waker},
+    };
+
+    use argon2::{CustomizedPasswordHasher, PasswordHasher, PasswordVerifier};
 
     use super::*;
+
+    /// Work that says when it has begun and goes on until it is let go.
+    fn held(began: Sender<()>, let_go: Receiver<()>) -> impl FnOnce(&mut Memory) -> password_hash::Result<()> + Send {
+        move |_| {
+            began.send(()).unwrap();
+            let_go.recv().unwrap();
+            Ok(())
+        }
+    }
+
+    fn is_pending(future: std::pin::Pin<&mut impl Future>) -> bool {
+        future.poll(&mut Context::from_waker(Waker::noop())).is_pending()
+    }
 
     #[tokio::test]
     async fn a_guess_is_right_only_for_the_password_itself() {
@@ -80,6 +220,115 @@ mod tests {
         assert!(right("a small boat on a lake").await.unwrap());
         assert!(!right("a small boat on a lake ").await.unwrap());
         assert!(!passwords.is_right("a small boat on a lake".parse().unwrap(), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn hashes_are_what_argon2_itself_makes_and_takes() {
+        let passwords = Passwords::default();
+        let ours = passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap();
+        Argon2::default().verify_password(b"a small boat on a lake", ours.as_str()).unwrap();
+        let theirs = Argon2::default().hash_password(b"a small boat on a lake").unwrap().to_string();
+        assert_eq!(ours.len(), theirs.len());
+        assert!(passwords.is_right("a small boat on a lake".parse().unwrap(), Some(theirs)).await.unwrap());
+        assert_ne!(passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap(), ours, "salted");
+    }
+
+    #[tokio::test]
+    async fn a_hash_made_with_less_is_compared_and_one_that_asks_for_more_memory_or_time_is_refused() {
+        let passwords = Passwords::default();
+        let made_with = |m, t, p| {
+            let params = Params::new(m, t, p, Some(32)).unwrap();
+            let argon2 = Argon2::default();
+            argon2.hash_password_customized(b"guess", b"saltsaltsaltsalt", Some("argon2id"), None, params).unwrap()
+        };
+        for (m, t, p) in [(8, 1, 1), (1_024, 3, 4), (9_728, 16, 1)] {
+            let hash = made_with(m, t, p).to_string();
+            assert!(passwords.is_right("guess".parse().unwrap(), Some(hash.clone())).await.unwrap(), "{hash}");
+            assert!(!passwords.is_right("other".parse().unwrap(), Some(hash.clone())).await.unwrap(), "{hash}");
+        }
+        let ours = made_with(8, 1, 1).to_string();
+        for (m, t) in [("19460", "2"), ("4194304", "1"), ("19456", "9"), ("8", "4294967295")] {
+            let hash = ours.replace("m=8,t=1", &format!("m={m},t={t}"));
+            let refused = passwords.is_right("guess".parse().unwrap(), Some(hash.clone())).await;
+            assert!(matches!(refused, Err(Error::Hashing(_))), "{hash}");
+        }
+        assert_eq!(passwords.memory.lock().await.blocks.capacity(), Params::DEFAULT.block_count());
+    }
+
+    #[tokio::test]
+    async fn the_memory_is_taken_once_used_again_and_wiped_after_every_password() {
+        let passwords = Passwords::default();
+        assert_eq!(passwords.memory.lock().await.blocks.capacity(), 0, "nothing is taken before it is needed");
+        let mut seen = None;
+        for _ in 0..5 {
+            let hash = passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap();
+            passwords.clone().is_right("a wrong guess".parse().unwrap(), Some(hash)).await.unwrap();
+            passwords.is_right("a wrong guess".parse().unwrap(), None).await.unwrap();
+            let memory = passwords.memory.lock().await;
+            let now = (memory.blocks.as_ptr().addr(), memory.blocks.capacity());
+            assert_eq!(*seen.get_or_insert(now), now);
+            assert!(memory.blocks.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)));
+            assert!(memory.blocks.capacity() * Block::SIZE <= 19 << 20);
+        }
+    }
+
+    #[tokio::test]
+    async fn work_whose_request_was_given_up_keeps_the_memory_until_it_has_ended() {
+        let passwords = Passwords::default();
+        let ((began, has_begun), (let_go, when_let_go)) = (channel(), channel());
+        {
+            let mut given_up = pin!(passwords.work(held(began, when_let_go)));
+            assert!(is_pending(given_up.as_mut()));
+            has_begun.recv().unwrap();
+        }
+        let mut second = Box::pin(passwords.work(|_| Ok(())));
+        assert!(is_pending(second.as_mut()), "no second begins beside it");
+        assert!(passwords.memory.try_lock().is_err());
+        let_go.send(()).unwrap();
+        second.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_given_up_while_it_waits_leaves_the_queue() {
+        let passwords = Passwords::default();
+        let ((began, has_begun), (let_go, when_let_go)) = (channel(), channel());
+        let mut first = Box::pin(passwords.work(held(began, when_let_go)));
+        assert!(is_pending(first.as_mut()));
+        has_begun.recv().unwrap();
+        let (worked, has_worked) = channel();
+        let mut waiting = Box::pin(passwords.work(move |_| {
+            worked.send(()).unwrap();
+            Ok(())
+        }));
+        assert!(is_pending(waiting.as_mut()));
+        drop(waiting);
+        let_go.send(()).unwrap();
+        first.await.unwrap();
+        passwords.work(|_| Ok(())).await.unwrap();
+        assert!(has_worked.try_recv().is_err(), "its work was never begun");
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_leaves_the_memory_to_the_next_and_wiped() {
+        let passwords = Passwords::default();
+        let panicking = passwords.work::<()>(|memory| {
+            memory.blocks_for(&Params::DEFAULT)?[7].as_mut()[7] = 7;
+            panic!("for the test")
+        });
+        assert!(matches!(panicking.await, Err(Error::Hashing(_))));
+        let left = passwords.work(|memory| Ok(memory.blocks_for(&Params::DEFAULT)?[7].as_ref()[7])).await;
+        assert_eq!(left.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn what_waits_too_long_is_refused_by_name_and_nothing_is_hashed_for_it() {
+        let passwords = Passwords::waiting(Duration::ZERO);
+        let busy = passwords.memory.lock().await;
+        let refused = passwords.hash("a small boat on a lake".parse().unwrap()).await;
+        assert!(matches!(refused, Err(Error::PasswordsBusy)));
+        assert_eq!(busy.blocks.capacity(), 0);
+        drop(busy);
+        passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap();
     }
 
     #[tokio::test]

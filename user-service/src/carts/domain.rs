@@ -71,7 +71,7 @@ pub struct CartItem {
 pub struct Cart {
     /// The user or guest it belongs to.
     pub owner_id: OwnerId,
-    /// Grows by one with every change; also the `ETag`.
+    /// Grows by one with every change.
     #[schema(minimum = 0)]
     pub version: i64,
     /// One for each SKU, sorted by SKU; at most 100.

@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::domain::{Cart, CartItem, Ordered, Owner, OwnerId, items};
 
-/// When a guest's cart goes: whoever filled it has no session any more that could reach it.
-const UNUSED_FOR: Duration = crate::sessions::domain::WHOLE_LIFE;
+/// When a guest's cart goes: no session is left that could reach it, nor, a day later, any access token of one.
+const UNUSED_FOR: Duration = crate::sessions::domain::WHOLE_LIFE.saturating_add(Duration::from_hours(24));
 /// How long it is remembered that an order was taken out of its cart, far beyond any repeat of that message.
 const CLEARINGS_KEPT: Duration = Duration::from_hours(30 * 24);
 /// How many rows one clean-up deletes at most; the next sweep goes on.
@@ -40,7 +40,8 @@ pub async fn find(db: impl PgExecutor<'_>, owner: OwnerId) -> Result<Cart, sqlx:
 }
 
 /// Has a cart hold so many of a SKU, if its version is one that `if_match` allows; `None` when it is not. What changes
-/// nothing leaves the version alone. `carts_item_limit` fails the statement when the item is one too many.
+/// nothing leaves the version alone, and a cart that is made begins above every version that was ever deleted, so that no
+/// version of an owner comes back. `carts_item_limit` fails the statement when the item is one too many.
 pub async fn put_item(
     db: impl PgExecutor<'_>,
     owner: Owner,
@@ -48,8 +49,8 @@ pub async fn put_item(
     if_match: &IfMatch,
     now: Timestamp,
 ) -> Result<Option<Cart>, sqlx::Error> {
-    let put = "INSERT INTO carts AS cart (user_id, guest_id, items, created_at, updated_at)
-               SELECT $1, $2, jsonb_build_object($3::text, $4::int), $5, $5
+    let put = "INSERT INTO carts AS cart (user_id, guest_id, items, version, created_at, updated_at)
+               SELECT $1, $2, jsonb_build_object($3::text, $4::int), deleted + 1, $5, $5 FROM cart_versions
                WHERE $6::bigint[] IS NULL OR 0 = ANY ($6)
                    OR EXISTS (SELECT FROM carts WHERE owner_id = COALESCE($1, $2))
                ON CONFLICT (owner_id) DO UPDATE SET
@@ -69,7 +70,7 @@ pub async fn put_item(
         .bind(item.sku.as_str())
         .bind(i64::from(item.quantity))
         .bind(now.to_offset())
-        .bind(versions(if_match))
+        .bind(if_match.versions_of(owner.id().uuid()))
         .fetch_optional(db)
         .await?;
     Ok(row.map(Cart::from))
@@ -97,17 +98,10 @@ pub async fn delete_item(
         .bind(owner.uuid())
         .bind(sku.as_str())
         .bind(now.to_offset())
-        .bind(versions(if_match))
+        .bind(if_match.versions_of(owner.uuid()))
         .fetch_optional(db)
         .await?;
     Ok(row.map(Cart::from))
-}
-
-fn versions(if_match: &IfMatch) -> Option<&[i64]> {
-    match if_match {
-        IfMatch::Any => None,
-        IfMatch::Versions(versions) => Some(versions),
-    }
 }
 
 /// Takes what was ordered out of a cart, the first time it is told of the order. Of what was put in since, nothing goes.
@@ -137,13 +131,19 @@ pub async fn clear(
         .map(|_| ())
 }
 
-/// Deletes carts that no guest can reach any more; says how many.
-pub async fn delete_unused(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, sqlx::Error> {
-    let delete = "DELETE FROM carts WHERE owner_id = ANY (ARRAY(
-                      SELECT owner_id FROM carts WHERE guest_id IS NOT NULL AND updated_at <= $1
-                      ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
+/// Deletes carts that no guest can reach any more, and remembers the highest of their versions; says how many.
+pub async fn delete_unused(db: impl PgExecutor<'_>, now: Timestamp) -> Result<i64, sqlx::Error> {
+    let delete = "WITH gone AS (
+                      DELETE FROM carts WHERE owner_id = ANY (ARRAY(
+                          SELECT owner_id FROM carts WHERE guest_id IS NOT NULL AND updated_at <= $1
+                          ORDER BY updated_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                      RETURNING version),
+                  highest AS (
+                      UPDATE cart_versions SET deleted = GREATEST(deleted, (SELECT max(version) FROM gone))
+                      WHERE deleted < (SELECT max(version) FROM gone))
+                  SELECT count(*) FROM gone";
     let before = now.minus(UNUSED_FOR).to_offset();
-    Ok(sqlx::query(delete).bind(before).bind(BATCH).execute(db).await?.rows_affected())
+    sqlx::query_scalar(delete).bind(before).bind(BATCH).fetch_one(db).await
 }
 
 /// Forgets orders that were taken out of their carts long ago; says how many.

@@ -95,8 +95,8 @@ pub enum Refused {
 /// A service that asks for a token.
 #[derive(Debug)]
 pub struct TokenRequest {
-    /// Who it says it is.
-    pub client_id: String,
+    /// Who it says it is. No other name is looked for, whatever its length and characters.
+    pub client: ServiceName,
     /// Its proof.
     pub secret: Opaque,
     /// What it wants to be allowed; everything it may be when `None`.
@@ -113,9 +113,10 @@ impl TokenRequest {
             Some(_) => return Err(Refused::UnsupportedGrantType),
             None => return Err(Refused::InvalidRequest("grant_type is missing")),
         }
+        let client = client_id.parse().map_err(|_| Refused::InvalidClient)?;
         let secret = secret.parse().map_err(|_| Refused::InvalidClient)?;
         let scope = form.scope.map(|scope| scope.split(' ').map(str::to_owned).collect());
-        Ok(Self { client_id, secret, scope })
+        Ok(Self { client, secret, scope })
     }
 }
 
@@ -223,10 +224,10 @@ mod tests {
     #[test]
     fn a_client_names_itself_in_the_header_or_in_the_body() {
         let request = TokenRequest::read(Some(&header("transaction-service:s%2Fe+c")), FORM).unwrap();
-        assert_eq!((request.client_id.as_str(), request.secret.reveal()), ("transaction-service", "s/e c"));
-        let form = b"grant_type=client_credentials&client_id=a&client_secret=b%26&scope=x+y&unknown=1";
+        assert_eq!((request.client, request.secret.reveal()), (ServiceName::Transaction, "s/e c"));
+        let form = b"grant_type=client_credentials&client_id=product-service&client_secret=b%26&scope=x+y&unknown=1";
         let request = TokenRequest::read(None, form).unwrap();
-        assert_eq!((request.client_id.as_str(), request.secret.reveal()), ("a", "b&"));
+        assert_eq!((request.client, request.secret.reveal()), (ServiceName::Product, "b&"));
         assert_eq!(request.scope.unwrap(), ["x", "y"]);
     }
 
@@ -251,12 +252,23 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_no_service_is_called_is_refused_before_it_is_looked_for() {
+        let long = "a".repeat(10_000);
+        for id in ["a", "user-service", "Product-Service", "product-service%00", "%00", "%FF", "%ED%A0%80", &long] {
+            let form = format!("grant_type=client_credentials&client_id={id}&client_secret=b");
+            assert_eq!(refused(None, form.as_bytes()), Refused::InvalidClient, "{id}");
+            assert_eq!(refused(Some(&header(&format!("{id}:b"))), FORM), Refused::InvalidClient, "{id}");
+        }
+        assert_eq!(refused(Some(&header("product-service\0:b")), FORM), Refused::InvalidClient);
+    }
+
+    #[test]
     fn a_client_gets_what_it_asks_for_if_it_may_have_it() {
         let secret = Opaque::random().unwrap();
         let client = Client { secret: secret.hashed(), scopes: vec!["checkout:read".into(), "carts:clear".into()] };
         let grant = |secret: &Opaque, scope: Option<&str>| {
             let scope = scope.map(|scope| scope.split(' ').map(str::to_owned).collect());
-            client.grant(&TokenRequest { client_id: "transaction-service".into(), secret: secret.clone(), scope })
+            client.grant(&TokenRequest { client: ServiceName::Transaction, secret: secret.clone(), scope })
         };
         assert_eq!(grant(&secret, None), Ok("checkout:read carts:clear".into()));
         assert_eq!(grant(&secret, Some("carts:clear carts:clear")), Ok("carts:clear".into()));

@@ -7,9 +7,9 @@ use super::domain::{Client, ServiceName, ServiceScope};
 use crate::opaque::Hashed;
 
 /// The client of this name.
-pub async fn find(db: impl PgExecutor<'_>, name: &str) -> Result<Option<Client>, sqlx::Error> {
+pub async fn find(db: impl PgExecutor<'_>, name: ServiceName) -> Result<Option<Client>, sqlx::Error> {
     let find = "SELECT secret_hash, scopes FROM service_clients WHERE name = $1";
-    let row: Option<ClientRow> = sqlx::query_as(find).bind(name).fetch_optional(db).await?;
+    let row: Option<ClientRow> = sqlx::query_as(find).bind(name.as_str()).fetch_optional(db).await?;
     Ok(row.map(|row| Client { secret: row.secret_hash, scopes: row.scopes }))
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use aws_lc_rs::rsa::KeyPair;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{
-    auth::{Claims, Subject},
+    auth::{Claims, Subject, TYPE},
     id::Id,
     timestamp::Timestamp,
 };
@@ -73,7 +73,7 @@ impl SigningKeys {
         }
         let published = JwkSet { keys: keys.iter().map(|(_, public)| public.clone()).collect() };
         let (signer, public) = keys.into_iter().next().ok_or(KeysError::Missing)?;
-        let header = Header { kid: public.common.key_id, ..Header::new(Algorithm::RS256) };
+        let header = Header { kid: public.common.key_id, typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::RS256) };
         Ok(Self { signer, header, published })
     }
 

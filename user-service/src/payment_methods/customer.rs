@@ -5,18 +5,17 @@ use stripe::{CustomerId, StripeError};
 use super::store;
 use crate::{App, error::Error, users::domain::UserId};
 
-/// The account's customer, made if there is none. May end anywhere and be done again, many at once: Stripe makes one for
+/// The account's customer, made if none is known. May end anywhere and be done again, many at once: Stripe makes one for
 /// the key, and the account's row keeps the first that is saved.
 ///
 /// Under this key the parameters never vary, or Stripe would refuse it. What Stripe answered to a key it repeats for at
 /// least a day, failures included (<https://docs.stripe.com/api/idempotent_requests>): after a 500 there is no customer
 /// for this account until Stripe has forgotten the key. Then another is made, and one that the 500 hid stays empty.
-pub(super) async fn ensure(app: &App, user: UserId) -> Result<CustomerId, Error> {
-    let pool = app.database.pool().await?;
-    if let Some(known) = store::customer(pool, user).await?.ok_or(Error::NotFound)? {
-        return Ok(known);
+pub(super) async fn ensure(app: &App, user: UserId, known: Option<CustomerId>) -> Result<CustomerId, Error> {
+    match known {
+        Some(known) => Ok(known),
+        None => make(app, user, &format!("customer:{user}")).await,
     }
-    make(app, user, &format!("customer:{user}")).await
 }
 
 /// Another customer in the place of one that Stripe does not have any more, as after somebody deleted it there. The key

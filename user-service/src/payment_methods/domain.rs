@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "pm_1PgafTB7WZ01zgkW5mhKPw9q", "kind": "card",
-    "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030}, "created_at": "2026-11-22T09:30:00Z"
+    "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030}, "created_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct PaymentMethod {
     /// Its id at Stripe; an order is paid with it by this.

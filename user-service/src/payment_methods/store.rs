@@ -1,5 +1,6 @@
 //! Every query of customers at Stripe.
 
+use common::contact::Email;
 use sqlx::PgExecutor;
 use stripe::CustomerId;
 
@@ -10,6 +11,24 @@ pub async fn customer(db: impl PgExecutor<'_>, user: UserId) -> Result<Option<Op
     let select = "SELECT stripe_customer_id FROM users WHERE id = $1";
     let row: Option<Option<String>> = sqlx::query_scalar(select).bind(user.uuid()).fetch_optional(db).await?;
     row.map(|id| id.as_deref().map(read).transpose()).transpose()
+}
+
+/// The account that means to save a card.
+#[derive(Debug)]
+pub struct Payer {
+    /// Its address.
+    pub email: Email,
+    /// Its customer, if it has one yet.
+    pub customer: Option<CustomerId>,
+}
+
+/// The account that means to save a card; `None` when there is no such account.
+pub async fn payer(db: impl PgExecutor<'_>, user: UserId) -> Result<Option<Payer>, sqlx::Error> {
+    let select = "SELECT email, stripe_customer_id FROM users WHERE id = $1";
+    let row: Option<(String, Option<String>)> = sqlx::query_as(select).bind(user.uuid()).fetch_optional(db).await?;
+    let Some((email, customer)) = row else { return Ok(None) };
+    let email = email.parse().map_err(|error: common::input::Refusal| sqlx::Error::Decode(error.into()))?;
+    Ok(Some(Payer { email, customer: customer.as_deref().map(read).transpose()? }))
 }
 
 /// Saves an account's customer unless it has one; the one that it has now, `None` when there is no such account.

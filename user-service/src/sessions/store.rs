@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Holder, Presented, SessionId, Step};
-use crate::{opaque::Hashed, users::domain::Role};
+use crate::{limits::domain::Counter, opaque::Hashed, users::domain::Role};
 
 /// How many sessions one clean-up deletes at most; the next sweep goes on.
 const SESSIONS: i64 = 1_000;
@@ -16,8 +16,8 @@ const TOKENS: i64 = 10_000;
 /// A login whose password was right.
 #[derive(Debug)]
 pub struct RightLogin<'a> {
-    /// Under which address attempts were counted that are forgotten now.
-    pub attempts_of: Hashed,
+    /// Where attempts were counted that are forgotten now.
+    pub counter: Option<&'a Counter>,
     /// The hash that the password was compared to.
     pub password_hash: &'a str,
 }
@@ -48,10 +48,11 @@ pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<b
                      session AS (INSERT INTO sessions (id, user_id, guest_id, created_at, expires_at)
                                  SELECT $1, $2, $3, $4, $5 WHERE $2 IS NULL OR EXISTS (SELECT FROM account)
                                  RETURNING id, generation, created_at),
-                     forgotten AS (DELETE FROM login_attempts
-                                   WHERE address_hash = $7 AND EXISTS (SELECT FROM session))
+                     forgotten AS (DELETE FROM attempts
+                                   WHERE kind = $9 AND key = $7 AND EXISTS (SELECT FROM session))
                 INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at)
                 SELECT $6, id, generation, created_at FROM session";
+    let counter = session.login.as_ref().and_then(|login| login.counter);
     let (user_id, guest_id) = match session.holder {
         Holder::User { id, .. } => (Some(id), None),
         Holder::Guest(id) => (None, Some(id)),
@@ -63,8 +64,9 @@ pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<b
         .bind(session.created_at.to_offset())
         .bind(session.expires_at.to_offset())
         .bind(session.token)
-        .bind(session.login.as_ref().map(|login| login.attempts_of))
+        .bind(counter.map(|counter| counter.key.as_slice()))
         .bind(session.login.as_ref().map(|login| login.password_hash))
+        .bind(counter.map(|counter| counter.kind.as_str()))
         .execute(db)
         .await?;
     Ok(done.rows_affected() == 1)

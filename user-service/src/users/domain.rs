@@ -95,7 +95,7 @@ pub struct Profile {
     /// What it may do.
     #[sqlx(try_from = "String")]
     pub role: Role,
-    /// Grows by one with every change; also the `ETag`.
+    /// Grows by one with every change.
     pub version: i64,
     /// When it was registered.
     #[sqlx(try_from = "OffsetDateTime")]

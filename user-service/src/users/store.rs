@@ -70,17 +70,13 @@ pub async fn change_profile(
         Patch::Set(phone) => Some(phone.as_str()),
         Patch::Keep | Patch::Remove => None,
     };
-    let versions = match if_match {
-        IfMatch::Any => None,
-        IfMatch::Versions(versions) => Some(versions),
-    };
     sqlx::query_as(change)
         .bind(id.uuid())
         .bind(patch.name.as_ref().map(PersonName::as_str))
         .bind(patch.phone != Patch::Keep)
         .bind(phone)
         .bind(now.to_offset())
-        .bind(versions)
+        .bind(if_match.versions_of(id.uuid()))
         .fetch_optional(db)
         .await
 }

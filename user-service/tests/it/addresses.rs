@@ -86,6 +86,19 @@ async fn a_list_is_read_page_by_page_oldest_first() {
 }
 
 #[tokio::test]
+async fn a_made_up_cursor_of_addresses_is_refused_or_read_and_never_fails() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    for line in ["1", "2"] {
+        add(&home, &ada.access, &address(line)).await.expect(201);
+    }
+    let cursor = text(&list(&home, &ada.access, "?limit=1").await["next_cursor"]);
+    let list =
+        |cursor: &str| home.client.get(&format!("/users/me/addresses?limit=1&cursor={cursor}")).token(&ada.access);
+    testkit::cursors::assert_safe(&cursor, list).await;
+}
+
+#[tokio::test]
 async fn a_user_has_fifty_addresses_at_most_however_many_are_added_at_once() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;
@@ -156,4 +169,38 @@ async fn every_bad_field_of_an_address_is_named_at_once() {
         "/zip unknown_field",
     ];
     assert_eq!(fields, expected);
+}
+
+#[tokio::test]
+async fn an_address_in_kosovo_is_taken_and_one_that_holds_a_link_or_cannot_be_seen_is_not() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let mut pristina = address("Am Bahnhof 3.OG");
+    pristina["country"] = json!("XK");
+    assert_eq!(add(&home, &ada.access, &pristina).await.expect(201).json()["country"], "XK");
+    for member in ["name", "line1", "line2", "city", "region", "postal_code"] {
+        for (text, code) in [
+            ("bit.ly/x", "web_address"),
+            ("www.evil.zip", "web_address"),
+            ("\u{3164}", "invisible_character"),
+            ("\u{2800}", "nothing_visible"),
+            ("A\u{2028}B", "invisible_character"),
+        ] {
+            let mut body = address("1");
+            body[member] = json!(text);
+            let answer = add(&home, &ada.access, &body).await.expect(422);
+            assert_eq!(answer.refused_fields(), [format!("/{member} {code}")], "{text:?}");
+        }
+    }
+    let before = list(&home, &ada.access, "").await;
+    // What an earlier rule let in stays readable.
+    home.sql("UPDATE addresses SET line1 = 'bit.ly/x', name = U&'Ada\\200B'").await;
+    let after = list(&home, &ada.access, "").await;
+    assert_eq!(
+        (&after["items"][0]["line1"], &after["items"][0]["id"]),
+        (&json!("bit.ly/x"), &before["items"][0]["id"])
+    );
+    let service = testkit::tokens::service("transaction-service", "checkout:read");
+    let context = format!("/users/{}/checkout-context", ada.id);
+    home.client.get(&context).token(&service).send().await.expect(200);
 }

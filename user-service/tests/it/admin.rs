@@ -67,7 +67,7 @@ async fn resetting_a_password_ends_the_session_of_a_login_that_was_under_way_too
         id: SessionId::new(now),
         holder: Holder::User { id, role: Role::Admin },
         token: Hashed::of("its token"),
-        login: Some(RightLogin { attempts_of: Hashed::of("ops@example.com"), password_hash: &hash }),
+        login: Some(RightLogin { counter: None, password_hash: &hash }),
         created_at: now,
         expires_at: expiry(now, now),
     };

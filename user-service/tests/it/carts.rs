@@ -1,3 +1,4 @@
+use common::etag::ETag;
 use futures_util::future::join_all;
 use http::header::IF_MATCH;
 use serde_json::{Value, json};
@@ -24,6 +25,11 @@ pub(crate) fn guest() -> String {
     tokens::guest(Uuid::now_v7(), "cart orders")
 }
 
+/// The tag of a version of the cart of this owner.
+fn tag(owner: Uuid, version: i64) -> String {
+    ETag::new(owner, version).to_string()
+}
+
 /// `A=2 B=1` of a cart.
 pub(crate) fn held(cart: &Value) -> String {
     let items = cart["items"].as_array().unwrap().iter();
@@ -39,15 +45,15 @@ async fn a_cart_is_filled_read_and_emptied_by_customers_and_guests_alike() {
     for (id, token) in [(ada.id, ada.access), (guest_id, tokens::guest(guest_id, "cart orders"))] {
         let absent = mine(&home, &token).await;
         assert_eq!(absent.json(), json!({"owner_id": id, "version": 0, "items": [], "updated_at": null}));
-        assert_eq!(absent.header("etag"), "\"0\"");
+        assert_eq!(absent.header("etag"), tag(id, 0));
         put(&home, &token, "TEE-M", 2).send().await.expect(200);
         let answer = put(&home, &token, "MUG", 1).send().await.expect(200);
-        assert_eq!((answer.header("etag"), held(&answer.json()).as_str()), ("\"2\"", "MUG=1 TEE-M=2"));
+        assert_eq!((answer.header("etag"), held(&answer.json()).as_str()), (tag(id, 2).as_str(), "MUG=1 TEE-M=2"));
         let answer = put(&home, &token, "TEE-M", 5).send().await.expect(200);
-        assert_eq!((answer.header("etag"), held(&answer.json()).as_str()), ("\"3\"", "MUG=1 TEE-M=5"));
+        assert_eq!((answer.header("etag"), held(&answer.json()).as_str()), (tag(id, 3).as_str(), "MUG=1 TEE-M=5"));
         assert_eq!(mine(&home, &token).await.json(), answer.json());
         let answer = delete(&home, &token, "MUG").send().await.expect(200);
-        assert_eq!((answer.header("etag"), held(&answer.json()).as_str()), ("\"4\"", "TEE-M=5"));
+        assert_eq!((answer.header("etag"), held(&answer.json()).as_str()), (tag(id, 4).as_str(), "TEE-M=5"));
         let answer = delete(&home, &token, "TEE-M").send().await.expect(200);
         assert_eq!((&answer.json()["version"], held(&answer.json()).as_str()), (&json!(5), ""));
         assert_eq!(mine(&home, &token).await.json(), answer.json());
@@ -67,30 +73,35 @@ async fn what_changes_nothing_leaves_the_version_alone() {
 #[tokio::test]
 async fn only_the_version_that_was_seen_is_changed() {
     let home = Home::open().await;
-    let token = guest();
+    let id = Uuid::now_v7();
+    let token = tokens::guest(id, "cart orders");
     let stale = |answer: Answer| assert_eq!(answer.expect(412).problem(), "stale");
-    stale(put(&home, &token, "MUG", 1).header(IF_MATCH, "\"1\"").send().await);
-    stale(delete(&home, &token, "MUG").header(IF_MATCH, "\"1\"").send().await);
-    delete(&home, &token, "MUG").header(IF_MATCH, "\"0\"").send().await.expect(200);
-    put(&home, &token, "MUG", 1).header(IF_MATCH, "\"0\"").send().await.expect(200);
-    stale(put(&home, &token, "MUG", 2).header(IF_MATCH, "\"0\"").send().await);
-    stale(delete(&home, &token, "MUG").header(IF_MATCH, "\"0\"").send().await);
-    put(&home, &token, "MUG", 2).header(IF_MATCH, "\"7\", \"1\"").send().await.expect(200);
+    stale(put(&home, &token, "MUG", 1).header(IF_MATCH, &tag(id, 1)).send().await);
+    stale(delete(&home, &token, "MUG").header(IF_MATCH, &tag(id, 1)).send().await);
+    delete(&home, &token, "MUG").header(IF_MATCH, &tag(id, 0)).send().await.expect(200);
+    put(&home, &token, "MUG", 1).header(IF_MATCH, &tag(id, 0)).send().await.expect(200);
+    stale(put(&home, &token, "MUG", 2).header(IF_MATCH, &tag(id, 0)).send().await);
+    stale(delete(&home, &token, "MUG").header(IF_MATCH, &tag(id, 0)).send().await);
+    put(&home, &token, "MUG", 2).header(IF_MATCH, &format!("{}, {}", tag(id, 7), tag(id, 1))).send().await.expect(200);
     put(&home, &token, "MUG", 3).header(IF_MATCH, "*").send().await.expect(200);
-    stale(put(&home, &token, "MUG", 4).header(IF_MATCH, "W/\"3\"").send().await);
-    delete(&home, &token, "MUG").header(IF_MATCH, "\"3\"").send().await.expect(200);
+    stale(put(&home, &token, "MUG", 4).header(IF_MATCH, &format!("W/{}", tag(id, 3))).send().await);
+    delete(&home, &token, "MUG").header(IF_MATCH, &tag(id, 3)).send().await.expect(200);
+    stale(put(&home, &token, "MUG", 1).header(IF_MATCH, &tag(Uuid::now_v7(), 4)).send().await);
+    stale(put(&home, &token, "MUG", 1).header(IF_MATCH, "\"4\"").send().await);
     assert_eq!(mine(&home, &token).await.json()["version"], 4);
 }
 
 #[tokio::test]
 async fn of_two_changes_of_one_version_at_once_one_is_made_and_one_is_stale() {
     let home = Home::open().await;
-    for seen in ["\"0\"", "\"1\"", "\"2\"", "\"3\""] {
-        let token = guest();
-        for n in 0..seen.trim_matches('"').parse().unwrap() {
+    for seen in 0..4 {
+        let id = Uuid::now_v7();
+        let token = tokens::guest(id, "cart orders");
+        for n in 0..seen {
             put(&home, &token, "MUG", n + 1).send().await.expect(200);
         }
-        let change = |sku: &str| tokio::spawn(put(&home, &token, sku, 1).header(IF_MATCH, seen).send());
+        let change =
+            |sku: &str| tokio::spawn(put(&home, &token, sku, 1).header(IF_MATCH, &tag(id, seen.into())).send());
         let (one, other) = tokio::join!(change("TEE-A"), change("TEE-B"));
         let mut found = [one.unwrap().status.as_u16(), other.unwrap().status.as_u16()];
         found.sort_unstable();
@@ -195,7 +206,7 @@ async fn a_checkout_reads_the_cart_of_a_user_or_a_guest_and_shoppers_only_their_
     for (id, token) in [(ada.id, &ada.access), (guest_id, &guest)] {
         let answer = read(id, &service).await.expect(200);
         assert_eq!(answer.json(), mine(&home, token).await.json());
-        assert_eq!(answer.header("etag"), "\"1\"");
+        assert_eq!(answer.header("etag"), tag(id, 1));
         assert_eq!(read(id, token).await.expect(403).problem(), "forbidden");
     }
     let nobody = Uuid::now_v7();

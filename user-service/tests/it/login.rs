@@ -58,7 +58,7 @@ async fn ten_wrong_guesses_close_the_door_for_known_and_unknown_addresses_alike(
     }
     assert_eq!(seen[0], seen[1]);
     home.login("ADA@example.com", PASSWORD).await.expect(429);
-    home.sql("UPDATE login_attempts SET window_ends_at = now()").await;
+    home.sql("UPDATE attempts SET window_ends_at = now()").await;
     home.login("ada@example.com", PASSWORD).await.expect(200);
 }
 
@@ -73,7 +73,7 @@ async fn a_success_forgets_the_guesses_before_it() {
         home.login("ada@example.com", PASSWORD).await.expect(200);
     }
     // The one registration is counted still.
-    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 1);
+    assert_eq!(home.number("SELECT count(*) FROM attempts").await, 1);
 }
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_login_whose_account_changes_meanwhile_opens_no_session() {
         assert_eq!(home.number("SELECT count(*) FROM sessions").await, 0, "{change}");
         assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 0, "{change}");
         // It counts as what it was: a guess.
-        assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 2, "{change}");
+        assert_eq!(home.number("SELECT count(*) FROM attempts").await, 2, "{change}");
     }
 }
 

@@ -11,6 +11,7 @@ mod contract;
 mod guests;
 mod health;
 mod keys;
+mod limits;
 mod login;
 mod migrations;
 mod outbox;
@@ -23,6 +24,7 @@ mod service_tokens;
 mod sessions;
 mod settings;
 mod sweep;
+mod unstorable_text;
 
 use std::time::Duration;
 
@@ -146,6 +148,7 @@ fn app(database: &str, signing_keys: &str, api: &str) -> App {
         ("API_BASE_URL", api),
         ("USER_DATABASE_URL", database),
         ("SIGNING_KEYS", signing_keys),
+        ("FINGERPRINT_KEY", "a key of the tests"),
         ("STRIPE_API_BASE", "http://127.0.0.1:9"),
         ("STRIPE_SECRET_KEY", "sk_test_nobody"),
     ]);

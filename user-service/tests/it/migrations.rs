@@ -24,7 +24,7 @@ async fn migrations_go_back_to_nothing_and_forth_to_the_same() {
     let app = app(&postgres.url, &tokens::signing_key_base64(), "http://127.0.0.1:9");
     let mut connection = postgres.connect().await;
     let up = app.migrate(Direction::Up).await.unwrap();
-    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7]}));
+    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7, 8, 9]}));
     let first = schema(&mut connection).await;
     assert!(first.len() > 60, "{first:#?}");
     assert_eq!(app.migrate(Direction::Down { to: 2 }).await.unwrap(), json!({"applied": [1, 2]}));
@@ -85,6 +85,11 @@ async fn the_database_states_every_invariant_of_its_own() {
         (cart(r#"{"MUG": "1"}"#), "carts_quantities"),
         ("UPDATE carts SET version = 0".to_owned(), "carts_version"),
         ("UPDATE users SET stripe_customer_id = 'pm_1'".to_owned(), "users_stripe_customer_form"),
+        ("UPDATE attempts SET kind = 'guess'".to_owned(), "attempts_kind"),
+        ("UPDATE attempts SET key = 'short'".to_owned(), "attempts_key_length"),
+        ("UPDATE attempts SET count = 0".to_owned(), "attempts_counted"),
+        ("INSERT INTO cart_versions VALUES (false)".to_owned(), "cart_versions_only_row"),
+        ("INSERT INTO cart_versions DEFAULT VALUES".to_owned(), "cart_versions_pkey"),
         ("UPDATE refresh_tokens SET token_hash = 'short'".to_owned(), "refresh_tokens_hash_length"),
     ];
     let mut connection = home.postgres.connect().await;

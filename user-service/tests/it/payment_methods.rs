@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use stripe::Stripe;
 use stripe_double::{Options, StripeDouble};
 use testkit::{Answer, Client, tokens};
-use user_service::{App, router};
+use user_service::{App, limits::domain::Limits, router};
 use uuid::Uuid;
 
-use crate::{Home, Shopper, carts::guest, looks};
+use crate::{Home, Shopper, carts::guest, limits::limited, looks};
 
 const SETUP: &str = "/users/me/payment-methods/setup";
 const LIST: &str = "/users/me/payment-methods";
@@ -134,6 +134,18 @@ async fn saved_cards_are_read_page_by_page_newest_first() {
 }
 
 #[tokio::test]
+async fn a_made_up_cursor_of_saved_cards_is_refused_or_read_and_never_fails() {
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    for _ in 0..2 {
+        till.save(&ada, "pm_card_visa").await;
+    }
+    let page = till.list(&ada, "?limit=1").await;
+    let list = |cursor: &str| till.home.client.get(&format!("{LIST}?limit=1&cursor={cursor}")).token(&ada.access);
+    testkit::cursors::assert_safe(page["next_cursor"].as_str().unwrap(), list).await;
+}
+
+#[tokio::test]
 async fn a_cursor_at_a_card_that_stripe_does_not_know_is_refused() {
     let till = Till::open().await;
     let ada = till.home.customer("ada@example.com").await;
@@ -203,7 +215,8 @@ async fn guests_and_accounts_that_are_gone_save_no_cards() {
 
 #[tokio::test]
 async fn accounts_that_set_up_sixteen_cards_at_once_have_one_customer_each() {
-    let till = Till::open().await;
+    let Till { home, stripe } = Till::open().await;
+    let till = Till { home: limited(home, Limits { setups: 100, ..Limits::default() }), stripe };
     let ada = till.home.customer("ada@example.com").await;
     let bob = till.home.customer("bob@example.com").await;
     let setup = |shopper: &Shopper| tokio::spawn(till.home.client.post(SETUP).token(&shopper.access).send());

@@ -52,7 +52,7 @@ async fn registering_one_address_many_times_at_once_makes_one_account() {
 async fn nobodys_inbox_is_filled_by_registering_their_address() {
     let home = Home::open().await;
     home.register("ada@example.com").await.expect(202);
-    home.sql("DELETE FROM login_attempts; DELETE FROM outbox;").await;
+    home.sql("DELETE FROM attempts; DELETE FROM outbox;").await;
     for email in ["ada@example.com", "eve@example.com"] {
         for _ in 0..9 {
             home.register(email).await.expect(202);
@@ -67,7 +67,7 @@ async fn nobodys_inbox_is_filled_by_registering_their_address() {
         home.login(email, PASSWORD).await.expect(200);
     }
     assert_eq!(home.number("SELECT count(*) FROM outbox").await, 20);
-    home.sql("UPDATE login_attempts SET window_ends_at = now()").await;
+    home.sql("UPDATE attempts SET window_ends_at = now()").await;
     home.register("ada@example.com").await.expect(202);
 }
 
@@ -101,4 +101,41 @@ async fn a_password_that_is_easy_to_guess_is_refused() {
         let answer = home.client.post("/auth/register").json(&body).send().await.expect(422);
         assert_eq!(answer.refused_fields(), ["/password too_easy"], "{password}");
     }
+}
+
+#[tokio::test]
+async fn an_address_with_an_international_domain_is_one_account_and_gets_its_mail_in_ascii() {
+    let home = Home::open().await;
+    for typed in ["ada@exämple.com", "ADA@EXÄMPLE.COM", "ada@xn--exmple-cua.com"] {
+        home.register(typed).await.expect(202);
+        home.login(typed, PASSWORD).await.expect(200);
+    }
+    assert_eq!(home.number("SELECT count(*) FROM users WHERE email = 'ada@xn--exmple-cua.com'").await, 1);
+    assert_eq!(home.number("SELECT count(*) FROM users").await, 1);
+    let mailed = "SELECT count(*) FROM outbox WHERE lower(body->'recipient'->>'email') = 'ada@xn--exmple-cua.com'";
+    assert_eq!(home.number(mailed).await, 3);
+    let answer = home.register("ädä@example.com").await.expect(422);
+    assert_eq!(answer.refused_fields(), ["/email invalid_email"]);
+    assert!(answer.text().contains("ASCII"), "{}", answer.text());
+}
+
+#[tokio::test]
+async fn a_name_that_mails_would_carry_as_a_link_or_that_cannot_be_seen_is_refused() {
+    let home = Home::open().await;
+    let refused = async |name: &str| {
+        let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": name});
+        home.client.post("/auth/register").json(&body).send().await.expect(422).refused_fields()
+    };
+    for name in ["evil.example", "You won: bit.ly/x", "www.evil", "ｅｖｉｌ。ｃｏｍ", "https://evil.example"] {
+        assert_eq!(refused(name).await, ["/name web_address"], "{name}");
+    }
+    assert_eq!(refused("\u{3164}").await, ["/name invisible_character"]);
+    assert_eq!(refused("\u{200B}").await, ["/name invisible_character"]);
+    assert_eq!(refused("\u{2800}").await, ["/name nothing_visible"]);
+    assert_eq!(refused("Ada\u{202E}x").await, ["/name invisible_character"]);
+    for name in ["Dr.med. Anna Weiß", "J.R.R. Tolkien", "علی\u{200C}رضا"] {
+        let body = json!({"email": "ada@example.com", "password": PASSWORD, "name": name});
+        home.client.post("/auth/register").json(&body).send().await.expect(202);
+    }
+    assert_eq!(home.number("SELECT count(*) FROM outbox").await, 3);
 }

@@ -7,8 +7,15 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
     let mut env = Env::from_pairs([("STRIPE_API_BASE", "ftp://hunter2")]);
     assert!(App::configure(&mut env).is_none());
     let report = env.report();
-    for name in ["ISSUER", "API_BASE_URL", "SIGNING_KEYS", "USER_DATABASE_URL", "STRIPE_API_BASE", "STRIPE_SECRET_KEY"]
-    {
+    for name in [
+        "ISSUER",
+        "API_BASE_URL",
+        "SIGNING_KEYS",
+        "USER_DATABASE_URL",
+        "FINGERPRINT_KEY",
+        "STRIPE_API_BASE",
+        "STRIPE_SECRET_KEY",
+    ] {
         assert!(report.contains(name), "{name}: {report}");
     }
     assert!(!report.contains("hunter2"), "{report}");
@@ -21,6 +28,7 @@ fn cards_are_kept_at_stripe_itself_unless_the_settings_say_otherwise() {
         ("API_BASE_URL", "http://127.0.0.1:9"),
         ("USER_DATABASE_URL", "postgres://127.0.0.1:9/none"),
         ("SIGNING_KEYS", "hunter2"),
+        ("FINGERPRINT_KEY", "hunter2"),
         ("STRIPE_SECRET_KEY", "sk_test_hunter2"),
     ]);
     let app = format!("{:?}", App::configure(&mut env).unwrap());

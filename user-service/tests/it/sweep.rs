@@ -14,8 +14,10 @@ async fn a_sweep_deletes_what_has_ended_and_nothing_else() {
     let busy = home.customer("bob@example.com").await;
     home.login("eve@example.com", "a wrong guess").await.expect(401);
     home.login("mallory@example.com", "a wrong guess").await.expect(401);
-    home.sql("UPDATE login_attempts SET window_ends_at = now() - interval '1 s' WHERE ctid = (SELECT min(ctid) FROM login_attempts)")
-        .await;
+    home.sql(
+        "UPDATE attempts SET window_ends_at = now() - interval '1 s' WHERE ctid = (SELECT min(ctid) FROM attempts)",
+    )
+    .await;
     home.sql("DELETE FROM outbox").await;
     let swept = home.app.sweep().await.unwrap();
     let expected = json!({
@@ -26,7 +28,7 @@ async fn a_sweep_deletes_what_has_ended_and_nothing_else() {
     home.refresh(&ended.refresh).await.expect(401);
     home.refresh(&busy.refresh).await.expect(200);
     // One guess and two registrations.
-    assert_eq!(home.number("SELECT count(*) FROM login_attempts").await, 3);
+    assert_eq!(home.number("SELECT count(*) FROM attempts").await, 3);
     assert_eq!(home.app.sweep().await.unwrap()["sessions_deleted"], 0);
 }
 
@@ -55,13 +57,53 @@ async fn a_cart_goes_once_no_guest_can_reach_it_and_an_accounts_stays() {
     for token in [&ada.access, &gone, &kept] {
         put(&home, token, "MUG", 1).send().await.expect(200);
     }
-    home.sql("UPDATE carts SET created_at = now() - interval '99 days', updated_at = now() - interval '90 days'").await;
+    home.sql("UPDATE carts SET created_at = now() - interval '99 days', updated_at = now() - interval '91 days'").await;
     put(&home, &kept, "MUG", 2).send().await.expect(200);
     let swept = home.app.sweep().await.unwrap();
     assert_eq!(swept["carts_deleted"], 1);
     assert_eq!(held(&mine(&home, &gone).await.json()), "");
     assert_eq!(held(&mine(&home, &kept).await.json()), "MUG=2");
     assert_eq!(held(&mine(&home, &ada.access).await.json()), "MUG=1");
+}
+
+#[tokio::test]
+async fn a_version_of_an_owners_cart_never_comes_back() {
+    let home = Home::open().await;
+    let (token, other) = (guest(), guest());
+    let age = "UPDATE carts SET created_at = now() - interval '99 days', updated_at = now() - interval '92 days'";
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        for quantity in 1..=4 {
+            let cart = put(&home, &token, "MUG", quantity).send().await.expect(200).json();
+            seen.push(cart["version"].as_i64().unwrap());
+        }
+        put(&home, &other, "TEE", 1).send().await.expect(200);
+        home.sql(age).await;
+        let sweeps = tokio::join!(home.app.sweep(), home.app.sweep());
+        let deleted = |swept: Result<serde_json::Value, _>| swept.unwrap()["carts_deleted"].as_i64().unwrap();
+        assert_eq!(deleted(sweeps.0) + deleted(sweeps.1), 2);
+        assert_eq!(mine(&home, &token).await.json()["version"], 0, "an empty cart, of which no order is made");
+    }
+    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
+    assert_eq!(seen[..4], [1, 2, 3, 4]);
+    // What goes no higher takes nothing away.
+    put(&home, &guest(), "TEE", 1).send().await.expect(200);
+    let last = put(&home, &token, "MUG", 1).send().await.expect(200).json()["version"].as_i64().unwrap();
+    assert!(last > seen[11], "{last} {seen:?}");
+}
+
+#[tokio::test]
+async fn a_guests_cart_stays_while_any_token_can_reach_it() {
+    let home = Home::open().await;
+    let token = guest();
+    put(&home, &token, "MUG", 1).send().await.expect(200);
+    // The session that filled it may end today, and the last access token of it in a quarter of an hour.
+    home.sql(
+        "UPDATE carts SET created_at = now() - interval '99 days', updated_at = now() - interval '90 days 20 minutes'",
+    )
+    .await;
+    assert_eq!(home.app.sweep().await.unwrap()["carts_deleted"], 0);
+    assert_eq!(held(&mine(&home, &token).await.json()), "MUG=1");
 }
 
 #[tokio::test]

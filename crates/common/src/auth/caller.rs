@@ -7,7 +7,10 @@ use http::{header, request::Parts};
 use uuid::Uuid;
 
 use super::Verifier;
-use crate::{http::RequestContext, problem::Problem};
+use crate::{
+    http::{Repeated, RequestContext, single},
+    problem::Problem,
+};
 
 /// Whom a token speaks for, as written in `sub`: `user:<id>`, `guest:<id>` or `service:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -156,13 +159,21 @@ where
 }
 
 fn bearer(parts: &Parts) -> Result<&str, Problem> {
-    let header = parts.headers.get(header::AUTHORIZATION);
+    let header = single(&parts.headers, &header::AUTHORIZATION)
+        .map_err(|Repeated| Problem::malformed("Authorization must be given once."))?;
     let header = header.ok_or_else(|| Problem::unauthorized("Send an access token: Authorization: Bearer <token>."))?;
     let (scheme, token) = header.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() {
-        return Err(Problem::unauthorized("Authorization must be of the form Bearer <token>."));
+    let token = token.trim();
+    if !scheme.eq_ignore_ascii_case("bearer") || !is_token(token) {
+        return Err(Problem::unauthorized("Authorization must be of the form Bearer <token>, given once."));
     }
-    Ok(token.trim())
+    Ok(token)
+}
+
+/// RFC 6750, 2.1. A gateway joins two headers by a comma, which is in no token.
+fn is_token(text: &str) -> bool {
+    let bare = text.trim_end_matches('=');
+    !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))
 }
 
 #[cfg(test)]

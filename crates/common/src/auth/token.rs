@@ -11,6 +11,9 @@ use crate::problem::Problem;
 /// How far two clocks may differ: `exp` and `nbf` are judged with this much patience.
 pub const LEEWAY: Duration = Duration::from_secs(30);
 
+/// What the header of an access token says of its kind, as `typ` (RFC 9068, 2.1).
+pub const TYPE: &str = "at+jwt";
+
 /// What an access token says (RFC 9068).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Claims {
@@ -30,6 +33,11 @@ pub struct Claims {
     pub nbf: i64,
     /// Not good from, in seconds since 1970.
     pub exp: i64,
+}
+
+/// Media types know no case, and `application/` may be left out (RFC 7515, 4.1.9).
+fn is_access_token(typ: &str) -> bool {
+    [TYPE, "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
 }
 
 impl Claims {
@@ -65,7 +73,13 @@ impl Verifier {
     /// The claims of a good token. 401 for a bad one; 503 when the keys to judge it cannot be had.
     pub async fn verify(&self, token: &str) -> Result<Claims, Problem> {
         let refused = || Problem::unauthorized("The access token is not valid.");
-        let kid = decode_header(token).map_err(|_| refused())?.kid.ok_or_else(refused)?;
+        let header = decode_header(token).map_err(|_| refused())?;
+        // Extensions that must be understood are none that we know (RFC 7515, 4.1.11), and a token of another kind, such
+        // as an ID token of the same issuer, grants nothing here (RFC 9068, 4).
+        if header.crit.is_some() || !header.typ.as_deref().is_some_and(is_access_token) {
+            return Err(refused());
+        }
+        let kid = header.kid.ok_or_else(refused)?;
         let key = self.0.keys.find(&kid).await?.ok_or_else(refused)?;
         let decoded = decode::<Claims>(token, &key, &self.0.validation);
         decoded.map(|token| token.claims).map_err(|error| match error.kind() {

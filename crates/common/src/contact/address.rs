@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::{PersonName, Phone, countries::CODES};
+use super::{PersonName, Phone, countries::CODES, web_address};
 use crate::input::{Fields, FromFields, Refusal, line};
 
 /// One line of an address: a street, a city, a region.
@@ -15,6 +15,10 @@ use crate::input::{Fields, FromFields, Refusal, line};
 pub struct AddressLine(String);
 
 impl AddressLine {
+    pub(super) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// The line.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -25,7 +29,7 @@ impl FromStr for AddressLine {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        line(text, 1..=100).map(Self)
+        line(text, 1..=100).and_then(web_address::refuse).map(Self)
     }
 }
 
@@ -36,6 +40,10 @@ impl FromStr for AddressLine {
 pub struct PostalCode(String);
 
 impl PostalCode {
+    pub(super) fn stored(text: String) -> Self {
+        Self(text)
+    }
+
     /// As it was written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -46,11 +54,12 @@ impl FromStr for PostalCode {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        line(text, 1..=16).map(Self)
+        line(text, 1..=16).and_then(web_address::refuse).map(Self)
     }
 }
 
-/// A country, by its ISO 3166-1 alpha-2 code in capitals.
+/// A country, by its ISO 3166-1 alpha-2 code in capitals, or Kosovo by `XK`, which ISO leaves to its users and carriers, banks
+/// and the European Union use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(value_type = String, min_length = 2, max_length = 2, pattern = "^[A-Z]{2}$", examples("GB"))]
 pub struct CountryCode(&'static str);
@@ -67,7 +76,7 @@ impl FromStr for CountryCode {
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let known = CODES.binary_search(&text).ok().map(|index| Self(CODES[index]));
-        known.ok_or_else(|| Refusal::new("unknown_country", "must be a country code of ISO 3166-1 such as GB"))
+        known.ok_or_else(|| Refusal::new("unknown_country", "must be a country code of ISO 3166-1 such as GB, or XK"))
     }
 }
 
@@ -140,8 +149,10 @@ mod tests {
 
     #[test]
     fn a_country_is_known_by_its_code_in_capitals_only() {
-        assert_eq!("GB".parse::<CountryCode>().unwrap().as_str(), "GB");
-        for text in ["gb", "UK", "GBR", "XX", "EU", ""] {
+        for text in ["GB", "XK"] {
+            assert_eq!(text.parse::<CountryCode>().unwrap().as_str(), text);
+        }
+        for text in ["gb", "xk", "UK", "GBR", "XX", "XA", "EU", ""] {
             assert!(text.parse::<CountryCode>().is_err(), "{text} was taken");
         }
     }

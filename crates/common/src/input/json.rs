@@ -1,4 +1,4 @@
-//! [`Json`]: a body as an extractor, within limits, and as an answer.
+//! [`Json`]: a body as an extractor, within limits, and as an answer. [`RawBody`]: one that is not read as JSON.
 
 use axum::{
     body::Bytes,
@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Fields, FromFields};
-use crate::problem::Problem;
+use crate::{http::single, problem::Problem};
 
 /// The largest body any route takes, in bytes. Larger data goes through presigned uploads.
 pub const MAX_BODY: usize = 256 * 1024;
@@ -31,6 +31,18 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
         let body = body(request, state).await?;
         let value = read_json(&body)?;
         Fields::read(value).map(Json).map_err(Problem::invalid_input)
+    }
+}
+
+/// The bytes of a body as they came, for what is signed over them. 413 above [`MAX_BODY`].
+#[derive(Debug, Clone)]
+pub struct RawBody(pub Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        body(request, state).await.map(Self)
     }
 }
 
@@ -61,7 +73,7 @@ fn is_json(request: &Request) -> bool {
 }
 
 fn media_type(request: &Request) -> Option<&str> {
-    let value = request.headers().get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let value = single(request.headers(), &header::CONTENT_TYPE).ok()??.to_str().ok()?;
     value.split(';').next().map(str::trim)
 }
 

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::problem::MAX_ERRORS;
 
 #[derive(Debug, PartialEq)]
 struct Short(String);
@@ -100,6 +101,49 @@ fn text_is_trimmed_and_control_characters_are_refused() {
     assert_eq!(prose("a\nb", 1..=9).unwrap(), "a\nb");
     assert_eq!(line("   ", 1..=9).unwrap_err().code, "too_short");
     assert_eq!(line("a         ", 1..=9).unwrap_err().code, "too_long", "a client may count by itself");
+}
+
+/// A type that takes every text.
+#[derive(Debug)]
+struct Free(String);
+impl FromStr for Free {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        Ok(Self(text.to_owned()))
+    }
+}
+impl FromFields for Free {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.text("text")
+    }
+}
+
+#[test]
+fn text_that_a_store_cannot_hold_is_refused_wherever_it_stands() {
+    let body = json!({
+        "lines": [{"name": "a\0", "count": 1}], "note": "\0", "labels": {"a\0": "b", "c": "\0"}
+    });
+    let expected = [("/lines/0/name"), ("/note"), ("/labels/a\0"), ("/labels/c")]
+        .map(|p| (p.to_owned(), "control_character".to_owned()));
+    assert_eq!(refusals(body), expected);
+    assert!(!holds_storable_text(&json!({"a": [{"b\0": 1}]})));
+    let free = |text: &str| Fields::read::<Free>(json!({ "text": text })).map_err(|errors| errors[0].code.clone());
+    assert_eq!((free("a").unwrap().0, free("a\0").unwrap_err().as_str()), ("a".to_owned(), "control_character"));
+    assert_eq!((storable("a\0b"), storable("ab")), ("a\u{fffd}b".to_owned(), "ab".to_owned()));
+    assert!(holds_storable_text(&json!({"a": [{"b": "\u{1}\u{fffe}"}], "n": null})));
+}
+
+#[test]
+fn of_more_bad_fields_than_an_answer_lists_only_the_number_is_kept() {
+    let mut body = json!({"lines": [], "labels": {}});
+    for n in 0..1_000 {
+        body[format!("surprise{n}")] = json!(n);
+    }
+    let errors = Fields::read::<Basket>(body).unwrap_err();
+    assert_eq!((errors.len(), errors.omitted()), (MAX_ERRORS, 950));
+    let many: Vec<FieldError> = errors.iter().cycle().take(51).cloned().collect();
+    let cut = FieldErrors::from(many);
+    assert_eq!((cut.len(), cut.omitted()), (MAX_ERRORS, 1));
 }
 
 #[derive(Debug, PartialEq)]

@@ -40,3 +40,18 @@ async fn the_trace_context_is_kept_unchanged() {
     let answer = sample::client().get("/context").send().await.expect(200);
     assert_eq!(answer.json()["traceparent"], serde_json::Value::Null);
 }
+
+#[tokio::test]
+async fn a_request_id_or_trace_context_that_is_sent_twice_is_not_taken_over() {
+    let (id, trace) = ("12345678", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let twice = |name: http::HeaderName, value: &str| {
+        sample::client().get("/context").header(name.clone(), value).and_header(name, value)
+    };
+    let joined = |name, value: &str| sample::client().get("/context").header(name, &format!("{value},{value}"));
+    for request in [twice(REQUEST_ID, id), joined(REQUEST_ID, id)] {
+        assert!(request.send().await.expect(200).header("x-request-id").parse::<Uuid>().is_ok());
+    }
+    for request in [twice(TRACEPARENT, trace), joined(TRACEPARENT, trace)] {
+        assert_eq!(request.send().await.expect(200).json()["traceparent"], serde_json::Value::Null);
+    }
+}

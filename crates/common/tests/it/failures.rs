@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use common::input::{MAX_BODY, MAX_DEPTH};
+use common::{
+    etag::ETag,
+    input::{MAX_BODY, MAX_DEPTH},
+};
 use http::{HeaderName, Method, header};
 use serde_json::{Value, json};
 use testkit::{Answer, client::Sending, contract, tokens};
@@ -134,18 +137,22 @@ async fn whoever_has_no_account_is_forbidden_what_needs_one() {
 #[tokio::test]
 async fn a_change_is_made_only_to_a_version_the_client_has_seen() {
     let client = sample::client();
-    let change = |seen: Option<&'static str>| {
+    let thing = KNOWN.parse().unwrap();
+    let tag = |version: i64| ETag::new(thing, version).to_string();
+    let change = |seen: Option<String>| {
         let request = client.patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
         match seen {
-            Some(seen) => request.header(header::IF_MATCH, seen).send(),
+            Some(seen) => request.header(header::IF_MATCH, &seen).send(),
             None => request.send(),
         }
     };
-    for seen in [None, Some("*"), Some("\"3\""), Some("\"2\", \"3\"")] {
-        assert_eq!(change(seen).await.expect(200).header("etag"), "\"4\"", "{seen:?}");
+    for seen in [None, Some("*".to_owned()), Some(tag(3)), Some(format!("{}, {}", tag(2), tag(3)))] {
+        assert_eq!(change(seen.clone()).await.expect(200).header("etag"), tag(4), "{seen:?}");
     }
-    for seen in ["\"2\"", "\"4\"", "W/\"3\"", "3", "\"x\"", ""] {
-        check(seen, &change(Some(seen)).await, 412, "stale");
+    let of_another = ETag::new(Uuid::from_u128(7), 3).to_string();
+    let weak = format!("W/{}", tag(3));
+    for seen in [&tag(2), &tag(4), &weak, &of_another, "\"3\"", "3", "\"x\"", ""] {
+        check(seen, &change(Some(seen.to_owned())).await, 412, "stale");
     }
 }
 
@@ -184,6 +191,99 @@ async fn every_refused_field_is_named_at_once_and_its_value_is_not_repeated() {
     for value in ["hunter2", "4711", "correct horse"] {
         assert!(!answer.text().contains(value), "{}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn an_answer_lists_fifty_bad_fields_and_says_how_many_more_there_are() {
+    let client = sample::client();
+    let post = |body: String| client.post("/things").token(&staff()).body("application/json", body).send();
+    let unknown = |count: usize| (0..count).map(|n| format!("\"{n:x}\":0")).collect::<Vec<_>>().join(",");
+    let question = format!("{{{}}}", unknown(25_000));
+    let answer = post(question.clone()).await.expect(422);
+    let body = answer.json();
+    assert_eq!(body["errors"].as_array().unwrap().len(), 50);
+    // The name and the count are missing as well.
+    assert_eq!(body["errors_omitted"], 25_002 - 50);
+    assert_eq!(body["detail"], "25002 fields of the body are refused; errors lists the first 50 of them.");
+    assert!(answer.body.len() < question.len() / 10, "{} bytes", answer.body.len());
+    let all = post(format!("{{{}}}", unknown(48))).await.expect(422).json();
+    assert_eq!((all["errors"].as_array().unwrap().len(), all.get("errors_omitted")), (50, None));
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_read_names_its_parameter() {
+    let client = sample::client();
+    for (query, parameter, detail) in [
+        ("limit=0", "limit", "limit must be from 1 to 100."),
+        ("limit=many", "limit", "limit must be a whole number."),
+        ("limit=", "limit", "limit must not be empty: leave it out."),
+        ("cursor=", "cursor", "cursor must not be empty: leave it out."),
+        ("cursor=%FF", "cursor", "cursor must be percent-encoded UTF-8."),
+        ("cursor=x", "cursor", "cursor must be the next_cursor of an earlier page, unchanged."),
+        ("page=2", "page", "page is not a parameter of this route, which takes limit, cursor."),
+        ("limit=1&limit=1", "limit", "limit must be given once."),
+    ] {
+        let answer = client.get(&format!("/things?{query}")).send().await;
+        check(query, &answer, 400, "invalid_query");
+        let body = answer.json();
+        assert_eq!((&body["parameter"], &body["detail"]), (&json!(parameter), &json!(detail)), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_can_have_one_value_and_has_two_is_refused() {
+    let client = sample::client();
+    let (token, other) = (format!("Bearer {}", staff()), "Bearer x.y.z");
+    let post = || client.post("/things").json(&good());
+    for [first, second] in [[token.as_str(), other], [other, &token], [&token, &token]] {
+        let twice = post().header(header::AUTHORIZATION, first).and_header(header::AUTHORIZATION, second);
+        check("two lines", &twice.send().await, 400, "malformed_request");
+        // What a gateway makes of them.
+        let joined = post().header(header::AUTHORIZATION, &format!("{first},{second}"));
+        check("one line", &joined.send().await, 401, "unauthorized");
+    }
+    let json = "application/json";
+    let types = post().token(&staff()).header(header::CONTENT_TYPE, json).and_header(header::CONTENT_TYPE, json);
+    check("two media types", &types.send().await, 415, "unsupported_media_type");
+}
+
+#[tokio::test]
+async fn a_list_in_several_lines_is_one_list() {
+    let request = sample::client().patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
+    let request = request.header(header::IF_MATCH, "\"2\"").and_header(header::IF_MATCH, "\"3\"");
+    request.send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_path_with_nul_is_refused() {
+    check("NUL", &sample::client().get("/things/a%00").send().await, 400, "invalid_path");
+}
+
+#[tokio::test]
+async fn nothing_may_be_kept_unless_its_handler_says_so() {
+    let client = sample::client();
+    let thing = format!("/things/{KNOWN}");
+    for (request, status) in [
+        (client.get("/things"), 200),
+        (client.get(&thing), 200),
+        (client.post("/things").token(&staff()).json(&good()), 201),
+        (client.get("/account").token(&staff()), 200),
+        (client.get("/nothing"), 404),
+        (client.delete("/things"), 405),
+        (client.post("/panics/text"), 500),
+        (client.request(Method::HEAD, "/things"), 200),
+    ] {
+        assert_eq!(request.send().await.expect(status).header("cache-control"), "no-store", "{status}");
+    }
+    assert_eq!(client.get("/public").send().await.expect(200).header("cache-control"), "public, max-age=60");
+}
+
+#[tokio::test]
+async fn a_body_that_is_taken_as_it_comes_is_limited_as_all_are() {
+    let client = sample::client();
+    let post = |size: usize| client.post("/raw").body("application/octet-stream", vec![0xff; size]).send();
+    assert_eq!(post(MAX_BODY).await.expect(200).json(), json!({ "size": MAX_BODY }));
+    check("too large", &post(MAX_BODY + 1).await, 413, "too_large");
 }
 
 #[tokio::test]

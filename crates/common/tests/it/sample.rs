@@ -8,14 +8,15 @@ use axum::{
 };
 use common::{
     auth::{Caller, Verifier, scopes::CatalogWrite},
-    etag::{IfMatch, Versioned},
+    etag::{ETag, IfMatch, Versioned},
     extract::{Created, Path, Query},
     http::{RequestContext, wrap},
     id::Id,
-    input::{Fields, FromFields, Json, Refusal, line},
+    input::{Fields, FromFields, Json, RawBody, Refusal, line},
     page::{Page, PageQuery},
     problem::Problem,
 };
+use http::header;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use testkit::{Client, tokens};
@@ -51,6 +52,8 @@ pub(crate) fn trusting(verifier: Verifier, deadline: Duration) -> Client {
         .route("/context", get(get_context))
         .route("/panics/{with}", post(panics))
         .route("/breaks", get(breaks))
+        .route("/raw", post(measure))
+        .route("/public", get(async || ([(header::CACHE_CONTROL, "public, max-age=60")], "")))
         .route("/unwritable", get(unwritable))
         .route("/hangs", get(hangs));
     Client::new(wrap(routes.with_state(verifier), deadline))
@@ -87,6 +90,10 @@ impl NewThing {
     }
 }
 
+async fn measure(RawBody(body): RawBody) -> Json<Value> {
+    Json(json!({ "size": body.len() }))
+}
+
 async fn list_things(Query(query): Query<PageQuery>) -> Result<Json<Page<u32>>, Problem> {
     let (limit, after) = query.read::<u32>()?;
     let things = (after.map_or(1, |after| after + 1)..=5).collect();
@@ -113,8 +120,8 @@ async fn change_thing(
     if id.to_string() != KNOWN {
         return Err(Problem::not_found());
     }
-    seen.check(3)?;
-    Ok(Versioned { body: new.body(), version: 4 })
+    seen.check(ETag::new(id.uuid(), 3))?;
+    Ok(Versioned { body: new.body(), tag: ETag::new(id.uuid(), 4) })
 }
 
 async fn get_account(caller: Caller<CatalogWrite>) -> Result<Json<Value>, Problem> {

@@ -63,3 +63,30 @@ async fn a_token_for_several_audiences_or_with_a_list_of_scopes_is_not_one_of_ou
         assert!(verifier().verify(&signer().sign(&header, &token)).await.is_err(), "{name}");
     }
 }
+
+#[tokio::test]
+async fn only_a_token_that_says_it_is_an_access_token_is_one() {
+    let claims = claims("service:tests", "catalog:write");
+    let header = signer().header(jsonwebtoken::Algorithm::RS256);
+    let is_good = async |typ: Option<&str>| {
+        let header = jsonwebtoken::Header { typ: typ.map(str::to_owned), ..header.clone() };
+        verifier().verify(&signer().sign(&header, &claims)).await.is_ok()
+    };
+    for typ in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {
+        assert!(is_good(Some(typ)).await, "{typ}");
+    }
+    for typ in [None, Some("JWT"), Some("id+jwt"), Some("at+jwt "), Some("text/at+jwt"), Some("")] {
+        assert!(!is_good(typ).await, "{typ:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_with_extensions_that_must_be_understood_is_refused() {
+    let claims = claims("service:tests", "catalog:write");
+    for crit in [vec!["exp"], vec!["b64"], vec!["made-up"], vec![]] {
+        let crit = Some(crit.into_iter().map(str::to_owned).collect());
+        let header = jsonwebtoken::Header { crit, ..signer().header(jsonwebtoken::Algorithm::RS256) };
+        let refused = verifier().verify(&signer().sign(&header, &claims)).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    }
+}

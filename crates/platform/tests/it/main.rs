@@ -4,6 +4,7 @@
 
 mod after_response;
 mod calls;
+mod entry;
 mod function;
 mod gateway;
 mod health;

@@ -20,7 +20,8 @@ use crate::{IN_TIME, function::Sample};
 /// What the stand-in for AWS does with a call.
 #[derive(Clone)]
 enum Aws {
-    /// Has every parameter but those whose name ends in `missing`; a value is its name backwards.
+    /// Has every parameter but those whose name ends in `missing`; a value is what was asked for backwards. A selector
+    /// stands apart in its answers.
     Has,
     /// Passes everything on to a server that behaves like AWS.
     Passes(String),
@@ -85,7 +86,14 @@ async fn answer(aws: Aws, headers: HeaderMap, body: Bytes, call: Value) -> Respo
         Aws::Has => {
             let names: Vec<String> = serde_json::from_value(call["Names"].clone()).unwrap();
             let (missing, found): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.ends_with("missing"));
-            let parameter = |name: String| json!({"Name": name, "Type": "SecureString", "Value": backwards(&name)});
+            let parameter = |asked: String| {
+                let (name, selector) = asked.split_once(':').unwrap_or((&asked, ""));
+                let mut parameter = json!({"Name": name, "Type": "SecureString", "Value": backwards(&asked)});
+                if !selector.is_empty() {
+                    parameter["Selector"] = json!(format!(":{selector}"));
+                }
+                parameter
+            };
             let found: Vec<Value> = found.into_iter().map(parameter).collect();
             (amazon_json, json!({"Parameters": found, "InvalidParameters": missing}).to_string()).into_response()
         }
@@ -163,6 +171,27 @@ async fn a_secret_that_is_missing_is_named_by_its_setting_and_takes_no_other_wit
 }
 
 #[tokio::test]
+async fn a_parameter_is_read_by_its_version_or_label_also_where_two_settings_want_two_of_one() {
+    let aws = Endpoint::start(Aws::Has).await;
+    let settings = [
+        ("CLIENT_SECRET", "ssm:/shop/client:3"),
+        ("DATABASE_URL", "ssm:/shop/database:live"),
+        ("SECRET_NAMES", "NEWEST,FIRST"),
+        ("NEWEST", "ssm:/shop/client"),
+        ("FIRST", "ssm:/shop/client:1"),
+    ];
+    let service = aws.service(&settings).await;
+    let names = ["CLIENT_SECRET", "DATABASE_URL", "NEWEST", "FIRST"];
+    let read = service.invoke(json!({ "read": names })).await.unwrap();
+    let expected = ["/shop/client:3", "/shop/database:live", "/shop/client", "/shop/client:1"];
+    for (name, parameter) in names.iter().zip(expected) {
+        assert_eq!(read[name], backwards(parameter), "{name}");
+    }
+    let calls = [vec!["/shop/client", "/shop/database:live"], vec!["/shop/client:1"], vec!["/shop/client:3"]];
+    assert_eq!(aws.asked(), calls);
+}
+
+#[tokio::test]
 async fn an_aws_that_hangs_is_reported_in_time_and_asked_again_at_the_next_use() {
     let aws = Endpoint::start(Aws::Hangs).await;
     let service = aws.service(&TWO).await;
@@ -214,22 +243,33 @@ async fn both_kinds_come_from_a_server_that_speaks_as_aws_does() {
     let (parameter, id) = (format!("/shop-{own}/client"), format!("shop-{own}/database"));
     let put = json!({"Name": parameter, "Value": "from parameter store", "Type": "SecureString"});
     moto("AmazonSSM.PutParameter", "ssm", put).await;
+    let again = json!({"Name": parameter, "Value": "second version", "Type": "SecureString", "Overwrite": true});
+    moto("AmazonSSM.PutParameter", "ssm", again).await;
+    let label = json!({"Name": parameter, "ParameterVersion": 1, "Labels": ["live"]});
+    moto("AmazonSSM.LabelParameterVersion", "ssm", label).await;
     let create = json!({"Name": id, "SecretString": "from secrets manager"});
     moto("secretsmanager.CreateSecret", "secretsmanager", create).await;
 
     let aws = Endpoint::start(Aws::Passes(testkit::stores::aws_endpoint())).await;
     let (parameter, id) = (format!("ssm:{parameter}"), format!("secretsmanager:{id}"));
+    let (version, label) = (format!("{parameter}:1"), format!("{parameter}:live"));
     let settings = [
-        ("CLIENT_SECRET", parameter.as_str()),
+        ("CLIENT_SECRET", version.as_str()),
         ("DATABASE_URL", &id),
-        ("SECRET_NAMES", "ABSENT"),
+        ("SECRET_NAMES", "ABSENT,LABELLED,NEWEST"),
         ("ABSENT", "ssm:/shop/absent"),
+        ("LABELLED", &label),
+        ("NEWEST", &parameter),
     ];
     let service = aws.service(&settings).await;
-    let read = service.invoke(json!({"read": ["CLIENT_SECRET", "DATABASE_URL"]})).await.unwrap();
-    assert_eq!(read, json!({"CLIENT_SECRET": "from parameter store", "DATABASE_URL": "from secrets manager"}));
+    let names = ["CLIENT_SECRET", "DATABASE_URL", "LABELLED", "NEWEST"];
+    let read = service.invoke(json!({ "read": names })).await.unwrap();
+    let (first, second) = ("from parameter store", "second version");
+    let expected = [first, "from secrets manager", first, second];
+    assert_eq!(names.map(|name| &read[name]), expected);
     assert!(failure(&service, "ABSENT").await.contains("ABSENT"));
-    assert_eq!(aws.calls().len(), 1);
+    // A call for each of the selectors of one parameter.
+    assert_eq!(aws.calls().len(), 3);
 
     let service = aws.service(&[("CLIENT_SECRET", "literal"), ("DATABASE_URL", "secretsmanager:absent")]).await;
     let error = failure(&service, "DATABASE_URL").await;

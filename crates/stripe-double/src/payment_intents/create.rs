@@ -80,7 +80,7 @@ fn confirmation(params: &mut Params) -> Result<Option<Confirmation>, Refusal> {
 fn new(now: i64, amount: i64, currency: &str) -> Value {
     let id = World::id("pi");
     json!({
-        "id": id, "object": KIND, "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}},
+        "id": id, "object": KIND, "allowed_payment_method_types": null, "amount": amount, "amount_capturable": 0, "amount_details": {"tip": {}},
         "amount_received": 0, "application": null, "application_fee_amount": null,
         "automatic_payment_methods": null, "canceled_at": null, "cancellation_reason": null,
         "capture_method": null, "client_secret": format!("{id}_secret_{}", random(25)),
@@ -92,7 +92,7 @@ fn new(now: i64, amount: i64, currency: &str) -> Value {
         "payment_method_options": {"card": {
             "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic"
         }},
-        "payment_method_types": ["card"], "processing": null, "receipt_email": null, "review": null,
+        "payment_method_types": ["card"], "payment_record": null, "processing": null, "receipt_email": null, "review": null,
         "setup_future_usage": null, "shipping": null, "source": null, "statement_descriptor": null,
         "statement_descriptor_suffix": null, "status": Status::RequiresPaymentMethod.as_str(), "transfer_data": null,
         "transfer_group": null

@@ -1,5 +1,5 @@
 //! `/v1/payment_intents/search`: <https://docs.stripe.com/search>, of which `metadata['name']:'value'`. Stripe's index
-//! lags behind by up to a minute; this one does not.
+//! lags behind by up to a minute; this one as long as it is told to.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::{
     form::Params,
     paging,
     refusal::Refusal,
-    world::{Answer, World, text},
+    world::{Answer, World, number, text},
 };
 
 pub(crate) fn search(world: &World, mut params: Params) -> Answer {
@@ -19,7 +19,9 @@ pub(crate) fn search(world: &World, mut params: Params) -> Answer {
         let message = "The double of Stripe understands metadata['name']:'value' only.".to_owned();
         return Err(Refusal::invalid_parameter("query", message));
     };
-    let found: Vec<&Value> = world.all(KIND).filter(|intent| intent["metadata"][&name] == value).collect();
+    let is_indexed = |intent: &Value| number(intent, "created").saturating_add(world.search_lag) <= world.now;
+    let is_found = |intent: &&Value| intent["metadata"][&name] == value && is_indexed(intent);
+    let found: Vec<&Value> = world.all(KIND).filter(is_found).collect();
     let start = match &page {
         // A page is named after the last one before it.
         Some(last) => found.iter().position(|intent| text(intent, "id") == last).map_or(found.len(), |at| at + 1),

@@ -92,3 +92,46 @@ async fn a_call_that_is_running_when_the_double_stops_is_not_answered() {
     till.double.stop().await;
     assert!(first.await.unwrap().is_err());
 }
+
+#[tokio::test]
+async fn stripe_can_say_what_the_double_would_not() {
+    let till = Till::open().await;
+    let paid = till.paid("pm_card_visa").await;
+    let charge = paid["latest_charge"].as_str().unwrap();
+    for (object, path) in [(id(&paid), "payment_intents"), (charge.to_owned(), "charges")] {
+        let members = json!({"members": {"status": "settling"}});
+        till.control(Method::POST, &format!("objects/{object}"), members).await.expect(200);
+        assert_eq!(till.read(&format!("{path}/{object}")).await["status"], "settling");
+    }
+    let dispute = till.double.control("disputes", json!({"payment_intent": id(&paid)})).unwrap();
+    let before = till.told().await.len();
+    let body = json!({"members": {"status": "mediation"}, "event": "charge.dispute.updated"});
+    let dispute = till.double.control(&format!("objects/{}", id(&dispute)), body).unwrap();
+    assert_eq!(dispute["status"], "mediation");
+    assert_eq!(till.told().await[before..], ["charge.dispute.updated"]);
+    let event = till.read("events").await["data"][0].clone();
+    assert_eq!(event["data"], json!({"object": dispute, "previous_attributes": {"status": "needs_response"}}));
+    assert!(till.double.control("objects/ch_none", json!({"members": {}})).is_err());
+    assert!(till.double.control(&format!("objects/{charge}"), json!({"event": "charge.updated"})).is_err());
+}
+
+#[tokio::test]
+async fn the_owner_works_at_the_dashboard() {
+    let till = Till::open().await;
+    let dashboard = async |path: &str, body| till.control(Method::POST, &format!("dashboard/{path}"), body).await;
+    let mine = till.intent(&[("metadata[order_id]", "7")]).send().await.expect(200);
+    let lowered = dashboard(&format!("payment_intents/{}", id(&mine)), json!({"amount": 50})).await.expect(200);
+    assert_eq!((&lowered["amount"], &lowered["status"]), (&json!(50), &mine["status"]));
+    let body = json!({"amount": 50, "currency": "eur", "metadata": {"order_id": "7"}, "confirm": true,
+        "payment_method": "pm_card_visa", "return_url": "https://shop.example"});
+    let other = dashboard("payment_intents", body).await.expect(200);
+    assert_eq!((&other["status"], &other["metadata"]["order_id"]), (&json!("succeeded"), &json!("7")));
+    let refund = dashboard("refunds", json!({"payment_intent": id(&other), "amount": 20})).await.expect(200);
+    assert_eq!((&refund["amount"], &refund["metadata"]), (&json!(20), &json!({})));
+    let rest = dashboard("refunds", json!({"payment_intent": id(&other)})).await.expect(200);
+    assert_eq!(rest["amount"], 30);
+    let unknown = dashboard("refunds", json!({"payment_intent": id(&other), "amuont": 1})).await;
+    assert_eq!(unknown.refusal().0, json!("parameter_unknown"));
+    assert_eq!(till.told().await.last().unwrap(), "charge.refunded");
+    assert!(till.double.calls().iter().all(|call| call.path != "/v1/refunds"), "no call of the shop's");
+}

@@ -1,7 +1,7 @@
 //! A cardholder goes to their bank.
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Till, id};
 
@@ -22,7 +22,13 @@ async fn a_card_of_the_test_set_disputes_what_it_paid() {
     assert_eq!((&dispute["amount"], &dispute["charge"]), (&json!(2000), &paid["latest_charge"]));
     assert_eq!(dispute["payment_intent"], paid["id"]);
     assert_eq!(dispute["status"], "needs_response");
-    assert_eq!(dispute["balance_transactions"][0]["amount"], -2000);
+    let withdrawal = &dispute["balance_transactions"][0];
+    assert_eq!(
+        (&withdrawal["amount"], &withdrawal["fee"], &withdrawal["net"]),
+        (&json!(-2000), &json!(1500), &json!(-3500))
+    );
+    assert_eq!(withdrawal["fee_details"][0]["description"], "Dispute fee");
+    assert_eq!((&withdrawal["type"], &withdrawal["reporting_category"]), (&json!("adjustment"), &json!("dispute")));
     assert_eq!(till.read(&format!("disputes/{}", id(dispute))).await, *dispute);
     assert_eq!(till.double.charges()[0]["disputed"], true);
 }
@@ -61,4 +67,120 @@ async fn what_is_held_is_disputed_when_it_is_taken() {
     assert!(till.double.all("dispute").is_empty());
     till.done(&format!("payment_intents/{intent}/capture"), &[("amount_to_capture", "1500")]).await;
     assert_eq!(till.double.all("dispute")[0]["amount"], 1500);
+}
+
+/// The types of the events that came after the first `before`.
+async fn told_since(till: &Till, before: usize) -> Vec<String> {
+    till.told().await.split_off(before)
+}
+
+async fn disputed(till: &Till, card: &str) -> (Value, usize) {
+    till.paid(card).await;
+    (till.double.all("dispute")[0].clone(), till.told().await.len())
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_won_gives_the_money_back_without_the_fee_and_can_be_refunded() {
+    let till = Till::open().await;
+    let (dispute, before) = disputed(&till, "pm_card_createDispute").await;
+    let won = till.double.control(&format!("disputes/{}/decide", id(&dispute)), json!({"outcome": "won"})).unwrap();
+    assert_eq!((&won["status"], &won["is_charge_refundable"]), (&json!("won"), &json!(true)));
+    let nets: Vec<_> = won["balance_transactions"].as_array().unwrap().iter().map(|one| one["net"].clone()).collect();
+    assert_eq!(nets, [json!(-3500), json!(2000)]);
+    assert_eq!(won["balance_transactions"][1]["reporting_category"], "dispute_reversal");
+    assert_eq!(told_since(&till, before).await, ["charge.dispute.funds_reinstated", "charge.dispute.closed"]);
+    let closed = till.read("events?type=charge.dispute.closed").await["data"][0]["data"].clone();
+    assert_eq!((&closed["object"], &closed["previous_attributes"]), (&won, &json!({"status": "needs_response"})));
+    assert_eq!(till.double.charges()[0]["disputed"], true, "it was disputed, and stays so");
+    till.done("refunds", &[("charge", won["charge"].as_str().unwrap())]).await;
+    let again = till.double.control(&format!("disputes/{}/decide", id(&dispute)), json!({"outcome": "lost"}));
+    assert_eq!(again.unwrap_err()["error"]["message"], "This dispute is already closed");
+}
+
+#[tokio::test]
+async fn a_dispute_that_is_lost_moves_no_more_money() {
+    let till = Till::open().await;
+    let (dispute, before) = disputed(&till, "pm_card_createDisputeProductNotReceived").await;
+    assert_eq!(dispute["reason"], "product_not_received");
+    let lost = till.double.control(&format!("disputes/{}/decide", id(&dispute)), json!({"outcome": "lost"})).unwrap();
+    assert_eq!(lost["balance_transactions"].as_array().unwrap().len(), 1);
+    assert_eq!(told_since(&till, before).await, ["charge.dispute.closed"]);
+    let refund = till.post("refunds", &[("charge", lost["charge"].as_str().unwrap())]).send().await;
+    assert_eq!(refund.refusal().0, json!("charge_disputed"));
+}
+
+#[tokio::test]
+async fn an_inquiry_takes_no_money_and_a_full_refund_ends_it() {
+    let till = Till::open().await;
+    let (inquiry, before) = disputed(&till, "pm_card_createDisputeInquiry").await;
+    assert_eq!((&inquiry["status"], &inquiry["balance_transactions"]), (&json!("warning_needs_response"), &json!([])));
+    let charge = inquiry["charge"].as_str().unwrap();
+    till.done("refunds", &[("charge", charge), ("amount", "1")]).await;
+    till.done("refunds", &[("charge", charge)]).await;
+    let told = told_since(&till, before).await;
+    assert_eq!(told.iter().filter(|kind| *kind == "charge.dispute.closed").count(), 1);
+    assert_eq!(till.read(&format!("disputes/{}", id(&inquiry))).await["status"], "warning_closed");
+}
+
+#[tokio::test]
+async fn an_inquiry_that_is_escalated_takes_the_money() {
+    let till = Till::open().await;
+    let (inquiry, before) = disputed(&till, "pm_card_createDisputeInquiry").await;
+    let path = format!("disputes/{}", id(&inquiry));
+    let won = till.double.control(&format!("{path}/decide"), json!({"outcome": "won"}));
+    assert!(won.is_err(), "an inquiry is not won");
+    let dispute = till.double.control(&format!("{path}/escalate"), json!({})).unwrap();
+    assert_eq!((&dispute["status"], &dispute["is_charge_refundable"]), (&json!("needs_response"), &json!(false)));
+    assert_eq!(dispute["balance_transactions"][0]["net"], -3500);
+    assert_eq!(told_since(&till, before).await, ["charge.dispute.updated", "charge.dispute.funds_withdrawn"]);
+    assert!(till.double.control(&format!("{path}/escalate"), json!({})).is_err());
+}
+
+#[tokio::test]
+async fn evidence_is_sent_to_the_bank_which_decides_later() {
+    for (words, outcome) in [("winning_evidence", "won"), ("losing_evidence", "lost"), ("We sent it.", "under_review")]
+    {
+        let till = Till::open().await;
+        let (dispute, before) = disputed(&till, "pm_card_createDispute").await;
+        let path = format!("disputes/{}", id(&dispute));
+        let form = [("evidence[uncategorized_text]", words), ("metadata[a]", "b")];
+        let sent = till.done(&path, &form).await;
+        assert_eq!((&sent["status"], &sent["metadata"]), (&json!("under_review"), &json!({"a": "b"})));
+        assert_eq!(sent["evidence_details"]["submission_count"], 1);
+        till.double.advance(std::time::Duration::from_secs(5));
+        assert_eq!(till.read(&path).await["status"], outcome);
+        assert_eq!(told_since(&till, before).await[0], "charge.dispute.updated");
+        let unknown = till.post(&path, &[("evidence[excuse]", "none")]).send().await;
+        assert_eq!(unknown.refusal(), (json!("parameter_unknown"), json!("evidence[excuse]")));
+    }
+}
+
+#[tokio::test]
+async fn evidence_that_is_not_submitted_stays_with_the_shop() {
+    let till = Till::open().await;
+    let (dispute, _) = disputed(&till, "pm_card_createDispute").await;
+    let path = format!("disputes/{}", id(&dispute));
+    let kept = till.done(&path, &[("evidence[receipt]", "file_1"), ("submit", "false")]).await;
+    assert_eq!((&kept["status"], &kept["evidence"]["receipt"]), (&json!("needs_response"), &json!("file_1")));
+    let given_in = till.done(&format!("{path}/close"), &[]).await;
+    assert_eq!(given_in["status"], "lost");
+    assert_eq!(till.post(&format!("{path}/close"), &[]).send().await.status, 400);
+}
+
+#[tokio::test]
+async fn a_part_of_a_payment_can_be_disputed_and_no_more_than_it() {
+    let till = Till::open().await;
+    let intent = till.paid("pm_card_visa").await["id"].clone();
+    let play = |amount: i64| till.double.control("disputes", json!({"payment_intent": intent, "amount": amount}));
+    assert!(play(2001).is_err() && play(0).is_err());
+    let dispute = play(600).unwrap();
+    assert_eq!((&dispute["amount"], &dispute["balance_transactions"][0]["amount"]), (&json!(600), &json!(-600)));
+}
+
+#[tokio::test]
+async fn what_was_given_back_whole_is_not_disputed() {
+    let till = Till::open().await;
+    let intent = id(&till.paid("pm_card_visa").await);
+    till.done("refunds", &[("payment_intent", &intent)]).await;
+    assert!(till.double.control("disputes", json!({"payment_intent": intent})).is_err());
 }

@@ -162,3 +162,56 @@ async fn a_caller_who_hangs_up_does_not_stop_what_has_begun() {
     let again = till.post("customers", &ADA).key("k").send().await;
     assert_eq!((again.status, again.header("idempotent-replayed")), (200, Some("true")));
 }
+
+#[tokio::test]
+async fn a_refusal_says_whether_to_retry_and_is_not_saved() {
+    for (status, code, should_retry, header) in [
+        (429, "lock_timeout", json!(true), Some("true")),
+        (429, "lock_timeout", json!(false), Some("false")),
+        (429, "lock_timeout", json!(null), None),
+        (400, "rate_limit", json!(null), None),
+        (500, "api_error", json!(false), Some("false")),
+    ] {
+        let till = Till::open().await;
+        let fault = json!({"kind": "refuse", "status": status, "code": code, "should_retry": should_retry});
+        till.fault(next("POST", "/v1/customers", &fault)).await;
+        let refused = till.post("customers", &ADA).key("k").send().await;
+        assert_eq!(refused.header("stripe-should-retry"), header, "{status} {code}");
+        let error = refused.error(status);
+        assert_eq!(error["code"], code);
+        assert_eq!(error["type"], if status == 500 { "api_error" } else { "invalid_request_error" });
+        assert!(till.double.all("customer").is_empty());
+        let again = till.post("customers", &ADA).key("k").send().await;
+        assert_eq!((again.status, again.header("idempotent-replayed")), (200, None));
+    }
+}
+
+#[tokio::test]
+async fn an_altered_call_has_its_effect_with_other_members_everywhere() {
+    for status in [json!(null), json!("settling")] {
+        let till = Till::open().await;
+        let intent = id(&till.paid("pm_card_visa").await);
+        let fault = json!({"kind": "alter", "members": {"status": status}});
+        till.fault(next("POST", "/v1/refunds", &fault)).await;
+        let refund = till.post("refunds", &[("payment_intent", &intent)]).key("k").send().await;
+        let again = till.post("refunds", &[("payment_intent", &intent)]).key("k").send().await;
+        assert_eq!(again.text, refund.text);
+        let refund = refund.expect(200);
+        assert_eq!((&refund["status"], &refund["amount"]), (&status, &json!(2000)));
+        assert_eq!(till.read(&format!("refunds/{}", id(&refund))).await, refund);
+        assert_eq!(till.read(&format!("refunds?payment_intent={intent}")).await["data"], json!([refund]));
+        let event = till.read("events?type=refund.created").await["data"][0].clone();
+        assert_eq!(event["data"]["object"], refund);
+        assert_eq!(till.double.charges()[0]["amount_refunded"], 2000);
+    }
+}
+
+#[tokio::test]
+async fn a_declined_call_is_not_altered() {
+    let till = Till::open().await;
+    let fault = json!({"kind": "alter", "members": {"status": "settling"}});
+    till.fault(next("POST", "/v1/payment_intents", &fault)).await;
+    let form = [("payment_method", "pm_card_chargeDeclined"), ("confirm", "true")];
+    let error = till.intent(&form).send().await.error(402);
+    assert_eq!(error["payment_intent"]["status"], "requires_payment_method");
+}

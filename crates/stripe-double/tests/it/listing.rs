@@ -1,6 +1,10 @@
 //! Lists, their pages, and search.
 
+use std::time::Duration;
+
+use http::Method;
 use serde_json::{Value, json};
+use stripe_double::Options;
 
 use crate::support::{Till, id};
 
@@ -163,4 +167,19 @@ async fn payments_are_found_by_their_metadata() {
     let nothing = till.read("payment_intents/search?query=metadata['order']:'9'").await;
     assert_eq!(nothing["data"], json!([]));
     assert_eq!(till.get("payment_intents/search?query=amount>5").await.refusal().1, json!("query"));
+}
+
+#[tokio::test]
+async fn search_finds_a_payment_once_its_index_has_caught_up() {
+    let till = Till::with(Options { search_lag: Duration::from_mins(1), ..Options::default() }).await;
+    let intent = till.intent(&[("metadata[order]", "7")]).send().await.expect(200);
+    let found = async || ids(&till.read("payment_intents/search?query=metadata['order']:'7'").await);
+    assert_eq!(found().await, Vec::<String>::new());
+    assert_eq!(ids(&till.read("payment_intents").await), [id(&intent)], "lists do not lag behind");
+    till.double.advance(Duration::from_secs(59));
+    assert_eq!(found().await, Vec::<String>::new());
+    till.double.advance(Duration::from_secs(1));
+    assert_eq!(found().await, [id(&intent)]);
+    till.control(Method::POST, "search", json!({"lag_seconds": 3600})).await.expect(200);
+    assert_eq!(found().await, Vec::<String>::new());
 }

@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod balance;
 mod cards;
 mod control;
+mod customers;
 mod disputes;
 mod expanding;
 mod faults;

@@ -41,13 +41,14 @@ async fn a_part_is_taken_and_the_rest_is_let_go() {
     let taken = till.done(&format!("payment_intents/{intent}/capture"), &[("amount_to_capture", "1500")]).await;
     assert_eq!(taken["amount_received"], 1500);
     let charge = &till.double.charges()[0];
-    assert_eq!((&charge["amount_captured"], &charge["amount_refunded"]), (&json!(1500), &json!(500)));
+    assert_eq!((&charge["amount_captured"], &charge["amount_refunded"]), (&json!(1500), &json!(0)));
     assert_eq!(charge["refunded"], false);
     let more = till.post("refunds", &[("payment_intent", &intent), ("amount", "1501")]).send().await;
     assert_eq!(more.refusal().1, json!("amount"));
     till.done("refunds", &[("payment_intent", &intent)]).await;
     let charge = &till.double.charges()[0];
-    assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(2000), &json!(true)));
+    assert_eq!((&charge["amount_refunded"], &charge["refunded"]), (&json!(1500), &json!(true)));
+    assert_eq!(till.double.all("refund").len(), 1, "what is let go is no refund");
 }
 
 #[tokio::test]
@@ -71,7 +72,9 @@ async fn a_cancelled_hold_is_let_go_and_takes_nothing() {
     assert_eq!((&canceled["status"], &canceled["amount_capturable"]), (&json!("canceled"), &json!(0)));
     let charge = &till.double.charges()[0];
     assert_eq!((&charge["captured"], &charge["amount_captured"]), (&json!(false), &json!(0)));
-    assert_eq!((&charge["refunded"], &charge["amount_refunded"]), (&json!(true), &json!(2000)));
+    assert_eq!((&charge["refunded"], &charge["amount_refunded"]), (&json!(false), &json!(0)));
+    assert!(till.double.all("refund").is_empty());
+    assert_eq!(till.told().await.last().unwrap(), "payment_intent.canceled");
     assert_eq!(till.post("refunds", &[("payment_intent", &intent)]).send().await.status, 400);
     let state = till.control(http::Method::GET, "state", json!({})).await.expect(200);
     let payment = &state["payment_intents"][0];

@@ -54,7 +54,6 @@ const MEMBERS: [(&str, &[&str]); 5] = [
             "payment_method",
             "payment_method_details",
             "refunded",
-            "refunds",
             "status",
         ],
     ),
@@ -111,7 +110,7 @@ async fn ids_begin_as_stripes_do_and_are_never_the_same() {
         ("setup_intent", "seti_"),
         ("charge", "ch_"),
         ("refund", "re_"),
-        ("dispute", "dp_"),
+        ("dispute", "du_"),
         ("event", "evt_"),
         ("balance_transaction", "txn_"),
     ] {

@@ -147,9 +147,24 @@ async fn a_payment_that_may_redirect_needs_a_way_back() {
     assert_eq!(till.post(&confirm, &[]).send().await.refusal().1, json!("return_url"));
     let paid = till.done(&confirm, &[("return_url", "https://shop.example/back")]).await;
     assert_eq!(paid["status"], "succeeded");
-    let cards_only = [&form[..], &[("payment_method_types[]", "card"), ("confirm", "true")]].concat();
-    let paid = till.done("payment_intents", &cards_only).await;
+    let off = [&form[..], &[("automatic_payment_methods[enabled]", "false"), ("confirm", "true")]].concat();
+    let paid = till.done("payment_intents", &off).await;
     assert_eq!((&paid["status"], &paid["automatic_payment_methods"]), (&json!("succeeded"), &Value::Null));
+}
+
+#[tokio::test]
+async fn the_types_of_payment_methods_cannot_be_listed_any_more() {
+    let till = Till::open().await;
+    let types = ("payment_method_types[]", "card");
+    let expected = (json!("payment_method_types_no_longer_supported"), json!("payment_method_types"));
+    assert_eq!(till.intent(&[types]).send().await.refusal(), expected);
+    assert_eq!(till.post("setup_intents", &[types]).send().await.refusal(), expected);
+    let intent = till.intent(&[]).send().await.expect(200);
+    let path = format!("payment_intents/{}", id(&intent));
+    for path in [format!("{path}/confirm"), path] {
+        assert_eq!(till.post(&path, &[types]).send().await.refusal(), expected);
+    }
+    assert_eq!(intent["payment_method_types"], json!(["card"]), "they can be read");
 }
 
 #[tokio::test]

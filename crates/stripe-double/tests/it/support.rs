@@ -127,6 +127,10 @@ impl Till {
 }
 
 impl Sending {
+    pub(crate) fn of(request: reqwest::RequestBuilder) -> Self {
+        Self { request }
+    }
+
     pub(crate) fn key(self, key: &str) -> Self {
         Self { request: self.request.header("idempotency-key", key) }
     }

@@ -50,7 +50,7 @@ async fn a_call_that_lost_every_answer_may_have_had_its_effect() {
     for (fault, charges) in [(CallFault::Drop, 0), (CallFault::DropAfter, 1)] {
         let shop = Shop::open().await;
         let ordered = shop.ordered("pm_card_visa").await;
-        shop.fault(CONFIRM, (1, 3), fault);
+        shop.fault(CONFIRM, (1, 3), fault.clone());
         let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
         assert!(is_unknown(&lost), "{lost:?}");
         assert_eq!((shop.answers("/confirm").len(), shop.charges().len()), (3, charges), "{fault:?}");
@@ -165,4 +165,84 @@ async fn a_stripe_that_is_not_there_may_have_had_the_effect_all_the_same() {
     shop.double.stop().await;
     let lost = failure(stripe.create_payment_intent("order", &order("pm_card_visa"))).await;
     assert!(is_unknown(&lost), "{lost:?}");
+}
+
+fn refused(status: u16, code: &str, should_retry: Option<bool>) -> CallFault {
+    CallFault::Refuse { status, code: Some(code.to_owned()), should_retry }
+}
+
+#[tokio::test]
+async fn an_object_that_is_in_use_is_waited_for_with_the_same_key() {
+    let shop = Shop::open().await;
+    let ordered = shop.ordered("pm_card_visa").await;
+    shop.fault(CONFIRM, (1, 2), refused(429, "lock_timeout", None));
+    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+    assert_eq!(
+        (paid.status, shop.answers("/confirm"), shop.charges().len()),
+        (Status::Succeeded, vec![429, 429, 200], 1)
+    );
+    let calls = shop.double.calls();
+    let keys: Vec<_> = calls
+        .iter()
+        .filter(|call| call.path.ends_with("/confirm"))
+        .map(|call| call.idempotency_key.as_deref())
+        .collect();
+    assert_eq!(keys, [Some("pay"); 3]);
+}
+
+#[tokio::test]
+async fn an_object_that_stays_in_use_is_busy_after_a_bounded_number_of_attempts() {
+    let shop = Shop::open().await;
+    let ordered = shop.ordered("pm_card_visa").await;
+    shop.fault(CONFIRM, (1, 9), refused(429, "lock_timeout", None));
+    let busy = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+    assert!(matches!(busy, StripeError::Busy), "{busy:?}");
+    assert_eq!(shop.answers("/confirm"), [429; 3]);
+    shop.fault("/v1/payment_intents/*", (1, 9), refused(429, "lock_timeout", Some(true)));
+    let hasty = shop.stripe.clone().within(Duration::from_millis(40));
+    assert!(failure(hasty.retrieve_payment_intent(&ordered.id)).await.may_have_had_effect());
+    assert_eq!(shop.answers(ordered.id.as_str()), [429], "the pause is longer than what is left of the deadline");
+}
+
+#[tokio::test]
+async fn what_stripe_says_of_repeating_holds_whatever_the_status() {
+    // Of each: status, code, Stripe-Should-Retry, how often it is sent.
+    for (status, code, should_retry, times) in [
+        (429, "rate_limit", Some(true), 3),
+        (500, "api_error", Some(true), 3),
+        (400, "try_later", Some(true), 3),
+        (409, "idempotency_key_in_use", Some(false), 1),
+        (429, "lock_timeout", Some(false), 1),
+        (429, "rate_limit", None, 1),
+        (400, "rate_limit", None, 1),
+    ] {
+        let shop = Shop::open().await;
+        let ordered = shop.ordered("pm_card_visa").await;
+        shop.fault(CONFIRM, (1, times), refused(status, code, should_retry));
+        let answered = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap_err();
+        assert_eq!(shop.answers("/confirm"), vec![status; times], "{status} {code} {should_retry:?}");
+        assert_eq!(matches!(answered, StripeError::RateLimited), code == "rate_limit", "{answered:?}");
+        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+        assert_eq!((paid.status, shop.charges().len()), (Status::Succeeded, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_stripe_says_not_to_repeat_is_not_repeated() {
+    let shop = Shop::open().await;
+    let ordered = shop.ordered("pm_card_visa").await;
+    shop.fault("/v1/payment_intents/*", (1, 9), refused(500, "api_error", Some(false)));
+    assert!(is_unknown(&failure(shop.stripe.retrieve_payment_intent(&ordered.id)).await));
+    assert_eq!(shop.answers(ordered.id.as_str()), [500]);
+}
+
+#[tokio::test]
+async fn an_object_of_another_form_had_its_effect_and_is_not_asked_for_again() {
+    let shop = Shop::open().await;
+    let members = serde_json::json!({"amount": "twenty"}).as_object().unwrap().clone();
+    shop.fault(CREATE, (1, 1), CallFault::Alter { members });
+    let odd = failure(shop.stripe.create_payment_intent("order", &order("pm_card_visa"))).await;
+    assert!(matches!(&odd, StripeError::Unreadable(_)) && odd.may_have_had_effect(), "{odd:?}");
+    assert!(!odd.to_string().contains("twenty"), "{odd}");
+    assert_eq!(shop.answers(CREATE), [200]);
 }

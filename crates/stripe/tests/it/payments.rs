@@ -57,21 +57,22 @@ async fn held_money_is_let_go_when_it_is_cancelled() {
     let ordered = shop.stripe.create_payment_intent("order", &new).await.unwrap();
     shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
     let reason = CancellationReason::Abandoned;
-    let cancelled = shop.stripe.cancel_payment_intent("cancel", &ordered.id, reason).await.unwrap();
+    let cancelled = shop.stripe.cancel_payment_intent("cancel", &ordered.id, &reason).await.unwrap();
     assert_eq!((cancelled.status, cancelled.cancellation_reason), (Status::Canceled, Some(reason)));
     assert_eq!(cancelled.latest_charge.unwrap().amount_captured, 0);
 }
 
 #[tokio::test]
 async fn each_reason_for_a_cancellation_is_told_and_read() {
-    use CancellationReason::{Abandoned, Duplicate, Fraudulent, Other, RequestedByCustomer};
+    use CancellationReason::{Abandoned, Automatic, Duplicate, Fraudulent, RequestedByCustomer};
     let shop = Shop::open().await;
-    for reason in [RequestedByCustomer, Abandoned, Duplicate, Fraudulent, Other] {
+    for reason in [RequestedByCustomer, Abandoned, Duplicate, Fraudulent, Automatic] {
         let key = format!("{reason:?}");
         let ordered = shop.stripe.create_payment_intent(&key, &order("pm_card_visa")).await.unwrap();
-        let cancelled = shop.stripe.cancel_payment_intent(&format!("{key}/cancel"), &ordered.id, reason).await.unwrap();
+        let cancelled =
+            shop.stripe.cancel_payment_intent(&format!("{key}/cancel"), &ordered.id, &reason).await.unwrap();
         // What only Stripe gives, we do not tell.
-        assert_eq!(cancelled.cancellation_reason, Some(reason).filter(|reason| *reason != Other));
+        assert_eq!(cancelled.cancellation_reason, Some(reason).filter(|reason| *reason != Automatic));
     }
 }
 
@@ -79,7 +80,7 @@ async fn each_reason_for_a_cancellation_is_told_and_read() {
 async fn what_is_paid_cannot_be_cancelled_and_the_refusal_shows_it() {
     let shop = Shop::open().await;
     let paid = shop.confirmed("pm_card_visa").await;
-    let cancelling = shop.stripe.cancel_payment_intent("cancel", &paid.id, CancellationReason::Abandoned);
+    let cancelling = shop.stripe.cancel_payment_intent("cancel", &paid.id, &CancellationReason::Abandoned);
     let failure = failure(cancelling).await;
     assert!(!failure.may_have_had_effect());
     let StripeError::Invalid(invalid) = failure else { panic!("{failure:?}") };

@@ -5,10 +5,9 @@ use std::{fmt, str::FromStr};
 use common::{
     contact::PostalAddress,
     input::{Fields, FromFields, Refusal, line},
-    money::Money,
+    money::{Currency, MAX_AMOUNT, Money},
     timestamp::Timestamp,
 };
-use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -50,16 +49,25 @@ impl<const MAX: usize> FromStr for Line<MAX> {
     }
 }
 
-/// A moment as RFC 3339 writes it.
-struct Moment(Timestamp);
+/// An amount of an order as it was made: in whatever currency was money then, however it was rounded.
+struct Amount(Money);
 
-impl FromStr for Moment {
+impl FromFields for Amount {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let amount = fields.integer("amount", 0..=MAX_AMOUNT);
+        let currency = fields.text::<KnownCurrency>("currency");
+        Some(Self(Money { amount: amount?, currency: currency?.0 }))
+    }
+}
+
+struct KnownCurrency(Currency);
+
+impl FromStr for KnownCurrency {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let moment = OffsetDateTime::parse(text, &Rfc3339);
-        let refusal = |_| Refusal::new("invalid_timestamp", "must be a moment such as 2026-11-22T09:30:00Z");
-        moment.map(|moment| Self(moment.into())).map_err(refusal)
+        // What is not money in use says so by itself; an order may have been made before that.
+        text.parse().or_else(|refusal| Currency::stored(text).ok_or(refusal)).map(Self)
     }
 }
 
@@ -85,7 +93,7 @@ impl FromFields for OrderLine {
         let title = fields.text("title");
         let options = fields.text_map("options", MAX_OPTIONS);
         let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
-        let total = fields.object("total");
+        let total = fields.object("total").map(|Amount(money)| money);
         let quantity = quantity.and_then(|quantity| u32::try_from(quantity).ok());
         Some(Self { title: title?, options: options?, quantity: quantity?, total: total? })
     }
@@ -127,18 +135,19 @@ impl fmt::Debug for Order {
 impl FromFields for Order {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.text("id");
-        let placed_at = fields.text::<Moment>("placed_at");
+        let placed_at = fields.text::<Timestamp>("placed_at");
         let lines = fields.objects::<OrderLine>("lines", MAX_LINES);
         let lines = match lines {
             Some(lines) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
             lines => lines,
         };
-        let [subtotal, shipping, tax, total] = ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name));
+        let [subtotal, shipping, tax, total] =
+            ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name).map(|Amount(money)| money));
         let shipping_address = fields.object("shipping_address");
         let reason = fields.optional_text("reason");
         Some(Self {
             id: id?,
-            placed_at: placed_at?.0,
+            placed_at: placed_at?,
             lines: lines?,
             subtotal: subtotal?,
             shipping: shipping?,

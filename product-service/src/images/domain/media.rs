@@ -6,9 +6,6 @@ use common::input::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// How many bytes [`MediaType::begins`] wants to see.
-pub const FIRST_BYTES: usize = 64;
-
 /// What an image may be. No SVG: that is a document, which can run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum MediaType {

@@ -35,7 +35,9 @@ fn an_image_is_announced_with_a_kind_a_size_and_a_text() {
 #[test]
 fn a_key_names_its_product_and_image_and_only_ours_do() {
     let upload = upload();
-    assert_eq!(parse_key(&upload.image.key), Some((upload.product_id, upload.image.id)));
+    assert_eq!(parse_key(&upload.image.key), Some((Place::Published, upload.product_id, upload.image.id)));
+    assert_eq!(parse_key(&upload.uploaded_key()), Some((Place::Uploaded, upload.product_id, upload.image.id)));
+    assert_ne!(upload.uploaded_key(), upload.image.key);
     let id = upload.image.id;
     for other in [
         String::new(),
@@ -54,16 +56,19 @@ fn a_key_names_its_product_and_image_and_only_ours_do() {
 #[test]
 fn an_object_is_taken_when_it_has_the_size_and_type_that_were_announced() {
     let upload = upload();
-    let object = |size: i64, content_type: &str| Object { size, content_type: Some(content_type.into()), e_tag: None };
+    let object = |size: i64, content_type: &str| {
+        let content_type = (!content_type.is_empty()).then(|| content_type.to_owned());
+        Object { size, content_type, e_tag: None, bytes: b"\xff\xd8\xff\xe0".to_vec() }
+    };
     assert_eq!(upload.accepts(&object(100, "image/png")), Ok(()));
     assert_eq!(upload.accepts(&object(1, "image/png")), Ok(()));
     assert_eq!(upload.accepts(&object(101, "image/png")), Err(Mismatch::Size { has: 101, most: 100 }));
     assert_eq!(upload.accepts(&object(0, "image/png")), Err(Mismatch::Size { has: 0, most: 100 }));
-    for other in ["image/jpeg", "text/html", "image/png; x=1"] {
+    for other in ["image/jpeg", "text/html", "image/png; x=1", ""] {
         assert_eq!(upload.accepts(&object(9, other)), Err(Mismatch::ContentType(MediaType::Png)), "{other}");
     }
-    assert!(upload.accepts(&Object { size: 9, content_type: None, e_tag: None }).is_err());
-    assert_eq!(upload.begins_right(b"\xff\xd8\xff\xe0"), Err(Mismatch::Content(MediaType::Png)));
+    assert_eq!(upload.cleaned(&object(4, "image/png")), Err(Mismatch::Content(MediaType::Png)));
+    assert_eq!(upload.cleaned(&object(101, "image/png")), Err(Mismatch::Size { has: 101, most: 100 }));
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn read(line: &[u8]) -> Option<Content> {
         return None;
     }
     let product = read_json(line).map_err(|problem| whole(problem.kind(), problem.detail().to_owned()));
-    let product = product.and_then(Fields::read::<ProductLine>);
+    let product = product.and_then(|product| Fields::read::<ProductLine>(product).map_err(Vec::from));
     Some(product.map_or_else(Content::Refused, |line| Content::Product(Box::new(line))))
 }
 
@@ -146,7 +146,7 @@ fn too_long() -> Vec<FieldError> {
 
 /// What is wrong with a line as a whole.
 fn whole(code: &str, message: String) -> Vec<FieldError> {
-    vec![FieldError { pointer: String::new(), code: code.to_owned(), message }]
+    vec![FieldError::new("", code, message)]
 }
 
 #[cfg(test)]

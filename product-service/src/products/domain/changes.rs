@@ -27,7 +27,12 @@ pub struct ProductPatch {
     #[schema(nullable = false)]
     pub slug: Option<Slug>,
     /// What there is to say about it.
-    #[schema(nullable = false, max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
+    #[schema(
+        nullable = false,
+        min_length = 0,
+        max_length = 5000,
+        pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$"
+    )]
     pub description: Option<String>,
     /// Who makes it; `null` removes it.
     #[schema(value_type = Option<String>, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
@@ -180,6 +185,7 @@ impl Product {
                 pointer: "/attributes".into(),
                 code: "too_many".into(),
                 message,
+                sku: None,
             }]));
         }
         Ok(())
@@ -201,5 +207,5 @@ fn field_error((path, code, message): Contradiction, about: Option<usize>) -> Fi
         Some(inner) => inner.to_owned(),
         None => path,
     };
-    FieldError { pointer, code: code.into(), message: message.into() }
+    FieldError::new(pointer, code, message)
 }

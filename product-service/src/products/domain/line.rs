@@ -50,6 +50,7 @@ impl ProductLine {
                     pointer: format!("/categories/{at}"),
                     code: "unknown_category".into(),
                     message: "is not the slug of a category of this shop".into(),
+                    sku: None,
                 }),
             }
         }

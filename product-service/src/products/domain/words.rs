@@ -34,8 +34,9 @@ impl FromStr for Slug {
         let word = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
         let stands_for_something = Uuid::try_parse(text).is_ok() || RESERVED.contains(&text);
         if !(1..=100).contains(&text.len()) || !text.split('-').all(word) || stands_for_something {
-            let message = "must be lower-case words joined by hyphens, at most 100 characters, and neither a UUID nor \
-                           the word variants";
+            let message = "must be words of the letters a to z and digits, in lower case and joined by single hyphens, such \
+                           as kitchen-and-bath; other letters are spelled in these (kueche, mutfak); at most 100 \
+                           characters, and neither a UUID nor the word variants";
             return Err(Refusal::new("invalid_slug", message));
         }
         Ok(Self(text.to_owned()))

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 use common::{contact::Email, input::Refusal};
 use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
+use zeroize::Zeroizing;
 
 /// NIST SP 800-63B-4, 3.1.1.2: at least 15 characters where a password is the only factor.
 const SHORTEST: usize = 15;
@@ -15,11 +16,11 @@ const LEAST_OF_ONES_OWN: usize = 8;
 /// Passwords of at least 15 characters that lead the lists of those found in breaches.
 const COMMON: &str = include_str!("../common_passwords.txt");
 
-/// A new password that nobody should guess.
+/// A new password that nobody should guess. Wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = "password", min_length = 15, max_length = 128,
     examples("a small boat on a green lake"))]
-pub struct Password(String);
+pub struct Password(Zeroizing<String>);
 
 impl Password {
     /// For the hash, and nothing else.
@@ -70,8 +71,8 @@ impl fmt::Debug for Password {
 
 /// In Unicode's form NFKC (NIST SP 800-63B-4, 3.1.1.2): one keyboard's `ü` is another's `u` with two dots, and both are
 /// the same password.
-fn normalised(text: &str) -> String {
-    text.nfkc().collect()
+fn normalised(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(text.nfkc().collect())
 }
 
 pub(super) fn too_easy() -> Refusal {
@@ -100,11 +101,11 @@ fn is_sequence(folded: &str) -> bool {
     all(follows) || all(precedes)
 }
 
-/// A password that somebody claims to have: the rules for new ones do not apply.
+/// A password that somebody claims to have: the rules for new ones do not apply. Wiped when it is dropped.
 #[derive(Clone, ToSchema)]
 #[schema(as = PresentedPassword, value_type = String, format = "password", min_length = 1, max_length = 128,
     examples("a small boat on a green lake"))]
-pub struct Guess(String);
+pub struct Guess(Zeroizing<String>);
 
 impl Guess {
     /// For the hash, and nothing else.

@@ -1,0 +1,222 @@
+//! Characters that cannot be seen. Text made of them looks empty; some make the text around them read otherwise than it is
+//! stored (Unicode Technical Report 36, "Bidirectional Text Spoofing"). Others are part of how a script is written, and are
+//! taken where it needs them: `docs/decisions/0028-text-that-can-be-seen.md`.
+
+use super::Refusal;
+
+/// Takes text whose invisible characters all stand where a script needs them, and that has something to see if it has
+/// anything.
+pub(super) fn check(text: &str) -> Result<(), Refusal> {
+    let chars: Vec<char> = text.chars().collect();
+    let is_rtl = text.chars().any(is_right_to_left);
+    for (place, c) in chars.iter().copied().enumerate() {
+        let before = place.checked_sub(1).map(|place| chars[place]);
+        let after = chars.get(place + 1).copied();
+        if is_never_taken(c) || (is_taken_in_place(c) && !is_in_place(c, before, after, is_rtl)) {
+            let message = format!("must not contain the invisible character U+{:04X} here", u32::from(c));
+            return Err(Refusal::new("invisible_character", message));
+        }
+    }
+    if !chars.is_empty() && !chars.into_iter().any(is_visible) {
+        return Err(Refusal::new("nothing_visible", "must have a character that can be seen"));
+    }
+    Ok(())
+}
+
+/// Whether it leaves a mark on the page.
+fn is_visible(c: char) -> bool {
+    // A braille pattern without dots is a blank, with a place in braille text.
+    !c.is_whitespace() && !c.is_control() && c != '\u{2800}' && !is_taken_in_place(c) && !is_never_taken(c)
+}
+
+/// What no text needs: overrides, embeddings and isolates of direction, separators of lines, marks of byte order,
+/// annotations, fillers, invisible operators, and code points that are no characters.
+fn is_never_taken(c: char) -> bool {
+    let is_no_character = u32::from(c) & 0xFFFE == 0xFFFE;
+    is_no_character
+        || matches!(c,
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' // direction
+            | '\u{2028}' | '\u{2029}' // separators of lines and paragraphs
+            | '\u{2061}'..='\u{2065}' | '\u{206A}'..='\u{206F}' // invisible operators; deprecated controls
+            | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFB}' // byte order mark; reserved; interlinear annotations
+            | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' // Hangul fillers
+            | '\u{17B4}' | '\u{17B5}' // Khmer vowels that Unicode advises against
+            | '\u{1D159}' | '\u{1D173}'..='\u{1D17A}' | '\u{1BCA0}'..='\u{1BCA3}' // of music and shorthand
+            | '\u{FDD0}'..='\u{FDEF}' // no characters
+            | '\u{E0000}'..='\u{E001F}' | '\u{E0080}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}') // unused tags
+}
+
+/// What is invisible by itself and part of how something visible is written.
+fn is_taken_in_place(c: char) -> bool {
+    matches!(c,
+        '\u{200C}' | '\u{200D}' // joiners
+        | '\u{200E}' | '\u{200F}' | '\u{061C}' // marks of direction
+        | '\u{200B}' // where a line may break
+        | '\u{00AD}' | '\u{2060}' | '\u{034F}' // where a word may break, or must not
+        | '\u{180B}'..='\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' // variants of the character before
+        | '\u{E0020}'..='\u{E007F}') // tags, in the flags of England, Scotland and Wales
+}
+
+fn is_in_place(c: char, before: Option<char>, after: Option<char>, is_rtl: bool) -> bool {
+    let Some(before) = before else {
+        // A mark of direction may come first in text of a script that is written from the right.
+        return is_rtl && matches!(c, '\u{200E}' | '\u{200F}' | '\u{061C}');
+    };
+    match c {
+        // After a letter that is joined, or the sign that joins it (RFC 5892, appendices A.1 and A.2).
+        '\u{200C}' => has_joiners(before),
+        '\u{200D}' => has_joiners(before) || (is_pictured(before) && after.is_some_and(is_pictured)),
+        '\u{200E}' | '\u{200F}' | '\u{061C}' => is_rtl,
+        '\u{200B}' => has_no_spaces(before) && after.is_some_and(has_no_spaces),
+        '\u{E0020}'..='\u{E007F}' => {
+            let begun = before == '\u{1F3F4}' || matches!(before, '\u{E0020}'..='\u{E007E}');
+            begun && (c == '\u{E007F}' || after.is_some_and(|after| matches!(after, '\u{E0020}'..='\u{E007F}')))
+        }
+        _ => is_visible(before),
+    }
+}
+
+/// Letters and signs of scripts whose letters change with their neighbours.
+fn has_joiners(c: char) -> bool {
+    let is_of_script = matches!(c,
+        '\u{0600}'..='\u{074F}' | '\u{0750}'..='\u{077F}' | '\u{07C0}'..='\u{07FF}' // Arabic, Syriac, N'Ko
+        | '\u{0840}'..='\u{08FF}' | '\u{FB50}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FDFF}' | '\u{FE70}'..='\u{FEFC}'
+        | '\u{0900}'..='\u{0DFF}' // Devanagari to Sinhala
+        | '\u{0F00}'..='\u{109F}' | '\u{1780}'..='\u{18AA}' // Tibetan, Myanmar, Khmer, Mongolian
+        | '\u{1B00}'..='\u{1BFF}' | '\u{1CD0}'..='\u{1CFF}' // Balinese to Batak, Vedic
+        | '\u{A840}'..='\u{A95F}' | '\u{A980}'..='\u{A9FF}' | '\u{AAE0}'..='\u{AAFF}' | '\u{ABC0}'..='\u{ABFF}'
+        | '\u{10A00}'..='\u{10AFF}' | '\u{10D00}'..='\u{10D3F}' | '\u{11000}'..='\u{11FFF}' | '\u{1E900}'..='\u{1E95F}');
+    is_of_script && !is_taken_in_place(c) && !c.is_numeric()
+}
+
+/// Emoji, what modifies their skin, and the selector that makes one of another character.
+fn is_pictured(c: char) -> bool {
+    matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2190}'..='\u{23FF}' | '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}' | '\u{FE0F}')
+}
+
+/// Letters and signs of scripts without spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Javanese, Chinese
+/// and Japanese.
+fn has_no_spaces(c: char) -> bool {
+    matches!(c,
+        '\u{0E00}'..='\u{0EFF}' | '\u{0F00}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{1950}'..='\u{19FF}'
+        | '\u{1A20}'..='\u{1AAF}' | '\u{A980}'..='\u{A9FF}' | '\u{AA00}'..='\u{AADF}'
+        | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{20000}'..='\u{3FFFD}')
+        && !is_never_taken(c)
+}
+
+fn is_right_to_left(c: char) -> bool {
+    matches!(c,
+        '\u{0590}'..='\u{061B}' | '\u{061D}'..='\u{08FF}' | '\u{FB1D}'..='\u{FDCF}' | '\u{FDF0}'..='\u{FDFF}'
+        | '\u{FE70}'..='\u{FEFC}' | '\u{10800}'..='\u{10FFF}' | '\u{1E800}'..='\u{1EFFF}')
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::input::{line, prose};
+
+    #[test]
+    fn names_and_titles_of_every_script_are_taken_as_they_are_written() {
+        let names = [
+            "Ada Lovelace",
+            "Anna Weiß",
+            "O'Neil-Smith",
+            "D’Artagnan",
+            "Zoë",
+            "Zoe\u{308}",
+            "Nguyễn Thị Ánh",
+            "Nguye\u{302}\u{303}n",
+            "Владимир",
+            "Γιώργος",
+            "王小明",
+            "山田 太郎",
+            "김민수",
+            "علی\u{200C}رضا",       // Persian
+            "می\u{200C}خواهم",      // Persian
+            "محمد بن سلمان",        // Arabic
+            "לוי כהן",              // Hebrew
+            "בע\"מ (1998)\u{200F}", // Hebrew, its bracket on the right side
+            "\u{200F}שלום!",        // Hebrew
+            "क्\u{200D}षत्रिय",       // Hindi, half letter
+            "र्\u{200D}याचे",         // Marathi, eyelash
+            "ಕ್\u{200C}ಷ",           // Kannada
+            "ശ്രീ\u{200C}ലത",        // Malayalam
+            "അവന്\u{200D}",          // Malayalam, at the end of a word as older text has it
+            "ශ්\u{200D}රී ලංකා",       // Sinhala
+            "মহত্\u{200D}",          // Bengali
+            "নূর",
+            "สมชาย ใจดี",            // Thai
+            "กรุงเทพ\u{200B}มหานคร", // Thai, where a line may break
+            "ភ្នំ\u{200B}ពេញ",         // Khmer
+            "ᠮᠣᠩᠭᠣᠯ\u{180B}",       // Mongolian
+            "葛\u{E0100}飾区",      // Japanese, the variant that its people write
+            "⠃⠗⠁⠊⠇⠇⠑\u{2800}⠞⠑⠭⠞",  // braille
+            "Donau\u{AD}dampf\u{AD}schiff",
+            "Team 👩\u{200D}💻 ❤\u{FE0F}\u{200D}🔥 1\u{FE0F}\u{20E3}",
+            "👩🏽\u{200D}🤝\u{200D}👨🏿",
+            "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F} Glasgow",
+            "🇩🇪",
+        ];
+        for name in names {
+            assert_eq!(line(name, 1..=100).unwrap(), name);
+            assert_eq!(prose(name, 0..=100).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn text_in_which_nothing_can_be_seen_is_refused() {
+        let invisible = [
+            0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x180B, 0x180E, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F,
+            0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2060, 0x2061, 0x2064, 0x2066, 0x2067, 0x2068, 0x2069, 0x206A,
+            0x206F, 0x2800, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF9, 0xFFFB, 0xFFFE, 0x1D159, 0x1D173, 0xE0001,
+            0xE0020, 0xE0041, 0xE007F, 0xE0100, 0xE01EF, 0xFDD0, 0x1FFFE,
+        ];
+        for code in invisible {
+            let c = char::from_u32(code).unwrap();
+            for text in [format!("{c}"), format!("{c}{c}"), format!(" {c} {c}")] {
+                let refused = line(&text, 1..=100).unwrap_err();
+                assert!(["invisible_character", "nothing_visible"].contains(&refused.code), "U+{code:04X} {refused:?}");
+                assert!(prose(&text, 0..=100).is_err(), "U+{code:04X}");
+            }
+        }
+        for blank in ["", " ", "\u{A0}", "\u{3000}", "\u{2028}", "\u{2029}", "\u{1680}\u{2003}\u{202F}\u{205F}"] {
+            assert_eq!(line(blank, 1..=100).unwrap_err().code, "too_short", "{blank:?}");
+            assert_eq!(prose(blank, 0..=100).unwrap(), "", "{blank:?}");
+        }
+    }
+
+    #[test]
+    fn what_turns_the_direction_breaks_the_line_or_hides_is_refused_inside_text_too() {
+        let hidden = [
+            ("Ada\u{202E}moc.elpmaxe", "U+202E"),
+            ("\u{202D}Ada", "U+202D"),
+            ("محمد\u{202B}x", "U+202B"),
+            ("Ada\u{2067}x\u{2069}", "U+2067"),
+            ("Ada\u{2028}Lovelace", "U+2028"),
+            ("Ada\u{2029}Lovelace", "U+2029"),
+            ("\u{FEFF}Ada", "U+FEFF"),
+            ("Ada\u{E0041}", "U+E0041"),
+            ("🏴\u{E0067}", "U+E0067"),
+            ("Ada\u{E0001}", "U+E0001"),
+            ("김\u{3164}수", "U+3164"),
+            ("Ada\u{2063}", "U+2063"),
+            ("Ada\u{200B}Lovelace", "U+200B"),
+            ("สม\u{200B}", "U+200B"),
+            ("Ada\u{200C}Lovelace", "U+200C"),
+            ("Ada\u{200D}Lovelace", "U+200D"),
+            ("Ада\u{200D}", "U+200D"),
+            ("علی\u{200C}\u{200C}رضا", "U+200C"),
+            ("\u{200D}क", "U+200D"),
+            ("👩\u{200D}", "U+200D"),
+            ("Ada\u{200F}", "U+200F"),
+            ("Ada \u{AD}", "U+00AD"),
+            ("Ada\u{AD}\u{AD}", "U+00AD"),
+            ("Ada\u{FE0F}\u{FE0F}", "U+FE0F"),
+        ];
+        for (text, named) in hidden {
+            let refused = line(text, 1..=100).unwrap_err();
+            assert_eq!(refused.code, "invisible_character", "{text:?}");
+            assert_eq!(refused.message, format!("must not contain the invisible character {named} here"), "{text:?}");
+            assert_eq!(prose(text, 0..=100).unwrap_err(), refused, "{text:?}");
+        }
+    }
+}

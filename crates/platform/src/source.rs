@@ -1,0 +1,173 @@
+//! Where a request came from: the gateway's word, or that of our own CDN in front of it, and never a client's.
+//!
+//! Behind a CDN the gateway sees the CDN's address. The CDN proves itself by a secret that it adds to each request
+//! (`x-origin-secret`, a custom origin header of CloudFront), and only then its `CloudFront-Viewer-Address` counts. Both
+//! headers are taken off the request, so that no code behind can read, log or pass them on.
+
+use std::{
+    net::IpAddr,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use common::http::single;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::config::{Env, Secret};
+
+/// The CDN's proof that the request came through it.
+const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-secret");
+/// What CloudFront says of its client: `address:port`, an IPv6 address without brackets.
+const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("cloudfront-viewer-address");
+
+/// Tells source addresses. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Sources(Option<Secret>);
+
+impl Sources {
+    /// Reads `ORIGIN_SECRET`, an optional secret: several, separated by commas, while one is being replaced.
+    pub(crate) fn configure(env: &mut Env) -> Self {
+        Self(env.optional_secret("ORIGIN_SECRET"))
+    }
+
+    /// The source address of a request whose TCP peer the gateway names as `peer`; takes the CDN's headers away.
+    pub(crate) async fn of(&self, headers: &mut HeaderMap, peer: Option<&str>) -> Option<IpAddr> {
+        let given = taken(headers, &ORIGIN_SECRET);
+        let viewer = taken(headers, &VIEWER_ADDRESS);
+        match given {
+            Some(given) if self.is_ours(&given).await => from_cdn(viewer.as_ref()),
+            _ => peer.and_then(|peer| peer.parse().ok()),
+        }
+    }
+
+    async fn is_ours(&self, given: &HeaderValue) -> bool {
+        let Some(secret) = &self.0 else { return false };
+        match secret.get().await {
+            Ok(secrets) => is_one_of(given.as_bytes(), &secrets),
+            Err(error) => {
+                tracing::warn!(error = %error, "origin secret not available: the gateway's source address is used");
+                false
+            }
+        }
+    }
+}
+
+/// The header's value, if there is exactly one; none of them stays.
+fn taken(headers: &mut HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let value = single(headers, name).ok().flatten().cloned();
+    headers.remove(name);
+    value
+}
+
+/// An address that the CDN owes us. The gateway's word is no substitute for it: that is one address for all shoppers of
+/// a CDN location, and limits would count them as one.
+fn from_cdn(viewer: Option<&HeaderValue>) -> Option<IpAddr> {
+    static MISSING: AtomicBool = AtomicBool::new(false);
+    let address = viewer.and_then(|viewer| viewer.to_str().ok()).and_then(viewer_address);
+    if address.is_none() && !MISSING.swap(true, Ordering::Relaxed) {
+        tracing::warn!("CloudFront-Viewer-Address is missing: add it to the origin request policy of the distribution");
+    }
+    address
+}
+
+/// Compared in constant time with each, so that no answer's time tells how much of a guess was right.
+fn is_one_of(given: &[u8], secrets: &str) -> bool {
+    let secrets = secrets.split(',').map(str::trim).filter(|secret| !secret.is_empty());
+    secrets.fold(false, |found, secret| found | verify_slices_are_equal(given, secret.as_bytes()).is_ok())
+}
+
+/// `203.0.113.7:46532`, `2001:db8::7:46532`, and with brackets `[2001:db8::7]:46532`.
+fn viewer_address(text: &str) -> Option<IpAddr> {
+    let (address, port) = text.trim().rsplit_once(':')?;
+    port.parse::<u16>().ok()?;
+    let address = address.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(address);
+    address.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PEER: &str = "198.51.100.9";
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    async fn source(secrets: Option<&str>, headers: &[(&'static str, &str)]) -> Option<IpAddr> {
+        let mut env = Env::from_pairs(secrets.map(|secrets| ("ORIGIN_SECRET", secrets)));
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, value.parse().unwrap());
+        }
+        let found = Sources::configure(&mut env).of(&mut map, Some(PEER)).await;
+        assert!(env.is_complete(), "{}", env.report());
+        assert_eq!((map.get(&ORIGIN_SECRET), map.get(&VIEWER_ADDRESS)), (None, None), "the CDN's headers stay");
+        found
+    }
+
+    const VIEWER: (&str, &str) = ("cloudfront-viewer-address", "203.0.113.7:46532");
+
+    #[tokio::test]
+    async fn the_cdns_word_counts_only_with_one_of_the_secrets() {
+        let own = |secret| [("x-origin-secret", secret), VIEWER];
+        for right in ["old", "new"] {
+            assert_eq!(source(Some("old, new"), &own(right)).await, Some(ip("203.0.113.7")), "{right}");
+        }
+        for wrong in ["", " ", "ol", "oldd", "OLD", "old,", "old, new", "old,new", ","] {
+            assert_eq!(source(Some("old, new,"), &own(wrong)).await, Some(ip(PEER)), "{wrong:?}");
+        }
+        assert_eq!(source(Some("old"), &[VIEWER]).await, Some(ip(PEER)));
+        assert_eq!(source(None, &own("old")).await, Some(ip(PEER)));
+        assert_eq!(source(None, &own("")).await, Some(ip(PEER)));
+        assert_eq!(source(Some(" , "), &own("")).await, Some(ip(PEER)));
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_is_sent_twice_proves_nothing() {
+        let twice = [("x-origin-secret", "old"), ("x-origin-secret", "old"), VIEWER];
+        assert_eq!(source(Some("old"), &twice).await, Some(ip(PEER)));
+    }
+
+    #[tokio::test]
+    async fn a_cdn_that_does_not_say_its_clients_address_says_none() {
+        for viewer in [&[][..], &[("cloudfront-viewer-address", "nonsense")], &[VIEWER, VIEWER]] {
+            let headers = [&[("x-origin-secret", "old")][..], viewer].concat();
+            assert_eq!(source(Some("old"), &headers).await, None, "{viewer:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_client_says_of_itself_does_not_count() {
+        let claims =
+            [("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1"), ("x-real-ip", "192.0.2.1"), VIEWER];
+        assert_eq!(source(Some("old"), &claims).await, Some(ip(PEER)));
+        let mut headers = HeaderMap::new();
+        assert_eq!(Sources(None).of(&mut headers, Some("no address")).await, None);
+        assert_eq!(Sources(None).of(&mut headers, None).await, None);
+    }
+
+    #[test]
+    fn viewer_addresses_end_in_a_port() {
+        for (text, expected) in [
+            ("203.0.113.7:1", "203.0.113.7"),
+            ("2001:db8::7:65535", "2001:db8::7"),
+            ("2001:db8:1:2:3:4:5:6:443", "2001:db8:1:2:3:4:5:6"),
+            ("[2001:db8::7]:443", "2001:db8::7"),
+        ] {
+            assert_eq!(viewer_address(text), Some(ip(expected)), "{text}");
+        }
+        for refused in [
+            "",
+            "203.0.113.7",
+            "203.0.113.7:",
+            "203.0.113.7:65536",
+            ":443",
+            "[2001:db8::7",
+            "2001:db8:1:2:3:4:5:6",
+            "a:1",
+        ] {
+            assert_eq!(viewer_address(refused), None, "{refused}");
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! How many mails about orders one recipient gets on one day.
+
+use futures_util::future::join_all;
+use notification_service::{App, router};
+use platform::config::Env;
+use serde_json::{Value, json};
+use testkit::{Answer, Client, logs::Captured, tokens};
+use uuid::Uuid;
+
+use crate::{Office, PATIENT, event, network::Fault, settings, token};
+
+/// The same office, whose shoppers get so many mails a day.
+fn with_limit(office: &Office, limit: &str) -> Client {
+    let mut settings = settings(&office.network.address, office.app.store.table(), "ses");
+    settings.push(("ORDER_MAILS_PER_RECIPIENT", limit.to_owned()));
+    let mut env = Env::from_pairs(settings);
+    let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
+    Client::new(router(App { verifier: tokens::verifier(), ..app }))
+}
+
+async fn send(client: &Client, body: &Value) -> Answer {
+    client.post("/notifications").token(&token()).json(body).send().await
+}
+
+async fn status(client: &Client, body: &Value) -> (u16, String) {
+    let answer = send(client, body).await;
+    (answer.status.as_u16(), answer.json()["status"].as_str().unwrap_or_default().to_owned())
+}
+
+fn sent() -> (u16, String) {
+    (202, "sent".to_owned())
+}
+
+fn withheld() -> (u16, String) {
+    (200, "withheld".to_owned())
+}
+
+/// Another event to the same recipient.
+fn another(body: &Value, template: &str) -> Value {
+    let mut other = event(template);
+    other["recipient"] = body["recipient"].clone();
+    other
+}
+
+#[tokio::test]
+async fn mails_about_orders_beyond_the_days_limit_are_withheld_and_their_events_end() {
+    let office = Office::open().await;
+    let client = with_limit(&office, "2");
+    let first = event("payment_failed");
+    assert_eq!(status(&client, &first).await, sent());
+    let mut shouted = another(&first, "order_confirmation");
+    shouted["recipient"]["email"] = json!(first["recipient"]["email"].as_str().unwrap().to_uppercase());
+    assert_eq!(status(&client, &shouted).await, sent());
+    let third = another(&first, "order_cancelled");
+    for _ in 0..2 {
+        assert_eq!(status(&client, &third).await, withheld(), "the same answer again, and no mail");
+    }
+    // A higher limit does not send what was withheld, and counts on.
+    let generous = with_limit(&office, "3");
+    assert_eq!(status(&generous, &third).await, withheld());
+    assert_eq!(status(&generous, &another(&first, "payment_failed")).await, sent());
+    assert_eq!((office.mails(&first), office.mails(&shouted)), (2, 1));
+    assert_eq!(status(&client, &event("payment_failed")).await, sent(), "another recipient is not hindered");
+}
+
+#[tokio::test]
+async fn other_mail_is_neither_counted_nor_withheld() {
+    let office = Office::open().await;
+    let client = with_limit(&office, "1");
+    let first = event("low_stock");
+    for template in ["low_stock", "account_created", "account_exists"] {
+        assert_eq!(status(&client, &another(&first, template)).await, sent(), "{template}");
+    }
+    assert_eq!(status(&client, &another(&first, "order_confirmation")).await, sent());
+    assert_eq!(status(&client, &another(&first, "order_confirmation")).await, withheld());
+    assert_eq!(status(&client, &another(&first, "low_stock")).await, sent());
+}
+
+#[tokio::test]
+async fn an_event_that_is_tried_again_is_counted_once() {
+    let office = Office::open().await;
+    let client = with_limit(&office, "2");
+    let first = event("order_confirmation");
+    for _ in 0..3 {
+        office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+        assert_eq!(send(&client, &first).await.status, 503);
+    }
+    assert_eq!(status(&client, &first).await, sent());
+    assert_eq!(status(&client, &first).await, (202, "already_sent".to_owned()));
+    assert_eq!(status(&client, &another(&first, "order_confirmation")).await, sent());
+    assert_eq!(status(&client, &another(&first, "order_confirmation")).await, withheld());
+}
+
+#[tokio::test]
+async fn a_count_that_is_not_answered_sends_nothing_and_is_made_again() {
+    let office = Office::open().await;
+    let client = with_limit(&office, "1");
+    let body = event("order_confirmation");
+    office.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(send(&client, &body).await.expect(503).problem(), "unavailable");
+    office.network.heal();
+    assert_eq!(office.mails(&body), 0);
+    office.network.plan("UpdateItem", 1, Fault::LostAnswer);
+    assert_eq!(status(&client, &body).await, sent());
+}
+
+#[tokio::test]
+async fn of_many_at_once_no_more_than_the_limit_are_sent() {
+    let office = Office::open().await;
+    let client = with_limit(&office, "5");
+    let first = event("payment_failed");
+    let bodies: Vec<Value> = (0..24).map(|_| another(&first, "payment_failed")).collect();
+    let answers = join_all(bodies.iter().map(|body| status(&client, body))).await;
+    assert_eq!(answers.iter().filter(|answer| **answer == sent()).count(), 5);
+    assert_eq!(answers.iter().filter(|answer| **answer == withheld()).count(), 19);
+    assert_eq!(office.mails(&first), 5);
+}
+
+#[tokio::test]
+async fn what_is_withheld_is_logged_and_neither_log_nor_table_names_the_recipient() {
+    let office = Office::open().await;
+    let client = with_limit(&office, "1");
+    let captured = Captured::default();
+    let subscriber = platform::telemetry::subscriber("notification-service", "debug", captured.writer());
+    // tracing remembers for all threads what the only subscriber says; of two it asks both.
+    let _second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let first = event("payment_failed");
+    status(&client, &first).await;
+    let second = another(&first, "payment_failed");
+    assert_eq!(status(&client, &second).await, withheld());
+    let logged = captured.text();
+    assert!(logged.contains("mail withheld: the recipient has had the day's limit of mails about orders"), "{logged}");
+    assert!(logged.contains(second["event_id"].as_str().unwrap()));
+    let scan = office.app.store.aws().dynamodb().await.scan().table_name(office.app.store.table());
+    let items = format!("{:?}", scan.send().await.unwrap().items);
+    assert!(items.contains("recipient#") && items.contains("expires_at"), "{items}");
+    let address = first["recipient"]["email"].as_str().unwrap();
+    let local = address.split('@').next().unwrap();
+    assert!(!logged.contains(local) && !items.contains(local));
+    assert!(Uuid::parse_str(second["event_id"].as_str().unwrap()).is_ok_and(|id| items.contains(&id.to_string())));
+}

@@ -1,0 +1,74 @@
+//! Writing what became of an order: one commit, on the condition that nobody else changed it in between.
+
+use common::timestamp::Timestamp;
+use platform::outbox::Message;
+
+use super::store;
+use crate::{
+    App,
+    error::Error,
+    ledger::{self, domain::Booking},
+    orders::{
+        self,
+        domain::{Order, State},
+        view::OrderView,
+    },
+};
+
+/// What is written with an order.
+#[derive(Debug, Default)]
+pub struct With<'a> {
+    /// What is booked because of it.
+    pub bookings: &'a [Booking],
+    /// What the other services are told because of it.
+    pub messages: &'a [Message],
+    /// What was seen at Stripe, by id and status.
+    pub seen: &'a [(String, String)],
+}
+
+/// What came of writing.
+#[derive(Debug)]
+pub enum Written {
+    /// It is written.
+    Done(Order),
+    /// Another was quicker; nothing was written, and this is the order as it is now.
+    Overtaken(Order),
+}
+
+impl Written {
+    /// The order as it is saved, whoever saved it.
+    pub fn order(self) -> Order {
+        let (Self::Done(order) | Self::Overtaken(order)) = self;
+        order
+    }
+}
+
+/// Saves a changed order with its bookings, messages and what was seen.
+pub async fn write(
+    app: &App,
+    before: &Order,
+    mut after: Order,
+    with: With<'_>,
+    now: Timestamp,
+) -> Result<Written, Error> {
+    // Nothing is answered while it is not known what became of it.
+    if after.answer.is_none() && after.state != State::Pending {
+        let answer = serde_json::to_string(&OrderView::from(&after));
+        after.answer = Some(answer.map_err(|error| Error::Corrupt(error.to_string()))?);
+    }
+    let mut tx = app.database.begin().await?;
+    if !orders::store::save(&mut tx, before, &after, &app.limits).await? {
+        tx.rollback().await?;
+        let order = orders::store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound)?;
+        return Ok(Written::Overtaken(order));
+    }
+    ledger::store::book(&mut tx, after.id, with.bookings).await?;
+    if !with.messages.is_empty() {
+        app.outbox.enqueue(&mut tx, with.messages).await?;
+    }
+    if !with.seen.is_empty() {
+        store::remember(&mut *tx, after.id, with.seen, now).await?;
+    }
+    tx.commit().await?;
+    Ok(Written::Done(after))
+}

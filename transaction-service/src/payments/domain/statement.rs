@@ -1,0 +1,189 @@
+//! What Stripe says of an order's money after it was taken, compared with what is booked of it. Pure: whatever events came,
+//! in whatever order, the same statement leads to the same books.
+//!
+//! | a refund that | is |
+//! | --- | --- |
+//! | succeeded | booked, once |
+//! | failed or was canceled | taken back where it is booked; booked and taken back where it moved money before anybody saw it |
+//! | is pending, requires action, or is something that is unknown here | waited for: its event will tell |
+
+use std::collections::BTreeMap;
+
+use common::timestamp::Timestamp;
+use stripe::{Dispute, DisputeStatus, List, Refund, RefundStatus};
+
+use super::money;
+use crate::{
+    ledger::domain::{self as ledger, Booking, Books},
+    orders::domain::Order,
+};
+
+/// What Stripe says.
+#[derive(Debug)]
+pub struct Statement {
+    /// All refunds of the payment, newest first.
+    pub refunds: List<Refund>,
+    /// All disputes of the payment, newest first; `None` where none was asked for.
+    pub disputes: Option<List<Dispute>>,
+    /// Whether the charge was ever disputed.
+    pub is_disputed: bool,
+}
+
+/// In which status each refund and dispute was seen last, by its id.
+pub type Seen = BTreeMap<String, String>;
+
+/// What is to be written, and what staff are to hear.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Changes {
+    /// What is not booked yet, oldest first.
+    pub bookings: Vec<Booking>,
+    /// What was given back in all, in minor units.
+    pub refunded: i64,
+    /// Whether a dispute is open or lost.
+    pub disputed: bool,
+    /// The refunds and disputes whose status is another than it was.
+    pub news: Vec<News>,
+    /// How many objects could not be read.
+    pub passed_over: usize,
+}
+
+/// A refund or dispute in a status that it was not seen in before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// Its id.
+    pub id: String,
+    /// Its status.
+    pub status: String,
+    /// What it means to staff.
+    pub meaning: Meaning,
+}
+
+/// What a new status means to staff.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meaning {
+    /// All goes its way.
+    Nothing,
+    /// The shopper does not get the money that they were to get back.
+    RefundFailed,
+    /// The bank asks for an answer.
+    DisputeOpened,
+    /// The money is gone.
+    DisputeLost,
+    /// The money came back, or never left.
+    DisputeWon,
+    /// The status is a word that is unknown here, or none.
+    Unknown,
+}
+
+impl Statement {
+    /// What follows from it for an order.
+    pub fn compare(&self, order: &Order, books: &Books, seen: &Seen, now: Timestamp) -> Changes {
+        let mut work = Work { books: books.clone(), seen, now, bookings: Vec::new(), news: Vec::new(), passed_over: 0 };
+        let listed = self.disputes.as_ref();
+        work.passed_over = self.refunds.unreadable.len() + listed.map_or(0, |disputes| disputes.unreadable.len());
+        for refund in self.refunds.data.iter().rev() {
+            work.refund(refund);
+        }
+        for dispute in listed.iter().flat_map(|disputes| disputes.data.iter().rev()) {
+            work.dispute(dispute);
+        }
+        let disputed = match listed {
+            // Where none can be read, what the charge says holds.
+            Some(list) if !list.data.is_empty() => list.data.iter().any(|dispute| !dispute.is_over_for_good()),
+            _ => self.is_disputed,
+        };
+        // What is refunded of money that never paid for the order is not refunded of the order.
+        let refunded = work.books.refunded().clamp(0, order.payment.captured);
+        let Work { bookings, news, passed_over, .. } = work;
+        Changes { bookings, refunded, disputed, news, passed_over }
+    }
+}
+
+impl Changes {
+    /// Whether there is nothing to write.
+    pub fn is_nothing(&self, order: &Order) -> bool {
+        let payment = &order.payment;
+        let is_known = (payment.refunded, payment.disputed) == (self.refunded, self.disputed);
+        is_known && self.bookings.is_empty() && self.news.is_empty()
+    }
+}
+
+struct Work<'a> {
+    books: Books,
+    seen: &'a Seen,
+    now: Timestamp,
+    bookings: Vec<Booking>,
+    news: Vec<News>,
+    passed_over: usize,
+}
+
+impl Work<'_> {
+    fn refund(&mut self, refund: &Refund) {
+        let id = refund.id.as_str();
+        let Some(amount) = money(refund.amount, &refund.currency) else {
+            self.passed_over += 1;
+            return;
+        };
+        let meaning = match &refund.status {
+            Some(RefundStatus::Succeeded) => {
+                if !self.books.has(id) {
+                    self.book(ledger::refund(&self.books, &refund.id, amount, self.now));
+                }
+                Meaning::Nothing
+            }
+            Some(RefundStatus::Failed | RefundStatus::Canceled) => {
+                let returned = refund.failure_balance_transaction.as_ref();
+                if returned.is_some() && !self.books.has(id) {
+                    self.book(ledger::refund(&self.books, &refund.id, amount, self.now));
+                }
+                if self.books.has(id) && !self.books.is_reversed(id) {
+                    self.book(ledger::refund_failure(&self.books, &refund.id, returned, amount.currency, self.now));
+                }
+                Meaning::RefundFailed
+            }
+            Some(RefundStatus::Pending | RefundStatus::RequiresAction) => Meaning::Nothing,
+            Some(RefundStatus::Other(_)) | None => Meaning::Unknown,
+        };
+        self.note(id, refund.status.as_ref().map(RefundStatus::as_str), meaning);
+    }
+
+    fn dispute(&mut self, dispute: &Dispute) {
+        for transaction in &dispute.balance_transactions {
+            if self.books.has(transaction.id.as_str()) || (transaction.amount == 0 && transaction.fee == 0) {
+                continue;
+            }
+            match money(transaction.amount, &transaction.currency) {
+                Some(amount) => self.book(ledger::dispute(transaction, amount.currency, self.now)),
+                None => self.passed_over += 1,
+            }
+        }
+        let meaning = match &dispute.status {
+            Some(
+                DisputeStatus::NeedsResponse | DisputeStatus::WarningNeedsResponse | DisputeStatus::AppealNeedsResponse,
+            ) => Meaning::DisputeOpened,
+            Some(DisputeStatus::UnderReview | DisputeStatus::WarningUnderReview | DisputeStatus::AppealUnderReview) => {
+                Meaning::Nothing
+            }
+            Some(DisputeStatus::Won | DisputeStatus::WarningClosed | DisputeStatus::Prevented) => Meaning::DisputeWon,
+            Some(DisputeStatus::Lost) => Meaning::DisputeLost,
+            Some(DisputeStatus::Other(_)) | None => Meaning::Unknown,
+        };
+        self.note(dispute.id.as_str(), dispute.status.as_ref().map(DisputeStatus::as_str), meaning);
+    }
+
+    fn book(&mut self, booking: Booking) {
+        self.books.add(&booking);
+        self.bookings.push(booking);
+    }
+
+    fn note(&mut self, id: &str, status: Option<&str>, meaning: Meaning) {
+        let status = status.unwrap_or("null");
+        if self.seen.get(id).is_none_or(|seen| seen != status) {
+            self.news.push(News { id: id.to_owned(), status: status.to_owned(), meaning });
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "statement_tests.rs"]
+mod tests;
