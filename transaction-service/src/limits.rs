@@ -22,10 +22,10 @@ pub fn configure(env: &mut Env) -> Option<Limits> {
     Some(Limits { caller: caller?, source: source?, declines_per_order: declines_per_order?.0, window: window?.0 })
 }
 
-fn ceiling(env: &mut Env, [open, held, declined]: [&str; 3], default: Ceiling) -> Option<Ceiling> {
+fn ceiling(env: &mut Env, names: [&str; 3], default: Ceiling) -> Option<Ceiling> {
     let mut most = |name, default| env.parsed_or(name, Most(default)).map(|most| most.0);
-    let (open_orders, held_units, declines) =
-        (most(open, default.open_orders), most(held, default.held_units), most(declined, default.declines));
+    let [open_orders, held_units, declines] =
+        [most(names[0], default.open_orders), most(names[1], default.held_units), most(names[2], default.declines)];
     Some(Ceiling { open_orders: open_orders?, held_units: held_units?, declines: declines? })
 }
 

@@ -41,7 +41,7 @@ async fn main() {
     one_cart_under_many_keys(&shop, &staff).await;
     customers_at_stripe(&shop).await;
     every_charge_is_an_orders(&shop).await;
-    against_the_limits().await;
+    Box::pin(against_the_limits()).await;
 }
 
 /// Given as `SEED`, or else chosen; printed, so that a failing run can be repeated.

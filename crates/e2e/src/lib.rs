@@ -5,11 +5,13 @@
 #![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, reason = "a shop that does not open has failed its test")]
 
+mod functions;
 mod gateway;
 mod shopper;
 mod tap;
+pub mod usage;
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, ops::Deref};
 
 use platform::{Service, config::Env, trigger::Direction};
 use reqwest::Method;
@@ -19,6 +21,7 @@ use testkit::{mongo::Mongo, postgres::Postgres, tokens};
 use tokio::net::TcpListener;
 
 pub use self::{
+    functions::{Functions, ask, launch, run_once},
     gateway::{Gateway, Owner},
     shopper::{Card, Shopper, total},
     tap::Tap,
@@ -27,24 +30,42 @@ pub use self::{
 /// The password of everybody who is made here.
 pub const PASSWORD: &str = "seven green umbrellas sing";
 
-/// Limits that no crowd of a proof or benchmark meets.
-pub const UNLIMITED: [(&str, &str); 6] = [
+/// Limits that no crowd of a proof or benchmark meets. What it costs to count is paid all the same.
+pub const UNLIMITED: [(&str, &str); 14] = [
+    ("LOGIN_LIMIT", "1000000"),
+    ("LOGIN_LIMIT_PER_SOURCE", "1000000"),
+    ("REGISTRATION_LIMIT", "1000000"),
+    ("REGISTRATION_LIMIT_PER_SOURCE", "1000000"),
+    ("GUEST_LIMIT_PER_SOURCE", "1000000"),
+    ("SETUP_LIMIT", "1000000"),
+    ("SETUP_LIMIT_PER_SOURCE", "1000000"),
     ("OPEN_ORDERS_PER_OWNER", "1000000"),
     ("HELD_UNITS_PER_OWNER", "1000000"),
     ("DECLINES_PER_OWNER", "1000000"),
     ("OPEN_ORDERS_PER_SOURCE", "1000000"),
     ("HELD_UNITS_PER_SOURCE", "1000000"),
     ("DECLINES_PER_SOURCE", "1000000"),
+    ("ORDER_MAILS_PER_RECIPIENT", "1000"),
 ];
 
 /// What each service runs with, beside what only its process knows.
 pub type Settings = Vec<(&'static str, String)>;
 
+/// A shop as seen from outside: what browsers and staff can do over HTTP, whatever runs behind the address.
+#[derive(Debug, Clone)]
+pub struct Storefront {
+    /// `http://127.0.0.1:<port>`.
+    pub address: String,
+    /// Where the shop's Stripe is: cardholders act there.
+    pub stripe_base: String,
+    http: reqwest::Client,
+}
+
 /// The whole shop on one address of 127.0.0.1.
 #[derive(Debug)]
 pub struct Shop {
-    /// `http://127.0.0.1:<port>`.
-    pub address: String,
+    /// Its outside, which it derefs to.
+    pub front: Storefront,
     /// Behind the address.
     pub gateway: Gateway,
     /// user-service.
@@ -61,7 +82,6 @@ pub struct Shop {
     pub settings: Settings,
     /// transaction-service's database.
     pub orders: Postgres,
-    http: reqwest::Client,
     mongo: Mongo,
     _accounts: Postgres,
 }
@@ -81,7 +101,8 @@ impl Shop {
         let address = format!("http://{}", listener.local_addr().unwrap());
         let webhook_url = Some(format!("{address}/webhooks/stripe"));
         let stripe = StripeDouble::start(Options { webhook_url, ..Options::default() }).await;
-        let mut settings = settings(&address, &stripe);
+        let keys = StripeKeys { secret_key: stripe.secret_key(), webhook_secret: stripe.webhook_secret() };
+        let mut settings = settings(&address, &stripe.base(), keys);
         settings.push(("USER_DATABASE_URL", accounts.url.clone()));
         settings.push(("TRANSACTION_DATABASE_URL", orders.url.clone()));
         settings.push(("MONGODB_URI", mongo.uri.clone()));
@@ -102,9 +123,9 @@ impl Shop {
         gateway.serve(Owner::Transactions, transactions.clone());
         gateway.serve(Owner::Notifications, notifications.clone());
         tokio::spawn(gateway.clone().listen(listener));
-        let http = reqwest::Client::new();
+        let front = Storefront::new(address, stripe.base());
         Self {
-            address,
+            front,
             gateway,
             users,
             products,
@@ -113,7 +134,6 @@ impl Shop {
             stripe,
             settings,
             orders,
-            http,
             mongo,
             _accounts: accounts,
         }
@@ -128,6 +148,53 @@ impl Shop {
         self.gateway.share(Owner::Products, several::<product_service::App>(instances, &self.settings));
         self.gateway.share(Owner::Transactions, several::<transaction_service::App>(instances, &self.settings));
         self.gateway.share(Owner::Notifications, several::<notification_service::App>(instances, &self.settings));
+    }
+
+    /// The access token of an admin, made if need be.
+    pub async fn admin(&self) -> String {
+        let email = "admin@shop.example";
+        let admin = json!({"command": "create_admin", "email": email, "password": PASSWORD});
+        self.users.admin(admin).await.unwrap();
+        self.log_in(email, PASSWORD).await
+    }
+
+    /// A token as transaction-service gets it.
+    pub async fn service_token(&self) -> String {
+        let secret = self.settings.iter().find(|(name, _)| *name == "TRANSACTION_SERVICE_CLIENT_SECRET");
+        let request = self.http.post(format!("{}/oauth/token", self.address));
+        let request = request
+            .basic_auth("transaction-service", secret.map(|(_, secret)| secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials");
+        let body: Value = request.send().await.unwrap().json().await.unwrap();
+        body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
+    }
+
+    /// The catalogue's database, to look behind the service's back.
+    pub fn mongo(&self) -> &Mongo {
+        &self.mongo
+    }
+
+    /// How often money was taken at Stripe, and how much in all, in minor units.
+    pub fn charged(&self) -> (usize, i64) {
+        let charges = self.stripe.charges();
+        let paid = charges.iter().filter(|charge| charge["status"] == "succeeded");
+        paid.fold((0, 0), |(count, sum), charge| (count + 1, sum + charge["amount_captured"].as_i64().unwrap()))
+    }
+}
+
+impl Deref for Shop {
+    type Target = Storefront;
+
+    fn deref(&self) -> &Storefront {
+        &self.front
+    }
+}
+
+impl Storefront {
+    /// The shop that answers at `address`, with this double of Stripe.
+    pub fn new(address: String, stripe_base: String) -> Self {
+        Self { address, stripe_base, http: reqwest::Client::new() }
     }
 
     /// One request from outside.
@@ -163,26 +230,6 @@ impl Shop {
         body["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// The access token of an admin, made if need be.
-    pub async fn admin(&self) -> String {
-        let email = "admin@shop.example";
-        let admin = json!({"command": "create_admin", "email": email, "password": PASSWORD});
-        self.users.admin(admin).await.unwrap();
-        self.log_in(email, PASSWORD).await
-    }
-
-    /// A token as transaction-service gets it.
-    pub async fn service_token(&self) -> String {
-        let secret = self.settings.iter().find(|(name, _)| *name == "TRANSACTION_SERVICE_CLIENT_SECRET");
-        let request = self.http.post(format!("{}/oauth/token", self.address));
-        let request = request
-            .basic_auth("transaction-service", secret.map(|(_, secret)| secret))
-            .header("content-type", "application/x-www-form-urlencoded")
-            .body("grant_type=client_credentials");
-        let body: Value = request.send().await.unwrap().json().await.unwrap();
-        body["access_token"].as_str().unwrap_or_else(|| panic!("{body}")).to_owned()
-    }
-
     /// Makes one product of this SKU at 10.00 USD, with so many on the shelf.
     pub async fn sell(&self, staff: &str, sku: &str, units: i64) {
         let product = json!({
@@ -204,31 +251,28 @@ impl Shop {
         let stock = self.get(&format!("/inventory/{sku}"), staff).await;
         (stock["on_hand"].as_i64().unwrap(), stock["reserved"].as_i64().unwrap())
     }
-
-    /// The catalogue's database, to look behind the service's back.
-    pub fn mongo(&self) -> &Mongo {
-        &self.mongo
-    }
-
-    /// How often money was taken at Stripe, and how much in all, in minor units.
-    pub fn charged(&self) -> (usize, i64) {
-        let charges = self.stripe.charges();
-        let paid = charges.iter().filter(|charge| charge["status"] == "succeeded");
-        paid.fold((0, 0), |(count, sum), charge| (count + 1, sum + charge["amount_captured"].as_i64().unwrap()))
-    }
 }
 
-/// 8 % tax; shipping for 5.00 USD.
-fn settings(address: &str, stripe: &StripeDouble) -> Settings {
+/// What a shop and its Stripe know each other by.
+#[derive(Debug, Clone, Copy)]
+pub struct StripeKeys<'a> {
+    /// What the shop presents to Stripe.
+    pub secret_key: &'a str,
+    /// What Stripe signs its events with.
+    pub webhook_secret: &'a str,
+}
+
+/// What the services of a shop at `address` run with, apart from stores and client secrets. 8 % tax; shipping for 5.00 USD.
+pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Settings {
     let mut settings: Settings = vec![
         ("ISSUER", address.to_owned()),
         ("JWKS_URL", format!("{address}/.well-known/jwks.json")),
         ("API_BASE_URL", address.to_owned()),
         ("SIGNING_KEYS", tokens::signing_key_base64()),
         ("FINGERPRINT_KEY", "a key for tests".to_owned()),
-        ("STRIPE_API_BASE", stripe.base()),
-        ("STRIPE_SECRET_KEY", stripe.secret_key().to_owned()),
-        ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret().to_owned()),
+        ("STRIPE_API_BASE", stripe_base.to_owned()),
+        ("STRIPE_SECRET_KEY", keys.secret_key.to_owned()),
+        ("STRIPE_WEBHOOK_SECRET", keys.webhook_secret.to_owned()),
         ("CURRENCIES", "USD".to_owned()),
         ("SHIPPING_RATES", "USD:500".to_owned()),
         ("TAX_RATE", "8".to_owned()),
@@ -248,12 +292,16 @@ fn settings(address: &str, stripe: &StripeDouble) -> Settings {
     settings
 }
 
-async fn client_secret(users: &user_service::App) -> String {
-    let command = json!({
+/// The command that registers transaction-service as a client.
+pub fn create_transaction_client() -> Value {
+    json!({
         "command": "create_service_client", "name": "transaction-service",
         "scopes": ["inventory:reserve", "checkout:read", "carts:clear", "notifications:send"]
-    });
-    let client = users.admin(command).await.unwrap();
+    })
+}
+
+async fn client_secret(users: &user_service::App) -> String {
+    let client = users.admin(create_transaction_client()).await.unwrap();
     client["client_secret"].as_str().unwrap().to_owned()
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use testkit::tokens;
 use uuid::Uuid;
 
-use crate::{Shop, gateway::SOURCE};
+use crate::{Storefront, gateway::SOURCE};
 
 /// How somebody pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub struct Shopper {
     http: reqwest::Client,
 }
 
-impl Shop {
+impl Storefront {
     /// A guest, by a token of the shop's own.
     pub async fn guest(&self) -> Shopper {
         let (status, guest) = self.send(Method::POST, "/auth/guest", None, None).await;
@@ -69,7 +69,7 @@ impl Shop {
 
     /// Plays the frontend, which saves a card with the client secret it got, and the cardholder, who agrees.
     async fn save_card(&self, setup_intent: &str, card: &str) {
-        let path = format!("{}/_double/setup_intents/{setup_intent}", self.stripe.base());
+        let path = format!("{}/_double/setup_intents/{setup_intent}", self.stripe_base);
         let confirm = self.http.post(format!("{path}/confirm")).json(&json!({"payment_method": card}));
         let confirmed: Value = confirm.send().await.unwrap().json().await.unwrap_or_default();
         if confirmed["status"] == "requires_action" {
@@ -93,9 +93,15 @@ impl Shop {
 
     /// A guest by a token that the test signed itself, for crowds.
     pub fn anonymous(&self) -> Shopper {
-        let mut claims = tokens::claims(&format!("guest:{}", Uuid::now_v7()), "cart orders");
+        let token = self.token(&format!("guest:{}", Uuid::now_v7()), "cart orders");
+        self.shopper(&token, json!({"method": "client"}))
+    }
+
+    /// A token that the test signed itself, good for fifteen minutes from now.
+    pub fn token(&self, subject: &str, scope: &str) -> String {
+        let mut claims = tokens::claims(subject, scope);
         claims.iss.clone_from(&self.address);
-        self.shopper(&tokens::signer().token(&claims), json!({"method": "client"}))
+        tokens::signer().token(&claims)
     }
 }
 

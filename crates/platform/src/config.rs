@@ -73,8 +73,10 @@ impl Env {
     /// appended.
     pub fn url(&mut self, name: &str) -> Option<String> {
         let value = self.text(name)?;
-        let is_web = value.starts_with("http://") || value.starts_with("https://");
-        if !is_web || !value.validate_url() || value.contains(['?', '#']) {
+        let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+        // A parser of addresses takes `https:///host` for `https://host`.
+        let has_host = rest.is_some_and(|rest| !rest.starts_with('/'));
+        if !has_host || !value.validate_url() || value.contains(['?', '#']) {
             self.wrong.push(format!("{name} must be an address such as https://shop.example, and have no query"));
             return None;
         }

@@ -147,7 +147,26 @@ enum Bench {
         requests: usize,
     },
     /// Orders at 1, 8 and 32 clients, released build and durable stores, beside a one-statement checkout in PostgreSQL
-    Checkout,
+    ///
+    /// With --beside it prints something else: what an order costs the four services in processor time, in this tree and
+    /// at another commit, in turns.
+    Checkout {
+        /// A commit that this clone has
+        #[arg(long, value_name = "COMMIT")]
+        beside: Option<String>,
+        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        #[arg(long)]
+        dev: bool,
+    },
+    /// Memory and processor time of logins, beside bare argon2 and beside another commit, released build
+    Login {
+        /// A commit that this clone has
+        #[arg(long, value_name = "COMMIT", default_value = "42cd39f")]
+        beside: String,
+        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        #[arg(long)]
+        dev: bool,
+    },
     /// Reading the catalogue at 1,000 and 100,000 products, released build and durable store, beside the driver alone
     Catalog {
         /// Other numbers of products
@@ -179,7 +198,8 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
-        Verb::Bench(Bench::Checkout) => measure::checkout(&home).await,
+        Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,
+        Verb::Bench(Bench::Login { beside, dev }) => measure::login(&home, &beside, dev).await,
         Verb::Bench(Bench::Catalog { sizes, dev }) => measure::catalog(&home, &sizes, dev).await,
         Verb::Bench(Bench::ColdStart { runs, requests }) => cold_start::run(&home, runs, requests).await,
     }

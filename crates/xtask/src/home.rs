@@ -34,8 +34,19 @@ impl Home {
         Ok(Self { root, target, local })
     }
 
+    /// A repository elsewhere.
+    #[cfg(test)]
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: root.to_path_buf(), target: root.join("target"), local: root.join(".local") }
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
     }
 
     /// A path below `.local/`, or below what stands in for it.
@@ -80,14 +91,26 @@ impl Home {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Profile {
     Dev,
+    /// What is measured beside other things on this machine.
+    Measure,
     Release,
 }
 
 impl Profile {
-    fn folder(self) -> &'static str {
+    /// As cargo takes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Measure => "measure",
+            Self::Release => "release",
+        }
+    }
+
+    /// Below the target folder.
+    pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Dev => "debug",
-            Self::Release => "release",
+            Self::Measure | Self::Release => self.name(),
         }
     }
 }

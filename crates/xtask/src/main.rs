@@ -4,6 +4,7 @@
 
 mod admin;
 mod api;
+mod baseline;
 mod catalogue;
 mod checks;
 mod cli;

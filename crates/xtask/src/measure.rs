@@ -1,5 +1,7 @@
 //! `cargo xtask bench` and `cargo xtask prove`: what is measured and proved on stores of its own.
 
+use std::path::PathBuf;
+
 use anyhow::{Result, bail};
 use tokio::process::Command;
 
@@ -7,7 +9,7 @@ use crate::home::{Home, Profile};
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::stores::{self, Keeping};
-use crate::{python, services, up};
+use crate::{baseline, python, services, stripe, up};
 
 /// A benchmark or a proof: a `[[bench]]` of a package.
 #[derive(Debug)]
@@ -21,18 +23,23 @@ struct Bench {
 /// How it is built, and what its stores are for.
 #[derive(Debug, Clone, Copy)]
 struct Build {
-    profile: &'static str,
+    profile: Profile,
     keeping: Keeping,
 }
 
 impl Build {
+    /// As for what is measured, or as for tests: minutes sooner, and slower by what the compiler leaves undone.
+    fn of(dev: bool) -> Self {
+        if dev { Self::DURABLE } else { Self::RELEASED }
+    }
+
     /// In the profile of the tests, on stores like theirs: what is measured waits for the stores, not for the compiler's
     /// best.
-    const DEV: Self = Self { profile: "dev", keeping: Keeping::Scratch };
+    const DEV: Self = Self { profile: Profile::Dev, keeping: Keeping::Scratch };
     /// The same, on stores that are safe on disk.
-    const DURABLE: Self = Self { profile: "dev", keeping: Keeping::Safe };
+    const DURABLE: Self = Self { profile: Profile::Dev, keeping: Keeping::Safe };
     /// Optimised, on stores that are safe on disk.
-    const RELEASED: Self = Self { profile: "measure", keeping: Keeping::Safe };
+    const RELEASED: Self = Self { profile: Profile::Measure, keeping: Keeping::Safe };
 }
 
 pub(crate) async fn races(home: &Home) -> Result<()> {
@@ -43,8 +50,35 @@ pub(crate) async fn crash(home: &Home) -> Result<()> {
     across_services(home, "crash", Build::DURABLE, Vec::new()).await
 }
 
-pub(crate) async fn checkout(home: &Home) -> Result<()> {
-    across_services(home, "checkout", Build::RELEASED, Vec::new()).await
+/// Beside `commit`, other figures: what an order costs the processes of each of the two builds.
+pub(crate) async fn checkout(home: &Home, commit: Option<&str>, dev: bool) -> Result<()> {
+    match commit {
+        None => across_services(home, "checkout", Build::of(dev), Vec::new()).await,
+        Some(commit) => beside(home, "checkout", commit, dev).await,
+    }
+}
+
+/// What a login costs in this tree, at `commit`, and where there is nothing but argon2.
+pub(crate) async fn login(home: &Home, commit: &str, dev: bool) -> Result<()> {
+    beside(home, "login", commit, dev).await
+}
+
+/// One that starts programs of this tree and of another commit.
+async fn beside(home: &Home, name: &'static str, commit: &str, dev: bool) -> Result<()> {
+    let profile = Build::of(dev).profile;
+    // The same for each benchmark: other sets of packages have other features, and all would be built again.
+    let more = [stripe::DOUBLE, services::LOGIN_BENCH];
+    let packages: Vec<&str> = services::SERVICES.iter().map(|service| service.name).chain(more).collect();
+    // This tree's come second: programs of the same name replace each other in the target folder.
+    let other = baseline::build(home, commit, profile, &packages).await?;
+    services::build_with(services::cargo(home), profile, &packages).await?;
+    let arguments = vec![text(home.binary(profile, "")), commit.to_owned(), text(other)];
+    // What starts the programs is not measured, and need not be the compiler's best.
+    run(home, Bench { package: "e2e", name, build: Build::DURABLE, arguments }).await
+}
+
+fn text(path: PathBuf) -> String {
+    path.display().to_string()
 }
 
 /// Schemathesis against product-service. `more` is handed to it.
@@ -59,9 +93,8 @@ pub(crate) async fn reservations(home: &Home) -> Result<()> {
         .await
 }
 
-/// `dev` builds as for tests: sooner, and slower by what the compiler leaves undone.
 pub(crate) async fn catalog(home: &Home, sizes: &[u32], dev: bool) -> Result<()> {
-    let build = if dev { Build::DURABLE } else { Build::RELEASED };
+    let build = Build::of(dev);
     let arguments = sizes.iter().map(ToString::to_string).collect();
     run(home, Bench { package: "product-service", name: "catalog", build, arguments }).await
 }
@@ -84,7 +117,7 @@ async fn across_services(home: &Home, name: &'static str, build: Build, argument
 async fn run(home: &Home, bench: Bench) -> Result<()> {
     let Bench { package, name, build, arguments } = bench;
     let mut command = services::cargo(home);
-    command.args(["bench", "--quiet", "--profile", build.profile, "--package", package, "--bench", name, "--"]);
+    command.args(["bench", "--quiet", "--profile", build.profile.name(), "--package", package, "--bench", name, "--"]);
     command.args(arguments);
     on_stores(home, build.keeping, async |stores| succeed(command.envs(stores.iter())).await).await
 }

@@ -71,15 +71,22 @@ pub(crate) fn cargo(home: &Home) -> Command {
     command
 }
 
+/// A package for `bench login`, in the folder below, with these programs; every other program is named like its package.
+pub(crate) const LOGIN_BENCH: &str = "login-bench";
+pub(crate) const LOGIN_BENCH_FOLDER: &str = "crates/xtask/login-bench";
+pub(crate) const LOGIN_BENCH_PROGRAMS: [&str; 2] = ["bare-argon2", "user-service-at-once"];
+
 /// Builds the binaries of the four services and of `more` packages, with cargo's own output.
 pub(crate) async fn build(home: &Home, profile: Profile, more: &[&str]) -> Result<()> {
-    let mut command = cargo(home);
-    command.args(["build", "--bins"]);
-    for package in SERVICES.iter().map(|service| service.name).chain(more.iter().copied()) {
+    let packages: Vec<&str> = SERVICES.iter().map(|service| service.name).chain(more.iter().copied()).collect();
+    build_with(cargo(home), profile, &packages).await
+}
+
+/// Builds the binaries of these packages, by a `cargo` of the caller's.
+pub(crate) async fn build_with(mut command: Command, profile: Profile, packages: &[&str]) -> Result<()> {
+    command.args(["build", "--bins", "--profile", profile.name()]);
+    for package in packages {
         command.args(["--package", package]);
-    }
-    if matches!(profile, Profile::Release) {
-        command.arg("--release");
     }
     let status = command.status().await.context("running cargo")?;
     if !status.success() {

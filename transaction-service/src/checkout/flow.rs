@@ -34,7 +34,7 @@ pub(super) async fn order(app: &App, attempt: Attempt<'_>, context: &RequestCont
     let cart_version = attempt.request.cart_version();
     let found = orders::store::look(app.database.pool().await?, attempt.id, cart_version, &counters).await?;
     if let Some(order) = found.order {
-        return resume(app, order, attempt.request, now).await;
+        return Box::pin(resume(app, order, attempt.request, now)).await;
     }
     if found.is_ended {
         return Err(Error::AttemptEnded);
@@ -90,7 +90,7 @@ async fn place(
         Ok(order) => order,
         Err(refusal) => {
             return match hold.end().await {
-                Some(first) => resume(app, first, attempt.request, admission.now).await,
+                Some(first) => Box::pin(resume(app, first, attempt.request, admission.now)).await,
                 None => Err(refusal),
             };
         }

@@ -10,7 +10,7 @@ fn now() -> Timestamp {
 fn limits() -> Limits {
     let caller = Ceiling { open_orders: 3, held_units: 10, declines: 4 };
     let source = Ceiling { open_orders: 30, held_units: 100, declines: 40 };
-    Limits { caller, source, declines_per_order: 2, window: Duration::from_mins(60) }
+    Limits { caller, source, declines_per_order: 2, window: Duration::from_hours(1) }
 }
 
 fn count(kind: Kind, open_orders: i64, held_units: i64, declines: i64) -> Count {

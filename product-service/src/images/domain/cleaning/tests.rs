@@ -1,4 +1,4 @@
-//! Pictures as programs write them, with all that they say of people: `tests/images`, written by Pillow 12 (libavif 1.4,
+//! Pictures as programs write them, with all that they say of people: `tests/images`, written by Pillow 13.0 (libavif 1.4,
 //! libwebp 1.6). Each has `SECRET` in every place for words; `photo.*` was taken with the camera on its side.
 
 use super::*;

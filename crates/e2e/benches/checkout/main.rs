@@ -2,17 +2,23 @@
 //! single statement that takes the stock and saves the order. Both in one run, in turns, on the same PostgreSQL, so that
 //! the ratio means something on a noisy machine.
 //!
-//! `cargo xtask bench checkout`
+//! With arguments: what an order costs the processes of two builds, see `beside`.
+//!
+//! `cargo xtask bench checkout`, `cargo xtask bench checkout --beside <commit>`
 
 #![recursion_limit = "256"]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and stops when something is wrong")]
 
+mod beside;
+mod running;
+
 use std::{
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
-use e2e::{Card, Shop, Shopper, UNLIMITED, total};
+use e2e::{Card, Shop, Shopper, Storefront, UNLIMITED, total};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -30,6 +36,16 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
+    // What cargo adds for harnesses is not for us.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    match arguments.as_slice() {
+        [] => beside_one_statement().await,
+        [tree, commit, other] => beside::compare(Path::new(tree), commit, Path::new(other)).await,
+        _ => panic!("no arguments, or three: this tree's programs, the other commit, its programs"),
+    }
+}
+
+async fn beside_one_statement() {
     let shop = Shop::open_with(&UNLIMITED).await;
     let staff = shop.admin().await;
     for nth in 0..SKUS {
@@ -81,7 +97,7 @@ fn any_sku() -> String {
     sku(fastrand::usize(..SKUS))
 }
 
-async fn customers(shop: &Shop, count: usize) -> Vec<Shopper> {
+async fn customers(shop: &Storefront, count: usize) -> Vec<Shopper> {
     let mut customers = Vec::new();
     for _ in 0..count {
         customers.push(shop.customer(&format!("c-{}", Uuid::new_v4().simple()), Card::Saved).await);
