@@ -11,7 +11,8 @@ use axum::{
 };
 use common::{
     auth::Subject,
-    input::{Json, MAX_BODY},
+    http::{Repeated, single},
+    input::{Json, RawBody},
     problem::Problem,
     timestamp::Timestamp,
 };
@@ -138,15 +139,13 @@ impl<S: Send + Sync> FromRequest<S> for FormBody {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let media = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media = media.and_then(|value| value.split(';').next()).unwrap_or_default();
+        let media = single(request.headers(), &header::CONTENT_TYPE).ok().flatten();
+        let media = media.and_then(|value| value.to_str().ok()?.split(';').next()).unwrap_or_default();
         if !media.trim().eq_ignore_ascii_case(FORM) {
             return Err(Problem::unsupported_media_type(FORM));
         }
-        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| match rejection.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(MAX_BODY),
-            _ => Problem::malformed("The body could not be read to its end."),
-        })
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
+        Ok(Self(bytes))
     }
 }
 
@@ -168,8 +167,14 @@ async fn create_service_token(
     headers: HeaderMap,
     FormBody(form): FormBody,
 ) -> Result<Response, NoToken> {
+    let repeated = Refused::InvalidRequest("Authorization was given more than once.");
+    let authorization = single(&headers, &header::AUTHORIZATION).map_err(|Repeated| repeated)?;
     // A header that is not text is no valid credential.
-    let authorization = headers.get(header::AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    let authorization = authorization.map(|value| value.to_str().unwrap_or_default());
+    // A gateway joins two headers by a comma, which is in no credential.
+    if authorization.is_some_and(|value| value.contains(',')) {
+        return Err(repeated.into());
+    }
     let request = TokenRequest::read(authorization, &form)?;
     let client = store::find(app.database.pool().await?, request.client).await?.ok_or(Refused::InvalidClient)?;
     let scope = client.grant(&request)?;

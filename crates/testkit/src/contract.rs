@@ -165,6 +165,8 @@ impl Table {
         }
         let twice = request().token("a.b.c").and_header(AUTHORIZATION, "Bearer a.b.c").send().await;
         self.check(&route, "two tokens", &twice, 400, "malformed_request");
+        let joined = request().header(AUTHORIZATION, "Bearer a.b.c,Bearer a.b.c").send().await;
+        self.check(&route, "two tokens that a gateway joined", &joined, 400, "malformed_request");
         let other_scopes = "a:b profil inventory:reserved ".to_owned() + &scope.to_uppercase();
         let answer = request().token(&tokens::user(Uuid::now_v7(), &other_scopes)).send().await;
         self.check(&route, "missing scope", &answer, 403, "forbidden");

@@ -74,6 +74,24 @@ async fn a_client_that_is_not_who_it_says_is_refused() {
 }
 
 #[tokio::test]
+async fn credentials_that_are_sent_twice_are_refused_in_two_lines_and_as_a_gateway_joins_them() {
+    let home = Home::open().await;
+    let secret = client(&home, &["checkout:read"]).await;
+    let right = format!("Basic {}", STANDARD.encode(format!("transaction-service:{secret}")));
+    for other in [right.as_str(), "Basic YTpi", "Bearer x"] {
+        for [first, second] in [[right.as_str(), other], [other, &right]] {
+            let ask = || home.client.post("/oauth/token").body(FORM, GRANT);
+            let twice = ask().header(header::AUTHORIZATION, first).and_header(header::AUTHORIZATION, second).send().await;
+            assert_eq!(refusal(&twice), (400, "invalid_request".to_owned()), "{first} {second}");
+            let joined = ask().header(header::AUTHORIZATION, &format!("{first},{second}")).send().await;
+            assert_eq!(refusal(&joined), (400, "invalid_request".to_owned()), "{first} {second}");
+        }
+    }
+    let types = home.client.post("/oauth/token").body(FORM, GRANT).header(header::AUTHORIZATION, &right);
+    types.and_header(header::CONTENT_TYPE, FORM).send().await.expect(415);
+}
+
+#[tokio::test]
 async fn a_request_that_is_not_as_rfc_6749_has_it_is_refused() {
     let home = Home::open().await;
     let secret = client(&home, &["checkout:read"]).await;

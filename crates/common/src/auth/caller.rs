@@ -159,18 +159,23 @@ where
 }
 
 fn bearer(parts: &Parts) -> Result<&str, Problem> {
-    let header = single(&parts.headers, &header::AUTHORIZATION)
-        .map_err(|Repeated| Problem::malformed("Authorization must be given once."))?;
+    let repeated = || Problem::malformed("Authorization must be given once.");
+    let header = single(&parts.headers, &header::AUTHORIZATION).map_err(|Repeated| repeated())?;
     let header = header.ok_or_else(|| Problem::unauthorized("Send an access token: Authorization: Bearer <token>."))?;
-    let (scheme, token) = header.to_str().ok().and_then(|value| value.split_once(' ')).unwrap_or_default();
+    let text = header.to_str().unwrap_or_default();
+    // A gateway joins two headers by a comma, which is in no token.
+    if text.contains(',') {
+        return Err(repeated());
+    }
+    let (scheme, token) = text.split_once(' ').unwrap_or_default();
     let token = token.trim();
     if !scheme.eq_ignore_ascii_case("bearer") || !is_token(token) {
-        return Err(Problem::unauthorized("Authorization must be of the form Bearer <token>, given once."));
+        return Err(Problem::unauthorized("Authorization must be of the form Bearer <token>."));
     }
     Ok(token)
 }
 
-/// RFC 6750, 2.1. A gateway joins two headers by a comma, which is in no token.
+/// RFC 6750, 2.1.
 fn is_token(text: &str) -> bool {
     let bare = text.trim_end_matches('=');
     !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))

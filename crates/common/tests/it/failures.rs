@@ -240,7 +240,7 @@ async fn a_header_that_can_have_one_value_and_has_two_is_refused() {
         check("two lines", &twice.send().await, 400, "malformed_request");
         // What a gateway makes of them.
         let joined = post().header(header::AUTHORIZATION, &format!("{first},{second}"));
-        check("one line", &joined.send().await, 401, "unauthorized");
+        check("one line", &joined.send().await, 400, "malformed_request");
     }
     let json = "application/json";
     let types = post().token(&staff()).header(header::CONTENT_TYPE, json).and_header(header::CONTENT_TYPE, json);
@@ -250,7 +250,8 @@ async fn a_header_that_can_have_one_value_and_has_two_is_refused() {
 #[tokio::test]
 async fn a_list_in_several_lines_is_one_list() {
     let request = sample::client().patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
-    let request = request.header(header::IF_MATCH, "\"2\"").and_header(header::IF_MATCH, "\"3\"");
+    let tag = |version: i64| ETag::new(KNOWN.parse().unwrap(), version).to_string();
+    let request = request.header(header::IF_MATCH, &tag(2)).and_header(header::IF_MATCH, &tag(3));
     request.send().await.expect(200);
 }
 
