@@ -25,8 +25,8 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
         "MAIL_PROVIDER must be ses or log",
         "MAIL_FROM must be of the form",
         "SHOP_NAME must be one line",
-        "AWS_ENDPOINT_URL must start with",
-        "AWS_ENDPOINT_URL_SESV2 must start with",
+        "AWS_ENDPOINT_URL must be an address such as",
+        "AWS_ENDPOINT_URL_SESV2 must be an address such as",
     ] {
         assert!(report.contains(name), "{name}: {report}");
     }
