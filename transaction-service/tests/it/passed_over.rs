@@ -141,7 +141,10 @@ async fn a_payment_that_stripe_cannot_show_holds_up_no_other_order_however_long(
 async fn an_order_that_the_database_refuses_to_change_holds_up_no_other() {
     let mut shop = Shop::open().await;
     let (first, second) = (shop.paid_unheard().await, shop.paid_unheard().await);
-    let refuse = format!("ALTER TABLE ledger_entries ADD CONSTRAINT odd CHECK (order_id <> '{}')", first.1["id"].as_str().unwrap());
+    let refuse = format!(
+        "ALTER TABLE ledger_entries ADD CONSTRAINT odd CHECK (order_id <> '{}')",
+        first.1["id"].as_str().unwrap()
+    );
     sqlx::query(sqlx::AssertSqlSafe(refuse)).execute(&mut shop.db).await.unwrap();
     let swept = shop.sweep().await;
     assert!(swept["passed_over"].as_u64().unwrap() > 0, "{swept}");

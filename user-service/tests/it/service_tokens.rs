@@ -81,7 +81,8 @@ async fn credentials_that_are_sent_twice_are_refused_in_two_lines_and_as_a_gatew
     for other in [right.as_str(), "Basic YTpi", "Bearer x"] {
         for [first, second] in [[right.as_str(), other], [other, &right]] {
             let ask = || home.client.post("/oauth/token").body(FORM, GRANT);
-            let twice = ask().header(header::AUTHORIZATION, first).and_header(header::AUTHORIZATION, second).send().await;
+            let twice =
+                ask().header(header::AUTHORIZATION, first).and_header(header::AUTHORIZATION, second).send().await;
             assert_eq!(refusal(&twice), (400, "invalid_request".to_owned()), "{first} {second}");
             let joined = ask().header(header::AUTHORIZATION, &format!("{first},{second}")).send().await;
             assert_eq!(refusal(&joined), (400, "invalid_request".to_owned()), "{first} {second}");
