@@ -233,9 +233,15 @@ fn limited(Exceeded { what, by, most }: Exceeded, open: &[OrderId]) -> Problem {
             Problem::conflict("too_many_open_orders", "Too many orders wait for their payment", detail)
         }
         What::HeldUnits => {
+            // A caller who has no open order can only order fewer.
+            let mend = if counted_by == "caller" && open.is_empty() {
+                "Order fewer units".to_owned()
+            } else {
+                format!("{mend}, or order fewer units")
+            };
             let detail = format!(
                 "Nothing was ordered: orders of {by} may hold at most {most} units that are not paid, this one included. \
-                 Order less, or first: {mend}. Then order again with a new key."
+                 {mend}, with a new key."
             );
             Problem::conflict("too_many_units_held", "Too many units are held without payment", detail)
         }
