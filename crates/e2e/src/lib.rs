@@ -269,7 +269,7 @@ pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Setti
         ("JWKS_URL", format!("{address}/.well-known/jwks.json")),
         ("API_BASE_URL", address.to_owned()),
         ("SIGNING_KEYS", tokens::signing_key_base64()),
-        ("FINGERPRINT_KEY", "a key for tests".to_owned()),
+        ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more".to_owned()),
         ("STRIPE_API_BASE", stripe_base.to_owned()),
         ("STRIPE_SECRET_KEY", keys.secret_key.to_owned()),
         ("STRIPE_WEBHOOK_SECRET", keys.webhook_secret.to_owned()),

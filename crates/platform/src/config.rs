@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     fmt::{self, Display},
     str::FromStr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
 };
 
@@ -104,7 +104,19 @@ impl Env {
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let value = self.text(name)?;
         self.secrets.declare(name, value);
-        Some(Secret { name: name.to_owned(), secrets: Arc::clone(&self.secrets) })
+        let (complaint, secrets) = (Arc::new(Once::new()), Arc::clone(&self.secrets));
+        Some(Secret { name: name.to_owned(), least: 0, complaint, secrets })
+    }
+
+    /// A secret of at least so many characters. A literal one that is shorter is wrong here; one that is kept elsewhere is
+    /// refused by [`Secret::get`].
+    pub fn secret_of_at_least(&mut self, name: &str, least: usize) -> Option<Secret> {
+        let is_literal = |value: &String| parameter_of(value).is_none();
+        if self.optional(name).filter(is_literal).is_some_and(|value| is_shorter(&value, least)) {
+            self.wrong.push(too_short(name, least));
+            return None;
+        }
+        self.secret(name).map(|secret| Secret { least, ..secret })
     }
 
     /// A secret that may be absent.
@@ -127,14 +139,32 @@ impl Env {
 #[derive(Clone)]
 pub struct Secret {
     name: String,
+    /// How many characters it must have.
+    least: usize,
+    /// Whether the log says already that it has fewer.
+    complaint: Arc<Once>,
     secrets: Arc<Secrets>,
 }
 
 impl Secret {
     /// The value. The first call of any secret fetches all of them.
     pub async fn get(&self) -> Result<String, SecretError> {
-        self.secrets.get(&self.name).await
+        let value = self.secrets.get(&self.name).await?;
+        if !is_shorter(&value, self.least) {
+            return Ok(value);
+        }
+        let what = too_short(&self.name, self.least);
+        self.complaint.call_once(|| tracing::error!(setting = self.name, least = self.least, "secret is too short"));
+        Err(SecretError(what))
     }
+}
+
+fn is_shorter(value: &str, least: usize) -> bool {
+    value.chars().count() < least
+}
+
+fn too_short(name: &str, least: usize) -> String {
+    format!("{name} must have at least {least} characters")
 }
 
 /// Never shows the value.
@@ -315,6 +345,24 @@ mod tests {
         let secret = env.secret("PASSWORD").unwrap();
         assert_eq!(secret.get().await.unwrap(), "hunter2");
         assert_eq!(format!("{secret:?} {env:?}"), "Secret(PASSWORD) Env(wrong: [])");
+    }
+
+    #[tokio::test]
+    async fn a_fetched_secret_that_is_too_short_is_refused_by_name_whenever_it_is_asked_for() {
+        let fetched = async |value: &str| {
+            let mut env = Env::from_pairs([("KEY", "ssm:/shop/key")]);
+            let secret = env.secret_of_at_least("KEY", 8).unwrap();
+            let values = HashMap::from([("/shop/key".to_owned(), value.to_owned())]);
+            secret.secrets.fetched.set(values).unwrap();
+            let first = secret.clone().get().await;
+            assert_eq!(secret.get().await.is_ok(), first.is_ok());
+            (first, secret.complaint.is_completed())
+        };
+        let (refused, is_logged) = fetched("hunter2").await;
+        let error = refused.unwrap_err();
+        assert_eq!((error.to_string().as_str(), is_logged), ("KEY must have at least 8 characters", true));
+        let (taken, is_logged) = fetched("hunter22").await;
+        assert_eq!((taken.unwrap().as_str(), is_logged), ("hunter22", false));
     }
 
     #[test]

@@ -11,14 +11,18 @@ use crate::config::{Env, Secret, SecretError};
 /// HMAC-SHA256 under the shop's key, cut to 128 bits (RFC 2104, section 5, allows half of the hash).
 pub type Fingerprint = [u8; 16];
 
+/// The least characters of the key: random ones of base64 have 192 bits then. There are so few IPv4 addresses that a key
+/// which can be guessed gives every one of them away.
+pub const LEAST_KEY: usize = 32;
+
 /// Makes fingerprints. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fingerprints(Secret);
 
 impl Fingerprints {
-    /// Reads `FINGERPRINT_KEY`, a secret. Another key starts every count anew, and does no other harm.
+    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more. Another key starts every count anew, and does no other harm.
     pub fn configure(env: &mut Env) -> Option<Self> {
-        env.secret("FINGERPRINT_KEY").map(Self)
+        env.secret_of_at_least("FINGERPRINT_KEY", LEAST_KEY).map(Self)
     }
 
     /// Of a mailbox: addresses that differ in capitals only are one.
@@ -61,11 +65,28 @@ mod tests {
     #[tokio::test]
     async fn one_mailbox_has_one_fingerprint_under_one_key() {
         let email = |text: &str| text.parse::<Email>().unwrap();
-        let (ours, theirs) = (keyed("a key"), keyed("another key"));
+        let (ours, theirs) = (keyed(&"a".repeat(LEAST_KEY)), keyed(&"b".repeat(LEAST_KEY)));
         let ada = ours.recipient(&email("ada@example.com")).await.unwrap();
         assert_eq!(ours.recipient(&email("Ada@Example.COM")).await.unwrap(), ada);
         assert_ne!(ours.recipient(&email("bob@example.com")).await.unwrap(), ada);
         assert_ne!(theirs.recipient(&email("ada@example.com")).await.unwrap(), ada);
+    }
+
+    #[test]
+    fn a_key_of_fewer_than_32_characters_is_refused_by_name_and_without_its_value() {
+        let configured = |key: &str| {
+            let mut env = Env::from_pairs([("FINGERPRINT_KEY", key)]);
+            (Fingerprints::configure(&mut env).is_some(), env.report())
+        };
+        // 31 characters of two bytes each.
+        for short in ["hunter2", &"h".repeat(31), &"\u{e9}".repeat(31)] {
+            let (is_taken, report) = configured(short);
+            assert!(!is_taken && report.ends_with("FINGERPRINT_KEY must have at least 32 characters"), "{report}");
+            assert!(!report.contains(short), "{report}");
+        }
+        assert!(configured("").1.ends_with("FINGERPRINT_KEY is missing"));
+        assert!(configured(&"h".repeat(32)).0);
+        assert!(configured("ssm:/shop/key").0, "what is kept elsewhere is looked at when it is fetched");
     }
 
     #[test]

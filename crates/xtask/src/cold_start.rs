@@ -80,7 +80,7 @@ fn settings(home: &Home) -> Result<Settings> {
         ("STRIPE_API_BASE", "http://127.0.0.1:1"),
         ("STRIPE_SECRET_KEY", "made-up"),
         ("STRIPE_WEBHOOK_SECRET", "made-up"),
-        ("FINGERPRINT_KEY", "made-up"),
+        ("FINGERPRINT_KEY", "made-up, of 32 characters or more"),
         ("CURRENCIES", "USD"),
         ("SHIPPING_RATES", "USD:499"),
         ("TAX_RATE", "8.25"),

@@ -97,7 +97,7 @@ fn settings(endpoint: &str, table: &str, provider: &str) -> Vec<(&'static str, S
         ("MAIL_FROM", FROM.to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
         ("NOTIFICATION_TABLE", table.to_owned()),
-        ("FINGERPRINT_KEY", "a key for tests".to_owned()),
+        ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         ("AWS_ACCESS_KEY_ID", "test".to_owned()),

@@ -325,7 +325,7 @@ fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &st
         ("STRIPE_WEBHOOK_SECRET", stripe.webhook_secret()),
         ("SHIPPING_RATES", "USD:500,EUR:500,JPY:800,KWD:1500"),
         ("TAX_RATE", "8"),
-        ("FINGERPRINT_KEY", "a key for tests"),
+        ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more"),
     ];
     let mut env = Env::from_pairs(settings.iter().chain(&LIMITS).chain(more).copied());
     let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));

@@ -148,7 +148,7 @@ fn app(database: &str, signing_keys: &str, api: &str) -> App {
         ("API_BASE_URL", api),
         ("USER_DATABASE_URL", database),
         ("SIGNING_KEYS", signing_keys),
-        ("FINGERPRINT_KEY", "a key of the tests"),
+        ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more"),
         ("STRIPE_API_BASE", "http://127.0.0.1:9"),
         ("STRIPE_SECRET_KEY", "sk_test_nobody"),
     ]);

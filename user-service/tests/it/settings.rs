@@ -28,7 +28,7 @@ fn cards_are_kept_at_stripe_itself_unless_the_settings_say_otherwise() {
         ("API_BASE_URL", "http://127.0.0.1:9"),
         ("USER_DATABASE_URL", "postgres://127.0.0.1:9/none"),
         ("SIGNING_KEYS", "hunter2"),
-        ("FINGERPRINT_KEY", "hunter2"),
+        ("FINGERPRINT_KEY", "hunter2 hunter2 hunter2 hunter2 hunter2"),
         ("STRIPE_SECRET_KEY", "sk_test_hunter2"),
     ]);
     let app = format!("{:?}", App::configure(&mut env).unwrap());
