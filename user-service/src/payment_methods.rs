@@ -26,7 +26,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use self::domain::{PaymentMethod, Setup};
-use crate::{App, error::Error, limits};
+use crate::{App, error::Error, limits, users::domain::UserId};
 
 /// Stripe gives at most 100 at once, and the one that says whether there is a next page is among them.
 const MAX_PAGE: usize = 99;
@@ -105,7 +105,8 @@ fn is_about_the_cursor(error: &StripeError) -> bool {
 /// to us. From then on it is listed. Each saves one.
 ///
 /// 429 after ten within an hour by one account or at one e-mail address, or thirty from one source address (settings of
-/// the shop), saved or not: this is how stolen card numbers are tried out.
+/// the shop), saved or not: this is how stolen card numbers are tried out. After five declined cards (a setting of the
+/// shop) Stripe refuses every other card of the same `client_secret`: begin anew.
 #[utoipa::path(post, path = "/users/me/payment-methods/setup", tag = "payment methods",
     security(("token" = ["profile"])),
     responses((status = CREATED, description = "Confirm it with Stripe.", body = Setup),
@@ -122,16 +123,19 @@ async fn set_up_payment_method(
     let attempt = app.counting.setup(user.uuid(), &email, context.source()).await?;
     limits::count(pool, &attempt, Timestamp::now()).await?;
     let customer = customer::ensure(&app, user, customer).await?;
-    let intent = match set_up(&app, &customer).await {
-        Err(StripeError::NotFound) => set_up(&app, &customer::replace(&app, user, &customer).await?).await,
+    let intent = match set_up(&app, user, &customer).await {
+        Err(StripeError::NotFound) => set_up(&app, user, &customer::replace(&app, user, &customer).await?).await,
         answered => answered,
     }?;
     Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(Setup::from(intent))).into_response())
 }
 
-async fn set_up(app: &App, customer: &CustomerId) -> Result<stripe::SetupIntent, StripeError> {
+async fn set_up(app: &App, user: UserId, customer: &CustomerId) -> Result<stripe::SetupIntent, StripeError> {
+    // By this transaction-service counts the declined cards of a SetupIntent for the account.
+    let user_id = user.to_string();
     // A key of this call alone: it makes the client's own repeats on a bad line safe.
-    app.stripe.create_setup_intent(&format!("setup:{}", Uuid::new_v4()), customer).await
+    let key = format!("setup:{}", Uuid::new_v4());
+    app.stripe.create_setup_intent(&key, customer, &[("user_id", &user_id)]).await
 }
 
 /// Delete a saved payment method

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{EventId, List, PaymentIntentId, Stripe, StripeError, Unreadable};
+use crate::{EventId, List, PaymentIntentId, SetupIntentId, Stripe, StripeError, Unreadable};
 
 /// Something that happened. Only what leads to the payment is read: what holds is asked of Stripe, so that an event of
 /// another API version, of a type that is unknown, or without an object is an event all the same.
@@ -40,6 +40,12 @@ impl Event {
         let object = self.object();
         let id = if object["object"] == "payment_intent" { &object["id"] } else { &object["payment_intent"] };
         id.as_str().or_else(|| id["id"].as_str())?.parse().ok()
+    }
+
+    /// The SetupIntent that it is about.
+    pub fn setup_intent(&self) -> Option<SetupIntentId> {
+        let object = self.object();
+        object["id"].as_str().filter(|_| object["object"] == "setup_intent")?.parse().ok()
     }
 
     /// Whether it is about money that moved after the payment: a charge, a refund or a dispute.

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{ClientSecret, CustomerId, PaymentMethodId, SetupIntentId, Stripe, StripeError};
+use crate::{ClientSecret, CustomerId, PaymentMethodId, SetupIntentId, Stripe, StripeError, customers::metadata_form};
 
 /// A SetupIntent.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,11 +20,22 @@ pub struct SetupIntent {
 
 impl Stripe {
     /// Begins to save a payment method that the customer uses while present.
-    pub async fn create_setup_intent(&self, key: &str, customer: &CustomerId) -> Result<SetupIntent, StripeError> {
+    pub async fn create_setup_intent(
+        &self,
+        key: &str,
+        customer: &CustomerId,
+        metadata: &[(&str, &str)],
+    ) -> Result<SetupIntent, StripeError> {
         let form =
             [("customer", customer.as_str()), ("usage", "on_session"), ("automatic_payment_methods[enabled]", "true")];
-        let form = form.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let mut form = form.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        form.extend(metadata_form(metadata));
         self.post("/v1/setup_intents", key, &form).await
+    }
+
+    /// Makes sure that no payment method can be tried or saved with it any more; refused once one is saved.
+    pub async fn cancel_setup_intent(&self, key: &str, id: &SetupIntentId) -> Result<SetupIntent, StripeError> {
+        self.post(&format!("/v1/setup_intents/{id}/cancel"), key, &Vec::new()).await
     }
 
     /// Reads a SetupIntent.

@@ -21,14 +21,12 @@ pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp
     let Some(decline) = decline.filter(|_| matches!(order.payment.method, Method::Client)) else { return Ok(order) };
     let pool = app.database.pool().await?;
     let declined = store::count_decline(pool, order.id, decline, &app.limits, now).await?;
-    let limits = &app.limits;
-    let is_enough = declined.of_order >= i64::from(limits.declines_per_order)
-        || declined.of_caller >= i64::from(limits.caller.declines);
+    let is_enough = app.limits.are_enough(declined.of_one, declined.of_caller);
     if !is_enough || !order.state.is_open() || order.payment.no_more_tries {
         return Ok(order);
     }
     store::allow_no_more_tries(pool, order.id).await?;
-    tracing::warn!(order_id = %order.id, declines = declined.of_order, "too many declined tries; the payment is cancelled");
+    tracing::warn!(order_id = %order.id, declines = declined.of_one, "too many declined tries; the payment is cancelled");
     let mut order = order;
     order.payment.no_more_tries = true;
     Ok(order)

@@ -37,7 +37,7 @@ pub struct Limits {
     pub caller: Ceiling,
     /// Of a source address, behind which there may be an office.
     pub source: Ceiling,
-    /// Declined tries of one order that the frontend pays.
+    /// Declined tries of one order that the frontend pays, and declined cards of one SetupIntent.
     pub declines_per_order: u32,
     /// How long a decline counts, from the first of several.
     pub window: Duration,
@@ -224,6 +224,11 @@ impl Limits {
             return exceeded(What::Declines(UNDER_WAY), declines);
         }
         Ok(())
+    }
+
+    /// Whether so many declined tries, of one payment or SetupIntent and of its caller, are enough.
+    pub fn are_enough(&self, of_one: i64, of_caller: i64) -> bool {
+        of_one >= i64::from(self.declines_per_order) || of_caller >= i64::from(self.caller.declines)
     }
 
     /// How long a counter stays after it was last changed.

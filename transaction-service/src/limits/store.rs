@@ -1,9 +1,13 @@
 //! Every query of the counters by themselves. They are taken in the statement that makes an order and given back in the
 //! one that closes it (`orders::store`). Rows are locked in the order of their keys everywhere, and after the order's.
 
+use std::time::Duration;
+
 use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
 use sqlx::{FromRow, PgConnection, PgExecutor};
+use stripe::SetupIntentId;
+use uuid::Uuid;
 
 use super::domain::{Limits, owner_key};
 use crate::{
@@ -15,6 +19,8 @@ use crate::{
 const AT_ONCE: i64 = 50;
 /// How many rows one sweep deletes or forgets at most.
 const ROWS: i64 = 1_000;
+/// How long the declines of a SetupIntent are remembered after the last: Stripe lists events for 30 days.
+const KEEP_SETUPS: Duration = Duration::from_hours(31 * 24);
 
 /// Marks an attempt as ended in its owner's counter, which every statement that makes an order has to take: from here on
 /// none can make one of this attempt, and one that is under way is waited for. Only the newest are remembered, many more
@@ -47,8 +53,8 @@ pub async fn end_attempt(
 /// Declines so far.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub struct Declined {
-    /// Of the order.
-    pub of_order: i64,
+    /// Of the order, or of the SetupIntent.
+    pub of_one: i64,
     /// Of its caller, or the address that a guest gave, whichever has more.
     pub of_caller: i64,
 }
@@ -78,7 +84,7 @@ pub async fn count_decline(
                 expires_at = greatest(c.expires_at, $5)
             RETURNING kind, declines)
         SELECT coalesce((SELECT declines FROM noted),
-                        (SELECT cardinality(declines)::bigint FROM orders WHERE id = $1), 0) AS of_order,
+                        (SELECT cardinality(declines)::bigint FROM orders WHERE id = $1), 0) AS of_one,
                coalesce((SELECT max(declines)::bigint FROM counted WHERE kind <> 'source'),
                         (SELECT c.declines::bigint FROM orders o
                          JOIN limit_counters c ON c.kind = o.owner_kind AND c.key = uuid_send(o.owner_id)
@@ -92,6 +98,56 @@ pub async fn count_decline(
         .fetch_one(db)
         .await?;
     Ok(declined)
+}
+
+/// Counts a declined card of this SetupIntent, by what names the attempt and unless it is counted already, for the
+/// SetupIntent and for the account that began it. Answers how many there are then.
+pub async fn count_declined_setup(
+    db: impl PgExecutor<'_>,
+    (setup_intent, attempt): (&SetupIntentId, &str),
+    user: Uuid,
+    limits: &Limits,
+    now: Timestamp,
+) -> Result<Declined, Error> {
+    let count = "WITH noted AS (
+            INSERT INTO setup_declines AS s (setup_intent, attempts, expires_at) VALUES ($1, ARRAY[$2::text], $7)
+            ON CONFLICT (setup_intent) DO UPDATE SET
+                attempts = array_append(s.attempts, $2), expires_at = excluded.expires_at
+            WHERE NOT $2 = ANY (s.attempts) AND cardinality(s.attempts) < 1000
+            RETURNING cardinality(attempts)::bigint AS declines),
+        counted AS (
+            INSERT INTO limit_counters AS c (kind, key, declines, declines_until, expires_at)
+            SELECT 'user', $3, 1, $5::timestamptz, $6::timestamptz FROM noted
+            ON CONFLICT (kind, key) DO UPDATE SET
+                declines = CASE WHEN c.declines_until > $4 THEN c.declines ELSE 0 END + 1,
+                declines_until = CASE WHEN c.declines_until > $4 THEN c.declines_until ELSE $5 END,
+                expires_at = greatest(c.expires_at, $6)
+            RETURNING declines)
+        SELECT coalesce((SELECT declines FROM noted),
+                        (SELECT cardinality(attempts)::bigint FROM setup_declines WHERE setup_intent = $1), 0) AS of_one,
+               coalesce((SELECT declines::bigint FROM counted),
+                        (SELECT declines::bigint FROM limit_counters
+                         WHERE kind = 'user' AND key = $3 AND declines_until > $4), 0) AS of_caller";
+    let (_, key) = owner_key(Owner::User(user));
+    let declined = sqlx::query_as(count)
+        .bind(setup_intent.as_str())
+        .bind(attempt)
+        .bind(&key[..])
+        .bind(now.to_offset())
+        .bind(now.plus(limits.window).to_offset())
+        .bind(now.plus(limits.keep_for()).to_offset())
+        .bind(now.plus(KEEP_SETUPS).to_offset())
+        .fetch_one(db)
+        .await?;
+    Ok(declined)
+}
+
+/// Deletes what is remembered of SetupIntents that Stripe tells nothing of any more; of how many.
+pub async fn delete_expired_setups(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, Error> {
+    let delete = "DELETE FROM setup_declines
+                  WHERE ctid = ANY (ARRAY(SELECT ctid FROM setup_declines WHERE expires_at <= $1
+                                          LIMIT $2 FOR UPDATE SKIP LOCKED))";
+    Ok(sqlx::query(delete).bind(now.to_offset()).bind(ROWS).execute(db).await?.rows_affected())
 }
 
 /// Remembers that an open order's payment is to be cancelled.

@@ -16,7 +16,13 @@ use super::{
     flow::{ORDER_ID, is_own, settle_with},
     refunds,
 };
-use crate::{App, error::Error, limits, orders, payments::flow};
+use crate::{
+    App,
+    error::Error,
+    limits::{self, setups::DeclinedSetup},
+    orders,
+    payments::flow,
+};
 
 /// How many pages of events one sweep reads at most.
 const PAGES: usize = 5;
@@ -39,6 +45,9 @@ pub struct CaughtUp {
 pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Error> {
     if event.api_version.as_deref().is_some_and(|version| version != stripe::API_VERSION) {
         tracing::info!(event_id = %event.id, api_version = event.api_version, "Stripe event of another API version");
+    }
+    if let Some(setup) = DeclinedSetup::read(event) {
+        return limits::setups::note(app, &setup, now).await.map(|()| 0);
     }
     let Some(id) = event.payment_intent() else {
         let object = event.object()["object"].as_str();

@@ -488,3 +488,160 @@ async fn a_customer_and_a_guest_of_one_id_are_counted_apart() {
     shop.ordered(&customer, "k").await;
     assert_eq!((shop.counted("guest").await.0, shop.counted("user").await.0), (5, 1));
 }
+
+impl Shop {
+    /// Begins to save a card, as user-service does for this shopper.
+    async fn set_up(&self, shopper: &Shopper) -> Value {
+        let user_id = shopper.id.to_string();
+        let form = [("automatic_payment_methods[enabled]", "true"), ("metadata[user_id]", &user_id)];
+        self.ask_stripe("setup_intents", &form).await
+    }
+
+    /// Plays the frontend, which confirms a setup with a card that is typed in; why Stripe refuses that.
+    async fn try_card(&self, setup: &Value, card: &str) -> Value {
+        let path = format!("{}/_double/setup_intents/{}/confirm", self.stripe.base(), setup["id"].as_str().unwrap());
+        let card = json!({"payment_method": card, "return_url": "https://shop.example/back"});
+        let answer = common::outbound::client().post(path).json(&card).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["error"]["code"].clone()
+    }
+
+    /// What Stripe told of declined cards of this setup so far, oldest first.
+    fn told_of(&self, setup: &Value) -> Vec<Value> {
+        let is_it = |event: &Value| {
+            event["type"] == "setup_intent.setup_failed" && event["data"]["object"]["id"] == setup["id"]
+        };
+        self.events().into_iter().filter(is_it).collect()
+    }
+
+    fn status_of(&self, setup: &Value) -> Value {
+        let kept = self.stripe.all("setup_intent").into_iter().find(|kept| kept["id"] == setup["id"]).unwrap();
+        kept["status"].clone()
+    }
+
+    fn cancels(&self, setup: &Value) -> usize {
+        let path = format!("/v1/setup_intents/{}/cancel", setup["id"].as_str().unwrap());
+        self.stripe.calls().into_iter().filter(|call| call.path == path).count()
+    }
+}
+
+#[tokio::test]
+async fn five_declined_cards_of_one_setup_end_it_at_stripe_and_no_other() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let (ada, bob) = (Shopper::customer_at_the_frontend(), Shopper::customer_at_the_frontend());
+    let (setup, another, bobs) = (shop.set_up(&ada).await, shop.set_up(&ada).await, shop.set_up(&bob).await);
+    assert_eq!(shop.try_card(&bobs, DECLINED).await, "card_declined");
+    for nth in 1..=5 {
+        assert_eq!(shop.try_card(&setup, DECLINED).await, "card_declined", "card {nth}");
+        assert_eq!(shop.status_of(&setup), "requires_payment_method", "before decline {nth} is told");
+        shop.deliver(shop.told_of(&setup).last().unwrap()).await.expect(200);
+    }
+    assert_eq!(shop.status_of(&setup), "canceled");
+    for card in [DECLINED, "pm_card_visa"] {
+        assert_eq!(shop.try_card(&setup, card).await, "setup_intent_unexpected_state", "{card}");
+    }
+    shop.deliver(&shop.told_of(&bobs)[0]).await.expect(200);
+    assert_eq!((shop.counted("user").await, shop.count("setup_declines").await), ((0, 0, 6), 2));
+    assert_eq!(shop.try_card(&another, "pm_card_visa").await, json!(null), "a card of hers can still be saved");
+    assert_eq!(shop.status_of(&bobs), "requires_payment_method");
+}
+
+#[tokio::test]
+async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order_it_is_told() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let ada = Shopper::customer_at_the_frontend();
+    let setup = shop.set_up(&ada).await;
+    for _ in 0..4 {
+        shop.try_card(&setup, DECLINED).await;
+    }
+    let mut story = shop.told_of(&setup);
+    story.extend(story.clone());
+    story.reverse();
+    join_all(story.iter().map(|event| shop.deliver(event)))
+        .await
+        .into_iter()
+        .for_each(|answer| drop(answer.expect(200)));
+    // Stripe may tell of one thing by two events.
+    let mut twin = story.remove(0);
+    twin["id"] = json!("evt_twin");
+    shop.deliver(&twin).await.expect(200);
+    shop.sweep().await;
+    assert_eq!((shop.counted("user").await, shop.cancels(&setup)), ((0, 0, 4), 0));
+    assert_eq!(shop.try_card(&setup, "pm_card_visa").await, json!(null), "the fifth card is hers");
+    shop.deliver(&twin).await.expect(200);
+    assert_eq!(shop.status_of(&setup), "succeeded");
+}
+
+#[tokio::test]
+async fn declined_cards_of_a_setup_that_no_webhook_told_of_are_found_by_the_sweep() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let ada = Shopper::customer_at_the_frontend();
+    let setup = shop.set_up(&ada).await;
+    for _ in 0..5 {
+        shop.try_card(&setup, DECLINED).await;
+    }
+    assert_eq!(shop.sweep().await["passed_over"], 0);
+    assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
+    assert_eq!(shop.try_card(&setup, "pm_card_visa").await, "setup_intent_unexpected_state");
+    // The webhooks come after all.
+    for event in shop.told_of(&setup) {
+        shop.deliver(&event).await.expect(200);
+    }
+    assert_eq!(shop.counted("user").await, (0, 0, 5));
+    query("UPDATE setup_declines SET expires_at = now() - interval '1 second'").execute(&mut shop.db).await.unwrap();
+    assert_eq!(shop.sweep().await["counters"], json!({"expired": 1, "forgotten": 0, "repaired": 0}));
+    assert_eq!(shop.count("setup_declines").await, 0);
+}
+
+#[tokio::test]
+async fn declined_cards_of_several_setups_end_the_next_one_and_the_orders_of_their_account() {
+    let shop = Shop::open_with_default_limits().await;
+    let ada = Shopper::customer_at_the_frontend();
+    let setups = [shop.set_up(&ada).await, shop.set_up(&ada).await, shop.set_up(&ada).await];
+    for (setup, tries) in setups.iter().zip([5, 4, 1]) {
+        for _ in 0..tries {
+            shop.try_card(setup, DECLINED).await;
+            shop.deliver(shop.told_of(setup).last().unwrap()).await.expect(200);
+        }
+    }
+    let statuses = setups.each_ref().map(|setup| shop.status_of(setup));
+    assert_eq!(
+        statuses,
+        ["canceled", "requires_payment_method", "canceled"],
+        "the tenth decline is the account's last"
+    );
+    is_limited(&shop.order(&ada, "k").send().await, 429, "too_many_declines", "caller");
+    shop.order(&Shopper::customer_at_the_frontend(), "k").send().await.expect(201);
+}
+
+#[tokio::test]
+async fn a_setup_that_could_not_be_cancelled_is_cancelled_when_the_event_comes_again() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let ada = Shopper::customer_at_the_frontend();
+    let setup = shop.set_up(&ada).await;
+    for _ in 0..5 {
+        shop.try_card(&setup, DECLINED).await;
+    }
+    let told = shop.told_of(&setup);
+    for event in &told[..4] {
+        shop.deliver(event).await.expect(200);
+    }
+    shop.break_stripe("POST", "/v1/setup_intents/*", json!({"kind": "drop"}), 50).await;
+    assert!(shop.deliver(&told[4]).await.status.is_server_error());
+    shop.break_stripe("", "", Value::Null, 0).await;
+    assert_eq!(shop.status_of(&setup), "requires_payment_method");
+    shop.deliver(&told[4]).await.expect(200);
+    assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
+}
+
+#[tokio::test]
+async fn a_setup_that_is_not_the_shops_is_left_alone() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let setup = shop.ask_stripe("setup_intents", &[("automatic_payment_methods[enabled]", "true")]).await;
+    for _ in 0..6 {
+        shop.try_card(&setup, DECLINED).await;
+    }
+    for event in shop.told_of(&setup) {
+        shop.deliver(&event).await.expect(200);
+    }
+    assert_eq!((shop.status_of(&setup), shop.count("setup_declines").await), (json!("requires_payment_method"), 0));
+}

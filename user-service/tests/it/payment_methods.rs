@@ -89,6 +89,8 @@ async fn a_card_that_the_browser_confirmed_is_listed_by_what_is_printed_on_it() 
     let answer = till.setup(&ada).await.expect(201);
     assert_eq!(answer.header("cache-control"), "no-store");
     let setup = answer.json();
+    let kept = till.stripe.all("setup_intent").remove(0);
+    assert_eq!(kept["metadata"], json!({"user_id": ada.id}), "transaction-service counts declines by it");
     assert!(setup["setup_intent_id"].as_str().unwrap().starts_with("seti_"), "{setup}");
     assert_eq!(setup["status"], "requires_payment_method");
     assert_ne!(setup["client_secret"], "");

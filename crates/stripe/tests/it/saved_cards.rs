@@ -63,11 +63,33 @@ async fn a_detached_card_is_gone_for_good() {
 async fn a_card_is_set_up_for_use_while_its_holder_is_there() {
     let shop = Shop::open().await;
     let customer = shop.customer().await;
-    let setup = shop.stripe.create_setup_intent("save", &customer).await.unwrap();
+    let setup = shop.stripe.create_setup_intent("save", &customer, &[("user_id", "7")]).await.unwrap();
     assert_eq!((setup.status.as_str(), setup.payment_method), ("requires_payment_method", None));
     assert!(setup.client_secret.expose().starts_with(setup.id.as_str()));
     let kept = shop.double.all("setup_intent").remove(0);
     assert_eq!((kept["usage"].as_str(), kept["customer"].as_str()), (Some("on_session"), Some(customer.as_str())));
+    assert_eq!(kept["metadata"], serde_json::json!({"user_id": "7"}));
+}
+
+#[tokio::test]
+async fn no_card_is_saved_by_a_setup_that_was_cancelled_and_one_that_saved_a_card_is_not_cancelled() {
+    let shop = Shop::open().await;
+    let customer = shop.customer().await;
+    let setup = shop.stripe.create_setup_intent("save", &customer, &[]).await.unwrap();
+    assert_eq!(shop.stripe.cancel_setup_intent("cancel", &setup.id).await.unwrap().status, "canceled");
+    assert_eq!(shop.stripe.cancel_setup_intent("cancel", &setup.id).await.unwrap().status, "canceled", "one key");
+    let refused = failure(shop.stripe.cancel_setup_intent("cancel anew", &setup.id)).await;
+    assert!(matches!(refused, StripeError::Invalid(_)), "{refused:?}");
+    let url = format!("{}/_double/setup_intents/{}/confirm", shop.double.base(), setup.id);
+    let card = r#"{"payment_method": "pm_card_visa", "return_url": "https://shop.example/back"}"#;
+    assert_eq!(common::outbound::client().post(url).body(card).send().await.unwrap().status(), 400);
+    assert!(shop.stripe.list_payment_methods(&customer, 10, None).await.unwrap().data.is_empty());
+
+    shop.save(&customer, "pm_card_visa").await;
+    let saved = shop.double.all("setup_intent").into_iter().find(|kept| kept["status"] == "succeeded").unwrap();
+    let saved = saved["id"].as_str().unwrap().parse().unwrap();
+    let refused = failure(shop.stripe.cancel_setup_intent("too late", &saved)).await;
+    assert!(matches!(refused, StripeError::Invalid(_)), "{refused:?}");
 }
 
 #[tokio::test]
@@ -75,7 +97,7 @@ async fn a_cardholder_approves_or_refuses_that_a_card_is_saved() {
     for (play, status, count) in [(Play::Approve, "succeeded", 1), (Play::Refuse, "requires_payment_method", 0)] {
         let shop = Shop::open().await;
         let customer = shop.customer().await;
-        let setup = shop.stripe.create_setup_intent("save", &customer).await.unwrap();
+        let setup = shop.stripe.create_setup_intent("save", &customer, &[("user_id", "7")]).await.unwrap();
         shop.in_the_frontend("setup_intents", setup.id.as_str(), "pm_card_threeDSecure2Required").await;
         assert_eq!(shop.stripe.retrieve_setup_intent(&setup.id).await.unwrap().status, "requires_action");
         shop.at_three_d_secure(setup.id.as_str(), play);

@@ -15,7 +15,7 @@ fn shown(value: &impl std::fmt::Debug) -> String {
 async fn no_secret_is_shown_by_what_a_call_gives() {
     let shop = Shop::open().await;
     let paid = shop.confirmed("pm_card_visa").await;
-    let setup = shop.stripe.create_setup_intent("save", &shop.customer().await).await.unwrap();
+    let setup = shop.stripe.create_setup_intent("save", &shop.customer().await, &[]).await.unwrap();
     let shown = shown(&(&shop.stripe, &paid, &setup));
     let secrets =
         [paid.client_secret.as_ref().unwrap().expose(), setup.client_secret.expose(), shop.double.secret_key()];

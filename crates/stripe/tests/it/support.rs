@@ -59,7 +59,7 @@ impl Shop {
 
     /// Saves a card with a customer.
     pub(crate) async fn save(&self, customer: &CustomerId, card: &str) -> PaymentMethodId {
-        let setup = self.stripe.create_setup_intent(&format!("save {card}"), customer).await.unwrap();
+        let setup = self.stripe.create_setup_intent(&format!("save {card}"), customer, &[]).await.unwrap();
         self.in_the_frontend("setup_intents", setup.id.as_str(), card).await;
         self.stripe.retrieve_setup_intent(&setup.id).await.unwrap().payment_method.unwrap()
     }
