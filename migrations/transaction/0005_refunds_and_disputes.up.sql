@@ -7,8 +7,9 @@ ALTER TABLE ledger_entries
         kind IN ('capture', 'refund', 'refund_failure', 'dispute', 'dispute_reversal', 'unmatched')),
     ADD CONSTRAINT ledger_entries_account CHECK (
         account IN ('stripe', 'sales', 'shipping', 'tax', 'refunds', 'disputes', 'stripe_fees', 'unmatched')),
-    -- The source whose entries are taken back.
-    ADD COLUMN reverses text,
+    -- The source whose entries are taken back. It is there already where this was applied before: going back keeps it.
+    ADD COLUMN IF NOT EXISTS reverses text,
+    DROP CONSTRAINT IF EXISTS ledger_entries_reverses,
     ADD CONSTRAINT ledger_entries_reverses CHECK (reverses IS NULL OR kind = 'refund_failure');
 
 -- What was booked is taken back once.

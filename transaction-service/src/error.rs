@@ -97,6 +97,16 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether the same may succeed when it is only repeated: an outage, a call to Stripe without a clear answer, a key of
+    /// ours that Stripe refuses until it is set right, or a race. All other failures are of what is stored here or at Stripe,
+    /// and stay until that changes.
+    pub fn may_pass(&self) -> bool {
+        use StripeError::{Busy, Unauthorized, Unknown};
+        let is_of_the_moment =
+            matches!(self, Self::Unsettled | Self::Late | Self::Stripe(Unknown(_) | Busy | Unauthorized(_)));
+        is_of_the_moment || self.is_outage()
+    }
 }
 
 /// When to ask again for an order that another request is making.

@@ -40,7 +40,9 @@ struct Received {
 ///
 /// Signed by Stripe over the raw body; what is signed is taken. An event is only a hint: what holds is read from Stripe, so
 /// that events may come twice, in any order, or not at all. One that is not understood is logged and answered 200, since
-/// Stripe would repeat it for days, and its list of events has it all the same.
+/// Stripe would repeat it for days, and its list of events has it all the same. One that cannot be applied is logged,
+/// remembered and answered 200 too: the sweep tries it again. 503 means that a store or Stripe does not answer; Stripe
+/// repeats such an event.
 #[utoipa::path(post, path = "/webhooks/stripe", tag = "webhooks",
     request_body(content = String, content_type = "application/octet-stream", description = "Stripe's event.",
         example = json!("{\"id\": \"evt_1\", \"type\": \"payment_intent.succeeded\"}")),
@@ -58,7 +60,7 @@ async fn receive_stripe_event(
     let secrets: Vec<&str> = secrets.split(',').map(str::trim).collect();
     stripe::webhook::verify(&body, signature, &secrets, now).map_err(Error::Webhook)?;
     match Event::read(&body) {
-        Ok(event) => events::apply(&app, &event, now).await.map(drop)?,
+        Ok(event) => events::receive(&app, &event, now).await?,
         Err(what) => tracing::error!(object = %what, bytes = body.len(), "Stripe event not understood"),
     }
     Ok(Json(Received { received: true }))

@@ -26,14 +26,14 @@ pub fn ambiguous(order: OrderId) {
 
 /// What is new about refunds and disputes.
 pub fn news(order: OrderId, news: &[News]) {
-    for News { id, status, meaning } in news {
+    for News { id, status, meaning, reason, amount, currency } in news {
         match meaning {
             Meaning::Nothing => {}
             Meaning::RefundFailed => {
-                tracing::error!(order_id = %order, refund = id, status, "refund failed");
+                tracing::error!(order_id = %order, refund = id, status, reason, amount, currency, "refund failed");
             }
             Meaning::DisputeOpened => {
-                tracing::error!(order_id = %order, dispute = id, status, "dispute opened");
+                tracing::error!(order_id = %order, dispute = id, status, reason, amount, currency, "dispute opened");
             }
             Meaning::DisputeLost => tracing::warn!(order_id = %order, dispute = id, status, "dispute lost"),
             Meaning::DisputeWon => tracing::info!(order_id = %order, dispute = id, status, "dispute closed"),

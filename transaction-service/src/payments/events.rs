@@ -40,6 +40,44 @@ pub struct CaughtUp {
     pub passed_over: usize,
 }
 
+/// Applies an event that the webhook brought. What cannot be applied is passed over as the sweep does, since Stripe would
+/// repeat it for days and nothing would come of it. An error is one that may pass: Stripe is to repeat the event.
+pub async fn receive(app: &App, event: &Event, now: Timestamp) -> Result<(), Error> {
+    let applied = apply(app, event, now).await;
+    if applied.as_ref().is_err_and(Error::may_pass) {
+        return applied.map(drop);
+    }
+    let payment = event.payment_intent();
+    let cause = cause(&applied, &event.id, payment.as_ref());
+    remember(app, cause, &event.id, payment.as_ref(), now).await
+}
+
+/// Why an event, or objects that it led to, is passed over, with an alarm; `None` where all of it was applied. Objects have
+/// raised theirs already.
+fn cause(applied: &Result<usize, Error>, event: &EventId, payment: Option<&PaymentIntentId>) -> Option<String> {
+    match applied {
+        Ok(0) => None,
+        Ok(_) => Some("objects of another form".to_owned()),
+        Err(error) => {
+            let payment_intent = payment.map(ToString::to_string);
+            tracing::error!(%error, event_id = %event, payment_intent, "event passed over, look at its order");
+            Some(error.to_string())
+        }
+    }
+}
+
+/// Remembers a payment of which something was passed over, so that later sweeps try it again.
+async fn remember(
+    app: &App,
+    cause: Option<String>,
+    event: &EventId,
+    payment: Option<&PaymentIntentId>,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let (Some(cause), Some(payment)) = (cause, payment) else { return Ok(()) };
+    store::pass_over(app.database.pool().await?, payment, event, &cause, now).await
+}
+
 /// Brings the order that an event is about to what Stripe has now. Events about anything else change nothing. Answers
 /// how many objects could not be read on the way.
 pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Error> {
@@ -188,20 +226,17 @@ impl Run<'_> {
         event: &EventId,
         payment: Option<&PaymentIntentId>,
     ) -> Result<(), Error> {
-        let cause = match applied {
+        if applied.as_ref().is_err_and(Error::is_outage) {
+            return applied.map(drop);
+        }
+        let cause = cause(&applied, event, payment);
+        match applied {
             Ok(passed_over) => {
                 self.caught.applied += 1;
                 self.caught.passed_over += passed_over;
-                if passed_over == 0 {
-                    return Ok(());
-                }
-                "objects of another form".to_owned()
             }
-            Err(error) if error.is_outage() => return Err(error),
+            // It would stand in the way of all that came after it, for as long as it lasts.
             Err(error) => {
-                // It would stand in the way of all that came after it, for as long as it lasts.
-                let payment_intent = payment.map(ToString::to_string);
-                tracing::error!(%error, event_id = %event, payment_intent, "event passed over, look at its order");
                 self.caught.passed_over += 1;
                 if let Error::Stripe(StripeError::Unknown(_)) = error {
                     self.unclear.extend(payment.cloned());
@@ -209,12 +244,8 @@ impl Run<'_> {
                 if self.unclear.len() >= MAX_UNCLEAR {
                     return Err(error);
                 }
-                error.to_string()
             }
-        };
-        if let Some(payment) = payment {
-            store::pass_over(self.app.database.pool().await?, payment, event, &cause, self.now).await?;
         }
-        Ok(())
+        remember(self.app, cause, event, payment, self.now).await
     }
 }

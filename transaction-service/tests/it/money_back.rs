@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use platform::{Service, trigger::Direction};
 use serde_json::{Value, json};
 use sqlx::query;
 
@@ -125,7 +126,39 @@ async fn a_refund_that_fails_later_is_taken_back_and_staff_hear_of_it_once() {
     assert_eq!(alarms.len(), 1, "{alarms:?}");
     let alarm = alarms[0].to_string();
     assert!([order["id"].as_str().unwrap(), &refund].iter().all(|id| alarm.contains(id)), "{alarm}");
+    let reason = kept["failure_reason"].as_str().unwrap();
+    assert!([reason, "1620", "usd"].iter().all(|told| alarm.contains(told)), "{alarm}");
     // And what failed can be given back anew.
+    shop.refund_at_stripe(&order, TOTAL).await;
+    shop.sweep().await;
+    shop.must_agree_with_stripe(&order, "given back anew").await;
+}
+
+#[tokio::test]
+async fn going_back_to_the_release_before_and_forward_again_keeps_which_refunds_were_taken_back() {
+    let mut shop = Shop::open().await;
+    let (guest, order) = shop.paid_with("pm_card_visa").await;
+    let refund = shop.refund_at_stripe(&order, TOTAL).await;
+    shop.sweep().await;
+    shop.settle(&refund, "failed").await;
+    shop.sweep().await;
+    let before = shop.for_staff(&order).await["ledger"].clone();
+    assert_eq!(before.as_array().unwrap().iter().filter(|entry| entry["reverses"] == refund.as_str()).count(), 4);
+    shop.app.migrate(Direction::Down { to: 4 }).await.unwrap();
+    shop.app.migrate(Direction::Up).await.unwrap();
+    for event in shop.story(&order) {
+        shop.deliver(&event).await.expect(200);
+    }
+    let swept = shop.sweep().await;
+    assert_eq!((&swept["passed_over"], shop.count("stripe_passed_over").await), (&json!(0), 0), "{swept}");
+    assert_eq!(shop.for_staff(&order).await["ledger"], before);
+    assert_eq!(shop.read(&guest, &order).await["payment"]["refunded"], usd(0));
+    shop.must_agree_with_stripe(&order, "back and forward").await;
+    let twice = "INSERT INTO ledger_entries (order_id, kind, source, reverses, account, amount, currency, booked_at)
+                 SELECT order_id, kind, 'txn_twice', reverses, account, amount, currency, booked_at
+                 FROM ledger_entries WHERE reverses IS NOT NULL";
+    let refused = query(twice).execute(&mut shop.db).await.unwrap_err();
+    assert_eq!(platform::postgres::violated(&refused), Some("ledger_entries_reversed_once"));
     shop.refund_at_stripe(&order, TOTAL).await;
     shop.sweep().await;
     shop.must_agree_with_stripe(&order, "given back anew").await;
@@ -270,6 +303,9 @@ async fn a_dispute_and_its_fee_are_booked_and_what_is_won_comes_back() {
             (shop.for_staff(&order).await["disputed"].clone(), logs.lines("dispute opened").len()),
             (json!(true), 1)
         );
+        let alarm = logs.lines("dispute opened")[0].to_string();
+        let (id, reason) = (dispute["id"].as_str().unwrap(), dispute["reason"].as_str().unwrap());
+        assert!([id, reason, "1620", "usd"].iter().all(|told| alarm.contains(told)), "{alarm}");
         shop.play(&format!("disputes/{}/decide", dispute["id"].as_str().unwrap()), json!({ "outcome": outcome })).await;
         for event in shop.story(&order) {
             shop.deliver(&event).await.expect(200);

@@ -6,6 +6,7 @@ use sqlx::query_scalar;
 use crate::{Logs, Shop, Shopper, intent};
 
 const PASSED_OVER: &str = "Stripe object passed over";
+const EVENT_PASSED_OVER: &str = "event passed over, look at its order";
 
 impl Shop {
     async fn rewrite(&self, id: &Value, members: Value) {
@@ -38,6 +39,18 @@ impl Shop {
 
     async fn state(&self, (shopper, order): &(Shopper, Value)) -> Value {
         self.read(shopper, order).await["state"].clone()
+    }
+
+    /// Each event of the order is answered 200, changes nothing, raises the alarm and is remembered.
+    async fn must_be_passed_over_by_webhook(&mut self, order: &(Shopper, Value), logs: &Logs, why: &str) {
+        for event in self.story(&order.1) {
+            self.deliver(&event).await.expect(200);
+        }
+        assert_eq!(self.state(order).await, "requires_action", "{why}");
+        let id = intent(&order.1);
+        let lines = logs.lines(EVENT_PASSED_OVER);
+        assert!(lines.iter().all(|line| line.to_string().contains(&id)) && !lines.is_empty(), "{why}: {lines:?}");
+        assert_eq!(self.count("stripe_passed_over WHERE due_at <= now()").await, 1, "{why}");
     }
 
     async fn refunded(&self, (shopper, order): &(Shopper, Value)) -> Value {
@@ -109,7 +122,7 @@ async fn a_payment_that_cannot_be_read_is_passed_over_and_found_once_it_can() {
         let swept = shop.sweep().await;
         assert!(swept["passed_over"].as_u64().unwrap() > 0, "{odd}: {swept}");
         assert_eq!((shop.state(&first).await, shop.state(&second).await), (json!("requires_action"), json!("paid")));
-        let lines = logs.lines("event passed over, look at its order");
+        let lines = logs.lines(EVENT_PASSED_OVER);
         assert!(lines.iter().all(|line| line.to_string().contains(id.as_str().unwrap())) && !lines.is_empty());
         assert_eq!(shop.count("stripe_passed_over").await, 1);
         shop.rewrite(&id, before).await;
@@ -225,4 +238,102 @@ async fn while_stripe_asks_for_fewer_calls_a_sweep_stops_where_it_is_and_loses_n
     assert_eq!((shop.state(&first).await, shop.state(&second).await), (json!("paid"), json!("paid")));
     let asked = shop.stripe.calls().split_off(calls);
     assert!(!asked.iter().any(|call| call.path.ends_with(&intent(&first.1))), "what was done is not done again");
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_applied_is_remembered_with_an_alarm_and_answered_200() {
+    for odd in [json!({"amount": "1620"}), json!({"status": 7}), json!({"metadata": []})] {
+        let logs = Logs::start();
+        let mut shop = Shop::open().await;
+        let order = shop.paid_unheard().await;
+        let id = json!(intent(&order.1));
+        let before = shop.stripe.all("payment_intent").into_iter().find(|kept| kept["id"] == id).unwrap();
+        shop.rewrite(&id, odd.clone()).await;
+        shop.must_be_passed_over_by_webhook(&order, &logs, &odd.to_string()).await;
+        shop.rewrite(&id, before).await;
+        shop.sweep().await;
+        assert_eq!((shop.state(&order).await, shop.count("stripe_passed_over").await), (json!("paid"), 0), "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_about_an_order_that_is_stored_wrongly_or_may_not_change_is_answered_200() {
+    for (harm, mend) in [
+        ("UPDATE orders SET email = 'nowhere'", "UPDATE orders SET email = 'ada@example.com'"),
+        (
+            "ALTER TABLE ledger_entries ADD CONSTRAINT odd CHECK (amount = 0)",
+            "ALTER TABLE ledger_entries DROP CONSTRAINT odd",
+        ),
+    ] {
+        let logs = Logs::start();
+        let mut shop = Shop::open().await;
+        let order = shop.paid_unheard().await;
+        sqlx::query(harm).execute(&mut shop.db).await.unwrap();
+        for event in shop.story(&order.1) {
+            shop.deliver(&event).await.expect(200);
+        }
+        sqlx::query(mend).execute(&mut shop.db).await.unwrap();
+        assert_eq!(shop.state(&order).await, "requires_action", "{harm}");
+        assert!(!logs.lines(EVENT_PASSED_OVER).is_empty(), "{harm}");
+        assert_eq!(shop.count("stripe_passed_over WHERE cause <> ''").await, 1, "{harm}");
+        shop.sweep().await;
+        assert_eq!((shop.state(&order).await, shop.count("stripe_passed_over").await), (json!("paid"), 0), "{harm}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_leads_to_a_refund_that_cannot_be_read_is_remembered_and_the_rest_is_booked() {
+    let mut shop = Shop::open().await;
+    let odd = shop.paid().await;
+    let refund = shop.refund(&odd.1, 100).await;
+    shop.rewrite(&refund["id"], json!({"amount": {"value": 100}})).await;
+    shop.refund(&odd.1, 20).await;
+    for event in shop.story(&odd.1) {
+        shop.deliver(&event).await.expect(200);
+    }
+    assert_eq!((shop.refunded(&odd).await, shop.count("stripe_passed_over").await), (json!(20), 1));
+}
+
+#[tokio::test]
+async fn a_webhook_is_answered_503_and_comes_again_while_stripe_or_the_database_does_not_answer() {
+    for fault in [
+        json!({"kind": "drop"}),
+        json!({"kind": "error", "status": 500}),
+        json!({"kind": "rate_limit"}),
+        json!({"kind": "refuse", "status": 429, "code": "lock_timeout"}),
+    ] {
+        let logs = Logs::start();
+        let mut shop = Shop::open().await;
+        let order = shop.paid_unheard().await;
+        let event = shop.story(&order.1).pop().unwrap();
+        shop.break_stripe("GET", "/v1/payment_intents/*", fault.clone(), 50).await;
+        shop.deliver(&event).await.expect(503);
+        shop.break_stripe("", "", json!(null), 0).await;
+        shop.network.cut();
+        shop.deliver(&event).await.expect(503);
+        shop.network.heal();
+        // The pool finds out one by one that its connections are gone.
+        for _ in 0..5 {
+            if shop.deliver(&event).await.status != 503 {
+                break;
+            }
+        }
+        assert_eq!((logs.lines(EVENT_PASSED_OVER).len(), shop.count("stripe_passed_over").await), (0, 0), "{fault}");
+        shop.deliver(&event).await.expect(200);
+        assert_eq!(shop.state(&order).await, "paid", "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn while_stripe_refuses_our_key_a_webhook_is_an_error_and_comes_again() {
+    let mut shop = Shop::open().await;
+    let order = shop.paid_unheard().await;
+    let event = shop.story(&order.1).pop().unwrap();
+    let refuse = json!({"kind": "refuse", "status": 401, "code": null});
+    shop.break_stripe("GET", "/v1/payment_intents/*", refuse, 50).await;
+    shop.deliver(&event).await.expect(500);
+    assert_eq!(shop.count("stripe_passed_over").await, 0);
+    shop.break_stripe("", "", json!(null), 0).await;
+    shop.deliver(&event).await.expect(200);
+    assert_eq!(shop.state(&order).await, "paid");
 }

@@ -56,6 +56,12 @@ pub struct News {
     pub status: String,
     /// What it means to staff.
     pub meaning: Meaning,
+    /// Why, in Stripe's word, where it names one: of a refund why it failed, of a dispute what the cardholder says.
+    pub reason: Option<String>,
+    /// How much it is about, as Stripe counts.
+    pub amount: i64,
+    /// In lower case, as Stripe writes it.
+    pub currency: String,
 }
 
 /// What a new status means to staff.
@@ -144,7 +150,15 @@ impl Work<'_> {
             Some(RefundStatus::Pending | RefundStatus::RequiresAction) => Meaning::Nothing,
             Some(RefundStatus::Other(_)) | None => Meaning::Unknown,
         };
-        self.note(id, refund.status.as_ref().map(RefundStatus::as_str), meaning);
+        let status = refund.status.as_ref().map(RefundStatus::as_str);
+        self.note(id, status, |id, status| News {
+            id,
+            status,
+            meaning,
+            reason: refund.failure_reason.clone(),
+            amount: refund.amount,
+            currency: refund.currency.clone(),
+        });
     }
 
     fn dispute(&mut self, dispute: &Dispute) {
@@ -168,7 +182,15 @@ impl Work<'_> {
             Some(DisputeStatus::Lost) => Meaning::DisputeLost,
             Some(DisputeStatus::Other(_)) | None => Meaning::Unknown,
         };
-        self.note(dispute.id.as_str(), dispute.status.as_ref().map(DisputeStatus::as_str), meaning);
+        let status = dispute.status.as_ref().map(DisputeStatus::as_str);
+        self.note(dispute.id.as_str(), status, |id, status| News {
+            id,
+            status,
+            meaning,
+            reason: dispute.reason.clone(),
+            amount: dispute.amount,
+            currency: dispute.currency.clone(),
+        });
     }
 
     fn book(&mut self, booking: Booking) {
@@ -176,10 +198,11 @@ impl Work<'_> {
         self.bookings.push(booking);
     }
 
-    fn note(&mut self, id: &str, status: Option<&str>, meaning: Meaning) {
+    /// Notes what is new: nothing where the status is the one that was seen last.
+    fn note(&mut self, id: &str, status: Option<&str>, news: impl FnOnce(String, String) -> News) {
         let status = status.unwrap_or("null");
         if self.seen.get(id).is_none_or(|seen| seen != status) {
-            self.news.push(News { id: id.to_owned(), status: status.to_owned(), meaning });
+            self.news.push(news(id.to_owned(), status.to_owned()));
         }
     }
 }

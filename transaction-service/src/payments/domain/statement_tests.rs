@@ -101,6 +101,19 @@ fn a_refund_that_failed_before_any_money_moved_is_told_and_not_booked() {
 }
 
 #[test]
+fn news_of_a_refund_or_dispute_names_its_reason_amount_and_currency() {
+    let mut failed = refund("re_1", 300, "failed", None);
+    failed["failure_reason"] = json!("expired_or_canceled_card");
+    let mut opened = dispute("needs_response", &[]);
+    opened["reason"] = json!("fraudulent");
+    let changes = compared(&statement(&[refund("re_2", 20, "failed", None), failed], Some(&[opened])));
+    let told: Vec<_> = changes.news.iter().map(|news| (news.reason.as_deref(), news.amount, &*news.currency)).collect();
+    let expected =
+        [(Some("expired_or_canceled_card"), 300, "usd"), (None, 20, "usd"), (Some("fraudulent"), 1000, "usd")];
+    assert_eq!(told, expected);
+}
+
+#[test]
 fn a_refund_that_cannot_be_read_hides_no_other_and_what_was_booked_of_it_stays() {
     let (order, mut books) = paid();
     let first = compared(&statement(&[refund("re_1", 300, "succeeded", None)], None));
