@@ -113,6 +113,7 @@ impl Error {
 const IN_PROGRESS_FOR: Duration = Duration::from_secs(1);
 
 impl From<Error> for Problem {
+    #[expect(clippy::too_many_lines, reason = "an arm a failure; in parts it would need a wildcard")]
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found(),
