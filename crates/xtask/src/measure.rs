@@ -1,6 +1,6 @@
 //! `cargo xtask bench` and `cargo xtask prove`: what is measured and proved on stores of its own.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use tokio::process::Command;
@@ -72,12 +72,12 @@ async fn beside(home: &Home, name: &'static str, commit: &str, dev: bool) -> Res
     // This tree's come second: programs of the same name replace each other in the target folder.
     let other = baseline::build(home, commit, profile, &packages).await?;
     services::build_with(services::cargo(home), profile, &packages).await?;
-    let arguments = vec![text(home.binary(profile, "")), commit.to_owned(), text(other)];
+    let arguments = vec![text(&home.binary(profile, "")), commit.to_owned(), text(&other)];
     // What starts the programs is not measured, and need not be the compiler's best.
     run(home, Bench { package: "e2e", name, build: Build::DURABLE, arguments }).await
 }
 
-fn text(path: PathBuf) -> String {
+fn text(path: &Path) -> String {
     path.display().to_string()
 }
 

@@ -127,7 +127,7 @@ impl Side {
         self.shop.settle().await;
         let after = self.shop.processor_times();
         let each = |used: Duration| used.as_secs_f64() * 1000.0 / f64::from(u32::try_from(orders).unwrap());
-        std::array::from_fn(|nth| each(after[nth] - before[nth]))
+        std::array::from_fn(|nth| each(after[nth].saturating_sub(before[nth])))
     }
 
     fn median(&self, kind: usize, of: impl Fn(&Cost) -> f64) -> f64 {

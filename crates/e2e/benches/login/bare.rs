@@ -76,7 +76,7 @@ pub(crate) async fn faster(folder: &Path) -> Way {
         for (_, bare, times) in &mut ways {
             let before = usage::processor_time(bare.id());
             bare.hash(HASHES, 1).await;
-            let took = usage::processor_time(bare.id()) - before;
+            let took = usage::processor_time(bare.id()).saturating_sub(before);
             times.push(took.as_secs_f64() * 1000.0 / f64::from(u32::try_from(HASHES).unwrap()));
         }
     }

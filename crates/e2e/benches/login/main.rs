@@ -88,7 +88,7 @@ async fn one_after_the_other(builds: [&Build; 2], way: Way) -> (Vec<Rate>, Vec<M
                 let (build, _, function) = &functions[who - 1];
                 log_in_each(function, build, LOGINS).await;
             }
-            let (wall, processor) = (started.elapsed(), usage::processor_time(id) - before);
+            let (wall, processor) = (started.elapsed(), usage::processor_time(id).saturating_sub(before));
             rates[who].rounds.push(Round::of(LOGINS, wall, processor));
         }
     }
