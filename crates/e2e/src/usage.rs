@@ -85,10 +85,10 @@ mod tests {
     #[test]
     fn the_peak_of_memory_outlives_what_needed_it() {
         const LARGE: usize = 64 << 20;
-        let before = memory(std::process::id());
+        // Compared with nothing measured before: what was resident then may have been taken back by the system meanwhile.
         drop(black_box(vec![1_u8; LARGE]));
         let after = memory(std::process::id());
-        assert!(after.peak >= before.resident + (LARGE as u64 >> 10), "{before:?} {after:?}");
+        assert!(after.peak >= LARGE as u64 >> 10, "{after:?}");
         assert!(after.peak >= after.resident);
         assert_eq!(kibibytes("VmPeak:\t  9 kB\nVmRSS:\t   12345 kB\n", "VmRSS:"), Some(12_345));
     }
