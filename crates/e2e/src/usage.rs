@@ -47,11 +47,24 @@ fn ticks(stat: &str) -> Option<u32> {
 
 /// The value in the middle; the mean of the two in the middle of an even number. Zero where there is none.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.into_iter().collect();
-    values.sort_unstable_by(f64::total_cmp);
+    let values = sorted(values);
     let upper = values.get(values.len() / 2).copied().unwrap_or_default();
     let lower = values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or_default();
     f64::midpoint(lower, upper)
+}
+
+/// Between which values the middle half of them lies. Zeros where there are none.
+pub fn middle_half(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
+    let values = sorted(values);
+    let quarter = values.len() / 4;
+    let at = |nth: usize| values.get(nth).copied().unwrap_or_default();
+    (at(quarter), at(values.len().saturating_sub(1 + quarter)))
+}
+
+fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
 }
 
 #[cfg(test)]
@@ -98,5 +111,8 @@ mod tests {
         assert!((median([3.0, 1.0, 2.0]) - 2.0).abs() < f64::EPSILON);
         assert!((median([4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < f64::EPSILON);
         assert!(median([]).abs() < f64::EPSILON);
+        assert_eq!(middle_half([9.0, 2.0, 3.0, 1.0, 4.0, 5.0, 6.0, 8.0]), (3.0, 6.0));
+        assert_eq!(middle_half([2.0, 1.0, 3.0]), (1.0, 3.0));
+        assert_eq!(middle_half([]), (0.0, 0.0));
     }
 }

@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Shopper, usage::median};
+use e2e::{
+    Shopper,
+    usage::{median, middle_half},
+};
 
 use crate::{
     SKUS, buy, customers, measure,
@@ -18,10 +21,10 @@ use crate::{
 /// Each orders, waits for the answer, and orders again.
 const CLIENTS: usize = 4;
 /// More than clients, as an instance is not free while it works on after an answer.
-const INSTANCES: usize = 6;
+const INSTANCES: usize = 5;
 /// In each round so many orders are made in each way at each build.
-const ORDERS: usize = 120;
-const ROUNDS: usize = 7;
+const ORDERS: usize = 200;
+const ROUNDS: usize = 12;
 /// The most that an order may cost, as a share of what it costs the other build.
 const MOST: f64 = 1.05;
 
@@ -137,11 +140,16 @@ impl Side {
 
 /// The table of one way to pay; the ratio of all four services together.
 fn print(kind: usize, tree: &Side, other: &Side) -> f64 {
-    println!("\n{:<44} {:>12} {:>12} {:>8}", Payment::ALL[kind].text(), tree.shop.name, other.shop.name, "ratio");
+    let what = Payment::ALL[kind].text();
+    println!("\n{what:<44} {:>12} {:>12} {:>8}  half of the rounds", tree.shop.name, other.shop.name, "ratio");
     let row = |what: &str, of: &dyn Fn(&Cost) -> f64| {
         let rounds = tree.costs[kind].iter().zip(&other.costs[kind]);
-        let ratio = median(rounds.map(|(tree, other)| of(tree) / of(other)));
-        println!("{what:<44} {:>12.2} {:>12.2} {ratio:>8.3}", tree.median(kind, of), other.median(kind, of));
+        // A service that has no part in this is not compared.
+        let ratios: Vec<f64> =
+            rounds.filter(|(_, other)| of(other) > 0.0).map(|(tree, other)| of(tree) / of(other)).collect();
+        let ((low, high), ratio) = (middle_half(ratios.clone()), median(ratios));
+        let (tree, other) = (tree.median(kind, of), other.median(kind, of));
+        println!("{what:<44} {tree:>12.2} {other:>12.2} {ratio:>8.3}  {low:.3} to {high:.3}");
         ratio
     };
     for (nth, (_, service)) in SERVICES.into_iter().enumerate() {
