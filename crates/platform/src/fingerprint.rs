@@ -20,7 +20,7 @@ pub const LEAST_KEY: usize = 32;
 pub struct Fingerprints(Secret);
 
 impl Fingerprints {
-    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more. 
+    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more.
     /// Another key starts every count anew, makes every suppressed address unknown, and spoils the links in mails that were
     /// sent (docs/operations.md).
     pub fn configure(env: &mut Env) -> Option<Self> {
