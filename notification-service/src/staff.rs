@@ -19,13 +19,13 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    domain::{Day, DirectMail, DirectText, MessageQuery, MessageView, Place, ResendRequest},
+    domain::{Day, MessageQuery, MessageView, Place, ResendRequest},
     store::Filter,
 };
 use crate::{
     App,
     error::Error,
-    notifications::{self, Told, domain::EventId},
+    notifications::{Told, domain::EventId},
 };
 
 /// The routes of this room.
@@ -34,8 +34,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(list_messages))
         .routes(routes!(get_messages))
         .routes(routes!(resend_messages))
-        .routes(routes!(send_direct_mail))
-        .routes(routes!(send_direct_text))
 }
 
 /// The messages of an event.
@@ -118,36 +116,4 @@ async fn resend_messages(
     let event_id: EventId = event_id.parse().map_err(|_| Error::NotFound)?;
     let actor = caller.subject.to_string();
     resend::resend(app, event_id, &key, request, actor, Timestamp::now()).await.map(Json)
-}
-
-/// Write a mail to a shopper
-///
-/// Sent once for its event id, as everything is; limits and suppressions hold.
-#[utoipa::path(post, path = "/admin/notifications/email", tag = "notifications",
-    security(("token" = ["notifications:manage"])), request_body = DirectMail,
-    responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
-        content_type = "application/problem+json", description = "`notification_in_progress`")))]
-async fn send_direct_mail(
-    State(app): State<App>,
-    caller: Caller<NotificationsManage>,
-    Json(mail): Json<DirectMail>,
-) -> Result<Json<Told>, Error> {
-    tracing::info!(actor = %caller.subject, event_id = %mail.event_id, "mail written by staff");
-    notifications::tell(app, mail.into()).await.map(Json)
-}
-
-/// Write a text message to a shopper
-///
-/// Sent once for its event id, as everything is; limits and suppressions hold.
-#[utoipa::path(post, path = "/admin/notifications/sms", tag = "notifications",
-    security(("token" = ["notifications:manage"])), request_body = DirectText,
-    responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
-        content_type = "application/problem+json", description = "`notification_in_progress`")))]
-async fn send_direct_text(
-    State(app): State<App>,
-    caller: Caller<NotificationsManage>,
-    Json(text): Json<DirectText>,
-) -> Result<Json<Told>, Error> {
-    tracing::info!(actor = %caller.subject, event_id = %text.event_id, "text message written by staff");
-    notifications::tell(app, text.into()).await.map(Json)
 }

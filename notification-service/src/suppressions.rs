@@ -23,7 +23,7 @@ use self::{
     domain::{Note, Reason, Scope, Suppression, SuppressionId},
     store::Wish,
 };
-use crate::{App, error::Error, listing::ListedAt, notifications::domain::Channel, webhooks::report::Address};
+use crate::{App, error::Error, listing::ListedAt, webhooks::report::Address};
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {

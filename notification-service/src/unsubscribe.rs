@@ -77,8 +77,8 @@ fn is_german(headers: &HeaderMap) -> bool {
 }
 
 fn page(app: &App, headers: &HeaderMap, is_done: bool) -> Result<Response, Error> {
-    let page = Page { shop: app.shop.name(), is_german: is_german(headers), is_done };
-    let html = page.render().map_err(|error| Error::Unwritable(error.into()))?;
+    let page = Page { shop: app.shop.name.as_str(), is_german: is_german(headers), is_done };
+    let html = page.render().map_err(|error| Error::Unwritable(error))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
@@ -124,7 +124,7 @@ async fn unsubscribe(
     State(app): State<App>,
     headers: HeaderMap,
     Path(token): Path<String>,
-    RawBody(_): RawBody,
+    _body: RawBody,
 ) -> Result<Response, Error> {
     let now = Timestamp::now();
     let Subject { channel, recipient, scope: _ } = read(&app, &token).await?;

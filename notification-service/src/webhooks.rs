@@ -106,7 +106,7 @@ struct Twilio {
 impl Webhooks {
     /// Reads `SES_TOPIC_ARN`, `SENDGRID_WEBHOOK_KEY`, `TWILIO_AUTH_TOKEN`, `TWILIO_WEBHOOK_KEY` and
     /// `TWILIO_ACCOUNT_SID`, all of which may be absent; `public_url` is what the vendors call.
-    pub fn configure(env: &mut Env, public_url: Option<&str>) -> Option<Self> {
+    pub fn configure(env: &mut Env, public_url: &str) -> Option<Self> {
         let topic = match env.optional("SES_TOPIC_ARN") {
             None => None,
             Some(_) => Some(env.parsed("SES_TOPIC_ARN")?),
@@ -115,9 +115,8 @@ impl Webhooks {
         let token = env.optional_secret("TWILIO_AUTH_TOKEN");
         let shared_key = env.optional_secret("TWILIO_WEBHOOK_KEY");
         let account = env.optional("TWILIO_ACCOUNT_SID");
-        let address = public_url.map(|url| format!("{url}/webhooks/twilio"));
-        let twilio =
-            token.zip(address).map(|(token, address)| Twilio { token, shared_key, account, address });
+        let address = format!("{public_url}/webhooks/twilio");
+        let twilio = token.map(|token| Twilio { token, shared_key, account, address });
         Some(Self { topic, certificates: Certificates::default(), sendgrid, twilio })
     }
 
@@ -162,7 +161,7 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
     let envelope = Envelope::read(&body).map_err(Error::Webhook)?;
     envelope.must_be_of(topic).map_err(Error::Webhook)?;
     let certificate = envelope.certificate().map_err(Error::Webhook)?;
-    let key = app.webhooks.certificates.key(&certificate, now).await.map_err(Error::Certificate)?;
+    let key = app.webhooks.certificates.key(&certificate, now).await.map_err(Error::Sns)?;
     match envelope.verify(&key, now).map_err(Error::Webhook)? {
         Verified::Notification(message) => match ses::read(&message) {
             Ok(report) => apply::all(&app, report.into_iter().collect(), now).await?,
@@ -172,7 +171,7 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
             }
         },
         Verified::SubscriptionConfirmation(address) => {
-            app.webhooks.certificates.confirm(&address).await.map_err(Error::Certificate)?;
+            app.webhooks.certificates.confirm(&address).await.map_err(Error::Sns)?;
             tracing::info!("subscription to the topic of SES confirmed");
         }
         Verified::UnsubscribeConfirmation => {

@@ -3,14 +3,11 @@
 use std::str::FromStr;
 
 use common::{
-    contact::{Email, Phone},
     idempotency::IdempotencyKey,
     input::{Fields, FromFields, Refusal, line},
-    locale::LanguageTag,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use time::{Date, format_description::StaticFormatDescription, macros::format_description};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -227,42 +224,4 @@ impl FromFields for ResendRequest {
 pub fn resent_as(event_id: EventId, actor: &str, key: &IdempotencyKey) -> EventId {
     let name = format!("{actor}\n{key}");
     EventId::from(Uuid::new_v5(&event_id.into(), name.as_bytes()))
-}
-
-/// A mail that staff write.
-#[derive(Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({
-    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "locale": "en-GB",
-    "subject": "Your question about sizes", "text": "Dear Ada,\n\nthe tee in M is 52 cm wide.\n\nYours, Bodega"
-}))]
-pub struct DirectMail {
-    /// Names it for ever: it is sent once, however often it is asked for.
-    pub event_id: EventId,
-    /// To whom.
-    pub email: Email,
-    /// The language of what stands around the text; English where it is left out.
-    #[schema(value_type = Option<LanguageTag>)]
-    pub locale: Option<LanguageTag>,
-    /// One line.
-    #[schema(value_type = String, min_length = 1, max_length = 150)]
-    pub subject: Value,
-    /// What it says; empty lines part paragraphs.
-    #[schema(value_type = String, min_length = 1, max_length = 10_000)]
-    pub text: Value,
-}
-
-/// A text that staff write.
-#[derive(Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({
-    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "phone": "+442079460000",
-    "text": "Bodega: your parcel waits at our desk until 6 pm."
-}))]
-pub struct DirectText {
-    /// Names it for ever: it is sent once, however often it is asked for.
-    pub event_id: EventId,
-    /// To which number.
-    pub phone: Phone,
-    /// What it says.
-    #[schema(value_type = String, min_length = 1, max_length = 480)]
-    pub text: Value,
 }

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 use vendor_doubles::signing::sns::{Signer, Version, confirmation, notification};
-use webpki::{EndEntityCert, types::{CertificateDer, pem::PemObject}};
 
 use super::*;
+use crate::webhooks::certificates::public_key;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:mail-events";
 const CERTIFICATE: &str = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123.pem";
@@ -16,8 +16,7 @@ fn now() -> Timestamp {
 fn signer() -> &'static (Signer, Vec<u8>) {
     static SIGNER: std::sync::LazyLock<(Signer, Vec<u8>)> = std::sync::LazyLock::new(|| {
         let signer = Signer::generate().unwrap();
-        let certificate = CertificateDer::from_pem_slice(signer.certificate_pem().as_bytes()).unwrap();
-        let key = EndEntityCert::try_from(&certificate).unwrap().subject_public_key_info().as_ref().to_vec();
+        let key = public_key(signer.certificate_pem().as_bytes()).unwrap().to_vec();
         (signer, key)
     });
     &SIGNER
