@@ -5,12 +5,17 @@
 
 pub mod aws;
 pub mod error;
+pub mod listing;
 pub mod locale;
 pub mod notifications;
 pub mod providers;
 mod schema;
 pub mod sender;
+pub mod staff;
+pub mod suppressions;
 pub mod templates;
+pub mod unsubscribe;
+pub mod webhooks;
 
 use axum::{
     Router,
@@ -37,6 +42,7 @@ use crate::{
     notifications::{domain::DailyLimit, store::Store},
     providers::Providers,
     templates::Shop,
+    webhooks::Webhooks,
 };
 
 /// What handlers share. Cheap to clone.
@@ -54,6 +60,10 @@ pub struct App {
     pub fingerprints: Fingerprints,
     /// How many mails about orders a recipient gets on one day.
     pub daily_limit: DailyLimit,
+    /// Verifies what vendors report.
+    pub webhooks: Webhooks,
+    /// What vendors call, and links to unsubscribe begin with.
+    pub public_url: String,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -75,6 +85,8 @@ impl App {
         let table = env.text("NOTIFICATION_TABLE");
         let fingerprints = Fingerprints::configure(env);
         let daily_limit = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::default());
+        let public_url = env.url_or("PUBLIC_URL", issuer.as_deref().unwrap_or_default());
+        let webhooks = Webhooks::configure(env, public_url.as_deref().unwrap_or_default());
         let aws = Aws::configure(env, limits);
         let providers = Providers::configure(env, &aws);
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
@@ -85,6 +97,8 @@ impl App {
             shop: shop?,
             fingerprints: fingerprints?,
             daily_limit: daily_limit?,
+            webhooks: webhooks?,
+            public_url: public_url?,
             limits,
         })
     }
@@ -126,6 +140,10 @@ pub fn openapi() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start())
         .merge(notifications::routes())
+        .merge(staff::routes())
+        .merge(suppressions::routes())
+        .merge(unsubscribe::routes())
+        .merge(webhooks::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }

@@ -28,7 +28,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[schema(example = json!({
     "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "channels": [{"channel": "email", "state": "sent"}]
 }))]
-struct Told {
+pub(crate) struct Told {
     /// The event.
     event_id: EventId,
     /// What became of it on each channel.
@@ -71,8 +71,13 @@ async fn send_notification(
     _: Caller<NotificationsSend>,
     Json(notification): Json<Notification>,
 ) -> Result<Json<Told>, Error> {
+    tell(app, notification).await.map(Json)
+}
+
+/// Sends a notification on each of its channels, unless it was sent there.
+pub(crate) async fn tell(app: App, notification: Notification) -> Result<Told, Error> {
     let event_id = notification.event_id;
     let states = flow::send_once(app, notification).await?;
     let channels = states.into_iter().map(|(channel, state)| ToldOn { channel, state }).collect();
-    Ok(Json(Told { event_id, channels }))
+    Ok(Told { event_id, channels })
 }

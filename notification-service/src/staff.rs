@@ -1,8 +1,8 @@
 //! Staff's desk: what was sent, sending it again on purpose, and writing to a shopper.
 
-mod domain;
+pub mod domain;
 mod resend;
-mod store;
+pub mod store;
 
 use axum::extract::State;
 use common::{
@@ -30,10 +30,7 @@ use crate::{
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_messages))
-        .routes(routes!(get_messages))
-        .routes(routes!(resend_messages))
+    OpenApiRouter::new().routes(routes!(list_messages)).routes(routes!(get_messages)).routes(routes!(resend_messages))
 }
 
 /// The messages of an event.
@@ -61,7 +58,9 @@ async fn list_messages(
     // A list of today that is read on after midnight goes on where it was.
     let day = query.day.or(place.as_ref().map(|place| place.day)).unwrap_or_else(|| Day::of(Timestamp::now()));
     if place.as_ref().is_some_and(|place| place.day != day) {
-        return Err(Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page of this day").into());
+        return Err(
+            Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page of this day").into()
+        );
     }
     let filter = Filter {
         day,

@@ -11,14 +11,12 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use common::{
-    extract::Path,
-    input::RawBody,
-    problem::ProblemBody,
-    timestamp::Timestamp,
-};
+use common::{extract::Path, input::RawBody, problem::ProblemBody, timestamp::Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use platform::{config::SecretError, fingerprint::{Fingerprint, Fingerprints}};
+use platform::{
+    config::SecretError,
+    fingerprint::{Fingerprint, Fingerprints},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::Subject;

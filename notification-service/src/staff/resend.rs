@@ -61,7 +61,8 @@ async fn write_down(app: &App, key: EventKey, kept: &Kept, resend: &Resend) -> R
         return Ok(());
     }
     let now_kept = store::of_event(&app.store, key.event_id).await.map_err(Error::Store)?;
-    let view = now_kept.into_iter().find(|(found, _)| *found == key).map(|(_, kept)| kept.view).ok_or(Error::NotFound)?;
+    let view =
+        now_kept.into_iter().find(|(found, _)| *found == key).map(|(_, kept)| kept.view).ok_or(Error::NotFound)?;
     let before = view.resends.iter().find(|before| before.event_id == resend.event_id);
     match before {
         Some(before) if (&before.by, &before.reason) == (&resend.by, &resend.reason) => Ok(()),

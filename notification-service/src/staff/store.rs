@@ -95,9 +95,8 @@ async fn query(
     for (expression, placeholder, name, attribute, value) in filters {
         let Some(value) = value else { continue };
         expressions.push(expression);
-        query = query
-            .expression_attribute_names(name, attribute)
-            .expression_attribute_values(placeholder, text(&value));
+        query =
+            query.expression_attribute_names(name, attribute).expression_attribute_values(placeholder, text(&value));
     }
     if is_filtered {
         query = query.filter_expression(expressions.join(" AND "));

@@ -14,9 +14,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{
-        delete_item::DeleteItemError, transact_write_items::TransactWriteItemsError,
-    },
+    operation::{delete_item::DeleteItemError, transact_write_items::TransactWriteItemsError},
     types::{AttributeValue, CancellationReason, Delete, Put, ReturnValue, TransactWriteItem, Update},
 };
 use common::timestamp::Timestamp;
@@ -131,12 +129,7 @@ enum Once {
 }
 
 /// Makes a change together with the note that its report was seen, or neither.
-async fn once(
-    store: &Store,
-    report: Option<&str>,
-    now: Timestamp,
-    change: TransactWriteItem,
-) -> Result<Once, Failure> {
+async fn once(store: &Store, report: Option<&str>, now: Timestamp, change: TransactWriteItem) -> Result<Once, Failure> {
     let seen = report.map(|report| seen(store, report, now)).transpose()?;
     let has_report = seen.is_some();
     let items: Vec<TransactWriteItem> = seen.into_iter().chain([change]).collect();
@@ -202,7 +195,11 @@ pub async fn find(store: &Store, id: SuppressionId) -> Result<Option<Suppression
 }
 
 /// Up to `limit` suppressions, the newest first, after a place.
-pub async fn list(store: &Store, limit: usize, after: Option<&ListedAt>) -> Result<Vec<(ListedAt, Suppression)>, Failure> {
+pub async fn list(
+    store: &Store,
+    limit: usize,
+    after: Option<&ListedAt>,
+) -> Result<Vec<(ListedAt, Suppression)>, Failure> {
     let query = store.aws().dynamodb().await.query().table_name(store.table()).index_name("listed");
     let query = query
         .expression_attribute_values(":listed", text(&LISTED))

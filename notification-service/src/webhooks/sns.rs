@@ -174,8 +174,8 @@ impl SnsAddress {
         let host = address.host_str()?;
         let rest = host.strip_prefix("sns.")?;
         let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
-        let is_region = region.len() >= 3
-            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_region =
+            region.len() >= 3 && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         (is_plain && is_region).then_some(Self(address))
     }
 

@@ -12,7 +12,10 @@ mod once;
 mod privacy;
 mod sending;
 mod settings;
+mod sns_host;
+mod suppressions;
 mod validation;
+mod webhooks;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -187,7 +187,8 @@ fn a_topic_has_the_form_of_its_name() {
     for good in [TOPIC, "arn:aws-cn:sns:cn-north-1:123456789012:a", "arn:aws-us-gov:sns:us-gov-west-1:1:b.fifo"] {
         assert!(good.parse::<TopicArn>().is_ok(), "{good}");
     }
-    for bad in ["", "mail", "arn:aws:sqs:us-east-1:123456789012:a", "arn:aws:sns::1:a", "arn:aws:sns:us-east-1:1:a:sub"] {
+    for bad in ["", "mail", "arn:aws:sqs:us-east-1:123456789012:a", "arn:aws:sns::1:a", "arn:aws:sns:us-east-1:1:a:sub"]
+    {
         assert!(bad.parse::<TopicArn>().is_err(), "{bad}");
     }
 }
