@@ -165,6 +165,10 @@ pub struct SnsAddress(Url);
 impl SnsAddress {
     /// `None` for any other address. Parsed as the client that follows it parses it, so that both see the same host.
     pub fn read(text: &str) -> Option<Self> {
+        // Parsers leave out white space and take a backslash for a slash; SNS writes neither.
+        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
+            return None;
+        }
         let address = Url::parse(text).ok()?;
         let is_plain = address.scheme() == "https"
             && address.port().is_none()

@@ -141,6 +141,8 @@ fn addresses_on_hosts_of_sns_are_told_from_all_others() {
         "https://sns.us-east-1.amazonaws.com./a.pem",
         "https://sns.us-east-1.amazonaws.eu/a.pem",
         "https://sns.us-east-1.amazonaws.com/a.pem#b",
+        "https://sns.us-east-1.amazonaws.com/a\n.pem",
+        " https://sns.us-east-1.amazonaws.com/a.pem",
         "//sns.us-east-1.amazonaws.com/a.pem",
         "",
     ] {
