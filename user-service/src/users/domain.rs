@@ -58,9 +58,16 @@ impl Role {
             Self::Customer => &["profile", "cart", "orders"],
             Self::CatalogManager => &["profile", "cart", "orders", "catalog:write", "inventory:write"],
             Self::OrderManager => &["profile", "cart", "orders", "orders:manage"],
-            Self::Admin => {
-                &["profile", "cart", "orders", "catalog:write", "inventory:write", "orders:manage", "users:manage"]
-            }
+            Self::Admin => &[
+                "profile",
+                "cart",
+                "orders",
+                "catalog:write",
+                "inventory:write",
+                "orders:manage",
+                "users:manage",
+                "notifications:manage",
+            ],
         }
     }
 }
