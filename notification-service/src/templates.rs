@@ -25,7 +25,7 @@ use self::{
 };
 pub use self::{
     data::{Message, Template},
-    samples::sample,
+    samples::{message as sample_message, sample},
     shop::{Bases, Shop},
 };
 use crate::locale::Locale;
@@ -56,7 +56,7 @@ impl fmt::Debug for Mail {
 pub enum Unwritable {
     /// A template could not be filled in.
     Template(askama::Error),
-    /// The shop does not send what is in it, such as a link to another's page; pointers are below the data.
+    /// The shop does not send what is in it, such as a link to another's page; pointers are as in a request.
     Refused(FieldErrors),
 }
 
@@ -86,9 +86,14 @@ struct Text<'a> {
     letter: &'a Letter<'a>,
 }
 
+/// The codes of the languages that have words of their own; others read the first.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    words::LANGUAGES.iter().map(|words| words.tag())
+}
+
 /// Writes the mail of a message.
 pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, Unwritable> {
-    message.check(shop, false, "").map_err(Unwritable::Refused)?;
+    message.check(shop, false).map_err(Unwritable::Refused)?;
     let letter = &Pen::new(shop, Locale::from(locale), words::of(locale)).letter(message);
     let html = Html { letter }.render().map_err(Unwritable::Template)?;
     let text = Text { letter }.render().map_err(Unwritable::Template)?;
@@ -97,7 +102,7 @@ pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail
 
 /// Writes the text message of a message; none where its template has none.
 pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
-    message.check(shop, true, "").map_err(Unwritable::Refused)?;
+    message.check(shop, true).map_err(Unwritable::Refused)?;
     Ok(Pen::new(shop, Locale::from(locale), words::of(locale)).text(message))
 }
 

@@ -113,7 +113,7 @@ impl FromStr for PersonName {
 }
 
 /// A telephone number in E.164 form. Spaces, dots, hyphens and brackets are taken and dropped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 8, max_length = 32, examples("+14155550123"))]
 pub struct Phone(String);
@@ -122,6 +122,19 @@ impl Phone {
     /// `+` and the digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl fmt::Display for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Never shows the number: what is printed ends up in logs.
+impl fmt::Debug for Phone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Phone(..)")
     }
 }
 

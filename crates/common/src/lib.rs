@@ -4,6 +4,7 @@
 //! - [`problem`]: every failure a client can see, as RFC 9457 problem details
 //! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
 //! - [`contact`]: how to reach people, and where parcels go
+//! - [`locale`]: language tags
 //! - [`idempotency`]: the name a client gives to one attempt
 //! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
@@ -17,6 +18,7 @@ pub mod http;
 pub mod id;
 pub mod idempotency;
 pub mod input;
+pub mod locale;
 pub mod money;
 pub mod openapi;
 pub mod outbound;

@@ -20,7 +20,7 @@ pub(crate) const SERVICES: [Service; 4] = [
         name: "notification-service",
         prefixes: &[
             "/notifications",
-            "/templates",
+            "/admin/templates",
             "/webhooks/ses",
             "/webhooks/sendgrid",
             "/webhooks/twilio",

@@ -13,7 +13,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Mail, Message, Template, Unwritable, mail, samples, schema, segments, text, words};
+use super::{Mail, Message, Template, Unwritable, languages, mail, samples, schema, segments, text};
 use crate::{App, notifications::domain::Notification};
 
 /// The routes of this room.
@@ -64,8 +64,7 @@ async fn list_templates(_: Caller<NotificationsManage>) -> Json<TemplateList> {
         transactional: template.is_transactional(),
         kept: template.may_be_kept(),
     });
-    let languages = words::LANGUAGES.iter().map(|words| words.tag()).collect();
-    Json(TemplateList { items: items.to_vec(), languages })
+    Json(TemplateList { items: items.to_vec(), languages: languages().collect() })
 }
 
 /// The schema of a template's data
@@ -174,7 +173,7 @@ async fn preview_template(
         Some(message) => message,
         None => samples::message(template, &app.shop).map_err(|errors| Problem::internal(format!("{errors:?}")))?,
     };
-    message.check(&app.shop, template.has_sms(), "/data").map_err(Problem::invalid_input)?;
+    message.check(&app.shop, template.has_sms()).map_err(Problem::invalid_input)?;
     let unwritable = |error: Unwritable| Problem::internal(error);
     let Mail { subject, text: plain, html } = mail(&message, &app.shop, &locale).map_err(unwritable)?;
     let sms = text(&message, &app.shop, &locale).map_err(unwritable)?.map(|text| {

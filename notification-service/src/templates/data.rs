@@ -347,29 +347,29 @@ impl Message {
         }
     }
 
-    /// Refuses what this shop does not send, with pointers below `at` (`/data` in a request): a link or picture that is not
+    /// Refuses what this shop does not send, with pointers as in a request: a link or picture that is not
     /// of an address in the settings, since a link of a stranger's making must not reach a reader in the shop's name; and
     /// where a text message is wanted (`sms`) one that is too long.
-    pub fn check(&self, shop: &Shop, sms: bool, at: &str) -> Result<(), FieldErrors> {
+    pub fn check(&self, shop: &Shop, sms: bool) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
         for (pointer, link, goes) in self.links() {
             if let Err(refusal) = shop.allows(link, goes) {
-                errors.push(|| FieldError::new(format!("{at}{pointer}"), refusal.code, refusal.message));
+                errors.push(|| FieldError::new(format!("/data{pointer}"), refusal.code, refusal.message));
             }
         }
         if let (true, Self::Direct(data)) = (sms, self)
             && segments::count(data.text()).segments > MAX_SEGMENTS
         {
             let message = format!("must fit in {MAX_SEGMENTS} segments of a text message");
-            errors.push(|| FieldError::new(format!("{at}/text"), "too_long", message));
+            errors.push(|| FieldError::new("/data/text", "too_long", message));
         }
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// Every link in it: where it stands, and where it may go.
-    fn links(&self) -> Vec<(String, &Link, Goes)> {
+    fn links<'a>(&'a self) -> Vec<(String, &'a Link, Goes)> {
         let mut links = Vec::new();
-        let mut add = |pointer: &str, link: Option<&'_ Link>, goes| {
+        let mut add = |pointer: &str, link: Option<&'a Link>, goes| {
             links.extend(link.map(|link| (pointer.to_owned(), link, goes)));
         };
         match self {

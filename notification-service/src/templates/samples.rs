@@ -25,7 +25,7 @@ pub(super) fn by(template: Template, shop: &Shop) -> Value {
 }
 
 /// What that request tells.
-pub(super) fn message(template: Template, shop: &Shop) -> Result<Message, FieldErrors> {
+pub fn message(template: Template, shop: &Shop) -> Result<Message, FieldErrors> {
     Fields::read::<Told>(by(template, shop)).map(|Told(message)| message)
 }
 

@@ -264,10 +264,10 @@ impl Words for It {
     fn password_changed(&self, shop: &str) -> Said {
         Said {
             subject: format!("Ihr Passwort für {shop} wurde geändert"),
-            preheader: "Wenn Sie das waren, müssen Sie nichts tun.".into(),
+            preheader: "Waren Sie das nicht, wählen Sie sofort ein neues Passwort.".into(),
             heading: "Ihr Passwort wurde geändert".into(),
             paragraphs: vec![format!(
-                "Das Passwort Ihres Kontos bei {shop} wurde geändert. Alle anderen Geräte wurden abgemeldet."
+                "Das Passwort Ihres Kontos bei {shop} wurde geändert. Wenn Sie das waren, müssen Sie nichts tun."
             )],
             button: "Zum Konto",
             why: "Das waren nicht Sie? Dann wählen Sie sofort ein neues Passwort und antworten Sie auf diese E-Mail.".into(),

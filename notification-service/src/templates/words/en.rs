@@ -260,10 +260,10 @@ impl Words for It {
     fn password_changed(&self, shop: &str) -> Said {
         Said {
             subject: format!("Your password for {shop} was changed"),
-            preheader: "If it was you, there is nothing you need to do.".into(),
+            preheader: "If it was not you, choose a new password at once.".into(),
             heading: "Your password was changed".into(),
             paragraphs: vec![format!(
-                "The password of your account at {shop} was changed. All other devices were logged out."
+                "The password of your account at {shop} was changed. If it was you, there is nothing you need to do."
             )],
             button: "Go to your account",
             why: "It was not you? Then choose a new password at once, and answer this mail.".into(),
