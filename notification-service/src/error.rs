@@ -10,7 +10,7 @@ use platform::config::SecretError;
 use crate::{
     aws::Failure,
     providers::Undelivered,
-    templates,
+    templates::Unwritable,
     webhooks::{Invalid, certificates::SnsError},
 };
 
@@ -47,8 +47,8 @@ pub enum Error {
     Unaddressed,
     /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
     TooLate,
-    /// A template could not be filled in.
-    Unwritable(templates::Unwritable),
+    /// A template could not be filled in, or the shop does not send what is in it.
+    Unwritable(Unwritable),
     /// The task that sends stopped half way.
     Stopped(tokio::task::JoinError),
 }
@@ -96,9 +96,12 @@ impl From<Error> for Problem {
             Error::Store(Failure::Unavailable(_)) | Error::Undelivered(_) | Error::Secret(_) | Error::Sns(_) | Error::TooLate => {
                 Self::unavailable(error)
             }
-            Error::WebhookKey(_) | Error::Store(Failure::Refused(_)) | Error::Unaddressed | Error::Unwritable(_) | Error::Stopped(_) => {
-                Self::internal(error)
-            }
+            Error::Unwritable(Unwritable::Refused(errors)) => Self::invalid_input(errors),
+            Error::Store(Failure::Refused(_))
+            | Error::WebhookKey(_)
+            | Error::Unaddressed
+            | Error::Unwritable(Unwritable::Template(_))
+            | Error::Stopped(_) => Self::internal(error),
         }
     }
 }
@@ -140,7 +143,7 @@ impl fmt::Display for Error {
             }
             Self::Unaddressed => f.write_str("a channel without an address was let through"),
             Self::TooLate => f.write_str("the lease ran out before the mail was begun"),
-            Self::Unwritable(error) => write!(f, "the template cannot be filled in: {error}"),
+            Self::Unwritable(error) => error.fmt(f),
             Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
         }
     }

@@ -144,6 +144,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(suppressions::routes())
         .merge(unsubscribe::routes())
         .merge(webhooks::routes())
+        .merge(templates::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }
