@@ -1,5 +1,6 @@
 //! Staff's desk: what was sent, sending it again on purpose, and writing to a shopper.
 
+pub mod direct;
 pub mod domain;
 mod resend;
 pub mod store;
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
+    direct::{DirectMail, DirectMailBody, DirectText, DirectTextBody},
     domain::{Day, MessageQuery, MessageView, Place, ResendRequest},
     store::Filter,
 };
@@ -30,7 +32,12 @@ use crate::{
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_messages)).routes(routes!(get_messages)).routes(routes!(resend_messages))
+    OpenApiRouter::new()
+        .routes(routes!(list_messages))
+        .routes(routes!(get_messages))
+        .routes(routes!(resend_messages))
+        .routes(routes!(send_direct_mail))
+        .routes(routes!(send_direct_text))
 }
 
 /// The messages of an event.
@@ -115,4 +122,36 @@ async fn resend_messages(
     let event_id: EventId = event_id.parse().map_err(|_| Error::NotFound)?;
     let actor = caller.subject.to_string();
     resend::resend(app, event_id, &key, request, actor, Timestamp::now()).await.map(Json)
+}
+
+/// Write a mail to a shopper
+///
+/// Sent once for its event id, as everything is; limits and suppressions hold.
+#[utoipa::path(post, path = "/admin/notifications/email", tag = "notifications",
+    security(("token" = ["notifications:manage"])), request_body = DirectMailBody,
+    responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
+        content_type = "application/problem+json", description = "`notification_in_progress`")))]
+async fn send_direct_mail(
+    State(app): State<App>,
+    caller: Caller<NotificationsManage>,
+    Json(DirectMail(mail)): Json<DirectMail>,
+) -> Result<Json<Told>, Error> {
+    tracing::info!(actor = %caller.subject, event_id = %mail.event_id, "mail written by staff");
+    direct::send(app, mail).await.map(Json)
+}
+
+/// Write a text message to a shopper
+///
+/// Sent once for its event id, as everything is; limits and suppressions hold.
+#[utoipa::path(post, path = "/admin/notifications/sms", tag = "notifications",
+    security(("token" = ["notifications:manage"])), request_body = DirectTextBody,
+    responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
+        content_type = "application/problem+json", description = "`notification_in_progress`")))]
+async fn send_direct_text(
+    State(app): State<App>,
+    caller: Caller<NotificationsManage>,
+    Json(DirectText(text)): Json<DirectText>,
+) -> Result<Json<Told>, Error> {
+    tracing::info!(actor = %caller.subject, event_id = %text.event_id, "text message written by staff");
+    direct::send(app, text).await.map(Json)
 }

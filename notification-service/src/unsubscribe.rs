@@ -28,6 +28,7 @@ use crate::{
         domain::{Reason, Scope},
         store::{self, Wish},
     },
+    templates::Unwritable,
 };
 
 /// What the seals on tokens are for.
@@ -75,8 +76,8 @@ fn is_german(headers: &HeaderMap) -> bool {
 }
 
 fn page(app: &App, headers: &HeaderMap, is_done: bool) -> Result<Response, Error> {
-    let page = Page { shop: app.shop.name.as_str(), is_german: is_german(headers), is_done };
-    let html = page.render().map_err(|error| Error::Unwritable(error))?;
+    let page = Page { shop: app.shop.name(), is_german: is_german(headers), is_done };
+    let html = page.render().map_err(|error| Error::Unwritable(Unwritable::Template(error)))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),

@@ -6,8 +6,8 @@ use super::{
     Shop,
     block::{Block, Letter, Row},
     data::{
-        DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, LinkData, Line, Message, Order, PaymentActionData,
-        RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
+        DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, Line, LinkData, Message, Order,
+        PaymentActionData, RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
     },
     place,
     segments::is_gsm7,

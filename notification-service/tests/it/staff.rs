@@ -81,7 +81,8 @@ async fn a_list_shows_neither_addresses_nor_what_was_said() {
 async fn what_cannot_be_filtered_by_is_refused() {
     let office = Office::open().await;
     for query in ["day=2026-02-30", "day=today", "state=lost", "template=poem", "channel=pigeon"] {
-        let answer = office.client.get(&format!("/admin/notifications?{query}")).token(&staff()).send().await.expect(400);
+        let answer =
+            office.client.get(&format!("/admin/notifications?{query}")).token(&staff()).send().await.expect(400);
         assert_eq!(answer.problem(), "invalid_query", "{query}");
     }
     office.client.get("/admin/notifications/7").token(&staff()).send().await.expect(404);
@@ -207,7 +208,8 @@ async fn staff_write_a_mail_which_is_sent_once() {
     let office = Office::open().await;
     let mail = direct_mail(&Uuid::now_v7().to_string());
     for _ in 0..2 {
-        let answer = office.client.post("/admin/notifications/email").token(&staff()).json(&mail).send().await.expect(200);
+        let answer =
+            office.client.post("/admin/notifications/email").token(&staff()).json(&mail).send().await.expect(200);
         assert_eq!(answer.json()["channels"][0]["state"], "sent");
     }
     let sent = office.network.mails_to(mail["email"].as_str().unwrap()).await;
