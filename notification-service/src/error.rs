@@ -17,7 +17,7 @@ use crate::{
 /// A failure of notification-service.
 #[derive(Debug)]
 pub enum Error {
-    /// Another request is sending this event's mail; it holds the event for so long at most.
+    /// Another request is sending the event; it holds it for so long at most.
     InProgress(Duration),
     /// There is no such thing.
     NotFound,
@@ -59,7 +59,7 @@ impl From<Error> for Problem {
             Error::InProgress(left) => Self::conflict(
                 "notification_in_progress",
                 "Being sent",
-                "Another request is sending the mail of this event. Ask again, and hear how it ended.",
+                "Another request is sending this event. Ask again, and hear how it ended.",
             )
             .with_retry_after(left),
             Error::NotFound => Self::not_found(),
@@ -142,8 +142,8 @@ impl fmt::Display for Error {
                 write!(f, "whether {} took it is not clear since {}", unclear.provider, unclear.since)
             }
             Self::Unaddressed => f.write_str("a channel without an address was let through"),
-            Self::TooLate => f.write_str("the lease ran out before the mail was begun"),
             Self::Unwritable(error) => error.fmt(f),
+            Self::TooLate => f.write_str("the lease ran out before the message was begun"),
             Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
         }
     }

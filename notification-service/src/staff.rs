@@ -55,7 +55,8 @@ struct EventMessages {
 /// Those of one day, the newest first: what was asked for, on which channel, and what became of it. Neither addresses nor
 /// contents are shown.
 #[utoipa::path(get, path = "/admin/notifications", tag = "notifications", params(MessageQuery),
-    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<MessageView>)))]
+    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<MessageView>,
+        example = json!({"items": [], "next_cursor": null}))))]
 async fn list_messages(
     State(app): State<App>,
     _: Caller<NotificationsManage>,
@@ -97,7 +98,7 @@ async fn get_messages(
     if kept.is_empty() {
         return Err(Error::NotFound);
     }
-    Ok(Json(EventMessages { event_id, messages: kept.into_iter().map(|(_, kept)| kept.view).collect() }))
+    Ok(Json(EventMessages { event_id, messages: kept.into_iter().map(|kept| kept.view).collect() }))
 }
 
 /// Send a message again

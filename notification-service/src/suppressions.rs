@@ -123,7 +123,8 @@ struct Found {
 /// The newest first. They are stored as keyed hashes, so that nobody can read the addresses here: to see whether one is
 /// among them, ask for it.
 #[utoipa::path(get, path = "/admin/suppressions", tag = "suppressions", params(PageQuery),
-    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<Suppression>)))]
+    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<Suppression>,
+        example = json!({"items": [], "next_cursor": null}))))]
 async fn list_suppressions(
     State(app): State<App>,
     _: Caller<NotificationsManage>,

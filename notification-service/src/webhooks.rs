@@ -133,6 +133,12 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     single(headers, name).ok().flatten()?.to_str().ok()
 }
 
+/// What SES and SendGrid post: text that is verified before it is read.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 1_048_576)]
+#[expect(dead_code, reason = "describes the body of a webhook")]
+struct EventsBody(String);
+
 /// What SES and SendGrid are answered.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookReceived, example = json!({"received": true}))]
@@ -148,7 +154,7 @@ const RECEIVED: Json<Received> = Json(Received { received: true });
 /// Posted by Amazon SNS, which signs it; the subscription of the topic that the shop is set up with is confirmed by itself.
 /// 503 means that the signature could not be checked or the event not be saved now: SNS repeats it.
 #[utoipa::path(post, path = "/webhooks/ses", tag = "webhooks",
-    request_body(content = String, content_type = "text/plain", description = "The envelope of SNS, as JSON.",
+    request_body(content = inline(EventsBody), content_type = "text/plain", description = "The envelope of SNS, as JSON.",
         example = json!("{\"Type\": \"Notification\", \"Message\": \"{}\"}")),
     responses((status = OK, body = Received),
         (status = BAD_REQUEST, description = "`invalid_signature`", body = ProblemBody,
@@ -186,7 +192,7 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
 /// A list of events, signed over the timestamp and the raw body. Each counts once; those that are not understood are counted
 /// in the log. 503 means that some could not be saved now: SendGrid repeats the list, and those that were are known.
 #[utoipa::path(post, path = "/webhooks/sendgrid", tag = "webhooks",
-    request_body(content = String, content_type = "application/octet-stream", description = "SendGrid's events, as JSON.",
+    request_body(content = inline(EventsBody), content_type = "application/octet-stream", description = "SendGrid's events, as JSON.",
         example = json!("[{\"event\": \"delivered\", \"sg_event_id\": \"a\", \"timestamp\": 1800000000}]")),
     responses((status = OK, body = Received),
         (status = BAD_REQUEST, description = "`invalid_signature`", body = ProblemBody,

@@ -14,8 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     listing::ListedAt,
-    notifications::domain::{Channel, EventId, EventKind, State},
-    providers::Name,
+    notifications::domain::{Channel, Delivery, EventId, State},
     templates::Template,
 };
 
@@ -120,17 +119,6 @@ pub struct Place {
     pub after: ListedAt,
 }
 
-/// What a vendor said last of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = LastDeliveryEvent)]
-pub struct LastEvent {
-    /// What happened.
-    #[serde(rename = "type")]
-    pub kind: EventKind,
-    /// When, as the vendor says.
-    pub at: Timestamp,
-}
-
 /// One time that staff sent a message again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Resend {
@@ -155,27 +143,11 @@ pub struct Resend {
 pub struct MessageView {
     /// The event that it tells of.
     pub event_id: EventId,
-    /// How.
-    pub channel: Channel,
     /// Which message it is.
     pub template: String,
-    /// What became of it.
-    pub state: State,
-    /// Who took it, or may have.
-    pub provider: Option<Name>,
-    /// What they call it.
-    pub provider_message_id: Option<String>,
-    /// How often it was tried.
-    #[schema(minimum = 0)]
-    pub attempts: i64,
-    /// When it was first asked for.
-    pub created_at: Option<Timestamp>,
-    /// When it was handed over.
-    pub sent_at: Option<Timestamp>,
-    /// Why the last try failed.
-    pub last_error: Option<String>,
-    /// What the vendor said last.
-    pub last_event: Option<LastEvent>,
+    /// How, and what became of it.
+    #[serde(flatten)]
+    pub delivery: Delivery,
     /// Whether its content is kept, so that it can be sent again.
     pub can_be_resent: bool,
     /// When staff had it sent again.

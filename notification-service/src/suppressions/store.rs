@@ -24,7 +24,10 @@ use super::domain::{Cause, Note, Reason, Suppression, SuppressionId};
 use crate::{
     aws::Failure,
     listing::ListedAt,
-    notifications::{domain::Channel, store::Store},
+    notifications::{
+        domain::Channel,
+        store::{LISTED, Store},
+    },
     providers::Name,
 };
 
@@ -35,7 +38,7 @@ const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// The partition of the index by which suppressions are listed.
-const LISTED: &str = "suppression";
+const SUPPRESSIONS: &str = "suppression";
 
 /// A wish to suppress an address.
 #[derive(Debug, Clone)]
@@ -68,7 +71,7 @@ pub async fn suppress(store: &Store, wish: &Wish<'_>, report: Option<&str>, now:
         .expression_attribute_names("#reason", attribute(wish.reason))
         .expression_attribute_values(":since", number(wish.since.unix_millis()))
         .expression_attribute_values(":now", number(now.unix_millis()))
-        .expression_attribute_values(":listed", text(&LISTED))
+        .expression_attribute_values(":listed", text(&SUPPRESSIONS))
         .expression_attribute_values(":listed_at", text(&format!("{now}#{key}")));
     if let Some(provider) = wish.provider {
         expression.push_str(", provider = if_not_exists(provider, :provider)");
@@ -200,9 +203,9 @@ pub async fn list(
     limit: usize,
     after: Option<&ListedAt>,
 ) -> Result<Vec<(ListedAt, Suppression)>, Failure> {
-    let query = store.aws().dynamodb().await.query().table_name(store.table()).index_name("listed");
+    let query = store.aws().dynamodb().await.query().table_name(store.table()).index_name(LISTED);
     let query = query
-        .expression_attribute_values(":listed", text(&LISTED))
+        .expression_attribute_values(":listed", text(&SUPPRESSIONS))
         .limit(i32::try_from(limit).unwrap_or(i32::MAX))
         .scan_index_forward(false);
     let query = match after {

@@ -176,7 +176,7 @@ async fn what_is_not_kept_or_not_there_cannot_be_sent_again() {
     office.status(&body).await;
     let update = office.app.store.aws().dynamodb().await.update_item().table_name(office.app.store.table());
     let update = update.key("event_id", aws_sdk_dynamodb::types::AttributeValue::S(id(&body).to_owned()));
-    update.update_expression("REMOVE request").send().await.unwrap();
+    update.update_expression("REMOVE #request").expression_attribute_names("#request", "request").send().await.unwrap();
     assert_eq!(resend(&office, &body, "one", &request).await.expect(409).problem(), "content_not_kept");
     assert_eq!(office.mails(&body), 1);
     resend(&office, &body, "two", &json!({"reason": REASON, "channel": "sms"})).await.expect(404);

@@ -1,8 +1,11 @@
 use notification_service::{notifications::domain::Channel, unsubscribe};
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Answer;
 
-use crate::{address, event, webhooks::Desk};
+use crate::{
+    address, event,
+    webhooks::{Desk, staff},
+};
 
 /// The path of the link for a mailbox.
 async fn path_for(desk: &Desk, email: &str) -> String {
@@ -53,9 +56,35 @@ async fn who_unsubscribed_gets_what_is_transactional_and_nothing_else() {
     let paid = event("order_confirmation");
     one_click(&desk, &path_for(&desk, address(&paid)).await).await.expect(200);
     assert_eq!(desk.office.status(&paid).await, "sent");
-    let mut stock = event("low_stock");
-    stock["recipient"] = paid["recipient"].clone();
-    assert_eq!(desk.office.status(&stock).await, "suppressed");
+    let direct = |email: &str| json!({"event_id": uuid::Uuid::now_v7(), "email": email, "subject": "News", "text": "We are open on Sunday."});
+    let send = async |mail: Value| {
+        let request = desk.client.post("/admin/notifications/email").token(&staff()).json(&mail);
+        request.send().await.expect(200).json()["channels"][0]["state"].clone()
+    };
+    assert_eq!(send(direct(address(&paid))).await, "suppressed");
+    assert_eq!(send(direct(address(&event("account_created")))).await, "sent");
+}
+
+#[tokio::test]
+async fn only_what_is_not_transactional_carries_the_link_and_the_link_works() {
+    let desk = Desk::open().await;
+    let paid = event("order_confirmation");
+    desk.office.status(&paid).await;
+    let mail = json!({"event_id": uuid::Uuid::now_v7(), "email": address(&paid), "subject": "News", "text": "Open on Sunday."});
+    desk.client.post("/admin/notifications/email").token(&staff()).json(&mail).send().await.expect(200);
+    let calls = desk.office.network.seen().into_iter().filter(|seen| seen.operation == "SendEmail");
+    let headers = calls.map(|call| call.body["Content"]["Simple"]["Headers"].as_array().unwrap().clone());
+    let of = |headers: &[Value], name: &str| {
+        let header = headers.iter().find(|header| header["Name"] == name);
+        header.map(|header| header["Value"].as_str().unwrap().to_owned())
+    };
+    let lists: Vec<_> =
+        headers.map(|headers| (of(&headers, "List-Unsubscribe"), of(&headers, "List-Unsubscribe-Post"))).collect();
+    let [(None, None), (Some(link), Some(post))] = &lists[..] else { panic!("{lists:?}") };
+    assert_eq!(post, "List-Unsubscribe=One-Click");
+    let path = link.strip_prefix("<https://shop.example").unwrap().strip_suffix('>').unwrap();
+    one_click(&desk, path).await.expect(200);
+    assert_eq!(desk.suppressed(&json!({"email": address(&paid)})).await, ["unsubscribed"]);
 }
 
 #[tokio::test]
@@ -66,11 +95,11 @@ async fn a_bounce_that_is_lifted_does_not_lose_that_its_owner_unsubscribed() {
     one_click(&desk, &path_for(&desk, address(&body)).await).await.expect(200);
     let bounce = json!({"event": "bounce", "email": address(&body), "timestamp": 1_796_000_000, "sg_event_id": "b"});
     desk.sendgrid(&[bounce]).await.expect(200);
-    let request = desk.client.post("/admin/suppressions/find").token(&crate::webhooks::staff()).json(&found);
+    let request = desk.client.post("/admin/suppressions/find").token(&staff()).json(&found);
     let items = request.send().await.expect(200).json()["items"].clone();
     let everything = items.as_array().unwrap().iter().find(|item| item["scope"] == "everything").unwrap();
     let path = format!("/admin/suppressions/{}", everything["id"].as_str().unwrap());
-    desk.client.delete(&path).token(&crate::webhooks::staff()).send().await.expect(204);
+    desk.client.delete(&path).token(&staff()).send().await.expect(204);
     assert_eq!(desk.suppressed(&found).await, ["unsubscribed"]);
 }
 

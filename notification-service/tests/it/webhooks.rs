@@ -103,8 +103,8 @@ impl Desk {
     }
 
     /// What staff find of an address: the reasons of each suppression.
-    pub(crate) async fn suppressed(&self, address: &Value) -> Vec<String> {
-        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(address);
+    pub(crate) async fn suppressed(&self, recipient: &Value) -> Vec<String> {
+        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(&only_address(recipient));
         let found = request.send().await.expect(200).json();
         let causes =
             found["items"].as_array().unwrap().iter().flat_map(|item| item["causes"].as_array().unwrap().clone());
@@ -112,8 +112,8 @@ impl Desk {
     }
 
     /// Lifts all that an address is suppressed for.
-    pub(crate) async fn lift(&self, address: &Value) {
-        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(address);
+    pub(crate) async fn lift(&self, recipient: &Value) {
+        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(&only_address(recipient));
         for item in request.send().await.expect(200).json()["items"].as_array().unwrap() {
             let path = format!("/admin/suppressions/{}", item["id"].as_str().unwrap());
             self.client.delete(&path).token(&staff()).send().await.expect(204);
@@ -125,6 +125,13 @@ impl Desk {
         let item = self.office.item(body).await.unwrap();
         item.get("last_event").and_then(|event| event.as_s().ok()).cloned().unwrap_or_default()
     }
+}
+
+/// The address of a recipient, or what is one already.
+fn only_address(recipient: &Value) -> Value {
+    let mut address = recipient.clone();
+    address.as_object_mut().unwrap().retain(|name, _| name != "locale");
+    address
 }
 
 pub(crate) fn staff() -> String {
