@@ -86,7 +86,7 @@ pub mod scopes {
     /// Have messages sent to shoppers.
     #[derive(Debug)]
     pub struct NotificationsSend;
-    /// See and change how shoppers are told: templates, what was sent, suppressed addresses.
+    /// See what was sent to shoppers, send it again, write to them, and manage whom nothing is sent to.
     #[derive(Debug)]
     pub struct NotificationsManage;
 
