@@ -142,8 +142,8 @@ impl fmt::Display for Error {
                 write!(f, "whether {} took it is not clear since {}", unclear.provider, unclear.since)
             }
             Self::Unaddressed => f.write_str("a channel without an address was let through"),
-            Self::Unwritable(error) => error.fmt(f),
             Self::TooLate => f.write_str("the lease ran out before the message was begun"),
+            Self::Unwritable(error) => error.fmt(f),
             Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
         }
     }

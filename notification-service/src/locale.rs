@@ -84,7 +84,7 @@ impl FromStr for Locale {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        text.parse().map(|tag| Self::closest(&tag))
+        text.parse::<LanguageTag>().map(|tag| Self::from(&tag))
     }
 }
 

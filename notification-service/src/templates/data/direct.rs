@@ -15,7 +15,7 @@ impl FromStr for Prose {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        prose(text, 1..=5_000).map(|text| Self(text.replace("\r\n", "\n").replace(['\r', '\t'], " ")))
+        prose(text, 1..=10_000).map(|text| Self(text.replace("\r\n", "\n").replace(['\r', '\t'], " ")))
     }
 }
 
@@ -26,7 +26,7 @@ pub struct DirectData {
     #[schema(value_type = Option<String>, min_length = 1, max_length = 150, examples("About your return"))]
     pub subject: Option<Line<150>>,
     /// What is written. In a mail an empty line begins another paragraph; a text message has at most 6 segments.
-    #[schema(value_type = String, min_length = 1, max_length = 5000, examples("Your parcel has come back to us."))]
+    #[schema(value_type = String, min_length = 1, max_length = 10000, examples("Your parcel has come back to us."))]
     pub text: Prose,
 }
 
