@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger, up};
+use crate::{
+    admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger, up,
+};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
