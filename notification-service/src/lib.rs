@@ -1,16 +1,24 @@
-//! notification-service: mail to shoppers, each sent once, remembered in DynamoDB.
+//! notification-service: mail and texts to shoppers, each sent once, remembered in DynamoDB.
 //!
-//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), [`templates`] (what a mail
-//! says), [`locale`] (how money and dates are written), [`providers`] (who carries it).
+//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), [`queue`] (the same over a
+//! queue), [`templates`] (what a message says), [`locale`] (how money and dates are written), [`providers`] (who carries
+//! it).
 
 pub mod aws;
 pub mod error;
+pub mod listing;
 pub mod locale;
 pub mod notifications;
 pub mod providers;
+pub mod queue;
 mod schema;
 pub mod sender;
+pub mod sqs;
+pub mod staff;
+pub mod suppressions;
 pub mod templates;
+pub mod unsubscribe;
+pub mod webhooks;
 
 use axum::{
     Router,
@@ -34,9 +42,12 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     aws::{Aws, Limits},
-    notifications::{domain::DailyLimit, store::Store},
-    providers::{Choice, Provider},
-    sender::{Sender, ShopName},
+    notifications::{domain::Caps, store::Store},
+    providers::Providers,
+    queue::GiveUpAfter,
+    sqs::Queues,
+    templates::Shop,
+    webhooks::Webhooks,
 };
 
 /// What handlers share. Cheap to clone.
@@ -46,14 +57,22 @@ pub struct App {
     pub verifier: Verifier,
     /// Which events were told.
     pub store: Store,
-    /// Carries mail.
-    pub provider: Provider,
-    /// Whose mail it is.
-    pub shop: ShopName,
+    /// Carry what is sent.
+    pub providers: Providers,
+    /// What messages say of the shop.
+    pub shop: Shop,
     /// Hashes the addresses that mails are counted by.
     pub fingerprints: Fingerprints,
-    /// How many mails about orders a recipient gets on one day.
-    pub daily_limit: DailyLimit,
+    /// Verifies what vendors report.
+    pub webhooks: Webhooks,
+    /// What vendors call, and links to unsubscribe begin with.
+    pub public_url: String,
+    /// How much one recipient, and one country, gets.
+    pub caps: Caps,
+    /// The queue whose messages wake this service, and the one for dead letters.
+    pub queues: Queues,
+    /// After how many receives a message is given up.
+    pub give_up_after: GiveUpAfter,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -71,21 +90,28 @@ impl App {
         let issuer = env.url("ISSUER");
         let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
         let jwks = env.url("JWKS_URL");
-        let choice = env.parsed::<Choice>("MAIL_PROVIDER");
-        let from = env.parsed::<Sender>("MAIL_FROM");
-        let shop = env.parsed::<ShopName>("SHOP_NAME");
+        let shop = Shop::configure(env);
         let table = env.text("NOTIFICATION_TABLE");
         let fingerprints = Fingerprints::configure(env);
-        let daily_limit = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::default());
-        let aws = Aws::configure(env, limits)?;
+        let public_url = env.url_or("PUBLIC_URL", issuer.as_deref().unwrap_or_default());
+        let webhooks = Webhooks::configure(env, public_url.as_deref().unwrap_or_default());
+        let caps = Caps::configure(env);
+        let give_up_after = env.parsed_or("QUEUE_GIVE_UP_AFTER", GiveUpAfter::default());
+        let aws = Aws::configure(env, limits);
+        let providers = Providers::configure(env, &aws);
+        let queues = Queues::configure(env, &aws);
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
-        Some(Self {
+        env.is_complete().then_some(Self {
             verifier: Verifier::new(&issuer?, &audience?, keys),
-            provider: Provider::new(choice?, from?, &aws),
+            providers: providers?,
             store: Store::new(aws, table?),
             shop: shop?,
             fingerprints: fingerprints?,
-            daily_limit: daily_limit?,
+            webhooks: webhooks?,
+            public_url: public_url?,
+            caps: caps?,
+            queues: queues?,
+            give_up_after: give_up_after?,
             limits,
         })
     }
@@ -109,6 +135,17 @@ impl Service for App {
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
         schema::migrate(&self.store, direction).await
     }
+
+    async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
+        queue::work_off(self, batch).await
+    }
+
+    async fn admin(&self, command: Value) -> Result<Value, TriggerError> {
+        match command["command"].as_str() {
+            Some("redrive") => queue::redrive(self).await,
+            _ => Err("send {\"command\":\"redrive\"}".into()),
+        }
+    }
 }
 
 /// All routes, ready to serve.
@@ -120,13 +157,19 @@ pub fn router(app: App) -> Router {
 
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
-    let description = "Mail to shoppers, each sent once. For services: it needs an access token of user-service.";
+    let description =
+        "Mail and texts to shoppers, each sent once. For services: it needs an access token of user-service.";
     common::openapi::complete(routes().into_openapi(), "Bodega notification-service", description)
 }
 
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start())
         .merge(notifications::routes())
+        .merge(staff::routes())
+        .merge(suppressions::routes())
+        .merge(unsubscribe::routes())
+        .merge(webhooks::routes())
+        .merge(templates::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }

@@ -1,7 +1,6 @@
 //! Orders: reading them, and calling them off.
 
 pub mod domain;
-pub mod locale;
 pub mod store;
 pub mod view;
 

@@ -5,6 +5,7 @@
 //! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
 //! - [`contact`]: how to reach people, and where parcels go
 //! - [`idempotency`]: the name a client gives to one attempt
+//! - [`locale`]: languages
 //! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
 //! - [`openapi`]: what every operation's documentation has in common
@@ -17,6 +18,7 @@ pub mod http;
 pub mod id;
 pub mod idempotency;
 pub mod input;
+pub mod locale;
 pub mod money;
 pub mod openapi;
 pub mod outbound;

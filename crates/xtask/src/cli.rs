@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, sdk, seed, services, trigger, up};
+use crate::{
+    admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger, up,
+};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -60,6 +62,10 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Take pictures of every mail in headless Chromium, 320 and 640 points wide, light and dark, into docs/mail/
+    ///
+    /// The browser is the one that CHROMIUM names, else chromium-headless-shell, chromium, chromium-browser or google-chrome.
+    MailPictures,
     /// Ask user-service what operators ask it
     #[command(subcommand)]
     Admin(Operation),
@@ -127,6 +133,11 @@ enum Proof {
     /// Drives each of its routes through the npm package `stripe`, checks all answers and events with the package's types,
     /// and the signatures with it and with the PyPI package. Node.js 20 with npm, and Python are needed.
     Stripe,
+    /// Whatever vendors sign: notification-service takes it, and nothing that was changed on its way
+    ///
+    /// Twilio's packages of npm and PyPI sign for the service; SendGrid's packages and a validator of SNS check what our doubles
+    /// sign. Node.js 20 with npm, and Python are needed.
+    Webhooks,
     /// Whatever is sent: product-service answers as openapi/product-service.yaml says, by Schemathesis
     Api {
         /// Handed to Schemathesis, such as --include-operation-id create_product; SEED repeats a run
@@ -192,10 +203,12 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Prove(Proof::Races) => measure::races(&home).await,
         Verb::Prove(Proof::Crash) => measure::crash(&home).await,
         Verb::Prove(Proof::Stripe) => sdk::prove(&home).await,
+        Verb::Prove(Proof::Webhooks) => sdk::prove_webhooks(&home).await,
         Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
+        Verb::MailPictures => mail_pictures::take(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
         Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,

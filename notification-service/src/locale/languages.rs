@@ -24,7 +24,7 @@ pub(super) const LANGUAGES: [&str; 198] = [
 
 /// What glibc calls a script: a modifier of a name, or another locale.
 pub(super) const SCRIPTS: [(&str, &str); 5] =
-    [("cyrl", "cyrillic"), ("deva", "devanagari"), ("hans", "zh_CN"), ("hant", "zh_TW"), ("latn", "latin")];
+    [("Cyrl", "cyrillic"), ("Deva", "devanagari"), ("Hans", "zh_CN"), ("Hant", "zh_TW"), ("Latn", "latin")];
 
 /// What stands in for areas larger than a country (UN M.49), and for a name that has become two.
 pub(super) const AREAS: [(&str, &str); 4] =

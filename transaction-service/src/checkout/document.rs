@@ -4,12 +4,13 @@
 
 use common::{
     contact::{Email, PostalAddress},
+    locale::LanguageTag,
     money::Money,
 };
 use utoipa::ToSchema;
 
 use super::domain::{BasketLine, SavedAddressId};
-use crate::{orders::locale::Locale, shipping::ShippingMethod};
+use crate::shipping::ShippingMethod;
 
 /// An order to be made: `lines` or `cart_version`, `shipping_address` or `shipping_address_id`.
 #[derive(ToSchema)]
@@ -45,7 +46,7 @@ pub(super) struct OrderDocument {
     /// (`not_your_address`).
     email: Option<Email>,
     /// How money and dates are written in messages.
-    locale: Option<Locale>,
+    locale: Option<LanguageTag>,
 }
 
 /// How an order is paid.

@@ -7,6 +7,7 @@ use common::{
     contact::{Email, PostalAddress},
     id::Id,
     input::{Fields, FromFields},
+    locale::LanguageTag,
     money::{Currency, MAX_AMOUNT, Money, NotChargeable},
     problem::FieldError,
     sku::Sku,
@@ -18,10 +19,7 @@ use utoipa::ToSchema;
 
 use crate::{
     error::Error,
-    orders::{
-        domain::{Method, Order, OrderId, Owner, Payment, State},
-        locale::Locale,
-    },
+    orders::domain::{Method, Order, OrderId, Owner, Payment, State},
     pointers::Pointers,
     pricing::{self, Flaw, Item, Pricing, Unpriceable},
     shipping::{ShippingMethod, ShippingRates},
@@ -188,7 +186,7 @@ pub struct OrderRequest {
     /// Where a guest's messages go. A customer's go to the account's address, and only that may be named.
     pub email: Option<Email>,
     /// How money and dates are written in them.
-    pub locale: Option<Locale>,
+    pub locale: Option<LanguageTag>,
 }
 
 impl FromFields for OrderRequest {

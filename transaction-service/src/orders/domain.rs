@@ -19,6 +19,7 @@ use common::{
     contact::{Email, PostalAddress},
     id::Id,
     idempotency::IdempotencyKey,
+    locale::LanguageTag,
     problem::Problem,
     timestamp::Timestamp,
 };
@@ -27,7 +28,6 @@ use stripe::{CustomerId, PaymentIntentId, PaymentMethodId};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::locale::Locale;
 use crate::pricing::Pricing;
 
 /// Labels ids of orders.
@@ -220,7 +220,7 @@ pub struct Order {
     /// Where its messages go.
     pub email: Email,
     /// How money and dates are written in them.
-    pub locale: Option<Locale>,
+    pub locale: Option<LanguageTag>,
     /// Whether it was made from the cart, which is emptied once it is paid.
     pub from_cart: bool,
     /// The version of the cart that it was made from. `None` where it was not, or before this was kept.

@@ -280,7 +280,7 @@ pub async fn insert(
         .bind(pricing.shipping.tax.amount)
         .bind(Json(&order.shipping_address))
         .bind(order.email.as_str())
-        .bind(order.locale.as_ref().map(super::locale::Locale::as_str))
+        .bind(order.locale.as_ref().map(ToString::to_string))
         .bind(order.from_cart)
         .bind(order.created_at.to_offset())
         .bind((0_i16..).take(lines.len()).collect::<Vec<_>>())

@@ -3,16 +3,14 @@
 
 use common::{
     contact::{Email, PostalAddress},
+    locale::LanguageTag,
     money::{Currency, Money},
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{
-    domain::{ClientSecret, Failure, Order, OrderId, State},
-    locale::Locale,
-};
+use super::domain::{ClientSecret, Failure, Order, OrderId, State};
 use crate::pricing::{Line, Shipping};
 
 /// An order.
@@ -44,8 +42,8 @@ pub struct OrderView<'a> {
     #[schema(value_type = Email)]
     pub email: &'a Email,
     /// How money and dates are written in them.
-    #[schema(value_type = Option<Locale>, required)]
-    pub locale: Option<&'a Locale>,
+    #[schema(value_type = Option<LanguageTag>, required)]
+    pub locale: Option<&'a LanguageTag>,
     /// Its payment.
     pub payment: PaymentView<'a>,
     /// `sold_out` when we had to call it off; else `null`.

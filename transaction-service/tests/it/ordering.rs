@@ -242,7 +242,7 @@ async fn every_field_of_an_order_that_is_wrong_is_named_at_once() {
     let request = json!({
         "lines": [{"sku": "tee", "quantity": 0}], "cart_version": 0, "shipping_address": {"name": ""},
         "shipping_address_id": "x", "shipping_method": "pigeon", "payment": {"method": "cash"},
-        "expected_total": {"amount": -1, "currency": "usd"}, "email": "ada", "locale": "english", "tip": 1
+        "expected_total": {"amount": -1, "currency": "usd"}, "email": "ada", "locale": "en_GB", "tip": 1
     });
     let refused =
         shop.client.post("/orders").token(&ada.token).header(KEY, "k").json(&request).send().await.expect(422);

@@ -121,7 +121,15 @@ impl FromFields for PostalAddress {
         let region = fields.optional_text("region");
         let postal_code = fields.optional_text("postal_code");
         let country = fields.text("country");
-        let phone = fields.optional_text("phone");
+        let phone = fields.optional_text::<Written>("phone");
+        // As it is dialled in the country of the address. Without a country, only its length can be judged.
+        let phone = match (phone, country) {
+            (Some(Some(Written(text))), Some(country)) => match Phone::read(&text, Some(country)) {
+                Ok(phone) => Some(Some(phone)),
+                Err(refusal) => fields.refuse("phone", refusal.code, refusal.message),
+            },
+            (phone, _) => phone.map(|_| None),
+        };
         Some(Self {
             name: name?,
             line1: line1?,
@@ -132,6 +140,17 @@ impl FromFields for PostalAddress {
             country: country?,
             phone: phone?,
         })
+    }
+}
+
+/// A telephone number as it was written.
+struct Written(String);
+
+impl FromStr for Written {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 3..=40).map(Self)
     }
 }
 
@@ -165,6 +184,21 @@ mod tests {
         let errors = Fields::read::<PostalAddress>(json!({"postal_code": ""})).unwrap_err();
         let pointers: Vec<_> = errors.iter().map(|error| error.pointer.as_str()).collect();
         assert_eq!(pointers, ["/name", "/line1", "/city", "/postal_code", "/country"]);
+    }
+
+    #[test]
+    fn a_telephone_number_may_be_written_as_within_the_country_of_the_address() {
+        let read = |phone: &str, country: &str| {
+            let address = json!({"name": "Ada", "line1": "1 High St", "city": "C", "country": country, "phone": phone});
+            let read = Fields::read::<PostalAddress>(address);
+            read.map(|address| address.phone.map(|phone| phone.as_str().to_owned())).map_err(|errors| {
+                errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect::<Vec<_>>().join(", ")
+            })
+        };
+        assert_eq!(read("020 7946 0000", "GB"), Ok(Some("+442079460000".to_owned())));
+        assert_eq!(read("+49 30 123456 ext. 3", "GB"), Ok(Some("+4930123456;ext=3".to_owned())));
+        assert_eq!(read("999", "GB"), Err("/phone invalid_phone".to_owned()));
+        assert_eq!(read("12", "UK"), Err("/country unknown_country, /phone too_short".to_owned()));
     }
 
     #[test]

@@ -1,0 +1,224 @@
+//! What a mail says of an order.
+
+use std::{fmt, str::FromStr};
+
+use common::{
+    contact::PostalAddress,
+    input::{Fields, FromFields, Refusal, line},
+    money::{Currency, MAX_AMOUNT, Money},
+    sku::Sku,
+    timestamp::Timestamp,
+};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Link;
+
+/// Most lines an order may have.
+pub(super) const MAX_LINES: usize = 100;
+/// Most options of one line.
+pub(super) const MAX_OPTIONS: usize = 20;
+/// Most units of one line: those of a SKU that an order names many times are summed.
+pub(super) const MAX_QUANTITY: i64 = 99_900;
+
+/// An order, which transaction-service keeps; here it is only named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
+pub struct OrderId(Uuid);
+
+impl FromStr for OrderId {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        // Only the hyphenated form: one order, one spelling.
+        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
+        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One line of at most `MAX` characters.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Line<const MAX: usize>(pub String);
+
+impl<const MAX: usize> FromStr for Line<MAX> {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=MAX).map(Self)
+    }
+}
+
+/// What a program calls something, such as a tracking number: at most `MAX` letters and digits of ASCII, spaces and
+/// `#-./_`, so that it fits into any text message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code<const MAX: usize>(pub String);
+
+impl<const MAX: usize> FromStr for Code<MAX> {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let text = line(text, 1..=MAX)?;
+        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b" #-./_".contains(&b)) {
+            return Ok(Self(text));
+        }
+        Err(Refusal::new("invalid_code", "must have only letters and digits of ASCII, spaces and #-./_"))
+    }
+}
+
+/// An amount of an order as it was made: in whatever currency was money then, however it was rounded.
+pub(super) struct Amount(pub(super) Money);
+
+impl FromFields for Amount {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let amount = fields.integer("amount", 0..=MAX_AMOUNT);
+        let currency = fields.text::<KnownCurrency>("currency");
+        Some(Self(Money { amount: amount?, currency: currency?.0 }))
+    }
+}
+
+struct KnownCurrency(Currency);
+
+impl FromStr for KnownCurrency {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        // What is not money in use says so by itself; an order may have been made before that.
+        text.parse().or_else(|refusal| Currency::stored(text).ok_or(refusal)).map(Self)
+    }
+}
+
+/// So many of one product, ordered.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(as = NotifiedLine)]
+pub struct OrderLine {
+    /// What the product is called.
+    #[schema(value_type = String, min_length = 1, max_length = 200, examples("Organic cotton tee"))]
+    pub title: Line<200>,
+    /// Which of its variants: names and values, at most 20.
+    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    pub options: Vec<(Line<100>, Line<100>)>,
+    /// How many.
+    #[schema(minimum = 1, maximum = 99_900, examples(2))]
+    pub quantity: u32,
+    /// The unit's name in the shop.
+    #[schema(value_type = Option<String>, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, examples("TEE-ORG-NAVY-M"))]
+    pub sku: Option<Sku>,
+    /// What one costs.
+    pub unit_price: Option<Money>,
+    /// A picture of it, at `https` and below an address of the setting `MAIL_IMAGE_BASES`.
+    pub image: Option<Link>,
+    /// What they cost together.
+    pub total: Money,
+}
+
+impl FromFields for OrderLine {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let title = fields.text("title");
+        let options = fields.text_map("options", MAX_OPTIONS);
+        let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
+        let sku = fields.optional_text("sku");
+        let unit_price = fields.optional_object("unit_price").map(|price| price.map(|Amount(money)| money));
+        let image = fields.optional_text("image");
+        let total = fields.object("total").map(|Amount(money)| money);
+        let quantity = quantity.and_then(|quantity| u32::try_from(quantity).ok());
+        Some(Self {
+            title: title?,
+            options: options?,
+            quantity: quantity?,
+            sku: sku?,
+            unit_price: unit_price?,
+            image: image?,
+            total: total?,
+        })
+    }
+}
+
+/// The data of `order_confirmation`, `payment_failed` and `order_cancelled`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct OrderData {
+    /// The order.
+    pub order: Order,
+}
+
+impl FromFields for OrderData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.object("order").map(|order| Self { order })
+    }
+}
+
+/// What a mail says of an order.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(as = NotifiedOrder)]
+pub struct Order {
+    /// Its id, by which the shopper can ask about it.
+    pub id: OrderId,
+    /// What it is called between shop and shopper, where that is not the id.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[A-Za-z0-9 #./_-]+$",
+        examples("BO-2026-1042"))]
+    pub number: Option<Code<40>>,
+    /// Where the shopper sees it: a page of the shop's own (below `SHOP_URL`); `SHOP_URL/orders/{id}` where it is left out.
+    /// It is kept with the notification, so it must not be enough to get in.
+    pub link: Option<Link>,
+    /// When it was placed.
+    pub placed_at: Timestamp,
+    /// What was ordered.
+    #[schema(min_items = 1, max_items = 100)]
+    pub lines: Vec<OrderLine>,
+    /// The lines together.
+    pub subtotal: Money,
+    /// What shipping costs.
+    pub shipping: Money,
+    /// Taxes.
+    pub tax: Money,
+    /// What is paid.
+    pub total: Money,
+    /// Where it goes.
+    pub shipping_address: PostalAddress,
+    /// Of `payment_failed` a sentence for the shopper; of `order_cancelled` a code, of which `sold_out` is known.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, examples("Your card was declined."))]
+    pub reason: Option<Line<500>>,
+}
+
+/// Shows nothing of the shopper.
+impl fmt::Debug for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Order({})", self.id)
+    }
+}
+
+impl FromFields for Order {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let id = fields.text("id");
+        let number = fields.optional_text("number");
+        let link = fields.optional_text("link");
+        let placed_at = fields.text::<Timestamp>("placed_at");
+        let lines = fields.objects::<OrderLine>("lines", MAX_LINES);
+        let lines = match lines {
+            Some(lines) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
+            lines => lines,
+        };
+        let [subtotal, shipping, tax, total] =
+            ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name).map(|Amount(money)| money));
+        let shipping_address = fields.object("shipping_address");
+        let reason = fields.optional_text("reason");
+        Some(Self {
+            id: id?,
+            number: number?,
+            link: link?,
+            placed_at: placed_at?,
+            lines: lines?,
+            subtotal: subtotal?,
+            shipping: shipping?,
+            tax: tax?,
+            total: total?,
+            shipping_address: shipping_address?,
+            reason: reason?,
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! What a mail says of a SKU of which few are left.
+
+use common::{
+    input::{Fields, FromFields},
+    sku::Sku,
+};
+use utoipa::ToSchema;
+
+use super::order::Line;
+
+/// The most that can be on hand of one SKU.
+const MAX: i64 = 1_000_000;
+
+/// The data of `low_stock`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct StockData {
+    /// Of what.
+    pub stock: Stock,
+}
+
+impl FromFields for StockData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.object("stock").map(|stock| Self { stock })
+    }
+}
+
+/// A SKU of which few are left.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(as = NotifiedStock, example = json!({
+    "sku": "TEE-ORG-NAVY-M", "title": "Organic cotton tee", "available": 3, "low_stock_at": 5
+}))]
+pub struct Stock {
+    /// Which.
+    pub sku: Sku,
+    /// What its product is called.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    pub title: Line<200>,
+    /// How many can still be sold; below zero where more were sold than there are.
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
+    pub available: i64,
+    /// At how many staff want to hear of it.
+    #[schema(minimum = 0, maximum = 1_000_000)]
+    pub low_stock_at: i64,
+}
+
+impl FromFields for Stock {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let sku = fields.text("sku");
+        let title = fields.text("title");
+        let available = fields.integer("available", -MAX..=MAX);
+        let low_stock_at = fields.integer("low_stock_at", 0..=MAX);
+        Some(Self { sku: sku?, title: title?, available: available?, low_stock_at: low_stock_at? })
+    }
+}
