@@ -6,6 +6,7 @@
 pub mod circuit;
 pub mod domain;
 mod log;
+mod outgoing;
 mod sendgrid;
 mod ses;
 mod settings;
@@ -21,13 +22,16 @@ use std::{
 use common::timestamp::Timestamp;
 use platform::config::Env;
 
-pub use self::domain::{Handed, Name, OutgoingMail, OutgoingText, Unclear, Undelivered};
 use self::{
     circuit::Circuit,
     domain::{Next, Trouble, before_finding_out, share},
     sendgrid::Sendgrid,
     ses::Ses,
     twilio::Twilio,
+};
+pub use self::{
+    domain::{Handed, Name, Unclear, Undelivered},
+    outgoing::{OutgoingMail, OutgoingText},
 };
 use crate::{aws::Aws, notifications::domain::EventId};
 
