@@ -14,6 +14,7 @@ mod privacy;
 mod providers;
 mod sending;
 mod settings;
+mod templates;
 mod validation;
 
 use std::{collections::HashMap, time::Duration};
@@ -108,6 +109,9 @@ fn settings(endpoint: &str, table: &str, provider: &str) -> Vec<(&'static str, S
         ("MAIL_PROVIDERS", provider.to_owned()),
         ("MAIL_FROM", FROM.to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
+        ("SHOP_URL", "https://shop.example/".to_owned()),
+        ("SHOP_TIME_ZONE", "Europe/Berlin".to_owned()),
+        ("MAIL_IMAGE_BASES", "https://images.example".to_owned()),
         ("NOTIFICATION_TABLE", table.to_owned()),
         ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
