@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, checks, cold_start, demo, gallery, measure, openapi, sdk, seed, services, trigger, up};
+use crate::{addresses, admin, checks, cold_start, demo, gallery, measure, openapi, sdk, seed, services, trigger, up};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -60,6 +60,8 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Write the data of addresses anew (crates/common/src/contact) from the packages in requirements-addresses.txt
+    Addresses,
     /// Ask user-service what operators ask it
     #[command(subcommand)]
     Admin(Operation),
@@ -196,6 +198,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
+        Verb::Addresses => addresses::generate(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
         Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,
