@@ -57,21 +57,23 @@ impl Aws {
     /// Reads `AWS_REGION`, and where they are set `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`,
     /// `AWS_ENDPOINT_URL_SESV2` (the SDK's own names), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
     /// `AWS_SESSION_TOKEN`. Without keys the SDK looks for some where it always does.
-    pub fn configure(env: &mut Env, limits: Limits) -> Option<Self> {
-        let region = env.text("AWS_REGION");
+    ///
+    /// What is wrong is noted in `env`, and the way then leads nowhere: the other settings are read all the same.
+    pub fn configure(env: &mut Env, limits: Limits) -> Self {
+        let region = env.text("AWS_REGION").unwrap_or_default();
         let everywhere = endpoint(env, "AWS_ENDPOINT_URL");
         let dynamodb = endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB");
         let ses = endpoint(env, "AWS_ENDPOINT_URL_SESV2");
-        Some(Self(Arc::new(Inner {
-            region: region?,
+        Self(Arc::new(Inner {
+            region,
             credentials: credentials(env),
-            dynamodb_endpoint: dynamodb?.or_else(|| everywhere.clone().flatten()),
-            ses_endpoint: ses?.or(everywhere?),
+            dynamodb_endpoint: dynamodb.or_else(|| everywhere.clone()),
+            ses_endpoint: ses.or(everywhere),
             limits,
             shared: OnceCell::new(),
             dynamodb: OnceCell::new(),
             ses: OnceCell::new(),
-        })))
+        }))
     }
 
     /// The client for DynamoDB. It tries twice within its limit: a conditional write recognises its own first try.
@@ -122,10 +124,9 @@ fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// `None` when it is set and no address.
-#[expect(clippy::option_option, reason = "refused, absent, given")]
-fn endpoint(env: &mut Env, name: &str) -> Option<Option<String>> {
-    if env.optional(name).is_none() { Some(None) } else { env.url(name).map(Some) }
+/// An address that may be absent.
+fn endpoint(env: &mut Env, name: &str) -> Option<String> {
+    env.optional(name).and_then(|_| env.url(name))
 }
 
 fn credentials(env: &Env) -> Option<Credentials> {

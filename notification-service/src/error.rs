@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
 use platform::config::SecretError;
 
-use crate::aws::Failure;
+use crate::{aws::Failure, providers::Undelivered, templates};
 
 /// A failure of notification-service.
 #[derive(Debug)]
@@ -17,12 +17,14 @@ pub enum Error {
     Store(Failure),
     /// The key of the fingerprints could not be had. Nothing was sent.
     Secret(SecretError),
-    /// The mail provider failed us.
-    Mail(Failure),
+    /// No provider took it; asking again is right.
+    Undelivered(Undelivered),
+    /// A channel without an address.
+    Unaddressed,
     /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
     TooLate,
     /// A template could not be filled in.
-    Unwritable(askama::Error),
+    Unwritable(templates::Unwritable),
     /// The task that sends stopped half way.
     Stopped(tokio::task::JoinError),
 }
@@ -36,14 +38,12 @@ impl From<Error> for Problem {
                 "Another request is sending the mail of this event. Ask again, and hear how it ended.",
             )
             .with_retry_after(left),
-            Error::Store(Failure::Unavailable(_))
-            | Error::Mail(Failure::Unavailable(_))
-            | Error::Secret(_)
-            | Error::TooLate => Self::unavailable(error),
-            Error::Store(Failure::Refused(_))
-            | Error::Mail(Failure::Refused(_))
-            | Error::Unwritable(_)
-            | Error::Stopped(_) => Self::internal(error),
+            Error::Store(Failure::Unavailable(_)) | Error::Undelivered(_) | Error::Secret(_) | Error::TooLate => {
+                Self::unavailable(error)
+            }
+            Error::Store(Failure::Refused(_)) | Error::Unaddressed | Error::Unwritable(_) | Error::Stopped(_) => {
+                Self::internal(error)
+            }
         }
     }
 }
@@ -60,7 +60,15 @@ impl fmt::Display for Error {
             Self::InProgress(_) => f.write_str("another request is sending it"),
             Self::Store(failure) => write!(f, "DynamoDB {failure}"),
             Self::Secret(error) => error.fmt(f),
-            Self::Mail(failure) => write!(f, "the mail provider {failure}"),
+            Self::Undelivered(Undelivered::Refused { provider, reason }) => {
+                write!(f, "{provider} refused it: {reason}")
+            }
+            Self::Undelivered(Undelivered::Suppressed { provider }) => write!(f, "{provider} suppresses the address"),
+            Self::Undelivered(Undelivered::Retryable { reason }) => write!(f, "no provider took it: {reason}"),
+            Self::Undelivered(Undelivered::Unclear(unclear)) => {
+                write!(f, "whether {} took it is not clear since {}", unclear.provider, unclear.since)
+            }
+            Self::Unaddressed => f.write_str("a channel without an address was let through"),
             Self::TooLate => f.write_str("the lease ran out before the mail was begun"),
             Self::Unwritable(error) => write!(f, "the template cannot be filled in: {error}"),
             Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),

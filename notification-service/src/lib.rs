@@ -35,8 +35,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     aws::{Aws, Limits},
     notifications::{domain::DailyLimit, store::Store},
-    providers::{Choice, Provider},
-    sender::{Sender, ShopName},
+    providers::Providers,
+    templates::Shop,
 };
 
 /// What handlers share. Cheap to clone.
@@ -46,10 +46,10 @@ pub struct App {
     pub verifier: Verifier,
     /// Which events were told.
     pub store: Store,
-    /// Carries mail.
-    pub provider: Provider,
-    /// Whose mail it is.
-    pub shop: ShopName,
+    /// Carry what is sent.
+    pub providers: Providers,
+    /// What messages say of the shop.
+    pub shop: Shop,
     /// Hashes the addresses that mails are counted by.
     pub fingerprints: Fingerprints,
     /// How many mails about orders a recipient gets on one day.
@@ -71,17 +71,16 @@ impl App {
         let issuer = env.url("ISSUER");
         let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
         let jwks = env.url("JWKS_URL");
-        let choice = env.parsed::<Choice>("MAIL_PROVIDER");
-        let from = env.parsed::<Sender>("MAIL_FROM");
-        let shop = env.parsed::<ShopName>("SHOP_NAME");
+        let shop = Shop::configure(env);
         let table = env.text("NOTIFICATION_TABLE");
         let fingerprints = Fingerprints::configure(env);
         let daily_limit = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::default());
-        let aws = Aws::configure(env, limits)?;
+        let aws = Aws::configure(env, limits);
+        let providers = Providers::configure(env, &aws);
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
-        Some(Self {
+        env.is_complete().then_some(Self {
             verifier: Verifier::new(&issuer?, &audience?, keys),
-            provider: Provider::new(choice?, from?, &aws),
+            providers: providers?,
             store: Store::new(aws, table?),
             shop: shop?,
             fingerprints: fingerprints?,

@@ -1,18 +1,39 @@
 //! What mails say: one plain text and one HTML for each, compiled from `templates/`. The words are English for everybody;
 //! money and dates follow the shopper's locale.
 
+pub mod data;
+mod kind;
 mod pages;
 mod view;
 
 use std::fmt;
 
-use askama::Template;
+use common::locale::LanguageTag;
+use platform::config::Env;
 
-use self::view::OrderView;
-use crate::{
-    notifications::domain::{Message, Notification},
-    sender::ShopName,
+pub use self::{data::Message, kind::Template};
+use self::{
+    data::{OrderData, StockData},
+    view::OrderView,
 };
+use crate::{locale::Locale, sender::ShopName};
+
+/// A message that could not be written: a template that cannot be filled in.
+pub type Unwritable = askama::Error;
+
+/// What messages say of the shop itself.
+#[derive(Debug, Clone)]
+pub struct Shop {
+    /// What it is called.
+    pub name: ShopName,
+}
+
+impl Shop {
+    /// Reads `SHOP_NAME`.
+    pub fn configure(env: &mut Env) -> Option<Self> {
+        env.parsed("SHOP_NAME").map(|name| Self { name })
+    }
+}
 
 /// How many characters a line of plain text has at most, where its words allow it.
 const COLUMNS: usize = 72;
@@ -41,43 +62,57 @@ struct Page<'a> {
     subject: String,
 }
 
-/// Writes the mail of a notification.
-pub fn write(notification: &Notification, shop: &ShopName) -> Result<Mail, askama::Error> {
-    let (message, shop) = (&notification.message, shop.as_str());
+/// Writes the mail of a message.
+pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, Unwritable> {
+    let shop = shop.name.as_str();
     let page = &Page { shop, subject: subject(message, shop) };
-    let view = |order| OrderView::new(order, notification.locale);
+    let locale: Locale = locale.to_string().parse().unwrap_or_default();
     let (text, html) = match message {
-        Message::OrderConfirmation { order } => {
-            let order = &view(order);
+        Message::OrderConfirmation(OrderData { order }) => {
+            let order = &OrderView::new(order, locale);
             both(&pages::OrderConfirmationText { page, order }, &pages::OrderConfirmationHtml { page, order })
         }
-        Message::PaymentFailed { order } => {
-            let order = &view(order);
+        Message::PaymentFailed(OrderData { order }) => {
+            let order = &OrderView::new(order, locale);
             both(&pages::PaymentFailedText { page, order }, &pages::PaymentFailedHtml { page, order })
         }
-        Message::OrderCancelled { order } => {
-            let order = &view(order);
+        Message::OrderCancelled(OrderData { order }) => {
+            let order = &OrderView::new(order, locale);
             both(&pages::OrderCancelledText { page, order }, &pages::OrderCancelledHtml { page, order })
         }
         Message::AccountCreated => both(&pages::AccountCreatedText { page }, &pages::AccountCreatedHtml { page }),
         Message::AccountExists => both(&pages::AccountExistsText { page }, &pages::AccountExistsHtml { page }),
-        Message::LowStock { stock } => both(&pages::LowStockText { page, stock }, &pages::LowStockHtml { page, stock }),
+        Message::LowStock(StockData { stock }) => {
+            both(&pages::LowStockText { page, stock }, &pages::LowStockHtml { page, stock })
+        }
     }?;
     Ok(Mail { subject: page.subject.clone(), text: folded(&text), html })
 }
 
-fn both(text: &impl Template, html: &impl Template) -> Result<(String, String), askama::Error> {
+/// Writes the message as an SMS; `None` for one that has no such form.
+pub fn text(message: &Message, _shop: &Shop, _locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
+    match message.template() {
+        Template::OrderConfirmation
+        | Template::PaymentFailed
+        | Template::OrderCancelled
+        | Template::AccountCreated
+        | Template::AccountExists
+        | Template::LowStock => Ok(None),
+    }
+}
+
+fn both(text: &impl askama::Template, html: &impl askama::Template) -> Result<(String, String), askama::Error> {
     Ok((text.render()?, html.render()?))
 }
 
 fn subject(message: &Message, shop: &str) -> String {
     match message {
-        Message::OrderConfirmation { .. } => format!("Your {shop} order is confirmed"),
-        Message::PaymentFailed { .. } => format!("Your payment to {shop} did not go through"),
-        Message::OrderCancelled { .. } => format!("Your {shop} order is cancelled, and your money is on its way back"),
+        Message::OrderConfirmation(_) => format!("Your {shop} order is confirmed"),
+        Message::PaymentFailed(_) => format!("Your payment to {shop} did not go through"),
+        Message::OrderCancelled(_) => format!("Your {shop} order is cancelled, and your money is on its way back"),
         Message::AccountCreated => format!("Welcome to {shop}"),
         Message::AccountExists => format!("You already have an account at {shop}"),
-        Message::LowStock { stock } => format!("{shop}: {} left of {}", stock.available, stock.sku),
+        Message::LowStock(StockData { stock }) => format!("{shop}: {} left of {}", stock.available, stock.sku),
     }
 }
 

@@ -252,6 +252,27 @@ impl Fields<'_> {
         if self.is_absent(name) { Some(None) } else { self.object(name).map(Some) }
     }
 
+    /// An object, read by `read`; where it is absent or `null`, `read` gets one without members, and names what it lacks.
+    pub fn object_by<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
+        let value = if self.is_absent(name) { Value::Object(Map::new()) } else { self.required(name)? };
+        object_by(value, self.child(name), self.errors, read)
+    }
+
+    /// Whether the member is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.members.contains_key(name)
+    }
+
+    /// A member as it was written, where what is read has to be kept and read again.
+    pub fn raw(&self, name: &str) -> Option<&Value> {
+        self.members.get(name)
+    }
+
+    /// Takes a member away without a look at it, where nothing can be said of it before something else is right.
+    pub fn ignore(&mut self, name: &str) {
+        self.members.remove(name);
+    }
+
     /// A whole number that may be absent or `null`.
     pub fn optional_integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<Option<i64>> {
         if self.is_absent(name) { Some(None) } else { self.integer(name, range).map(Some) }
@@ -361,12 +382,21 @@ fn whole(value: &Value) -> Option<i64> {
 }
 
 fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors) -> Option<T> {
+    object_by(value, pointer, errors, |fields| T::from_fields(fields))
+}
+
+fn object_by<T>(
+    value: Value,
+    pointer: String,
+    errors: &mut FieldErrors,
+    read: impl FnOnce(&mut Fields<'_>) -> Option<T>,
+) -> Option<T> {
     let Value::Object(members) = value else {
         errors.push(|| FieldError::new(pointer, "wrong_type", "must be an object"));
         return None;
     };
     let mut fields = Fields { pointer, members, errors };
-    let read = T::from_fields(&mut fields);
+    let read = read(&mut fields);
     let Fields { pointer, members, errors } = fields;
     for name in members.keys() {
         errors.push(|| FieldError::new(join(&pointer, name), "unknown_field", "is not a field of this request"));

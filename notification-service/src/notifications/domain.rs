@@ -3,28 +3,23 @@
 use std::{fmt, str::FromStr};
 
 use common::{
-    contact::Email,
+    contact::{Email, Phone},
     input::{Fields, FromFields, Refusal},
+    locale::LanguageTag,
+    timestamp::Timestamp,
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use self::order::{Order, OrderId, OrderLine};
-pub use self::stock::Stock;
-use crate::locale::Locale;
+use crate::{
+    providers::Name,
+    templates::{Message, Template},
+};
 
-mod order;
-mod stock;
-
-fn uuid(text: &str) -> Result<Uuid, Refusal> {
-    // Only the hyphenated form: one event, one spelling.
-    let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
-    id.map(uuid::fmt::Hyphenated::into_uuid).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
-}
-
-/// An event of another service. Its mail is sent once, however often it is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+/// An event of another service. It is told once on each channel, however often that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
 pub struct EventId(Uuid);
 
@@ -32,7 +27,15 @@ impl FromStr for EventId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        uuid(text).map(Self)
+        // Only the hyphenated form: one event, one spelling.
+        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
+        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+    }
+}
+
+impl From<Uuid> for EventId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
     }
 }
 
@@ -42,183 +45,128 @@ impl fmt::Display for EventId {
     }
 }
 
-/// Which mail it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Template {
-    /// The order is paid for.
-    OrderConfirmation,
-    /// The payment of an order failed.
-    PaymentFailed,
-    /// A paid order was called off and refunded.
-    OrderCancelled,
-    /// An account was opened with this address.
-    AccountCreated,
-    /// Somebody tried to open an account with this address, which has one.
-    AccountExists,
-    /// Staff hear that few are left of something.
-    LowStock,
+/// A way to reach people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A mail.
+    Email,
+    /// A text to a telephone.
+    Sms,
 }
 
-impl Template {
+impl Channel {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Email, Self::Sms];
+
     /// As written in a request.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::OrderConfirmation => "order_confirmation",
-            Self::PaymentFailed => "payment_failed",
-            Self::OrderCancelled => "order_cancelled",
-            Self::AccountCreated => "account_created",
-            Self::AccountExists => "account_exists",
-            Self::LowStock => "low_stock",
-        }
-    }
-
-    /// Whether a shopper's order is the occasion. Such mail goes to an address that somebody typed.
-    pub fn is_about_an_order(self) -> bool {
-        match self {
-            Self::OrderConfirmation | Self::PaymentFailed | Self::OrderCancelled => true,
-            Self::AccountCreated | Self::AccountExists | Self::LowStock => false,
+            Self::Email => "email",
+            Self::Sms => "sms",
         }
     }
 }
 
-impl FromStr for Template {
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Channel {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let all = [
-            Self::OrderConfirmation,
-            Self::PaymentFailed,
-            Self::OrderCancelled,
-            Self::AccountCreated,
-            Self::AccountExists,
-            Self::LowStock,
-        ];
-        let known = all.into_iter().find(|template| template.as_str() == text);
-        let names = || all.map(Self::as_str).join(", ");
-        known.ok_or_else(|| Refusal::new("unknown_template", format!("must be one of {}", names())))
+        let known = Self::ALL.into_iter().find(|channel| channel.as_str() == text);
+        known.ok_or_else(|| Refusal::new("unknown_channel", "must be email or sms"))
     }
 }
 
-/// What is told: the template, and with it what it needs.
-#[derive(Clone, PartialEq, Eq, ToSchema)]
-#[schema(as = NotificationMessage)]
-#[serde(tag = "template", rename_all = "snake_case")]
-pub enum Message {
-    /// The order is paid for.
-    OrderConfirmation {
-        /// Without a `reason`.
-        order: Order,
-    },
-    /// The payment of an order failed.
-    PaymentFailed {
-        /// What could not be paid for.
-        order: Order,
-    },
-    /// A paid order was called off and refunded.
-    OrderCancelled {
-        /// What was called off.
-        order: Order,
-    },
-    /// An account was opened with this address.
-    AccountCreated,
-    /// Somebody tried to open an account with this address, which has one.
-    AccountExists,
-    /// Staff hear that few are left of something.
-    LowStock {
-        /// Of what.
-        stock: Stock,
-    },
+/// What is sent once: an event on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventKey {
+    /// The event.
+    pub event_id: EventId,
+    /// How it is told.
+    pub channel: Channel,
 }
 
-impl Message {
-    /// Which mail it is.
-    pub fn template(&self) -> Template {
-        match self {
-            Self::OrderConfirmation { .. } => Template::OrderConfirmation,
-            Self::PaymentFailed { .. } => Template::PaymentFailed,
-            Self::OrderCancelled { .. } => Template::OrderCancelled,
-            Self::AccountCreated => Template::AccountCreated,
-            Self::AccountExists => Template::AccountExists,
-            Self::LowStock { .. } => Template::LowStock,
+/// As in the table: the event's id for its mail, and `#sms` behind it for its text.
+impl fmt::Display for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.channel {
+            Channel::Email => self.event_id.fmt(f),
+            Channel::Sms => write!(f, "{}#sms", self.event_id),
         }
     }
+}
 
-    fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let template = fields.text::<Template>("template");
-        let order = match template {
-            Some(template) if template.is_about_an_order() => fields.object("order").map(Some),
-            // Without a known template nothing can be said against an order but what is wrong within it.
-            _ => fields.optional_object::<Order>("order"),
+impl FromStr for EventKey {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let (id, channel) = match text.strip_suffix("#sms") {
+            Some(id) => (id, Channel::Sms),
+            None => (text, Channel::Email),
         };
-        let stock = match template {
-            Some(Template::LowStock) => fields.object("stock").map(Some),
-            _ => fields.optional_object::<Stock>("stock"),
-        };
-        let (template, order, stock) = (template?, order?, stock?);
-        if stock.is_some() && template != Template::LowStock {
-            return fields.refuse("stock", "not_allowed", "is for templates about stock");
-        }
-        match (template, order) {
-            (Template::OrderConfirmation, Some(order)) if order.reason.is_some() => {
-                fields.refuse_below("/order/reason", "not_allowed", "is for orders that came to nothing")
-            }
-            (Template::OrderConfirmation, Some(order)) => Some(Self::OrderConfirmation { order }),
-            (Template::PaymentFailed, Some(order)) => Some(Self::PaymentFailed { order }),
-            (Template::OrderCancelled, Some(order)) => Some(Self::OrderCancelled { order }),
-            (Template::AccountCreated, None) => Some(Self::AccountCreated),
-            (Template::AccountExists, None) => Some(Self::AccountExists),
-            (Template::LowStock, None) => stock.map(|stock| Self::LowStock { stock }),
-            (Template::AccountCreated | Template::AccountExists | Template::LowStock, Some(_)) => {
-                fields.refuse("order", "not_allowed", "is for templates about orders")
-            }
-            // `order?` has returned already: it was asked for and missing.
-            (Template::OrderConfirmation | Template::PaymentFailed | Template::OrderCancelled, None) => None,
-        }
+        Ok(Self { event_id: id.parse()?, channel })
     }
 }
 
 /// Who is told.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct Recipient {
-    /// Where mail reaches them.
-    pub email: Email,
+    /// Where mail reaches them; needed where they are told by mail.
+    pub email: Option<Email>,
+    /// Where texts reach them; needed where they are told by SMS.
+    pub phone: Option<Phone>,
+    /// Which language they read, and how they write money and dates. Absent, or not known in any way: `en-US`.
+    #[schema(value_type = Option<LanguageTag>)]
+    pub locale: LanguageTag,
+}
+
+/// Shows no address.
+impl fmt::Debug for Recipient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Recipient({})", self.locale)
+    }
 }
 
 impl FromFields for Recipient {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        Some(Self { email: fields.text("email")? })
+        let email = fields.optional_text("email");
+        let phone = fields.optional_text("phone");
+        let locale = fields.optional_text::<LanguageTag>("locale");
+        Some(Self { email: email?, phone: phone?, locale: locale?.unwrap_or_default() })
     }
 }
 
-/// A wish to have somebody told something, once.
-#[derive(Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({
-    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "template": "order_confirmation",
-    "recipient": {"email": "ada@example.com"}, "locale": "en-GB",
-    "order": {
-        "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "placed_at": "2026-11-22T09:30:00.125Z",
-        "lines": [{"title": "Organic cotton tee", "options": {"Size": "M"}, "quantity": 2,
-            "total": {"amount": 3998, "currency": "GBP"}}],
-        "subtotal": {"amount": 3998, "currency": "GBP"}, "shipping": {"amount": 500, "currency": "GBP"},
-        "tax": {"amount": 900, "currency": "GBP"}, "total": {"amount": 5398, "currency": "GBP"},
-        "shipping_address": {"name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null, "city": "London",
-            "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": null}
+impl Recipient {
+    fn reaches(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Email => self.email.is_some(),
+            Channel::Sms => self.phone.is_some(),
+        }
     }
-}))]
+}
+
+/// A wish to have somebody told something, once on each channel.
+#[derive(Clone, PartialEq)]
 pub struct Notification {
     /// Names the event for ever; what is told of it is told once.
     pub event_id: EventId,
     /// Who is told.
     pub recipient: Recipient,
-    /// How they write money and dates: a language tag of BCP 47. Absent, or not known in any way: `en-US`.
-    #[schema(value_type = Option<String>, max_length = 64, examples("en-GB"))]
-    pub locale: Locale,
+    /// How they are told: each channel once, at least one.
+    pub channels: Vec<Channel>,
     /// What they are told.
-    #[serde(flatten)]
     pub message: Message,
+    /// The data of the message as they were written.
+    pub data: Value,
 }
 
-/// Shows nobody's address.
+/// Shows no address.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Notification({} {})", self.event_id, self.message.template().as_str())
@@ -228,29 +176,198 @@ impl fmt::Debug for Notification {
 impl FromFields for Notification {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let event_id = fields.text("event_id");
-        let recipient = fields.object("recipient");
-        let locale = fields.optional_text("locale");
-        let message = Message::read(fields);
-        Some(Self {
-            event_id: event_id?,
-            recipient: recipient?,
-            locale: locale?.unwrap_or_default(),
-            message: message?,
+        let recipient = fields.object::<Recipient>("recipient");
+        // Of the form before: outboxes hold such rows while a release is rolled out.
+        let old_locale = fields.optional_text::<LanguageTag>("locale");
+        let template = fields.text::<Template>("template");
+        let channels = channels(fields, template);
+        let message = template.map(|template| message(fields, template));
+        if template.is_none() {
+            // Nothing can be said against them.
+            ["data", "order", "stock"].into_iter().for_each(|name| fields.ignore(name));
+        }
+        let mut recipient = recipient?;
+        let channels = channels?;
+        for channel in channels.iter().filter(|channel| !recipient.reaches(**channel)) {
+            let member = match channel {
+                Channel::Email => "/recipient/email",
+                Channel::Sms => "/recipient/phone",
+            };
+            fields.refuse_below::<()>(member, "missing", format!("is required for the channel {channel}"));
+        }
+        if let Some(locale) = old_locale? {
+            recipient.locale = locale;
+        }
+        let (message, data) = message??;
+        Some(Self { event_id: event_id?, recipient, channels, message, data })
+    }
+}
+
+/// The channels, of which each is named once; mail where none is.
+fn channels(fields: &mut Fields<'_>, template: Option<Template>) -> Option<Vec<Channel>> {
+    let Some(channels) = fields.optional_texts::<Channel>("channels", Channel::ALL.len())? else {
+        return Some(vec![Channel::Email]);
+    };
+    let is_repeated = |at: usize| channels[..at].contains(&channels[at]);
+    if channels.is_empty() {
+        return fields.refuse("channels", "too_few", "must have at least one channel");
+    }
+    if let Some(at) = (0..channels.len()).find(|at| is_repeated(*at)) {
+        return fields.refuse_below(&format!("/channels/{at}"), "repeated", "is named before");
+    }
+    if let (Some(template), Some(at)) = (template, channels.iter().position(|channel| *channel == Channel::Sms))
+        && !template.has_sms()
+    {
+        let words = format!("cannot be sms: {} has no such form", template.as_str());
+        return fields.refuse_below(&format!("/channels/{at}"), "no_sms_form", words);
+    }
+    Some(channels)
+}
+
+/// What is told, and the data for it as they were written. In the form before, `order` and `stock` stood beside the
+/// template.
+fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Value)> {
+    let is_old = !fields.has("data") && (fields.has("order") || fields.has("stock"));
+    if is_old {
+        let members =
+            ["order", "stock"].into_iter().filter_map(|name| Some((name.to_owned(), fields.raw(name)?.clone())));
+        let data = Value::Object(members.collect());
+        return Message::read(template, fields).map(|message| (message, data));
+    }
+    let data = fields.raw("data").cloned().unwrap_or_else(|| Value::Object(Map::new()));
+    fields.object_by("data", |data| Message::read(template, data)).map(|message| (message, data))
+}
+
+/// What became of an event on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DeliveryState)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Not handed over yet: no provider took it. Asked for again, it is tried again.
+    Waiting,
+    /// Another request is handing it over at this moment.
+    Sending,
+    /// A provider took it.
+    Sent,
+    /// A limit stands against it; it is not sent, now or later.
+    Withheld,
+    /// Its address is suppressed (it bounced, or its owner wants nothing more); it is not sent, now or later.
+    Suppressed,
+    /// The provider refuses it for good: the address is bad.
+    Refused,
+}
+
+impl State {
+    /// As in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Withheld => "withheld",
+            Self::Suppressed => "suppressed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for State {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let all = [Self::Waiting, Self::Sending, Self::Sent, Self::Withheld, Self::Suppressed, Self::Refused];
+        let known = all.into_iter().find(|state| state.as_str() == text);
+        known.ok_or_else(|| {
+            Refusal::new("unknown_state", format!("must be one of {}", all.map(Self::as_str).join(", ")))
         })
     }
 }
 
-/// What became of it.
+/// What a provider tells of a message that it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = NotificationStatus)]
+#[schema(as = DeliveryEventKind)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// The mail is with the provider.
-    Sent,
-    /// It was before; nothing was sent this time.
-    AlreadySent,
-    /// The recipient has had as many mails about orders as they get on one day. The mail is not sent, now or later.
-    Withheld,
+pub enum EventKind {
+    /// It is on its way.
+    Accepted,
+    /// The recipient's side wants it later.
+    Delayed,
+    /// The recipient's side took it.
+    Delivered,
+    /// The recipient opened it.
+    Read,
+    /// It came back, perhaps for now only.
+    SoftBounced,
+    /// It came back for good: there is no such address.
+    HardBounced,
+    /// The provider gave it up.
+    Failed,
+    /// The recipient unsubscribed.
+    Unsubscribed,
+    /// The recipient calls it spam.
+    Complained,
+}
+
+impl EventKind {
+    /// All of them: of two of one moment the later in this list is what counts.
+    pub const ALL: [Self; 9] = [
+        Self::Accepted,
+        Self::Delayed,
+        Self::Delivered,
+        Self::Read,
+        Self::SoftBounced,
+        Self::HardBounced,
+        Self::Failed,
+        Self::Unsubscribed,
+        Self::Complained,
+    ];
+
+    /// As in the table.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Delayed => "delayed",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::SoftBounced => "soft_bounced",
+            Self::HardBounced => "hard_bounced",
+            Self::Failed => "failed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Complained => "complained",
+        }
+    }
+
+    /// Its place in [`Self::ALL`].
+    pub fn rank(self) -> i64 {
+        let place = Self::ALL.into_iter().position(|kind| kind == self);
+        place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
+    }
+}
+
+impl FromStr for EventKind {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        known.ok_or_else(|| Refusal::new("unknown_event", "must be an event of a delivery"))
+    }
+}
+
+/// Something that a provider tells of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// When, as the provider says.
+    pub at: Timestamp,
+    /// Who says so.
+    pub provider: Name,
 }
 
 /// How many mails about orders one recipient gets on one day of UTC: 1 to 1000, 20 unless configured otherwise. Whoever can

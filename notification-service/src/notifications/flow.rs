@@ -27,43 +27,86 @@
 //! request is given up, and its limits together are shorter than a request's deadline. What is sent carries the event's
 //! id, so that two mails of one event can be told to be that.
 
-use common::timestamp::Timestamp;
+use std::time::Instant;
+
+use common::{
+    contact::{Email, Phone},
+    timestamp::Timestamp,
+};
+use futures_util::future::join_all;
 use platform::fingerprint::Fingerprint;
 use tracing::Instrument;
 
 use super::{
-    domain::{EventId, Notification, Status},
+    domain::{Channel, EventKey, Notification, State},
     store::{Claim, Claimed},
 };
 use crate::{
     App,
     error::Error,
-    providers::Outgoing,
+    providers::{Handed, OutgoingMail, OutgoingText, Undelivered},
     templates::{self, Mail},
 };
 
-/// Sends the event's mail unless it was sent.
-pub(super) async fn send_once(app: App, notification: Notification) -> Result<Status, Error> {
-    let work = async move { attempt(&app, &notification).await };
+/// Sends the event on each of its channels, unless it was sent there.
+pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<(Channel, State)>, Error> {
+    let work = async move {
+        let attempts = notification.channels.iter().map(|channel| attempt(&app, &notification, *channel));
+        let ends = join_all(attempts).await.into_iter().zip(&notification.channels);
+        // What can be asked for again outweighs what another request is doing.
+        let mut in_progress = None;
+        let mut states = Vec::new();
+        for (end, channel) in ends {
+            match end {
+                Ok(state) => states.push((*channel, state)),
+                Err(error @ Error::InProgress(_)) => in_progress = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        in_progress.map_or(Ok(states), Err)
+    };
     tokio::spawn(work.in_current_span()).await.map_err(Error::Stopped)?
 }
 
-async fn attempt(app: &App, notification: &Notification) -> Result<Status, Error> {
-    let mail = templates::write(notification, &app.shop).map_err(Error::Unwritable)?;
-    let (event_id, template) = (notification.event_id, notification.message.template());
-    // Before anything is claimed: it may have to be fetched.
-    let recipient = if template.is_about_an_order() {
-        Some(app.fingerprints.recipient(&notification.recipient.email).await.map_err(Error::Secret)?)
-    } else {
-        None
+/// What is sent on a channel, written.
+enum Written<'a> {
+    Mail(&'a Email, Mail),
+    Text(&'a Phone, String),
+}
+
+fn write<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Result<Written<'a>, Error> {
+    let Notification { recipient, message, .. } = notification;
+    let written = match channel {
+        Channel::Email => {
+            let mail = templates::mail(message, &app.shop, &recipient.locale).map_err(Error::Unwritable)?;
+            recipient.email.as_ref().map(|email| Written::Mail(email, mail))
+        }
+        Channel::Sms => {
+            let text = templates::text(message, &app.shop, &recipient.locale).map_err(Error::Unwritable)?;
+            recipient.phone.as_ref().zip(text).map(|(phone, text)| Written::Text(phone, text))
+        }
     };
-    let claimed = app.store.claim(event_id, template, Timestamp::now()).await.map_err(Error::Store)?;
+    // What was read has an address for each channel, and a text where one is asked for.
+    written.ok_or(Error::Unaddressed)
+}
+
+async fn attempt(app: &App, notification: &Notification, channel: Channel) -> Result<State, Error> {
+    let written = write(app, notification, channel)?;
+    let template = notification.message.template();
+    let key = EventKey { event_id: notification.event_id, channel };
+    // Before anything is claimed: it may have to be fetched.
+    let recipient = match &written {
+        Written::Mail(email, _) if template.is_about_an_order() => {
+            Some(app.fingerprints.recipient(email).await.map_err(Error::Secret)?)
+        }
+        _ => None,
+    };
+    let claimed = app.store.claim(key, template, Timestamp::now()).await.map_err(Error::Store)?;
     match claimed {
-        Claimed::Sent => Ok(Status::AlreadySent),
+        Claimed::Ended(state) => Ok(state),
         Claimed::Theirs(left) => Err(Error::InProgress(left)),
-        Claimed::Withheld => Ok(Status::Withheld),
-        Claimed::Ours(claim) => match is_within_limit(app, event_id, recipient).await {
-            Ok(true) => deliver(app, notification, &mail, &claim).await,
+        Claimed::Ours(claim) => match is_within_limit(app, key, recipient).await {
+            Ok(true) => deliver(app, notification, &written, &claim).await,
             Ok(false) => Ok(withhold(app, &claim, template.as_str()).await),
             Err(error) => {
                 give_back(app, &claim).await;
@@ -74,50 +117,84 @@ async fn attempt(app: &App, notification: &Notification) -> Result<Status, Error
 }
 
 /// Whether the recipient may have one more mail on this day. Mail that is not about orders is not counted.
-async fn is_within_limit(app: &App, event_id: EventId, recipient: Option<Fingerprint>) -> Result<bool, Error> {
+async fn is_within_limit(app: &App, key: EventKey, recipient: Option<Fingerprint>) -> Result<bool, Error> {
     let Some(recipient) = recipient else { return Ok(true) };
-    app.store.count(recipient, event_id, app.daily_limit, Timestamp::now()).await.map_err(Error::Store)
+    app.store.count(recipient, key.event_id, app.daily_limit, Timestamp::now()).await.map_err(Error::Store)
 }
 
 /// Where the mark fails the answer is the same: the count would refuse the event again.
-async fn withhold(app: &App, claim: &Claim, template: &str) -> Status {
-    let event_id = claim.event_id();
+async fn withhold(app: &App, claim: &Claim, template: &str) -> State {
+    let event_id = claim.key().event_id;
     tracing::warn!(%event_id, template, "mail withheld: the recipient has had the day's limit of mails about orders");
-    match app.store.mark_withheld(claim).await {
-        Ok(true) => {}
-        Ok(false) => tracing::warn!(%event_id, template, "mail withheld after its lease"),
-        Err(failure) => tracing::error!(%event_id, template, error = %failure, "mail withheld, and not marked as such"),
-    }
-    Status::Withheld
+    end(app, claim, template, State::Withheld).await
 }
 
-async fn deliver(app: &App, notification: &Notification, mail: &Mail, claim: &Claim) -> Result<Status, Error> {
-    let (event_id, template) = (notification.event_id, notification.message.template().as_str());
-    let sending = async {
-        // Whoever answers requests may be stopped between any two steps and woken much later.
-        if !claim.covers(Timestamp::now(), app.limits.mail) {
-            return Err(Error::TooLate);
+/// Notes a state that nothing follows.
+async fn end(app: &App, claim: &Claim, template: &str, state: State) -> State {
+    let EventKey { event_id, channel } = claim.key();
+    match app.store.mark(claim, state).await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(%event_id, %channel, template, %state, "ended after its lease"),
+        Err(failure) => {
+            tracing::error!(%event_id, %channel, template, %state, error = %failure, "ended, and not marked as such");
         }
-        let outgoing = Outgoing { event_id, template, to: &notification.recipient.email, mail };
-        app.provider.send(&outgoing).await.map_err(Error::Mail)
-    };
-    let message = match sending.await {
-        Ok(message) => message,
-        Err(error) => {
-            give_back(app, claim).await;
-            return Err(error);
-        }
-    };
-    match app.store.mark_sent(claim, &message, Timestamp::now()).await {
-        Ok(true) => tracing::info!(%event_id, template, provider_message_id = message, "mail sent"),
-        Ok(false) => tracing::warn!(%event_id, template, "mail sent after its lease; another request may have, too"),
-        Err(failure) => tracing::error!(%event_id, template, error = %failure, "mail sent, and not marked as sent"),
     }
-    Ok(Status::Sent)
+    state
+}
+
+async fn deliver(app: &App, notification: &Notification, written: &Written<'_>, claim: &Claim) -> Result<State, Error> {
+    let (event_id, template) = (notification.event_id, notification.message.template().as_str());
+    let channel = claim.key().channel;
+    // Whoever answers requests may be stopped between any two steps and woken much later.
+    if !claim.covers(Timestamp::now(), app.limits.mail) {
+        give_back(app, claim).await;
+        return Err(Error::TooLate);
+    }
+    let Handed { provider, id } = match hand_over(app, notification, written).await {
+        Ok(handed) => handed,
+        Err(Undelivered::Refused { provider, reason }) => {
+            tracing::warn!(%event_id, %channel, template, %provider, reason, "refused by the provider");
+            return Ok(end(app, claim, template, State::Refused).await);
+        }
+        Err(Undelivered::Suppressed { provider }) => {
+            tracing::warn!(%event_id, %channel, template, %provider, "the provider does not send to this address");
+            return Ok(end(app, claim, template, State::Suppressed).await);
+        }
+        Err(undelivered @ (Undelivered::Retryable { .. } | Undelivered::Unclear(_))) => {
+            give_back(app, claim).await;
+            return Err(Error::Undelivered(undelivered));
+        }
+    };
+    match app.store.mark_sent(claim, provider, &id, Timestamp::now()).await {
+        Ok(true) => tracing::info!(%event_id, %channel, template, %provider, provider_message_id = id, "message sent"),
+        Ok(false) => {
+            tracing::warn!(%event_id, %channel, template, "message sent after its lease; another request may have, too");
+        }
+        Err(failure) => {
+            tracing::error!(%event_id, %channel, template, error = %failure, "message sent, and not marked as sent");
+        }
+    }
+    Ok(State::Sent)
+}
+
+async fn hand_over(app: &App, notification: &Notification, written: &Written<'_>) -> Result<Handed, Undelivered> {
+    let (event_id, template) = (notification.event_id, notification.message.template().as_str());
+    let deadline = Instant::now() + app.limits.mail;
+    match written {
+        Written::Mail(to, mail) => {
+            let outgoing = OutgoingMail { event_id, template, to, mail, unsubscribe: None };
+            app.providers.send_mail(&outgoing, deadline).await
+        }
+        Written::Text(to, text) => {
+            let outgoing = OutgoingText { event_id, template, to, text, asked_before: None };
+            app.providers.send_text(&outgoing, deadline).await
+        }
+    }
 }
 
 async fn give_back(app: &App, claim: &Claim) {
     if let Err(failure) = app.store.give_back(claim).await {
-        tracing::warn!(event_id = %claim.event_id(), error = %failure, "the claim stays until its lease runs out");
+        let EventKey { event_id, channel } = claim.key();
+        tracing::warn!(%event_id, %channel, error = %failure, "the claim stays until its lease runs out");
     }
 }

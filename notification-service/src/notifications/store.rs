@@ -17,7 +17,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::ProvideErrorMetadata,
+    error::{ProvideErrorMetadata, SdkError},
     operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure, TableStatus},
 };
@@ -25,8 +25,12 @@ use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
 use uuid::Uuid;
 
-use super::domain::{DailyLimit, EventId, Template};
-use crate::aws::{Aws, Failure};
+use super::domain::{DailyLimit, DeliveryEvent, EventId, EventKey, State};
+use crate::{
+    aws::{Aws, Failure},
+    providers::Name,
+    templates::Template,
+};
 
 /// How long an attempt may send alone. Far above a request's deadline, so that its maker has surely given up before.
 pub const LEASE: Duration = Duration::from_secs(30);
@@ -42,10 +46,8 @@ const DAY_SECONDS: i64 = 24 * 60 * 60;
 pub enum Claimed {
     /// It is ours to send.
     Ours(Claim),
-    /// It was sent.
-    Sent,
-    /// It was withheld.
-    Withheld,
+    /// Nothing is left to do: it is in this final state.
+    Ended(State),
     /// Somebody else is sending it, for so long at most.
     Theirs(Duration),
 }
@@ -53,15 +55,15 @@ pub enum Claimed {
 /// The right to send one mail, once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    event_id: EventId,
+    key: EventKey,
     id: String,
     until: Timestamp,
 }
 
 impl Claim {
     /// What is claimed.
-    pub fn event_id(&self) -> EventId {
-        self.event_id
+    pub fn key(&self) -> EventKey {
+        self.key
     }
 
     /// Whether something that may take so long ends before the lease does.
@@ -107,11 +109,11 @@ impl Store {
     }
 
     /// Claims an event that nobody has claimed, or whose claimant has not come back within its lease.
-    pub async fn claim(&self, event_id: EventId, template: Template, now: Timestamp) -> Result<Claimed, Failure> {
-        let claim = Claim { event_id, id: Uuid::new_v4().to_string(), until: now.plus(LEASE) };
+    pub async fn claim(&self, key: EventKey, template: Template, now: Timestamp) -> Result<Claimed, Failure> {
+        let claim = Claim { key, id: Uuid::new_v4().to_string(), until: now.plus(LEASE) };
         let put = self.client().await.put_item().table_name(&self.table);
         let put = put
-            .item("event_id", text(&event_id))
+            .item("event_id", text(&key))
             .item("state", text(&"sending"))
             .item("claim", text(&claim.id))
             .item("lease_until", number(claim.until.unix_millis()))
@@ -132,13 +134,23 @@ impl Store {
     }
 
     /// Notes that the provider took the mail. Whether the claim was still ours.
-    pub async fn mark_sent(&self, claim: &Claim, message: &str, now: Timestamp) -> Result<bool, Failure> {
-        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&claim.event_id));
+    pub async fn mark_sent(
+        &self,
+        claim: &Claim,
+        provider: Name,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<bool, Failure> {
+        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&claim.key));
         let update = update
-            .update_expression("SET #state = :sent, provider_message_id = :message, sent_at = :now REMOVE lease_until")
+            .update_expression(
+                "SET #state = :sent, provider = :provider, provider_message_id = :message, sent_at = :now \
+                 REMOVE lease_until",
+            )
             .condition_expression("claim = :claim")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":sent", text(&"sent"))
+            .expression_attribute_values(":provider", text(&provider))
             .expression_attribute_values(":message", text(&message))
             .expression_attribute_values(":now", number(now.unix_millis()))
             .expression_attribute_values(":claim", text(&claim.id));
@@ -181,27 +193,41 @@ impl Store {
         }
     }
 
-    /// Notes that the mail is not sent. Whether the claim was still ours.
-    pub async fn mark_withheld(&self, claim: &Claim) -> Result<bool, Failure> {
-        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&claim.event_id));
+    /// Notes a state that nothing follows. Whether the claim was still ours.
+    pub async fn mark(&self, claim: &Claim, state: State) -> Result<bool, Failure> {
+        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&claim.key));
         let update = update
-            .update_expression("SET #state = :withheld REMOVE lease_until")
+            .update_expression("SET #state = :state REMOVE lease_until")
             .condition_expression("claim = :claim")
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":withheld", text(&"withheld"))
+            .expression_attribute_values(":state", text(&state))
             .expression_attribute_values(":claim", text(&claim.id));
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(Failure::of(&error)),
-            },
-        }
+        noted(update.send().await)
+    }
+
+    /// Notes what a provider tells of a message. The latest counts, whichever order they come in; of two of one moment the
+    /// one of the higher rank. Whether it was noted: not where a later one was, or where the event is not known.
+    pub async fn note_event(&self, key: EventKey, event: DeliveryEvent) -> Result<bool, Failure> {
+        let DeliveryEvent { kind, at, provider } = event;
+        let update = self.client().await.update_item().table_name(&self.table).key("event_id", text(&key));
+        let update = update
+            .update_expression(
+                "SET last_event = :kind, last_event_rank = :rank, last_event_at = :at, last_event_by = :provider",
+            )
+            .condition_expression(
+                "attribute_exists(event_id) AND (attribute_not_exists(last_event_at) OR last_event_at < :at \
+                 OR (last_event_at = :at AND last_event_rank < :rank))",
+            )
+            .expression_attribute_values(":kind", text(&kind.as_str()))
+            .expression_attribute_values(":rank", number(kind.rank()))
+            .expression_attribute_values(":at", number(at.unix_millis()))
+            .expression_attribute_values(":provider", text(&provider));
+        noted(update.send().await)
     }
 
     /// Gives a claim back: the next request may try at once. A claim that is not ours any more is left alone.
     pub async fn give_back(&self, claim: &Claim) -> Result<(), Failure> {
-        let delete = self.client().await.delete_item().table_name(&self.table).key("event_id", text(&claim.event_id));
+        let delete = self.client().await.delete_item().table_name(&self.table).key("event_id", text(&claim.key));
         let delete = delete
             .condition_expression("claim = :claim AND #state = :sending")
             .expression_attribute_names("#state", "state")
@@ -215,6 +241,17 @@ impl Store {
     }
 }
 
+/// Whether a conditional update was made.
+fn noted<T>(updated: Result<T, SdkError<UpdateItemError>>) -> Result<bool, Failure> {
+    match updated {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            _ => Err(Failure::of(&error)),
+        },
+    }
+}
+
 /// What the item that stood in the way says. It may be our own: the answer to the first try was lost, and the SDK tried
 /// again.
 fn found(item: &HashMap<String, AttributeValue>, claim: Claim, now: Timestamp) -> Claimed {
@@ -222,11 +259,9 @@ fn found(item: &HashMap<String, AttributeValue>, claim: Claim, now: Timestamp) -
     if is("claim", &claim.id) {
         return Claimed::Ours(claim);
     }
-    if is("state", "sent") {
-        return Claimed::Sent;
-    }
-    if is("state", "withheld") {
-        return Claimed::Withheld;
+    let state = item.get("state").and_then(|state| state.as_s().ok()).and_then(|state| state.parse().ok());
+    if let Some(state @ (State::Sent | State::Withheld | State::Suppressed | State::Refused)) = state {
+        return Claimed::Ended(state);
     }
     let until = item.get("lease_until").and_then(|until| until.as_n().ok()).and_then(|until| until.parse::<i64>().ok());
     let left = until.unwrap_or_default().saturating_sub(now.unix_millis());
@@ -248,8 +283,8 @@ mod tests {
     #[test]
     fn a_mail_is_begun_only_if_it_ends_within_the_lease() {
         let now = Timestamp::now();
-        let event_id = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d".parse().unwrap();
-        let claim = Claim { event_id, id: "ours".into(), until: now.plus(LEASE) };
+        let key = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d".parse().unwrap();
+        let claim = Claim { key, id: "ours".into(), until: now.plus(LEASE) };
         let takes = Duration::from_secs(2);
         assert!(claim.covers(now, takes));
         assert!(claim.covers(now.plus(LEASE).minus(takes).minus(Duration::from_millis(1)), takes));

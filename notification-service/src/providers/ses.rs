@@ -9,7 +9,7 @@ use aws_sdk_sesv2::{
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
 
-use super::Outgoing;
+use super::{Handed, Name, OutgoingMail, Undelivered};
 use crate::{
     aws::{Aws, Failure},
     sender::Sender,
@@ -17,7 +17,7 @@ use crate::{
 
 /// SES, sending for one sender.
 #[derive(Debug, Clone)]
-pub struct Ses {
+pub(super) struct Ses {
     aws: Aws,
     from: Sender,
 }
@@ -27,7 +27,15 @@ impl Ses {
         Self { aws, from }
     }
 
-    pub(super) async fn send(&self, outgoing: &Outgoing<'_>) -> Result<String, Failure> {
+    /// A refusal is about the sender or the account, which can be mended: it is worth another try.
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>) -> Result<Handed, Undelivered> {
+        match self.try_to_send(outgoing).await {
+            Ok(id) => Ok(Handed { provider: Name::Ses, id }),
+            Err(failure) => Err(Undelivered::Retryable { reason: format!("SES {failure}") }),
+        }
+    }
+
+    async fn try_to_send(&self, outgoing: &OutgoingMail<'_>) -> Result<String, Failure> {
         let incomplete = |error: BuildError| Failure::Refused(error.to_string());
         let content = EmailContent::builder().simple(message(outgoing).map_err(incomplete)?).build();
         let event_tag = tag("event_id", &outgoing.event_id.to_string()).map_err(incomplete)?;
@@ -44,7 +52,7 @@ impl Ses {
     }
 }
 
-fn message(outgoing: &Outgoing<'_>) -> Result<Message, BuildError> {
+fn message(outgoing: &OutgoingMail<'_>) -> Result<Message, BuildError> {
     let mail = outgoing.mail;
     let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
     Ok(Message::builder()

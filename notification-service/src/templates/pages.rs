@@ -3,8 +3,7 @@
 
 use askama::Template;
 
-use super::{Page, view::OrderView};
-use crate::notifications::domain::Stock;
+use super::{Page, data::Stock, view::OrderView};
 
 #[derive(Template)]
 #[template(path = "order_confirmation.txt")]

@@ -2,6 +2,12 @@ use common::input::Fields;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::notifications::domain::Notification;
+
+fn write(notification: &Notification, shop: &str) -> Mail {
+    let shop = Shop { name: shop.parse().unwrap() };
+    mail(&notification.message, &shop, &notification.recipient.locale).unwrap()
+}
 
 const TEMPLATES: [&str; 6] =
     ["order_confirmation", "payment_failed", "order_cancelled", "account_created", "account_exists", "low_stock"];
@@ -21,31 +27,31 @@ fn order() -> Value {
     })
 }
 
-fn mail(template: &str, locale: &str, order: Option<Value>) -> Mail {
+fn mail_of(template: &str, locale: &str, order: Option<Value>) -> Mail {
     let mut body = json!({
-        "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "template": template, "locale": locale,
-        "recipient": {"email": "ada@example.com"}
+        "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "template": template,
+        "recipient": {"email": "ada@example.com", "locale": locale}
     });
     if let Some(order) = order {
-        body["order"] = order;
+        body["data"] = json!({ "order": order });
     }
     if template == "low_stock" {
-        body["stock"] = json!({"sku": "TEE-M", "title": "Tee <b>", "available": 3, "low_stock_at": 5});
+        body["data"] = json!({"stock": {"sku": "TEE-M", "title": "Tee <b>", "available": 3, "low_stock_at": 5}});
     }
     let notification = Fields::read::<Notification>(body).unwrap_or_else(|errors| panic!("{errors:?}"));
-    write(&notification, &"Bodega".parse().unwrap()).unwrap()
+    write(&notification, "Bodega")
 }
 
 fn of_order(template: &str, change: impl FnOnce(&mut Value)) -> Mail {
     let mut order = order();
     change(&mut order);
-    mail(template, "de-DE", Some(order))
+    mail_of(template, "de-DE", Some(order))
 }
 
 fn every_mail() -> Vec<Mail> {
     let is_about_an_order = |template: &&str| !template.starts_with("account") && *template != "low_stock";
     let about = |template: &&str| is_about_an_order(template).then(order);
-    TEMPLATES.iter().map(|template| mail(template, "de-DE", about(template))).collect()
+    TEMPLATES.iter().map(|template| mail_of(template, "de-DE", about(template))).collect()
 }
 
 #[test]
@@ -80,7 +86,7 @@ It goes to:
 
 Something is not right? Answer this mail, and name the order's number.
 ";
-    let mail = mail("order_confirmation", "de-DE", Some(order()));
+    let mail = mail_of("order_confirmation", "de-DE", Some(order()));
     assert_eq!(mail.text, expected);
     assert_eq!(mail.subject, "Your Bodega order is confirmed");
 }
@@ -171,7 +177,7 @@ fn a_cancelled_order_says_what_comes_back_and_shows_no_codes() {
 
 #[test]
 fn mails_about_accounts_say_what_happened_and_nothing_of_anybody() {
-    let [created, exists] = ["account_created", "account_exists"].map(|template| mail(template, "en", None));
+    let [created, exists] = ["account_created", "account_exists"].map(|template| mail_of(template, "en", None));
     assert_eq!(created.subject, "Welcome to Bodega");
     assert!(created.text.contains("An account was opened with this e-mail address."), "{}", created.text);
     assert_eq!(exists.subject, "You already have an account at Bodega");
@@ -183,7 +189,7 @@ fn mails_about_accounts_say_what_happened_and_nothing_of_anybody() {
 
 #[test]
 fn staff_hear_what_runs_low_and_how_many_are_left() {
-    let mail = mail("low_stock", "en", None);
+    let mail = mail_of("low_stock", "en", None);
     assert_eq!(mail.subject, "Bodega: 3 left of TEE-M");
     let expected = "\
 Few are left of Tee <b> at Bodega.
@@ -221,7 +227,7 @@ fn a_shop_whose_name_has_special_letters_is_escaped_too() {
         "recipient": {"email": "ada@example.com"}
     });
     let notification = Fields::read::<Notification>(body).unwrap();
-    let mail = write(&notification, &"Müller <& Söhne>".parse().unwrap()).unwrap();
+    let mail = write(&notification, "Müller <& Söhne>");
     assert_eq!(mail.subject, "Welcome to Müller <& Söhne>");
     assert!(mail.html.contains("Welcome to Müller &#60;&#38; Söhne&#62;"), "{}", mail.html);
     assert!(mail.text.contains("Welcome to Müller <& Söhne>."), "{}", mail.text);

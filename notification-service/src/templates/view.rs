@@ -2,10 +2,8 @@
 
 use common::contact::{AddressLine, PostalAddress, PostalCode};
 
-use crate::{
-    locale::Locale,
-    notifications::domain::{Order, OrderLine},
-};
+use super::data::{Order, OrderLine};
+use crate::locale::Locale;
 
 /// The one code for which we have words.
 const SOLD_OUT: &str = "sold_out";

@@ -64,7 +64,7 @@ impl Office {
 
     /// Sends and returns what became of it.
     async fn status(&self, body: &Value) -> String {
-        self.send(body).await.expect(202).json()["status"].as_str().unwrap().to_owned()
+        state(&self.send(body).await.expect(200))
     }
 
     /// How many mails to the one to whom this body is addressed SES has taken.
@@ -87,6 +87,16 @@ impl Office {
         let update = update.condition_expression("attribute_exists(event_id)");
         update.expression_attribute_values(":past", AttributeValue::N(past.to_string())).send().await.unwrap();
     }
+}
+
+/// What became of the first channel.
+fn state(answer: &Answer) -> String {
+    answer.json()["channels"][0]["state"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The answer that a mail is with its provider.
+fn sent(body: &Value) -> Value {
+    json!({ "event_id": body["event_id"], "channels": [{"channel": "email", "state": "sent"}] })
 }
 
 fn settings(endpoint: &str, table: &str, provider: &str) -> Vec<(&'static str, String)> {
@@ -122,13 +132,14 @@ fn money(amount: i64) -> Value {
 /// An event of its own, to somebody of its own.
 fn event(template: &str) -> Value {
     let mut body = json!({
-        "event_id": Uuid::now_v7(), "template": template, "locale": "en-GB",
-        "recipient": {"email": format!("ada-{}@example.com", Uuid::new_v4().simple())}
+        "event_id": Uuid::now_v7(), "template": template,
+        "recipient": {"email": format!("ada-{}@example.com", Uuid::new_v4().simple()), "locale": "en-GB"}
     });
     if template == "low_stock" {
-        body["stock"] = json!({"sku": "TEE-M", "title": "Organic cotton tee", "available": 3, "low_stock_at": 5});
+        body["data"]["stock"] =
+            json!({"sku": "TEE-M", "title": "Organic cotton tee", "available": 3, "low_stock_at": 5});
     } else if !template.starts_with("account") {
-        body["order"] = json!({
+        body["data"]["order"] = json!({
             "id": Uuid::now_v7(), "placed_at": "2026-11-22T09:30:00.125Z",
             "lines": [{"title": "Organic cotton tee", "options": {"Size": "M"}, "quantity": 2, "total": money(123_456)}],
             "subtotal": money(123_456), "shipping": money(500), "tax": money(900), "total": money(124_856),

@@ -25,7 +25,7 @@ async fn migrating_again_or_twice_at_once_changes_nothing() {
     let (one, other) = tokio::join!(office.app.migrate(Direction::Up), office.app.migrate(Direction::Up));
     let done = json!({"table": office.app.store.table(), "direction": "up"});
     assert_eq!((one.unwrap(), other.unwrap()), (done.clone(), done));
-    assert_eq!(office.status(&body).await, "already_sent");
+    assert_eq!(office.status(&body).await, "sent");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use testkit::tokens;
 
-use crate::{Office, address, event};
+use crate::{Office, address, event, sent};
 
 /// What was asked of SES last.
 fn asked_of_ses(office: &Office) -> Value {
@@ -12,8 +12,8 @@ fn asked_of_ses(office: &Office) -> Value {
 async fn a_mail_arrives_at_ses_with_subject_sender_and_recipient() {
     let office = Office::open().await;
     let body = event("order_confirmation");
-    let answer = office.send(&body).await.expect(202);
-    assert_eq!(answer.json(), json!({"event_id": body["event_id"], "status": "sent"}));
+    let answer = office.send(&body).await.expect(200);
+    assert_eq!(answer.json(), sent(&body));
     let mails = office.network.mails_to(address(&body)).await;
     let [mail] = &mails[..] else { panic!("{mails:?}") };
     assert_eq!(mail["source"], "\"Bodega\" <shop@bodega.example>");
@@ -28,9 +28,9 @@ async fn a_mail_arrives_at_ses_with_subject_sender_and_recipient() {
 async fn a_mail_has_text_and_html_in_utf8_and_carries_its_event() {
     let office = Office::open().await;
     let mut body = event("order_confirmation");
-    body["locale"] = json!("de-DE");
-    body["order"]["lines"][0]["title"] = json!("Söckchen");
-    office.send(&body).await.expect(202);
+    body["recipient"]["locale"] = json!("de-DE");
+    body["data"]["order"]["lines"][0]["title"] = json!("Söckchen");
+    office.send(&body).await.expect(200);
     let asked = asked_of_ses(&office);
     assert_eq!(asked["Destination"], json!({"ToAddresses": [address(&body)]}));
     let simple = &asked["Content"]["Simple"];
@@ -53,8 +53,8 @@ async fn a_mail_has_text_and_html_in_utf8_and_carries_its_event() {
 async fn a_title_with_markup_reaches_ses_escaped() {
     let office = Office::open().await;
     let mut body = event("order_confirmation");
-    body["order"]["lines"][0]["title"] = json!("<script>alert(1)</script>");
-    office.send(&body).await.expect(202);
+    body["data"]["order"]["lines"][0]["title"] = json!("<script>alert(1)</script>");
+    office.send(&body).await.expect(200);
     let mails = office.network.mails_to(address(&body)).await;
     let html = mails[0]["body"].as_str().unwrap();
     assert!(!html.contains("<script") && html.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{html}");
@@ -82,8 +82,8 @@ async fn every_template_is_sent_with_its_own_subject() {
 async fn without_a_locale_money_and_dates_are_written_as_in_the_united_states() {
     let office = Office::open().await;
     let mut body = event("order_confirmation");
-    body.as_object_mut().unwrap().remove("locale");
-    office.send(&body).await.expect(202);
+    body["recipient"].as_object_mut().unwrap().remove("locale");
+    office.send(&body).await.expect(200);
     let asked = asked_of_ses(&office);
     let text = asked["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap();
     assert!(text.contains("Placed on 11/22/2026") && text.contains("Total: GBP\u{a0}1,248.56"), "{text}");
@@ -107,14 +107,14 @@ async fn a_sending_costs_two_calls_of_dynamodb_one_more_about_an_order_and_one_o
     let (body, before) = (event("account_created"), office.network.seen().len());
     let since =
         |from: usize| office.network.seen()[from..].iter().map(|seen| seen.operation.clone()).collect::<Vec<_>>();
-    office.send(&body).await.expect(202);
+    office.send(&body).await.expect(200);
     assert_eq!(since(before), ["PutItem", "SendEmail", "UpdateItem"]);
-    office.send(&body).await.expect(202);
+    office.send(&body).await.expect(200);
     assert_eq!(since(before + 3), ["PutItem"]);
     let (body, before) = (event("order_confirmation"), office.network.seen().len());
-    office.send(&body).await.expect(202);
+    office.send(&body).await.expect(200);
     assert_eq!(since(before), ["PutItem", "UpdateItem", "SendEmail", "UpdateItem"]);
-    office.send(&body).await.expect(202);
+    office.send(&body).await.expect(200);
     assert_eq!(since(before + 4), ["PutItem"]);
 }
 
@@ -124,12 +124,12 @@ async fn an_order_in_a_currency_that_was_withdrawn_since_is_mailed_as_it_was_mad
     for (amount, currency) in [(1999, "BGN"), (1312, "KWD"), (1999, "MGA")] {
         let mut body = event("order_confirmation");
         for member in ["subtotal", "shipping", "tax", "total"] {
-            body["order"][member] = json!({"amount": amount, "currency": currency});
+            body["data"]["order"][member] = json!({"amount": amount, "currency": currency});
         }
-        body["order"]["lines"][0]["total"] = body["order"]["total"].clone();
+        body["data"]["order"]["lines"][0]["total"] = body["data"]["order"]["total"].clone();
         assert_eq!(office.status(&body).await, "sent", "{currency}");
     }
     let mut body = event("order_confirmation");
-    body["order"]["total"]["currency"] = json!("ABC");
-    assert_eq!(office.send(&body).await.expect(422).refused_fields(), ["/order/total/currency unknown_currency"]);
+    body["data"]["order"]["total"]["currency"] = json!("ABC");
+    assert_eq!(office.send(&body).await.expect(422).refused_fields(), ["/data/order/total/currency unknown_currency"]);
 }

@@ -36,6 +36,8 @@ impl FromStr for Channel {
     }
 }
 
+const REPEATED: &str = "repeated";
+
 /// One way or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<Channel>", into = "Vec<Channel>")]
@@ -83,6 +85,9 @@ impl Channels {
         let Some(channels) = fields.optional_texts::<Channel>(name, 2)? else { return Some(None) };
         match Self::try_from(channels) {
             Ok(channels) => Some(Some(channels)),
+            Err(refusal) if refusal.code == REPEATED => {
+                fields.refuse_below(&format!("/{name}/1"), refusal.code, refusal.message)
+            }
             Err(refusal) => fields.refuse(name, refusal.code, refusal.message),
         }
     }
@@ -104,7 +109,7 @@ impl TryFrom<Vec<Channel>> for Channels {
             [Channel::Sms] => Ok(Self(Set::Sms)),
             [Channel::Email, Channel::Sms] | [Channel::Sms, Channel::Email] => Ok(Self(Set::Both)),
             [] => Err(Refusal::new("too_few", "must name at least one channel")),
-            [_, _, ..] => Err(Refusal::new("duplicate", "must name each channel once")),
+            [_, _, ..] => Err(Refusal::new(REPEATED, "is named before")),
         }
     }
 }
@@ -156,7 +161,7 @@ mod tests {
         assert_eq!(read(Value::Null), Ok(Value::Null));
         for (refused, why) in [
             (json!([]), "/notify_by too_few"),
-            (json!(["sms", "sms"]), "/notify_by duplicate"),
+            (json!(["sms", "sms"]), "/notify_by/1 repeated"),
             (json!(["email", "sms", "email"]), "/notify_by too_many"),
             (json!(["pigeon"]), "/notify_by/0 unknown_channel"),
             (json!("sms"), "/notify_by wrong_type"),

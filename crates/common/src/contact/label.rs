@@ -187,7 +187,7 @@ fn elements(format: &str) -> Vec<Element<'_>> {
             elements.push(if field == 'n' { Element::NewLine } else { Element::Field(field) });
             rest = &rest[1 + field.len_utf8()..];
         } else {
-            let end = rest[1..].find('%').map_or(rest.len(), |end| end + 1);
+            let end = rest.char_indices().skip(1).find(|(_, c)| *c == '%').map_or(rest.len(), |(end, _)| end);
             elements.push(Element::Literal(&rest[..end]));
             rest = &rest[end..];
         }

@@ -27,7 +27,10 @@ impl FromStr for OrderId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        super::uuid(text).map(Self)
+        // Only the hyphenated form: one order, one spelling.
+        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
+        let id = id.map_err(|_| Refusal::new("invalid_id", "must be a UUID"))?;
+        Ok(Self(id.into_uuid()))
     }
 }
 
