@@ -12,7 +12,8 @@ use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    addresses, admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger, up,
+    addresses, admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger,
+    up,
 };
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.

@@ -76,7 +76,11 @@ mod tests {
 
     #[test]
     fn a_zone_is_named_as_in_the_database() {
-        for (text, name) in [("europe/berlin", "Europe/Berlin"), ("UTC", "UTC"), ("America/Argentina/Ushuaia", "America/Argentina/Ushuaia")] {
+        for (text, name) in [
+            ("europe/berlin", "Europe/Berlin"),
+            ("UTC", "UTC"),
+            ("America/Argentina/Ushuaia", "America/Argentina/Ushuaia"),
+        ] {
             assert_eq!(text.parse::<Zone>().unwrap().name(), name);
         }
         for text in ["", "Berlin", "CET/CEST", "+01:00", "Europe/Berlin ", "../etc/passwd"] {

@@ -6,8 +6,8 @@ use super::{
     Shop,
     block::{Block, Letter, Row},
     data::{
-        DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, LinkData, Line, Message, Order, PaymentActionData,
-        RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
+        DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, Line, LinkData, Message, Order,
+        PaymentActionData, RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
     },
     segments::is_gsm7,
     words::{Labels, Said, Words},
@@ -76,7 +76,8 @@ impl<'a> Pen<'a> {
             Message::Invoice(data) => self.invoice(data),
             Message::Direct(data) => {
                 self.quote(data.text());
-                let said = words.direct(shop);
+                let first = data.text().lines().next().unwrap_or_default();
+                let said = Said { preheader: first.to_owned(), ..words.direct(shop) };
                 match &data.subject {
                     Some(Line(subject)) => Said { subject: subject.clone(), ..said },
                     None => said,

@@ -16,7 +16,7 @@ use common::{
 };
 
 pub use self::{
-    account::{EmailChangedData, LinkData, MomentData, SignInData, Side},
+    account::{EmailChangedData, LinkData, MomentData, Side, SignInData},
     direct::DirectData,
     link::Link,
     order::{Code, Line, Order, OrderData, OrderId, OrderLine},
@@ -154,7 +154,9 @@ impl Template {
             Self::PasswordReset => "A new password can be chosen.",
             Self::PasswordChanged => "The password was changed.",
             Self::NewSignIn => "A login from a device that the account has not been used on.",
-            Self::EmailChanged => "The account's address was changed; sent once to the old address and once to the new.",
+            Self::EmailChanged => {
+                "The account's address was changed; sent once to the old address and once to the new."
+            }
             Self::StaffInvited => "A member of staff can open their account.",
             Self::GuestOrderLink => "A guest's way to their order.",
             Self::Invoice => "An invoice can be had.",
@@ -297,9 +299,7 @@ impl Message {
             Template::AccountCreated => Some(Self::AccountCreated),
             Template::AccountExists => Some(Self::AccountExists),
             Template::LowStock => StockData::from_fields(data).map(Self::LowStock),
-            Template::PaymentActionRequired => {
-                PaymentActionData::from_fields(data).map(Self::PaymentActionRequired)
-            }
+            Template::PaymentActionRequired => PaymentActionData::from_fields(data).map(Self::PaymentActionRequired),
             Template::OrderShipped => ShippedData::from_fields(data).map(Self::OrderShipped),
             Template::OrderDelivered => DeliveredData::from_fields(data).map(Self::OrderDelivered),
             Template::OrderRefunded => RefundedData::from_fields(data).map(Self::OrderRefunded),

@@ -91,10 +91,11 @@ fn referred(schema: &Value) -> Vec<String> {
 fn moved(schema: Value) -> Value {
     match schema {
         Value::Object(members) => {
-            let member = |(name, value): (String, Value)| match value.as_str().and_then(|to| to.strip_prefix(COMPONENTS)) {
-                Some(to) if name == "$ref" => (name, json!(format!("{DEFINITIONS}{to}"))),
-                _ => (name, moved(value)),
-            };
+            let member =
+                |(name, value): (String, Value)| match value.as_str().and_then(|to| to.strip_prefix(COMPONENTS)) {
+                    Some(to) if name == "$ref" => (name, json!(format!("{DEFINITIONS}{to}"))),
+                    _ => (name, moved(value)),
+                };
             Value::Object(members.into_iter().map(member).collect())
         }
         Value::Array(items) => Value::Array(items.into_iter().map(moved).collect()),

@@ -409,16 +409,17 @@ fn a_link_to_elsewhere_is_refused_by_its_pointer_and_never_written() {
 #[test]
 fn no_line_of_plain_text_has_more_than_72_columns_but_for_words_that_are_longer() {
     let long = "A very long title of many words that goes on ".repeat(4);
-    let mails = every_mail().into_iter().chain([Template::OrderConfirmation, Template::PaymentFailed].map(|template| {
-        let mail = of(template, "de", |data| {
-            data["order"]["lines"][0]["title"] = json!(long.trim());
-            data["order"]["lines"][0]["options"] = json!({"Words": &long[..90]});
-            if template == Template::PaymentFailed {
-                data["order"]["reason"] = json!("Your bank said no, and it did not say why. ".repeat(5).trim());
-            }
-        });
-        (template.as_str().to_owned(), mail)
-    }));
+    let mails =
+        every_mail().into_iter().chain([Template::OrderConfirmation, Template::PaymentFailed].map(|template| {
+            let mail = of(template, "de", |data| {
+                data["order"]["lines"][0]["title"] = json!(long.trim());
+                data["order"]["lines"][0]["options"] = json!({"Words": &long[..90]});
+                if template == Template::PaymentFailed {
+                    data["order"]["reason"] = json!("Your bank said no, and it did not say why. ".repeat(5).trim());
+                }
+            });
+            (template.as_str().to_owned(), mail)
+        }));
     for (name, mail) in mails {
         for line in mail.text.lines() {
             let is_one_word = !line.trim_start().contains(' ');
@@ -465,7 +466,8 @@ fn mails_about_accounts_say_what_happened_and_nothing_of_anybody() {
     assert!(created.text.contains("An account was opened with this e-mail address."), "{}", created.text);
     assert_eq!(exists.subject, "You already have an account at Bodega");
     assert!(exists.text.replace('\n', " ").contains("which has one already. Nothing was changed"), "{}", exists.text);
-    let [old, new] = ["old", "new"].map(|side| of(Template::EmailChanged, "en", |data| data["recipient_is"] = json!(side)));
+    let [old, new] =
+        ["old", "new"].map(|side| of(Template::EmailChanged, "en", |data| data["recipient_is"] = json!(side)));
     assert_eq!(old.subject, "Your Bodega account has another e-mail address");
     assert!(!old.text.contains("/account"), "the old address has no business there: {}", old.text);
     assert_eq!(new.subject, "This is now the e-mail address of your Bodega account");
@@ -529,7 +531,10 @@ fn every_mail_is_one_whole_small_page_with_one_heading_in_its_readers_language()
         assert!(subject.lines().count() == 1 && !subject.is_empty(), "{name}: {subject}");
         assert!(subject.contains("Bodega") || template == "direct", "{name}: {subject}");
         assert!(text.contains("Bodega\nhttps://shop.example\n") && !text.contains("{{"), "{name}: {text}");
-        assert!(html.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{language}\" dir=\"ltr\">")), "{name}: {html}");
+        assert!(
+            html.starts_with(&format!("<!DOCTYPE html>\n<html lang=\"{language}\" dir=\"ltr\">")),
+            "{name}: {html}"
+        );
         assert!(html.trim_end().ends_with("</html>") && html.len() < 100_000, "{name}: {}", html.len());
         for tag in ["table", "tr", "td", "p", "span", "h1", "h2", "a", "div", "style"] {
             let opened = html.matches(&format!("<{tag} ")).count() + html.matches(&format!("<{tag}>")).count();

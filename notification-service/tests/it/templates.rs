@@ -69,7 +69,8 @@ async fn a_preview_shows_the_sample_or_other_data_to_a_reader_of_any_language_an
     let with_pictures = preview(&office, &json!({"template": "order_confirmation"})).await.expect(200).json();
     assert!(with_pictures["html"].as_str().unwrap().contains("<img src=\"https://images.example/"));
     let data = json!({"text": "Grüße – wir melden uns."});
-    let direct = preview(&office, &json!({"template": "direct", "locale": "pl", "data": data})).await.expect(200).json();
+    let direct =
+        preview(&office, &json!({"template": "direct", "locale": "pl", "data": data})).await.expect(200).json();
     assert_eq!(direct["subject"], "A message from Bodega");
     assert_eq!((&direct["sms"]["encoding"], &direct["sms"]["segments"]), (&json!("ucs2"), &json!(1)));
     let none = preview(&office, &json!({"template": "invoice"})).await.expect(200).json();
@@ -85,7 +86,10 @@ async fn a_preview_refuses_what_a_notification_refuses() {
         (json!({"template": "newsletter", "data": 7}), vec!["/template unknown_template"]),
         (json!({"template": "direct", "locale": "en_GB"}), vec!["/locale invalid_locale"]),
         (json!({"template": "password_changed", "data": {}}), vec!["/data/at missing"]),
-        (json!({"template": "verify_email", "data": {"link": "https://evil.example/"}}), vec!["/data/link foreign_link"]),
+        (
+            json!({"template": "verify_email", "data": {"link": "https://evil.example/"}}),
+            vec!["/data/link foreign_link"],
+        ),
     ] {
         assert_eq!(preview(&office, &body).await.expect(422).refused_fields(), fields, "{body}");
     }
