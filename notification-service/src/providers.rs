@@ -1,206 +1,278 @@
-//! Who carries mail and texts.
+//! Who carries mail and texts, and what happens when one of them does not: `docs/decisions/0032-failover.md`.
+//!
+//! Each channel has a list of providers and one deadline for the whole list. [`domain`] says what each answer means and
+//! what follows from it, [`circuit`] when a provider is left alone.
 
+pub mod circuit;
+pub mod domain;
 mod log;
+mod sendgrid;
 mod ses;
+mod settings;
+mod twilio;
+mod wire;
 
 use std::{
     fmt,
-    str::FromStr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
-use common::{
-    contact::{Email, Phone},
-    input::Refusal,
-    timestamp::Timestamp,
-};
+use common::timestamp::Timestamp;
 use platform::config::Env;
-use serde::Serialize;
-use utoipa::ToSchema;
 
-use self::ses::Ses;
-use crate::{aws::Aws, notifications::domain::EventId, sender::Sender, templates::Mail};
+pub use self::domain::{Handed, Name, OutgoingMail, OutgoingText, Unclear, Undelivered};
+use self::{
+    circuit::Circuit,
+    domain::{Next, Trouble, before_finding_out, share},
+    sendgrid::Sendgrid,
+    ses::Ses,
+    twilio::Twilio,
+};
+use crate::{aws::Aws, notifications::domain::EventId};
 
-/// A provider's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
-#[schema(as = ProviderName)]
-#[serde(rename_all = "snake_case")]
-pub enum Name {
-    /// Amazon's Simple Email Service.
-    Ses,
-    /// `SendGrid`.
-    Sendgrid,
-    /// Twilio.
-    Twilio,
-    /// None: a line in the log says that there was a message.
+/// The providers, ready to send. Cheap to clone; clones share their circuits.
+#[derive(Debug, Clone)]
+pub struct Providers(Arc<Lists>);
+
+#[derive(Debug)]
+struct Lists {
+    mail: Vec<Guarded<MailProvider>>,
+    texts: Vec<Guarded<TextProvider>>,
+}
+
+/// A provider of mail.
+#[derive(Debug)]
+enum MailProvider {
+    Ses(Ses),
+    Sendgrid(Sendgrid),
+    /// A line in the log says that there was a mail.
     Log,
 }
 
-impl Name {
-    /// As settings, the table and answers have it.
-    pub fn as_str(self) -> &'static str {
+impl MailProvider {
+    fn name(&self) -> Name {
         match self {
-            Self::Ses => "ses",
-            Self::Sendgrid => "sendgrid",
-            Self::Twilio => "twilio",
-            Self::Log => "log",
+            Self::Ses(_) => Name::Ses,
+            Self::Sendgrid(_) => Name::Sendgrid,
+            Self::Log => Name::Log,
+        }
+    }
+
+    async fn send(&self, outgoing: &OutgoingMail<'_>, limit: Duration) -> Result<String, Trouble> {
+        match self {
+            Self::Ses(ses) => ses.send(outgoing, limit).await,
+            Self::Sendgrid(sendgrid) => sendgrid.send(outgoing, limit).await,
+            Self::Log => Ok(log::mail(outgoing)),
         }
     }
 }
 
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Name {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let all = [Self::Ses, Self::Sendgrid, Self::Twilio, Self::Log];
-        let known = all.into_iter().find(|name| name.as_str() == text);
-        known.ok_or_else(|| Refusal::new("unknown_provider", "must be ses, sendgrid, twilio or log"))
-    }
-}
-
-/// A mail on its way.
+/// A provider of texts.
 #[derive(Debug)]
-pub struct OutgoingMail<'a> {
-    /// The event it tells of; goes with the mail.
-    pub event_id: EventId,
-    /// The template's name; goes with the mail.
-    pub template: &'static str,
-    /// To whom.
-    pub to: &'a Email,
-    /// What it says.
-    pub mail: &'a Mail,
-    /// Where its recipient unsubscribes with one click; `None` for what is transactional.
-    pub unsubscribe: Option<&'a str>,
-}
-
-/// A text on its way.
-pub struct OutgoingText<'a> {
-    /// The event it tells of; goes with the text.
-    pub event_id: EventId,
-    /// The template's name; goes with the text.
-    pub template: &'static str,
-    /// To whom.
-    pub to: &'a Phone,
-    /// What it says.
-    pub text: &'a str,
-    /// An earlier try may have been sent: whether it was is asked first.
-    pub asked_before: Option<Unclear>,
-}
-
-/// What a provider took.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handed {
-    /// Who took it.
-    pub provider: Name,
-    /// What they call it.
-    pub id: String,
-}
-
-/// A text that may have been sent: it was asked for, and no answer came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unclear {
-    /// Who was asked.
-    pub provider: Name,
-    /// Since when that is not clear.
-    pub since: Timestamp,
-}
-
-/// Why nothing was handed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Undelivered {
-    /// The provider will never send it: the address is bad.
-    Refused {
-        /// Who.
-        provider: Name,
-        /// Why; holds nothing personal.
-        reason: String,
-    },
-    /// The provider does not send to this address.
-    Suppressed {
-        /// Who.
-        provider: Name,
-    },
-    /// Trying again later is right.
-    Retryable {
-        /// Why; holds nothing personal.
-        reason: String,
-    },
-    /// It may have been sent (SMS only).
-    Unclear(Unclear),
-}
-
-/// The providers, ready to send.
-#[derive(Debug, Clone)]
-pub struct Providers {
-    mail: MailProvider,
-}
-
-#[derive(Debug, Clone)]
-enum MailProvider {
-    Ses(Ses),
+enum TextProvider {
+    Twilio(Twilio),
+    /// A line in the log says that there was a text.
     Log,
+}
+
+impl TextProvider {
+    fn name(&self) -> Name {
+        match self {
+            Self::Twilio(_) => Name::Twilio,
+            Self::Log => Name::Log,
+        }
+    }
+
+    async fn send(&self, outgoing: &OutgoingText<'_>, limit: Duration) -> Result<String, Trouble> {
+        match self {
+            Self::Twilio(twilio) => twilio.send(outgoing, limit).await,
+            Self::Log => Ok(log::text(outgoing)),
+        }
+    }
+}
+
+/// A provider and its circuit. The lock is never held while anything waits.
+#[derive(Debug)]
+struct Guarded<P> {
+    provider: P,
+    circuit: Mutex<Circuit>,
+}
+
+impl<P> Guarded<P> {
+    fn new(provider: P) -> Self {
+        Self { provider, circuit: Mutex::default() }
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells the circuit and the log how a call went.
+    fn note(&self, name: Name, event_id: EventId, outcome: &Result<String, Trouble>) {
+        let trouble = match outcome {
+            Ok(_) => None,
+            Err(trouble) => Some(trouble),
+        };
+        match trouble {
+            Some(trouble) if trouble.is_ours() => {
+                tracing::error!(%event_id, provider = %name, error = %trouble, "provider needs our attention");
+            }
+            Some(trouble) => tracing::warn!(%event_id, provider = %name, error = %trouble, "provider did not take it"),
+            None => {}
+        }
+        if trouble.is_some_and(Trouble::is_providers) {
+            if self.circuit().failed(Timestamp::now()) {
+                tracing::error!(provider = %name, "circuit opens: the provider is left alone for a while");
+            }
+        } else if self.circuit().succeeded() {
+            tracing::info!(provider = %name, "circuit closes: the provider is back");
+        }
+    }
+}
+
+/// Why each provider of a list did not take a message.
+#[derive(Default)]
+struct Reasons(Vec<String>);
+
+impl Reasons {
+    fn add(&mut self, name: Name, why: impl fmt::Display) {
+        self.0.push(format!("{name} {why}"));
+    }
+
+    fn retryable(self) -> Undelivered {
+        Undelivered::Retryable { reason: self.0.join("; ") }
+    }
 }
 
 impl Providers {
-    /// Reads `MAIL_PROVIDER` and `MAIL_FROM`.
+    /// Reads `MAIL_PROVIDERS` and `SMS_PROVIDERS`, and the settings of those that they name.
     pub fn configure(env: &mut Env, aws: &Aws) -> Option<Self> {
-        let name = env.parsed::<MailChoice>("MAIL_PROVIDER");
-        let from = env.parsed::<Sender>("MAIL_FROM");
-        let mail = match name? {
-            MailChoice::Ses => MailProvider::Ses(Ses::new(aws.clone(), from?)),
-            MailChoice::Log => from.map(|_| MailProvider::Log)?,
-        };
-        Some(Self { mail })
+        let (mail, texts) = (settings::mail(env, aws), settings::texts(env));
+        let mail = mail?.into_iter().map(Guarded::new).collect();
+        Some(Self(Arc::new(Lists { mail, texts: texts?.into_iter().map(Guarded::new).collect() })))
     }
 
-    /// Hands the mail over.
+    /// Hands the mail to the first provider that takes it. Where one gave no clear answer the next may send it a second time.
     pub async fn send_mail(&self, outgoing: &OutgoingMail<'_>, deadline: Instant) -> Result<Handed, Undelivered> {
-        let sending = async {
-            match &self.mail {
-                MailProvider::Ses(ses) => ses.send(outgoing).await,
-                MailProvider::Log => Ok(log::send(outgoing)),
+        let (list, mut reasons) = (&self.0.mail, Reasons::default());
+        for (at, guarded) in list.iter().enumerate() {
+            let provider = guarded.provider.name();
+            let limit = share(left(deadline), list.len() - at);
+            if let Some(why) = closed(limit, guarded) {
+                reasons.add(provider, why);
+                continue;
             }
-        };
-        within(deadline, sending).await
-    }
-
-    /// Hands the text over.
-    #[expect(clippy::unused_async, reason = "no provider of texts is configured in this version")]
-    pub async fn send_text(&self, outgoing: &OutgoingText<'_>, _deadline: Instant) -> Result<Handed, Undelivered> {
-        tracing::error!(event_id = %outgoing.event_id, template = outgoing.template, "no provider of texts is configured");
-        Err(Undelivered::Refused { provider: Name::Log, reason: "no provider of texts is configured".into() })
-    }
-}
-
-async fn within(
-    deadline: Instant,
-    sending: impl Future<Output = Result<Handed, Undelivered>>,
-) -> Result<Handed, Undelivered> {
-    let late = |_| Err(Undelivered::Retryable { reason: "no answer in time".into() });
-    let left: Duration = deadline.saturating_duration_since(Instant::now());
-    tokio::time::timeout(left, sending).await.unwrap_or_else(late)
-}
-
-/// What `MAIL_PROVIDER` names.
-enum MailChoice {
-    Ses,
-    Log,
-}
-
-impl FromStr for MailChoice {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        match text {
-            "ses" => Ok(Self::Ses),
-            "log" => Ok(Self::Log),
-            _ => Err(Refusal::new("unknown_provider", "must be ses or log")),
+            let outcome = guarded.provider.send(outgoing, limit).await;
+            guarded.note(provider, outgoing.event_id, &outcome);
+            let trouble = match outcome {
+                Ok(id) => return Ok(Handed { provider, id }),
+                Err(trouble) => trouble,
+            };
+            match trouble.next_of_mail() {
+                Next::End => return Err(ended(provider, &trouble)),
+                Next::GoOn | Next::Later | Next::FindOut => reasons.add(provider, trouble),
+            }
         }
+        Err(reasons.retryable())
+    }
+
+    /// Hands the text to the first provider that takes it. While it is not clear whether one took it, no other is asked.
+    pub async fn send_text(&self, outgoing: &OutgoingText<'_>, deadline: Instant) -> Result<Handed, Undelivered> {
+        let (list, mut reasons) = (&self.0.texts, Reasons::default());
+        if let Some(unclear) = outgoing.asked_before
+            && let Some(handed) = self.found_out(outgoing, unclear, deadline).await?
+        {
+            return Ok(handed);
+        }
+        if list.is_empty() {
+            let reason = "SMS_PROVIDERS names no provider".to_owned();
+            return Err(Undelivered::Refused { provider: Name::Log, reason });
+        }
+        for guarded in list {
+            let provider = guarded.provider.name();
+            let limit = before_finding_out(left(deadline));
+            if let Some(why) = closed(limit, guarded) {
+                reasons.add(provider, why);
+                continue;
+            }
+            let since = Timestamp::now();
+            let outcome = guarded.provider.send(outgoing, limit).await;
+            guarded.note(provider, outgoing.event_id, &outcome);
+            let trouble = match outcome {
+                Ok(id) => return Ok(Handed { provider, id }),
+                Err(trouble) => trouble,
+            };
+            match trouble.next_of_text() {
+                Next::End => return Err(ended(provider, &trouble)),
+                Next::GoOn => reasons.add(provider, trouble),
+                Next::Later => {
+                    reasons.add(provider, trouble);
+                    break;
+                }
+                Next::FindOut => {
+                    let unclear = Unclear { provider, since };
+                    let handed = self.found_out(outgoing, unclear, deadline).await?;
+                    return handed.ok_or(Undelivered::Unclear(unclear));
+                }
+            }
+        }
+        Err(reasons.retryable())
+    }
+
+    /// Whether a text was taken: `None` says that it surely was not.
+    async fn found_out(
+        &self,
+        outgoing: &OutgoingText<'_>,
+        unclear: Unclear,
+        deadline: Instant,
+    ) -> Result<Option<Handed>, Undelivered> {
+        let (event_id, provider) = (outgoing.event_id, unclear.provider);
+        let twilio = match provider {
+            Name::Twilio => self.0.texts.iter().find_map(|guarded| match &guarded.provider {
+                TextProvider::Twilio(twilio) => Some(twilio),
+                TextProvider::Log => None,
+            }),
+            // None of them takes texts from us and leaves us without an answer.
+            Name::Ses | Name::Sendgrid | Name::Log => return Ok(None),
+        };
+        let Some(twilio) = twilio else {
+            tracing::error!(%event_id, %provider, "SMS stays unclear: SMS_PROVIDERS does not name its provider any more");
+            return Err(Undelivered::Unclear(unclear));
+        };
+        match twilio.find(outgoing, unclear, left(deadline)).await {
+            Ok(Some(id)) => {
+                tracing::info!(%event_id, %provider, "SMS was taken, though its answer was lost");
+                Ok(Some(Handed { provider, id }))
+            }
+            Ok(None) if unclear.is_settled(Timestamp::now()) => {
+                tracing::info!(%event_id, %provider, "SMS was not taken; it is sent again");
+                Ok(None)
+            }
+            Ok(None) => Err(Undelivered::Unclear(unclear)),
+            Err(trouble) => {
+                tracing::warn!(%event_id, %provider, error = %trouble, "SMS stays unclear: its provider could not be asked");
+                Err(Undelivered::Unclear(unclear))
+            }
+        }
+    }
+}
+
+/// Why this provider is not asked; `None` where it is.
+fn closed<P>(limit: Duration, guarded: &Guarded<P>) -> Option<&'static str> {
+    if limit.is_zero() {
+        return Some("was not asked: no time is left");
+    }
+    if guarded.circuit().lets_through(Timestamp::now()) { None } else { Some("was not asked: its circuit is open") }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
+fn ended(provider: Name, trouble: &Trouble) -> Undelivered {
+    match trouble {
+        Trouble::Suppressed => Undelivered::Suppressed { provider },
+        trouble => Undelivered::Refused { provider, reason: trouble.to_string() },
     }
 }

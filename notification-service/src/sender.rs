@@ -38,6 +38,16 @@ pub struct Sender {
 }
 
 impl Sender {
+    /// The name, if there is one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The address alone.
+    pub fn address(&self) -> &Email {
+        &self.address
+    }
+
     /// As a `From` header has it: ASCII, one line. A name is quoted, or where it has other letters encoded (RFC 2047).
     pub fn header(&self) -> String {
         let address = self.address.as_str();

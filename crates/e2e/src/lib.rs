@@ -277,7 +277,7 @@ pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Setti
         ("SHIPPING_RATES", "USD:500".to_owned()),
         ("TAX_RATE", "8".to_owned()),
         ("REDUCED_TAX_RATE", "4".to_owned()),
-        ("MAIL_PROVIDER", "log".to_owned()),
+        ("MAIL_PROVIDERS", "log".to_owned()),
         ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
         ("SHOP_URL", "https://shop.example".to_owned()),

@@ -58,6 +58,11 @@ impl Fingerprints {
     }
 }
 
+/// As it stands in a table's keys.
+pub fn hex(fingerprint: Fingerprint) -> String {
+    format!("{:032x}", u128::from_be_bytes(fingerprint))
+}
+
 fn network(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(address) => address.to_string(),

@@ -1,3 +1,405 @@
-//! SendGrid, Twilio and Amazon SES to run at home and to break on purpose.
+//! SendGrid, Twilio and Amazon SES to run at home and to break on purpose: HTTP servers that take what the vendors'
+//! descriptions allow, refuse the rest in the vendors' own form, and remember what they took.
+//!
+//! # Faithful
+//!
+//! - SendGrid's `POST /v3/mail/send`: bearer key, body as described (`descriptions/`) and as the prose says beyond it, 202
+//!   without a body, errors as `{"errors": [{message, field, help}]}`. Addresses on its own list are taken and dropped.
+//! - Twilio's Messages: basic authentication with account or key, form, 201 with the message, one message, the list with its
+//!   filters and pages, errors as `{code, message, more_info, status}`, the numbers that Twilio keeps for tests, recipients
+//!   who said STOP. A message that is queued has no `date_sent`, and is in no list that asks for one.
+//! - SES's `SendEmail` of a simple message: headers, tags, configuration set, errors named in a header.
+//! - How each signs its webhooks: [`signing`].
+//!
+//! # Left out
+//!
+//! All other operations; delivery (a message stays as it was taken until it is told otherwise); rate limits that are not
+//! injected; whether SES's requests are signed rightly. Unknown fields are refused where Twilio would overlook them.
+//! State is in memory.
+//!
+//! # Control
+//!
+//! [`VendorDoubles`], or over HTTP at an address of its own, JSON, without a key:
+//!
+//! | call | what it does |
+//! | --- | --- |
+//! | `GET records`, `DELETE records` | each [`Record`] of what was taken, oldest first; forgets them |
+//! | `POST records/{id}` | `{"status": "delivered"}` |
+//! | `GET calls` | each [`Call`] |
+//! | `POST faults/{vendor}` | a [`Fault`] |
+//! | `DELETE faults` | heals everything |
+//! | `POST connections/{vendor}` | `{"refused": true}`: connections are refused until it is `false` |
+//! | `POST suppressions/{vendor}/{recipient}` | the vendor sends to this recipient no more |
+//! | `GET SimpleNotificationService-....pem` | the certificate of the SNS messages that [`VendorDoubles::sns`] signs |
 
+mod control;
+mod description;
+mod faults;
+mod line;
+mod records;
+mod sendgrid;
+mod server;
+mod ses;
 pub mod signing;
+mod twilio;
+
+use std::{
+    collections::BTreeMap,
+    fmt, io,
+    net::SocketAddr,
+    str::FromStr,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use axum::{Router, extract::Request};
+use serde::Serialize;
+use tokio::{
+    net::{TcpListener, TcpSocket},
+    sync::watch,
+    task::JoinHandle,
+};
+
+pub use self::{
+    faults::{Answer, Chance, Fault, Kind},
+    records::{Call, Record},
+};
+use self::{
+    line::{Cutter, Lines},
+    server::Shared,
+    signing::sns,
+};
+
+/// How many connections wait to be accepted.
+const BACKLOG: u32 = 1_024;
+
+/// Who is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    /// SendGrid.
+    Sendgrid,
+    /// Twilio.
+    Twilio,
+    /// Amazon SES.
+    Ses,
+}
+
+impl Vendor {
+    const ALL: [Self; 3] = [Self::Sendgrid, Self::Twilio, Self::Ses];
+
+    /// As control routes name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sendgrid => "sendgrid",
+            Self::Twilio => "twilio",
+            Self::Ses => "ses",
+        }
+    }
+}
+
+impl FromStr for Vendor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|vendor| vendor.as_str() == text).ok_or(())
+    }
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who calls Twilio.
+#[derive(Debug, Clone)]
+pub struct TwilioAccount {
+    /// `AC` and 32 digits.
+    pub account_sid: String,
+    /// Its token.
+    pub auth_token: String,
+    /// `SK` and 32 digits.
+    pub key_sid: String,
+    /// Its secret.
+    pub key_secret: String,
+}
+
+impl Default for TwilioAccount {
+    fn default() -> Self {
+        let sid = |prefix: &str| format!("{prefix}{}", records::digits(32));
+        Self {
+            account_sid: sid("AC"),
+            auth_token: records::digits(32),
+            key_sid: sid("SK"),
+            key_secret: records::digits(32),
+        }
+    }
+}
+
+/// How the doubles are set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where SendGrid, Twilio, SES and the control listen on 127.0.0.1; 0 for free ports.
+    pub ports: [u16; 4],
+    /// What callers of SendGrid must present.
+    pub sendgrid_key: String,
+    /// What callers of Twilio must present.
+    pub twilio: TwilioAccount,
+    /// The configuration sets that SES knows.
+    pub configuration_sets: Vec<String>,
+    /// How long each call takes after it had its effect.
+    pub latency: Duration,
+}
+
+impl Default for Options {
+    /// Free ports, fresh secrets, no configuration set, no latency.
+    fn default() -> Self {
+        Self {
+            ports: [0; 4],
+            sendgrid_key: format!("SG.{}.{}", records::digits(22), records::digits(43)),
+            twilio: TwilioAccount::default(),
+            configuration_sets: Vec::new(),
+            latency: Duration::ZERO,
+        }
+    }
+}
+
+/// Whether a vendor's connections are refused: what is wanted, and what is so.
+#[derive(Debug)]
+struct Door {
+    is_closed: watch::Sender<bool>,
+    has_closed: watch::Receiver<bool>,
+}
+
+/// What the doubles' own interfaces, in this process and over HTTP, share.
+#[derive(Debug)]
+pub(crate) struct Controls {
+    pub(crate) shared: Arc<Shared>,
+    doors: BTreeMap<Vendor, Door>,
+    sns: OnceLock<Option<sns::Signer>>,
+}
+
+impl Controls {
+    pub(crate) fn inject(&self, vendor: Vendor, fault: Fault) {
+        self.shared.state().faults.entry(vendor).or_default().plan(fault);
+    }
+
+    pub(crate) fn suppress(&self, vendor: Vendor, recipient: &str) {
+        self.shared.state().suppressed.insert((vendor, recipient.to_ascii_lowercase()));
+    }
+
+    /// Returns once it is so.
+    pub(crate) async fn refuse_connections(&self, vendor: Vendor, is_refused: bool) {
+        let Some(door) = self.doors.get(&vendor) else { return };
+        door.is_closed.send_replace(is_refused);
+        // An error means that the doubles have stopped.
+        let _ = door.has_closed.clone().wait_for(|has_closed| *has_closed == is_refused).await;
+    }
+
+    pub(crate) async fn heal(&self) {
+        self.shared.state().faults.clear();
+        for vendor in Vendor::ALL {
+            self.refuse_connections(vendor, false).await;
+        }
+    }
+
+    /// `None` where no key could be made.
+    pub(crate) fn sns(&self) -> Option<&sns::Signer> {
+        self.sns.get_or_init(|| sns::Signer::generate().ok()).as_ref()
+    }
+}
+
+impl Shared {
+    pub(crate) fn set_status(&self, id: &str, status: &str) -> bool {
+        let mut state = self.state();
+        let found = state.records.iter_mut().find(|record| record.id == id);
+        found.map(|record| status.clone_into(&mut record.status)).is_some()
+    }
+}
+
+/// The running doubles. They stop with this value.
+#[derive(Debug)]
+pub struct VendorDoubles {
+    bases: BTreeMap<Vendor, String>,
+    control: String,
+    controls: Arc<Controls>,
+    all: Cutter,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl VendorDoubles {
+    /// Starts them; panics when a port is taken.
+    pub async fn start(options: Options) -> Self {
+        match Self::try_start(options).await {
+            Ok(doubles) => doubles,
+            Err(error) => panic!("the vendors' doubles cannot listen: {error}"),
+        }
+    }
+
+    /// Starts them.
+    pub async fn try_start(options: Options) -> io::Result<Self> {
+        let [.., control_port] = options.ports;
+        let ports = options.ports;
+        let shared = Arc::new(Shared::new(options));
+        let (all, mut bases, mut doors, mut tasks) = (Cutter::default(), BTreeMap::new(), BTreeMap::new(), Vec::new());
+        for (vendor, port) in Vendor::ALL.into_iter().zip(ports) {
+            let listener = bind(port).await?;
+            bases.insert(vendor, format!("http://{}", listener.local_addr()?));
+            let shared = Arc::clone(&shared);
+            let router = Router::new().fallback(async move |request: Request| shared.answer(vendor, request).await);
+            let is_closed = watch::Sender::new(false);
+            let (tell, has_closed) = watch::channel(false);
+            tasks.push(tokio::spawn(serve(listener, router, is_closed.subscribe(), tell)));
+            doors.insert(vendor, Door { is_closed, has_closed });
+        }
+        let controls = Arc::new(Controls { shared, doors, sns: OnceLock::new() });
+        let listener = bind(control_port).await?;
+        let control = format!("http://{}", listener.local_addr()?);
+        let routes = control::routes(Arc::clone(&controls)).into_make_service_with_connect_info::<Cutter>();
+        let lines = Lines { listener, all: all.clone() };
+        tasks.push(tokio::spawn(async move {
+            let _ = axum::serve(lines, routes).await;
+        }));
+        Ok(Self { bases, control, controls, all, tasks })
+    }
+
+    /// `http://127.0.0.1:<port>`, in place of the vendor's address.
+    pub fn base(&self, vendor: Vendor) -> &str {
+        &self.bases[&vendor]
+    }
+
+    /// Where the control listens.
+    pub fn control(&self) -> &str {
+        &self.control
+    }
+
+    /// What callers of SendGrid must present.
+    pub fn sendgrid_key(&self) -> &str {
+        &self.controls.shared.options.sendgrid_key
+    }
+
+    /// What callers of Twilio must present.
+    pub fn twilio(&self) -> &TwilioAccount {
+        &self.controls.shared.options.twilio
+    }
+
+    /// What was taken so far, oldest first.
+    pub fn records(&self) -> Vec<Record> {
+        self.controls.shared.state().records.clone()
+    }
+
+    /// The calls so far, in the order of their effects.
+    pub fn calls(&self) -> Vec<Call> {
+        self.controls.shared.state().calls.clone()
+    }
+
+    /// Breaks calls.
+    pub fn inject(&self, vendor: Vendor, fault: Fault) {
+        self.controls.inject(vendor, fault);
+    }
+
+    /// From now on the vendor sends to this recipient no more: an address on its own list, a number that said STOP.
+    pub fn suppress(&self, vendor: Vendor, recipient: &str) {
+        self.controls.suppress(vendor, recipient);
+    }
+
+    /// Refuses connections, and ends those that are open; or takes them again. Returns once it is so.
+    pub async fn refuse_connections(&self, vendor: Vendor, is_refused: bool) {
+        self.controls.refuse_connections(vendor, is_refused).await;
+    }
+
+    /// Heals everything.
+    pub async fn heal(&self) {
+        self.controls.heal().await;
+    }
+
+    /// Says where a message stands: `sent`, `delivered`, ... False where there is none with this id.
+    pub fn set_status(&self, id: &str, status: &str) -> bool {
+        self.controls.shared.set_status(id, status)
+    }
+
+    /// SNS's key, made on first use; panics where none can be made.
+    pub fn sns(&self) -> &sns::Signer {
+        match self.controls.sns() {
+            Some(signer) => signer,
+            None => panic!("no RSA key can be made here"),
+        }
+    }
+
+    /// Where SNS's certificate is.
+    pub fn certificate_url(&self) -> String {
+        format!("{}{}", self.control, control::CERTIFICATE)
+    }
+
+    /// Stops them; their ports are free afterwards.
+    pub async fn stop(mut self) {
+        self.halt();
+        for task in std::mem::take(&mut self.tasks) {
+            let _ = task.await;
+        }
+    }
+
+    fn halt(&self) {
+        self.controls.shared.stop();
+        self.all.cut();
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}
+
+impl Drop for VendorDoubles {
+    fn drop(&mut self) {
+        self.halt();
+    }
+}
+
+async fn bind(port: u16) -> io::Result<TcpListener> {
+    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await
+}
+
+/// Ends open connections when it is dropped, that is when the server is stopped or its door is closed.
+struct CutOnDrop(Cutter);
+
+impl Drop for CutOnDrop {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
+
+/// Serves while the door is open. While it is closed the port is held by a socket that does not listen: connections are
+/// refused, and nothing else is given the port.
+async fn serve(first: TcpListener, router: Router, mut is_closed: watch::Receiver<bool>, tell: watch::Sender<bool>) {
+    let Ok(address) = first.local_addr() else { return };
+    let mut listener = first;
+    loop {
+        tell.send_replace(false);
+        {
+            let open = CutOnDrop(Cutter::default());
+            let lines = Lines { listener, all: open.0.clone() };
+            let service = router.clone().into_make_service_with_connect_info::<Cutter>();
+            tokio::select! {
+                _ = async { axum::serve(lines, service).await } => return,
+                closed = is_closed.wait_for(|is_closed| *is_closed) => if closed.is_err() { return },
+            }
+        }
+        let held = match held(address) {
+            Ok(held) => held,
+            Err(error) => return tracing::error!(%error, %address, "the port was taken by another"),
+        };
+        tell.send_replace(true);
+        if is_closed.wait_for(|is_closed| !*is_closed).await.is_err() {
+            return;
+        }
+        listener = match held.listen(BACKLOG) {
+            Ok(listener) => listener,
+            Err(error) => return tracing::error!(%error, %address, "the port cannot be listened on again"),
+        };
+    }
+}
+
+fn held(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}

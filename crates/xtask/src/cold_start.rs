@@ -84,7 +84,7 @@ fn settings(home: &Home) -> Result<Settings> {
         ("CURRENCIES", "USD"),
         ("SHIPPING_RATES", "USD:499"),
         ("TAX_RATE", "8.25"),
-        ("MAIL_PROVIDER", "log"),
+        ("MAIL_PROVIDERS", "log"),
         ("MAIL_FROM", mail::FROM),
         ("SHOP_NAME", "Bodega"),
         ("SHOP_URL", "https://shop.example"),

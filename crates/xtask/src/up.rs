@@ -105,7 +105,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("SHIPPING_RATES", "USD:499,EUR:499,JPY:800"),
         ("TAX_RATE", "8.25"),
         ("REDUCED_TAX_RATE", "2.5"),
-        ("MAIL_PROVIDER", "ses"),
+        ("MAIL_PROVIDERS", "ses"),
         ("MAIL_FROM", mail::FROM),
         ("SHOP_NAME", "Bodega"),
         ("SHOP_URL", "https://shop.example"),

@@ -1,9 +1,15 @@
-//! For where no mail may leave: a line in the log. It has neither the address nor what the mail says (invariant I6).
+//! For where no message may leave: a line in the log. It has neither the address nor what the message says (invariant I6).
 
-use super::{Handed, Name, OutgoingMail};
+use super::domain::{OutgoingMail, OutgoingText};
 
-pub(super) fn send(outgoing: &OutgoingMail<'_>) -> Handed {
+pub(super) fn mail(outgoing: &OutgoingMail<'_>) -> String {
     let OutgoingMail { event_id, template, .. } = outgoing;
-    tracing::info!(%event_id, template, "a mail would be sent here; MAIL_PROVIDER is log");
-    Handed { provider: Name::Log, id: format!("log-{event_id}") }
+    tracing::info!(%event_id, template, "a mail would be sent here; MAIL_PROVIDERS names log");
+    format!("log-{event_id}")
+}
+
+pub(super) fn text(outgoing: &OutgoingText<'_>) -> String {
+    let OutgoingText { event_id, template, .. } = outgoing;
+    tracing::info!(%event_id, template, "an SMS would be sent here; SMS_PROVIDERS names log");
+    format!("log-{event_id}")
 }

@@ -4,64 +4,102 @@
 //! same: in the header `X-Bodega-Event`, and with the template's name as message tags, which stand in what SES publishes
 //! about deliveries, bounces and complaints.
 
+use std::time::Duration;
+
 use aws_sdk_sesv2::{
-    error::BuildError,
+    error::{BuildError, ProvideErrorMetadata, SdkError},
+    operation::send_email::SendEmailError,
     types::{Body, Content, Destination, EmailContent, Message, MessageHeader, MessageTag},
 };
+use platform::config::Env;
 
-use super::{Handed, Name, OutgoingMail, Undelivered};
+use super::domain::{OutgoingMail, Trouble};
 use crate::{
     aws::{Aws, Failure},
     sender::Sender,
 };
 
+/// Codes of a 400 that are about our account and not about the mail.
+const OF_THE_ACCOUNT: [&str; 4] = [
+    "AccountSuspendedException",
+    "SendingPausedException",
+    "MailFromDomainNotVerifiedException",
+    "IncompleteSignatureException",
+];
+
 /// SES, sending for one sender.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Ses {
     aws: Aws,
     from: Sender,
+    /// Says where SES publishes what becomes of mails.
+    configuration_set: Option<String>,
 }
 
 impl Ses {
-    pub(super) fn new(aws: Aws, from: Sender) -> Self {
-        Self { aws, from }
+    /// Reads `SES_CONFIGURATION_SET`.
+    pub(super) fn configure(env: &Env, aws: &Aws, from: Option<Sender>) -> Option<Self> {
+        let configuration_set = env.optional("SES_CONFIGURATION_SET");
+        Some(Self { aws: aws.clone(), from: from?, configuration_set })
     }
 
-    /// A refusal is about the sender or the account, which can be mended: it is worth another try.
-    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>) -> Result<Handed, Undelivered> {
-        match self.try_to_send(outgoing).await {
-            Ok(id) => Ok(Handed { provider: Name::Ses, id }),
-            Err(failure) => Err(Undelivered::Retryable { reason: format!("SES {failure}") }),
-        }
-    }
-
-    async fn try_to_send(&self, outgoing: &OutgoingMail<'_>) -> Result<String, Failure> {
-        let incomplete = |error: BuildError| Failure::Refused(error.to_string());
+    /// Hands the mail over and returns what SES calls it.
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, limit: Duration) -> Result<String, Trouble> {
+        let incomplete = |error: BuildError| Trouble::Rejected(error.to_string());
         let content = EmailContent::builder().simple(message(outgoing).map_err(incomplete)?).build();
-        let event_tag = tag("event_id", &outgoing.event_id.to_string()).map_err(incomplete)?;
-        let template_tag = tag("template", outgoing.template).map_err(incomplete)?;
+        let tags: Result<Vec<_>, _> = outgoing.tags().iter().map(|(name, value)| tag(name, value)).collect();
         let call = self.aws.ses().await.send_email();
         let call = call
             .from_email_address(self.from.header())
             .destination(Destination::builder().to_addresses(outgoing.to.as_str()).build())
             .content(content)
-            .email_tags(event_tag)
-            .email_tags(template_tag);
-        let sent = call.send().await.map_err(|error| Failure::of(&error))?;
-        Ok(sent.message_id.unwrap_or_default())
+            .set_configuration_set_name(self.configuration_set.clone())
+            .set_email_tags(Some(tags.map_err(incomplete)?));
+        let late = |_| Trouble::Lost("no answer in time".to_owned());
+        let sent = tokio::time::timeout(limit, call.send()).await.map_err(late)?;
+        Ok(sent.map_err(|error| trouble(&error))?.message_id.unwrap_or_default())
     }
+}
+
+/// What an error of SES means. A recipient that it sends to no more it takes all the same, and tells of it later.
+fn trouble(error: &SdkError<SendEmailError>) -> Trouble {
+    let failure = Failure::of(error);
+    let SdkError::ServiceError(service) = error else {
+        return match failure {
+            Failure::Refused(why) => Trouble::Rejected(why),
+            // Whether it was asked is not told apart: a mail goes on in both cases.
+            Failure::Unavailable(why) => Trouble::Lost(why),
+        };
+    };
+    let (status, code) = (service.raw().status().as_u16(), error.code().unwrap_or_default());
+    match failure {
+        Failure::Unavailable(why) if status >= 500 => Trouble::Broken(why),
+        Failure::Unavailable(why) => Trouble::Busy(why),
+        Failure::Refused(why) if [401, 403].contains(&status) || OF_THE_ACCOUNT.contains(&code) => {
+            Trouble::Unauthorized(why)
+        }
+        Failure::Refused(why) if code == "BadRequestException" && is_about_an_address(error.message()) => {
+            Trouble::Refused(why)
+        }
+        Failure::Refused(why) => Trouble::Rejected(why),
+    }
+}
+
+/// SES has one code for all that is wrong with a request; its words on addresses are few: "Missing final '@domain'",
+/// "Local address contains control or whitespace", "Domain contains illegal character", "Illegal address". Our own address
+/// is checked when the service starts.
+fn is_about_an_address(message: Option<&str>) -> bool {
+    let message = message.unwrap_or_default().to_ascii_lowercase();
+    ["@domain'", "local address", "domain contains", "domain starts", "domain ends", "illegal address", "invalid email"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 fn message(outgoing: &OutgoingMail<'_>) -> Result<Message, BuildError> {
     let mail = outgoing.mail;
     let body = Body::builder().text(utf8(&mail.text)?).html(utf8(&mail.html)?).build();
-    Ok(Message::builder()
-        .subject(utf8(&mail.subject)?)
-        .body(body)
-        .headers(header("X-Bodega-Event", &outgoing.event_id.to_string())?)
-        // Nobody's absence is announced to a machine (RFC 3834, 5).
-        .headers(header("Auto-Submitted", "auto-generated")?)
-        .build())
+    let headers: Result<Vec<_>, _> = outgoing.headers().iter().map(|(name, value)| header(name, value)).collect();
+    Ok(Message::builder().subject(utf8(&mail.subject)?).body(body).set_headers(Some(headers?)).build())
 }
 
 fn utf8(data: &str) -> Result<Content, BuildError> {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod contract;
+mod failover;
 mod failures;
 mod health;
 mod limits;
@@ -10,6 +11,7 @@ mod migrations;
 mod network;
 mod once;
 mod privacy;
+mod providers;
 mod sending;
 mod settings;
 mod templates;
@@ -104,7 +106,7 @@ fn settings(endpoint: &str, table: &str, provider: &str) -> Vec<(&'static str, S
     vec![
         ("ISSUER", tokens::ISSUER.to_owned()),
         ("JWKS_URL", "http://127.0.0.1:9/never-asked".to_owned()),
-        ("MAIL_PROVIDER", provider.to_owned()),
+        ("MAIL_PROVIDERS", provider.to_owned()),
         ("MAIL_FROM", FROM.to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
         ("SHOP_URL", "https://shop.example/".to_owned()),

@@ -6,7 +6,7 @@ use crate::settings;
 #[test]
 fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
     let mut env = Env::from_pairs([
-        ("MAIL_PROVIDER", "pigeon"),
+        ("MAIL_PROVIDERS", "pigeon"),
         ("ORDER_MAILS_PER_RECIPIENT", "1001"),
         ("MAIL_FROM", "hunter2"),
         ("SHOP_NAME", "Bodega\r\nBcc: hunter2@example.com"),
@@ -22,7 +22,7 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
         "FINGERPRINT_KEY is missing",
         "ORDER_MAILS_PER_RECIPIENT must be from 1 to 1000",
         "AWS_REGION is missing",
-        "MAIL_PROVIDER must be ses or log",
+        "MAIL_PROVIDERS must be ses, sendgrid or log",
         "MAIL_FROM must be of the form",
         "SHOP_NAME must be one line",
         "AWS_ENDPOINT_URL must be an address such as",

@@ -114,7 +114,7 @@ struct Events {
 
 impl Stage {
     pub(crate) async fn open() -> Self {
-        let mut chosen = vec![("MAIL_PROVIDER", "ses"), ("CHECKOUT_DEADLINE_SECONDS", DEADLINE)];
+        let mut chosen = vec![("MAIL_PROVIDERS", "ses"), ("CHECKOUT_DEADLINE_SECONDS", DEADLINE)];
         chosen.extend(UNLIMITED);
         let shop = Shop::open_with(&chosen).await;
         let _ = shop

@@ -1,7 +1,7 @@
 //! SendGrid's signed event webhook: ECDSA on P-256 with SHA-256 over the timestamp's bytes followed by the raw body. The
-//! signature travels as base64 of DER, the key as base64 of its SubjectPublicKeyInfo.
+//! signature travels as base64 of DER, the key as base64 of its `SubjectPublicKeyInfo`.
 //!
-//! Rules from npm `@sendgrid/eventwebhook` 8.0.0 and PyPI `sendgrid` 6.12.5.
+//! Rules from npm `@sendgrid/eventwebhook` 8.0.0 and `PyPI`'s `sendgrid` 6.12.5.
 
 use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},

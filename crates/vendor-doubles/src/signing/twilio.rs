@@ -1,6 +1,6 @@
 //! Twilio's request signatures: an HMAC over the full public address and the form's fields, in base64.
 //!
-//! Rules from npm `twilio` 6.3.1 (`lib/webhooks/webhooks.js`) and PyPI `twilio` 9.13.0 (`request_validator.py`).
+//! Rules from npm `twilio` 6.3.1 (`lib/webhooks/webhooks.js`) and `PyPI`'s `twilio` 9.13.0 (`request_validator.py`).
 
 use std::collections::{BTreeMap, BTreeSet};
 

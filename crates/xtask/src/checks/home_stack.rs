@@ -33,7 +33,7 @@ const REAL: [&str; 8] = [
     "AWS_ENDPOINT_URL",
     "IMAGE_BASE_URL",
     "STRIPE_API_BASE",
-    "MAIL_PROVIDER",
+    "MAIL_PROVIDERS",
     "MAIL_FROM",
 ];
 

@@ -1,0 +1,99 @@
+//! The control's routes, on an address of their own, so that a vendor who refuses connections can be healed.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use http::{StatusCode, header};
+use serde_json::{Value, json};
+
+use crate::{Controls, Fault, Vendor, records::Record};
+
+type Desk = State<Arc<Controls>>;
+
+/// The path of the certificate with which SNS messages are signed.
+pub(crate) const CERTIFICATE: &str = "/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem";
+
+pub(crate) fn routes(controls: Arc<Controls>) -> Router {
+    Router::new()
+        .route("/records", get(list_records).delete(forget_records))
+        .route("/records/{id}", post(change_record))
+        .route("/calls", get(list_calls))
+        .route("/faults", axum::routing::delete(heal))
+        .route("/faults/{vendor}", post(plan_fault))
+        .route("/suppressions/{vendor}/{recipient}", post(suppress))
+        .route("/connections/{vendor}", post(switch_connections))
+        .route(CERTIFICATE, get(show_certificate))
+        .with_state(controls)
+}
+
+async fn list_records(State(controls): Desk) -> Json<Vec<Record>> {
+    Json(controls.shared.state().records.clone())
+}
+
+async fn forget_records(State(controls): Desk) -> Json<Value> {
+    controls.shared.state().records.clear();
+    Json(json!({}))
+}
+
+/// `{"status": "delivered"}`
+async fn change_record(State(controls): Desk, Path(id): Path<String>, Json(body): Json<Value>) -> Response {
+    let Some(status) = body["status"].as_str() else { return refused("`status` is a word") };
+    if controls.shared.set_status(&id, status) { Json(json!({})).into_response() } else { absent("message") }
+}
+
+async fn list_calls(State(controls): Desk) -> Json<Value> {
+    Json(json!(controls.shared.state().calls))
+}
+
+/// Heals everything.
+async fn heal(State(controls): Desk) -> Json<Value> {
+    controls.heal().await;
+    Json(json!({}))
+}
+
+async fn plan_fault(State(controls): Desk, Path(vendor): Path<String>, Json(body): Json<Value>) -> Response {
+    let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
+    match serde_json::from_value::<Fault>(body) {
+        Ok(fault) => {
+            controls.inject(vendor, fault);
+            Json(json!({})).into_response()
+        }
+        Err(error) => refused(&error.to_string()),
+    }
+}
+
+async fn suppress(State(controls): Desk, Path((vendor, recipient)): Path<(String, String)>) -> Response {
+    let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
+    controls.suppress(vendor, &recipient);
+    Json(json!({})).into_response()
+}
+
+/// `{"refused": true}`
+async fn switch_connections(State(controls): Desk, Path(vendor): Path<String>, Json(body): Json<Value>) -> Response {
+    let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
+    let Some(refused_now) = body["refused"].as_bool() else { return refused("`refused` is true or false") };
+    controls.refuse_connections(vendor, refused_now).await;
+    Json(json!({})).into_response()
+}
+
+async fn show_certificate(State(controls): Desk) -> Response {
+    match controls.sns() {
+        Some(signer) => {
+            ([(header::CONTENT_TYPE, "application/x-pem-file")], signer.certificate_pem().to_owned()).into_response()
+        }
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+fn absent(what: &str) -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({"error": format!("there is no such {what}")}))).into_response()
+}
+
+fn refused(why: &str) -> Response {
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "error": why }))).into_response()
+}

@@ -1,0 +1,337 @@
+//! What providers are called, what their answers mean, and what follows from them. Rules only.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use common::{
+    contact::{Email, Phone},
+    input::Refusal,
+    timestamp::Timestamp,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{notifications::domain::EventId, templates::Mail};
+
+/// A text that a vendor's list does not show so long after the call is one that it never took. A call is cut off after
+/// seconds; a minute is more than a vendor works on one that nobody waits for any more.
+pub const SETTLED_AFTER: Duration = Duration::from_mins(1);
+/// How far a vendor's clock and ours may be apart, where a message's date is compared.
+pub const CLOCKS_APART: Duration = Duration::from_secs(30);
+
+/// A provider's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[schema(as = ProviderName)]
+#[serde(rename_all = "snake_case")]
+pub enum Name {
+    /// Amazon's Simple Email Service.
+    Ses,
+    /// `SendGrid`.
+    Sendgrid,
+    /// Twilio.
+    Twilio,
+    /// None: a line in the log says that there was a message.
+    Log,
+}
+
+impl Name {
+    /// As settings, the table and answers have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ses => "ses",
+            Self::Sendgrid => "sendgrid",
+            Self::Twilio => "twilio",
+            Self::Log => "log",
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Name {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let all = [Self::Ses, Self::Sendgrid, Self::Twilio, Self::Log];
+        let known = all.into_iter().find(|name| name.as_str() == text);
+        known.ok_or_else(|| Refusal::new("unknown_provider", "must be ses, sendgrid, twilio or log"))
+    }
+}
+
+/// A mail on its way.
+pub struct OutgoingMail<'a> {
+    /// The event it tells of; goes with the mail.
+    pub event_id: EventId,
+    /// The template's name; goes with the mail.
+    pub template: &'static str,
+    /// To whom.
+    pub to: &'a Email,
+    /// What it says.
+    pub mail: &'a Mail,
+    /// Where its recipient unsubscribes with one click; `None` for what is transactional.
+    pub unsubscribe: Option<&'a str>,
+}
+
+impl OutgoingMail<'_> {
+    /// The headers that go with it, the same at every provider.
+    pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers = vec![
+            ("X-Bodega-Event", self.event_id.to_string()),
+            // Nobody's absence is announced to a machine (RFC 3834, 5).
+            ("Auto-Submitted", "auto-generated".to_owned()),
+        ];
+        if let Some(url) = self.unsubscribe {
+            // RFC 8058: a mailbox's own button posts this, without opening a page.
+            headers.push(("List-Unsubscribe", format!("<{url}>")));
+            headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
+        }
+        headers
+    }
+
+    /// What a provider hands back with each event of the mail.
+    pub(super) fn tags(&self) -> [(&'static str, String); 3] {
+        [
+            ("event_id", self.event_id.to_string()),
+            ("channel", "email".to_owned()),
+            ("template", self.template.to_owned()),
+        ]
+    }
+}
+
+/// Shows neither the recipient nor what is said.
+impl fmt::Debug for OutgoingMail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutgoingMail({} {})", self.event_id, self.template)
+    }
+}
+
+/// A text on its way.
+pub struct OutgoingText<'a> {
+    /// The event it tells of; goes with the text.
+    pub event_id: EventId,
+    /// The template's name; goes with the text.
+    pub template: &'static str,
+    /// To whom.
+    pub to: &'a Phone,
+    /// What it says.
+    pub text: &'a str,
+    /// An earlier try may have been sent: whether it was is asked first.
+    pub asked_before: Option<Unclear>,
+}
+
+/// Shows neither the recipient nor what is said.
+impl fmt::Debug for OutgoingText<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OutgoingText({} {})", self.event_id, self.template)
+    }
+}
+
+/// What a provider took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handed {
+    /// Who took it.
+    pub provider: Name,
+    /// What they call it.
+    pub id: String,
+}
+
+/// A text that may have been sent: it was asked for, and no answer came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unclear {
+    /// Who was asked.
+    pub provider: Name,
+    /// Since when that is not clear.
+    pub since: Timestamp,
+}
+
+impl Unclear {
+    /// A message that is older is another one, even if it says the same.
+    pub(super) fn earliest(self) -> Timestamp {
+        self.since.minus(CLOCKS_APART)
+    }
+
+    /// Whether a message that is not in the vendor's list now was never taken.
+    pub(super) fn is_settled(self, now: Timestamp) -> bool {
+        now >= self.since.plus(SETTLED_AFTER)
+    }
+}
+
+/// Why nothing was handed over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Undelivered {
+    /// The provider will never send it: the address is bad.
+    Refused {
+        /// Who.
+        provider: Name,
+        /// Why; holds nothing personal.
+        reason: String,
+    },
+    /// The provider does not send to this address.
+    Suppressed {
+        /// Who.
+        provider: Name,
+    },
+    /// Trying again later is right.
+    Retryable {
+        /// Why; holds nothing personal.
+        reason: String,
+    },
+    /// It may have been sent (SMS only).
+    Unclear(Unclear),
+}
+
+/// Why a provider did not say that it took a message. The texts have no values of ours, and no words of the provider's: it
+/// may repeat an address in them, and they go into logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// This recipient cannot be reached there, or anywhere.
+    Refused(String),
+    /// The provider knows that this recipient wants nothing more.
+    Suppressed,
+    /// The request is wrong in its eyes, and not by the recipient's address: our mistake.
+    Rejected(String),
+    /// Our key or our account is not good for this (401, 403): our mistake.
+    Unauthorized(String),
+    /// It answered that it has too much to do (429).
+    Busy(String),
+    /// It answered that it is broken (5xx).
+    Broken(String),
+    /// No connection, or nothing to say who we are: it was not asked.
+    Unreachable(String),
+    /// It was asked, and did not answer so that it can be understood: it may have taken the message.
+    Lost(String),
+}
+
+/// What follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// No provider is asked, now or later.
+    End,
+    /// The next provider is asked.
+    GoOn,
+    /// No provider is asked now; the event is tried again later.
+    Later,
+    /// Whether it was taken is found out before any provider is asked.
+    FindOut,
+}
+
+impl Trouble {
+    /// Of a mail: rather twice than never.
+    pub(super) fn next_of_mail(&self) -> Next {
+        match self {
+            Self::Refused(_) | Self::Suppressed => Next::End,
+            Self::Rejected(_)
+            | Self::Unauthorized(_)
+            | Self::Busy(_)
+            | Self::Broken(_)
+            | Self::Unreachable(_)
+            | Self::Lost(_) => Next::GoOn,
+        }
+    }
+
+    /// Of a text: it costs money and annoys, so it goes on only where it is clear that it was not taken and that the fault
+    /// is the provider's.
+    pub(super) fn next_of_text(&self) -> Next {
+        match self {
+            Self::Refused(_) | Self::Suppressed => Next::End,
+            Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) => Next::GoOn,
+            Self::Rejected(_) | Self::Unauthorized(_) => Next::Later,
+            Self::Lost(_) => Next::FindOut,
+        }
+    }
+
+    /// Whether it counts against the provider: it would most likely fail the next message, too.
+    pub(super) fn is_providers(&self) -> bool {
+        match self {
+            Self::Unauthorized(_) | Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::Lost(_) => true,
+            Self::Refused(_) | Self::Suppressed | Self::Rejected(_) => false,
+        }
+    }
+
+    /// Whether it needs a person: it does not pass by itself.
+    pub(super) fn is_ours(&self) -> bool {
+        matches!(self, Self::Rejected(_) | Self::Unauthorized(_))
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(why) => write!(f, "refuses the recipient: {why}"),
+            Self::Suppressed => f.write_str("sends to this recipient no more"),
+            Self::Rejected(why) => write!(f, "does not understand the request: {why}"),
+            Self::Unauthorized(why) => write!(f, "does not take our key or account: {why}"),
+            Self::Busy(why) => write!(f, "has too much to do: {why}"),
+            Self::Broken(why) => write!(f, "is broken: {why}"),
+            Self::Unreachable(why) => write!(f, "was not asked: {why}"),
+            Self::Lost(why) => write!(f, "gave no clear answer: {why}"),
+        }
+    }
+}
+
+/// How long one provider of a list may take: all that is left is shared among it and those behind it, so that each has its
+/// turn.
+pub(super) fn share(left: Duration, providers: usize) -> Duration {
+    left / u32::try_from(providers.max(1)).unwrap_or(u32::MAX)
+}
+
+/// How long a call that sends a text may take: a third of what is left is kept for finding out what became of it.
+pub(super) fn before_finding_out(left: Duration) -> Duration {
+    left / 3 * 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all() -> [Trouble; 8] {
+        let why = String::new;
+        [
+            Trouble::Refused(why()),
+            Trouble::Suppressed,
+            Trouble::Rejected(why()),
+            Trouble::Unauthorized(why()),
+            Trouble::Busy(why()),
+            Trouble::Broken(why()),
+            Trouble::Unreachable(why()),
+            Trouble::Lost(why()),
+        ]
+    }
+
+    #[test]
+    fn a_mail_goes_on_unless_its_recipient_is_the_trouble_and_a_text_only_where_it_was_surely_not_taken() {
+        use Next::{End, FindOut, GoOn, Later};
+        let mails = all().map(|trouble| trouble.next_of_mail());
+        assert_eq!(mails, [End, End, GoOn, GoOn, GoOn, GoOn, GoOn, GoOn]);
+        let texts = all().map(|trouble| trouble.next_of_text());
+        assert_eq!(texts, [End, End, Later, Later, GoOn, GoOn, GoOn, FindOut]);
+    }
+
+    #[test]
+    fn what_is_about_one_message_does_not_count_against_the_provider() {
+        let counts = all().map(|trouble| trouble.is_providers());
+        assert_eq!(counts, [false, false, false, true, true, true, true, true]);
+        let ours = all().map(|trouble| trouble.is_ours());
+        assert_eq!(ours, [false, false, true, true, false, false, false, false]);
+    }
+
+    #[test]
+    fn time_is_shared_and_the_last_has_all_that_is_left() {
+        let left = Duration::from_millis(1_200);
+        assert_eq!([3, 2, 1, 0].map(|count| share(left, count).as_millis()), [400, 600, 1_200, 1_200]);
+        assert_eq!(before_finding_out(left), Duration::from_millis(800));
+    }
+
+    #[test]
+    fn an_unclear_text_is_settled_after_a_minute_and_never_before() {
+        let since = Timestamp::EPOCH.plus(Duration::from_secs(100));
+        let unclear = Unclear { provider: Name::Twilio, since };
+        assert!(!unclear.is_settled(since));
+        assert!(!unclear.is_settled(since.plus(Duration::from_millis(59_999))));
+        assert!(unclear.is_settled(since.plus(SETTLED_AFTER)));
+        assert_eq!(unclear.earliest(), Timestamp::EPOCH.plus(Duration::from_secs(70)));
+    }
+}

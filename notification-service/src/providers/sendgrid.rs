@@ -1,0 +1,135 @@
+//! `SendGrid`'s `POST /v3/mail/send`: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send>.
+//!
+//! It has no key for idempotency: a lost answer may be a sent mail. The event's id goes along in `custom_args`, which
+//! stand in each of its webhook's events. Links are not rewritten and opens not counted: links of ours may be secrets.
+
+use std::time::Duration;
+
+use common::outbound;
+use http::StatusCode;
+use platform::config::{Env, Secret};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{
+    domain::{OutgoingMail, Trouble},
+    wire::{self, Answered},
+};
+use crate::sender::Sender;
+
+/// Where it is for accounts outside of the EU's region, which is at `https://api.eu.sendgrid.com`.
+const API: &str = "https://api.sendgrid.com";
+
+/// `SendGrid`, sending for one sender.
+#[derive(Debug)]
+pub(super) struct Sendgrid {
+    base: String,
+    key: Secret,
+    from: Sender,
+}
+
+impl Sendgrid {
+    /// Reads `SENDGRID_API_BASE` and `SENDGRID_API_KEY`.
+    pub(super) fn configure(env: &mut Env, from: Option<Sender>) -> Option<Self> {
+        let base = env.url_or("SENDGRID_API_BASE", API);
+        let key = env.secret("SENDGRID_API_KEY");
+        Some(Self { base: base?, key: key?, from: from? })
+    }
+
+    /// Hands the mail over and returns what its events call it.
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, limit: Duration) -> Result<String, Trouble> {
+        let key = self.key.get().await.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+        let request = outbound::client().post(format!("{}/v3/mail/send", self.base)).bearer_auth(key);
+        let answered = wire::call(request.json(&self.body(outgoing)), limit, wire::ANSWER).await?;
+        if answered.status.is_success() {
+            let id = answered.headers.get("x-message-id").and_then(|id| id.to_str().ok());
+            return Ok(id.unwrap_or_default().to_owned());
+        }
+        Err(trouble(&answered))
+    }
+
+    fn body(&self, outgoing: &OutgoingMail<'_>) -> Value {
+        let OutgoingMail { to, mail, .. } = outgoing;
+        let object = |pairs: Vec<(&'static str, String)>| -> Map<String, Value> {
+            pairs.into_iter().map(|(name, value)| (name.to_owned(), Value::String(value))).collect()
+        };
+        let mut from = json!({"email": self.from.address().as_str()});
+        if let Some(name) = self.from.name() {
+            from["name"] = json!(name);
+        }
+        json!({
+            "personalizations": [{"to": [{"email": to.as_str()}], "custom_args": object(outgoing.tags().into())}],
+            "from": from,
+            "subject": mail.subject,
+            "content": [{"type": "text/plain", "value": mail.text}, {"type": "text/html", "value": mail.html}],
+            "headers": object(outgoing.headers()),
+            "tracking_settings": {
+                "click_tracking": {"enable": false, "enable_text": false}, "open_tracking": {"enable": false},
+                "subscription_tracking": {"enable": false}
+            }
+        })
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Errors {
+    errors: Vec<Complaint>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Complaint {
+    field: Option<String>,
+}
+
+/// What an answer that is no success means. Of its words only the names of fields are kept: those are ours.
+fn trouble(answered: &Answered) -> Trouble {
+    let Errors { errors } = serde_json::from_slice(&answered.body).unwrap_or_default();
+    let fields: Vec<&str> = errors.iter().filter_map(|error| error.field.as_deref()).filter(is_name).collect();
+    let is_recipient = |field: &&str| field.starts_with("personalizations.0.to") && field.ends_with(".email");
+    let status = answered.status;
+    let why = if fields.is_empty() { status.to_string() } else { format!("{status} ({})", fields.join(", ")) };
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Unauthorized(why),
+        StatusCode::TOO_MANY_REQUESTS => Trouble::Busy(why),
+        status if status.is_server_error() => Trouble::Broken(why),
+        StatusCode::BAD_REQUEST if !fields.is_empty() && fields.iter().all(is_recipient) => Trouble::Refused(why),
+        _ => Trouble::Rejected(why),
+    }
+}
+
+fn is_name(field: &&str) -> bool {
+    field.len() <= 64 && field.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Trouble {
+        let status = StatusCode::from_u16(status).unwrap();
+        trouble(&Answered { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+    }
+
+    #[test]
+    fn each_answer_is_one_trouble_and_none_repeats_what_it_said() {
+        let field = |name: &str| {
+            format!(r#"{{"errors": [{{"message": "ada@example.com", "field": "{name}", "help": null}}]}}"#)
+        };
+        let to = field("personalizations.0.to.0.email");
+        assert_eq!(read(400, &to), Trouble::Refused("400 Bad Request (personalizations.0.to.0.email)".into()));
+        assert_eq!(read(400, &field("from.email")), Trouble::Rejected("400 Bad Request (from.email)".into()));
+        assert_eq!(read(400, &field("ada@example.com")), Trouble::Rejected("400 Bad Request".into()));
+        assert_eq!(read(400, "<html>"), Trouble::Rejected("400 Bad Request".into()));
+        assert!(matches!(read(413, ""), Trouble::Rejected(_)));
+        assert!(matches!(read(302, ""), Trouble::Rejected(_)));
+        assert!(matches!(read(401, &to), Trouble::Unauthorized(_)));
+        assert!(matches!(read(403, &field("null")), Trouble::Unauthorized(_)));
+        assert!(matches!(read(429, ""), Trouble::Busy(_)));
+        assert!(matches!(read(500, &to), Trouble::Broken(_)));
+        assert!(matches!(read(503, ""), Trouble::Broken(_)));
+    }
+}

@@ -1,0 +1,303 @@
+//! Twilio's Messages: <https://www.twilio.com/docs/messaging/api/message-resource>.
+//!
+//! It has no key for idempotency. What became of a message whose answer was lost is read from the list of messages to
+//! that number, newest first. The list's own filter by date is not used: it goes by the date on which a message was sent,
+//! and one that is queued has none (`date_sent` is null), so it would be missing just when it matters. The date of creation is compared here.
+
+use std::{str::FromStr, time::Duration};
+
+use common::{
+    contact::Phone,
+    input::{Refusal, line},
+    outbound,
+    timestamp::Timestamp,
+};
+use http::StatusCode;
+use platform::config::{Env, Secret};
+use reqwest::RequestBuilder;
+use serde::Deserialize;
+use time::{OffsetDateTime, format_description::well_known::Rfc2822};
+
+use super::{
+    domain::{OutgoingText, Trouble, Unclear},
+    wire::{self, Answered},
+};
+
+const API: &str = "https://api.twilio.com";
+/// How many messages a page of the list has.
+const PAGE_SIZE: &str = "50";
+/// How many pages are read at most: nobody is sent so many within a minute.
+const MAX_PAGES: usize = 4;
+/// "Attempt to send to unsubscribed recipient": they answered STOP.
+const UNSUBSCRIBED: u32 = 21610;
+/// The numbers of errors that say that this recipient cannot be sent to: no phone number, not reachable from ours, no
+/// country that the account may send to, not a mobile one. <https://www.twilio.com/docs/api/errors>
+const NOT_REACHABLE: [u32; 6] = [21211, 21217, 21401, 21408, 21612, 21614];
+
+/// Twilio, with one account and sender.
+#[derive(Debug)]
+pub(super) struct Twilio {
+    base: String,
+    account: Account,
+    login: Login,
+    sender: TextSender,
+    /// Where deliveries are told; without an address of ours nothing is told.
+    callback: Option<String>,
+}
+
+#[derive(Debug)]
+enum Login {
+    /// The account's token.
+    Token(Secret),
+    /// A key of the account, which can be taken back by itself.
+    Key { sid: Key, secret: Secret },
+}
+
+#[derive(Debug)]
+enum TextSender {
+    /// A number, or a name of at most eleven letters.
+    From(String),
+    /// A pool of senders.
+    Service(Service),
+}
+
+impl Twilio {
+    /// Reads `TWILIO_API_BASE`, `TWILIO_ACCOUNT_SID`, `TWILIO_API_KEY_SID` and `TWILIO_API_KEY_SECRET`, or else
+    /// `TWILIO_AUTH_TOKEN`, `TWILIO_MESSAGING_SERVICE_SID`, or else `TWILIO_FROM`, and `PUBLIC_URL`.
+    pub(super) fn configure(env: &mut Env) -> Option<Self> {
+        let base = env.url_or("TWILIO_API_BASE", API);
+        let account = env.parsed::<Account>("TWILIO_ACCOUNT_SID");
+        let login = if env.optional("TWILIO_API_KEY_SID").is_some() {
+            let (sid, secret) = (env.parsed("TWILIO_API_KEY_SID"), env.secret("TWILIO_API_KEY_SECRET"));
+            sid.zip(secret).map(|(sid, secret)| Login::Key { sid, secret })
+        } else {
+            env.secret("TWILIO_AUTH_TOKEN").map(Login::Token)
+        };
+        let sender = if env.optional("TWILIO_MESSAGING_SERVICE_SID").is_some() {
+            env.parsed("TWILIO_MESSAGING_SERVICE_SID").map(TextSender::Service)
+        } else {
+            env.parsed::<From>("TWILIO_FROM").map(|From(from)| TextSender::From(from))
+        };
+        let public = if env.optional("PUBLIC_URL").is_some() { env.url("PUBLIC_URL").map(Some) } else { Some(None) };
+        let callback = public?.map(|url| format!("{url}/webhooks/twilio"));
+        Some(Self { base: base?, account: account?, login: login?, sender: sender?, callback })
+    }
+
+    /// Hands the text over and returns Twilio's id of it.
+    pub(super) async fn send(&self, outgoing: &OutgoingText<'_>, limit: Duration) -> Result<String, Trouble> {
+        let request = outbound::client().post(format!("{}{}", self.base, self.messages()));
+        let request = self.signed_in(request).await?.header("content-type", "application/x-www-form-urlencoded");
+        let answered = wire::call(request.body(self.form(outgoing)), limit, wire::ANSWER).await?;
+        if !answered.status.is_success() {
+            return Err(trouble(&answered));
+        }
+        let taken: Taken = serde_json::from_slice(&answered.body)
+            .map_err(|_| Trouble::Lost(format!("{} with an answer that is not understood", answered.status)))?;
+        Ok(taken.sid)
+    }
+
+    /// Twilio's id of the text, if it took it since then.
+    pub(super) async fn find(
+        &self,
+        outgoing: &OutgoingText<'_>,
+        unclear: Unclear,
+        limit: Duration,
+    ) -> Result<Option<String>, Trouble> {
+        let query = encoded(&[("To", number(outgoing.to)), ("PageSize", PAGE_SIZE)]);
+        let mut next = Some(format!("{}?{query}", self.messages()));
+        for _ in 0..MAX_PAGES {
+            let Some(path) = next else { return Ok(None) };
+            let request = self.signed_in(outbound::client().get(format!("{}{path}", self.base))).await?;
+            let answered = wire::call(request, limit, wire::PAGE).await?;
+            if !answered.status.is_success() {
+                return Err(trouble(&answered));
+            }
+            let page: Page = serde_json::from_slice(&answered.body)
+                .map_err(|_| Trouble::Lost("a list that is not understood".to_owned()))?;
+            let (recent, older): (Vec<Listed>, Vec<Listed>) =
+                page.messages.into_iter().partition(|message| message.is_since(unclear.earliest()));
+            if let Some(found) = recent.into_iter().find(|message| message.is(outgoing)) {
+                return Ok(Some(found.sid));
+            }
+            if !older.is_empty() {
+                return Ok(None);
+            }
+            next = page.next_page_uri.filter(|uri| uri.starts_with("/2010-04-01/"));
+        }
+        Err(Trouble::Lost("a list that does not come to an end".to_owned()))
+    }
+
+    fn messages(&self) -> String {
+        format!("/2010-04-01/Accounts/{}/Messages.json", self.account.0)
+    }
+
+    fn form(&self, outgoing: &OutgoingText<'_>) -> String {
+        let sender = match &self.sender {
+            TextSender::From(from) => ("From", from.as_str()),
+            TextSender::Service(service) => ("MessagingServiceSid", service.0.as_str()),
+        };
+        let mut fields = vec![("To", number(outgoing.to)), sender, ("Body", outgoing.text)];
+        let callback = self.callback.as_ref().map(|url| format!("{url}?event_id={}", outgoing.event_id));
+        fields.extend(callback.as_deref().map(|url| ("StatusCallback", url)));
+        encoded(&fields)
+    }
+
+    async fn signed_in(&self, request: RequestBuilder) -> Result<RequestBuilder, Trouble> {
+        let (name, secret) = match &self.login {
+            Login::Token(token) => (&self.account.0, token),
+            Login::Key { sid, secret } => (&sid.0, secret),
+        };
+        let secret = secret.get().await.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+        Ok(request.basic_auth(name, Some(secret)))
+    }
+}
+
+fn number(phone: &Phone) -> &str {
+    phone.as_str()
+}
+
+fn encoded(fields: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
+}
+
+#[derive(Deserialize)]
+struct Taken {
+    sid: String,
+}
+
+#[derive(Deserialize)]
+struct Page {
+    messages: Vec<Listed>,
+    next_page_uri: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    sid: String,
+    to: Option<String>,
+    body: Option<String>,
+    date_created: Option<String>,
+}
+
+impl Listed {
+    /// Whether it was made then or later; one without a date may have been.
+    fn is_since(&self, earliest: Timestamp) -> bool {
+        let made = self.date_created.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc2822).ok());
+        // Whole seconds.
+        made.is_none_or(|made| Timestamp::from(made).plus(Duration::from_secs(1)) > earliest)
+    }
+
+    /// Whether it is this text. Twilio keeps no space at either end.
+    fn is(&self, outgoing: &OutgoingText<'_>) -> bool {
+        self.to.as_deref() == Some(number(outgoing.to))
+            && self.body.as_deref().map(str::trim) == Some(outgoing.text.trim())
+    }
+}
+
+/// `{code, message, more_info, status}`; newer resources answer problems (RFC 9457) with a code.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Complaint {
+    code: Option<u32>,
+}
+
+/// What an answer that is no success means. Of its words only the code is kept.
+fn trouble(answered: &Answered) -> Trouble {
+    let Complaint { code } = serde_json::from_slice(&answered.body).unwrap_or_default();
+    let status = answered.status;
+    let why = code.map_or_else(|| status.to_string(), |code| format!("{status} (code {code})"));
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Unauthorized(why),
+        StatusCode::TOO_MANY_REQUESTS => Trouble::Busy(why),
+        status if status.is_server_error() => Trouble::Broken(why),
+        StatusCode::BAD_REQUEST if code == Some(UNSUBSCRIBED) => Trouble::Suppressed,
+        StatusCode::BAD_REQUEST if code.is_some_and(|code| NOT_REACHABLE.contains(&code)) => Trouble::Refused(why),
+        _ => Trouble::Rejected(why),
+    }
+}
+
+/// Twilio's ids: a prefix and 32 hexadecimal digits.
+macro_rules! sid {
+    ($($(#[$doc:meta])* $name:ident $prefix:literal),+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone)]
+        struct $name(String);
+
+        impl FromStr for $name {
+            type Err = Refusal;
+
+            fn from_str(text: &str) -> Result<Self, Refusal> {
+                let digits = text.strip_prefix($prefix).unwrap_or_default();
+                if digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    return Ok(Self(text.to_owned()));
+                }
+                Err(Refusal::new("invalid_sid", concat!("must be ", $prefix, " and 32 hexadecimal digits")))
+            }
+        }
+    )+};
+}
+
+sid!(
+    /// An account's.
+    Account "AC",
+    /// A key's.
+    Key "SK",
+    /// A messaging service's.
+    Service "MG"
+);
+
+/// Who texts are from: a number in E.164 form, a short code, or a name of at most eleven letters, digits and spaces.
+struct From(String);
+
+impl FromStr for From {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let text = line(text, 3..=16)?;
+        let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
+        let is_name = text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
+        if is_name || text.strip_prefix('+').is_some_and(is_number) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Refusal::new("invalid_sender", "must be a number such as +14155550123, or a name of at most 11 letters"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+
+    fn read(status: u16, body: &str) -> Trouble {
+        let status = StatusCode::from_u16(status).unwrap();
+        trouble(&Answered { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+    }
+
+    #[test]
+    fn each_answer_is_one_trouble_and_none_repeats_what_it_said() {
+        let coded = |code: u32| format!(r#"{{"code": {code}, "message": "+442079460000", "status": 400}}"#);
+        assert_eq!(read(400, &coded(21610)), Trouble::Suppressed);
+        assert_eq!(read(400, &coded(21211)), Trouble::Refused("400 Bad Request (code 21211)".into()));
+        assert_eq!(read(400, &coded(21408)), Trouble::Refused("400 Bad Request (code 21408)".into()));
+        assert_eq!(read(400, &coded(21606)), Trouble::Rejected("400 Bad Request (code 21606)".into()));
+        assert_eq!(read(400, "no"), Trouble::Rejected("400 Bad Request".into()));
+        assert_eq!(read(404, &coded(20404)), Trouble::Rejected("404 Not Found (code 20404)".into()));
+        assert_eq!(read(401, &coded(20003)), Trouble::Unauthorized("401 Unauthorized (code 20003)".into()));
+        assert!(matches!(read(403, ""), Trouble::Unauthorized(_)));
+        assert!(matches!(read(429, &coded(20429)), Trouble::Busy(_)));
+        assert!(matches!(read(503, ""), Trouble::Broken(_)));
+    }
+
+    #[test]
+    fn a_sender_is_a_number_or_a_short_name() {
+        for text in ["+14155550123", "Bodega", "12345", "The Bodega"] {
+            assert!(text.parse::<From>().is_ok(), "{text}");
+        }
+        for text in ["", "+", "Bodega & Sons", "A name that is long", "+44 20", "+1415555012345678"] {
+            assert!(text.parse::<From>().is_err(), "{text}");
+        }
+        assert!(format!("AC{}", "0a".repeat(16)).parse::<Account>().is_ok());
+        assert!(format!("SK{}", "0a".repeat(16)).parse::<Account>().is_err());
+    }
+}

@@ -1,0 +1,60 @@
+//! One call of a vendor's HTTP API: bounded in time and size, never repeated, no redirect followed.
+
+use std::{error::Error, time::Duration};
+
+use http::{HeaderMap, StatusCode};
+use reqwest::{RequestBuilder, Response};
+
+use super::domain::Trouble;
+
+/// The largest answer to a message.
+pub(super) const ANSWER: usize = 64 << 10;
+/// The largest page of a list: fifty messages of 1,600 characters, and what stands around them.
+pub(super) const PAGE: usize = 1 << 20;
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// Makes the call within `limit` and reads an answer of at most so many bytes.
+pub(super) async fn call(request: RequestBuilder, limit: Duration, most: usize) -> Result<Answered, Trouble> {
+    let response = request.timeout(limit).send().await.map_err(|error| trouble(&error))?;
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = bounded(response, most).await?;
+    Ok(Answered { status, headers, body })
+}
+
+async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, Trouble> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| trouble(&error))? {
+        if body.len() + chunk.len() > most {
+            return Err(Trouble::Lost(format!("an answer of more than {most} bytes")));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What an error says about the message: only where no connection came about is it sure that it was not sent.
+fn trouble(error: &reqwest::Error) -> Trouble {
+    if error.is_builder() {
+        return Trouble::Rejected(causes(error));
+    }
+    if error.is_connect() { Trouble::Unreachable(causes(error)) } else { Trouble::Lost(causes(error)) }
+}
+
+/// The causes in one line, without the address: in a list's query it names a recipient.
+fn causes(error: &reqwest::Error) -> String {
+    let mut line = if error.is_timeout() { "no answer in time".to_owned() } else { "the connection failed".to_owned() };
+    let mut next = error.source();
+    while let Some(cause) = next {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    line
+}

@@ -1,0 +1,405 @@
+//! What happens when a provider does not take a message: a row of the table in docs/operations.md is a test here. What was
+//! sent, and by whom, is read from what the vendors' doubles took.
+
+use std::time::{Duration, Instant};
+
+use common::timestamp::Timestamp;
+use notification_service::{
+    aws::{Aws, Limits},
+    notifications::domain::EventId,
+    providers::{Handed, Name, OutgoingMail, OutgoingText, Providers, Unclear, Undelivered, circuit::FAILURES},
+    templates::Mail,
+};
+use platform::config::Env;
+use uuid::Uuid;
+use vendor_doubles::{Answer, Fault, Kind, Options, Record, Vendor, VendorDoubles};
+
+/// Enough for a busy machine, where nothing hangs.
+const PATIENT: Duration = Duration::from_secs(40);
+/// Where a provider hangs: half of it is waited for the first.
+const HASTE: Duration = Duration::from_secs(6);
+const ADA: &str = "ada@example.com";
+const PHONE: &str = "+442079460000";
+const TEXT: &str = "Bodega: your order is on its way.";
+/// A number with which Twilio lets its customers test a number that does not exist.
+const NO_NUMBER: &str = "+15005550001";
+
+/// A shop whose providers are doubles.
+pub(crate) struct Post {
+    pub(crate) doubles: VendorDoubles,
+    pub(crate) providers: Providers,
+}
+
+impl Post {
+    /// With these lists, and these settings beside those that every shop has.
+    pub(crate) async fn open(mail: &str, texts: &str, more: &[(&str, &str)]) -> Self {
+        let sets = vec!["shop".to_owned()];
+        let doubles = VendorDoubles::start(Options { configuration_sets: sets, ..Options::default() }).await;
+        let account = doubles.twilio();
+        let mut settings = vec![
+            ("MAIL_PROVIDERS", mail),
+            ("SMS_PROVIDERS", texts),
+            ("MAIL_FROM", crate::FROM),
+            ("AWS_REGION", "us-east-1"),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_ENDPOINT_URL_SESV2", doubles.base(Vendor::Ses)),
+            ("SENDGRID_API_BASE", doubles.base(Vendor::Sendgrid)),
+            ("SENDGRID_API_KEY", doubles.sendgrid_key()),
+            ("TWILIO_API_BASE", doubles.base(Vendor::Twilio)),
+            ("TWILIO_ACCOUNT_SID", &account.account_sid),
+            ("TWILIO_AUTH_TOKEN", &account.auth_token),
+            ("TWILIO_FROM", "Bodega"),
+        ];
+        settings.extend(more);
+        let mut env = Env::from_pairs(settings);
+        let limits = Limits { mail: PATIENT, ..Limits::PRODUCTION };
+        let aws = Aws::configure(&mut env, limits);
+        let providers = Providers::configure(&mut env, &aws).unwrap_or_else(|| panic!("{}", env.report()));
+        Self { doubles, providers }
+    }
+
+    async fn mail_within(&self, patience: Duration) -> Result<Name, Undelivered> {
+        let mail = Mail { subject: "Hello".into(), text: "Hi".into(), html: "<p>Hi</p>".into() };
+        let (to, event_id) = (ADA.parse().unwrap(), event());
+        let outgoing = OutgoingMail { event_id, template: "order_shipped", to: &to, mail: &mail, unsubscribe: None };
+        let handed = self.providers.send_mail(&outgoing, Instant::now() + patience).await?;
+        let taken = self.taken();
+        // SendGrid's events have a longer id, which begins with the one it answers.
+        assert!(taken.iter().any(|record| record.id.starts_with(&handed.id)), "{handed:?} {taken:?}");
+        Ok(handed.provider)
+    }
+
+    async fn mail(&self) -> Result<Name, Undelivered> {
+        self.mail_within(PATIENT).await
+    }
+
+    async fn text_to(
+        &self,
+        to: &str,
+        asked_before: Option<Unclear>,
+        patience: Duration,
+    ) -> Result<Handed, Undelivered> {
+        let to = to.parse().unwrap();
+        let outgoing = OutgoingText { event_id: event(), template: "order_shipped", to: &to, text: TEXT, asked_before };
+        self.providers.send_text(&outgoing, Instant::now() + patience).await
+    }
+
+    async fn text(&self) -> Result<Name, Undelivered> {
+        self.text_to(PHONE, None, PATIENT).await.map(|handed| handed.provider)
+    }
+
+    /// Tries a text again that was not clear when it was tried so long ago.
+    async fn again(&self, ago: Duration) -> Result<Handed, Undelivered> {
+        let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(ago) };
+        self.text_to(PHONE, Some(unclear), PATIENT).await
+    }
+
+    fn taken(&self) -> Vec<Record> {
+        self.doubles.records()
+    }
+
+    /// Who sent something, in order.
+    fn sent_by(&self) -> Vec<Vendor> {
+        self.taken().iter().map(|record| record.vendor).collect()
+    }
+
+    /// How often a vendor was asked to send.
+    fn asked(&self, vendor: Vendor) -> usize {
+        self.doubles.calls().iter().filter(|call| call.vendor == vendor && call.method == "POST").count()
+    }
+}
+
+fn event() -> EventId {
+    Uuid::now_v7().to_string().parse().unwrap()
+}
+
+fn answer(status: u16) -> Kind {
+    Kind::Answer(Answer::status(status))
+}
+
+fn name(vendor: Vendor) -> Name {
+    vendor.as_str().parse().unwrap()
+}
+
+/// Both orders of the providers of mail.
+const ORDERS: [(Vendor, Vendor); 2] = [(Vendor::Ses, Vendor::Sendgrid), (Vendor::Sendgrid, Vendor::Ses)];
+
+async fn mail_post(first: Vendor, second: Vendor) -> Post {
+    Post::open(&format!("{first},{second}"), "", &[]).await
+}
+
+/// The first provider of mail has this fault once; the second one sends. What was sent, besides: by whom.
+async fn goes_on(fault: &Kind, besides: impl Fn(Vendor) -> Vec<Vendor>) {
+    for (first, second) in ORDERS {
+        let post = mail_post(first, second).await;
+        post.doubles.inject(first, Fault::next(fault.clone()));
+        let patience = if matches!(fault, Kind::Hang { .. }) { HASTE } else { PATIENT };
+        assert_eq!(post.mail_within(patience).await, Ok(name(second)), "{first}, {fault:?}");
+        let mut sent_by = besides(first);
+        sent_by.push(second);
+        assert_eq!(post.sent_by(), sent_by, "{first}, {fault:?}");
+        assert_eq!(post.asked(first), 1, "{first} is asked once");
+    }
+}
+
+fn nobody(_: Vendor) -> Vec<Vendor> {
+    Vec::new()
+}
+
+#[tokio::test]
+async fn mail_that_is_taken_goes_to_the_first_provider_alone() {
+    for (first, second) in ORDERS {
+        let post = mail_post(first, second).await;
+        assert_eq!(post.mail().await, Ok(name(first)));
+        assert_eq!((post.sent_by(), post.asked(second)), (vec![first], 0));
+    }
+}
+
+#[tokio::test]
+async fn mail_whose_address_is_refused_is_sent_by_nobody() {
+    let of_ses =
+        Answer { message: Some("Missing final '@domain'".into()), ..Answer::coded(400, "BadRequestException") };
+    let of_sendgrid = Answer::coded(400, "personalizations.0.to.0.email");
+    for ((first, second), refusal) in ORDERS.into_iter().zip([of_ses, of_sendgrid]) {
+        let post = mail_post(first, second).await;
+        post.doubles.inject(first, Fault::next(Kind::Answer(refusal)));
+        let refused = post.mail().await.unwrap_err();
+        assert!(matches!(refused, Undelivered::Refused { provider, .. } if provider == name(first)), "{refused:?}");
+        assert_eq!((post.sent_by(), post.asked(second)), (vec![], 0));
+    }
+}
+
+#[tokio::test]
+async fn mail_to_an_address_that_the_provider_suppresses_is_taken_there_and_handed_to_no_other() {
+    // Neither SES nor SendGrid says so in its answer: both take the mail, drop it, and tell of it by webhook.
+    for (first, second) in ORDERS {
+        let post = mail_post(first, second).await;
+        post.doubles.suppress(first, ADA);
+        assert_eq!(post.mail().await, Ok(name(first)));
+        assert_eq!((post.taken()[0].status.as_str(), post.asked(second)), ("dropped", 0));
+    }
+}
+
+#[tokio::test]
+async fn mail_for_which_the_first_has_too_much_to_do_is_sent_by_the_second() {
+    goes_on(&answer(429), nobody).await;
+}
+
+#[tokio::test]
+async fn mail_on_which_the_first_breaks_down_is_sent_by_the_second() {
+    goes_on(&answer(500), nobody).await;
+    goes_on(&answer(503), nobody).await;
+}
+
+#[tokio::test]
+async fn mail_on_which_the_first_does_not_answer_is_sent_by_the_second() {
+    goes_on(&Kind::Hang { after_effect: false }, nobody).await;
+}
+
+#[tokio::test]
+async fn mail_whose_connection_breaks_is_sent_by_the_second() {
+    goes_on(&Kind::Reset { after_effect: false }, nobody).await;
+}
+
+#[tokio::test]
+async fn mail_whose_answer_is_lost_after_it_was_sent_is_sent_twice() {
+    goes_on(&Kind::Reset { after_effect: true }, |first| vec![first]).await;
+    goes_on(&Kind::Hang { after_effect: true }, |first| vec![first]).await;
+    goes_on(&Kind::Answer(Answer { after_effect: true, ..Answer::status(500) }), |first| vec![first]).await;
+}
+
+#[tokio::test]
+async fn mail_for_which_the_first_takes_no_connection_is_sent_by_the_second() {
+    for (first, second) in ORDERS {
+        let post = mail_post(first, second).await;
+        post.doubles.refuse_connections(first, true).await;
+        assert_eq!(post.mail().await, Ok(name(second)));
+        assert_eq!((post.sent_by(), post.asked(first)), (vec![second], 0));
+    }
+}
+
+#[tokio::test]
+async fn mail_for_which_our_key_is_wrong_is_sent_by_the_second() {
+    goes_on(&answer(401), nobody).await;
+    goes_on(&answer(403), nobody).await;
+    let post = Post::open("sendgrid,ses", "", &[("SENDGRID_API_KEY", "SG.wrong")]).await;
+    assert_eq!(post.mail().await, Ok(Name::Ses));
+}
+
+#[tokio::test]
+async fn mail_is_sent_by_the_second_at_once_while_the_circuit_of_the_first_is_open() {
+    for (first, second) in ORDERS {
+        let post = mail_post(first, second).await;
+        post.doubles.inject(first, Fault::always(answer(500)));
+        let mails = FAILURES as usize + 2;
+        for _ in 0..mails {
+            assert_eq!(post.mail().await, Ok(name(second)));
+        }
+        assert_eq!((post.sent_by(), post.asked(first)), (vec![second; mails], FAILURES as usize));
+    }
+}
+
+#[tokio::test]
+async fn mail_that_no_provider_takes_is_to_be_tried_again() {
+    let post = mail_post(Vendor::Ses, Vendor::Sendgrid).await;
+    post.doubles.inject(Vendor::Ses, Fault::next(answer(500)));
+    post.doubles.refuse_connections(Vendor::Sendgrid, true).await;
+    let Err(Undelivered::Retryable { reason }) = post.mail().await else { panic!("not to be tried again") };
+    assert!(reason.starts_with("ses is broken: ") && reason.contains("; sendgrid was not asked: "), "{reason}");
+    assert_eq!(post.sent_by(), []);
+    post.doubles.heal().await;
+    assert_eq!(post.mail().await, Ok(Name::Ses));
+}
+
+async fn text_post() -> Post {
+    Post::open("ses", "twilio,log", &[]).await
+}
+
+/// Twilio has this fault once; the text goes on, and Twilio sends none.
+async fn text_goes_on(fault: Kind) {
+    let post = text_post().await;
+    post.doubles.inject(Vendor::Twilio, Fault::next(fault));
+    assert_eq!(post.text().await, Ok(Name::Log));
+    assert_eq!(post.sent_by(), []);
+    assert_eq!(post.asked(Vendor::Twilio), 1);
+}
+
+/// Twilio took nothing and did not say so: the text is handed to nobody until that is sure, and then sent once.
+async fn text_waits_until_it_is_clear(fault: Kind) {
+    let post = text_post().await;
+    post.doubles.inject(Vendor::Twilio, Fault::next(fault));
+    let unclear = post.text_to(PHONE, None, HASTE).await.unwrap_err();
+    assert!(matches!(unclear, Undelivered::Unclear(Unclear { provider: Name::Twilio, .. })), "{unclear:?}");
+    assert_eq!(post.sent_by(), []);
+    let still = post.again(Duration::from_secs(20)).await.unwrap_err();
+    assert!(matches!(still, Undelivered::Unclear(_)), "{still:?}");
+    assert_eq!((post.sent_by(), post.asked(Vendor::Twilio)), (vec![], 1));
+    assert_eq!(post.again(Duration::from_mins(2)).await.unwrap().provider, Name::Twilio);
+    assert_eq!(post.sent_by(), [Vendor::Twilio]);
+}
+
+#[tokio::test]
+async fn text_that_is_taken_goes_to_the_first_provider_alone() {
+    let post = text_post().await;
+    let handed = post.text_to(PHONE, None, PATIENT).await.unwrap();
+    let [record] = &post.taken()[..] else { panic!("not one text") };
+    assert_eq!((handed.provider, handed.id.as_str(), record.text.as_str()), (Name::Twilio, record.id.as_str(), TEXT));
+}
+
+#[tokio::test]
+async fn text_whose_number_is_refused_is_sent_by_nobody() {
+    let post = text_post().await;
+    let refused = post.text_to(NO_NUMBER, None, PATIENT).await.unwrap_err();
+    assert!(matches!(refused, Undelivered::Refused { provider: Name::Twilio, .. }), "{refused:?}");
+    assert_eq!(post.sent_by(), []);
+}
+
+#[tokio::test]
+async fn text_to_a_number_that_said_stop_is_sent_by_nobody() {
+    let post = text_post().await;
+    post.doubles.suppress(Vendor::Twilio, PHONE);
+    assert_eq!(post.text().await, Err(Undelivered::Suppressed { provider: Name::Twilio }));
+    assert_eq!(post.sent_by(), []);
+}
+
+#[tokio::test]
+async fn text_for_which_the_first_has_too_much_to_do_is_sent_by_the_second() {
+    text_goes_on(answer(429)).await;
+}
+
+#[tokio::test]
+async fn text_on_which_the_first_breaks_down_is_sent_by_the_second() {
+    text_goes_on(answer(500)).await;
+    text_goes_on(answer(503)).await;
+}
+
+#[tokio::test]
+async fn text_on_which_the_first_does_not_answer_waits_until_it_is_clear_that_it_was_not_taken() {
+    text_waits_until_it_is_clear(Kind::Hang { after_effect: false }).await;
+}
+
+#[tokio::test]
+async fn text_whose_connection_breaks_waits_until_it_is_clear_that_it_was_not_taken() {
+    text_waits_until_it_is_clear(Kind::Reset { after_effect: false }).await;
+}
+
+#[tokio::test]
+async fn text_whose_answer_is_lost_after_it_was_sent_is_found_in_the_list_and_sent_once() {
+    for fault in [Kind::Reset { after_effect: true }, Kind::Hang { after_effect: true }] {
+        let post = text_post().await;
+        post.doubles.inject(Vendor::Twilio, Fault::next(fault.clone()));
+        let handed = post.text_to(PHONE, None, HASTE).await.unwrap();
+        let [record] = &post.taken()[..] else { panic!("{fault:?}: not one text") };
+        assert_eq!((handed.provider, handed.id), (Name::Twilio, record.id.clone()), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn text_whose_answer_is_lost_is_handed_to_nobody_while_the_list_cannot_be_read() {
+    let post = text_post().await;
+    post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Reset { after_effect: true }));
+    post.doubles.inject(Vendor::Twilio, Fault { method: "GET".into(), ..Fault::always(answer(500)) });
+    for outcome in [post.text_to(PHONE, None, PATIENT).await, post.again(Duration::from_mins(2)).await] {
+        assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{outcome:?}");
+    }
+    assert_eq!(post.asked(Vendor::Twilio), 1);
+    post.doubles.heal().await;
+    let found = post.again(Duration::from_mins(2)).await.unwrap();
+    assert_eq!((post.sent_by(), found.id), (vec![Vendor::Twilio], post.taken()[0].id.clone()));
+}
+
+#[tokio::test]
+async fn text_that_said_the_same_before_is_not_taken_for_the_one_whose_answer_was_lost() {
+    let post = text_post().await;
+    post.text().await.unwrap();
+    let later = Unclear { provider: Name::Twilio, since: Timestamp::now().plus(Duration::from_mins(5)) };
+    let outcome = post.text_to(PHONE, Some(later), PATIENT).await;
+    assert_eq!(outcome, Err(Undelivered::Unclear(later)));
+    let other = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
+    assert_eq!(post.text_to("+442079460001", Some(other), PATIENT).await.unwrap().provider, Name::Twilio);
+    assert_eq!(post.taken().len(), 2, "one to each number");
+}
+
+#[tokio::test]
+async fn text_for_which_the_first_takes_no_connection_is_sent_by_the_second() {
+    let post = text_post().await;
+    post.doubles.refuse_connections(Vendor::Twilio, true).await;
+    assert_eq!(post.text().await, Ok(Name::Log));
+    assert_eq!(post.sent_by(), []);
+}
+
+#[tokio::test]
+async fn text_for_which_our_key_is_wrong_is_handed_to_nobody_and_to_be_tried_again() {
+    for status in [401, 403] {
+        let post = text_post().await;
+        post.doubles.inject(Vendor::Twilio, Fault::next(answer(status)));
+        let outcome = post.text().await;
+        assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{outcome:?}");
+        assert_eq!(post.sent_by(), []);
+    }
+}
+
+#[tokio::test]
+async fn text_is_sent_by_the_second_at_once_while_the_circuit_of_the_first_is_open() {
+    let post = text_post().await;
+    post.doubles.inject(Vendor::Twilio, Fault::always(answer(500)));
+    for _ in 0..FAILURES + 2 {
+        assert_eq!(post.text().await, Ok(Name::Log));
+    }
+    assert_eq!((post.sent_by(), post.asked(Vendor::Twilio)), (vec![], FAILURES as usize));
+}
+
+#[tokio::test]
+async fn text_stays_unclear_when_its_provider_is_taken_off_the_list() {
+    let post = Post::open("ses", "log", &[]).await;
+    let outcome = post.again(Duration::from_mins(2)).await;
+    assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn text_is_refused_where_no_provider_is_named() {
+    let post = Post::open("ses", "", &[]).await;
+    let outcome = post.text().await;
+    assert!(matches!(outcome, Err(Undelivered::Refused { provider: Name::Log, .. })), "{outcome:?}");
+}
