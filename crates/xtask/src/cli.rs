@@ -12,7 +12,8 @@ use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger, up,
+    addresses, admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger,
+    up,
 };
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
@@ -66,6 +67,8 @@ enum Verb {
     ///
     /// The browser is the one that CHROMIUM names, else chromium-headless-shell, chromium, chromium-browser or google-chrome.
     MailPictures,
+    /// Write the data of addresses anew (crates/common/src/contact) from the packages in requirements-addresses.txt
+    Addresses,
     /// Ask user-service what operators ask it
     #[command(subcommand)]
     Admin(Operation),
@@ -209,6 +212,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::MailPictures => mail_pictures::take(&home).await,
+        Verb::Addresses => addresses::generate(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
         Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,

@@ -1,5 +1,7 @@
 //! Templates, for those who write, translate and judge them: what there is, what each needs, and how it looks.
 
+use std::sync::LazyLock;
+
 use axum::extract::State;
 use common::{
     auth::{Caller, scopes::NotificationsManage},
@@ -13,8 +15,11 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Mail, Message, Template, Unwritable, languages, mail, samples, schema, segments, text};
+use super::{Mail, Message, Template, Unwritable, languages, mail, sample, samples, schema, segments, text};
 use crate::{App, notifications::domain::Notification};
+
+/// The description of the API, made when the first schema is asked for.
+static API: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(crate::openapi()).unwrap_or_default());
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -76,8 +81,7 @@ async fn list_templates(_: Caller<NotificationsManage>) -> Json<TemplateList> {
         "title": "password_changed", "$ref": "#/$defs/MomentData", "$defs": {"MomentData": {"type": "object"}}}))))]
 async fn get_template_schema(_: Caller<NotificationsManage>, Path(name): Path<String>) -> Result<Json<Value>, Problem> {
     let template = named(&name)?;
-    let api = serde_json::to_value(crate::openapi()).map_err(Problem::internal)?;
-    Ok(Json(schema::of_data(template, &api)))
+    Ok(Json(schema::of_data(template, &API)))
 }
 
 /// A sample of a template
@@ -85,7 +89,7 @@ async fn get_template_schema(_: Caller<NotificationsManage>, Path(name): Path<St
 /// A whole request, as `POST /notifications` takes it at this shop.
 #[utoipa::path(get, path = "/admin/templates/{template}/sample", tag = "templates",
     security(("token" = ["notifications:manage"])), params(("template" = String, Path, example = "order_shipped")),
-    responses((status = OK, body = Notification)))]
+    responses((status = OK, body = Notification, example = json!(sample(Template::OrderShipped)))))]
 async fn get_template_sample(
     State(app): State<App>,
     _: Caller<NotificationsManage>,

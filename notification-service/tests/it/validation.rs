@@ -23,7 +23,7 @@ async fn every_bad_field_is_named_at_once() {
         order["placed_at"] = json!("yesterday");
         order["lines"] = json!([
             {"title": "two\nlines", "options": {"": "M"}, "quantity": 0, "total": {"amount": -1, "currency": "gbp"}},
-            {"title": "", "options": [], "quantity": 99_901, "total": 5, "sku": "TEE"}
+            {"title": "", "options": [], "quantity": 99_901, "total": 5, "sku": "tee", "vendor": "x"}
         ]);
         order["tax"] = json!({"amount": 1.5, "currency": "GBP"});
         order["shipping_address"]["country"] = json!("UK");
@@ -42,9 +42,10 @@ async fn every_bad_field_is_named_at_once() {
             "/data/order/lines/0/total/currency unknown_currency",
             "/data/order/lines/1/options wrong_type",
             "/data/order/lines/1/quantity out_of_range",
-            "/data/order/lines/1/sku unknown_field",
+            "/data/order/lines/1/sku invalid_sku",
             "/data/order/lines/1/title too_short",
             "/data/order/lines/1/total wrong_type",
+            "/data/order/lines/1/vendor unknown_field",
             "/data/order/placed_at invalid_timestamp",
             "/data/order/shipping_address/country unknown_country",
             "/data/order/tax/amount wrong_type",

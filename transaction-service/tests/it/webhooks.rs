@@ -215,7 +215,8 @@ async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
         .collect();
     ledger.sort();
     shop.relay().await;
-    let of_this_order = shop.siblings.mails().into_iter().filter(|(_, mail)| mail["order"]["id"] == order["id"]);
+    let of_this_order =
+        shop.siblings.mails().into_iter().filter(|(_, mail)| mail["data"]["order"]["id"] == order["id"]);
     let mut mails: Vec<String> = of_this_order.map(|(template, _)| template).collect();
     mails.sort();
     json!({ "state": now["state"], "payment": now["payment"], "disputed": staff["disputed"], "ledger": ledger,
