@@ -4,6 +4,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_dynamodb::{
     config::Credentials,
     error::{ProvideErrorMetadata, SdkError},
@@ -11,13 +12,16 @@ use aws_sdk_dynamodb::{
 use platform::config::Env;
 use tokio::sync::OnceCell;
 
-/// How long things may take. Together they fit into a request's deadline, so that a request knows how each step ended.
+/// How long things may take. Together they fit into a request's deadline, so that a request knows how each step ended;
+/// the channels of a request take these steps side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// One call to DynamoDB, with its second try. A request makes two.
+    /// One call to DynamoDB, with its second try.
     pub store: Duration,
-    /// One call to the mail provider, which is made once.
-    pub mail: Duration,
+    /// Claiming: one call, and up to three more where another request was in the way.
+    pub claim: Duration,
+    /// Handing over, whichever providers are asked.
+    pub send: Duration,
     /// A whole request.
     pub request: Duration,
 }
@@ -26,7 +30,8 @@ impl Limits {
     /// What production lives with: within three seconds everything is answered.
     pub const PRODUCTION: Self = Self {
         store: Duration::from_millis(480),
-        mail: Duration::from_millis(1_300),
+        claim: Duration::from_millis(700),
+        send: Duration::from_millis(1_300),
         request: Duration::from_millis(2_800),
     };
 }
@@ -96,11 +101,21 @@ impl Aws {
         let make = || async {
             let mut config = aws_sdk_sesv2::config::Builder::from(self.shared().await)
                 .retry_config(RetryConfig::disabled())
-                .timeout_config(timeouts(self.0.limits.mail, self.0.limits.mail));
+                .timeout_config(timeouts(self.0.limits.send, self.0.limits.send));
             config.set_endpoint_url(self.0.ses_endpoint.clone());
             aws_sdk_sesv2::Client::from_conf(config.build())
         };
         self.0.ses.get_or_init(make).await
+    }
+
+    /// The region.
+    pub fn region(&self) -> &str {
+        &self.0.region
+    }
+
+    /// Who says who we are there.
+    pub async fn credentials_provider(&self) -> Option<SharedCredentialsProvider> {
+        self.shared().await.credentials_provider()
     }
 
     /// What all clients share: the region and the credentials.

@@ -11,7 +11,7 @@ use crate::{aws::Failure, providers::Undelivered, templates};
 /// A failure of notification-service.
 #[derive(Debug)]
 pub enum Error {
-    /// Another request is sending this event's mail; it holds the event for so long at most.
+    /// Another request is sending the event; it holds it for so long at most.
     InProgress(Duration),
     /// DynamoDB failed us. Nothing was sent.
     Store(Failure),
@@ -21,6 +21,8 @@ pub enum Error {
     Undelivered(Undelivered),
     /// A channel without an address.
     Unaddressed,
+    /// Nothing is remembered of the event.
+    NotFound,
     /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
     TooLate,
     /// A template could not be filled in.
@@ -32,10 +34,11 @@ pub enum Error {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
+            Error::NotFound => Self::not_found(),
             Error::InProgress(left) => Self::conflict(
                 "notification_in_progress",
                 "Being sent",
-                "Another request is sending the mail of this event. Ask again, and hear how it ended.",
+                "Another request is sending this event. Ask again, and hear how it ended.",
             )
             .with_retry_after(left),
             Error::Store(Failure::Unavailable(_)) | Error::Undelivered(_) | Error::Secret(_) | Error::TooLate => {
@@ -57,6 +60,7 @@ impl IntoResponse for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotFound => f.write_str("nothing is remembered of the event"),
             Self::InProgress(_) => f.write_str("another request is sending it"),
             Self::Store(failure) => write!(f, "DynamoDB {failure}"),
             Self::Secret(error) => error.fmt(f),
@@ -69,7 +73,7 @@ impl fmt::Display for Error {
                 write!(f, "whether {} took it is not clear since {}", unclear.provider, unclear.since)
             }
             Self::Unaddressed => f.write_str("a channel without an address was let through"),
-            Self::TooLate => f.write_str("the lease ran out before the mail was begun"),
+            Self::TooLate => f.write_str("the lease ran out before the message was begun"),
             Self::Unwritable(error) => write!(f, "the template cannot be filled in: {error}"),
             Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
         }

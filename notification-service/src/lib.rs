@@ -1,15 +1,18 @@
-//! notification-service: mail to shoppers, each sent once, remembered in DynamoDB.
+//! notification-service: mail and texts to shoppers, each sent once, remembered in DynamoDB.
 //!
-//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), [`templates`] (what a mail
-//! says), [`locale`] (how money and dates are written), [`providers`] (who carries it).
+//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), [`queue`] (the same over a
+//! queue), [`templates`] (what a message says), [`locale`] (how money and dates are written), [`providers`] (who carries
+//! it).
 
 pub mod aws;
 pub mod error;
 pub mod locale;
 pub mod notifications;
 pub mod providers;
+pub mod queue;
 mod schema;
 pub mod sender;
+pub mod sqs;
 pub mod templates;
 
 use axum::{
@@ -34,8 +37,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     aws::{Aws, Limits},
-    notifications::{domain::DailyLimit, store::Store},
+    notifications::{domain::Caps, store::Store},
     providers::Providers,
+    queue::GiveUpAfter,
+    sqs::Queues,
     templates::Shop,
 };
 
@@ -52,8 +57,12 @@ pub struct App {
     pub shop: Shop,
     /// Hashes the addresses that mails are counted by.
     pub fingerprints: Fingerprints,
-    /// How many mails about orders a recipient gets on one day.
-    pub daily_limit: DailyLimit,
+    /// How much one recipient, and one country, gets.
+    pub caps: Caps,
+    /// The queue whose messages wake this service, and the one for dead letters.
+    pub queues: Queues,
+    /// After how many receives a message is given up.
+    pub give_up_after: GiveUpAfter,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -74,9 +83,11 @@ impl App {
         let shop = Shop::configure(env);
         let table = env.text("NOTIFICATION_TABLE");
         let fingerprints = Fingerprints::configure(env);
-        let daily_limit = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::default());
+        let caps = Caps::configure(env);
+        let give_up_after = env.parsed_or("QUEUE_GIVE_UP_AFTER", GiveUpAfter::default());
         let aws = Aws::configure(env, limits);
         let providers = Providers::configure(env, &aws);
+        let queues = Queues::configure(env, &aws);
         let keys = Keys::fetched(jwks?, FETCH_FLOOR);
         env.is_complete().then_some(Self {
             verifier: Verifier::new(&issuer?, &audience?, keys),
@@ -84,7 +95,9 @@ impl App {
             store: Store::new(aws, table?),
             shop: shop?,
             fingerprints: fingerprints?,
-            daily_limit: daily_limit?,
+            caps: caps?,
+            queues: queues?,
+            give_up_after: give_up_after?,
             limits,
         })
     }
@@ -108,6 +121,17 @@ impl Service for App {
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
         schema::migrate(&self.store, direction).await
     }
+
+    async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
+        queue::work_off(self, batch).await
+    }
+
+    async fn admin(&self, command: Value) -> Result<Value, TriggerError> {
+        match command["command"].as_str() {
+            Some("redrive") => queue::redrive(self).await,
+            _ => Err("send {\"command\":\"redrive\"}".into()),
+        }
+    }
 }
 
 /// All routes, ready to serve.
@@ -119,7 +143,8 @@ pub fn router(app: App) -> Router {
 
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
-    let description = "Mail to shoppers, each sent once. For services: it needs an access token of user-service.";
+    let description =
+        "Mail and texts to shoppers, each sent once. For services: it needs an access token of user-service.";
     common::openapi::complete(routes().into_openapi(), "Bodega notification-service", description)
 }
 

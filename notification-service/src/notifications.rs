@@ -8,6 +8,7 @@ mod wire;
 use axum::extract::State;
 use common::{
     auth::{Caller, scopes::NotificationsSend},
+    extract::Path,
     input::Json,
     problem::ProblemBody,
 };
@@ -15,33 +16,36 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Channel, EventId, Notification, State as DeliveryState};
+use self::domain::{Delivery, EventId, Notification};
 use crate::{App, error::Error};
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(send_notification))
+    OpenApiRouter::new().routes(routes!(send_notification)).routes(routes!(get_notification))
 }
 
 /// What became of a notification.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({
-    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "channels": [{"channel": "email", "state": "sent"}]
+#[schema(as = NotificationOutcome, example = json!({
+    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
+    "channels": [{
+        "channel": "email", "state": "sent", "provider": "ses", "provider_message_id": "0100019ac-1", "attempts": 1,
+        "created_at": "2026-11-30T09:00:00.000Z", "sent_at": "2026-11-30T09:00:00.250Z", "last_error": null,
+        "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}
+    }]
 }))]
-struct Told {
+pub(crate) struct Told {
     /// The event.
-    event_id: EventId,
+    pub(crate) event_id: EventId,
     /// What became of it on each channel.
-    channels: Vec<ToldOn>,
+    pub(crate) channels: Vec<Delivery>,
 }
 
-/// What became of a notification on a channel.
-#[derive(Debug, Serialize, ToSchema)]
-struct ToldOn {
-    /// The channel.
-    channel: Channel,
-    /// What became of it there.
-    state: DeliveryState,
+/// Sends a notification on each of its channels, once.
+pub(crate) async fn tell(app: App, notification: Notification) -> Result<Told, Error> {
+    let event_id = notification.event_id;
+    let channels = flow::send_once(app, notification).await?;
+    Ok(Told { event_id, channels })
 }
 
 /// Send a notification
@@ -71,8 +75,24 @@ async fn send_notification(
     _: Caller<NotificationsSend>,
     Json(notification): Json<Notification>,
 ) -> Result<Json<Told>, Error> {
-    let event_id = notification.event_id;
-    let states = flow::send_once(app, notification).await?;
-    let channels = states.into_iter().map(|(channel, state)| ToldOn { channel, state }).collect();
-    Ok(Json(Told { event_id, channels }))
+    tell(app, notification).await.map(Json)
+}
+
+/// Read what became of a notification
+///
+/// On each channel on which it was asked for, for 90 days. 404 where it never was.
+#[utoipa::path(get, path = "/notifications/{event_id}", tag = "notifications", params(("event_id" = EventId, Path)),
+    security(("token" = ["notifications:send"])), responses((status = OK, body = Told),
+    (status = NOT_FOUND, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json")))]
+async fn get_notification(
+    State(app): State<App>,
+    _: Caller<NotificationsSend>,
+    Path(event_id): Path<String>,
+) -> Result<Json<Told>, Error> {
+    let event_id: EventId = event_id.parse().map_err(|_| Error::NotFound)?;
+    let records = app.store.of_event(event_id).await.map_err(Error::Store)?;
+    if records.is_empty() {
+        return Err(Error::NotFound);
+    }
+    Ok(Json(Told { event_id, channels: records.iter().map(domain::Record::delivery).collect() }))
 }

@@ -1,4 +1,12 @@
-//! The table, made and removed by the `migrate` trigger. Safe to repeat and to run twice at once.
+//! The table and its index, made and removed by the `migrate` trigger. Safe to repeat and to run twice at once.
+//!
+//! | version | what it has |
+//! | --- | --- |
+//! | 1 | the table, by `event_id`; `expires_at` lets DynamoDB delete what has expired |
+//! | 2 | the index `listed`, by which staff list notifications and suppressions: `listed` and, in order, `listed_at` |
+//!
+//! An index is added to a table that is in use: DynamoDB fills it from the items that have both attributes. Those that an
+//! older release wrote have neither, and are not listed.
 
 use std::time::Duration;
 
@@ -6,14 +14,18 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, TableStatus,
-        TimeToLiveSpecification, TimeToLiveStatus,
+        AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction,
+        GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType,
+        ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
 use platform::{TriggerError, trigger::Direction};
 use serde_json::{Value, json};
 
-use crate::{aws::Failure, notifications::store::Store};
+use crate::{
+    aws::Failure,
+    notifications::store::{LISTED, Store},
+};
 
 /// How long one call may take: an operator waits.
 const CALL: Duration = Duration::from_secs(10);
@@ -21,7 +33,10 @@ const CALL: Duration = Duration::from_secs(10);
 const ASKED: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Makes the table, or removes it with all that it remembers (`down` to 0).
+/// The newest version.
+const NEWEST: i64 = 2;
+
+/// Makes the table with its index, or goes back: `down` to 1 removes the index, to 0 the table with all that it remembers.
 pub(crate) async fn migrate(store: &Store, direction: Direction) -> Result<Value, TriggerError> {
     let (client, table) = (store.aws().patient_dynamodb(CALL).await, store.table());
     let done = match direction {
@@ -30,13 +45,19 @@ pub(crate) async fn migrate(store: &Store, direction: Direction) -> Result<Value
             until_active(&client, table).await?;
             let turned_on = expire(&client, table).await;
             turned_on.map_err(|failure| failed(table, &failure))?;
+            add_index(&client, table).await?;
             "up"
         }
         Direction::Down { to: 0 } => {
             remove(&client, table).await?;
             "down"
         }
-        Direction::Down { .. } => return Err("the table has one version: down goes to 0".into()),
+        Direction::Down { to: 1 } => {
+            remove_index(&client, table).await?;
+            "down"
+        }
+        Direction::Down { to: NEWEST } => "down",
+        Direction::Down { .. } => return Err(format!("the table has {NEWEST} versions: down goes to 2, 1 or 0").into()),
     };
     Ok(json!({ "table": table, "direction": done }))
 }
@@ -66,16 +87,85 @@ async fn create(client: &Client, table: &str) -> Result<(), TriggerError> {
     done_or(created, "ResourceInUseException").map_err(|failure| failed(table, &failure))
 }
 
-async fn until_active(client: &Client, table: &str) -> Result<(), TriggerError> {
+async fn describe(client: &Client, table: &str) -> Result<TableDescription, TriggerError> {
+    let described = client.describe_table().table_name(table).send().await;
+    let described = described.map_err(|error| failed(table, &Failure::of(&error)))?;
+    described.table.ok_or_else(|| format!("DynamoDB says nothing of the table {table}").into())
+}
+
+/// Returns once the table is as `is_done` wants it.
+async fn until(client: &Client, table: &str, is_done: impl Fn(&TableDescription) -> bool) -> Result<(), TriggerError> {
     for _ in 0..ASKED {
-        let described = client.describe_table().table_name(table).send().await;
-        let described = described.map_err(|error| failed(table, &Failure::of(&error)))?;
-        if described.table.and_then(|table| table.table_status) == Some(TableStatus::Active) {
+        if is_done(&describe(client, table).await?) {
             return Ok(());
         }
         tokio::time::sleep(PAUSE).await;
     }
-    Err(format!("DynamoDB has not finished making the table {table}; run this again").into())
+    Err(format!("DynamoDB has not finished changing the table {table}; run this again").into())
+}
+
+fn is_active(table: &TableDescription) -> bool {
+    table.table_status == Some(TableStatus::Active)
+}
+
+async fn until_active(client: &Client, table: &str) -> Result<(), TriggerError> {
+    until(client, table, is_active).await
+}
+
+/// The index's state; `None` where there is none. It may be listed before it says in which state it is.
+fn index(table: &TableDescription) -> Option<IndexStatus> {
+    let index = table.global_secondary_indexes().iter().find(|index| index.index_name() == Some(LISTED))?;
+    Some(index.index_status().cloned().unwrap_or(IndexStatus::Active))
+}
+
+async fn add_index(client: &Client, table: &str) -> Result<(), TriggerError> {
+    if index(&describe(client, table).await?).is_none() {
+        let of =
+            |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
+        let projection = Projection::builder().projection_type(ProjectionType::All).build();
+        let create = CreateGlobalSecondaryIndexAction::builder()
+            .index_name(LISTED)
+            .key_schema(key("listed", KeyType::Hash)?)
+            .key_schema(key("listed_at", KeyType::Range)?)
+            .projection(projection)
+            .build()?;
+        let call = client.update_table().table_name(table);
+        let call = call
+            .attribute_definitions(of("event_id").build()?)
+            .attribute_definitions(of("listed").build()?)
+            .attribute_definitions(of("listed_at").build()?)
+            .global_secondary_index_updates(GlobalSecondaryIndexUpdate::builder().create(create).build());
+        let added = call.send().await.map(drop).map_err(|error| Failure::of(&error));
+        or_else_where(client, table, added, |table| index(table).is_some()).await?;
+    }
+    until(client, table, |table| index(table) == Some(IndexStatus::Active) && is_active(table)).await
+}
+
+async fn remove_index(client: &Client, table: &str) -> Result<(), TriggerError> {
+    if index(&describe(client, table).await?).is_some() {
+        let delete = DeleteGlobalSecondaryIndexAction::builder().index_name(LISTED).build()?;
+        let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+        let removed = client.update_table().table_name(table).global_secondary_index_updates(update).send().await;
+        let removed = removed.map(drop).map_err(|error| Failure::of(&error));
+        let is_going = |table: &TableDescription| index(table).is_none_or(|status| status == IndexStatus::Deleting);
+        or_else_where(client, table, removed, is_going).await?;
+    }
+    until(client, table, |table| index(table).is_none() && is_active(table)).await
+}
+
+/// A change that failed is as good as made where another migration made it meanwhile.
+async fn or_else_where(
+    client: &Client,
+    table: &str,
+    changed: Result<(), Failure>,
+    is_made: impl Fn(&TableDescription) -> bool,
+) -> Result<(), TriggerError> {
+    match changed {
+        Ok(()) => Ok(()),
+        Err(_) if is_made(&describe(client, table).await?) => Ok(()),
+        Err(failure) => Err(failed(table, &failure)),
+    }
 }
 
 /// Lets DynamoDB delete what has expired. It refuses to be told twice.

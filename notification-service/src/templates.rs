@@ -66,7 +66,7 @@ struct Page<'a> {
 pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, Unwritable> {
     let shop = shop.name.as_str();
     let page = &Page { shop, subject: subject(message, shop) };
-    let locale: Locale = locale.to_string().parse().unwrap_or_default();
+    let locale = Locale::closest(locale);
     let (text, html) = match message {
         Message::OrderConfirmation(OrderData { order }) => {
             let order = &OrderView::new(order, locale);

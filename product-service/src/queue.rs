@@ -4,28 +4,16 @@ use std::time::{Duration, Instant};
 
 use common::timestamp::Timestamp;
 use percent_encoding::percent_decode_str;
-use platform::TriggerError;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use platform::{
+    TriggerError,
+    queue::{Batch, Message, come_again, content},
+};
+use serde_json::Value;
 
 use crate::{App, error::Error, exports, images, imports};
 
 /// How long imports and exports of one batch are worked off, give or take a step: the function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(15);
-
-/// A batch, as Lambda hands it over. See "Using Lambda with Amazon SQS" in its developer guide.
-#[derive(Debug, Deserialize)]
-struct Batch {
-    #[serde(rename = "Records")]
-    messages: Vec<Message>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Message {
-    #[serde(rename = "messageId")]
-    id: String,
-    body: String,
-}
 
 /// Works off a batch and answers which messages shall come again. One that is not understood is among them: after some
 /// tries the queue moves it to its dead-letter queue.
@@ -42,9 +30,9 @@ pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<
             }
             Err(Untaken::Failed(error)) => tracing::error!(%error, message_id = message.id, "message comes again"),
         }
-        failures.push(json!({ "itemIdentifier": message.id }));
+        failures.push(message.id);
     }
-    Ok(json!({ "batchItemFailures": failures }))
+    Ok(come_again(failures))
 }
 
 /// Why a message is still to be worked off.
@@ -76,13 +64,7 @@ async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> R
 /// The keys of the objects that a message says were made in this bucket; `None` when it is not understood. What happens in
 /// other buckets, and what is not the making of an object, is understood and has none.
 fn created_keys(body: &str, bucket: &str) -> Option<Vec<String>> {
-    let message: Value = serde_json::from_str(body).ok()?;
-    // A topic of SNS between bucket and queue wraps its messages, unless it delivers them raw.
-    if message["Type"] == "Notification" {
-        let inner: Value = serde_json::from_str(message["Message"].as_str()?).ok()?;
-        return keys_of(&inner, bucket);
-    }
-    keys_of(&message, bucket)
+    keys_of(&content(body)?, bucket)
 }
 
 /// Reads an event in either of the forms that S3 sends.
@@ -118,6 +100,8 @@ fn bridged_key(event: &Value, bucket: &str) -> Option<Option<String>> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn record(event: &str, bucket: &str, key: &str) -> Value {

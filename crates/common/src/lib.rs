@@ -4,7 +4,6 @@
 //! - [`problem`]: every failure a client can see, as RFC 9457 problem details
 //! - [`input`]: JSON bodies, with every bad field reported at once; [`extract`]: path and query
 //! - [`contact`]: how to reach people, and where parcels go
-//! - [`locale`]: language tags
 //! - [`idempotency`]: the name a client gives to one attempt
 //! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics

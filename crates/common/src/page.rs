@@ -80,11 +80,16 @@ impl<T> Page<T> {
     pub fn new<Place: Serialize>(mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Place) -> Self {
         let more = items.len() > limit;
         items.truncate(limit);
-        let next_cursor = items.last().filter(|_| more).and_then(|last| {
-            // A place is a few numbers and strings; those always have a JSON form.
-            serde_json::to_vec(&place(last)).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
-        });
-        Self { items, next_cursor }
+        let next = items.last().filter(|_| more).map(place);
+        Self::up_to(items, next.as_ref())
+    }
+
+    /// Makes a page that ends at a place in the list's order, beyond its last item where what was read there is left out;
+    /// without one it is the last page.
+    pub fn up_to<Place: Serialize>(items: Vec<T>, next: Option<&Place>) -> Self {
+        // A place is a few numbers and strings; those always have a JSON form.
+        let json = next.and_then(|place| serde_json::to_vec(place).ok());
+        Self { items, next_cursor: json.map(|json| URL_SAFE_NO_PAD.encode(json)) }
     }
 
     /// The same page with every item turned into something else.
@@ -104,6 +109,14 @@ mod tests {
         assert_eq!(page.items, [9, 8]);
         let query = PageQuery { limit: 2, cursor: page.next_cursor };
         assert_eq!(query.read::<i32>().unwrap(), (2, Some(8)));
+    }
+
+    #[test]
+    fn a_page_without_items_may_have_a_next_one() {
+        let page = Page::<i32>::up_to(Vec::new(), Some(&7));
+        let query = PageQuery { limit: 2, cursor: page.next_cursor };
+        assert_eq!(query.read::<i32>().unwrap(), (2, Some(7)));
+        assert_eq!(Page::<i32>::up_to(Vec::new(), None::<&i32>).next_cursor, None);
     }
 
     #[test]

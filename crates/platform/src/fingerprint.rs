@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use aws_lc_rs::hmac;
-use common::contact::Email;
+use common::contact::{Email, Phone};
 
 use crate::config::{Env, Secret, SecretError};
 
@@ -20,7 +20,9 @@ pub const LEAST_KEY: usize = 32;
 pub struct Fingerprints(Secret);
 
 impl Fingerprints {
-    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more. Another key starts every count anew, and does no other harm.
+    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more.
+    /// Another key starts every count anew, makes every suppressed address unknown, and spoils the links in mails that were
+    /// sent (docs/operations.md).
     pub fn configure(env: &mut Env) -> Option<Self> {
         env.secret_of_at_least("FINGERPRINT_KEY", LEAST_KEY).map(Self)
     }
@@ -28,6 +30,18 @@ impl Fingerprints {
     /// Of a mailbox: addresses that differ in capitals only are one.
     pub async fn recipient(&self, email: &Email) -> Result<Fingerprint, SecretError> {
         self.of("recipient", &email.key()).await
+    }
+
+    /// Of a telephone, whatever extension is dialled behind its number.
+    pub async fn phone(&self, phone: &Phone) -> Result<Fingerprint, SecretError> {
+        let number = phone.as_str().split(';').next().unwrap_or_default();
+        self.of("phone", number).await
+    }
+
+    /// The seal on a text of ours that goes through a stranger's hands and comes back, such as a link in a mail. Seals for
+    /// one purpose are no good for another.
+    pub async fn seal(&self, purpose: &str, text: &str) -> Result<Fingerprint, SecretError> {
+        self.of(&format!("seal of {purpose}"), text).await
     }
 
     /// Of a source address. An IPv6 subscriber has a whole /64 to choose from, which therefore counts as one.
@@ -42,6 +56,11 @@ impl Fingerprints {
         fingerprint.copy_from_slice(&tag.as_ref()[..size_of::<Fingerprint>()]);
         Ok(fingerprint)
     }
+}
+
+/// As it stands in a table's keys.
+pub fn hex(fingerprint: Fingerprint) -> String {
+    format!("{:032x}", u128::from_be_bytes(fingerprint))
 }
 
 fn network(address: IpAddr) -> String {
@@ -70,6 +89,20 @@ mod tests {
         assert_eq!(ours.recipient(&email("Ada@Example.COM")).await.unwrap(), ada);
         assert_ne!(ours.recipient(&email("bob@example.com")).await.unwrap(), ada);
         assert_ne!(theirs.recipient(&email("ada@example.com")).await.unwrap(), ada);
+    }
+
+    #[tokio::test]
+    async fn a_telephone_and_a_seal_are_no_mailbox_of_the_same_text() {
+        let ours = keyed(&"a".repeat(LEAST_KEY));
+        let phone = ours.phone(&"+14155550123".parse().unwrap()).await.unwrap();
+        assert_eq!(ours.phone(&"+1 415 555 0123".parse().unwrap()).await.unwrap(), phone);
+        let seals = [
+            ours.seal("a", "+14155550123").await.unwrap(),
+            ours.seal("b", "+14155550123").await.unwrap(),
+            keyed(&"b".repeat(LEAST_KEY)).seal("a", "+14155550123").await.unwrap(),
+        ];
+        assert!(!seals.contains(&phone));
+        assert!(seals[0] != seals[1] && seals[0] != seals[2]);
     }
 
     #[test]

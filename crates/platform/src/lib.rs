@@ -7,6 +7,7 @@
 //! - [`fingerprint`]: keyed hashes under which limits count people
 //! - [`client`]: calls to sibling services
 //! - [`postgres`]: a pool made on first use; [`outbox`]: messages that leave only after commit
+//! - [`queue`]: batches of SQS, and what wraps their messages
 //! - [`health`]: liveness and readiness routes
 
 pub mod after_response;
@@ -17,6 +18,7 @@ pub mod fingerprint;
 pub mod health;
 pub mod outbox;
 pub mod postgres;
+pub mod queue;
 mod source;
 pub mod telemetry;
 pub mod trigger;

@@ -129,6 +129,11 @@ enum Proof {
     /// Drives each of its routes through the npm package `stripe`, checks all answers and events with the package's types,
     /// and the signatures with it and with the PyPI package. Node.js 20 with npm, and Python are needed.
     Stripe,
+    /// Whatever vendors sign: notification-service takes it, and nothing that was changed on its way
+    ///
+    /// Twilio's packages of npm and PyPI sign for the service; SendGrid's packages and a validator of SNS check what our doubles
+    /// sign. Node.js 20 with npm, and Python are needed.
+    Webhooks,
     /// Whatever is sent: product-service answers as openapi/product-service.yaml says, by Schemathesis
     Api {
         /// Handed to Schemathesis, such as --include-operation-id create_product; SEED repeats a run
@@ -194,6 +199,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Prove(Proof::Races) => measure::races(&home).await,
         Verb::Prove(Proof::Crash) => measure::crash(&home).await,
         Verb::Prove(Proof::Stripe) => sdk::prove(&home).await,
+        Verb::Prove(Proof::Webhooks) => sdk::prove_webhooks(&home).await,
         Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,

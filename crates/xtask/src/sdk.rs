@@ -1,4 +1,5 @@
-//! `cargo xtask prove stripe`: the double of Stripe, as Stripe's official libraries see it.
+//! `cargo xtask prove stripe` and `prove webhooks`: our doubles, and what our services take from vendors, as the vendors'
+//! own libraries see it.
 
 use std::fs;
 use std::path::Path;
@@ -11,8 +12,10 @@ use crate::home::{Home, Profile};
 use crate::progress::step;
 use crate::{python, services, stripe};
 
-/// Where the programs of the check are, and where they are run.
+/// Where the programs of the checks are, and where they are run.
 const SOURCE: &str = "crates/stripe-double/sdk";
+const VENDORS_SOURCE: &str = "crates/vendor-doubles/sdk";
+const VENDORS_FOLDER: &str = "vendor-sdks";
 const ROUTES: &str = "crates/stripe-double/src/routes.rs";
 const FOLDER: &str = "stripe-sdk";
 const LOCK: &str = "package-lock.json";
@@ -23,7 +26,7 @@ pub(crate) async fn prove(home: &Home) -> Result<()> {
     succeed(build).await?;
     let folder = home.local_folder(FOLDER)?;
     copy(&home.root().join(SOURCE), &folder)?;
-    install(&folder).await?;
+    install(&folder, "installing Stripe's library for Node.js").await?;
     let events = folder.join("events.json");
     let mut check = Command::new("node");
     check.arg(folder.join("check.mjs")).arg(home.binary(Profile::Dev, stripe::DOUBLE));
@@ -31,6 +34,35 @@ pub(crate) async fn prove(home: &Home) -> Result<()> {
     succeed(check).await?;
     let mut verify = Command::new(python::with_stripe(home).await?);
     verify.arg(folder.join("verify.py")).arg(&events).kill_on_drop(true);
+    succeed(verify).await
+}
+
+/// What Twilio's packages sign is taken by notification-service, and what our doubles sign by SendGrid's packages, by a
+/// validator of SNS and by the service; changed, all of it is refused.
+pub(crate) async fn prove_webhooks(home: &Home) -> Result<()> {
+    let example = |package: &str, name: &str| {
+        let mut build = services::cargo(home);
+        build.args(["build", "--quiet", "--package", package, "--example", name]);
+        build
+    };
+    succeed(example("notification-service", "webhook_check")).await?;
+    succeed(example("vendor-doubles", "signed")).await?;
+    let folder = home.local_folder(VENDORS_FOLDER)?;
+    copy(&home.root().join(VENDORS_SOURCE), &folder)?;
+    install(&folder, "installing Twilio's and SendGrid's libraries for Node.js").await?;
+    let programs = home.binary(Profile::Dev, "examples");
+    let signed = Command::new(programs.join("signed")).stdin(Stdio::null()).output().await.context("signing")?;
+    if !signed.status.success() {
+        bail!("signing: {}", String::from_utf8_lossy(&signed.stderr));
+    }
+    let cases = folder.join("signed.json");
+    fs::write(&cases, signed.stdout).context("writing what was signed")?;
+    let service = programs.join("webhook_check");
+    let mut check = Command::new("node");
+    check.arg(folder.join("check.mjs")).arg(&service).arg(&cases).kill_on_drop(true);
+    succeed(check).await?;
+    let mut verify = Command::new(python::with_vendors(home).await?);
+    verify.arg(folder.join("verify.py")).arg(&service).arg(&cases).kill_on_drop(true);
     succeed(verify).await
 }
 
@@ -45,7 +77,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Asks no registry when nothing changed.
-async fn install(folder: &Path) -> Result<()> {
+async fn install(folder: &Path, what: &str) -> Result<()> {
     let wanted = python::digest(&fs::read(folder.join(LOCK)).context("reading package-lock.json")?);
     let stamp = folder.join("installed.sha256");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
@@ -54,7 +86,7 @@ async fn install(folder: &Path) -> Result<()> {
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(folder);
     let installing = async { python::quietly(npm).await.context("Node.js 20 or newer, with npm, is needed") };
-    step("installing Stripe's library for Node.js", installing).await?;
+    step(what, installing).await?;
     fs::write(&stamp, wanted).context("remembering what is installed")
 }
 

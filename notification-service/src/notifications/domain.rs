@@ -9,14 +9,21 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use self::{
+    limits::{Caps, Count, CountBy, DailyLimit, Reason, barring},
+    record::{Delivery, LastEvent, Record, Stands},
+};
 use crate::{
     providers::Name,
     templates::{Message, Template},
 };
+
+mod limits;
+mod record;
 
 /// An event of another service. It is told once on each channel, however often that is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -170,6 +177,23 @@ pub struct Notification {
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Notification({} {})", self.event_id, self.message.template().as_str())
+    }
+}
+
+impl Notification {
+    /// What is kept of it, so that staff can have it sent again on this channel; `None` where it holds a secret, or is
+    /// larger than what the table should hold for that.
+    pub fn kept(&self, channel: Channel) -> Option<String> {
+        const MOST: usize = 64 * 1024;
+        let template = self.message.template();
+        let recipient = match channel {
+            Channel::Email => json!({ "email": self.recipient.email, "locale": self.recipient.locale }),
+            Channel::Sms => json!({ "phone": self.recipient.phone, "locale": self.recipient.locale }),
+        };
+        let kept = json!({
+            "template": template.as_str(), "recipient": recipient, "channels": [channel], "data": self.data
+        });
+        template.may_be_kept().then(|| kept.to_string()).filter(|kept| kept.len() <= MOST)
     }
 }
 
@@ -368,31 +392,4 @@ pub struct DeliveryEvent {
     pub at: Timestamp,
     /// Who says so.
     pub provider: Name,
-}
-
-/// How many mails about orders one recipient gets on one day of UTC: 1 to 1000, 20 unless configured otherwise. Whoever can
-/// order can name any address, and none of them shall be flooded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyLimit(u16);
-
-impl DailyLimit {
-    /// The number.
-    pub fn get(self) -> u16 {
-        self.0
-    }
-}
-
-impl Default for DailyLimit {
-    fn default() -> Self {
-        Self(20)
-    }
-}
-
-impl FromStr for DailyLimit {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
-        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1000"))
-    }
 }

@@ -1,31 +1,34 @@
-//! Sending once.
+//! Sending once, on each channel. The channels of a notification go this way side by side, each by itself.
 //!
-//! 1. The mail is written. What cannot be written claims nothing.
-//! 2. **Claim**: one conditional write puts the event's item in the state `sending`, with a lease, if there is none or if
-//!    its lease ran out. Of many requests at once DynamoDB lets one through. The others read from the refusal what stands
-//!    in their way: 202 `already_sent`, or 409 while the lease runs.
-//! 3. **Count**, where the mail is about an order: its address was typed by whoever ordered, and is counted under a keyed
-//!    hash. A mail beyond the day's limit is not sent: the item becomes `withheld`, and the answer is 200, so that its
-//!    sender's outbox comes to an end. An event is counted once, however often it is tried.
-//! 4. **Send**, once: to the provider a second call is a second mail.
-//! 5. **Mark**: the item becomes `sent`, if the claim is still ours.
+//! 1. The message is written. What cannot be written claims nothing. What the limits rule out whatever was sent before (a
+//!    text to a country that gets none, to a number that takes none) ends here, as `withheld` or `refused`.
+//! 2. **Claim**: one transaction puts the event's item in the state `sending`, with a lease, if there is none; counts it
+//!    against the limits; and makes sure that the address is not suppressed. All of it, or nothing. Of many requests at once
+//!    DynamoDB lets one through. The others read from the refusal what stands in their way: the answer as it was given
+//!    before, or 409 while the lease runs. What waits, or whose lease ran out, is claimed by exchanging the claim that was
+//!    seen; it is not counted again. A message beyond a limit becomes `withheld`, one to a suppressed address `suppressed`:
+//!    the answer is 200, so that its sender's outbox comes to an end.
+//! 3. **Send**: the providers are asked, in their order, within one deadline.
+//! 4. **Mark**: the item becomes `sent`, or `refused` or `suppressed` where the provider says so, if the claim is still
+//!    ours. What no provider took is given back: it is `waiting`, with the reason, and the answer is 503.
 //!
 //! | what happens | what is left | what the next request does |
 //! | --- | --- | --- |
-//! | a crash, or no DynamoDB, before or in 2 | nothing, or a claim without a mail | sends (once the lease ran out) |
-//! | DynamoDB fails in 3 | the claim is given back; perhaps the event is counted | sends; it is not counted again that day |
-//! | the provider refuses, is busy, or does not answer | the claim is given back | sends |
-//! | and the claim cannot be given back | a claim without a mail | sends once the lease ran out |
-//! | a crash in 4 or before 5 ended | a claim, and perhaps a mail | sends once the lease ran out: perhaps a second mail |
-//! | DynamoDB fails in 5 | a claim and a mail | this request answers `sent` all the same: its caller won't ask again |
-//! | all goes well | `sent` | answers `already_sent` for [`MEMORY`](super::store::MEMORY) |
+//! | a crash, or no DynamoDB, before or in 2 | nothing, or a claim without a message | sends (once the lease ran out) |
+//! | no provider takes it | `waiting` | sends |
+//! | and it cannot be given back | a claim without a message | sends once the lease ran out |
+//! | a provider does not say whether it took the text | `waiting`, `unclear` | has the vendor asked for it, and then sends or not |
+//! | a crash in 3 or before 4 ended | a claim, and perhaps a message | once the lease ran out: a mail is sent, perhaps a second time; a text is asked for first |
+//! | DynamoDB fails in 4 | a claim and a message | this request answers `sent` all the same: its caller won't ask again |
+//! | all goes well | `sent` | answers `sent` for [`MEMORY`](super::store::MEMORY) |
 //!
 //! Between the provider's yes and our mark lies the one window in which a mail may be sent twice (a provider that does
-//! not answer may have sent, too). It cannot be closed from here: SES has no keys for idempotency. The choice is between
-//! two mails and none, and a shopper who paid and hears nothing is worse off than one who hears it twice. The window is
-//! made small instead: nothing stands between the answer and the mark, both are done by a task that goes on when the
-//! request is given up, and its limits together are shorter than a request's deadline. What is sent carries the event's
-//! id, so that two mails of one event can be told to be that.
+//! not answer may have sent, too). It cannot be closed from here: the providers have no keys for idempotency. For mail the
+//! choice is between two and none, and a shopper who paid and hears nothing is worse off than one who hears it twice. A text
+//! costs money, and its vendor can be asked what it sent. The window is made small as well: nothing stands between the
+//! answer and the mark, both are done by a task that goes on when the request is given up, and its limits together are
+//! shorter than a request's deadline. What is sent carries the event's id, so that two mails of one event can be told to be
+//! that. `docs/architecture.md` has the table of what can be sent twice, and when.
 
 use std::time::Instant;
 
@@ -34,38 +37,41 @@ use common::{
     timestamp::Timestamp,
 };
 use futures_util::future::join_all;
-use platform::fingerprint::Fingerprint;
 use tracing::Instrument;
 
 use super::{
-    domain::{Channel, EventKey, Notification, State},
-    store::{Claim, Claimed},
+    domain::{Channel, Delivery, EventKey, Notification, Reason, Record, State},
+    store::{Claim, Claimed, Wish},
 };
 use crate::{
     App,
+    aws::Failure,
     error::Error,
     providers::{Handed, OutgoingMail, OutgoingText, Undelivered},
     templates::{self, Mail},
 };
 
-/// Sends the event on each of its channels, unless it was sent there.
-pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<(Channel, State)>, Error> {
+/// Sends the event on each of its channels, unless it was sent there; goes on where its caller gives up.
+pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<Delivery>, Error> {
     let work = async move {
         let attempts = notification.channels.iter().map(|channel| attempt(&app, &notification, *channel));
-        let ends = join_all(attempts).await.into_iter().zip(&notification.channels);
-        // What can be asked for again outweighs what another request is doing.
-        let mut in_progress = None;
-        let mut states = Vec::new();
-        for (end, channel) in ends {
-            match end {
-                Ok(state) => states.push((*channel, state)),
-                Err(error @ Error::InProgress(_)) => in_progress = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        in_progress.map_or(Ok(states), Err)
+        all(join_all(attempts).await)
     };
     tokio::spawn(work.in_current_span()).await.map_err(Error::Stopped)?
+}
+
+/// What became of all channels. What failed and can be asked for again outweighs what another request is doing.
+fn all(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
+    let mut in_progress = None;
+    let mut deliveries = Vec::new();
+    for end in ends {
+        match end {
+            Ok(delivery) => deliveries.push(delivery),
+            Err(error @ Error::InProgress(_)) => in_progress = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    in_progress.map_or(Ok(deliveries), Err)
 }
 
 /// What is sent on a channel, written.
@@ -90,82 +96,133 @@ fn write<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Res
     written.ok_or(Error::Unaddressed)
 }
 
-async fn attempt(app: &App, notification: &Notification, channel: Channel) -> Result<State, Error> {
-    let written = write(app, notification, channel)?;
-    let template = notification.message.template();
+async fn attempt(app: &App, notification: &Notification, channel: Channel) -> Result<Delivery, Error> {
     let key = EventKey { event_id: notification.event_id, channel };
-    // Before anything is claimed: it may have to be fetched.
-    let recipient = match &written {
-        Written::Mail(email, _) if template.is_about_an_order() => {
-            Some(app.fingerprints.recipient(email).await.map_err(Error::Secret)?)
+    let written = write(app, notification, channel)?;
+    let now = Timestamp::now();
+    let (wish, never) = wish(app, notification, key, &written, now).await?;
+    let claiming = async {
+        match never {
+            None => app.store.claim(&wish, now).await,
+            Some(reason) => app.store.never(&wish, reason, now).await,
         }
-        _ => None,
     };
-    let claimed = app.store.claim(key, template, Timestamp::now()).await.map_err(Error::Store)?;
-    match claimed {
-        Claimed::Ended(state) => Ok(state),
+    // A claim may take several calls, and has one limit for all of them.
+    let late = |_| Err(Failure::Unavailable("no answer in time".into()));
+    let claimed = tokio::time::timeout(app.limits.claim, claiming).await.unwrap_or_else(late);
+    match claimed.map_err(Error::Store)? {
+        Claimed::Ended(record) => Ok(ended(notification, &record)),
         Claimed::Theirs(left) => Err(Error::InProgress(left)),
-        Claimed::Ours(claim) => match is_within_limit(app, key, recipient).await {
-            Ok(true) => deliver(app, notification, &written, &claim).await,
-            Ok(false) => Ok(withhold(app, &claim, template.as_str()).await),
-            Err(error) => {
-                give_back(app, &claim).await;
-                Err(error)
-            }
-        },
+        Claimed::Ours(claim) => deliver(app, notification, &written, &claim).await,
     }
 }
 
-/// Whether the recipient may have one more mail on this day. Mail that is not about orders is not counted.
-async fn is_within_limit(app: &App, key: EventKey, recipient: Option<Fingerprint>) -> Result<bool, Error> {
-    let Some(recipient) = recipient else { return Ok(true) };
-    app.store.count(recipient, key.event_id, app.daily_limit, Timestamp::now()).await.map_err(Error::Store)
-}
-
-/// Where the mark fails the answer is the same: the count would refuse the event again.
-async fn withhold(app: &App, claim: &Claim, template: &str) -> State {
-    let event_id = claim.key().event_id;
-    tracing::warn!(%event_id, template, "mail withheld: the recipient has had the day's limit of mails about orders");
-    end(app, claim, template, State::Withheld).await
-}
-
-/// Notes a state that nothing follows.
-async fn end(app: &App, claim: &Claim, template: &str, state: State) -> State {
-    let EventKey { event_id, channel } = claim.key();
-    match app.store.mark(claim, state).await {
-        Ok(true) => {}
-        Ok(false) => tracing::warn!(%event_id, %channel, template, %state, "ended after its lease"),
-        Err(failure) => {
-            tracing::error!(%event_id, %channel, template, %state, error = %failure, "ended, and not marked as such");
+/// What is wanted of the table, and why it is never sent, where a limit rules it out from the start.
+async fn wish(
+    app: &App,
+    notification: &Notification,
+    key: EventKey,
+    written: &Written<'_>,
+    now: Timestamp,
+) -> Result<(Wish, Option<Reason>), Error> {
+    let template = notification.message.template();
+    // Before anything is claimed: the key may have to be fetched.
+    let (recipient, counts) = match written {
+        Written::Mail(email, _) => {
+            let recipient = app.fingerprints.recipient(email).await.map_err(Error::Secret)?;
+            (recipient, Ok(app.caps.of_mail(template, recipient, now)))
         }
-    }
-    state
+        Written::Text(phone, _) => {
+            let recipient = app.fingerprints.phone(phone).await.map_err(Error::Secret)?;
+            (recipient, app.caps.of_text(phone, recipient, now))
+        }
+    };
+    let never = counts.as_ref().err().copied();
+    let request = notification.kept(key.channel);
+    Ok((Wish { key, template, recipient, counts: counts.unwrap_or_default(), request }, never))
 }
 
-async fn deliver(app: &App, notification: &Notification, written: &Written<'_>, claim: &Claim) -> Result<State, Error> {
-    let (event_id, template) = (notification.event_id, notification.message.template().as_str());
-    let channel = claim.key().channel;
+fn ended(notification: &Notification, record: &Record) -> Delivery {
+    let EventKey { event_id, channel } = record.key;
+    let template = notification.message.template().as_str();
+    if record.state != State::Sent {
+        let reason = record.last_error.as_deref().unwrap_or_default();
+        tracing::warn!(%event_id, %channel, template, state = %record.state, reason, "message is not sent");
+    }
+    record.delivery()
+}
+
+/// A delivery of this claim.
+fn delivery(claim: &Claim, state: State) -> Delivery {
+    Delivery {
+        channel: claim.key().channel,
+        state,
+        provider: None,
+        provider_message_id: None,
+        attempts: claim.attempts(),
+        created_at: claim.created_at(),
+        sent_at: None,
+        last_error: None,
+        last_event: None,
+    }
+}
+
+async fn deliver(
+    app: &App,
+    notification: &Notification,
+    written: &Written<'_>,
+    claim: &Claim,
+) -> Result<Delivery, Error> {
     // Whoever answers requests may be stopped between any two steps and woken much later.
-    if !claim.covers(Timestamp::now(), app.limits.mail) {
-        give_back(app, claim).await;
+    if !claim.covers(Timestamp::now(), app.limits.send) {
+        give_back(app, notification, claim, &Error::TooLate).await;
         return Err(Error::TooLate);
     }
-    let Handed { provider, id } = match hand_over(app, notification, written).await {
-        Ok(handed) => handed,
+    match hand_over(app, notification, written, claim).await {
+        Ok(handed) => Ok(sent(app, notification, claim, handed).await),
         Err(Undelivered::Refused { provider, reason }) => {
-            tracing::warn!(%event_id, %channel, template, %provider, reason, "refused by the provider");
-            return Ok(end(app, claim, template, State::Refused).await);
+            let end =
+                Delivery { provider: Some(provider), last_error: Some(reason), ..delivery(claim, State::Refused) };
+            Ok(not_taken(app, notification, claim, end).await)
         }
         Err(Undelivered::Suppressed { provider }) => {
-            tracing::warn!(%event_id, %channel, template, %provider, "the provider does not send to this address");
-            return Ok(end(app, claim, template, State::Suppressed).await);
+            let reason = Some("the provider does not send to this address".to_owned());
+            let end = Delivery { provider: Some(provider), last_error: reason, ..delivery(claim, State::Suppressed) };
+            Ok(not_taken(app, notification, claim, end).await)
         }
         Err(undelivered @ (Undelivered::Retryable { .. } | Undelivered::Unclear(_))) => {
-            give_back(app, claim).await;
-            return Err(Error::Undelivered(undelivered));
+            let error = Error::Undelivered(undelivered);
+            give_back(app, notification, claim, &error).await;
+            Err(error)
         }
-    };
-    match app.store.mark_sent(claim, provider, &id, Timestamp::now()).await {
+    }
+}
+
+async fn hand_over(
+    app: &App,
+    notification: &Notification,
+    written: &Written<'_>,
+    claim: &Claim,
+) -> Result<Handed, Undelivered> {
+    let (event_id, template) = (notification.event_id, notification.message.template().as_str());
+    let deadline = Instant::now() + app.limits.send;
+    match written {
+        Written::Mail(to, mail) => {
+            let outgoing = OutgoingMail { event_id, template, to, mail, unsubscribe: None };
+            app.providers.send_mail(&outgoing, deadline).await
+        }
+        Written::Text(to, text) => {
+            let outgoing = OutgoingText { event_id, template, to, text, asked_before: claim.unclear() };
+            app.providers.send_text(&outgoing, deadline).await
+        }
+    }
+}
+
+/// Where the mark fails the answer is the same: a caller that asked again would send a second time.
+async fn sent(app: &App, notification: &Notification, claim: &Claim, handed: Handed) -> Delivery {
+    let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
+    let (now, Handed { provider, id }) = (Timestamp::now(), &handed);
+    match app.store.mark_sent(claim, &handed, now).await {
         Ok(true) => tracing::info!(%event_id, %channel, template, %provider, provider_message_id = id, "message sent"),
         Ok(false) => {
             tracing::warn!(%event_id, %channel, template, "message sent after its lease; another request may have, too");
@@ -174,27 +231,39 @@ async fn deliver(app: &App, notification: &Notification, written: &Written<'_>, 
             tracing::error!(%event_id, %channel, template, error = %failure, "message sent, and not marked as sent");
         }
     }
-    Ok(State::Sent)
+    let (provider, provider_message_id) = (Some(handed.provider), Some(handed.id));
+    Delivery { provider, provider_message_id, sent_at: Some(now), ..delivery(claim, State::Sent) }
 }
 
-async fn hand_over(app: &App, notification: &Notification, written: &Written<'_>) -> Result<Handed, Undelivered> {
-    let (event_id, template) = (notification.event_id, notification.message.template().as_str());
-    let deadline = Instant::now() + app.limits.mail;
-    match written {
-        Written::Mail(to, mail) => {
-            let outgoing = OutgoingMail { event_id, template, to, mail, unsubscribe: None };
-            app.providers.send_mail(&outgoing, deadline).await
-        }
-        Written::Text(to, text) => {
-            let outgoing = OutgoingText { event_id, template, to, text, asked_before: None };
-            app.providers.send_text(&outgoing, deadline).await
+/// Where the mark fails the answer is the same: the provider would refuse it again.
+async fn not_taken(app: &App, notification: &Notification, claim: &Claim, end: Delivery) -> Delivery {
+    let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
+    let (state, reason) = (end.state, end.last_error.as_deref().unwrap_or_default());
+    if let Some(provider) = end.provider {
+        tracing::warn!(%event_id, %channel, template, %state, %provider, reason, "message is not sent");
+        match app.store.mark_ended(claim, state, provider, reason).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!(%event_id, %channel, template, %state, "message ended after its lease"),
+            Err(failure) => {
+                tracing::error!(%event_id, %channel, template, %state, error = %failure, "end of a message not marked");
+            }
         }
     }
+    end
 }
 
-async fn give_back(app: &App, claim: &Claim) {
-    if let Err(failure) = app.store.give_back(claim).await {
-        let EventKey { event_id, channel } = claim.key();
+async fn give_back(app: &App, notification: &Notification, claim: &Claim, error: &Error) {
+    let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
+    let (attempts, reason) = (claim.attempts(), error.to_string());
+    tracing::warn!(%event_id, %channel, template, attempts, reason, "message waits: it was not handed over");
+    let unclear = match error {
+        Error::Undelivered(Undelivered::Unclear(unclear)) => Some(*unclear),
+        // It was not tried at all.
+        Error::TooLate => claim.unclear(),
+        // The vendor was asked, and has nothing.
+        _ => None,
+    };
+    if let Err(failure) = app.store.give_back(claim, &reason, unclear).await {
         tracing::warn!(%event_id, %channel, error = %failure, "the claim stays until its lease runs out");
     }
 }

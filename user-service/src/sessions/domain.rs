@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_token_carries_the_scopes_of_its_holder_now() {
         let user = Holder::User { id: Uuid::nil(), role: Role::OrderManager };
-        assert_eq!(user.scope(), "profile cart orders orders:manage");
+        assert_eq!(user.scope(), "profile cart orders orders:manage notifications:manage");
         assert_eq!(user.subject().to_string(), format!("user:{}", Uuid::nil()));
         assert_eq!(Holder::Guest(Uuid::nil()).scope(), "cart orders");
     }

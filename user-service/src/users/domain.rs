@@ -33,7 +33,7 @@ pub enum Role {
     Customer,
     /// Keeps the catalogue and the stock.
     CatalogManager,
-    /// Looks after orders.
+    /// Looks after orders, and what shoppers are told of them.
     OrderManager,
     /// Does all that staff may do.
     Admin,
@@ -58,10 +58,17 @@ impl Role {
         match self {
             Self::Customer => &["profile", "cart", "orders"],
             Self::CatalogManager => &["profile", "cart", "orders", "catalog:write", "inventory:write"],
-            Self::OrderManager => &["profile", "cart", "orders", "orders:manage"],
-            Self::Admin => {
-                &["profile", "cart", "orders", "catalog:write", "inventory:write", "orders:manage", "users:manage"]
-            }
+            Self::OrderManager => &["profile", "cart", "orders", "orders:manage", "notifications:manage"],
+            Self::Admin => &[
+                "profile",
+                "cart",
+                "orders",
+                "catalog:write",
+                "inventory:write",
+                "orders:manage",
+                "notifications:manage",
+                "users:manage",
+            ],
         }
     }
 }

@@ -27,7 +27,7 @@ async fn the_first_admin_is_made_by_a_command_and_may_do_all_that_staff_may() {
     assert_eq!((&answer["service"], &answer["created"]), (&json!("user-service"), &json!(true)));
     let admin = Shopper::of(&home.login("ops@example.com", PASSWORD).await.expect(200));
     assert_eq!(answer["user_id"], admin.id.to_string());
-    let expected = "profile cart orders catalog:write inventory:write orders:manage users:manage";
+    let expected = "profile cart orders catalog:write inventory:write orders:manage notifications:manage users:manage";
     assert_eq!(claims(&admin.access)["scope"], expected);
 }
 

@@ -86,6 +86,9 @@ pub mod scopes {
     /// Have messages sent to shoppers.
     #[derive(Debug)]
     pub struct NotificationsSend;
+    /// See what was sent to shoppers, send it again, write to them, and manage whom nothing is sent to.
+    #[derive(Debug)]
+    pub struct NotificationsManage;
 
     impl Scope for Profile {
         const NAME: &'static str = "profile";
@@ -116,6 +119,9 @@ pub mod scopes {
     }
     impl Scope for NotificationsSend {
         const NAME: &'static str = "notifications:send";
+    }
+    impl Scope for NotificationsManage {
+        const NAME: &'static str = "notifications:manage";
     }
 }
 

@@ -1,0 +1,124 @@
+//! What SQS brings: batches of messages, each as its sender wrote it or wrapped by what stands between sender and queue.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A batch, as Lambda hands it over. See "Using Lambda with Amazon SQS" in its developer guide.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    /// The messages.
+    #[serde(rename = "Records")]
+    pub messages: Vec<Message>,
+}
+
+/// A message of a batch.
+#[derive(Debug, Deserialize)]
+pub struct Message {
+    /// SQS's id of it.
+    #[serde(rename = "messageId")]
+    pub id: String,
+    /// What it says.
+    pub body: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Attributes {
+    #[serde(rename = "ApproximateReceiveCount")]
+    receives: Option<String>,
+}
+
+impl Message {
+    /// How often it has been received, this time included.
+    pub fn receives(&self) -> u32 {
+        self.attributes.receives.as_deref().and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
+
+    /// What it says, as its sender wrote it; `None` where that is no JSON. A topic of SNS between sender and queue wraps its
+    /// messages, unless it delivers them raw.
+    pub fn content(&self) -> Option<Value> {
+        content(&self.body)
+    }
+}
+
+/// What a body says, without the wrapping of a topic.
+pub fn content(body: &str) -> Option<Value> {
+    let message: Value = serde_json::from_str(body).ok()?;
+    if message["Type"] == "Notification" && message["TopicArn"].is_string() {
+        return serde_json::from_str(message["Message"].as_str()?).ok();
+    }
+    Some(message)
+}
+
+/// What a message says that came over a bus of `EventBridge`, which puts it under `detail` ("Events in Amazon EventBridge"
+/// in its user guide); any other message is what it is.
+pub fn without_bus(message: Value) -> Value {
+    let is_from_bus = message["detail-type"].is_string() && message["source"].is_string();
+    match message {
+        Value::Object(mut members) if is_from_bus => members.remove("detail").unwrap_or_default(),
+        message => message,
+    }
+}
+
+/// The answer to a batch: these messages shall come again. The event source needs `ReportBatchItemFailures`; without it SQS
+/// takes the whole batch for done.
+pub fn come_again(ids: impl IntoIterator<Item = String>) -> Value {
+    let failures = ids.into_iter().map(|id| json!({ "itemIdentifier": id }));
+    json!({ "batchItemFailures": failures.collect::<Vec<_>>() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn by_topic(message: &Value) -> Value {
+        json!({
+            "Type": "Notification", "MessageId": "22b80b92-fdea-4c2c-8f9d-bdfb0c7bf324",
+            "TopicArn": "arn:aws:sns:eu-central-1:123456789012:images", "Message": message.to_string(),
+            "Timestamp": "2026-11-12T00:00:00.000Z", "SignatureVersion": "1"
+        })
+    }
+
+    fn by_bus(message: &Value) -> Value {
+        json!({
+            "version": "0", "id": "17793124-05d4-b198-2fde-7ededc63b103", "detail-type": "notification",
+            "source": "shop", "account": "111122223333", "time": "2026-11-12T00:00:00Z", "region": "eu-central-1",
+            "resources": [], "detail": message
+        })
+    }
+
+    #[test]
+    fn a_message_says_the_same_whichever_way_it_came() {
+        let message = json!({"a": 1, "detail": "its own", "Type": "its own"});
+        let read = |body: &Value| content(&body.to_string()).map(without_bus);
+        for body in [message.clone(), by_topic(&message), by_bus(&message), by_topic(&by_bus(&message))] {
+            assert_eq!(read(&body), Some(message.clone()), "{body}");
+        }
+        // Each wrapping is taken off once: what is below is the sender's.
+        assert_eq!(read(&by_topic(&by_topic(&message))), Some(by_topic(&message)));
+        assert_eq!(read(&by_bus(&by_bus(&message))), Some(by_bus(&message)));
+        assert_eq!(read(&by_bus(&by_topic(&message))), Some(by_topic(&message)));
+    }
+
+    #[test]
+    fn what_is_no_json_says_nothing() {
+        for body in ["", "{", "hello", &by_topic(&json!({})).to_string().replace("{}", "hello")] {
+            assert_eq!(content(body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_batch_is_read_as_lambda_writes_it() {
+        let batch: Batch = serde_json::from_value(json!({"Records": [
+            {"messageId": "a", "receiptHandle": "x", "body": "{}", "attributes": {"ApproximateReceiveCount": "7",
+             "SentTimestamp": "1545082649183"}, "messageAttributes": {}, "eventSource": "aws:sqs"},
+            {"messageId": "b", "body": ""}
+        ]}))
+        .unwrap();
+        let read: Vec<_> = batch.messages.iter().map(|message| (message.id.as_str(), message.receives())).collect();
+        assert_eq!(read, [("a", 7), ("b", 1)]);
+        assert_eq!(come_again(["a".to_owned()]), json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));
+        assert_eq!(come_again([]), json!({"batchItemFailures": []}));
+    }
+}

@@ -1,0 +1,3 @@
+//! SendGrid, Twilio and Amazon SES to run at home and to break on purpose.
+
+pub mod signing;

@@ -1,0 +1,267 @@
+//! How much one recipient, and one country, gets. Whoever can order, or open an account, can name any address and any
+//! number; none of them shall be flooded, and no SMS is paid for that somebody asks for only to be paid a share of its
+//! price ("SMS pumping").
+
+use std::{str::FromStr, time::Duration};
+
+use common::{
+    contact::{CountryCode, Phone},
+    input::Refusal,
+    timestamp::Timestamp,
+};
+use platform::{
+    config::Env,
+    fingerprint::{Fingerprint, hex},
+};
+
+use super::{Channel, State};
+use crate::templates::Template;
+
+const HOUR_SECONDS: i64 = 60 * 60;
+const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
+
+/// How many messages one recipient gets on one day of UTC: 1 to 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DailyLimit(u16);
+
+impl DailyLimit {
+    /// Mails about orders, unless configured otherwise.
+    const ORDER_MAILS: Self = Self(20);
+    /// Texts, unless configured otherwise.
+    const TEXTS: Self = Self(10);
+
+    /// The number.
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl FromStr for DailyLimit {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
+        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1000"))
+    }
+}
+
+/// How many texts go to one country in one hour: 1 to 100,000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HourlyLimit(u32);
+
+impl HourlyLimit {
+    /// Unless configured otherwise.
+    const TEXTS: Self = Self(200);
+}
+
+impl FromStr for HourlyLimit {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
+        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 100000"))
+    }
+}
+
+/// The countries to which texts go, such as `GB,DE`. None unless configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Countries(Vec<CountryCode>);
+
+impl FromStr for Countries {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let read = |code: &str| code.trim().parse::<CountryCode>();
+        let refusal = |_| Refusal::new("unknown_country", "must be codes of countries such as GB,DE");
+        text.split(',').map(read).collect::<Result<_, _>>().map(Self).map_err(refusal)
+    }
+}
+
+/// The limits of a shop.
+#[derive(Debug, Clone)]
+pub struct Caps {
+    order_mails: DailyLimit,
+    texts: DailyLimit,
+    texts_by_country: HourlyLimit,
+    countries: Countries,
+}
+
+impl Caps {
+    /// Reads `ORDER_MAILS_PER_RECIPIENT`, `SMS_PER_RECIPIENT`, `SMS_PER_COUNTRY_PER_HOUR` and `SMS_COUNTRIES`.
+    pub fn configure(env: &mut Env) -> Option<Self> {
+        let order_mails = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::ORDER_MAILS);
+        let texts = env.parsed_or("SMS_PER_RECIPIENT", DailyLimit::TEXTS);
+        let texts_by_country = env.parsed_or("SMS_PER_COUNTRY_PER_HOUR", HourlyLimit::TEXTS);
+        let countries = env.parsed_or("SMS_COUNTRIES", Countries::default());
+        Some(Self {
+            order_mails: order_mails?,
+            texts: texts?,
+            texts_by_country: texts_by_country?,
+            countries: countries?,
+        })
+    }
+
+    /// What a mail counts against. Only mail about orders is counted: its address was typed by whoever ordered.
+    pub fn of_mail(&self, template: Template, recipient: Fingerprint, now: Timestamp) -> Vec<Count> {
+        let day = now.unix_seconds().div_euclid(DAY_SECONDS);
+        let count = || Count {
+            key: format!("recipient#{}#{day}", hex(recipient)),
+            most: self.order_mails.get().into(),
+            by: CountBy::Events,
+            kept_for: Duration::from_hours(48),
+            reason: Reason::OrderMails,
+        };
+        template.is_about_an_order().then(count).into_iter().collect()
+    }
+
+    /// What a text counts against, or why it is never sent.
+    pub fn of_text(&self, phone: &Phone, recipient: Fingerprint, now: Timestamp) -> Result<Vec<Count>, Reason> {
+        if !phone.takes_texts() {
+            return Err(Reason::NoTexts);
+        }
+        let country = phone.country().filter(|country| self.countries.0.contains(country)).ok_or(Reason::Country)?;
+        let (day, hour) = (now.unix_seconds().div_euclid(DAY_SECONDS), now.unix_seconds().div_euclid(HOUR_SECONDS));
+        let by_recipient = Count {
+            key: format!("phone#{}#{day}", hex(recipient)),
+            most: self.texts.get().into(),
+            by: CountBy::Events,
+            kept_for: Duration::from_hours(48),
+            reason: Reason::Texts,
+        };
+        let by_country = Count {
+            key: format!("country#{}#{hour}", country.as_str()),
+            most: self.texts_by_country.0,
+            by: CountBy::Number,
+            kept_for: Duration::from_hours(2),
+            reason: Reason::TextsByCountry,
+        };
+        Ok(vec![by_recipient, by_country])
+    }
+}
+
+/// Something that is counted when an event is claimed for the first time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Count {
+    /// The item that counts.
+    pub key: String,
+    /// The most it counts.
+    pub most: u32,
+    /// How it counts.
+    pub by: CountBy,
+    /// How long the item is needed.
+    pub kept_for: Duration,
+    /// Why an event beyond the most is not sent.
+    pub reason: Reason,
+}
+
+/// How something is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountBy {
+    /// By the set of the events: few, and none is counted twice.
+    Events,
+    /// By a number, where the set would grow large.
+    Number,
+}
+
+/// Why something is not sent, now or later, before any provider is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The recipient has had the day's mails about orders.
+    OrderMails,
+    /// The recipient has had the day's texts.
+    Texts,
+    /// The country has had the hour's texts.
+    TextsByCountry,
+    /// Texts do not go to the country.
+    Country,
+    /// No text reaches such a number.
+    NoTexts,
+    /// The address is suppressed.
+    Suppressed,
+}
+
+impl Reason {
+    /// For the table, the log and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OrderMails => "the recipient has had the day's limit of mails about orders",
+            Self::Texts => "the recipient has had the day's limit of texts",
+            Self::TextsByCountry => "the country has had the hour's limit of texts",
+            Self::Country => "texts do not go to the country",
+            Self::NoTexts => "no text reaches such a number",
+            Self::Suppressed => "the address is suppressed",
+        }
+    }
+
+    /// The state that follows.
+    pub fn state(self) -> State {
+        match self {
+            Self::OrderMails | Self::Texts | Self::TextsByCountry | Self::Country => State::Withheld,
+            Self::NoTexts => State::Refused,
+            Self::Suppressed => State::Suppressed,
+        }
+    }
+}
+
+/// The items that bar a message from an address: nothing is sent while one of them is there. Who unsubscribed still gets
+/// what is transactional.
+pub fn barring(channel: Channel, recipient: Fingerprint, template: Template) -> Vec<String> {
+    let everything = format!("suppression#{channel}#{}", hex(recipient));
+    let announcements = (!template.is_transactional()).then(|| format!("{everything}#announcements"));
+    [Some(everything), announcements].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caps(settings: &[(&str, &str)]) -> Option<Caps> {
+        let mut env = Env::from_pairs(settings.iter().copied());
+        Caps::configure(&mut env)
+    }
+
+    fn phone(text: &str) -> Phone {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn texts_go_only_where_the_shop_says() {
+        let now = Timestamp::from_unix_millis(1_796_000_000_000).unwrap();
+        let none = caps(&[]).unwrap();
+        assert_eq!(none.of_text(&phone("+447911123456"), [1; 16], now), Err(Reason::Country));
+        let some = caps(&[("SMS_COUNTRIES", "DE, GB")]).unwrap();
+        let counts = some.of_text(&phone("+447911123456"), [1; 16], now).unwrap();
+        let keys: Vec<&str> = counts.iter().map(|count| count.key.as_str()).collect();
+        assert_eq!(keys, [format!("phone#{}#20787", "01".repeat(16)).as_str(), "country#GB#498888"]);
+        assert_eq!(counts.iter().map(|count| count.most).collect::<Vec<_>>(), [10, 200]);
+        assert_eq!(some.of_text(&phone("+33612345678"), [1; 16], now), Err(Reason::Country));
+        // Premium rate: whoever asks for it is paid for it.
+        assert_eq!(some.of_text(&phone("+449012345678"), [1; 16], now), Err(Reason::NoTexts));
+        assert_eq!(caps(&[("SMS_COUNTRIES", "GB,UK")]).map(|_| ()), None);
+        for (name, value) in [("SMS_PER_RECIPIENT", "0"), ("SMS_PER_COUNTRY_PER_HOUR", "100001")] {
+            assert!(caps(&[(name, value)]).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn only_mail_about_orders_is_counted() {
+        let (caps, now) = (caps(&[]).unwrap(), Timestamp::EPOCH);
+        for template in Template::ALL {
+            assert_eq!(caps.of_mail(template, [0; 16], now).len(), usize::from(template.is_about_an_order()));
+        }
+    }
+
+    #[test]
+    fn who_unsubscribed_still_gets_what_is_transactional() {
+        let keys = |template| barring(Channel::Email, [0xab; 16], template);
+        let everything = format!("suppression#email#{}", "ab".repeat(16));
+        for template in Template::ALL {
+            let expected = if template.is_transactional() {
+                vec![everything.clone()]
+            } else {
+                vec![everything.clone(), format!("{everything}#announcements")]
+            };
+            assert_eq!(keys(template), expected);
+        }
+    }
+}

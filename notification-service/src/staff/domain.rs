@@ -1,0 +1,268 @@
+//! What staff see of a message, and what they ask for.
+
+use std::str::FromStr;
+
+use common::{
+    contact::{Email, Phone},
+    idempotency::IdempotencyKey,
+    input::{Fields, FromFields, Refusal, line},
+    locale::LanguageTag,
+    timestamp::Timestamp,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use time::{Date, format_description::StaticFormatDescription, macros::format_description};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use crate::{
+    listing::ListedAt,
+    notifications::domain::{Channel, EventId, EventKind, State},
+    providers::Name,
+    templates::Template,
+};
+
+/// How often a message may be sent again on purpose.
+pub const MAX_RESENDS: usize = 20;
+
+const DAY: StaticFormatDescription = format_description!("[year]-[month]-[day]");
+
+/// A day of UTC, such as `2026-11-30`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Day(Date);
+
+impl Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl Day {
+    /// The day of a moment.
+    pub fn of(moment: Timestamp) -> Self {
+        Self(moment.to_offset().date())
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = self.0.format(DAY).map_err(|_| std::fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+impl FromStr for Day {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let day = Date::parse(text, DAY).ok().filter(|day| (0..=9999).contains(&day.year()));
+        day.map(Self).ok_or_else(|| Refusal::new("invalid_day", "must be a day such as 2026-11-30"))
+    }
+}
+
+impl TryFrom<String> for Day {
+    type Error = Refusal;
+
+    fn try_from(text: String) -> Result<Self, Refusal> {
+        text.parse()
+    }
+}
+
+/// A word of the table, in a query.
+macro_rules! from_query {
+    ($($name:ident of $word:ty),+) => {$(
+        /// As it stands in a query.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(pub $word);
+
+        impl TryFrom<String> for $name {
+            type Error = Refusal;
+
+            fn try_from(text: String) -> Result<Self, Refusal> {
+                text.parse().map(Self)
+            }
+        }
+    )+};
+}
+
+from_query!(WantedState of State, WantedTemplate of Template, WantedChannel of Channel);
+
+/// Which messages.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct MessageQuery {
+    /// Of which day of UTC; today where it is left out.
+    #[param(value_type = Option<String>, format = Date, example = "2026-11-30")]
+    pub day: Option<Day>,
+    /// Only those in this state.
+    #[param(value_type = Option<State>)]
+    pub state: Option<WantedState>,
+    /// Only those of this template.
+    #[param(value_type = Option<String>, example = "order_confirmation")]
+    pub template: Option<WantedTemplate>,
+    /// Only those on this channel.
+    #[param(value_type = Option<Channel>)]
+    pub channel: Option<WantedChannel>,
+    /// How many items at most. A page may have fewer, or none, and yet a next one: a filter looks at so many messages a page.
+    #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
+    pub limit: Option<u32>,
+    /// Where the page starts: `next_cursor` of the page before, unchanged; left out for the first page.
+    #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 4096)]
+    pub cursor: Option<String>,
+}
+
+/// Where a list goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// In which day.
+    pub day: Day,
+    /// Behind which message.
+    pub after: ListedAt,
+}
+
+/// What a vendor said last of a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LastDeliveryEvent)]
+pub struct LastEvent {
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventKind,
+    /// When, as the vendor says.
+    pub at: Timestamp,
+}
+
+/// One time that staff sent a message again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Resend {
+    /// The event under which it was sent.
+    pub event_id: EventId,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// Who asked for it: the subject of their token.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A message, as staff see it: without the address and what it said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "channel": "email", "template": "order_confirmation",
+    "state": "sent", "provider": "ses", "provider_message_id": "0100019ac-1", "attempts": 1,
+    "created_at": "2026-11-30T09:00:00.000Z", "sent_at": "2026-11-30T09:00:00.250Z", "last_error": null,
+    "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}, "can_be_resent": true, "resends": []
+}))]
+pub struct MessageView {
+    /// The event that it tells of.
+    pub event_id: EventId,
+    /// How.
+    pub channel: Channel,
+    /// Which message it is.
+    pub template: String,
+    /// What became of it.
+    pub state: State,
+    /// Who took it, or may have.
+    pub provider: Option<Name>,
+    /// What they call it.
+    pub provider_message_id: Option<String>,
+    /// How often it was tried.
+    #[schema(minimum = 0)]
+    pub attempts: i64,
+    /// When it was first asked for.
+    pub created_at: Option<Timestamp>,
+    /// When it was handed over.
+    pub sent_at: Option<Timestamp>,
+    /// Why the last try failed.
+    pub last_error: Option<String>,
+    /// What the vendor said last.
+    pub last_event: Option<LastEvent>,
+    /// Whether its content is kept, so that it can be sent again.
+    pub can_be_resent: bool,
+    /// When staff had it sent again.
+    pub resends: Vec<Resend>,
+}
+
+/// Why staff send something again: one line of up to 200 characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purpose(String);
+
+impl Purpose {
+    /// The line.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Purpose {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=200).map(Self)
+    }
+}
+
+/// A wish to have a message sent again.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"reason": "the shopper says that it never came"}))]
+pub struct ResendRequest {
+    /// Why; it stands with the message and in the log. No address belongs here.
+    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    pub reason: Purpose,
+    /// Only on this channel; on each that it was meant for where this is left out.
+    pub channel: Option<Channel>,
+}
+
+impl FromFields for ResendRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let (reason, channel) = (fields.text("reason"), fields.optional_text("channel"));
+        Some(Self { reason: reason?, channel: channel? })
+    }
+}
+
+/// The event under which a message is sent again: the same for the same caller and key, so that it is sent once, however
+/// often that is asked for. Keys belong to their callers.
+pub fn resent_as(event_id: EventId, actor: &str, key: &IdempotencyKey) -> EventId {
+    let name = format!("{actor}\n{key}");
+    EventId::from(Uuid::new_v5(&event_id.into(), name.as_bytes()))
+}
+
+/// A mail that staff write.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({
+    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "locale": "en-GB",
+    "subject": "Your question about sizes", "text": "Dear Ada,\n\nthe tee in M is 52 cm wide.\n\nYours, Bodega"
+}))]
+pub struct DirectMail {
+    /// Names it for ever: it is sent once, however often it is asked for.
+    pub event_id: EventId,
+    /// To whom.
+    pub email: Email,
+    /// The language of what stands around the text; English where it is left out.
+    #[schema(value_type = Option<LanguageTag>)]
+    pub locale: Option<LanguageTag>,
+    /// One line.
+    #[schema(value_type = String, min_length = 1, max_length = 150)]
+    pub subject: Value,
+    /// What it says; empty lines part paragraphs.
+    #[schema(value_type = String, min_length = 1, max_length = 10_000)]
+    pub text: Value,
+}
+
+/// A text that staff write.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({
+    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "phone": "+442079460000",
+    "text": "Bodega: your parcel waits at our desk until 6 pm."
+}))]
+pub struct DirectText {
+    /// Names it for ever: it is sent once, however often it is asked for.
+    pub event_id: EventId,
+    /// To which number.
+    pub phone: Phone,
+    /// What it says.
+    #[schema(value_type = String, min_length = 1, max_length = 480)]
+    pub text: Value,
+}

@@ -1,0 +1,219 @@
+//! What staff read of the notifications' table, and what is written there of what they did.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
+use common::timestamp::Timestamp;
+
+use super::domain::{Day, LastEvent, MAX_RESENDS, MessageView, Resend};
+use crate::{
+    aws::Failure,
+    listing::ListedAt,
+    notifications::{
+        domain::{Channel, EventId, EventKey, State},
+        store::Store,
+    },
+    templates::Template,
+};
+
+/// How many messages a filter looks at in one call, and how many calls a page may cost.
+const BATCH: i32 = 200;
+const ROUNDS: usize = 5;
+
+/// Which messages are listed.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// Of which day.
+    pub day: Day,
+    /// In which state.
+    pub state: Option<State>,
+    /// Of which template.
+    pub template: Option<Template>,
+    /// On which channel.
+    pub channel: Option<Channel>,
+}
+
+/// A part of a list.
+#[derive(Debug)]
+pub struct Listed {
+    /// What was found, the newest first.
+    pub items: Vec<MessageView>,
+    /// Behind which message the list goes on; `None` at its end.
+    pub next: Option<ListedAt>,
+}
+
+/// Up to `limit` messages of a day, the newest first, after a place. One query, and up to [`ROUNDS`] where a filter leaves
+/// most of them out.
+pub async fn list(store: &Store, filter: Filter, limit: usize, after: Option<ListedAt>) -> Result<Listed, Failure> {
+    let mut items = Vec::new();
+    let mut after = after;
+    for _ in 0..ROUNDS {
+        let (found, last) = query(store, filter, limit, after.as_ref()).await?;
+        for item in &found {
+            items.extend(read(item).map(|view| (place(item), view)));
+        }
+        after = last;
+        if after.is_none() || items.len() >= limit {
+            break;
+        }
+    }
+    if items.len() > limit {
+        items.truncate(limit);
+        after = items.last().and_then(|(place, _)| place.clone());
+    }
+    Ok(Listed { items: items.into_iter().map(|(_, view)| view).collect(), next: after })
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The items of one query, and where it stopped unless it came to the end.
+async fn query(
+    store: &Store,
+    filter: Filter,
+    limit: usize,
+    after: Option<&ListedAt>,
+) -> Result<(Vec<Item>, Option<ListedAt>), Failure> {
+    let filters = [
+        ("#state = :state", ":state", "#state", "state", filter.state.map(State::as_str)),
+        ("#template = :template", ":template", "#template", "template", filter.template.map(Template::as_str)),
+        ("#channel = :channel", ":channel", "#channel", "channel", filter.channel.map(Channel::as_str)),
+    ];
+    let is_filtered = filters.iter().any(|(.., value)| value.is_some());
+    let size = if is_filtered { BATCH } else { i32::try_from(limit).unwrap_or(BATCH) };
+    let mut query = store.aws().dynamodb().await.query().table_name(store.table()).index_name("listed");
+    query = query
+        .expression_attribute_values(":listed", text(&format!("notification#{}", filter.day)))
+        .scan_index_forward(false)
+        .limit(size);
+    query = match after {
+        Some(after) => query
+            .key_condition_expression("listed = :listed AND listed_at < :after")
+            .expression_attribute_values(":after", text(&after.as_str())),
+        None => query.key_condition_expression("listed = :listed"),
+    };
+    let mut expressions = Vec::new();
+    for (expression, placeholder, name, attribute, value) in filters {
+        let Some(value) = value else { continue };
+        expressions.push(expression);
+        query = query
+            .expression_attribute_names(name, attribute)
+            .expression_attribute_values(placeholder, text(&value));
+    }
+    if is_filtered {
+        query = query.filter_expression(expressions.join(" AND "));
+    }
+    let found = query.send().await.map_err(|error| Failure::of(&error))?;
+    let last = found.last_evaluated_key.and_then(|key| place(&key));
+    Ok((found.items.unwrap_or_default(), last))
+}
+
+fn place(item: &Item) -> Option<ListedAt> {
+    words(item, "listed_at")?.to_owned().try_into().ok()
+}
+
+/// The messages of an event, one for each of its channels.
+pub async fn of_event(store: &Store, event_id: EventId) -> Result<Vec<(EventKey, Kept)>, Failure> {
+    let mut all = Vec::new();
+    for channel in Channel::ALL {
+        let key = EventKey { event_id, channel };
+        let get = store.aws().dynamodb().await.get_item().table_name(store.table());
+        let get = get.key("event_id", text(&key)).consistent_read(true);
+        let found = get.send().await.map_err(|error| Failure::of(&error))?;
+        if let Some(item) = found.item
+            && let Some(view) = read(&item)
+        {
+            all.push((key, Kept { view, request: words(&item, "request").map(str::to_owned) }));
+        }
+    }
+    Ok(all)
+}
+
+/// A message, and what was asked for where that is kept.
+#[derive(Debug)]
+pub struct Kept {
+    /// As staff see it.
+    pub view: MessageView,
+    /// The notification, as JSON.
+    pub request: Option<String>,
+}
+
+/// Writes down that a message is sent again. False where that stands there already, or no more fits.
+pub async fn note_resend(store: &Store, key: EventKey, resend: &Resend) -> Result<bool, Failure> {
+    let entry = HashMap::from([
+        ("event_id".to_owned(), text(&resend.event_id)),
+        ("at".to_owned(), AttributeValue::N(resend.at.unix_millis().to_string())),
+        ("by".to_owned(), text(&resend.by)),
+        ("reason".to_owned(), text(&resend.reason)),
+    ]);
+    let update = store.aws().dynamodb().await.update_item().table_name(store.table()).key("event_id", text(&key));
+    let update = update
+        .update_expression("SET resends = list_append(if_not_exists(resends, :none), :entry) ADD resent_as :ids")
+        .condition_expression(
+            "attribute_exists(event_id) AND (attribute_not_exists(resent_as) \
+             OR (NOT contains(resent_as, :id) AND size(resent_as) < :most))",
+        )
+        .expression_attribute_values(":none", AttributeValue::L(Vec::new()))
+        .expression_attribute_values(":entry", AttributeValue::L(vec![AttributeValue::M(entry)]))
+        .expression_attribute_values(":ids", AttributeValue::Ss(vec![resend.event_id.to_string()]))
+        .expression_attribute_values(":id", text(&resend.event_id))
+        .expression_attribute_values(":most", AttributeValue::N(MAX_RESENDS.to_string()));
+    match update.send().await {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            _ => Err(Failure::of(&error)),
+        },
+    }
+}
+
+/// What an item says; items of a release before this one lack some of it.
+fn read(item: &Item) -> Option<MessageView> {
+    let key: EventKey = words(item, "event_id")?.parse().ok()?;
+    let last_event = words(item, "last_event").and_then(|kind| kind.parse().ok());
+    let last_event = last_event.zip(moment(item, "last_event_at"));
+    Some(MessageView {
+        event_id: key.event_id,
+        channel: key.channel,
+        template: words(item, "template").unwrap_or_default().to_owned(),
+        state: words(item, "state")?.parse().ok()?,
+        provider: words(item, "provider").and_then(|name| name.parse().ok()),
+        provider_message_id: words(item, "provider_message_id").map(str::to_owned),
+        attempts: whole(item, "attempts").unwrap_or_default(),
+        created_at: moment(item, "created_at"),
+        sent_at: moment(item, "sent_at"),
+        last_error: words(item, "last_error").map(str::to_owned),
+        last_event: last_event.map(|(kind, at)| LastEvent { kind, at }),
+        can_be_resent: item.contains_key("request"),
+        resends: resends(item),
+    })
+}
+
+fn resends(item: &Item) -> Vec<Resend> {
+    let list = item.get("resends").and_then(|list| list.as_l().ok()).map(Vec::as_slice).unwrap_or_default();
+    let read = |entry: &AttributeValue| {
+        let entry = entry.as_m().ok()?;
+        Some(Resend {
+            event_id: words(entry, "event_id")?.parse().ok()?,
+            at: moment(entry, "at")?,
+            by: words(entry, "by")?.to_owned(),
+            reason: words(entry, "reason")?.to_owned(),
+        })
+    };
+    list.iter().filter_map(read).collect()
+}
+
+fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+fn whole(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+fn moment(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(whole(item, name)?)
+}
+
+fn text(value: &impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}

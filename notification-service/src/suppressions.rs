@@ -1,0 +1,200 @@
+//! Addresses to which nothing is sent: what staff see of them, add and lift.
+
+pub mod domain;
+pub mod store;
+
+use axum::{extract::State, response::{IntoResponse, Response}};
+use common::{
+    auth::{Caller, scopes::NotificationsManage},
+    contact::{Email, Phone},
+    extract::{Created, Path, Query},
+    input::{Fields, FromFields, Json},
+    page::{Page, PageQuery},
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use http::StatusCode;
+use platform::fingerprint::Fingerprint;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::{
+    domain::{Note, Reason, Scope, Suppression, SuppressionId},
+    store::Wish,
+};
+use crate::{App, error::Error, listing::ListedAt, notifications::domain::Channel, webhooks::report::Address};
+
+/// The routes of this room.
+pub(crate) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(list_suppressions, create_suppression))
+        .routes(routes!(find_suppressions))
+        .routes(routes!(lift_suppression))
+}
+
+impl App {
+    /// The keyed hash under which an address is known.
+    pub(crate) async fn fingerprint(&self, address: &Address) -> Result<Fingerprint, Error> {
+        let made = match address {
+            Address::Email(email) => self.fingerprints.recipient(email).await,
+            Address::Phone(phone) => self.fingerprints.phone(phone).await,
+        };
+        made.map_err(Error::Secret)
+    }
+}
+
+/// An address, by its kind: one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(as = SuppressedAddress, example = json!({"email": "ada@example.com"}))]
+struct Wanted {
+    /// A mailbox; not beside `phone`.
+    #[schema(value_type = Option<Email>)]
+    #[expect(dead_code, reason = "for the description only")]
+    email: Option<Email>,
+    /// A telephone; not beside `email`.
+    #[schema(value_type = Option<Phone>)]
+    #[expect(dead_code, reason = "for the description only")]
+    phone: Option<Phone>,
+}
+
+fn address(fields: &mut Fields<'_>) -> Option<Address> {
+    let (email, phone) = (fields.optional_text("email"), fields.optional_text("phone"));
+    match (email?, phone?) {
+        (Some(email), None) => Some(Address::Email(email)),
+        (None, Some(phone)) => Some(Address::Phone(phone)),
+        (Some(_), Some(_)) => fields.refuse("phone", "not_allowed", "is one address too many: send it by itself"),
+        (None, None) => fields.refuse("email", "missing", "is required where there is no phone"),
+    }
+}
+
+/// Of whom it is asked.
+#[derive(Debug)]
+struct FindRequest(Address);
+
+impl FromFields for FindRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        address(fields).map(Self)
+    }
+}
+
+/// What staff want kept away from whom.
+#[derive(Debug)]
+struct CreateRequest {
+    address: Address,
+    note: Option<Note>,
+}
+
+impl FromFields for CreateRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let (address, note) = (address(fields), fields.optional_text("note"));
+        Some(Self { address: address?, note: note? })
+    }
+}
+
+/// An address that is to get nothing, and why.
+#[derive(Debug, ToSchema)]
+#[schema(as = NewSuppression, example = json!({"email": "ada@example.com", "note": "asked for by telephone"}))]
+struct NewSuppression {
+    /// A mailbox; not beside `phone`.
+    #[schema(value_type = Option<Email>)]
+    #[expect(dead_code, reason = "for the description only")]
+    email: Option<Email>,
+    /// A telephone; not beside `email`.
+    #[schema(value_type = Option<Phone>)]
+    #[expect(dead_code, reason = "for the description only")]
+    phone: Option<Phone>,
+    /// What is to be remembered of it; no address belongs here.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[expect(dead_code, reason = "for the description only")]
+    note: Option<Note>,
+}
+
+/// What an address is suppressed for: nothing, everything, announcements, or both.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(example = json!({"items": []}))]
+struct Found {
+    /// None where the address gets whatever is sent.
+    #[schema(max_items = 2)]
+    items: Vec<Suppression>,
+}
+
+/// List suppressed addresses
+///
+/// The newest first. They are stored as keyed hashes, so that nobody can read the addresses here: to see whether one is
+/// among them, ask for it.
+#[utoipa::path(get, path = "/admin/suppressions", tag = "suppressions", params(PageQuery),
+    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<Suppression>)))]
+async fn list_suppressions(
+    State(app): State<App>,
+    _: Caller<NotificationsManage>,
+    Query(page): Query<PageQuery>,
+) -> Result<Json<Page<Suppression>>, Error> {
+    let (limit, after) = page.read::<ListedAt>()?;
+    let items = store::list(&app.store, limit + 1, after.as_ref()).await.map_err(Error::Store)?;
+    let page = Page::new(items, limit, |(place, _)| place.clone());
+    Ok(Json(page.map(|(_, suppression)| suppression)))
+}
+
+/// Find what is suppressed of an address
+///
+/// The address stands in the body, since addresses of people have no place in those of pages and their logs.
+#[utoipa::path(post, path = "/admin/suppressions/find", tag = "suppressions",
+    security(("token" = ["notifications:manage"])), request_body = Wanted, responses((status = OK, body = Found)))]
+async fn find_suppressions(
+    State(app): State<App>,
+    _: Caller<NotificationsManage>,
+    Json(FindRequest(address)): Json<FindRequest>,
+) -> Result<Json<Found>, Error> {
+    let recipient = app.fingerprint(&address).await?;
+    let mut items = Vec::new();
+    for id in SuppressionId::both(address.channel(), recipient) {
+        items.extend(store::find(&app.store, id).await.map_err(Error::Store)?);
+    }
+    Ok(Json(Found { items }))
+}
+
+/// Suppress an address
+///
+/// Nothing is sent to it on its channel any more, transactional or not. An address that is suppressed already gets `staff`
+/// as one more reason.
+#[utoipa::path(post, path = "/admin/suppressions", tag = "suppressions",
+    security(("token" = ["notifications:manage"])), request_body = NewSuppression,
+    responses((status = CREATED, body = Suppression)))]
+async fn create_suppression(
+    State(app): State<App>,
+    caller: Caller<NotificationsManage>,
+    Json(CreateRequest { address, note }): Json<CreateRequest>,
+) -> Result<Created<Suppression>, Error> {
+    let now = Timestamp::now();
+    let (channel, recipient) = (address.channel(), app.fingerprint(&address).await?);
+    let (reason, note) = (Reason::Staff, note.as_ref());
+    let wish = Wish { channel, recipient, reason, provider: None, since: now, note };
+    store::suppress(&app.store, &wish, None, now).await.map_err(Error::Store)?;
+    let id = SuppressionId { channel, recipient, scope: Scope::Everything };
+    tracing::info!(actor = %caller.subject, suppression = %id, "address suppressed by staff");
+    let body = store::find(&app.store, id).await.map_err(Error::Store)?.ok_or(Error::NotFound)?;
+    Ok(Created { location: format!("/admin/suppressions/{id}"), body })
+}
+
+/// Lift a suppression
+///
+/// The address gets messages again, whatever it was suppressed for. Vendors have lists of their own: a mail to an address
+/// on one of those bounces, or is dropped, and suppresses it again.
+#[utoipa::path(delete, path = "/admin/suppressions/{suppression_id}", tag = "suppressions",
+    security(("token" = ["notifications:manage"])),
+    params(("suppression_id" = String, Path, description = "As in the list.",
+        example = "email-5b0f2c9e6c1f4a529d0a1f0d3d0f6d11")),
+    responses((status = NO_CONTENT, description = "It is lifted."),
+        (status = NOT_FOUND, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json")))]
+async fn lift_suppression(
+    State(app): State<App>,
+    caller: Caller<NotificationsManage>,
+    Path(id): Path<String>,
+) -> Result<Response, Error> {
+    let id: SuppressionId = id.parse().map_err(|_| Error::NotFound)?;
+    let lifted = store::lift(&app.store, id).await.map_err(Error::Store)?.ok_or(Error::NotFound)?;
+    let reasons = lifted.causes.iter().map(|cause| cause.reason.as_str()).collect::<Vec<_>>().join(",");
+    tracing::info!(actor = %caller.subject, suppression = %id, reasons, "suppression lifted by staff");
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

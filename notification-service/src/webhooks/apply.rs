@@ -1,0 +1,69 @@
+//! Applying what vendors report.
+
+use common::timestamp::Timestamp;
+use futures_util::{TryStreamExt, stream};
+
+use super::report::{Change, Report};
+use crate::{
+    App,
+    error::Error,
+    notifications::domain::Channel,
+    suppressions::{
+        domain::{Reason, Scope, SuppressionId},
+        store::{self, Wish},
+    },
+};
+
+/// How many reports are applied at once: SendGrid sends hundreds in one request.
+const AT_ONCE: usize = 32;
+
+/// Applies reports, each once. Where one fails, the vendor is to repeat all of them: those that were applied are known.
+pub(super) async fn all(app: &App, reports: Vec<Report>, now: Timestamp) -> Result<(), Error> {
+    let one = |report: Report| async move { apply(app, &report, now).await };
+    stream::iter(reports.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, one).await
+}
+
+/// First what it means for later messages: should the rest fail, the vendor's repetition finds that done.
+async fn apply(app: &App, report: &Report, now: Timestamp) -> Result<(), Error> {
+    for (at, change) in report.changes.iter().enumerate() {
+        let name = format!("{}#{at}", report.id);
+        if make(app, report, change, &name, now).await? {
+            let (channel, what) = described(change);
+            tracing::info!(%channel, what, report = report.id, "a vendor's report changed the suppressions");
+        }
+    }
+    if let Some((key, event)) = report.news {
+        let (event_id, channel) = (key.event_id, key.channel);
+        let kind = event.kind.as_str();
+        if app.store.note_event(key, event).await.map_err(Error::Store)? {
+            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event");
+        } else {
+            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event that is known, or overtaken");
+        }
+    }
+    Ok(())
+}
+
+async fn make(app: &App, report: &Report, change: &Change, name: &str, now: Timestamp) -> Result<bool, Error> {
+    let made = match change {
+        Change::Suppress { address, reason } => {
+            let (channel, recipient) = (address.channel(), app.fingerprint(address).await?);
+            let (reason, provider, since) = (*reason, Some(report.provider), report.at);
+            let wish = Wish { channel, recipient, reason, provider, since, note: None };
+            store::suppress(&app.store, &wish, Some(name), now).await
+        }
+        Change::Lift { address } => {
+            let (channel, recipient) = (address.channel(), app.fingerprint(address).await?);
+            let id = SuppressionId { channel, recipient, scope: Scope::Everything };
+            store::withdraw(&app.store, id, Reason::Stop, Some(name), now).await
+        }
+    };
+    made.map_err(Error::Store)
+}
+
+fn described(change: &Change) -> (Channel, &'static str) {
+    match change {
+        Change::Suppress { address, reason } => (address.channel(), reason.as_str()),
+        Change::Lift { address } => (address.channel(), "start"),
+    }
+}

@@ -1,0 +1,189 @@
+//! The envelope in which Amazon SNS posts a message over HTTPS, and its signature
+//! (<https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>).
+//!
+//! What is signed are some of the envelope's members, so that the envelope is read as JSON before it is verified. Nothing
+//! in it is believed before: the message inside stays text until [`Envelope::verify`] has answered.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters, UnparsedPublicKey,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use common::{input::Refusal, timestamp::Timestamp};
+use reqwest::Url;
+use serde::Deserialize;
+
+use super::Invalid;
+
+/// How old a message may be. SNS repeats one over HTTPS for an hour at most, whatever the delivery policy says.
+const MAX_AGE: Duration = Duration::from_hours(24);
+/// How far the clock of SNS may be ahead of ours.
+const AHEAD: Duration = Duration::from_mins(5);
+
+/// The name of a topic, such as `arn:aws:sns:us-east-1:123456789012:mail-events`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicArn(String);
+
+impl FromStr for TopicArn {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let parts: Vec<&str> = text.split(':').collect();
+        match parts[..] {
+            ["arn", partition, "sns", region, account, name]
+                if partition.starts_with("aws") && !region.is_empty() && !account.is_empty() && !name.is_empty() =>
+            {
+                Ok(Self(text.to_owned()))
+            }
+            _ => Err(Refusal::new("invalid_arn", "must be of the form arn:aws:sns:us-east-1:123456789012:name")),
+        }
+    }
+}
+
+/// What SNS posts. Members that are not signed and not needed are left out.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Envelope {
+    #[serde(rename = "Type")]
+    kind: String,
+    message_id: String,
+    topic_arn: String,
+    subject: Option<String>,
+    message: String,
+    timestamp: String,
+    signature_version: String,
+    signature: String,
+    #[serde(rename = "SigningCertURL")]
+    signing_cert_url: String,
+    #[serde(rename = "SubscribeURL")]
+    subscribe_url: Option<String>,
+    token: Option<String>,
+}
+
+/// The message has people's addresses.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope({} {})", self.kind, self.message_id)
+    }
+}
+
+/// A verified message, by its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verified {
+    /// What was published: the text of the message.
+    Notification(String),
+    /// SNS asks whether we want the topic's messages; a `GET` of this address says yes.
+    SubscriptionConfirmation(SnsAddress),
+    /// The subscription has ended.
+    UnsubscribeConfirmation,
+}
+
+impl Envelope {
+    /// Reads the envelope, without believing it.
+    pub fn read(body: &[u8]) -> Result<Self, Invalid> {
+        serde_json::from_slice(body).map_err(|_| Invalid::Malformed)
+    }
+
+    /// Whether it names the topic, which is the first thing to ask: any topic of any account has messages that SNS signed.
+    pub fn must_be_of(&self, topic: &TopicArn) -> Result<(), Invalid> {
+        if self.topic_arn == topic.0 { Ok(()) } else { Err(Invalid::OtherTopic) }
+    }
+
+    /// Where the certificate is that the message claims to be signed with.
+    pub fn certificate(&self) -> Result<SnsAddress, Invalid> {
+        let address = SnsAddress::read(&self.signing_cert_url).ok_or(Invalid::CertificateHost)?;
+        let is_certificate = address.0.path().ends_with(".pem") && address.0.query().is_none();
+        if is_certificate { Ok(address) } else { Err(Invalid::CertificateHost) }
+    }
+
+    /// What the message is, if the owner of `key`, a DER-encoded `SubjectPublicKeyInfo`, signed it not long ago.
+    pub fn verify(&self, key: &[u8], now: Timestamp) -> Result<Verified, Invalid> {
+        let algorithm: &RsaParameters = match self.signature_version.as_str() {
+            "1" => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+            "2" => &RSA_PKCS1_2048_8192_SHA256,
+            _ => return Err(Invalid::Malformed),
+        };
+        let signature = STANDARD.decode(&self.signature).map_err(|_| Invalid::Malformed)?;
+        let signed = self.string_to_sign()?;
+        let key = UnparsedPublicKey::new(algorithm, key);
+        key.verify(signed.as_bytes(), &signature).map_err(|_| Invalid::Mismatch)?;
+        let at: Timestamp = self.timestamp.parse().map_err(|_| Invalid::Malformed)?;
+        if at < now.minus(MAX_AGE) || at > now.plus(AHEAD) {
+            return Err(Invalid::NotNow);
+        }
+        self.kind()
+    }
+
+    fn kind(&self) -> Result<Verified, Invalid> {
+        match (self.kind.as_str(), &self.subscribe_url) {
+            ("Notification", _) => Ok(Verified::Notification(self.message.clone())),
+            ("SubscriptionConfirmation", Some(address)) => {
+                let address = SnsAddress::read(address).ok_or(Invalid::CertificateHost)?;
+                Ok(Verified::SubscriptionConfirmation(address))
+            }
+            ("UnsubscribeConfirmation", _) => Ok(Verified::UnsubscribeConfirmation),
+            _ => Err(Invalid::Malformed),
+        }
+    }
+
+    /// Name and value of each signed member, a line each, in the order of the names. An empty `Subject` is there, a `null`
+    /// one is not.
+    fn string_to_sign(&self) -> Result<String, Invalid> {
+        let mut signed = String::new();
+        let mut add = |name: &str, value: &str| {
+            for part in [name, "\n", value, "\n"] {
+                signed.push_str(part);
+            }
+        };
+        add("Message", &self.message);
+        add("MessageId", &self.message_id);
+        match self.kind.as_str() {
+            "Notification" => {
+                if let Some(subject) = &self.subject {
+                    add("Subject", subject);
+                }
+                add("Timestamp", &self.timestamp);
+            }
+            "SubscriptionConfirmation" | "UnsubscribeConfirmation" => {
+                add("SubscribeURL", self.subscribe_url.as_deref().ok_or(Invalid::Malformed)?);
+                add("Timestamp", &self.timestamp);
+                add("Token", self.token.as_deref().ok_or(Invalid::Malformed)?);
+            }
+            _ => return Err(Invalid::Malformed),
+        }
+        add("TopicArn", &self.topic_arn);
+        add("Type", &self.kind);
+        Ok(signed)
+    }
+}
+
+/// An address on a host of SNS: `https://sns.REGION.amazonaws.com`, in China with `.cn` behind it, at HTTPS's own port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnsAddress(Url);
+
+impl SnsAddress {
+    /// `None` for any other address. Parsed as the client that follows it parses it, so that both see the same host.
+    pub fn read(text: &str) -> Option<Self> {
+        let address = Url::parse(text).ok()?;
+        let is_plain = address.scheme() == "https"
+            && address.port().is_none()
+            && address.username().is_empty()
+            && address.password().is_none()
+            && address.fragment().is_none();
+        let host = address.host_str()?;
+        let rest = host.strip_prefix("sns.")?;
+        let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
+        let is_region = region.len() >= 3
+            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        (is_plain && is_region).then_some(Self(address))
+    }
+
+    /// The address.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests;
