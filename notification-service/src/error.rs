@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use common::problem::Problem;
 use platform::config::SecretError;
 
-use crate::{aws::Failure, providers::Undelivered, templates};
+use crate::{aws::Failure, providers::Undelivered, templates::Unwritable};
 
 /// A failure of notification-service.
 #[derive(Debug)]
@@ -25,8 +25,8 @@ pub enum Error {
     NotFound,
     /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
     TooLate,
-    /// A template could not be filled in.
-    Unwritable(templates::Unwritable),
+    /// A template could not be filled in, or the shop does not send what is in it.
+    Unwritable(Unwritable),
     /// The task that sends stopped half way.
     Stopped(tokio::task::JoinError),
 }
@@ -44,9 +44,11 @@ impl From<Error> for Problem {
             Error::Store(Failure::Unavailable(_)) | Error::Undelivered(_) | Error::Secret(_) | Error::TooLate => {
                 Self::unavailable(error)
             }
-            Error::Store(Failure::Refused(_)) | Error::Unaddressed | Error::Unwritable(_) | Error::Stopped(_) => {
-                Self::internal(error)
-            }
+            Error::Unwritable(Unwritable::Refused(errors)) => Self::invalid_input(errors),
+            Error::Store(Failure::Refused(_))
+            | Error::Unaddressed
+            | Error::Unwritable(Unwritable::Template(_))
+            | Error::Stopped(_) => Self::internal(error),
         }
     }
 }
@@ -74,7 +76,7 @@ impl fmt::Display for Error {
             }
             Self::Unaddressed => f.write_str("a channel without an address was let through"),
             Self::TooLate => f.write_str("the lease ran out before the message was begun"),
-            Self::Unwritable(error) => write!(f, "the template cannot be filled in: {error}"),
+            Self::Unwritable(error) => error.fmt(f),
             Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
         }
     }

@@ -151,6 +151,7 @@ pub fn openapi() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start())
         .merge(notifications::routes())
+        .merge(templates::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))
 }

@@ -17,7 +17,11 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Delivery, EventId, Notification};
-use crate::{App, error::Error};
+use crate::{
+    App,
+    error::Error,
+    templates::{Template, sample},
+};
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -54,19 +58,7 @@ pub(crate) async fn tell(app: App, notification: Notification) -> Result<Told, E
 /// another request is sending it the answer is 409; ask again, and hear how that ended. After 503 something could not be
 /// handed over: ask again.
 #[utoipa::path(post, path = "/notifications", tag = "notifications", security(("token" = ["notifications:send"])),
-    request_body(content = Notification, example = json!({
-        "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "template": "order_confirmation",
-        "recipient": {"email": "ada@example.com", "locale": "en-GB"}, "channels": ["email"],
-        "data": {"order": {
-            "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "placed_at": "2026-11-22T09:30:00.125Z",
-            "lines": [{"title": "Organic cotton tee", "options": {"Size": "M"}, "quantity": 2,
-                "total": {"amount": 3998, "currency": "GBP"}}],
-            "subtotal": {"amount": 3998, "currency": "GBP"}, "shipping": {"amount": 500, "currency": "GBP"},
-            "tax": {"amount": 900, "currency": "GBP"}, "total": {"amount": 5398, "currency": "GBP"},
-            "shipping_address": {"name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
-                "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": null}
-        }}
-    })), responses(
+    request_body(content = Notification, example = json!(sample(Template::OrderConfirmation))), responses(
     (status = OK, body = Told, description = "Nothing is left to do: on each channel it is `sent`, or it never will be."),
     (status = CONFLICT, description = "`notification_in_progress`; `Retry-After` says when to ask again at the latest.",
         body = ProblemBody, content_type = "application/problem+json")))]

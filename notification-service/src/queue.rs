@@ -32,6 +32,7 @@ use crate::{
         self,
         domain::{Notification, State},
     },
+    templates::Unwritable,
 };
 
 /// How many messages are worked off at once. A batch of SQS has ten, unless it is told otherwise.
@@ -85,6 +86,7 @@ async fn take(app: &App, message: &Message) -> Result<(), Untaken> {
                 .collect();
             if refused.is_empty() { Ok(()) } else { Err(dead("refused", &refused.join("; "))) }
         }
+        Err(Error::Unwritable(Unwritable::Refused(errors))) => Err(dead("not_understood", &described(&errors))),
         Err(error) if message.receives() >= app.give_up_after.get() => {
             tracing::error!(%event_id, message_id = message.id, %error, "message given up: it came too often");
             Err(dead("given_up", &error.to_string()))

@@ -1,39 +1,34 @@
-//! What mails say: one plain text and one HTML for each, compiled from `templates/`. The words are English for everybody;
-//! money and dates follow the shopper's locale.
+//! What mails and text messages say. A mail is composed of blocks once ([`compose`](self), [`block`](self)) and written in two
+//! forms, by `templates/mail.html` and `templates/mail.txt`, which are compiled. The words are the reader's language where
+//! `words/` has it, else English; money and dates follow the reader's locale, and days the shop's time zone.
 
+mod admin;
+mod block;
+mod compose;
 pub mod data;
-mod kind;
-mod pages;
-mod view;
+mod place;
+mod samples;
+pub(crate) mod schema;
+pub mod segments;
+mod shop;
+mod words;
 
 use std::fmt;
 
-use common::locale::LanguageTag;
-use platform::config::Env;
+use askama::Template as _;
+use common::{locale::LanguageTag, problem::FieldErrors};
 
-pub use self::{data::Message, kind::Template};
+pub(crate) use self::admin::routes;
 use self::{
-    data::{OrderData, StockData},
-    view::OrderView,
+    block::{Block, Letter},
+    compose::Pen,
 };
-use crate::{locale::Locale, sender::ShopName};
-
-/// A message that could not be written: a template that cannot be filled in.
-pub type Unwritable = askama::Error;
-
-/// What messages say of the shop itself.
-#[derive(Debug, Clone)]
-pub struct Shop {
-    /// What it is called.
-    pub name: ShopName,
-}
-
-impl Shop {
-    /// Reads `SHOP_NAME`.
-    pub fn configure(env: &mut Env) -> Option<Self> {
-        env.parsed("SHOP_NAME").map(|name| Self { name })
-    }
-}
+pub use self::{
+    data::{Message, Template},
+    samples::{message as sample_message, sample},
+    shop::{Bases, Shop},
+};
+use crate::locale::Locale;
 
 /// How many characters a line of plain text has at most, where its words allow it.
 const COLUMNS: usize = 72;
@@ -49,71 +44,66 @@ pub struct Mail {
     pub html: String,
 }
 
-/// Says what the mail is about and nothing of what it says: it names people and what they bought.
+/// Shows nothing of what it says: it names people and what they bought.
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Mail({})", self.subject)
+        f.write_str("Mail(..)")
     }
 }
 
-/// What every page needs.
-struct Page<'a> {
-    shop: &'a str,
-    subject: String,
+/// Why a message is not written.
+#[derive(Debug)]
+pub enum Unwritable {
+    /// A template could not be filled in.
+    Template(askama::Error),
+    /// The shop does not send what is in it, such as a link to another's page; pointers are as in a request.
+    Refused(FieldErrors),
+}
+
+impl fmt::Display for Unwritable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Template(error) => write!(f, "the template cannot be filled in: {error}"),
+            Self::Refused(errors) => {
+                let fields: Vec<_> = errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect();
+                write!(f, "the shop does not send this: {}", fields.join(", "))
+            }
+        }
+    }
+}
+
+impl std::error::Error for Unwritable {}
+
+#[derive(askama::Template)]
+#[template(path = "mail.html")]
+struct Html<'a> {
+    letter: &'a Letter<'a>,
+}
+
+#[derive(askama::Template)]
+#[template(path = "mail.txt")]
+struct Text<'a> {
+    letter: &'a Letter<'a>,
+}
+
+/// The codes of the languages that have words of their own; others read the first.
+pub fn languages() -> impl Iterator<Item = &'static str> {
+    words::LANGUAGES.iter().map(|words| words.tag())
 }
 
 /// Writes the mail of a message.
 pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, Unwritable> {
-    let shop = shop.name.as_str();
-    let page = &Page { shop, subject: subject(message, shop) };
-    let locale = Locale::closest(locale);
-    let (text, html) = match message {
-        Message::OrderConfirmation(OrderData { order }) => {
-            let order = &OrderView::new(order, locale);
-            both(&pages::OrderConfirmationText { page, order }, &pages::OrderConfirmationHtml { page, order })
-        }
-        Message::PaymentFailed(OrderData { order }) => {
-            let order = &OrderView::new(order, locale);
-            both(&pages::PaymentFailedText { page, order }, &pages::PaymentFailedHtml { page, order })
-        }
-        Message::OrderCancelled(OrderData { order }) => {
-            let order = &OrderView::new(order, locale);
-            both(&pages::OrderCancelledText { page, order }, &pages::OrderCancelledHtml { page, order })
-        }
-        Message::AccountCreated => both(&pages::AccountCreatedText { page }, &pages::AccountCreatedHtml { page }),
-        Message::AccountExists => both(&pages::AccountExistsText { page }, &pages::AccountExistsHtml { page }),
-        Message::LowStock(StockData { stock }) => {
-            both(&pages::LowStockText { page, stock }, &pages::LowStockHtml { page, stock })
-        }
-    }?;
-    Ok(Mail { subject: page.subject.clone(), text: folded(&text), html })
+    message.check(shop, false).map_err(Unwritable::Refused)?;
+    let letter = &Pen::new(shop, Locale::from(locale), words::of(locale)).letter(message);
+    let html = Html { letter }.render().map_err(Unwritable::Template)?;
+    let text = Text { letter }.render().map_err(Unwritable::Template)?;
+    Ok(Mail { subject: letter.subject.clone(), text: folded(&text), html })
 }
 
-/// Writes the message as an SMS; `None` for one that has no such form.
-pub fn text(message: &Message, _shop: &Shop, _locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
-    match message.template() {
-        Template::OrderConfirmation
-        | Template::PaymentFailed
-        | Template::OrderCancelled
-        | Template::AccountCreated
-        | Template::AccountExists
-        | Template::LowStock => Ok(None),
-    }
-}
-
-fn both(text: &impl askama::Template, html: &impl askama::Template) -> Result<(String, String), askama::Error> {
-    Ok((text.render()?, html.render()?))
-}
-
-fn subject(message: &Message, shop: &str) -> String {
-    match message {
-        Message::OrderConfirmation(_) => format!("Your {shop} order is confirmed"),
-        Message::PaymentFailed(_) => format!("Your payment to {shop} did not go through"),
-        Message::OrderCancelled(_) => format!("Your {shop} order is cancelled, and your money is on its way back"),
-        Message::AccountCreated => format!("Welcome to {shop}"),
-        Message::AccountExists => format!("You already have an account at {shop}"),
-        Message::LowStock(StockData { stock }) => format!("{shop}: {} left of {}", stock.available, stock.sku),
-    }
+/// Writes the text message of a message; none where its template has none.
+pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
+    message.check(shop, true).map_err(Unwritable::Refused)?;
+    Ok(Pen::new(shop, Locale::from(locale), words::of(locale)).text(message))
 }
 
 /// Breaks lines that are too long between words, and keeps their indentation. A word that is too long stays whole.
@@ -135,6 +125,9 @@ fn folded(text: &str) -> String {
         if !(current.is_empty() && lines.last().is_none_or(String::is_empty)) {
             lines.push(current);
         }
+    }
+    while lines.last().is_some_and(String::is_empty) {
+        lines.pop();
     }
     lines.join("\n") + "\n"
 }

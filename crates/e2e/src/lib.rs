@@ -280,6 +280,7 @@ pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Setti
         ("MAIL_PROVIDER", "log".to_owned()),
         ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
+        ("SHOP_URL", "https://shop.example".to_owned()),
         ("NOTIFICATION_TABLE", format!("notifications-{}", uuid::Uuid::new_v4())),
         ("IMAGE_BUCKET", "images".to_owned()),
         ("IMAGE_BASE_URL", "https://images.bodega.example".to_owned()),

@@ -87,6 +87,7 @@ fn settings(home: &Home) -> Result<Settings> {
         ("MAIL_PROVIDER", "log"),
         ("MAIL_FROM", mail::FROM),
         ("SHOP_NAME", "Bodega"),
+        ("SHOP_URL", "https://shop.example"),
         ("NOTIFICATION_TABLE", "bodega-notifications"),
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:1"),
         ("AWS_REGION", "us-east-1"),

@@ -16,6 +16,7 @@ mod home;
 mod images;
 mod logs;
 mod mail;
+mod mail_pictures;
 mod measure;
 mod openapi;
 mod pictures;

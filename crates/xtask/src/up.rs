@@ -108,6 +108,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("MAIL_PROVIDER", "ses"),
         ("MAIL_FROM", mail::FROM),
         ("SHOP_NAME", "Bodega"),
+        ("SHOP_URL", "https://shop.example"),
         ("NOTIFICATION_TABLE", "bodega-notifications"),
         ("IMAGE_BUCKET", "bodega-images"),
         ("STAFF_EMAIL", "staff@bodega.example"),

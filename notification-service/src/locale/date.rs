@@ -1,7 +1,7 @@
-//! Days, in the form the locale gives for dates (`strftime`'s `%x`).
+//! Days, in the form the locale gives for dates (`strftime`'s `%x`), and times of day.
 
 use pure_rust_locales::{Locale, locale_match};
-use time::Date;
+use time::{Date, Time};
 
 /// The day in the locale's form, with two differences: a year has all its digits, since `01/02/03` is three dates, and
 /// other digits and calendars (`%O`, `%E`) are left aside, as POSIX allows.
@@ -23,6 +23,23 @@ pub(super) fn write(locale: Locale, date: Date) -> String {
         }
     }
     text
+}
+
+/// Hours and minutes: of twelve hours where the locale's form for times has them, of 24 elsewhere.
+pub(super) fn clock(locale: Locale, time: Time) -> String {
+    let form = locale_match!(locale => LC_TIME::T_FMT);
+    let halves = locale_match!(locale => LC_TIME::AM_PM);
+    let has_halves = ["%r", "%I", "%OI", "%l"].iter().any(|directive| form.contains(directive));
+    match halves.get(usize::from(time.hour() >= 12)).filter(|half| has_halves && !half.is_empty()) {
+        Some(half) => {
+            let hour = match time.hour() % 12 {
+                0 => 12,
+                hour => hour,
+            };
+            format!("{hour}:{:02} {half}", time.minute())
+        }
+        None => format!("{:02}:{:02}", time.hour(), time.minute()),
+    }
 }
 
 /// One part of a date. A directive that no locale uses in its dates is left out, and a test looks that there is none.
@@ -51,9 +68,11 @@ mod tests {
     use common::timestamp::Timestamp;
 
     use super::super::languages::LANGUAGES;
+    use crate::locale::Zone;
 
     fn written(locale: &str, millis: i64) -> String {
-        locale.parse::<crate::locale::Locale>().unwrap().date(Timestamp::from_unix_millis(millis).unwrap())
+        let moment = Timestamp::from_unix_millis(millis).unwrap();
+        locale.parse::<crate::locale::Locale>().unwrap().date(moment, &Zone::utc())
     }
 
     /// 2026-11-05T23:59:59Z, a Thursday.
@@ -83,8 +102,31 @@ mod tests {
     }
 
     #[test]
-    fn a_day_is_that_of_utc() {
+    fn a_day_is_that_of_the_zone() {
         assert_eq!(written("en-GB", FIFTH + 1_000), "06/11/2026");
+        let in_berlin = |millis| {
+            let (moment, zone) = (Timestamp::from_unix_millis(millis).unwrap(), "Europe/Berlin".parse().unwrap());
+            "en-GB".parse::<crate::locale::Locale>().unwrap().date(moment, &zone)
+        };
+        assert_eq!(in_berlin(FIFTH), "06/11/2026");
+        assert_eq!(in_berlin(FIFTH - 3_600_000), "05/11/2026");
+    }
+
+    #[test]
+    fn a_time_has_twelve_hours_where_the_locale_writes_them_and_24_elsewhere() {
+        let at = |locale: &str, moment: &str| {
+            locale.parse::<crate::locale::Locale>().unwrap().moment(moment.parse().unwrap(), &Zone::utc())
+        };
+        for (locale, moment, text) in [
+            ("en-US", "2026-11-05T00:05:00Z", "11/05/2026, 12:05 AM"),
+            ("en-US", "2026-11-05T12:00:00Z", "11/05/2026, 12:00 PM"),
+            ("en-US", "2026-11-05T23:59:59Z", "11/05/2026, 11:59 PM"),
+            ("en-GB", "2026-11-05T00:05:00Z", "05/11/2026, 00:05"),
+            ("de-DE", "2026-11-05T23:59:59Z", "05.11.2026, 23:59"),
+            ("fr-FR", "2026-11-05T13:07:00Z", "05/11/2026, 13:07"),
+        ] {
+            assert_eq!(at(locale, moment), text, "{locale}");
+        }
     }
 
     #[test]

@@ -9,17 +9,27 @@ const NO_BREAK_SPACE: char = '\u{a0}';
 /// The amount as the locale writes amounts; its currency by symbol if it is the locale's own, else by ISO code, since `$`
 /// means another currency in another country.
 pub(super) fn write(locale: Locale, money: Money) -> String {
-    let (own, symbol) =
-        (locale_match!(locale => LC_MONETARY::INT_CURR_SYMBOL), locale_match!(locale => LC_MONETARY::CURRENCY_SYMBOL));
-    let code = money.currency.to_string();
-    let comes_first = locale_match!(locale => LC_MONETARY::P_CS_PRECEDES) != 0;
-    let (name, comes_first, is_apart) = if own.trim_end() == code {
-        (symbol, comes_first, locale_match!(locale => LC_MONETARY::P_SEP_BY_SPACE) > 0)
-    } else {
-        let first = locale_match!(locale => LC_MONETARY::INT_P_CS_PRECEDES).map_or(comes_first, |first| first != 0);
-        // POSIX writes the space into the code itself, as its fourth character.
-        (code.as_str(), first, true)
-    };
+    let own = locale_match!(locale => LC_MONETARY::INT_CURR_SYMBOL);
+    if own.trim_end() != money.currency.code() {
+        return with_code(locale, money);
+    }
+    let symbol = locale_match!(locale => LC_MONETARY::CURRENCY_SYMBOL);
+    let is_apart = locale_match!(locale => LC_MONETARY::P_SEP_BY_SPACE) > 0;
+    placed(locale, money, symbol, comes_first(locale), is_apart)
+}
+
+/// The amount as the locale writes amounts, its currency by ISO code.
+pub(super) fn with_code(locale: Locale, money: Money) -> String {
+    let first = locale_match!(locale => LC_MONETARY::INT_P_CS_PRECEDES).map_or(comes_first(locale), |first| first != 0);
+    // POSIX writes the space into the code itself, as its fourth character.
+    placed(locale, money, money.currency.code(), first, true)
+}
+
+fn comes_first(locale: Locale) -> bool {
+    locale_match!(locale => LC_MONETARY::P_CS_PRECEDES) != 0
+}
+
+fn placed(locale: Locale, money: Money, name: &str, comes_first: bool, is_apart: bool) -> String {
     let amount = amount(locale, money.amount.unsigned_abs(), money.currency.decimals());
     let space = if is_apart { String::from(NO_BREAK_SPACE) } else { String::new() };
     let sign = if money.amount < 0 { "-" } else { "" };

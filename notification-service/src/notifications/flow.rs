@@ -48,11 +48,14 @@ use crate::{
     aws::Failure,
     error::Error,
     providers::{Handed, OutgoingMail, OutgoingText, Undelivered},
-    templates::{self, Mail},
+    templates::{self, Mail, Unwritable},
 };
 
 /// Sends the event on each of its channels, unless it was sent there; goes on where its caller gives up.
 pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<Delivery>, Error> {
+    let has_sms = notification.channels.contains(&Channel::Sms);
+    let refused = |errors| Error::Unwritable(Unwritable::Refused(errors));
+    notification.message.check(&app.shop, has_sms).map_err(refused)?;
     let work = async move {
         let attempts = notification.channels.iter().map(|channel| attempt(&app, &notification, *channel));
         all(join_all(attempts).await)

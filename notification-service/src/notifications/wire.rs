@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::domain::{Channel, EventId, Notification, Recipient};
-use crate::templates::Template;
+use crate::templates::{Template, sample};
 
 impl PartialSchema for Notification {
     fn schema() -> RefOr<Schema> {
@@ -76,7 +76,7 @@ fn case(template: Template, data: Option<String>) -> RefOr<Schema> {
         .property("channels", channels);
     let case = match data {
         Some(data) => case.property("data", Ref::from_schema_name(data)).required("data"),
-        None => case,
+        None => case.property("data", ObjectBuilder::new().schema_type(Type::Object).max_properties(Some(0))),
     };
-    case.into()
+    case.description(Some(template.about())).examples([sample(template)]).into()
 }

@@ -12,6 +12,7 @@ mod once;
 mod privacy;
 mod sending;
 mod settings;
+mod templates;
 mod validation;
 
 use std::{collections::HashMap, time::Duration};
@@ -106,6 +107,9 @@ fn settings(endpoint: &str, table: &str, provider: &str) -> Vec<(&'static str, S
         ("MAIL_PROVIDER", provider.to_owned()),
         ("MAIL_FROM", FROM.to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
+        ("SHOP_URL", "https://shop.example/".to_owned()),
+        ("SHOP_TIME_ZONE", "Europe/Berlin".to_owned()),
+        ("MAIL_IMAGE_BASES", "https://images.example".to_owned()),
         ("NOTIFICATION_TABLE", table.to_owned()),
         ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more".to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),

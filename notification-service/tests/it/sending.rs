@@ -86,7 +86,7 @@ async fn without_a_locale_money_and_dates_are_written_as_in_the_united_states() 
     office.send(&body).await.expect(200);
     let asked = asked_of_ses(&office);
     let text = asked["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap();
-    assert!(text.contains("Placed on 11/22/2026") && text.contains("Total: GBP\u{a0}1,248.56"), "{text}");
+    assert!(text.contains("Placed on: 11/22/2026") && text.contains("Total: GBP\u{a0}1,248.56"), "{text}");
 }
 
 #[tokio::test]

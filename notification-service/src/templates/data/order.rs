@@ -6,17 +6,20 @@ use common::{
     contact::PostalAddress,
     input::{Fields, FromFields, Refusal, line},
     money::{Currency, MAX_AMOUNT, Money},
+    sku::Sku,
     timestamp::Timestamp,
 };
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::Link;
+
 /// Most lines an order may have.
-const MAX_LINES: usize = 100;
+pub(super) const MAX_LINES: usize = 100;
 /// Most options of one line.
-const MAX_OPTIONS: usize = 20;
+pub(super) const MAX_OPTIONS: usize = 20;
 /// Most units of one line: those of a SKU that an order names many times are summed.
-const MAX_QUANTITY: i64 = 99_900;
+pub(super) const MAX_QUANTITY: i64 = 99_900;
 
 /// An order, which transaction-service keeps; here it is only named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
@@ -29,8 +32,7 @@ impl FromStr for OrderId {
     fn from_str(text: &str) -> Result<Self, Refusal> {
         // Only the hyphenated form: one order, one spelling.
         let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
-        let id = id.map_err(|_| Refusal::new("invalid_id", "must be a UUID"))?;
-        Ok(Self(id.into_uuid()))
+        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
     }
 }
 
@@ -52,8 +54,25 @@ impl<const MAX: usize> FromStr for Line<MAX> {
     }
 }
 
+/// What a program calls something, such as a tracking number: at most `MAX` letters and digits of ASCII, spaces and
+/// `#-./_`, so that it fits into any text message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Code<const MAX: usize>(pub String);
+
+impl<const MAX: usize> FromStr for Code<MAX> {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let text = line(text, 1..=MAX)?;
+        if text.bytes().all(|b| b.is_ascii_alphanumeric() || b" #-./_".contains(&b)) {
+            return Ok(Self(text));
+        }
+        Err(Refusal::new("invalid_code", "must have only letters and digits of ASCII, spaces and #-./_"))
+    }
+}
+
 /// An amount of an order as it was made: in whatever currency was money then, however it was rounded.
-struct Amount(Money);
+pub(super) struct Amount(pub(super) Money);
 
 impl FromFields for Amount {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
@@ -87,6 +106,13 @@ pub struct OrderLine {
     /// How many.
     #[schema(minimum = 1, maximum = 99_900, examples(2))]
     pub quantity: u32,
+    /// The unit's name in the shop.
+    #[schema(value_type = Option<String>, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, examples("TEE-ORG-NAVY-M"))]
+    pub sku: Option<Sku>,
+    /// What one costs.
+    pub unit_price: Option<Money>,
+    /// A picture of it, at `https` and below an address of the setting `MAIL_IMAGE_BASES`.
+    pub image: Option<Link>,
     /// What they cost together.
     pub total: Money,
 }
@@ -96,9 +122,33 @@ impl FromFields for OrderLine {
         let title = fields.text("title");
         let options = fields.text_map("options", MAX_OPTIONS);
         let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
+        let sku = fields.optional_text("sku");
+        let unit_price = fields.optional_object("unit_price").map(|price| price.map(|Amount(money)| money));
+        let image = fields.optional_text("image");
         let total = fields.object("total").map(|Amount(money)| money);
         let quantity = quantity.and_then(|quantity| u32::try_from(quantity).ok());
-        Some(Self { title: title?, options: options?, quantity: quantity?, total: total? })
+        Some(Self {
+            title: title?,
+            options: options?,
+            quantity: quantity?,
+            sku: sku?,
+            unit_price: unit_price?,
+            image: image?,
+            total: total?,
+        })
+    }
+}
+
+/// The data of `order_confirmation`, `payment_failed` and `order_cancelled`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct OrderData {
+    /// The order.
+    pub order: Order,
+}
+
+impl FromFields for OrderData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.object("order").map(|order| Self { order })
     }
 }
 
@@ -108,6 +158,13 @@ impl FromFields for OrderLine {
 pub struct Order {
     /// Its id, by which the shopper can ask about it.
     pub id: OrderId,
+    /// What it is called between shop and shopper, where that is not the id.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[A-Za-z0-9 #./_-]+$",
+        examples("BO-2026-1042"))]
+    pub number: Option<Code<40>>,
+    /// Where the shopper sees it: a page of the shop's own (below `SHOP_URL`); `SHOP_URL/orders/{id}` where it is left out.
+    /// It is kept with the notification, so it must not be enough to get in.
+    pub link: Option<Link>,
     /// When it was placed.
     pub placed_at: Timestamp,
     /// What was ordered.
@@ -138,6 +195,8 @@ impl fmt::Debug for Order {
 impl FromFields for Order {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let id = fields.text("id");
+        let number = fields.optional_text("number");
+        let link = fields.optional_text("link");
         let placed_at = fields.text::<Timestamp>("placed_at");
         let lines = fields.objects::<OrderLine>("lines", MAX_LINES);
         let lines = match lines {
@@ -150,6 +209,8 @@ impl FromFields for Order {
         let reason = fields.optional_text("reason");
         Some(Self {
             id: id?,
+            number: number?,
+            link: link?,
             placed_at: placed_at?,
             lines: lines?,
             subtotal: subtotal?,

@@ -11,6 +11,19 @@ use super::order::Line;
 /// The most that can be on hand of one SKU.
 const MAX: i64 = 1_000_000;
 
+/// The data of `low_stock`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct StockData {
+    /// Of what.
+    pub stock: Stock,
+}
+
+impl FromFields for StockData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.object("stock").map(|stock| Self { stock })
+    }
+}
+
 /// A SKU of which few are left.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedStock, example = json!({

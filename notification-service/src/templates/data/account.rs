@@ -1,0 +1,104 @@
+//! What mails about accounts need.
+
+use std::str::FromStr;
+
+use common::{
+    contact::AddressLine,
+    input::{Fields, FromFields, Refusal},
+    timestamp::Timestamp,
+};
+use utoipa::ToSchema;
+
+use super::Link;
+
+/// The data of `verify_email`, `password_reset` and `staff_invited`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct LinkData {
+    /// Where it is done: a page of the shop's own (below `SHOP_URL`).
+    pub link: Link,
+    /// Until when the link works.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl FromFields for LinkData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let link = fields.text("link");
+        let expires_at = fields.optional_text("expires_at");
+        Some(Self { link: link?, expires_at: expires_at? })
+    }
+}
+
+/// The data of `password_changed`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct MomentData {
+    /// When it happened.
+    pub at: Timestamp,
+}
+
+impl FromFields for MomentData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        fields.text("at").map(|at| Self { at })
+    }
+}
+
+/// The data of `new_sign_in`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct SignInData {
+    /// When it happened.
+    pub at: Timestamp,
+    /// On what, in words that a person understands. The one who signs in may have chosen them, so they hold no address of a
+    /// web page.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, examples("Firefox on Windows"))]
+    pub device: Option<AddressLine>,
+    /// Roughly where; likewise.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, examples("Berlin, Germany"))]
+    pub place: Option<AddressLine>,
+}
+
+impl FromFields for SignInData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let at = fields.text("at");
+        let device = fields.optional_text("device");
+        let place = fields.optional_text("place");
+        Some(Self { at: at?, device: device?, place: place? })
+    }
+}
+
+/// The data of `email_changed`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct EmailChangedData {
+    /// When it happened.
+    pub at: Timestamp,
+    /// Which of the two addresses this mail goes to. Neither mail names the other address.
+    pub recipient_is: Side,
+}
+
+impl FromFields for EmailChangedData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let at = fields.text("at");
+        let recipient_is = fields.text("recipient_is");
+        Some(Self { at: at?, recipient_is: recipient_is? })
+    }
+}
+
+/// One of the two addresses of a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case", as = EmailChangedSide)]
+pub enum Side {
+    /// The address that the account had.
+    Old,
+    /// The address that it has now.
+    New,
+}
+
+impl FromStr for Side {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "old" => Ok(Self::Old),
+            "new" => Ok(Self::New),
+            _ => Err(Refusal::new("unknown_side", "must be old or new")),
+        }
+    }
+}

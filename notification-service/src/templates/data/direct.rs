@@ -1,0 +1,46 @@
+//! What staff write to a shopper.
+
+use std::str::FromStr;
+
+use common::input::{Fields, FromFields, Refusal, prose};
+use utoipa::ToSchema;
+
+use super::order::Line;
+
+/// Words of the staff's, of several lines; an empty line parts paragraphs.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Prose(String);
+
+impl FromStr for Prose {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        prose(text, 1..=10_000).map(|text| Self(text.replace("\r\n", "\n").replace(['\r', '\t'], " ")))
+    }
+}
+
+/// The data of `direct`.
+#[derive(Clone, PartialEq, Eq, ToSchema)]
+pub struct DirectData {
+    /// The mail's subject; without it the mail says that it is a message from the shop. Text messages have none.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, examples("About your return"))]
+    pub subject: Option<Line<150>>,
+    /// What is written. In a mail an empty line begins another paragraph; a text message has at most 6 segments.
+    #[schema(value_type = String, min_length = 1, max_length = 10000, examples("Your parcel has come back to us."))]
+    pub text: Prose,
+}
+
+impl DirectData {
+    /// The words, with `\n` between lines.
+    pub fn text(&self) -> &str {
+        &self.text.0
+    }
+}
+
+impl FromFields for DirectData {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let subject = fields.optional_text("subject");
+        let text = fields.text("text");
+        Some(Self { subject: subject?, text: text? })
+    }
+}

@@ -1,0 +1,122 @@
+//! The words of mails and text messages, one file a language. A language is a type that implements [`Words`], so the compiler
+//! says which word is missing; another one is a file beside these and its name in the list below.
+
+use common::locale::LanguageTag;
+
+macro_rules! languages {
+    ($first:ident $(, $other:ident)*) => {
+        mod $first;
+        $(mod $other;)*
+        /// Every language there is. The first one is spoken to those who read none of them.
+        pub(super) const LANGUAGES: &[&dyn Words] = &[&$first::It, $(&$other::It),*];
+    };
+}
+
+languages!(en, de);
+
+/// The words for a reader of this tag.
+pub(super) fn of(tag: &LanguageTag) -> &'static dyn Words {
+    LANGUAGES.iter().copied().find(|words| words.tag() == tag.language()).unwrap_or(LANGUAGES[0])
+}
+
+/// What a mail says beside the details that all mails of its kind show.
+pub(super) struct Said {
+    /// One line.
+    pub(super) subject: String,
+    /// What lists of mail show after the subject: it says something else.
+    pub(super) preheader: String,
+    /// The first line of the mail.
+    pub(super) heading: String,
+    /// What has happened, and what the reader may do.
+    pub(super) paragraphs: Vec<String>,
+    /// What stands on the button, where the mail has one.
+    pub(super) button: &'static str,
+    /// The small print: what to do if something is wrong.
+    pub(super) why: String,
+}
+
+/// Names of details.
+pub(super) struct Labels {
+    pub(super) order: &'static str,
+    pub(super) placed_on: &'static str,
+    pub(super) subtotal: &'static str,
+    pub(super) shipping: &'static str,
+    pub(super) tax: &'static str,
+    pub(super) total: &'static str,
+    pub(super) sku: &'static str,
+    pub(super) product: &'static str,
+    pub(super) available: &'static str,
+    pub(super) low_stock_at: &'static str,
+    pub(super) it_goes_to: &'static str,
+    pub(super) it_went_to: &'static str,
+    pub(super) pay_by: &'static str,
+    pub(super) carrier: &'static str,
+    pub(super) tracking_number: &'static str,
+    pub(super) see_order: &'static str,
+    pub(super) expected_on: &'static str,
+    pub(super) in_this_parcel: &'static str,
+    pub(super) delivered_at: &'static str,
+    pub(super) refund: &'static str,
+    pub(super) received_at: &'static str,
+    pub(super) items: &'static str,
+    pub(super) whole_order: &'static str,
+    pub(super) declared_by: &'static str,
+    pub(super) link_works_until: &'static str,
+    pub(super) when: &'static str,
+    pub(super) device: &'static str,
+    pub(super) place: &'static str,
+    pub(super) invoice: &'static str,
+    pub(super) issued_on: &'static str,
+}
+
+/// A language. Arguments are names and numbers, already written as the reader's locale has them.
+pub(super) trait Words: Sync {
+    /// Its code in BCP 47, for readers' programs.
+    fn tag(&self) -> &'static str;
+    /// Whether it is written from the right.
+    fn is_right_to_left(&self) -> bool {
+        false
+    }
+    fn labels(&self) -> &'static Labels;
+    /// What one unit costs.
+    fn each(&self, price: &str) -> String;
+    /// In which time zone dates and times are.
+    fn times_are_of(&self, zone: &str) -> String;
+
+    fn order_confirmation(&self, shop: &str) -> Said;
+    fn payment_failed(&self, shop: &str) -> Said;
+    /// `sold_out`: whether that is why.
+    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Said;
+    fn account_created(&self, shop: &str) -> Said;
+    fn account_exists(&self, shop: &str) -> Said;
+    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Said;
+    fn payment_action_required(&self, shop: &str, total: &str) -> Said;
+    /// `is_part`: whether more parcels follow or went before.
+    fn order_shipped(&self, shop: &str, is_part: bool) -> Said;
+    fn order_delivered(&self, shop: &str) -> Said;
+    fn order_refunded(&self, shop: &str, amount: &str) -> Said;
+    fn return_received(&self, shop: &str) -> Said;
+    fn withdrawal_received(&self, shop: &str) -> Said;
+    fn verify_email(&self, shop: &str) -> Said;
+    fn password_reset(&self, shop: &str) -> Said;
+    fn password_changed(&self, shop: &str) -> Said;
+    fn new_sign_in(&self, shop: &str) -> Said;
+    /// To the address that the account had.
+    fn email_changed_from(&self, shop: &str) -> Said;
+    /// To the address that it has now.
+    fn email_changed_to(&self, shop: &str) -> Said;
+    fn staff_invited(&self, shop: &str) -> Said;
+    fn guest_order_link(&self, shop: &str) -> Said;
+    fn invoice(&self, shop: &str, number: &str) -> Said;
+    /// Around the staff's own words. Without paragraphs.
+    fn direct(&self, shop: &str) -> Said;
+
+    fn sms_order_confirmation(&self, shop: &str, total: &str, page: &str) -> String;
+    fn sms_payment_failed(&self, shop: &str, page: &str) -> String;
+    fn sms_order_cancelled(&self, shop: &str, total: &str, page: &str) -> String;
+    /// `by`: when the order lapses, with its time zone.
+    fn sms_payment_action_required(&self, shop: &str, total: &str, by: Option<&str>, page: &str) -> String;
+    fn sms_order_shipped(&self, shop: &str, carrier: Option<&str>, page: &str) -> String;
+    fn sms_order_delivered(&self, shop: &str, page: &str) -> String;
+    fn sms_order_refunded(&self, shop: &str, amount: &str, page: &str) -> String;
+}
