@@ -53,7 +53,7 @@ impl Post {
         ];
         settings.extend(more);
         let mut env = Env::from_pairs(settings);
-        let limits = Limits { mail: PATIENT, ..Limits::PRODUCTION };
+        let limits = Limits { send: PATIENT, ..Limits::PRODUCTION };
         let aws = Aws::configure(&mut env, limits);
         let providers = Providers::configure(&mut env, &aws).unwrap_or_else(|| panic!("{}", env.report()));
         Self { doubles, providers }
