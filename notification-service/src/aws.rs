@@ -188,9 +188,16 @@ impl Error for Failure {}
 
 /// The codes by which DynamoDB and SES say "later" with a status that says "never".
 fn is_throttling(code: &str) -> bool {
-    ["Throttl", "LimitExceeded", "TooManyRequests", "ProvisionedThroughputExceeded"]
-        .iter()
-        .any(|word| code.contains(word))
+    [
+        "Throttl",
+        "LimitExceeded",
+        "TooManyRequests",
+        "ProvisionedThroughputExceeded",
+        "TransactionConflict",
+        "TransactionInProgress",
+    ]
+    .iter()
+    .any(|word| code.contains(word))
 }
 
 /// AWS's code, or its status, or else the chain of causes. Never its words: SES names addresses in some of them.

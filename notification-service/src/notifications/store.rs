@@ -29,8 +29,8 @@ mod marks;
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::update_item::UpdateItemError,
+    error::ProvideErrorMetadata,
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{AttributeValue, KeysAndAttributes, TableStatus},
 };
 use common::timestamp::Timestamp;
@@ -112,14 +112,33 @@ impl Store {
     }
 }
 
-/// Whether a conditional update was made.
-fn noted<T>(updated: Result<T, SdkError<UpdateItemError>>) -> Result<bool, Failure> {
-    match updated {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(Failure::of(&error)),
-        },
+/// How often a write that a transaction got in the way of is made again, and about how long apart. A request that is
+/// repeated while its first try ends claims the same item in a transaction.
+const CONFLICTS: usize = 2;
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// Whether a write may be made again: another one was in the way, and has ended soon. Waits a little where it may.
+async fn may_repeat(conflicts: &mut usize, code: Option<&str>) -> bool {
+    let is_conflict = code.is_some_and(|code| code.contains("TransactionConflict"));
+    if !is_conflict || *conflicts >= CONFLICTS {
+        return false;
+    }
+    *conflicts += 1;
+    tokio::time::sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+    true
+}
+
+/// Makes a conditional update. Whether its condition held.
+async fn noted(update: UpdateItemFluentBuilder) -> Result<bool, Failure> {
+    let mut conflicts = 0;
+    loop {
+        let Err(error) = update.clone().send().await else { return Ok(true) };
+        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error() {
+            return Ok(false);
+        }
+        if !may_repeat(&mut conflicts, error.code()).await {
+            return Err(Failure::of(&error));
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use notification_service::{App, aws::Limits, router};
 use platform::config::Env;
 use serde_json::{Value, json};
@@ -54,7 +55,7 @@ async fn a_provider_that_is_down_or_has_too_much_to_do_is_a_503_and_a_retry_send
 #[tokio::test]
 async fn a_provider_that_hangs_is_a_503_and_a_retry_sends_once() {
     let office = Office::open().await;
-    let impatient = instance(&office, &[], Limits { mail: Duration::from_millis(500), ..PATIENT });
+    let impatient = instance(&office, &[], Limits { send: Duration::from_millis(500), ..PATIENT });
     office.network.plan("SendEmail", 1, Fault::Hang);
     fails_for_a_while(&office, &impatient, &event("order_confirmation")).await;
 }
@@ -76,7 +77,11 @@ async fn a_mail_that_the_provider_refuses_for_our_sake_can_be_sent_once_that_is_
         let body = event("order_confirmation");
         office.network.plan("SendEmail", 1, aws_error(400, code));
         assert_eq!(office.send(&body).await.expect(503).problem(), "unavailable");
-        assert_eq!(office.item(&body).await, None, "the claim is given back");
+        assert_eq!(
+            office.item(&body).await.unwrap()["state"],
+            AttributeValue::S("waiting".into()),
+            "the claim is given back"
+        );
         assert_eq!(office.status(&body).await, "sent");
         assert_eq!(office.mails(&body), 1);
     }
@@ -100,7 +105,7 @@ async fn a_database_that_fails_in_any_way_is_a_503_and_no_mail() {
         aws_error(400, "ProvisionedThroughputExceededException"),
         aws_error(400, "ThrottlingException"),
     ] {
-        office.network.plan("PutItem", usize::MAX, fault);
+        office.network.plan("TransactWriteItems", usize::MAX, fault);
         fails_for_a_while(&office, &office.client, &event("order_confirmation")).await;
     }
 }
@@ -109,7 +114,7 @@ async fn a_database_that_fails_in_any_way_is_a_503_and_no_mail() {
 async fn a_database_that_is_dead_or_hangs_is_a_503_and_no_mail() {
     let office = Office::open().await;
     let impatient = instance(&office, &[], Limits { store: Duration::from_millis(500), ..PATIENT });
-    office.network.plan("PutItem", usize::MAX, Fault::Hang);
+    office.network.plan("TransactWriteItems", usize::MAX, Fault::Hang);
     fails_for_a_while(&office, &impatient, &event("order_confirmation")).await;
 
     let lonely = instance(&office, &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9")], PATIENT);
@@ -123,14 +128,14 @@ async fn a_database_that_is_dead_or_hangs_is_a_503_and_no_mail() {
 async fn a_database_that_refuses_us_is_our_mistake() {
     let office = Office::open().await;
     let body = event("order_confirmation");
-    office.network.plan("PutItem", 1, aws_error(400, "AccessDeniedException"));
+    office.network.plan("TransactWriteItems", 1, aws_error(400, "AccessDeniedException"));
     assert_eq!(office.send(&body).await.expect(500).problem(), "internal");
     assert_eq!(office.mails(&body), 0);
 }
 
 #[tokio::test]
 async fn whatever_hangs_production_answers_and_a_mail_that_went_is_not_asked_for_again() {
-    for operation in ["PutItem", "SendEmail", "UpdateItem"] {
+    for operation in ["TransactWriteItems", "SendEmail", "UpdateItem"] {
         let office = Office::open_within(Limits::PRODUCTION).await;
         office.network.plan(operation, usize::MAX, Fault::Hang);
         let (body, limit) = (event("account_created"), Duration::from_secs(30));
@@ -139,6 +144,6 @@ async fn whatever_hangs_production_answers_and_a_mail_that_went_is_not_asked_for
         let expected = if operation == "UpdateItem" { 200 } else { 503 };
         assert_eq!(answer.status.as_u16(), expected, "{operation}: {}", answer.text());
     }
-    let Limits { store, mail, request } = Limits::PRODUCTION;
-    assert!(store + store + mail + store < request, "a request hears how each of its calls ended");
+    let Limits { store, claim, send, request } = Limits::PRODUCTION;
+    assert!(claim + send + store < request, "a request hears how each of its calls ended");
 }

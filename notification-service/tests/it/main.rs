@@ -12,12 +12,14 @@ mod network;
 mod once;
 mod privacy;
 mod providers;
+mod queue;
 mod sending;
 mod settings;
 mod sns_host;
 mod staff;
 mod suppressions;
 mod templates;
+mod texts;
 mod unsubscribe;
 mod validation;
 mod webhooks;
@@ -26,17 +28,22 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::timestamp::Timestamp;
-use notification_service::{App, aws::Limits, router};
+use notification_service::{App, aws::Limits, router, templates::Template};
 use platform::{Service, config::Env, trigger::Direction};
 use serde_json::{Value, json};
 use testkit::{Answer, Client, tokens};
 use uuid::Uuid;
+use vendor_doubles::{Vendor, VendorDoubles};
 
 use crate::network::Network;
 
 /// Enough for a busy machine.
-const PATIENT: Limits =
-    Limits { store: Duration::from_secs(20), mail: Duration::from_secs(20), request: Duration::from_mins(1) };
+const PATIENT: Limits = Limits {
+    store: Duration::from_secs(20),
+    claim: Duration::from_secs(20),
+    send: Duration::from_secs(20),
+    request: Duration::from_mins(1),
+};
 
 /// The address that mail is from, with its domain verified.
 const FROM: &str = "Bodega <shop@bodega.example>";
@@ -46,6 +53,8 @@ struct Office {
     app: App,
     client: Client,
     network: Network,
+    /// Where texts go; only of an office that sends some.
+    vendors: Option<VendorDoubles>,
 }
 
 impl Office {
@@ -63,11 +72,54 @@ impl Office {
         // Some test was the first to make it.
         let _ = patient.store.aws().ses().await.create_email_identity().email_identity("bodega.example").send().await;
         let app = app(&network.address, &table, "ses", limits);
-        Self { client: Client::new(router(app.clone())), app, network }
+        Self { client: Client::new(router(app.clone())), app, network, vendors: None }
+    }
+
+    /// A service that also sends texts, through Twilio's double, to Germany and the United Kingdom.
+    async fn open_with_texts(more: &[(&'static str, &str)]) -> Self {
+        let office = Self::open().await;
+        let vendors = VendorDoubles::start(vendor_doubles::Options::default()).await;
+        let app = office.with_texts(&vendors, more);
+        Self { client: Client::new(router(app.clone())), app, vendors: Some(vendors), ..office }
+    }
+
+    /// The same service with these settings.
+    fn with_texts(&self, vendors: &VendorDoubles, more: &[(&'static str, &str)]) -> App {
+        let account = vendors.twilio();
+        let mut settings = settings(&self.network.address, self.app.store.table(), "ses");
+        let texts = [
+            ("SMS_PROVIDERS", "twilio"),
+            ("SMS_COUNTRIES", "GB,DE"),
+            ("TWILIO_API_BASE", vendors.base(Vendor::Twilio)),
+            ("TWILIO_ACCOUNT_SID", &account.account_sid),
+            ("TWILIO_AUTH_TOKEN", &account.auth_token),
+            ("TWILIO_FROM", "Bodega"),
+        ];
+        settings.extend(texts.iter().chain(more).map(|(name, value)| (*name, (*value).to_owned())));
+        let mut env = Env::from_pairs(settings);
+        let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
+        App { verifier: tokens::verifier(), ..app }
+    }
+
+    /// Where texts go.
+    fn vendors(&self) -> &VendorDoubles {
+        self.vendors.as_ref().expect("an office that sends texts")
+    }
+
+    /// How many texts to the one to whom this body is addressed Twilio has taken.
+    fn texts(&self, body: &Value) -> usize {
+        let to = body["recipient"]["phone"].as_str().unwrap();
+        self.vendors().records().iter().filter(|record| record.vendor == Vendor::Twilio && record.to == to).count()
     }
 
     async fn send(&self, body: &Value) -> Answer {
         self.client.post("/notifications").token(&token()).json(body).send().await
+    }
+
+    /// What is remembered of it.
+    async fn of_event(&self, body: &Value) -> Answer {
+        let path = format!("/notifications/{}", body["event_id"].as_str().unwrap());
+        self.client.get(&path).token(&token()).send().await
     }
 
     /// Sends and returns what became of it.
@@ -81,14 +133,22 @@ impl Office {
     }
 
     async fn item(&self, body: &Value) -> Option<HashMap<String, AttributeValue>> {
-        let id = body["event_id"].as_str().unwrap().to_owned();
+        self.item_of(body["event_id"].as_str().unwrap()).await
+    }
+
+    async fn item_of(&self, key: &str) -> Option<HashMap<String, AttributeValue>> {
+        let id = key.to_owned();
         let get = self.app.store.aws().dynamodb().await.get_item().table_name(self.app.store.table());
         get.key("event_id", AttributeValue::S(id)).consistent_read(true).send().await.unwrap().item
     }
 
     /// Lets the lease of whoever is sending run out.
     async fn expire_lease(&self, body: &Value) {
-        let id = body["event_id"].as_str().unwrap().to_owned();
+        self.expire_lease_of(body["event_id"].as_str().unwrap()).await;
+    }
+
+    async fn expire_lease_of(&self, key: &str) {
+        let id = key.to_owned();
         let past = Timestamp::now().minus(Duration::from_secs(1)).unix_millis();
         let update = self.app.store.aws().dynamodb().await.update_item().table_name(self.app.store.table());
         let update = update.key("event_id", AttributeValue::S(id)).update_expression("SET lease_until = :past");
@@ -102,7 +162,16 @@ fn state(answer: &Answer) -> String {
     answer.json()["channels"][0]["state"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The answer that a mail is with its provider.
+/// The event and its states, without what else the answer says.
+fn outcome(answer: &Answer) -> Value {
+    let mut answer = answer.json();
+    for channel in answer["channels"].as_array_mut().into_iter().flatten() {
+        *channel = json!({ "channel": channel["channel"], "state": channel["state"] });
+    }
+    answer
+}
+
+/// The outcome that a mail is with its provider.
 fn sent(body: &Value) -> Value {
     json!({ "event_id": body["event_id"], "channels": [{"channel": "email", "state": "sent"}] })
 }
@@ -158,6 +227,16 @@ fn event(template: &str) -> Value {
                 "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123"}
         });
     }
+    body
+}
+
+/// An event of its own that is told by text alone, to a number of its own.
+fn text() -> Value {
+    let mut body = notification_service::templates::sample(Template::OrderShipped);
+    body["event_id"] = json!(Uuid::now_v7());
+    body["channels"] = json!(["sms"]);
+    body["recipient"] =
+        json!({"phone": format!("+4474001{:05}", Uuid::new_v4().as_u128() % 100_000), "locale": "en-GB"});
     body
 }
 

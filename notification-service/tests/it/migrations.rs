@@ -1,4 +1,5 @@
-use aws_sdk_dynamodb::types::{BillingMode, TimeToLiveStatus};
+use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, TimeToLiveStatus};
+use common::timestamp::Timestamp;
 use platform::{Service, trigger::Direction};
 use serde_json::json;
 use uuid::Uuid;
@@ -38,7 +39,7 @@ async fn going_back_removes_the_table_and_may_be_repeated() {
     office.send(&event("account_created")).await.expect(500);
     office.app.migrate(Direction::Up).await.unwrap();
     assert_eq!(office.status(&event("account_created")).await, "sent");
-    assert!(office.app.migrate(Direction::Down { to: 1 }).await.is_err());
+    assert!(office.app.migrate(Direction::Down { to: 3 }).await.is_err());
 }
 
 #[tokio::test]
@@ -46,4 +47,41 @@ async fn a_migration_that_cannot_reach_dynamodb_says_which_table() {
     let table = format!("notifications-{}", Uuid::new_v4());
     let error = app("http://127.0.0.1:9", &table, "ses", PATIENT).migrate(Direction::Up).await.unwrap_err();
     assert!(error.to_string().starts_with(&format!("DynamoDB, table {table}: is unavailable")), "{error}");
+}
+
+#[tokio::test]
+async fn a_table_that_exists_gets_the_index_keeps_what_it_has_and_goes_back() {
+    let office = Office::open().await;
+    let store = &office.app.store;
+    let (client, table) = (store.aws().dynamodb().await, store.table());
+    let indexes = async || {
+        let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
+        let names = described.global_secondary_indexes.unwrap_or_default().into_iter();
+        names.filter_map(|index| index.index_name).collect::<Vec<_>>()
+    };
+    let listed = async |day: &str| {
+        let query = client.query().table_name(table).index_name("listed").key_condition_expression("listed = :day");
+        let value = AttributeValue::S(format!("notification#{day}"));
+        query.expression_attribute_values(":day", value).send().await.unwrap().items.unwrap()
+    };
+    // As the release before left it: no index.
+    for _ in 0..2 {
+        let down = office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+        assert_eq!((down["direction"].as_str(), indexes().await), (Some("down"), vec![]));
+    }
+    let body = event("order_confirmation");
+    assert_eq!(office.status(&body).await, "sent");
+    let (one, other) = tokio::join!(office.app.migrate(Direction::Up), office.app.migrate(Direction::Up));
+    assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
+    assert_eq!(indexes().await, ["listed"]);
+    office.app.migrate(Direction::Down { to: 2 }).await.unwrap();
+    assert_eq!(indexes().await, ["listed"], "the newest version is where it is");
+    let after = event("account_created");
+    assert_eq!(office.status(&after).await, "sent");
+    let today = Timestamp::now().to_string()[..10].to_owned();
+    let found = listed(&today).await;
+    let keys: Vec<_> = found.iter().map(|item| item["event_id"].as_s().unwrap().as_str()).collect();
+    assert_eq!(keys, [body["event_id"].as_str().unwrap(), after["event_id"].as_str().unwrap()], "in their order");
+    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(office.mails(&body), 1);
 }

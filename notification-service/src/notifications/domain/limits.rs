@@ -63,7 +63,7 @@ impl FromStr for HourlyLimit {
     }
 }
 
-/// The countries to which texts go, such as `GB,DE`. None unless configured.
+/// The countries to which texts go, such as `GB,DE`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Countries(Vec<CountryCode>);
 
@@ -92,7 +92,11 @@ impl Caps {
         let order_mails = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::ORDER_MAILS);
         let texts = env.parsed_or("SMS_PER_RECIPIENT", DailyLimit::TEXTS);
         let texts_by_country = env.parsed_or("SMS_PER_COUNTRY_PER_HOUR", HourlyLimit::TEXTS);
-        let countries = env.parsed_or("SMS_COUNTRIES", Countries::default());
+        // A shop that sends texts says where to.
+        let countries = match env.optional("SMS_PROVIDERS") {
+            Some(_) => env.parsed("SMS_COUNTRIES"),
+            None => env.parsed_or("SMS_COUNTRIES", Countries::default()),
+        };
         Some(Self {
             order_mails: order_mails?,
             texts: texts?,
@@ -228,16 +232,17 @@ mod tests {
     fn texts_go_only_where_the_shop_says() {
         let now = Timestamp::from_unix_millis(1_796_000_000_000).unwrap();
         let none = caps(&[]).unwrap();
-        assert_eq!(none.of_text(&phone("+447911123456"), [1; 16], now), Err(Reason::Country));
+        assert_eq!(none.of_text(&phone("+447400123456"), [1; 16], now), Err(Reason::Country));
         let some = caps(&[("SMS_COUNTRIES", "DE, GB")]).unwrap();
-        let counts = some.of_text(&phone("+447911123456"), [1; 16], now).unwrap();
+        let counts = some.of_text(&phone("+447400123456"), [1; 16], now).unwrap();
         let keys: Vec<&str> = counts.iter().map(|count| count.key.as_str()).collect();
         assert_eq!(keys, [format!("phone#{}#20787", "01".repeat(16)).as_str(), "country#GB#498888"]);
         assert_eq!(counts.iter().map(|count| count.most).collect::<Vec<_>>(), [10, 200]);
         assert_eq!(some.of_text(&phone("+33612345678"), [1; 16], now), Err(Reason::Country));
         // Premium rate: whoever asks for it is paid for it.
         assert_eq!(some.of_text(&phone("+449012345678"), [1; 16], now), Err(Reason::NoTexts));
-        assert_eq!(caps(&[("SMS_COUNTRIES", "GB,UK")]).map(|_| ()), None);
+        assert!(caps(&[("SMS_COUNTRIES", "GB,UK")]).is_none());
+        assert!(caps(&[("SMS_PROVIDERS", "twilio")]).is_none(), "a shop that sends texts says where to");
         for (name, value) in [("SMS_PER_RECIPIENT", "0"), ("SMS_PER_COUNTRY_PER_HOUR", "100001")] {
             assert!(caps(&[(name, value)]).is_none(), "{name}");
         }

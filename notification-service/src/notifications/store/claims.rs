@@ -8,7 +8,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::{BuildError, SdkError},
+    error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
     types::{
         AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure,
@@ -19,7 +19,7 @@ use common::timestamp::Timestamp;
 use platform::fingerprint::{Fingerprint, hex};
 use uuid::Uuid;
 
-use super::{Item, LEASE, MEMORY, Store, number, read, text};
+use super::{Item, LEASE, MEMORY, Store, may_repeat, number, read, text};
 use crate::{
     aws::Failure,
     notifications::domain::{Count, CountBy, EventKey, Reason, Record, Stands, State, barring},
@@ -29,9 +29,6 @@ use crate::{
 
 /// How often a claim looks again at what another request changed under it.
 const ROUNDS: usize = 4;
-/// How often a transaction that another one got in the way of is made again, and about how long apart.
-const CONFLICTS: usize = 2;
-const PAUSE: Duration = Duration::from_millis(30);
 
 /// A wish to send one message.
 #[derive(Debug, Clone)]
@@ -291,10 +288,7 @@ impl Store {
             let reasons = cancellations(&error).ok_or_else(|| Failure::of(&error))?;
             match hurdle(reasons, wish)? {
                 Some(hurdle) => return Ok(Some(hurdle)),
-                None if conflicts < CONFLICTS => {
-                    conflicts += 1;
-                    tokio::time::sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
-                }
+                None if may_repeat(&mut conflicts, Some("TransactionConflict")).await => {}
                 None => return Err(Failure::Unavailable("TransactionConflict".into())),
             }
         }
@@ -315,10 +309,15 @@ impl Store {
         let put = put
             .condition_expression("attribute_not_exists(event_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else { return Ok(None) };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(refused)) => Ok(Some(found(refused.item()))),
-            _ => Err(Failure::of(&error)),
+        let mut conflicts = 0;
+        loop {
+            let Err(error) = put.clone().send().await else { return Ok(None) };
+            if let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() {
+                return Ok(Some(found(refused.item())));
+            }
+            if !may_repeat(&mut conflicts, error.code()).await {
+                return Err(Failure::of(&error));
+            }
         }
     }
 
@@ -334,10 +333,15 @@ impl Store {
             .expression_attribute_values(":before", text(&before.claim))
             .expression_attribute_values(":was", text(&before.state))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = update.send().await else { return Ok(None) };
-        match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Some(found(refused.item()))),
-            _ => Err(Failure::of(&error)),
+        let mut conflicts = 0;
+        loop {
+            let Err(error) = update.clone().send().await else { return Ok(None) };
+            if let Some(UpdateItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() {
+                return Ok(Some(found(refused.item())));
+            }
+            if !may_repeat(&mut conflicts, error.code()).await {
+                return Err(Failure::of(&error));
+            }
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What is noted of a message that was claimed.
 
-use aws_sdk_dynamodb::error::ProvideErrorMetadata;
 use common::timestamp::Timestamp;
 
 use super::{Claim, Store, noted, number, text, unclear_map};
@@ -26,7 +25,7 @@ impl Store {
             .expression_attribute_values(":message", text(&handed.id))
             .expression_attribute_values(":now", number(now.unix_millis()))
             .expression_attribute_values(":claim", text(&claim.id));
-        noted(update.send().await)
+        noted(update).await
     }
 
     /// Notes that a provider will never send it, and why. Whether the claim was still ours.
@@ -42,7 +41,7 @@ impl Store {
             .expression_attribute_values(":provider", text(&provider))
             .expression_attribute_values(":reason", text(&reason))
             .expression_attribute_values(":claim", text(&claim.id));
-        noted(update.send().await)
+        noted(update).await
     }
 
     /// Gives a claim back: the next request may try at once. A claim that is not ours any more is left alone.
@@ -63,11 +62,7 @@ impl Store {
         if let Some(unclear) = unclear {
             update = update.expression_attribute_values(":unclear", unclear_map(unclear));
         }
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(()),
-            Err(error) => Err(Failure::of(&error)),
-        }
+        noted(update).await.map(drop)
     }
 
     /// Notes what a provider tells of a message. The latest counts, whichever order they come in; of two of one moment the
@@ -87,6 +82,6 @@ impl Store {
             .expression_attribute_values(":rank", number(kind.rank()))
             .expression_attribute_values(":at", number(at.unix_millis()))
             .expression_attribute_values(":provider", text(&provider));
-        noted(update.send().await)
+        noted(update).await
     }
 }

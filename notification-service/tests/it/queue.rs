@@ -1,0 +1,301 @@
+//! The queue door: the same requests, batches of them, and what becomes of those that cannot be worked off.
+
+use notification_service::App;
+use platform::{Service, config::Env};
+use serde_json::{Value, json};
+use uuid::Uuid;
+use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
+
+use crate::{Office, PATIENT, event, network::Fault, outcome, sent, settings, text};
+
+/// A message as SQS hands it over, received so many times.
+fn received(body: &Value, receives: u32) -> Value {
+    let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+    json!({
+        "messageId": Uuid::new_v4(), "receiptHandle": "handle", "body": body, "eventSource": "aws:sqs",
+        "attributes": {"ApproximateReceiveCount": receives.to_string(), "SentTimestamp": "1796000000000"},
+        "messageAttributes": {}, "awsRegion": "us-east-1"
+    })
+}
+
+fn by_topic(message: &Value) -> Value {
+    json!({
+        "Type": "Notification", "MessageId": Uuid::new_v4(), "Message": message.to_string(),
+        "TopicArn": "arn:aws:sns:us-east-1:123456789012:notifications", "Timestamp": "2026-11-30T00:00:00.000Z"
+    })
+}
+
+fn by_bus(message: &Value) -> Value {
+    json!({
+        "version": "0", "id": Uuid::new_v4(), "detail-type": "notification", "source": "shop", "resources": [],
+        "account": "111122223333", "time": "2026-11-30T00:00:00Z", "region": "us-east-1", "detail": message
+    })
+}
+
+/// A queue of moto.
+struct Bin {
+    url: String,
+    endpoint: String,
+    http: reqwest::Client,
+}
+
+impl Bin {
+    async fn make(endpoint: &str) -> Self {
+        let (endpoint, http) = (endpoint.to_owned(), reqwest::Client::new());
+        let mut bin = Self { url: String::new(), endpoint, http };
+        let name = format!("queue-{}", Uuid::new_v4());
+        bin.url = bin.call("CreateQueue", json!({ "QueueName": name })).await["QueueUrl"].as_str().unwrap().to_owned();
+        bin
+    }
+
+    async fn call(&self, operation: &str, body: Value) -> Value {
+        let target = format!("AmazonSQS.{operation}");
+        let request = self.http.post(&self.endpoint).header("x-amz-target", target);
+        let request =
+            request.header("content-type", "application/x-amz-json-1.0").header("authorization", AUTHORIZATION);
+        let answer = request.body(body.to_string()).send().await.unwrap();
+        let text = answer.text().await.unwrap();
+        serde_json::from_str(&text).unwrap_or_else(|_| panic!("{operation}: {text}"))
+    }
+
+    async fn put(&self, body: &str) {
+        self.call("SendMessage", json!({ "QueueUrl": self.url, "MessageBody": body })).await;
+    }
+
+    /// Takes everything out: the bodies, each with its reason.
+    async fn take(&self) -> Vec<(String, Option<String>)> {
+        let mut all = Vec::new();
+        loop {
+            let wish = json!({ "QueueUrl": self.url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"] });
+            let answer = self.call("ReceiveMessage", wish).await;
+            let Some(messages) = answer["Messages"].as_array().filter(|messages| !messages.is_empty()) else {
+                return all;
+            };
+            for message in messages {
+                let reason = message["MessageAttributes"]["reason"]["StringValue"].as_str().map(str::to_owned);
+                all.push((message["Body"].as_str().unwrap().to_owned(), reason));
+                self.call("DeleteMessage", json!({ "QueueUrl": self.url, "ReceiptHandle": message["ReceiptHandle"] }))
+                    .await;
+            }
+        }
+    }
+}
+
+/// moto reads the region out of it.
+const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/sqs/aws4_request, \
+                             SignedHeaders=host, Signature=0";
+
+/// An office with a queue and one for dead letters.
+struct Depot {
+    office: Office,
+    app: App,
+    main: Bin,
+    dead: Bin,
+}
+
+impl Depot {
+    async fn open() -> Self {
+        let office = Office::open_with_texts(&[]).await;
+        let (main, dead) = (Bin::make(&office.network.address).await, Bin::make(&office.network.address).await);
+        let urls = [
+            ("NOTIFICATION_QUEUE_URL", main.url.as_str()),
+            ("NOTIFICATION_DEAD_LETTER_QUEUE_URL", dead.url.as_str()),
+            ("QUEUE_GIVE_UP_AFTER", "5"),
+        ];
+        let app = office.with_texts(office.vendors(), &urls);
+        Self { office, app, main, dead }
+    }
+
+    /// Which of these messages shall come again, by their places.
+    async fn work_off(&self, messages: &[Value]) -> Vec<usize> {
+        let answer = self.app.queue(json!({ "Records": messages })).await.expect("a batch is worked off");
+        let failures = answer["batchItemFailures"].as_array().unwrap();
+        let place =
+            |failure: &Value| messages.iter().position(|message| message["messageId"] == failure["itemIdentifier"]);
+        let mut places: Vec<usize> = failures.iter().map(|failure| place(failure).unwrap()).collect();
+        places.sort_unstable();
+        places
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_taken_plain_or_wrapped_by_a_topic_or_a_bus_or_both() {
+    let depot = Depot::open().await;
+    let bodies: Vec<Value> = (0..5).map(|_| event("order_confirmation")).collect();
+    let messages = [
+        received(&bodies[0], 1),
+        received(&by_topic(&bodies[1]), 1),
+        received(&by_bus(&bodies[2]), 1),
+        received(&by_topic(&by_bus(&bodies[3])), 1),
+        received(&bodies[4], 1),
+    ];
+    assert!(depot.work_off(&messages).await.is_empty());
+    for body in &bodies {
+        assert_eq!(depot.office.mails(body), 1);
+        assert_eq!(outcome(&depot.office.of_event(body).await.expect(200)), sent(body));
+    }
+    assert!(depot.dead.take().await.is_empty());
+}
+
+#[tokio::test]
+async fn both_doors_know_each_others_events() {
+    let depot = Depot::open().await;
+    let (first, second) = (event("order_confirmation"), event("order_confirmation"));
+    assert_eq!(depot.office.status(&first).await, "sent");
+    assert!(depot.work_off(&[received(&first, 1), received(&by_bus(&second), 1)]).await.is_empty());
+    assert_eq!(outcome(&depot.office.send(&second).await.expect(200)), sent(&second));
+    assert_eq!((depot.office.mails(&first), depot.office.mails(&second)), (1, 1));
+    // At once, and the same message twice in a batch: whoever comes second comes again.
+    let third = event("order_confirmation");
+    let messages = [received(&third, 1), received(&by_topic(&third), 1), received(&third, 1)];
+    let (over_http, _) = tokio::join!(depot.office.send(&third), depot.work_off(&messages));
+    assert!(over_http.status == 200 || over_http.status == 409, "{}", over_http.text());
+    assert!(depot.work_off(&messages).await.is_empty());
+    assert_eq!(depot.office.mails(&third), 1);
+}
+
+#[tokio::test]
+async fn of_a_batch_only_what_is_not_handed_over_comes_again() {
+    let depot = Depot::open().await;
+    let bodies: Vec<Value> = (0..3).map(|_| text()).collect();
+    let messages: Vec<Value> = bodies.iter().map(|body| received(body, 1)).collect();
+    depot.office.vendors().inject(Vendor::Twilio, VendorFault::next(Kind::Answer(Answer::status(503))));
+    let again = depot.work_off(&messages).await;
+    let [failed] = again[..] else { panic!("{again:?}") };
+    let sent = bodies.iter().map(|body| depot.office.texts(body)).sum::<usize>();
+    assert_eq!((sent, depot.office.texts(&bodies[failed])), (2, 0));
+    assert!(depot.work_off(&[messages[failed].clone()]).await.is_empty());
+    assert!(bodies.iter().all(|body| depot.office.texts(body) == 1));
+    // A store that is away is no fault of the messages.
+    depot.office.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(depot.work_off(&[received(&event("low_stock"), 1)]).await, [0]);
+    assert!(depot.dead.take().await.is_empty());
+}
+
+#[tokio::test]
+async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_done() {
+    let depot = Depot::open().await;
+    let mut wrong = event("order_confirmation");
+    wrong["recipient"]["email"] = json!("ada");
+    wrong["data"]["order"]["total"] = json!(5);
+    let unknown =
+        json!({"template": "newsletter", "event_id": Uuid::now_v7(), "recipient": {"email": "ada@example.com"}});
+    for (body, reason) in [
+        (json!("hello"), "not_understood: it is no JSON"),
+        (json!("[]"), "not_understood:  wrong_type"),
+        (
+            json!({"Records": []}),
+            "not_understood: /event_id missing, /recipient missing, /template missing, /Records unknown_field",
+        ),
+        (unknown, "not_understood: /template unknown_template"),
+        (wrong.clone(), "not_understood: /recipient/email invalid_email, /data/order/total wrong_type"),
+    ] {
+        let message = received(&body, 1);
+        assert!(depot.work_off(&[message.clone()]).await.is_empty(), "{body}");
+        let letters = depot.dead.take().await;
+        assert_eq!(letters, [(message["body"].as_str().unwrap().to_owned(), Some(reason.to_owned()))]);
+    }
+    // One among others holds up none of them.
+    let right = event("account_created");
+    assert!(depot.work_off(&[received(&wrong, 1), received(&right, 1)]).await.is_empty());
+    assert_eq!((depot.dead.take().await.len(), depot.office.mails(&right)), (1, 1));
+}
+
+#[tokio::test]
+async fn what_the_vendor_refuses_and_what_came_too_often_becomes_a_dead_letter() {
+    let depot = Depot::open().await;
+    let mut refused = text();
+    refused["recipient"]["phone"] = json!("+449012345678");
+    assert!(depot.work_off(&[received(&refused, 1)]).await.is_empty());
+    let letters = depot.dead.take().await;
+    assert_eq!(letters[0].1.as_deref(), Some("refused: sms: no text reaches such a number"));
+
+    let body = event("order_confirmation");
+    depot.office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(depot.work_off(&[received(&body, 4)]).await, [0]);
+    assert!(depot.work_off(&[received(&body, 5)]).await.is_empty());
+    let letters = depot.dead.take().await;
+    let [(letter, Some(reason))] = &letters[..] else { panic!("{letters:?}") };
+    assert_eq!(letter, &body.to_string());
+    assert!(reason.starts_with("given_up: ") && reason.contains("500"), "{reason}");
+    // What is withheld or suppressed has come to its end.
+    let mut french = text();
+    french["recipient"]["phone"] = json!("+33612345678");
+    assert!(depot.work_off(&[received(&french, 1)]).await.is_empty());
+    assert!(depot.dead.take().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
+    let depot = Depot::open().await;
+    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
+    assert!(depot.work_off(&[received(&json!("hello"), 2)]).await.is_empty());
+    assert_eq!(depot.dead.take().await.len(), 1);
+    depot.office.network.plan("SendMessage", 1, Fault::Answer(500, json!({})));
+    assert!(depot.work_off(&[received(&json!("hello"), 1)]).await.is_empty(), "it is tried twice");
+    // A shop without one leaves it to SQS.
+    let message = received(&json!("hello"), 9);
+    let answer = depot.office.app.queue(json!({ "Records": [message] })).await.unwrap();
+    assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": message["messageId"]}]));
+}
+
+#[tokio::test]
+async fn dead_letters_are_moved_back_to_their_queue_and_then_worked_off() {
+    let depot = Depot::open().await;
+    let bodies: Vec<Value> = (0..13).map(|_| event("account_created")).collect();
+    depot.office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
+    for batch in bodies.chunks(10) {
+        let messages: Vec<Value> = batch.iter().map(|body| received(body, 5)).collect();
+        assert!(depot.work_off(&messages).await.is_empty());
+    }
+    depot.main.put("was there before").await;
+    depot.office.network.heal();
+    let redrive = json!({ "command": "redrive" });
+    assert_eq!(depot.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 13, "is_done": true}));
+    assert_eq!(depot.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 0, "is_done": true}));
+    assert!(depot.dead.take().await.is_empty());
+    let mut back = depot.main.take().await;
+    back.retain(|(body, _)| body != "was there before");
+    assert_eq!(back.len(), 13);
+    assert!(back.iter().all(|(_, reason)| reason.is_none()), "the reason was the letter's");
+    for (body, _) in &back {
+        assert!(depot.work_off(&[received(&json!(body), 1)]).await.is_empty());
+    }
+    assert!(bodies.iter().all(|body| depot.office.mails(body) == 1));
+
+    let error = depot.office.app.admin(redrive).await.unwrap_err();
+    assert!(error.to_string().contains("NOTIFICATION_DEAD_LETTER_QUEUE_URL"), "{error}");
+    assert!(depot.app.admin(json!({"command": "sing"})).await.is_err());
+}
+
+#[tokio::test]
+async fn a_redrive_that_fails_half_way_loses_nothing() {
+    let depot = Depot::open().await;
+    let message = received(&json!("hello"), 1);
+    depot.work_off(&[message]).await;
+    depot.office.network.plan("DeleteMessage", 1, Fault::Answer(500, json!({})));
+    assert!(depot.app.admin(json!({ "command": "redrive" })).await.is_err());
+    assert_eq!(depot.main.take().await, [("hello".to_owned(), None)]);
+}
+
+#[tokio::test]
+async fn a_batch_that_is_none_is_an_error_of_the_function() {
+    let depot = Depot::open().await;
+    assert!(depot.app.queue(json!({ "direction": "up" })).await.is_err());
+    assert!(depot.work_off(&[]).await.is_empty());
+}
+
+#[test]
+fn queues_that_are_no_addresses_are_named() {
+    let mut all = settings("http://127.0.0.1:9", "notifications", "log");
+    all.extend([
+        ("NOTIFICATION_QUEUE_URL", "arn:aws:sqs:us-east-1:1:name".to_owned()),
+        ("QUEUE_GIVE_UP_AFTER", "0".to_owned()),
+    ]);
+    let mut env = Env::from_pairs(all);
+    assert!(App::configure_within(&mut env, PATIENT).is_none());
+    let report = env.report();
+    assert!(report.contains("NOTIFICATION_QUEUE_URL must be an address"), "{report}");
+    assert!(report.contains("QUEUE_GIVE_UP_AFTER must be from 1 to 1000"), "{report}");
+}
