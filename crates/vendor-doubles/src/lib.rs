@@ -34,8 +34,10 @@
 
 mod control;
 mod description;
+mod doors;
 mod faults;
 mod line;
+mod options;
 mod records;
 mod sendgrid;
 mod server;
@@ -45,132 +47,24 @@ mod twilio;
 
 use std::{
     collections::BTreeMap,
-    fmt, io,
-    net::SocketAddr,
-    str::FromStr,
+    io,
     sync::{Arc, OnceLock},
-    time::Duration,
 };
 
 use axum::{Router, extract::Request};
-use serde::Serialize;
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::watch,
-    task::JoinHandle,
-};
+use tokio::{sync::watch, task::JoinHandle};
 
-pub use self::{
-    faults::{Answer, Chance, Fault, Kind},
-    records::{Call, Record},
-};
 use self::{
+    doors::{Door, bind, serve},
     line::{Cutter, Lines},
     server::Shared,
     signing::sns,
 };
-
-/// How many connections wait to be accepted.
-const BACKLOG: u32 = 1_024;
-
-/// Who is played.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Vendor {
-    /// SendGrid.
-    Sendgrid,
-    /// Twilio.
-    Twilio,
-    /// Amazon SES.
-    Ses,
-}
-
-impl Vendor {
-    const ALL: [Self; 3] = [Self::Sendgrid, Self::Twilio, Self::Ses];
-
-    /// As control routes name it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sendgrid => "sendgrid",
-            Self::Twilio => "twilio",
-            Self::Ses => "ses",
-        }
-    }
-}
-
-impl FromStr for Vendor {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|vendor| vendor.as_str() == text).ok_or(())
-    }
-}
-
-impl fmt::Display for Vendor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// Who calls Twilio.
-#[derive(Debug, Clone)]
-pub struct TwilioAccount {
-    /// `AC` and 32 digits.
-    pub account_sid: String,
-    /// Its token.
-    pub auth_token: String,
-    /// `SK` and 32 digits.
-    pub key_sid: String,
-    /// Its secret.
-    pub key_secret: String,
-}
-
-impl Default for TwilioAccount {
-    fn default() -> Self {
-        let sid = |prefix: &str| format!("{prefix}{}", records::digits(32));
-        Self {
-            account_sid: sid("AC"),
-            auth_token: records::digits(32),
-            key_sid: sid("SK"),
-            key_secret: records::digits(32),
-        }
-    }
-}
-
-/// How the doubles are set up.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where SendGrid, Twilio, SES and the control listen on 127.0.0.1; 0 for free ports.
-    pub ports: [u16; 4],
-    /// What callers of SendGrid must present.
-    pub sendgrid_key: String,
-    /// What callers of Twilio must present.
-    pub twilio: TwilioAccount,
-    /// The configuration sets that SES knows.
-    pub configuration_sets: Vec<String>,
-    /// How long each call takes after it had its effect.
-    pub latency: Duration,
-}
-
-impl Default for Options {
-    /// Free ports, fresh secrets, no configuration set, no latency.
-    fn default() -> Self {
-        Self {
-            ports: [0; 4],
-            sendgrid_key: format!("SG.{}.{}", records::digits(22), records::digits(43)),
-            twilio: TwilioAccount::default(),
-            configuration_sets: Vec::new(),
-            latency: Duration::ZERO,
-        }
-    }
-}
-
-/// Whether a vendor's connections are refused: what is wanted, and what is so.
-#[derive(Debug)]
-struct Door {
-    is_closed: watch::Sender<bool>,
-    has_closed: watch::Receiver<bool>,
-}
+pub use self::{
+    faults::{Answer, Chance, Fault, Kind},
+    options::{Options, TwilioAccount, Vendor},
+    records::{Call, Record},
+};
 
 /// What the doubles' own interfaces, in this process and over HTTP, share.
 #[derive(Debug)]
@@ -351,55 +245,4 @@ impl Drop for VendorDoubles {
     fn drop(&mut self) {
         self.halt();
     }
-}
-
-async fn bind(port: u16) -> io::Result<TcpListener> {
-    TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await
-}
-
-/// Ends open connections when it is dropped, that is when the server is stopped or its door is closed.
-struct CutOnDrop(Cutter);
-
-impl Drop for CutOnDrop {
-    fn drop(&mut self) {
-        self.0.cut();
-    }
-}
-
-/// Serves while the door is open. While it is closed the port is held by a socket that does not listen: connections are
-/// refused, and nothing else is given the port.
-async fn serve(first: TcpListener, router: Router, mut is_closed: watch::Receiver<bool>, tell: watch::Sender<bool>) {
-    let Ok(address) = first.local_addr() else { return };
-    let mut listener = first;
-    loop {
-        tell.send_replace(false);
-        {
-            let open = CutOnDrop(Cutter::default());
-            let lines = Lines { listener, all: open.0.clone() };
-            let service = router.clone().into_make_service_with_connect_info::<Cutter>();
-            tokio::select! {
-                _ = async { axum::serve(lines, service).await } => return,
-                closed = is_closed.wait_for(|is_closed| *is_closed) => if closed.is_err() { return },
-            }
-        }
-        let held = match held(address) {
-            Ok(held) => held,
-            Err(error) => return tracing::error!(%error, %address, "the port was taken by another"),
-        };
-        tell.send_replace(true);
-        if is_closed.wait_for(|is_closed| !*is_closed).await.is_err() {
-            return;
-        }
-        listener = match held.listen(BACKLOG) {
-            Ok(listener) => listener,
-            Err(error) => return tracing::error!(%error, %address, "the port cannot be listened on again"),
-        };
-    }
-}
-
-fn held(address: SocketAddr) -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    Ok(socket)
 }

@@ -63,12 +63,12 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Write the data of addresses anew (crates/common/src/contact) from the packages in requirements-addresses.txt
+    Addresses,
     /// Take pictures of every mail in headless Chromium, 320 and 640 points wide, light and dark, into docs/mail/
     ///
     /// The browser is the one that CHROMIUM names, else chromium-headless-shell, chromium, chromium-browser or google-chrome.
     MailPictures,
-    /// Write the data of addresses anew (crates/common/src/contact) from the packages in requirements-addresses.txt
-    Addresses,
     /// Ask user-service what operators ask it
     #[command(subcommand)]
     Admin(Operation),
@@ -211,8 +211,8 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
-        Verb::MailPictures => mail_pictures::take(&home).await,
         Verb::Addresses => addresses::generate(&home).await,
+        Verb::MailPictures => mail_pictures::take(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,
         Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,

@@ -1,6 +1,6 @@
 //! For where no message may leave: a line in the log. It has neither the address nor what the message says (invariant I6).
 
-use super::domain::{OutgoingMail, OutgoingText};
+use super::outgoing::{OutgoingMail, OutgoingText};
 
 pub(super) fn mail(outgoing: &OutgoingMail<'_>) -> String {
     let OutgoingMail { event_id, template, .. } = outgoing;

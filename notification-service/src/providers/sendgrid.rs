@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    domain::{OutgoingMail, Trouble},
+    domain::Trouble,
+    outgoing::OutgoingMail,
     wire::{self, Answered},
 };
 use crate::sender::Sender;

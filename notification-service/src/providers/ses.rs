@@ -13,7 +13,7 @@ use aws_sdk_sesv2::{
 };
 use platform::config::Env;
 
-use super::domain::{OutgoingMail, Trouble};
+use super::{domain::Trouble, outgoing::OutgoingMail};
 use crate::{
     aws::{Aws, Failure},
     sender::Sender,

@@ -2,24 +2,24 @@
 //!
 //! It has no key for idempotency. What became of a message whose answer was lost is read from the list of messages to
 //! that number, newest first. The list's own filter by date is not used: it goes by the date on which a message was sent,
-//! and one that is queued has none (`date_sent` is null), so it would be missing just when it matters. The date of creation is compared here.
+//! and one that is queued has none (`date_sent` is null), so it would be missing just when it matters. The date of
+//! creation is compared here.
 
-use std::{str::FromStr, time::Duration};
+mod words;
 
-use common::{
-    contact::Phone,
-    input::{Refusal, line},
-    outbound,
-    timestamp::Timestamp,
-};
+use std::time::Duration;
+
+use common::{contact::Phone, outbound, timestamp::Timestamp};
 use http::StatusCode;
 use platform::config::{Env, Secret};
 use reqwest::RequestBuilder;
 use serde::Deserialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
+use self::words::{Account, Key, Service, TextFrom};
 use super::{
-    domain::{OutgoingText, Trouble, Unclear},
+    domain::{Trouble, Unclear},
+    outgoing::OutgoingText,
     wire::{self, Answered},
 };
 
@@ -63,7 +63,8 @@ enum TextSender {
 
 impl Twilio {
     /// Reads `TWILIO_API_BASE`, `TWILIO_ACCOUNT_SID`, `TWILIO_API_KEY_SID` and `TWILIO_API_KEY_SECRET`, or else
-    /// `TWILIO_AUTH_TOKEN`, `TWILIO_MESSAGING_SERVICE_SID`, or else `TWILIO_FROM`, and `PUBLIC_URL`.
+    /// `TWILIO_AUTH_TOKEN`, `TWILIO_MESSAGING_SERVICE_SID`, or else `TWILIO_FROM`, and `PUBLIC_URL`, or else
+    /// `ISSUER`.
     pub(super) fn configure(env: &mut Env) -> Option<Self> {
         let base = env.url_or("TWILIO_API_BASE", API);
         let account = env.parsed::<Account>("TWILIO_ACCOUNT_SID");
@@ -76,11 +77,10 @@ impl Twilio {
         let sender = if env.optional("TWILIO_MESSAGING_SERVICE_SID").is_some() {
             env.parsed("TWILIO_MESSAGING_SERVICE_SID").map(TextSender::Service)
         } else {
-            env.parsed::<From>("TWILIO_FROM").map(|From(from)| TextSender::From(from))
+            env.parsed::<TextFrom>("TWILIO_FROM").map(|TextFrom(from)| TextSender::From(from))
         };
-        let public = if env.optional("PUBLIC_URL").is_some() { env.url("PUBLIC_URL").map(Some) } else { Some(None) };
-        let callback = public?.map(|url| format!("{url}/webhooks/twilio"));
-        Some(Self { base: base?, account: account?, login: login?, sender: sender?, callback })
+        let callback = callback(env);
+        Some(Self { base: base?, account: account?, login: login?, sender: sender?, callback: callback? })
     }
 
     /// Hands the text over and returns Twilio's id of it.
@@ -152,8 +152,16 @@ impl Twilio {
     }
 }
 
+/// Below our public address, which is the issuer's unless it is set.
+#[expect(clippy::option_option, reason = "refused, absent, given")]
+fn callback(env: &mut Env) -> Option<Option<String>> {
+    let public =
+        if env.optional("PUBLIC_URL").is_some() { Some(env.url("PUBLIC_URL")?) } else { env.optional("ISSUER") };
+    Some(public.map(|url| format!("{}/webhooks/twilio", url.trim_end_matches('/'))))
+}
+
 fn number(phone: &Phone) -> &str {
-    phone.as_str()
+    phone.e164()
 }
 
 fn encoded(fields: &[(&str, &str)]) -> String {
@@ -216,53 +224,6 @@ fn trouble(answered: &Answered) -> Trouble {
     }
 }
 
-/// Twilio's ids: a prefix and 32 hexadecimal digits.
-macro_rules! sid {
-    ($($(#[$doc:meta])* $name:ident $prefix:literal),+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone)]
-        struct $name(String);
-
-        impl FromStr for $name {
-            type Err = Refusal;
-
-            fn from_str(text: &str) -> Result<Self, Refusal> {
-                let digits = text.strip_prefix($prefix).unwrap_or_default();
-                if digits.len() == 32 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                    return Ok(Self(text.to_owned()));
-                }
-                Err(Refusal::new("invalid_sid", concat!("must be ", $prefix, " and 32 hexadecimal digits")))
-            }
-        }
-    )+};
-}
-
-sid!(
-    /// An account's.
-    Account "AC",
-    /// A key's.
-    Key "SK",
-    /// A messaging service's.
-    Service "MG"
-);
-
-/// Who texts are from: a number in E.164 form, a short code, or a name of at most eleven letters, digits and spaces.
-struct From(String);
-
-impl FromStr for From {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let text = line(text, 3..=16)?;
-        let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
-        let is_name = text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
-        if is_name || text.strip_prefix('+').is_some_and(is_number) {
-            return Ok(Self(text.to_owned()));
-        }
-        Err(Refusal::new("invalid_sender", "must be a number such as +14155550123, or a name of at most 11 letters"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http::HeaderMap;
@@ -287,17 +248,5 @@ mod tests {
         assert!(matches!(read(403, ""), Trouble::Unauthorized(_)));
         assert!(matches!(read(429, &coded(20429)), Trouble::Busy(_)));
         assert!(matches!(read(503, ""), Trouble::Broken(_)));
-    }
-
-    #[test]
-    fn a_sender_is_a_number_or_a_short_name() {
-        for text in ["+14155550123", "Bodega", "12345", "The Bodega"] {
-            assert!(text.parse::<From>().is_ok(), "{text}");
-        }
-        for text in ["", "+", "Bodega & Sons", "A name that is long", "+44 20", "+1415555012345678"] {
-            assert!(text.parse::<From>().is_err(), "{text}");
-        }
-        assert!(format!("AC{}", "0a".repeat(16)).parse::<Account>().is_ok());
-        assert!(format!("SK{}", "0a".repeat(16)).parse::<Account>().is_err());
     }
 }

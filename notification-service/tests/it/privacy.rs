@@ -13,7 +13,7 @@ const PERSONAL: [&str; 7] =
     ["Ada", "Lovelace", "St James", "SW1Y", "+442079460123", "Organic cotton tee", "Your card was declined."];
 
 /// Captures what this test logs, as long as what is returned with it lives.
-fn listen(level: &str) -> (Captured, impl Sized) {
+pub(crate) fn listen(level: &str) -> (Captured, impl Sized) {
     let captured = Captured::default();
     let subscriber = platform::telemetry::subscriber("notification-service", level, captured.writer());
     // Where there is one subscriber only, tracing asks that of the thread which comes to a line of code first whether

@@ -74,8 +74,9 @@ async fn twilio_is_told_where_to_say_what_became_of_a_text() {
     assert_eq!(record.text, "Bodega: on its way & soon there.");
     let callback = format!("https://shop.example/webhooks/twilio?event_id={EVENT}");
     assert_eq!(record.callback.as_deref(), Some(callback.as_str()));
-    let post = Post::open("log", "twilio", &[]).await;
-    assert_eq!(send_text(&post).await.callback, None);
+    let post = Post::open("log", "twilio", &[("ISSUER", "https://api.example")]).await;
+    let callback = format!("https://api.example/webhooks/twilio?event_id={EVENT}");
+    assert_eq!(send_text(&post).await.callback, Some(callback));
 }
 
 #[tokio::test]

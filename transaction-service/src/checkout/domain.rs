@@ -1,12 +1,12 @@
 //! What a shopper asks for, and the order it becomes.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use common::{
     contact::{Channel, Channels, Email, Phone, PostalAddress},
     id::Id,
-    input::{Fields, FromFields, Refusal},
+    input::{Fields, FromFields},
     locale::LanguageTag,
     money::{Currency, MAX_AMOUNT, Money, NotChargeable},
     problem::FieldError,
@@ -279,27 +279,6 @@ const NO_TEXTS: &str = "must be a number that takes text messages: one that its 
 
 fn refused(pointer: &str, code: &str, message: &str) -> FieldError {
     FieldError::new(pointer, code, message)
-}
-
-/// How long an order waits for its shopper to pay: 1 to 720 minutes, 30 unless configured otherwise. Far below the day after
-/// which product-service gives the stock to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PaymentWindow(pub Duration);
-
-impl Default for PaymentWindow {
-    fn default() -> Self {
-        Self(Duration::from_mins(30))
-    }
-}
-
-impl FromStr for PaymentWindow {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let minutes = text.parse().ok().filter(|minutes| (1..=720).contains(minutes));
-        let refusal = || Refusal::new("out_of_range", "must be from 1 to 720");
-        minutes.map(|minutes| Self(Duration::from_mins(minutes))).ok_or_else(refusal)
-    }
 }
 
 /// What the shop asks for; from configuration.

@@ -108,11 +108,3 @@ fn nobody_is_charged_a_total_that_they_did_not_see() {
     cheaper["expected_total"]["amount"] = json!(2541);
     assert!(matches!(drafted(cheaper, 1000), Err(Error::QuoteChanged(_))), "not even less than expected");
 }
-
-#[test]
-fn an_order_waits_for_its_shopper_from_a_minute_to_half_a_day() {
-    assert_eq!("720".parse(), Ok(PaymentWindow(Duration::from_hours(12))));
-    for refused in ["0", "721", "1440", "-1", "thirty", "", "18446744073709551616"] {
-        assert_eq!(refused.parse::<PaymentWindow>().unwrap_err().code, "out_of_range", "{refused}");
-    }
-}

@@ -43,7 +43,7 @@ impl PostalAddress {
         let region = region.as_ref().map(AddressLine::as_str);
         let is_said = region.is_some_and(|region| same(region, city)) && format.contains("%S")
             || same(country, city)
-            || format.to_lowercase().contains(&city.to_lowercase());
+            || elements(format).iter().any(|it| matches!(it, Element::Literal(text) if same(text.trim(), city)));
         if !format.contains("%C") && !is_said {
             // From large to small, or the other way round.
             let is_large_first = matches!((format.find("%S"), format.find("%A")), (Some(s), Some(a)) if s < a);

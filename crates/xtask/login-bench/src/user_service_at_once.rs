@@ -32,7 +32,8 @@ fn serve(app: App) -> Result<(), Box<dyn Error>> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         eprintln!("{}", listener.local_addr()?);
-        axum::serve(listener, working_after_answers(app)).await?;
+        // A router itself is made anew for every connection; what this makes is cloned.
+        axum::serve(listener, working_after_answers(app).into_make_service()).await?;
         Ok(())
     })
 }

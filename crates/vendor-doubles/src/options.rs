@@ -1,0 +1,99 @@
+//! Who is played, and how the doubles are set up.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::Serialize;
+
+use crate::records;
+
+/// Who is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vendor {
+    /// SendGrid.
+    Sendgrid,
+    /// Twilio.
+    Twilio,
+    /// Amazon SES.
+    Ses,
+}
+
+impl Vendor {
+    pub(crate) const ALL: [Self; 3] = [Self::Sendgrid, Self::Twilio, Self::Ses];
+
+    /// As control routes name it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sendgrid => "sendgrid",
+            Self::Twilio => "twilio",
+            Self::Ses => "ses",
+        }
+    }
+}
+
+impl FromStr for Vendor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Self::ALL.into_iter().find(|vendor| vendor.as_str() == text).ok_or(())
+    }
+}
+
+impl fmt::Display for Vendor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who calls Twilio.
+#[derive(Debug, Clone)]
+pub struct TwilioAccount {
+    /// `AC` and 32 digits.
+    pub account_sid: String,
+    /// Its token.
+    pub auth_token: String,
+    /// `SK` and 32 digits.
+    pub key_sid: String,
+    /// Its secret.
+    pub key_secret: String,
+}
+
+impl Default for TwilioAccount {
+    fn default() -> Self {
+        let sid = |prefix: &str| format!("{prefix}{}", records::digits(32));
+        Self {
+            account_sid: sid("AC"),
+            auth_token: records::digits(32),
+            key_sid: sid("SK"),
+            key_secret: records::digits(32),
+        }
+    }
+}
+
+/// How the doubles are set up.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where SendGrid, Twilio, SES and the control listen on 127.0.0.1; 0 for free ports.
+    pub ports: [u16; 4],
+    /// What callers of SendGrid must present.
+    pub sendgrid_key: String,
+    /// What callers of Twilio must present.
+    pub twilio: TwilioAccount,
+    /// The configuration sets that SES knows.
+    pub configuration_sets: Vec<String>,
+    /// How long each call takes after it had its effect.
+    pub latency: Duration,
+}
+
+impl Default for Options {
+    /// Free ports, fresh secrets, no configuration set, no latency.
+    fn default() -> Self {
+        Self {
+            ports: [0; 4],
+            sendgrid_key: format!("SG.{}.{}", records::digits(22), records::digits(43)),
+            twilio: TwilioAccount::default(),
+            configuration_sets: Vec::new(),
+            latency: Duration::ZERO,
+        }
+    }
+}
