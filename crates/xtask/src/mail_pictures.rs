@@ -23,8 +23,8 @@ const SCHEMES: [(&str, u8); 2] = [("light", 1), ("dark", 0)];
 const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 /// Where the samples' pictures are: drawn here, since no such server exists.
 const IMAGES: &str = "https://images.example/";
-/// The products of the samples.
-const PRODUCTS: [&str; 2] = ["organic-cotton-t-shirt", "brass-wall-hook"];
+/// The products of the samples, and of which colour they are there.
+const PRODUCTS: [(&str, &str); 2] = [("organic-cotton-t-shirt", "Navy"), ("brass-wall-hook", "Brass")];
 
 /// Takes all pictures anew, and lists them.
 pub(crate) async fn take(home: &Home) -> Result<()> {
@@ -79,10 +79,12 @@ async fn write_mails(home: &Home, folder: &Path) -> Result<()> {
 
 fn draw_products(folder: &Path) -> Result<()> {
     let (catalogue, pictures) = (catalogue::read()?, pictures::read()?);
-    for slug in PRODUCTS {
+    for (slug, colour) in PRODUCTS {
         let product = catalogue.products.iter().find(|product| product.slug == slug);
         let drawn = pictures.of(product.with_context(|| format!("the catalogue has no {slug}"))?)?;
-        fs::write(folder.join(format!("{slug}.png")), drawn.last().context("it has no picture")?.png()?)?;
+        let drawn = drawn.iter().find(|picture| picture.alt.starts_with(colour));
+        let drawn = drawn.with_context(|| format!("{slug} has no picture in {colour}"))?;
+        fs::write(folder.join(format!("{slug}.png")), drawn.png()?)?;
     }
     Ok(())
 }
