@@ -6,7 +6,6 @@ mod admin;
 mod block;
 mod compose;
 pub mod data;
-mod place;
 mod samples;
 pub(crate) mod schema;
 pub mod segments;

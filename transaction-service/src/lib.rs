@@ -51,10 +51,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    checkout::{
-        domain::{PaymentWindow, Terms},
-        hold::Endings,
-    },
+    checkout::{domain::Terms, hold::Endings},
     limits::domain::Limits,
     siblings::Siblings,
     tax::TaxRates,
@@ -109,7 +106,7 @@ impl Service for App {
         let stripe_api = env.url_or("STRIPE_API_BASE", stripe::API);
         let stripe_key = env.secret("STRIPE_SECRET_KEY");
         let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
-        let deadline = env.parsed_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE).map(Duration::from_secs);
+        let deadline = env.number_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE, 1..=25).map(Duration::from_secs);
         let terms = terms(env, deadline.unwrap_or_default());
         let (limits, fingerprints) = (limits::configure(env), Fingerprints::configure(env));
         let (database, secret) = (Database::new(database?), secret?);
@@ -172,8 +169,8 @@ fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
     let shipping = env.parsed("SHIPPING_RATES");
     let standard = env.parsed("TAX_RATE");
     let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
-    let window = env.parsed_or("PAYMENT_WINDOW_MINUTES", PaymentWindow::default());
-    let payment_window = window?.0;
+    // Far below the day after which product-service gives the stock to others.
+    let payment_window = env.number_or("PAYMENT_WINDOW_MINUTES", 30, 1..=720).map(Duration::from_mins)?;
     // Whoever made the order is gone once its deadline is over.
     let reduced = match reduced {
         None => None,

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use common::contact::{Channel, Channels};
 use platform::outbox::Message;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,9 +13,14 @@ use crate::orders::domain::{Order, OrderId, State};
 /// What is to be told now that the order is in its state.
 pub fn after(order: &Order) -> Vec<Message> {
     match order.state {
+        // That the bank wants to hear from the shopper is in the answer, and in the order. There is a mail for it
+        // (`payment_action_required`), which is not sent: see below.
         State::Pending | State::RequiresAction => Vec::new(),
         State::Paid => {
-            let mut messages = vec![commit_stock(order), notification(order, "order_confirmation", None)];
+            // What was ordered has to be confirmed on a durable medium (Directive 2011/83/EU, article 8(7)): by mail, whatever
+            // else was chosen.
+            let channels = order.notify_by.with(Channel::Email);
+            let mut messages = vec![commit_stock(order), notification(order, "order_confirmation", channels, None)];
             if order.from_cart {
                 messages.push(clear_cart(order));
             }
@@ -28,7 +34,7 @@ pub fn after(order: &Order) -> Vec<Message> {
 
 /// The shopper hears that their paid order was called off and refunded.
 pub fn order_cancelled(order: &Order) -> Message {
-    notification(order, "order_cancelled", order.closing_reason.as_deref())
+    notification(order, "order_cancelled", order.notify_by, order.closing_reason.as_deref())
 }
 
 /// The stock of an order, or of an attempt that did not become one, is free again.
@@ -54,17 +60,26 @@ fn clear_cart(order: &Order) -> Message {
     message(order.id, "clear_cart", format!("/carts/{}/clear", order.owner.id()), body)
 }
 
-fn notification(order: &Order, template: &'static str, reason: Option<&str>) -> Message {
-    let id = event_id(order.id, template);
-    let mut body = json!({
-        "event_id": id, "template": template, "recipient": { "email": order.email }, "order": summary(order)
-    });
+/// Each template has a form as a text message, and is asked for once an order: its id follows from both.
+fn notification(order: &Order, template: &'static str, channels: Channels, reason: Option<&str>) -> Message {
+    let mut recipient = json!({});
+    if channels.contains(Channel::Email) {
+        recipient["email"] = json!(order.email);
+    }
+    if let Some(phone) = order.phone.as_ref().filter(|_| channels.contains(Channel::Sms)) {
+        recipient["phone"] = json!(phone);
+    }
     if let Some(locale) = &order.locale {
-        body["locale"] = json!(locale);
+        recipient["locale"] = json!(locale);
     }
+    let mut summary = summary(order);
     if let Some(reason) = reason {
-        body["order"]["reason"] = json!(reason);
+        summary["reason"] = json!(reason);
     }
+    let body = json!({
+        "event_id": event_id(order.id, template), "template": template, "recipient": recipient, "channels": channels,
+        "data": { "order": summary }
+    });
     message(order.id, template, "/notifications", body)
 }
 
@@ -72,7 +87,8 @@ fn notification(order: &Order, template: &'static str, reason: Option<&str>) -> 
 fn summary(order: &Order) -> Value {
     let pricing = &order.pricing;
     let lines = pricing.lines.iter().map(|line| {
-        json!({ "title": line.title, "options": line.options, "quantity": line.quantity, "total": line.subtotal })
+        json!({ "sku": line.sku, "title": line.title, "options": line.options, "quantity": line.quantity,
+            "unit_price": line.unit_price, "total": line.subtotal })
     });
     json!({
         "id": order.id,

@@ -1,7 +1,7 @@
 //! What is asked of the other services, and what their refusals mean here.
 
 use common::{
-    contact::{Email, PostalAddress},
+    contact::{Channels, Email, Phone, PostalAddress},
     http::RequestContext,
     money::Currency,
     problem::FieldError,
@@ -29,6 +29,12 @@ pub struct Siblings(ServiceClient);
 pub struct Context {
     /// The account's address.
     pub email: Email,
+    /// How they are told of an order; by e-mail alone where user-service is of the release before.
+    #[serde(default)]
+    pub notify_by: Channels,
+    /// Where text messages go, if they agreed to them.
+    #[serde(default)]
+    pub phone: Option<Phone>,
     /// Whether it may not order.
     pub disabled: bool,
     /// Where they have things sent.

@@ -114,7 +114,7 @@ async fn register_user(
 /// A mail to the address. It says no name: whoever typed the address may not be its owner, and could put anything there.
 fn mail(template: &str, email: &Email, now: Timestamp) -> Message {
     let id = Id::new(now);
-    let body = json!({ "event_id": id, "template": template, "recipient": { "email": email } });
+    let body = json!({ "event_id": id, "template": template, "recipient": { "email": email }, "channels": ["email"] });
     Message { id, path: "/notifications".into(), body }
 }
 

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::problem::Problem;
+use common::problem::{FieldError, Problem};
 use http::{HeaderValue, StatusCode, header};
 use platform::{config::SecretError, postgres};
 use stripe::StripeError;
 
-use crate::{keys::domain::KeysError, limits::domain::TooMany};
+use crate::{keys::domain::KeysError, limits::domain::TooMany, users::domain::NEEDS_PHONE};
 
 /// What a client waits whose password could not be looked at: about as long as the queue before it.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
@@ -154,6 +154,10 @@ impl From<sqlx::Error> for Error {
         match postgres::violated(&error) {
             Some("users_address_limit") => Self::TooManyAddresses,
             Some("carts_item_limit") => Self::CartFull,
+            Some("users_sms_needs_phone") => {
+                let refused = FieldError::new("/notify_by", "needs_phone", NEEDS_PHONE);
+                Self::Problem(Problem::invalid_input(vec![refused]))
+            }
             // The account went while its tokens are still good.
             Some("carts_of_user") => Self::NotFound,
             _ => Self::Database(error),

@@ -48,7 +48,7 @@ use crate::{
     auth::passwords::Passwords,
     clients::domain::ServiceScope,
     keys::{Issuer, domain::TOKEN_LIFE, store::KeyStore},
-    limits::{Counting, domain::Limits},
+    limits::Counting,
 };
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
@@ -94,7 +94,7 @@ impl Service for App {
         let api = env.url("API_BASE_URL");
         let keys = env.secret("SIGNING_KEYS");
         let database = env.secret("USER_DATABASE_URL");
-        let (fingerprints, limits) = (Fingerprints::configure(env), Limits::configure(env));
+        let (fingerprints, limits) = (Fingerprints::configure(env), limits::configure(env));
         let (stripe, stripe_key) = (env.url_or("STRIPE_API_BASE", stripe::API), env.secret("STRIPE_SECRET_KEY"));
         let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
         let (api, database) = (api?, Database::new(database?));

@@ -9,7 +9,7 @@ use common::{
     etag::{ETag, IfMatch, Versioned},
     extract::Path,
     input::Json,
-    problem::ProblemBody,
+    problem::{Problem, ProblemBody},
     timestamp::Timestamp,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -34,6 +34,9 @@ async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) ->
 /// Change one's own profile
 ///
 /// A JSON Merge Patch. With `If-Match`, only the version that you have seen is changed.
+///
+/// Text messages are sent only with consent, which is given by `sms` in `notify_by` and needs a phone number that takes them
+/// (`needs_phone`, `takes_no_texts`). It goes with the number: removing that ends it; when it was given for which number is kept.
 #[utoipa::path(patch, path = "/users/me", tag = "users", security(("token" = ["profile"])), request_body = ProfilePatch,
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
     responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names the new version."))),
@@ -52,10 +55,25 @@ async fn update_profile(
         if_match.check(tag(&profile))?;
         return Ok(versioned(profile));
     }
-    let changed = store::change_profile(pool, id, &patch, &if_match, Timestamp::now()).await?;
+    let changed = change(&app, id, &patch, &if_match).await?;
     // An absent profile matches no version either (RFC 9110, 13.1.1).
     let absent = if if_match == IfMatch::Any { Error::NotFound } else { Error::Stale };
     changed.map(versioned).ok_or(absent)
+}
+
+/// Where the patch may change where text messages go, the whole profile is judged before it is committed.
+async fn change(app: &App, id: UserId, patch: &ProfilePatch, if_match: &IfMatch) -> Result<Option<Profile>, Error> {
+    let now = Timestamp::now();
+    if !patch.is_about_texts() {
+        return Ok(store::change_profile(app.database.pool().await?, id, patch, if_match, now).await?);
+    }
+    let mut tx = app.database.begin().await?;
+    let changed = store::change_profile(&mut *tx, id, patch, if_match, now).await?;
+    if let Some(profile) = &changed {
+        profile.check_texts(patch).map_err(|error| Problem::invalid_input(vec![error]))?;
+    }
+    tx.commit().await?;
+    Ok(changed)
 }
 
 /// What a checkout needs to know of a user

@@ -8,12 +8,15 @@ use validator::{ValidateEmail, ValidateLength};
 
 pub use self::{
     address::{AddressLine, CountryCode, PostalAddress, PostalCode},
+    channels::{Channel, Channels},
     phone::Phone,
 };
 use crate::input::{Refusal, line};
 
 mod address;
+mod channels;
 mod countries;
+mod label;
 mod phone;
 mod web_address;
 

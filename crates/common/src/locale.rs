@@ -13,7 +13,7 @@ use crate::input::Refusal;
 const MAX: usize = 64;
 
 /// A language tag of BCP 47 (RFC 5646), in any case; answered in the usual one. Any well-formed tag is taken; one that names no language that can be looked up (private use such as `x-shop`, grandfathered ones such as `i-klingon`) says as much as none and is answered as `und`. With `-`; `en_GB` is no such tag.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 2, max_length = 64, examples("en-GB"))]
 pub struct LanguageTag(Locale);

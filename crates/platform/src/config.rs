@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     ffi::OsString,
     fmt::{self, Display},
+    ops::RangeInclusive,
     str::FromStr,
     sync::{Arc, Mutex, Once, PoisonError},
     time::Duration,
@@ -97,6 +98,19 @@ impl Env {
     /// A value of type `T`, or `default` when absent.
     pub fn parsed_or<T: FromStr<Err: Display>>(&mut self, name: &str, default: T) -> Option<T> {
         if self.optional(name).is_none() { Some(default) } else { self.parsed(name) }
+    }
+
+    /// A whole number within `range`, or `default` when absent.
+    pub fn number_or<N>(&mut self, name: &str, default: N, range: RangeInclusive<N>) -> Option<N>
+    where
+        N: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = self.optional(name) else { return Some(default) };
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            self.wrong.push(format!("{name} must be a whole number from {} to {}", range.start(), range.end()));
+        }
+        number
     }
 
     /// A secret: literal, `ssm:<parameter name>` (with a version or label behind it: `ssm:/name:3`, `ssm:/name:label`) or
@@ -309,6 +323,22 @@ mod tests {
             assert!(report.contains(name), "{report}");
         }
         assert!(!report.contains("hunter2"), "{report}");
+    }
+
+    #[test]
+    fn a_number_is_whole_and_within_its_range() {
+        let read = |value: &str| {
+            let mut env = Env::from_pairs([("MOST", value)]);
+            (env.number_or("MOST", 5, 1..=1_000), env.report())
+        };
+        assert_eq!(read("1").0, Some(1));
+        assert_eq!(read("1000").0, Some(1_000));
+        assert_eq!(Env::from_pairs([("OTHER", "7")]).number_or("MOST", 5, 1..=1_000), Some(5));
+        for value in ["0", "1001", "-1", "1.5", "five", " ", "4294967296"] {
+            let (number, report) = read(value);
+            assert_eq!(number, None, "{value:?} was taken");
+            assert!(report.contains("MOST must be a whole number from 1 to 1000"), "{report}");
+        }
     }
 
     #[test]

@@ -48,9 +48,26 @@ impl Event {
         object["id"].as_str().filter(|_| object["object"] == "setup_intent")?.parse().ok()
     }
 
-    /// Whether it is about money that moved after the payment: a charge, a refund or a dispute.
+    /// Whether it may be about money that moved after the payment: a refund, a dispute, or a charge of which it is not
+    /// known that it says something else.
     pub fn is_about_money_back(&self) -> bool {
-        matches!(self.object()["object"].as_str(), Some("charge" | "refund" | "dispute"))
+        match self.object()["object"].as_str() {
+            Some("refund" | "dispute") => true,
+            Some("charge") => {
+                !matches!(self.kind.as_str(), "charge.captured" | "charge.failed" | "charge.expired") && self.is_news()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it may say what no other event says. What becomes of a payment is told by an event of its PaymentIntent, and
+    /// that one exists is no news to those who made it. Every payment brings such events ("Types of events" in Stripe's
+    /// reference).
+    pub fn is_news(&self) -> bool {
+        !matches!(
+            self.kind.as_str(),
+            "payment_intent.created" | "charge.succeeded" | "charge.pending" | "charge.updated"
+        )
     }
 }
 
@@ -80,6 +97,36 @@ mod tests {
             [thin, r#"{"id": "evt_1", "type": "a", "data": null}"#, r#"{"id": "e-1", "type": "a", "data": 7}"#]
         {
             assert_eq!(about(unknown), Ok(false), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn what_every_payment_brings_is_no_news_and_only_what_may_be_money_back_is_taken_for_it() {
+        let event = |kind: &str, object: &str| {
+            let body = serde_json::json!({"id": "evt_1", "type": kind, "data": {"object": {"object": object}}});
+            let event = Event::read(body.to_string().as_bytes()).unwrap();
+            (event.is_news(), event.is_about_money_back())
+        };
+        for kind in ["charge.succeeded", "charge.pending", "charge.updated"] {
+            assert_eq!(event(kind, "charge"), (false, false), "{kind}");
+        }
+        assert_eq!(event("payment_intent.created", "payment_intent"), (false, false));
+        for kind in ["charge.captured", "charge.failed", "charge.expired"] {
+            assert_eq!(event(kind, "charge"), (true, false), "{kind}");
+        }
+        for kind in ["payment_intent.succeeded", "payment_intent.payment_failed", "payment_intent.canceled"] {
+            assert_eq!(event(kind, "payment_intent"), (true, false), "{kind}");
+        }
+        for (kind, object) in [
+            ("charge.refunded", "charge"),
+            ("charge.of_a_kind_that_is_new", "charge"),
+            ("charge.refund.updated", "refund"),
+            ("refund.created", "refund"),
+            ("refund.failed", "refund"),
+            ("charge.dispute.created", "dispute"),
+            ("charge.dispute.closed", "dispute"),
+        ] {
+            assert_eq!(event(kind, object), (true, true), "{kind}");
         }
     }
 

@@ -380,6 +380,8 @@ fn hmac(claims: &Claims) -> String {
     jsonwebtoken::encode(&header, claims, &jsonwebtoken::EncodingKey::from_secret(&public)).unwrap()
 }
 
+pub use crate::schema::request_breaches;
+
 /// The committed document of a service: what its siblings build on.
 pub fn committed(service: &str) -> Value {
     let yaml = std::fs::read_to_string(document_path(service)).unwrap();

@@ -10,6 +10,7 @@ pub mod logs;
 pub mod mongo;
 pub mod postgres;
 pub mod proxy;
+mod schema;
 pub mod stores;
 pub mod tokens;
 

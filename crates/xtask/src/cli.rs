@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
-use crate::{admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger, up};
+use crate::{
+    addresses, admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger,
+    up,
+};
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
 #[derive(Debug, Parser)]
@@ -60,6 +63,8 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
+    /// Write the data of addresses anew (crates/common/src/contact) from the packages in requirements-addresses.txt
+    Addresses,
     /// Take pictures of every mail in headless Chromium, 320 and 640 points wide, light and dark, into docs/mail/
     ///
     /// The browser is the one that CHROMIUM names, else chromium-headless-shell, chromium, chromium-browser or google-chrome.
@@ -206,6 +211,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
+        Verb::Addresses => addresses::generate(&home).await,
         Verb::MailPictures => mail_pictures::take(&home).await,
         Verb::Admin(command) => operate(&home, command).await,
         Verb::Bench(Bench::Reservations) => measure::reservations(&home).await,

@@ -138,7 +138,8 @@ fn list(mails: &[String], folder: &Path) -> Result<String> {
         let subject = text.lines().next().unwrap_or_default();
         write!(page, "\n## {mail}\n\n{subject}\n\n")?;
         if let Ok(sms) = fs::read_to_string(folder.join(format!("{mail}.sms.txt"))) {
-            let quoted: Vec<String> = sms.trim_end().lines().map(|line| format!("> {line}").trim_end().to_owned()).collect();
+            let quoted: Vec<String> =
+                sms.trim_end().lines().map(|line| format!("> {line}").trim_end().to_owned()).collect();
             write!(page, "SMS:\n\n{}\n\n", quoted.join("\n"))?;
         }
         let views = WIDTHS.iter().flat_map(|width| SCHEMES.map(|(scheme, _)| (width, scheme)));

@@ -20,6 +20,7 @@ struct Environment {
 
 const TOOLS: Environment = Environment { folder: "venv", requirements: "requirements-dev.txt" };
 const STRIPE: Environment = Environment { folder: "venv-stripe", requirements: "requirements-stripe.txt" };
+const ADDRESSES: Environment = Environment { folder: "venv-addresses", requirements: "requirements-addresses.txt" };
 const VENDORS: Environment = Environment { folder: "venv-vendors", requirements: "requirements-vendors.txt" };
 const API: Environment = Environment { folder: "venv-api", requirements: "requirements-api.txt" };
 
@@ -38,6 +39,12 @@ pub(crate) async fn schemathesis(home: &Home) -> Result<PathBuf> {
 pub(crate) async fn with_stripe(home: &Home) -> Result<PathBuf> {
     ensure(home, STRIPE).await?;
     Ok(STRIPE.program(home, "python"))
+}
+
+/// Python with the packages that have the data of addresses, installed if need be.
+pub(crate) async fn with_addresses(home: &Home) -> Result<PathBuf> {
+    ensure(home, ADDRESSES).await?;
+    Ok(ADDRESSES.program(home, "python"))
 }
 
 /// Python with Twilio's and SendGrid's own libraries, installed if need be.

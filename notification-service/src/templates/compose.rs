@@ -9,7 +9,6 @@ use super::{
         DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, Line, LinkData, Message, Order,
         PaymentActionData, RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
     },
-    place,
     segments::is_gsm7,
     words::{Labels, Said, Words},
 };
@@ -314,8 +313,9 @@ impl<'a> Pen<'a> {
     }
 
     fn address(&mut self, heading: &'static str, order: &Order) {
-        let lines = place::lines(&order.shipping_address);
-        self.blocks.push(Block::Address { heading, lines });
+        // The country is named in the mail's language, whatever the locale of its money.
+        let language = self.words.tag().parse().unwrap_or_default();
+        self.blocks.push(Block::Address { heading, lines: order.shipping_address.lines(&language) });
     }
 
     fn labels(&self) -> &'static Labels {

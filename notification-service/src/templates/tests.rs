@@ -105,8 +105,8 @@ It goes to:
     Ada Lovelace
     Unter den Linden 1
     c/o Babbage
-    Berlin 10117
-    DE
+    10117 Berlin
+    Germany
 
 Something is not right? Answer this mail, and name the order's number.
 
@@ -151,8 +151,8 @@ Lieferadresse:
     Ada Lovelace
     Unter den Linden 1
     c/o Babbage
-    Berlin 10117
-    DE
+    10117 Berlin
+    Deutschland
 
 Etwas stimmt nicht? Antworten Sie auf diese E-Mail und nennen Sie die
 Bestellnummer.
@@ -196,8 +196,9 @@ It goes to:
 
     Ada Lovelace
     12 St James's Square
-    London SW1Y 4JH
-    GB
+    LONDON
+    SW1Y 4JH
+    United Kingdom
 
 Questions? Answer this mail, and name the order's number.
 
@@ -611,6 +612,23 @@ fn names_addresses_and_titles_decide_their_own_direction() {
     });
     assert!(mail.html.contains("<div dir=\"auto\">ליאור כהן</div>"), "{}", mail.html);
     assert!(mail.html.contains("<span dir=\"auto\">חולצה</span>"), "{}", mail.html);
+}
+
+#[test]
+fn an_address_is_written_by_the_custom_of_where_it_goes_and_its_country_in_the_mails_language() {
+    let address = json!({"name": "Tarō Yamada", "line1": "1-1 Marunouchi", "city": "Chiyoda-ku", "region": "Tokyo",
+        "postal_code": "100-0005", "country": "JP"});
+    for (locale, country) in [("en-GB", "Japan"), ("fr-FR", "Japan"), ("de-AT", "Japan"), ("de-DE", "Schweiz")] {
+        let mail = of(Template::OrderConfirmation, locale, |data| {
+            data["order"]["shipping_address"] = address.clone();
+            if country == "Schweiz" {
+                data["order"]["shipping_address"]["country"] = json!("CH");
+            }
+        });
+        assert!(mail.text.contains(&format!("\n    {country}\n")), "{locale}: {}", mail.text);
+        assert!(mail.html.contains(&format!("<div dir=\"auto\">{country}</div>")), "{locale}: {}", mail.html);
+        assert!(mail.text.contains("Chiyoda-ku") && mail.text.contains("100-0005"), "{locale}: {}", mail.text);
+    }
 }
 
 #[test]

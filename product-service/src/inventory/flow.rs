@@ -142,7 +142,8 @@ async fn tell(staff: &Staff, low: &Low, product: Option<&Product>) -> Result<(),
     let event_id = Uuid::new_v5(&NAMESPACE, format!("{sku}\n{}", low.times_told).as_bytes());
     let body = json!({
         "event_id": event_id, "template": "low_stock", "recipient": { "email": staff.email },
-        "stock": { "sku": sku, "title": title, "available": available, "low_stock_at": low_stock_at }
+        "channels": ["email"],
+        "data": { "stock": { "sku": sku, "title": title, "available": available, "low_stock_at": low_stock_at } }
     });
     // Repeating it is harmless: notification-service knows the event.
     staff.client.send(Call::post("/notifications", body).with_key(&event_id)).await.map(drop)

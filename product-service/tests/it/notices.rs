@@ -88,9 +88,9 @@ impl Office {
             if let Some(status) = office.1 {
                 return (status, Json(json!({"type": "unavailable"})));
             }
-            let answer = json!({"event_id": asked["event_id"], "status": "sent"});
+            let answer = json!({"event_id": asked["event_id"], "channels": [{"channel": "email", "state": "sent"}]});
             office.0.push(asked);
-            (StatusCode::ACCEPTED, Json(answer))
+            (StatusCode::OK, Json(answer))
         };
         let router = Router::new()
             .route("/oauth/token", post(move || async move { Json(token.clone()) }))
@@ -137,9 +137,12 @@ async fn staff_are_told_once_of_what_runs_low_and_again_when_it_was_filled_up() 
     assert_eq!(shop.sweep_stock().await.told, 0);
     let heard = office.heard();
     let expected = json!({"sku": "A", "title": "Product A", "available": 2, "low_stock_at": 3});
-    assert_eq!((heard.len(), &heard[0]["stock"]), (1, &expected));
+    assert_eq!((heard.len(), &heard[0]["data"]["stock"]), (1, &expected));
     assert_eq!(heard[0]["recipient"], json!({"email": "staff@bodega.example"}));
-    assert_eq!(heard[0]["template"], "low_stock");
+    let description = testkit::contract::committed("notification-service");
+    let breaches = testkit::contract::request_breaches(&description, "/notifications", "post", &heard[0]);
+    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!((&heard[0]["template"], &heard[0]["channels"]), (&json!("low_stock"), &json!(["email"])));
 
     shop.set_stock("A", 20).await;
     shop.sweep_stock().await;

@@ -3,7 +3,7 @@
 #![expect(dead_code, reason = "these types are described, never made")]
 
 use common::{
-    contact::{Email, PostalAddress},
+    contact::{Channels, Email, Phone, PostalAddress},
     locale::LanguageTag,
     money::Money,
 };
@@ -45,6 +45,12 @@ pub(super) struct OrderDocument {
     /// Where messages go. Guests must give it. A customer's go to the account's address: another is refused
     /// (`not_your_address`).
     email: Option<Email>,
+    /// How a guest is told of the order; with `sms` they agree to text messages to `phone`. By e-mail alone where it is
+    /// absent. Customers choose in their profile: this is refused here (`in_your_profile`).
+    notify_by: Option<Channels>,
+    /// Where a guest's text messages go; needed with `sms` in `notify_by`, and refused without it. For the carrier there is
+    /// `phone` in the address.
+    phone: Option<Phone>,
     /// How money and dates are written in messages.
     locale: Option<LanguageTag>,
 }

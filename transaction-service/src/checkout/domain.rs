@@ -1,12 +1,12 @@
 //! What a shopper asks for, and the order it becomes.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use common::{
-    contact::{Email, PostalAddress},
+    contact::{Channel, Channels, Email, Phone, PostalAddress},
     id::Id,
-    input::{Fields, FromFields, Refusal},
+    input::{Fields, FromFields},
     locale::LanguageTag,
     money::{Currency, MAX_AMOUNT, Money, NotChargeable},
     problem::FieldError,
@@ -185,6 +185,12 @@ pub struct OrderRequest {
     pub expected_total: Money,
     /// Where a guest's messages go. A customer's go to the account's address, and only that may be named.
     pub email: Option<Email>,
+    /// How a guest is told of the order. Not in the hash where it is absent, so that requests of before keep theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify_by: Option<Channels>,
+    /// Where a guest's text messages go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
     /// How money and dates are written in them.
     pub locale: Option<LanguageTag>,
 }
@@ -197,6 +203,8 @@ impl FromFields for OrderRequest {
         let payment = fields.object("payment");
         let expected_total = fields.object("expected_total");
         let email = fields.optional_text("email");
+        let notify_by = Channels::read(fields, "notify_by");
+        let phone = fields.optional_text("phone");
         let locale = fields.optional_text("locale");
         Some(Self {
             basket: basket?,
@@ -205,6 +213,8 @@ impl FromFields for OrderRequest {
             payment: payment?,
             expected_total: expected_total?,
             email: email?,
+            notify_by: notify_by?,
+            phone: phone?,
             locale: locale?,
         })
     }
@@ -228,9 +238,22 @@ impl OrderRequest {
         }
     }
 
-    /// What a guest has to give, having no account that knows it.
+    /// What a guest has to give, having no account that knows it; and what a customer's account says.
     pub fn check(&self, owner: Owner) -> Result<(), Error> {
-        let Owner::Guest(_) = owner else { return Ok(()) };
+        let errors = match owner {
+            Owner::Guest(_) => self.refused_of_guest(),
+            Owner::User(_) => self.refused_of_customer(),
+        };
+        if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }
+    }
+
+    fn refused_of_customer(&self) -> Vec<FieldError> {
+        let given = [("/notify_by", self.notify_by.is_some()), ("/phone", self.phone.is_some())];
+        let refuse = |pointer| refused(pointer, "in_your_profile", "is taken from your profile: change it there");
+        given.into_iter().filter(|(_, is_given)| *is_given).map(|(pointer, _)| refuse(pointer)).collect()
+    }
+
+    fn refused_of_guest(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
         if self.email.is_none() {
             errors.push(refused("/email", "missing", "is required without an account"));
@@ -241,33 +264,21 @@ impl OrderRequest {
         if matches!(self.payment, PaymentChoice::Saved(_)) {
             errors.push(refused("/payment/method", "needs_account", "must be client without an account"));
         }
-        if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }
+        let wants_texts = self.notify_by.is_some_and(|channels| channels.contains(Channel::Sms));
+        match &self.phone {
+            None if wants_texts => errors.push(refused("/phone", "missing", "is required with sms in notify_by")),
+            Some(_) if !wants_texts => errors.push(refused("/phone", "not_allowed", "is for sms in notify_by")),
+            Some(phone) if !phone.takes_texts() => errors.push(refused("/phone", "takes_no_texts", NO_TEXTS)),
+            None | Some(_) => {}
+        }
+        errors
     }
 }
+
+const NO_TEXTS: &str = "must be a number that takes text messages: one that its country assigns, without an extension";
 
 fn refused(pointer: &str, code: &str, message: &str) -> FieldError {
     FieldError::new(pointer, code, message)
-}
-
-/// How long an order waits for its shopper to pay: 1 to 720 minutes, 30 unless configured otherwise. Far below the day after
-/// which product-service gives the stock to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PaymentWindow(pub Duration);
-
-impl Default for PaymentWindow {
-    fn default() -> Self {
-        Self(Duration::from_mins(30))
-    }
-}
-
-impl FromStr for PaymentWindow {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let minutes = text.parse().ok().filter(|minutes| (1..=720).contains(minutes));
-        let refusal = || Refusal::new("out_of_range", "must be from 1 to 720");
-        minutes.map(|minutes| Self(Duration::from_mins(minutes))).ok_or_else(refusal)
-    }
 }
 
 /// What the shop asks for; from configuration.
@@ -360,6 +371,7 @@ pub fn draft(
     let shipping_address = address(&request.destination, context)?;
     let method = method(&request.payment, context)?;
     let email = recipient(request.email.as_ref(), context)?;
+    let (notify_by, phone) = channels(request, context);
     if pricing.total != request.expected_total {
         return Err(Error::QuoteChanged(Box::new(pricing)));
     }
@@ -374,6 +386,8 @@ pub fn draft(
         pricing,
         shipping_address,
         email,
+        notify_by,
+        phone,
         locale: request.locale.clone(),
         from_cart: matches!(request.basket, Basket::Cart(_)),
         cart_version: request.cart_version(),
@@ -404,6 +418,19 @@ fn recipient(given: Option<&Email>, context: Option<&Context>) -> Result<Email, 
         (_, Some(context)) => Ok(context.email.clone()),
         (Some(given), None) => Ok(given.clone()),
         (None, None) => Err(Error::InvalidInput(vec![refused("/email", "missing", "is required")])),
+    }
+}
+
+/// How the shopper is told of the order, and where text messages go: as the account says, or as the guest does. The number
+/// is kept with the order only where it is used.
+fn channels(request: &OrderRequest, context: Option<&Context>) -> (Channels, Option<Phone>) {
+    let (channels, phone) = match context {
+        Some(context) => (context.notify_by, context.phone.clone()),
+        None => (request.notify_by.unwrap_or_default(), request.phone.clone()),
+    };
+    match phone {
+        Some(phone) if channels.contains(Channel::Sms) => (channels, Some(phone)),
+        _ => (Channels::EMAIL, None),
     }
 }
 

@@ -5,15 +5,13 @@
 //! decline, where every open order counts as a decline that may yet come. So no crowd of requests that are sent at once
 //! gets more declines than one that is sent in a row.
 
-use std::{num::ParseIntError, str::FromStr, time::Duration};
+use std::time::Duration;
 
-use common::{input::Refusal, timestamp::Timestamp};
+use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
 
 use crate::orders::domain::{Method, Order, Owner, State};
 
-/// The longest that a decline may be remembered: a day.
-const MAX_WINDOW_MINUTES: u64 = 1_440;
 /// Counters stay at least this long after they were last changed: longer than any attempt that they say has ended.
 const MIN_KEEP: Duration = Duration::from_hours(1);
 /// When to ask again where declines may yet come of orders that are open.
@@ -52,35 +50,6 @@ impl Default for Limits {
             window: Duration::from_hours(1),
         }
     }
-}
-
-/// A setting: at least 1 and at most 1,000,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Most(pub u32);
-
-impl FromStr for Most {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        within(text, 1_000_000).map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1000000"))
-    }
-}
-
-/// A setting: how many minutes a decline counts, from 1 to 1,440.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WindowMinutes(pub Duration);
-
-impl FromStr for WindowMinutes {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let minutes = within(text, MAX_WINDOW_MINUTES).map(Duration::from_mins).map(Self);
-        minutes.ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1440"))
-    }
-}
-
-fn within<N: FromStr<Err = ParseIntError> + PartialOrd + From<u8>>(text: &str, most: N) -> Option<N> {
-    text.parse().ok().filter(|number| (N::from(1)..=most).contains(number))
 }
 
 /// Who a counter counts.

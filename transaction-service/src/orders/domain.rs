@@ -16,7 +16,7 @@ use std::fmt;
 
 use common::{
     auth::Subject,
-    contact::{Email, PostalAddress},
+    contact::{Channels, Email, Phone, PostalAddress},
     id::Id,
     idempotency::IdempotencyKey,
     locale::LanguageTag,
@@ -219,6 +219,10 @@ pub struct Order {
     pub shipping_address: PostalAddress,
     /// Where its messages go.
     pub email: Email,
+    /// How the shopper is told of it.
+    pub notify_by: Channels,
+    /// Where text messages go; there exactly where `notify_by` has them.
+    pub phone: Option<Phone>,
     /// How money and dates are written in them.
     pub locale: Option<LanguageTag>,
     /// Whether it was made from the cart, which is emptied once it is paid.

@@ -52,6 +52,8 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         pricing: pricing::price(vec![item], shipping, rates).unwrap(),
         shipping_address: serde_json::from_value(address).unwrap(),
         email: "ada@example.com".parse().unwrap(),
+        notify_by: common::contact::Channels::EMAIL,
+        phone: None,
         locale: None,
         from_cart: false,
         cart_version: None,

@@ -1,7 +1,7 @@
 //! Every query of orders with their lines and payments. Reads are one statement, whatever the number of lines.
 
 use common::{
-    contact::{Email, PostalAddress},
+    contact::{Channels, Email, Phone, PostalAddress},
     money::{Currency, Money},
     sku::Sku,
     timestamp::Timestamp,
@@ -28,8 +28,8 @@ use crate::{
 macro_rules! order_columns {
     () => {
         "o.id, o.owner_kind, o.owner_id, o.request_hash, o.state, o.version, o.due_at, o.expires_at, o.currency,
-         o.subtotal, o.shipping, o.tax, o.total, o.shipping_method, o.shipping_tax, o.shipping_address, o.email, o.locale,
-         o.from_cart, o.cart_version, o.no_more_tries, o.closing_reason, o.answer, o.created_at, o.updated_at, p.method,
+         o.subtotal, o.shipping, o.tax, o.total, o.shipping_method, o.shipping_tax, o.shipping_address, o.email, o.notify_by, o.phone,
+         o.locale, o.from_cart, o.cart_version, o.no_more_tries, o.closing_reason, o.answer, o.created_at, o.updated_at, p.method,
          p.stripe_customer, p.stripe_payment_method, p.stripe_payment_intent, p.client_secret, p.captured, p.refunded,
          p.disputed, p.failure_code, p.failure_message,
          (SELECT jsonb_agg(to_jsonb(l) - 'order_id' - 'position' ORDER BY l.position)
@@ -228,9 +228,9 @@ pub async fn insert(
             INSERT INTO orders (id, owner_kind, owner_id, request_hash, state, version, due_at, expires_at, currency,
                                 subtotal, shipping, tax, total, shipping_method, shipping_tax, shipping_address, email,
                                 locale, from_cart, created_at, updated_at, cart_version, recipient_key, source_key,
-                                counted_units)
+                                counted_units, notify_by, phone)
             VALUES ($1, $2, $3, $4, $5, 1, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $19, $33, $34,
-                    $35, $36::integer)
+                    $35, $36::integer, $47, $48)
             RETURNING id),
         lines AS (
             INSERT INTO order_lines (order_id, position, sku, product_id, title, options, quantity, unit_price, subtotal,
@@ -310,6 +310,8 @@ pub async fn insert(
         .bind(i64::from(limits.source.held_units))
         .bind(i64::from(limits.source.declines))
         .bind(lines.iter().map(|line| line.tax_class.as_str()).collect::<Vec<_>>())
+        .bind(order.notify_by.names())
+        .bind(order.phone.as_ref().map(Phone::as_str))
         .execute(db)
         .await;
     match done {
@@ -440,6 +442,8 @@ struct Row {
     shipping_tax: i64,
     shipping_address: Json<PostalAddress>,
     email: String,
+    notify_by: Vec<String>,
+    phone: Option<String>,
     locale: Option<String>,
     from_cart: bool,
     cart_version: Option<i64>,
@@ -518,6 +522,8 @@ impl TryFrom<Row> for Order {
             payment: row.payment().ok_or_else(|| corrupt("payment"))?,
             shipping_address: row.shipping_address.0.clone(),
             email: row.email.parse::<Email>().map_err(|_| corrupt("e-mail address"))?,
+            notify_by: Channels::try_from(row.notify_by).map_err(|_| corrupt("channels"))?,
+            phone: row.phone.map(Phone::try_from).transpose().map_err(|_| corrupt("phone number"))?,
             locale: row.locale.as_deref().map(str::parse).transpose().map_err(|_| corrupt("locale"))?,
             from_cart: row.from_cart,
             cart_version: row.cart_version,

@@ -2,7 +2,7 @@
 //! same answer.
 
 use common::{
-    contact::{Email, PostalAddress},
+    contact::{Channels, Email, Phone, PostalAddress},
     locale::LanguageTag,
     money::{Currency, Money},
     timestamp::Timestamp,
@@ -41,6 +41,11 @@ pub struct OrderView<'a> {
     /// Where its messages go.
     #[schema(value_type = Email)]
     pub email: &'a Email,
+    /// How the shopper is told of the order.
+    pub notify_by: Channels,
+    /// Where text messages go; `null` without them.
+    #[schema(value_type = Option<Phone>, required)]
+    pub phone: Option<&'a Phone>,
     /// How money and dates are written in them.
     #[schema(value_type = Option<LanguageTag>, required)]
     pub locale: Option<&'a LanguageTag>,
@@ -91,6 +96,8 @@ impl<'a> From<&'a Order> for OrderView<'a> {
             total: pricing.total,
             shipping_address: &order.shipping_address,
             email: &order.email,
+            notify_by: order.notify_by,
+            phone: order.phone.as_ref(),
             locale: order.locale.as_ref(),
             payment: PaymentView {
                 method: payment.method.as_str(),
@@ -123,7 +130,7 @@ pub(crate) fn example() -> serde_json::Value {
             "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null, "city": "London", "region": null,
             "postal_code": "SW1Y 4JH", "country": "GB", "phone": null
         },
-        "email": "ada@example.com", "locale": "en-GB",
+        "email": "ada@example.com", "notify_by": ["email", "sms"], "phone": "+442079460123", "locale": "en-GB",
         "payment": {"method": "saved", "client_secret": null, "failure": null, "captured": usd(4868), "refunded": usd(0)},
         "closing_reason": null, "expires_at": "2026-11-22T10:00:00.125Z",
         "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:01.250Z"

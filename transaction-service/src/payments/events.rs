@@ -42,7 +42,14 @@ pub struct CaughtUp {
 
 /// Applies an event that the webhook brought. What cannot be applied is passed over as the sweep does, since Stripe would
 /// repeat it for days and nothing would come of it. An error is one that may pass: Stripe is to repeat the event.
+///
+/// What another event of the same payment says as well is left to that one: every payment would be read three times. The sweep
+/// looks at all of them, so that one that is lost or cannot be read is made up for.
 pub async fn receive(app: &App, event: &Event, now: Timestamp) -> Result<(), Error> {
+    if !event.is_news() {
+        tracing::debug!(event_id = %event.id, kind = event.kind, "Stripe event that says nothing new");
+        return Ok(());
+    }
     let applied = apply(app, event, now).await;
     if applied.as_ref().is_err_and(Error::may_pass) {
         return applied.map(drop);

@@ -11,6 +11,7 @@ fn everything_that_is_missing_is_named_at_once() {
         ("OPEN_ORDERS_PER_OWNER", "0"),
         ("DECLINES_PER_SOURCE", "many"),
         ("DECLINE_WINDOW_MINUTES", "1441"),
+        ("PAYMENT_WINDOW_MINUTES", "721"),
     ]);
     assert!(App::configure(&mut env).is_none());
     let report = env.report();
@@ -24,11 +25,12 @@ fn everything_that_is_missing_is_named_at_once() {
         "STRIPE_WEBHOOK_SECRET",
         "SHIPPING_RATES is missing",
         "TAX_RATE must be a percentage",
-        "CHECKOUT_DEADLINE_SECONDS",
         "FINGERPRINT_KEY is missing",
-        "OPEN_ORDERS_PER_OWNER must be from 1 to 1000000",
-        "DECLINES_PER_SOURCE must be from 1 to 1000000",
-        "DECLINE_WINDOW_MINUTES must be from 1 to 1440",
+        "OPEN_ORDERS_PER_OWNER must be a whole number from 1 to 1000000",
+        "DECLINES_PER_SOURCE must be a whole number from 1 to 1000000",
+        "DECLINE_WINDOW_MINUTES must be a whole number from 1 to 1440",
+        "CHECKOUT_DEADLINE_SECONDS must be a whole number from 1 to 25",
+        "PAYMENT_WINDOW_MINUTES must be a whole number from 1 to 720",
     ] {
         assert!(report.contains(name), "{name} is not in: {report}");
     }

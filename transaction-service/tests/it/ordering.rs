@@ -21,9 +21,139 @@ async fn a_saved_card_pays_at_once_and_the_shop_is_told() {
     assert_eq!(mails.len(), 1);
     let (template, mail) = &mails[0];
     assert_eq!(template, "order_confirmation");
-    assert_eq!((&mail["recipient"]["email"], &mail["locale"]), (&json!("ada@example.com"), &json!("en-GB")));
-    assert_eq!((&mail["order"]["id"], &mail["order"]["total"]), (&order["id"], &usd(TOTAL)));
+    assert_eq!(
+        (&mail["recipient"]["email"], &mail["recipient"]["locale"]),
+        (&json!("ada@example.com"), &json!("en-GB"))
+    );
+    assert_eq!((&mail["data"]["order"]["id"], &mail["data"]["order"]["total"]), (&order["id"], &usd(TOTAL)));
     assert_eq!(shop.count("outbox").await, 0);
+}
+
+/// The recipient and channels of each notification, by its template.
+fn told(shop: &Shop) -> Vec<(String, Value, Value)> {
+    let told = |(template, mail): (String, Value)| (template, mail["recipient"].clone(), mail["channels"].clone());
+    shop.siblings.mails().into_iter().map(told).collect()
+}
+
+#[tokio::test]
+async fn a_customer_who_agreed_to_text_messages_is_told_by_one_too() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    shop.siblings.set_phone(&ada.id.to_string(), "+442079460000");
+    let order = shop.ordered(&ada, "k").await;
+    assert_eq!((&order["notify_by"], &order["phone"]), (&json!(["email", "sms"]), &json!("+442079460000")));
+    shop.relay().await;
+    let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
+    assert_eq!(told(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
+    assert_eq!(shop.count("outbox").await, 0);
+}
+
+#[tokio::test]
+async fn a_customer_chooses_in_their_profile_and_not_with_an_order() {
+    let shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    let mut request = ada.request();
+    request["notify_by"] = json!(["sms"]);
+    request["phone"] = json!("+44 (0)20 7946 0000");
+    let refused =
+        shop.client.post("/orders").token(&ada.token).header(KEY, "k").json(&request).send().await.expect(422);
+    assert_eq!(refused.refused_fields(), ["/notify_by in_your_profile", "/phone in_your_profile"]);
+}
+
+#[tokio::test]
+async fn a_guest_who_wants_text_messages_gives_a_number_that_takes_them_and_it_is_kept_with_the_order() {
+    let mut shop = Shop::open().await;
+    let bob = Shopper::guest();
+    let send = async |notify_by: Value, phone: Value, key: &str| {
+        let mut request = bob.request();
+        (request["notify_by"], request["phone"]) = (notify_by, phone);
+        shop.client.post("/orders").token(&bob.token).header(KEY, key).json(&request).send().await
+    };
+    let number = json!("+44 (0)20 7946 0000");
+    for (notify_by, phone, refused) in [
+        (json!(["sms"]), Value::Null, "/phone missing"),
+        (json!(["email", "sms"]), json!("+19002345678"), "/phone takes_no_texts"),
+        (json!(["email", "sms"]), json!("+1 415 555 0123 x7"), "/phone takes_no_texts"),
+        (json!(["sms"]), json!("020 7946 0000"), "/phone invalid_phone"),
+        (json!(["sms"]), json!("112"), "/phone invalid_phone"),
+        (Value::Null, number.clone(), "/phone not_allowed"),
+        (json!(["email"]), number.clone(), "/phone not_allowed"),
+        (json!([]), Value::Null, "/notify_by too_few"),
+        (json!(["post"]), Value::Null, "/notify_by/0 unknown_channel"),
+    ] {
+        let answer = send(notify_by.clone(), phone, "refused").await.expect(422);
+        assert_eq!(answer.refused_fields(), [refused], "{notify_by}");
+    }
+    let order = send(json!(["sms"]), number, "k").await.expect(201).json();
+    assert_eq!((&order["notify_by"], &order["phone"]), (&json!(["sms"]), &json!("+442079460000")));
+    assert_eq!(
+        send(json!(["sms"]), json!("+442079460000"), "k").await.expect(201).json(),
+        order,
+        "one number, one request"
+    );
+    let other = send(json!(["sms"]), json!("+442079460001"), "k").await.expect(422);
+    assert_eq!(other.problem(), "idempotency_key_reused");
+    shop.pay_in_the_frontend(&order, "pm_card_visa").await;
+    shop.sweep().await;
+    shop.relay().await;
+    // What was ordered is confirmed on a durable medium, whatever else was chosen.
+    let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
+    assert_eq!(told(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
+}
+
+#[tokio::test]
+async fn whoever_chose_text_messages_alone_hears_by_one_that_a_paid_order_was_sold_out() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    shop.siblings.set_phone(&ada.id.to_string(), "+442079460000");
+    let order = shop.ordered(&ada, "k").await;
+    sqlx::query("UPDATE orders SET notify_by = '{sms}'").execute(&mut shop.db).await.unwrap();
+    shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+    shop.relay().await;
+    shop.relay().await;
+    let told: Vec<_> = told(&shop).into_iter().filter(|(template, ..)| template == "order_cancelled").collect();
+    let recipient = json!({"phone": "+442079460000", "locale": "en-GB"});
+    assert_eq!(told, [("order_cancelled".to_owned(), recipient, json!(["sms"]))]);
+}
+
+#[tokio::test]
+async fn an_order_of_the_release_before_is_told_by_mail() {
+    use platform::{Service, trigger::Direction};
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    let order = shop.ordered(&ada, "k").await;
+    shop.app.migrate(Direction::Down { to: 8 }).await.unwrap();
+    shop.app.migrate(Direction::Up).await.unwrap();
+    let read = shop.read(&ada, &order).await;
+    assert_eq!((&read["notify_by"], &read["phone"]), (&json!(["email"]), &Value::Null));
+    for (wrong, constraint) in [
+        ("UPDATE orders SET notify_by = '{sms}'", "orders_sms_needs_phone"),
+        ("UPDATE orders SET phone = '+442079460000'", "orders_sms_needs_phone"),
+        ("UPDATE orders SET notify_by = '{}'", "orders_notify_by"),
+        ("UPDATE orders SET notify_by = '{sms}', phone = '020 7946 0000'", "orders_phone_is_e164"),
+    ] {
+        let error = sqlx::query(wrong).execute(&mut shop.db).await.unwrap_err();
+        assert_eq!(platform::postgres::violated(&error), Some(constraint), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn any_well_formed_language_tag_is_taken_in_any_case() {
+    let shop = Shop::open().await;
+    let ada = Shopper::customer_at_the_frontend();
+    for (tag, kept) in [
+        ("en-gb", "en-GB"),
+        ("ca-ES-valencia", "ca-ES-valencia"),
+        ("de-DE-u-co-phonebk", "de-DE-u-co-phonebk"),
+        ("zh-cmn-hans-cn", "zh-Hans-CN"),
+        ("i-klingon", "und"),
+        ("x-shop", "und"),
+    ] {
+        let mut request = ada.request();
+        request["locale"] = json!(tag);
+        let order = shop.client.post("/orders").token(&ada.token).header(KEY, tag).json(&request).send().await;
+        assert_eq!(order.expect(201).json()["locale"], kept, "{tag}");
+    }
 }
 
 #[tokio::test]

@@ -53,6 +53,7 @@ struct State {
     reservations: HashMap<String, &'static str>,
     carts: BTreeMap<String, Value>,
     customers: BTreeMap<String, String>,
+    phones: BTreeMap<String, String>,
     disabled: bool,
     unit_prices: BTreeMap<String, i64>,
     tax_classes: BTreeMap<String, &'static str>,
@@ -120,12 +121,20 @@ impl Siblings {
         self.state.lock().unwrap().tax_classes.insert(sku.to_owned(), class);
     }
 
-    /// The templates of the notifications that were taken, without repetitions.
+    /// A customer who agreed to text messages.
+    pub(crate) fn set_phone(&self, user: &str, phone: &str) {
+        self.state.lock().unwrap().phones.insert(user.to_owned(), phone.to_owned());
+    }
+
+    /// The templates of the notifications that were taken, without repetitions. Each is as notification-service describes.
     pub(crate) fn mails(&self) -> Vec<(String, Value)> {
         let mut ids = Vec::new();
         let mut mails = Vec::new();
         for seen in self.seen("POST /notifications") {
             if !ids.contains(&seen.key) {
+                let breaches = contract::request_breaches(&NOTIFICATIONS, "/notifications", "post", &seen.body);
+                assert_eq!(breaches, Vec::<String>::new(), "{}", seen.body);
+                assert_eq!(seen.body["event_id"], seen.key.as_str());
                 ids.push(seen.key.clone());
                 mails.push((seen.body["template"].as_str().unwrap().to_owned(), seen.body));
             }
@@ -223,6 +232,9 @@ impl Siblings {
                 answer["user_id"] = json!(user);
                 answer["disabled"] = json!(state.disabled);
                 answer["stripe_customer_id"] = json!(state.customers.get(user));
+                let phone = state.phones.get(user);
+                answer["notify_by"] = if phone.is_some() { json!(["email", "sms"]) } else { json!(["email"]) };
+                answer["phone"] = json!(phone);
                 answer["cart"] = cart(&state, user);
                 (200, answer)
             }
@@ -231,7 +243,11 @@ impl Siblings {
                 state.carts.remove(owner);
                 (200, cart(&state, owner))
             }
-            ["POST", "notifications"] => (202, json!({"event_id": body["event_id"], "status": "sent"})),
+            ["POST", "notifications"] => {
+                let mut answer = example("notification-service", "/notifications", "post");
+                answer["event_id"] = body["event_id"].clone();
+                (200, answer)
+            }
             _ => (404, json!({"type": "unknown_route"})),
         }
     }
@@ -261,11 +277,17 @@ fn lines(state: &State, body: &Value, example: &Value) -> Value {
     priced.collect()
 }
 
+static NOTIFICATIONS: LazyLock<Value> = LazyLock::new(|| contract::committed("notification-service"));
+
 /// The example of a service's answer, as it is documented.
 fn example(service: &str, path: &str, method: &str) -> Value {
     static PRODUCTS: LazyLock<Value> = LazyLock::new(|| contract::committed("product-service"));
     static USERS: LazyLock<Value> = LazyLock::new(|| contract::committed("user-service"));
-    let document: &Value = if service == "product-service" { &PRODUCTS } else { &USERS };
+    let document: &Value = match service {
+        "product-service" => &PRODUCTS,
+        "user-service" => &USERS,
+        _ => &NOTIFICATIONS,
+    };
     let answers = &document["paths"][path][method]["responses"];
     let media = &answers["200"]["content"]["application/json"];
     let example = contract::example(document, media);

@@ -181,7 +181,7 @@ async fn what_is_signed_and_not_understood_is_taken_and_logged_and_changes_nothi
         assert!(logs.captured.text().contains(event["id"].as_str().unwrap()), "{event} left no line");
     }
     let old =
-        json!({"id": "evt_6", "api_version": "2019-01-01", "type": "charge.succeeded", "data": {"object": object}});
+        json!({"id": "evt_6", "api_version": "2019-01-01", "type": "charge.refunded", "data": {"object": object}});
     shop.deliver(&old).await.expect(200);
     assert_eq!(logs.lines("Stripe event of another API version").len(), 1);
     assert_eq!(shop.count("orders").await, 0);
@@ -215,7 +215,8 @@ async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
         .collect();
     ledger.sort();
     shop.relay().await;
-    let of_this_order = shop.siblings.mails().into_iter().filter(|(_, mail)| mail["order"]["id"] == order["id"]);
+    let of_this_order =
+        shop.siblings.mails().into_iter().filter(|(_, mail)| mail["data"]["order"]["id"] == order["id"]);
     let mut mails: Vec<String> = of_this_order.map(|(template, _)| template).collect();
     mails.sort();
     json!({ "state": now["state"], "payment": now["payment"], "disputed": staff["disputed"], "ledger": ledger,

@@ -3,8 +3,6 @@
 use std::time::Duration;
 
 use common::timestamp::Timestamp;
-use platform::config::Env;
-use validator::ValidateRange;
 
 /// Most that one attempt is counted under: its source address, a mailbox, an account.
 pub const MOST_COUNTERS: usize = 3;
@@ -106,36 +104,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Reads the settings; each has a default.
-    pub fn configure(env: &mut Env) -> Option<Self> {
-        let Self {
-            logins,
-            logins_from_source,
-            registrations,
-            registrations_from_source,
-            guests_from_source,
-            setups,
-            setups_from_source,
-        } = Self::default();
-        let mut most = |name: &str, default: i32| env.parsed_or(name, Most(default));
-        let logins = most("LOGIN_LIMIT", logins);
-        let logins_from_source = most("LOGIN_LIMIT_PER_SOURCE", logins_from_source);
-        let registrations = most("REGISTRATION_LIMIT", registrations);
-        let registrations_from_source = most("REGISTRATION_LIMIT_PER_SOURCE", registrations_from_source);
-        let guests_from_source = most("GUEST_LIMIT_PER_SOURCE", guests_from_source);
-        let setups = most("SETUP_LIMIT", setups);
-        let setups_from_source = most("SETUP_LIMIT_PER_SOURCE", setups_from_source);
-        Some(Self {
-            logins: logins?.0,
-            logins_from_source: logins_from_source?.0,
-            registrations: registrations?.0,
-            registrations_from_source: registrations_from_source?.0,
-            guests_from_source: guests_from_source?.0,
-            setups: setups?.0,
-            setups_from_source: setups_from_source?.0,
-        })
-    }
-
     /// How many attempts of this kind a window has room for.
     pub fn most(&self, kind: Kind) -> i32 {
         match kind {
@@ -147,19 +115,6 @@ impl Limits {
             Kind::SetupOfAccount | Kind::SetupOfRecipient => self.setups,
             Kind::SetupFromSource => self.setups_from_source,
         }
-    }
-}
-
-/// A limit as a setting.
-struct Most(i32);
-
-impl std::str::FromStr for Most {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let most: Option<i32> =
-            text.parse().ok().filter(|most: &i32| most.validate_range(Some(1), Some(1_000_000), None, None));
-        most.map(Self).ok_or("must be a whole number from 1 to 1000000")
     }
 }
 
@@ -243,21 +198,6 @@ mod tests {
         assert_eq!(attempt.of(Kind::LoginOfRecipient), Some(&counter(Kind::LoginOfRecipient)));
         assert_eq!(attempt.of(Kind::LoginFromSource), None);
         assert!(!attempt.is_uncounted() && Attempt::new([None]).is_uncounted());
-    }
-
-    #[test]
-    fn a_limit_is_a_positive_number() {
-        let limits = |value: &str| {
-            let mut env = Env::from_pairs([("SETUP_LIMIT", value)]);
-            (Limits::configure(&mut env).map(|limits| limits.most(Kind::SetupOfAccount)), env.report())
-        };
-        assert_eq!(limits("3").0, Some(3));
-        for wrong in ["0", "-1", "1000001", "many", "1.5"] {
-            let (read, report) = limits(wrong);
-            assert!(read.is_none() && report.contains("SETUP_LIMIT must be"), "{report}");
-        }
-        let mut none = Env::from_pairs([("ISSUER", "http://127.0.0.1")]);
-        assert_eq!(Limits::configure(&mut none), Some(Limits::default()));
     }
 
     #[test]

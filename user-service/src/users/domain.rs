@@ -1,9 +1,10 @@
 //! What an account is, and what its role allows.
 
 use common::{
-    contact::{Email, PersonName, Phone},
+    contact::{Channel, Channels, Email, PersonName, Phone},
     id::Id,
     input::{Fields, FromFields, Patch},
+    problem::FieldError,
     timestamp::Timestamp,
 };
 use serde::Serialize;
@@ -84,7 +85,7 @@ impl TryFrom<String> for Role {
 #[derive(Debug, Serialize, ToSchema, FromRow)]
 #[schema(example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "name": "Ada Lovelace", "phone": null,
-    "role": "customer", "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
+    "notify_by": ["email"], "sms_consent_at": null, "role": "customer", "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Profile {
     /// The account's id; `sub` of its tokens is `user:` and this.
@@ -99,6 +100,13 @@ pub struct Profile {
     /// How its owner is called up.
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<String>,
+    /// How its owner is told of their orders.
+    #[sqlx(try_from = "Vec<String>")]
+    pub notify_by: Channels,
+    /// When its owner agreed to text messages to this number; `null` where they did not.
+    #[sqlx(try_from = "Option<OffsetDateTime>")]
+    #[schema(value_type = Option<Timestamp>, required)]
+    pub sms_consent_at: Consent,
     /// What it may do.
     #[sqlx(try_from = "String")]
     pub role: Role,
@@ -112,6 +120,39 @@ pub struct Profile {
     pub updated_at: Timestamp,
 }
 
+/// When somebody agreed, if they did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Consent(Option<Timestamp>);
+
+impl From<Option<OffsetDateTime>> for Consent {
+    fn from(given: Option<OffsetDateTime>) -> Self {
+        Self(given.map(Timestamp::from))
+    }
+}
+
+impl Profile {
+    /// Whether the profile may stay as `patch` made it: text messages go only to a number that takes them.
+    pub fn check_texts(&self, patch: &ProfilePatch) -> Result<(), FieldError> {
+        if !self.notify_by.contains(Channel::Sms) || !patch.is_about_texts() {
+            return Ok(());
+        }
+        let phone = self.phone.clone().and_then(|phone| Phone::try_from(phone).ok());
+        let refuse = |pointer, code, message| Err(FieldError::new(pointer, code, message));
+        match (phone, &patch.phone) {
+            (Some(phone), _) if phone.takes_texts() => Ok(()),
+            (Some(_), Patch::Set(_)) => refuse("/phone", "takes_no_texts", NO_TEXTS),
+            (Some(_), Patch::Keep | Patch::Remove) => refuse("/notify_by", "takes_no_texts", NO_TEXTS),
+            (None, _) => refuse("/notify_by", "needs_phone", NEEDS_PHONE),
+        }
+    }
+}
+
+const NO_TEXTS: &str =
+    "needs a phone number that takes text messages: one that its country assigns, without an extension";
+/// Why text messages cannot be chosen without a number.
+pub const NEEDS_PHONE: &str = "can have sms only with a phone number";
+
 /// What a checkout needs to know of a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
@@ -122,6 +163,7 @@ pub struct Profile {
         "phone": "+442079460123", "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
     }],
     "default_address_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "stripe_customer_id": "cus_QXg1o8vlGuL9zQ",
+    "notify_by": ["email", "sms"], "phone": "+442079460123",
     "cart": {"version": 3, "items": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]}
 }))]
 pub struct CheckoutContext {
@@ -143,6 +185,11 @@ pub struct CheckoutContext {
     /// Whose payment methods may be charged at Stripe; `null` until the customer first adds one.
     #[schema(required, pattern = "^cus_[A-Za-z0-9_]+$")]
     pub stripe_customer_id: Option<String>,
+    /// How the customer is told of the order.
+    pub notify_by: Channels,
+    /// Where text messages go; only where the customer agreed to them.
+    #[schema(value_type = Option<Phone>, required)]
+    pub phone: Option<String>,
     /// What the customer means to buy.
     pub cart: ContextCart,
 }
@@ -159,20 +206,40 @@ pub struct ContextCart {
 
 /// A change of one's own profile: a JSON Merge Patch (RFC 7396).
 #[derive(Debug, ToSchema)]
-#[schema(example = json!({"name": "Ada King", "phone": null}))]
+#[schema(example = json!({"name": "Ada King", "phone": "+44 (0)20 7946 0123", "notify_by": ["email", "sms"]}))]
 pub struct ProfilePatch {
     /// What you are called; stays as it is when absent.
     #[schema(value_type = Option<PersonName>, nullable = false)]
     pub name: Option<PersonName>,
-    /// Your number; `null` removes it.
+    /// Your number; `null` removes it, and your consent to text messages with it.
     #[schema(value_type = Option<Phone>)]
     pub phone: Patch<Phone>,
+    /// How you are told of your orders; `null` means by e-mail alone. With `sms` you agree to text messages to your number.
+    #[schema(value_type = Option<Channels>)]
+    pub notify_by: Patch<Channels>,
 }
 
 impl ProfilePatch {
     /// Whether nothing is to change.
     pub fn is_empty(&self) -> bool {
-        self.name.is_none() && self.phone == Patch::Keep
+        self.name.is_none() && self.phone == Patch::Keep && self.notify_by == Patch::Keep
+    }
+}
+
+impl ProfilePatch {
+    /// Whether it may change where text messages go.
+    pub fn is_about_texts(&self) -> bool {
+        self.phone != Patch::Keep || self.notify_by != Patch::Keep
+    }
+
+    /// How the user is to be told; `None`: as before.
+    pub fn channels(&self) -> Option<Channels> {
+        match (&self.notify_by, &self.phone) {
+            (Patch::Set(channels), _) => Some(*channels),
+            // Consent goes with the number that it was given for.
+            (Patch::Remove, _) | (Patch::Keep, Patch::Remove) => Some(Channels::EMAIL),
+            (Patch::Keep, Patch::Keep | Patch::Set(_)) => None,
+        }
     }
 }
 
@@ -180,7 +247,8 @@ impl FromFields for ProfilePatch {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let name = fields.replaced_text("name");
         let phone = fields.patch_text("phone");
-        Some(Self { name: name?, phone: phone? })
+        let notify_by = fields.patch("notify_by", |fields| Channels::read(fields, "notify_by")?);
+        Some(Self { name: name?, phone: phone?, notify_by: notify_by? })
     }
 }
 

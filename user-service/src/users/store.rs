@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use common::{
-    contact::{Email, PersonName},
+    contact::{Channels, Email, PersonName},
     etag::IfMatch,
     input::Patch,
     sku::Sku,
@@ -47,13 +47,22 @@ pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>, now: Timestamp)
     Ok(done.rows_affected() == 1)
 }
 
-/// The profile of a user.
-pub async fn profile(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Profile>, sqlx::Error> {
-    let select = "SELECT id, email, name, phone, role, version, created_at, updated_at FROM users WHERE id = $1";
-    sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await
+macro_rules! profile_columns {
+    () => {
+        "id, email, name, phone, notify_by, sms_consent_at, role, version, created_at, updated_at"
+    };
 }
 
-/// Changes a profile whose version `if_match` allows; `None` when there is no such profile.
+/// The profile of a user.
+pub async fn profile(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Profile>, sqlx::Error> {
+    sqlx::query_as(concat!("SELECT ", profile_columns!(), " FROM users WHERE id = $1"))
+        .bind(id.uuid())
+        .fetch_optional(db)
+        .await
+}
+
+/// Changes a profile whose version `if_match` allows; `None` when there is no such profile. Consent to text messages is of
+/// now where it was not given before, or for another number.
 pub async fn change_profile(
     db: impl PgExecutor<'_>,
     id: UserId,
@@ -61,11 +70,18 @@ pub async fn change_profile(
     if_match: &IfMatch,
     now: Timestamp,
 ) -> Result<Option<Profile>, sqlx::Error> {
-    let change = "UPDATE users SET name = COALESCE($2, name),
-                         phone = CASE WHEN $3 THEN $4 ELSE phone END,
-                         version = version + 1, updated_at = GREATEST($5, created_at)
-                  WHERE id = $1 AND ($6::bigint[] IS NULL OR version = ANY ($6))
-                  RETURNING id, email, name, phone, role, version, created_at, updated_at";
+    let change = concat!(
+        "UPDATE users SET name = COALESCE($2, name),
+                phone = CASE WHEN $3 THEN $4 ELSE phone END,
+                notify_by = COALESCE($7, notify_by),
+                sms_consent_at = CASE WHEN NOT 'sms' = ANY (COALESCE($7, notify_by)) THEN NULL
+                                      WHEN sms_consent_at IS NULL OR $3 AND phone IS DISTINCT FROM $4
+                                      THEN GREATEST($5, created_at) ELSE sms_consent_at END,
+                version = version + 1, updated_at = GREATEST($5, created_at)
+         WHERE id = $1 AND ($6::bigint[] IS NULL OR version = ANY ($6))
+         RETURNING ",
+        profile_columns!()
+    );
     let phone = match &patch.phone {
         Patch::Set(phone) => Some(phone.as_str()),
         Patch::Keep | Patch::Remove => None,
@@ -77,6 +93,7 @@ pub async fn change_profile(
         .bind(phone)
         .bind(now.to_offset())
         .bind(if_match.versions_of(id.uuid()))
+        .bind(patch.channels().map(Channels::names))
         .fetch_optional(db)
         .await
 }
@@ -84,7 +101,8 @@ pub async fn change_profile(
 /// What a checkout needs to know of a user, in one round trip.
 pub async fn checkout_context(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<CheckoutContext>, sqlx::Error> {
     let select = "SELECT u.id AS user_id, email, name, disabled_at IS NOT NULL AS disabled, default_address_id,
-                         stripe_customer_id, cart.version AS cart_version, cart.items AS cart_items,
+                         stripe_customer_id, notify_by, CASE WHEN 'sms' = ANY (notify_by) THEN phone END AS phone,
+                         cart.version AS cart_version, cart.items AS cart_items,
                          (SELECT COALESCE(jsonb_agg(to_jsonb(a) || jsonb_build_object(
                                      'is_default', COALESCE(a.id = u.default_address_id, false)) ORDER BY a.id), '[]')
                           FROM addresses a WHERE a.user_id = u.id) AS addresses
@@ -101,6 +119,9 @@ struct ContextRow {
     disabled: bool,
     default_address_id: Option<Uuid>,
     stripe_customer_id: Option<String>,
+    #[sqlx(try_from = "Vec<String>")]
+    notify_by: Channels,
+    phone: Option<String>,
     cart_version: Option<i64>,
     cart_items: Option<Json<BTreeMap<Sku, u32>>>,
     addresses: Json<Vec<Address>>,
@@ -117,6 +138,8 @@ impl From<ContextRow> for CheckoutContext {
             addresses: row.addresses.0,
             default_address_id: row.default_address_id.map(Into::into),
             stripe_customer_id: row.stripe_customer_id,
+            notify_by: row.notify_by,
+            phone: row.phone,
             cart: ContextCart { version: row.cart_version.unwrap_or_default(), items },
         }
     }

@@ -24,7 +24,7 @@ async fn migrations_go_back_to_nothing_and_forth_to_the_same() {
     let app = app(&postgres.url, &tokens::signing_key_base64(), "http://127.0.0.1:9");
     let mut connection = postgres.connect().await;
     let up = app.migrate(Direction::Up).await.unwrap();
-    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7, 8, 9]}));
+    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}));
     let first = schema(&mut connection).await;
     assert!(first.len() > 60, "{first:#?}");
     assert_eq!(app.migrate(Direction::Down { to: 2 }).await.unwrap(), json!({"applied": [1, 2]}));
@@ -66,6 +66,12 @@ async fn the_database_states_every_invariant_of_its_own() {
         ("UPDATE users SET role = 'owner'".to_owned(), "users_role"),
         ("UPDATE users SET name = ''".to_owned(), "users_name_length"),
         ("UPDATE users SET phone = '555'".to_owned(), "users_phone_is_e164"),
+        ("UPDATE users SET phone = '+14155550123;ext=a'".to_owned(), "users_phone_is_e164"),
+        ("UPDATE users SET notify_by = '{sms,email}'".to_owned(), "users_notify_by"),
+        ("UPDATE users SET notify_by = '{}'".to_owned(), "users_notify_by"),
+        ("UPDATE users SET notify_by = '{email,sms}'".to_owned(), "users_sms_needs_consent"),
+        ("UPDATE users SET sms_consent_at = now()".to_owned(), "users_sms_needs_consent"),
+        ("UPDATE users SET notify_by = '{sms}', sms_consent_at = now()".to_owned(), "users_sms_needs_phone"),
         ("UPDATE users SET version = 0".to_owned(), "users_version"),
         ("UPDATE users SET password_hash = 'hunter2'".to_owned(), "users_password_is_argon2id"),
         ("UPDATE users SET email = 'ädä@example.com'".to_owned(), "users_email_ascii"),

@@ -4,7 +4,7 @@ use axum::{Json, Router, extract::State, routing::post};
 use http::{HeaderMap, StatusCode};
 use platform::Service;
 use serde_json::{Value, json};
-use testkit::{Client, tokens};
+use testkit::{Client, contract, tokens};
 use user_service::router;
 
 use crate::{Home, PASSWORD, claims};
@@ -53,13 +53,14 @@ async fn a_registration_writes_one_mail_that_says_what_the_receiver_needs_and_no
     let mut connection = home.postgres.connect().await;
     let rows: Vec<(uuid::Uuid, String, Value)> =
         sqlx::query_as("SELECT id, path, body FROM outbox ORDER BY id").fetch_all(&mut connection).await.unwrap();
-    let mail =
-        |template: &str, email: &str, id| json!({"event_id": id, "template": template, "recipient": {"email": email}});
+    let mail = |template: &str, email: &str, id| json!({"event_id": id, "template": template, "recipient": {"email": email}, "channels": ["email"]});
     assert_eq!(rows.len(), 2);
     for (row, (template, email)) in
         rows.iter().zip([("account_created", "Ada@example.com"), ("account_exists", "ada@example.com")])
     {
         assert_eq!((row.1.as_str(), &row.2), ("/notifications", &mail(template, email, row.0)));
+        let description = contract::committed("notification-service");
+        assert_eq!(contract::request_breaches(&description, "/notifications", "post", &row.2), Vec::<String>::new());
     }
 }
 

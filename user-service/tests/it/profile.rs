@@ -45,6 +45,85 @@ async fn a_patch_changes_what_it_names_and_null_removes() {
 }
 
 #[tokio::test]
+async fn a_number_is_kept_as_it_can_be_dialled_from_anywhere() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    for (typed, kept) in [("+44 (0)20 7946 0000", "+442079460000"), ("+1 415 555 0123 ext. 7", "+14155550123;ext=7")] {
+        let profile = patch(&home, &ada.access, None, &json!({ "phone": typed })).await.expect(200).json();
+        assert_eq!(profile["phone"], kept);
+    }
+    for refused in ["020 7946 0000", "+44 999", "112"] {
+        let answer = patch(&home, &ada.access, None, &json!({ "phone": refused })).await.expect(422);
+        assert_eq!(answer.refused_fields(), ["/phone invalid_phone"], "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn text_messages_are_chosen_with_a_number_that_takes_them_and_when_is_kept() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let change = async |body: Value| patch(&home, &ada.access, None, &body).await;
+    let refused = async |body: Value| change(body).await.expect(422).refused_fields();
+
+    let profile = home.client.get("/users/me").token(&ada.access).send().await.json();
+    assert_eq!((&profile["notify_by"], &profile["sms_consent_at"]), (&json!(["email"]), &Value::Null));
+    assert_eq!(refused(json!({"notify_by": ["sms"]})).await, ["/notify_by needs_phone"]);
+    assert_eq!(refused(json!({"notify_by": ["sms"], "phone": null})).await, ["/notify_by needs_phone"]);
+    assert_eq!(refused(json!({"notify_by": []})).await, ["/notify_by too_few"]);
+    assert_eq!(refused(json!({"notify_by": ["fax"]})).await, ["/notify_by/0 unknown_channel"]);
+    let premium = json!({"notify_by": ["sms"], "phone": "+19002345678"});
+    assert_eq!(refused(premium).await, ["/phone takes_no_texts"]);
+    change(json!({"phone": "+1 415 555 0123 ext. 7"})).await.expect(200);
+    assert_eq!(refused(json!({"notify_by": ["email", "sms"]})).await, ["/notify_by takes_no_texts"]);
+    let profile = home.client.get("/users/me").token(&ada.access).send().await.json();
+    assert_eq!(profile["notify_by"], json!(["email"]), "what is refused changes nothing");
+
+    let body = json!({"notify_by": ["sms", "email"], "phone": "+1 415 555 0123"});
+    let agreed = change(body).await.expect(200).json();
+    assert_eq!((&agreed["notify_by"], &agreed["phone"]), (&json!(["email", "sms"]), &json!("+14155550123")));
+    assert_eq!(agreed["sms_consent_at"], agreed["updated_at"]);
+}
+
+#[tokio::test]
+async fn consent_stays_as_it_was_given_until_the_number_is_another_and_goes_with_the_number() {
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    let change = async |body: Value| patch(&home, &ada.access, None, &body).await.expect(200).json();
+    change(json!({"notify_by": ["sms"], "phone": "+14155550123"})).await;
+    home.sql("UPDATE users SET sms_consent_at = sms_consent_at - interval '1 hour'").await;
+    let agreed = home.client.get("/users/me").token(&ada.access).send().await.json();
+    for same in [json!({"notify_by": ["email", "sms"]}), json!({"phone": "+1 (415) 555-0123"}), json!({"name": "A"})] {
+        let profile = change(same.clone()).await;
+        assert_eq!(profile["sms_consent_at"], agreed["sms_consent_at"], "{same}");
+        assert_eq!(profile["notify_by"], json!(["email", "sms"]), "{same}");
+    }
+    let other = change(json!({"phone": "+14155550124"})).await;
+    assert_eq!((&other["notify_by"], &other["sms_consent_at"]), (&json!(["email", "sms"]), &other["updated_at"]));
+    assert_ne!(other["sms_consent_at"], agreed["sms_consent_at"]);
+    let refused = patch(&home, &ada.access, None, &json!({"phone": "+19002345678"})).await.expect(422);
+    assert_eq!(refused.refused_fields(), ["/phone takes_no_texts"]);
+
+    let gone = change(json!({"phone": null})).await;
+    assert_eq!(gone["phone"], Value::Null);
+    assert_eq!((&gone["notify_by"], &gone["sms_consent_at"]), (&json!(["email"]), &Value::Null));
+    let back = change(json!({"phone": "+14155550123"})).await;
+    assert_eq!(back["notify_by"], json!(["email"]), "a number that comes back brings no consent");
+}
+
+#[tokio::test]
+async fn the_migration_before_takes_choices_and_extensions_away_and_keeps_numbers() {
+    use platform::{Service, trigger::Direction};
+    let home = Home::open().await;
+    let ada = home.customer("ada@example.com").await;
+    patch(&home, &ada.access, None, &json!({"phone": "+1 415 555 0123 ext. 7"})).await.expect(200);
+    home.app.migrate(Direction::Down { to: 9 }).await.unwrap();
+    assert_eq!(home.number("SELECT count(*) FROM users WHERE phone = '+14155550123'").await, 1);
+    home.app.migrate(Direction::Up).await.unwrap();
+    let profile = home.client.get("/users/me").token(&ada.access).send().await.expect(200).json();
+    assert_eq!((&profile["phone"], &profile["notify_by"]), (&json!("+14155550123"), &json!(["email"])));
+}
+
+#[tokio::test]
 async fn an_empty_patch_changes_nothing() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;

@@ -72,9 +72,8 @@ impl Picture {
         colours.sort_by_key(|(_, times)| std::cmp::Reverse(*times));
         let palette: Vec<Rgb> = colours.iter().take(256).map(|(colour, _)| *colour).collect();
         let closest = |colour: Rgb| {
-            let distance = |other: &Rgb| -> u32 {
-                colour.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum()
-            };
+            let distance =
+                |other: &Rgb| -> u32 { colour.iter().zip(other).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum() };
             let best = palette.iter().enumerate().min_by_key(|(_, other)| distance(other));
             best.and_then(|(index, _)| u8::try_from(index).ok()).unwrap_or_default()
         };

@@ -1,0 +1,382 @@
+//! An address as it is written on a parcel or in a letter: by the custom of the country that it goes to, the country's
+//! name by that of the sender.
+//!
+//! The customs are libaddressinput's, the names CLDR's; `docs/decisions/0038-addresses-by-custom.md` says under which
+//! licences, and `cargo xtask addresses` makes both files anew. They are read when an address is written, line by line:
+//! nothing is prepared at start.
+
+use super::{AddressLine, CountryCode, PostalAddress, PostalCode};
+use crate::locale::LanguageTag;
+
+/// Code, format, format in Latin letters, fields in capitals; separated by tabs.
+const FORMATS: &str = include_str!("formats.txt");
+/// The names of countries by the language that they are in. The first stands in for languages that are not here.
+const NAMES: [(&str, &str); 2] = [("en", include_str!("names/en.txt")), ("de", include_str!("names/de.txt"))];
+
+impl PostalAddress {
+    /// The lines of the address, as its country writes them, and below them what the country is called in the language
+    /// of the sender (English, where this shop does not know that language's word). Without the telephone number.
+    ///
+    /// What a country's form has no place for is left out as its post does (a county in Britain), but for the city: where
+    /// there is no place for it (Japan, the Emirates, Singapore, Macao and others), it stands with the street.
+    pub fn lines(&self, sender: &LanguageTag) -> Vec<String> {
+        let form = Form::of(self.country);
+        let format = form.format(self.is_latin());
+        let country = self.country.name(sender);
+        let mut lines = form.fill(format, &self.parts(format, country));
+        lines.push(country.to_owned());
+        lines
+    }
+
+    /// Whether the place is written in Latin letters. The name says nothing about it: it is written as its owner does.
+    fn is_latin(&self) -> bool {
+        let Self { line1, line2, city, region, .. } = self;
+        let texts = [Some(line1), line2.as_ref(), Some(city), region.as_ref()];
+        texts.into_iter().flatten().all(|text| text.as_str().chars().all(|c| !c.is_alphabetic() || is_latin(c)))
+    }
+
+    fn parts<'a>(&'a self, format: &str, country: &str) -> Parts<'a> {
+        let Self { name, line1, line2, city, region, postal_code, .. } = self;
+        let mut street = vec![line1.as_str()];
+        street.extend(line2.as_ref().map(AddressLine::as_str));
+        let city = city.as_str();
+        let region = region.as_ref().map(AddressLine::as_str);
+        let is_said = region.is_some_and(|region| same(region, city)) && format.contains("%S")
+            || same(country, city)
+            || elements(format).iter().any(|it| matches!(it, Element::Literal(text) if same(text.trim(), city)));
+        if !format.contains("%C") && !is_said {
+            // From large to small, or the other way round.
+            let is_large_first = matches!((format.find("%S"), format.find("%A")), (Some(s), Some(a)) if s < a);
+            street.insert(if is_large_first { 0 } else { street.len() }, city);
+        }
+        Parts { name: name.as_str(), street, city, region, postal_code: postal_code.as_ref().map(PostalCode::as_str) }
+    }
+}
+
+impl CountryCode {
+    /// What the country is called in this language; in English where this shop does not know that language's word.
+    pub fn name(self, language: &LanguageTag) -> &'static str {
+        let [english, ..] = NAMES;
+        let (_, names) = NAMES.into_iter().find(|(code, _)| *code == language.language()).unwrap_or(english);
+        row(names, self.as_str()).unwrap_or(self.as_str())
+    }
+}
+
+/// What follows a code in a file.
+fn row(file: &'static str, code: &str) -> Option<&'static str> {
+    file.lines().find_map(|line| line.strip_prefix(code)?.strip_prefix('\t'))
+}
+
+fn same(a: &str, b: &str) -> bool {
+    a.to_lowercase() == b.to_lowercase()
+}
+
+/// Latin letters with all their marks, and those of full width.
+fn is_latin(c: char) -> bool {
+    matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}'
+        | '\u{ff21}'..='\u{ff5a}')
+}
+
+/// How a country writes addresses.
+struct Form {
+    format: &'static str,
+    latin: &'static str,
+    capitals: &'static str,
+    is_own: bool,
+}
+
+impl Form {
+    fn of(country: CountryCode) -> Self {
+        let own = row(FORMATS, country.as_str());
+        let mut columns = own.or_else(|| row(FORMATS, "ZZ")).unwrap_or_default().split('\t');
+        let mut column = || columns.next().unwrap_or_default();
+        Self { format: column(), latin: column(), capitals: column(), is_own: own.is_some() }
+    }
+
+    fn format(&self, is_latin: bool) -> &'static str {
+        match (is_latin && !self.latin.is_empty(), self.is_own) {
+            (true, _) => self.latin,
+            (false, true) => self.format,
+            // Of these countries nothing is known, so nothing is left out.
+            (false, false) => "%N%n%A%n%C%n%S%n%Z",
+        }
+    }
+
+    /// The format with its fields filled in. An empty field takes the punctuation beside it along, and a line that has
+    /// nothing else.
+    fn fill(&self, format: &str, parts: &Parts<'_>) -> Vec<String> {
+        let elements = elements(format);
+        let mut kept: Vec<(Element<'_>, Vec<String>)> = Vec::new();
+        for (index, element) in elements.iter().enumerate() {
+            let before = index.checked_sub(1).and_then(|index| elements.get(index));
+            let texts = match *element {
+                Element::Field(field) => self.texts(field, parts),
+                Element::NewLine => vec![String::new()],
+                Element::Literal(text) => {
+                    let follows_field = matches!(before, Some(Element::Field(_)));
+                    let last_is_field = matches!(kept.last(), Some((Element::Field(_), _)));
+                    let is_before_nothing =
+                        matches!(elements.get(index + 1), Some(Element::Field(next)) if parts.of(*next).is_empty());
+                    if is_before_nothing || follows_field && !last_is_field {
+                        Vec::new()
+                    } else {
+                        vec![text.to_owned()]
+                    }
+                }
+            };
+            if !texts.is_empty() {
+                kept.push((*element, texts));
+            }
+        }
+        let mut lines = vec![String::new()];
+        for (element, texts) in kept {
+            for (index, text) in texts.into_iter().enumerate() {
+                if index > 0 || matches!(element, Element::NewLine) {
+                    lines.push(String::new());
+                }
+                if let Some(line) = lines.last_mut() {
+                    line.push_str(&text);
+                }
+            }
+        }
+        lines.iter().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+    }
+
+    fn texts(&self, field: char, parts: &Parts<'_>) -> Vec<String> {
+        let in_capitals = self.capitals.contains(field);
+        let write = |text: &str| if in_capitals { text.to_uppercase() } else { text.to_owned() };
+        parts.of(field).into_iter().map(write).collect()
+    }
+}
+
+/// What an address has, by libaddressinput's letters.
+struct Parts<'a> {
+    name: &'a str,
+    street: Vec<&'a str>,
+    city: &'a str,
+    region: Option<&'a str>,
+    postal_code: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    /// The lines of a field; none of one that our addresses don't have (organisation, sublocality, sorting code).
+    fn of(&self, field: char) -> Vec<&'a str> {
+        match field {
+            'N' => vec![self.name],
+            'A' => self.street.clone(),
+            'C' => vec![self.city],
+            'S' => self.region.into_iter().collect(),
+            'Z' => self.postal_code.into_iter().collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Element<'a> {
+    Field(char),
+    NewLine,
+    Literal(&'a str),
+}
+
+fn elements(format: &str) -> Vec<Element<'_>> {
+    let mut elements = Vec::new();
+    let mut rest = format;
+    while !rest.is_empty() {
+        if let Some(field) = rest.strip_prefix('%').and_then(|after| after.chars().next()) {
+            elements.push(if field == 'n' { Element::NewLine } else { Element::Field(field) });
+            rest = &rest[1 + field.len_utf8()..];
+        } else {
+            let end = rest.char_indices().skip(1).find(|(_, c)| *c == '%').map_or(rest.len(), |(end, _)| end);
+            elements.push(Element::Literal(&rest[..end]));
+            rest = &rest[end..];
+        }
+    }
+    elements
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::contact::countries::CODES;
+
+    fn written(address: Value, language: &str) -> String {
+        let mut whole =
+            json!({"name": "Ada Lovelace", "line2": null, "region": null, "postal_code": null, "phone": null});
+        for (name, value) in address.as_object().unwrap() {
+            whole[name] = value.clone();
+        }
+        let address: PostalAddress = serde_json::from_value(whole).unwrap();
+        address.lines(&language.parse().unwrap()).join(" / ")
+    }
+
+    #[test]
+    fn an_address_is_written_by_the_custom_of_the_country_it_goes_to() {
+        for (address, expected) in [
+            (
+                json!({"line1": "12 St James's Square", "line2": "Flat 1", "city": "London", "region": "Greater London",
+                    "postal_code": "SW1Y 4JH", "country": "GB"}),
+                "Ada Lovelace / 12 St James's Square / Flat 1 / LONDON / SW1Y 4JH / United Kingdom",
+            ),
+            (
+                json!({"line1": "548 Market St", "city": "San Francisco", "region": "CA", "postal_code": "94104",
+                    "country": "US"}),
+                "Ada Lovelace / 548 Market St / SAN FRANCISCO, CA 94104 / United States",
+            ),
+            (
+                json!({"line1": "Unter den Linden 1", "city": "Berlin", "postal_code": "10117", "country": "DE"}),
+                "Ada Lovelace / Unter den Linden 1 / 10117 Berlin / Germany",
+            ),
+            (
+                json!({"line1": "1 rue de Rivoli", "city": "Paris", "postal_code": "75001", "country": "FR"}),
+                "Ada Lovelace / 1 rue de Rivoli / 75001 PARIS / France",
+            ),
+            (
+                json!({"line1": "Av. Paulista, 1", "city": "São Paulo", "region": "SP", "postal_code": "01310-100",
+                    "country": "BR"}),
+                "Ada Lovelace / Av. Paulista, 1 / SÃO PAULO-SP / 01310-100 / Brazil",
+            ),
+            (
+                json!({"line1": "1 Main St", "city": "Cork", "region": "Co. Cork", "postal_code": "T12 X70A", "country": "IE"}),
+                "Ada Lovelace / 1 Main St / Cork / Co. Cork / T12 X70A / Ireland",
+            ),
+            (
+                json!({"line1": "Rr. Nëna Terezë 1", "city": "Prishtinë", "postal_code": "10000", "country": "XK"}),
+                "Ada Lovelace / Rr. Nëna Terezë 1 / 10000 Prishtinë / Kosovo",
+            ),
+        ] {
+            assert_eq!(written(address, "en-GB"), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_in_a_script_of_its_own_goes_from_large_to_small_and_one_in_latin_letters_does_not() {
+        for (address, expected) in [
+            (
+                json!({"line1": "神南1-1-1", "city": "渋谷区", "region": "東京都", "postal_code": "150-0041", "country": "JP"}),
+                "〒150-0041 / 東京都 / 渋谷区 / 神南1-1-1 / Ada Lovelace / Japan",
+            ),
+            (
+                json!({"line1": "1-1-1 Jinnan", "city": "Shibuya-ku", "region": "Tokyo", "postal_code": "150-0041",
+                    "country": "JP"}),
+                "Ada Lovelace / 1-1-1 Jinnan / Shibuya-ku, TOKYO / 150-0041 / Japan",
+            ),
+            (
+                json!({"line1": "彌敦道1號", "city": "尖沙咀", "region": "九龍", "country": "HK"}),
+                "九龍 / 尖沙咀 / 彌敦道1號 / Ada Lovelace / Hong Kong SAR China",
+            ),
+            (
+                json!({"line1": "1 Nathan Road", "city": "Tsim Sha Tsui", "region": "Kowloon", "country": "HK"}),
+                "Ada Lovelace / 1 Nathan Road / Tsim Sha Tsui / KOWLOON / Hong Kong SAR China",
+            ),
+            (
+                json!({"line1": "信義路五段7號", "city": "信義區", "region": "台北市", "postal_code": "110", "country": "TW"}),
+                "110 / 台北市信義區 / 信義路五段7號 / Ada Lovelace / Taiwan",
+            ),
+            (
+                json!({"line1": "테헤란로 1", "city": "강남구", "region": "서울특별시", "postal_code": "06000", "country": "KR"}),
+                "서울특별시 강남구 / 테헤란로 1 / Ada Lovelace / 06000 / South Korea",
+            ),
+        ] {
+            assert_eq!(written(address, "en"), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_takes_its_punctuation_along() {
+        for (address, expected) in [
+            (
+                json!({"line1": "548 Market St", "city": "San Francisco", "postal_code": "94104", "country": "US"}),
+                "Ada Lovelace / 548 Market St / SAN FRANCISCO 94104 / United States",
+            ),
+            (
+                json!({"line1": "548 Market St", "city": "San Francisco", "country": "US"}),
+                "Ada Lovelace / 548 Market St / SAN FRANCISCO / United States",
+            ),
+            (
+                json!({"line1": "Av. Paulista, 1", "city": "São Paulo", "country": "BR"}),
+                "Ada Lovelace / Av. Paulista, 1 / SÃO PAULO / Brazil",
+            ),
+            (
+                json!({"line1": "神南1-1-1", "city": "渋谷区", "country": "JP"}),
+                "渋谷区 / 神南1-1-1 / Ada Lovelace / Japan",
+            ),
+            (
+                json!({"line1": "Hauptstr. 1", "city": "Bern", "country": "CH"}),
+                "Ada Lovelace / Hauptstr. 1 / Bern / Switzerland",
+            ),
+        ] {
+            assert_eq!(written(address, "en"), expected);
+        }
+    }
+
+    #[test]
+    fn a_city_stands_with_the_street_where_its_country_has_no_place_for_it_and_not_twice() {
+        for (address, expected) in [
+            (
+                json!({"line1": "Al Wasl Road 1", "city": "Jumeirah", "region": "Dubai", "country": "AE"}),
+                "Ada Lovelace / Al Wasl Road 1 / Jumeirah / Dubai / United Arab Emirates",
+            ),
+            (
+                json!({"line1": "Al Wasl Road 1", "city": "Dubai", "region": "Dubai", "country": "AE"}),
+                "Ada Lovelace / Al Wasl Road 1 / Dubai / United Arab Emirates",
+            ),
+            (
+                json!({"line1": "Al Wasl Road 1", "city": "Dubai", "country": "AE"}),
+                "Ada Lovelace / Al Wasl Road 1 / Dubai / United Arab Emirates",
+            ),
+            (
+                json!({"line1": "1 Raffles Place", "city": "Singapore", "postal_code": "048616", "country": "SG"}),
+                "Ada Lovelace / 1 Raffles Place / SINGAPORE 048616 / Singapore",
+            ),
+            (
+                json!({"line1": "1 Raffles Place", "city": "Downtown Core", "postal_code": "048616", "country": "SG"}),
+                "Ada Lovelace / 1 Raffles Place / Downtown Core / SINGAPORE 048616 / Singapore",
+            ),
+            (
+                json!({"line1": "Rua 1", "city": "Taipa", "country": "MO"}),
+                "Ada Lovelace / Rua 1 / Taipa / Macao SAR China",
+            ),
+        ] {
+            assert_eq!(written(address, "en"), expected);
+        }
+    }
+
+    #[test]
+    fn the_city_and_the_street_are_on_every_label_of_the_world_in_either_script() {
+        for code in CODES {
+            for (street, city) in [("Street 1", "Cityville"), ("通り1", "都市")] {
+                let address = json!({"line1": street, "line2": "c/o B", "city": city, "country": code});
+                let label = written(address, "en").to_uppercase();
+                for part in ["ADA LOVELACE", "C/O B", &street.to_uppercase(), &city.to_uppercase()] {
+                    assert!(label.contains(part), "{code}: {label}");
+                }
+                assert!(!label.contains('%') && !label.contains(" / ,") && !label.contains(", /"), "{code}: {label}");
+            }
+        }
+    }
+
+    #[test]
+    fn of_a_country_whose_custom_is_not_known_nothing_is_left_out() {
+        let address = json!({"line1": "Plot 1, Kampala Rd", "city": "Kampala", "region": "Central Region",
+            "postal_code": "P.O. Box 7", "country": "UG"});
+        let expected = "Ada Lovelace / Plot 1, Kampala Rd / KAMPALA / Central Region / P.O. Box 7 / Uganda";
+        assert_eq!(written(address, "en"), expected);
+    }
+
+    #[test]
+    fn the_country_is_called_as_in_the_senders_language_and_in_english_where_that_is_not_known() {
+        let address = json!({"line1": "1 rue de Rivoli", "city": "Paris", "postal_code": "75001", "country": "FR"});
+        for (language, name) in [("en-US", "France"), ("de-AT", "Frankreich"), ("nl", "France"), ("x-shop", "France")] {
+            assert_eq!(written(address.clone(), language).split(" / ").last(), Some(name), "{language}");
+        }
+        for (language, _) in NAMES {
+            for code in CODES {
+                let country: CountryCode = code.parse().unwrap();
+                assert!(country.name(&language.parse().unwrap()).len() > 2, "{code} has no name in {language}");
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+ALTER TABLE orders
+    DROP COLUMN notify_by,
+    DROP COLUMN phone;
