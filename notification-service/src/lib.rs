@@ -6,6 +6,7 @@
 
 pub mod aws;
 pub mod error;
+pub mod listing;
 pub mod locale;
 pub mod notifications;
 pub mod providers;
@@ -13,7 +14,11 @@ pub mod queue;
 mod schema;
 pub mod sender;
 pub mod sqs;
+pub mod staff;
+pub mod suppressions;
 pub mod templates;
+pub mod unsubscribe;
+pub mod webhooks;
 
 use axum::{
     Router,
@@ -42,6 +47,7 @@ use crate::{
     queue::GiveUpAfter,
     sqs::Queues,
     templates::Shop,
+    webhooks::Webhooks,
 };
 
 /// What handlers share. Cheap to clone.
@@ -57,6 +63,10 @@ pub struct App {
     pub shop: Shop,
     /// Hashes the addresses that mails are counted by.
     pub fingerprints: Fingerprints,
+    /// Verifies what vendors report.
+    pub webhooks: Webhooks,
+    /// What vendors call, and links to unsubscribe begin with.
+    pub public_url: String,
     /// How much one recipient, and one country, gets.
     pub caps: Caps,
     /// The queue whose messages wake this service, and the one for dead letters.
@@ -83,6 +93,8 @@ impl App {
         let shop = Shop::configure(env);
         let table = env.text("NOTIFICATION_TABLE");
         let fingerprints = Fingerprints::configure(env);
+        let public_url = env.url_or("PUBLIC_URL", issuer.as_deref().unwrap_or_default());
+        let webhooks = Webhooks::configure(env, public_url.as_deref().unwrap_or_default());
         let caps = Caps::configure(env);
         let give_up_after = env.parsed_or("QUEUE_GIVE_UP_AFTER", GiveUpAfter::default());
         let aws = Aws::configure(env, limits);
@@ -95,6 +107,8 @@ impl App {
             store: Store::new(aws, table?),
             shop: shop?,
             fingerprints: fingerprints?,
+            webhooks: webhooks?,
+            public_url: public_url?,
             caps: caps?,
             queues: queues?,
             give_up_after: give_up_after?,
@@ -151,6 +165,10 @@ pub fn openapi() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(common::openapi::start())
         .merge(notifications::routes())
+        .merge(staff::routes())
+        .merge(suppressions::routes())
+        .merge(unsubscribe::routes())
+        .merge(webhooks::routes())
         .merge(templates::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))

@@ -1,8 +1,9 @@
 //! Staff's desk: what was sent, sending it again on purpose, and writing to a shopper.
 
-mod domain;
+pub mod direct;
+pub mod domain;
 mod resend;
-mod store;
+pub mod store;
 
 use axum::extract::State;
 use common::{
@@ -19,13 +20,14 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    domain::{Day, DirectMail, DirectText, MessageQuery, MessageView, Place, ResendRequest},
+    direct::{DirectMail, DirectMailBody, DirectText, DirectTextBody},
+    domain::{Day, MessageQuery, MessageView, Place, ResendRequest},
     store::Filter,
 };
 use crate::{
     App,
     error::Error,
-    notifications::{self, Told, domain::EventId},
+    notifications::{Told, domain::EventId},
 };
 
 /// The routes of this room.
@@ -53,7 +55,8 @@ struct EventMessages {
 /// Those of one day, the newest first: what was asked for, on which channel, and what became of it. Neither addresses nor
 /// contents are shown.
 #[utoipa::path(get, path = "/admin/notifications", tag = "notifications", params(MessageQuery),
-    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<MessageView>)))]
+    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<MessageView>,
+        example = json!({"items": [], "next_cursor": null}))))]
 async fn list_messages(
     State(app): State<App>,
     _: Caller<NotificationsManage>,
@@ -63,7 +66,9 @@ async fn list_messages(
     // A list of today that is read on after midnight goes on where it was.
     let day = query.day.or(place.as_ref().map(|place| place.day)).unwrap_or_else(|| Day::of(Timestamp::now()));
     if place.as_ref().is_some_and(|place| place.day != day) {
-        return Err(Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page of this day").into());
+        return Err(
+            Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page of this day").into()
+        );
     }
     let filter = Filter {
         day,
@@ -93,7 +98,7 @@ async fn get_messages(
     if kept.is_empty() {
         return Err(Error::NotFound);
     }
-    Ok(Json(EventMessages { event_id, messages: kept.into_iter().map(|(_, kept)| kept.view).collect() }))
+    Ok(Json(EventMessages { event_id, messages: kept.into_iter().map(|kept| kept.view).collect() }))
 }
 
 /// Send a message again
@@ -124,30 +129,30 @@ async fn resend_messages(
 ///
 /// Sent once for its event id, as everything is; limits and suppressions hold.
 #[utoipa::path(post, path = "/admin/notifications/email", tag = "notifications",
-    security(("token" = ["notifications:manage"])), request_body = DirectMail,
+    security(("token" = ["notifications:manage"])), request_body = DirectMailBody,
     responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
         content_type = "application/problem+json", description = "`notification_in_progress`")))]
 async fn send_direct_mail(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,
-    Json(mail): Json<DirectMail>,
+    Json(DirectMail(mail)): Json<DirectMail>,
 ) -> Result<Json<Told>, Error> {
     tracing::info!(actor = %caller.subject, event_id = %mail.event_id, "mail written by staff");
-    notifications::tell(app, mail.into()).await.map(Json)
+    direct::send(app, mail).await.map(Json)
 }
 
 /// Write a text message to a shopper
 ///
 /// Sent once for its event id, as everything is; limits and suppressions hold.
 #[utoipa::path(post, path = "/admin/notifications/sms", tag = "notifications",
-    security(("token" = ["notifications:manage"])), request_body = DirectText,
+    security(("token" = ["notifications:manage"])), request_body = DirectTextBody,
     responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
         content_type = "application/problem+json", description = "`notification_in_progress`")))]
 async fn send_direct_text(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,
-    Json(text): Json<DirectText>,
+    Json(DirectText(text)): Json<DirectText>,
 ) -> Result<Json<Told>, Error> {
     tracing::info!(actor = %caller.subject, event_id = %text.event_id, "text message written by staff");
-    notifications::tell(app, text.into()).await.map(Json)
+    direct::send(app, text).await.map(Json)
 }

@@ -3,7 +3,10 @@
 pub mod domain;
 pub mod store;
 
-use axum::{extract::State, response::{IntoResponse, Response}};
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
 use common::{
     auth::{Caller, scopes::NotificationsManage},
     contact::{Email, Phone},
@@ -23,7 +26,7 @@ use self::{
     domain::{Note, Reason, Scope, Suppression, SuppressionId},
     store::Wish,
 };
-use crate::{App, error::Error, listing::ListedAt, notifications::domain::Channel, webhooks::report::Address};
+use crate::{App, error::Error, listing::ListedAt, webhooks::report::Address};
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -50,11 +53,9 @@ impl App {
 struct Wanted {
     /// A mailbox; not beside `phone`.
     #[schema(value_type = Option<Email>)]
-    #[expect(dead_code, reason = "for the description only")]
     email: Option<Email>,
     /// A telephone; not beside `email`.
     #[schema(value_type = Option<Phone>)]
-    #[expect(dead_code, reason = "for the description only")]
     phone: Option<Phone>,
 }
 
@@ -95,18 +96,16 @@ impl FromFields for CreateRequest {
 /// An address that is to get nothing, and why.
 #[derive(Debug, ToSchema)]
 #[schema(as = NewSuppression, example = json!({"email": "ada@example.com", "note": "asked for by telephone"}))]
+#[expect(dead_code, reason = "describes what CreateRequest reads")]
 struct NewSuppression {
     /// A mailbox; not beside `phone`.
     #[schema(value_type = Option<Email>)]
-    #[expect(dead_code, reason = "for the description only")]
     email: Option<Email>,
     /// A telephone; not beside `email`.
     #[schema(value_type = Option<Phone>)]
-    #[expect(dead_code, reason = "for the description only")]
     phone: Option<Phone>,
     /// What is to be remembered of it; no address belongs here.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
-    #[expect(dead_code, reason = "for the description only")]
     note: Option<Note>,
 }
 
@@ -124,7 +123,8 @@ struct Found {
 /// The newest first. They are stored as keyed hashes, so that nobody can read the addresses here: to see whether one is
 /// among them, ask for it.
 #[utoipa::path(get, path = "/admin/suppressions", tag = "suppressions", params(PageQuery),
-    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<Suppression>)))]
+    security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<Suppression>,
+        example = json!({"items": [], "next_cursor": null}))))]
 async fn list_suppressions(
     State(app): State<App>,
     _: Caller<NotificationsManage>,

@@ -11,14 +11,12 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use common::{
-    extract::Path,
-    input::RawBody,
-    problem::ProblemBody,
-    timestamp::Timestamp,
-};
+use common::{extract::Path, input::RawBody, problem::ProblemBody, timestamp::Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use platform::{config::SecretError, fingerprint::{Fingerprint, Fingerprints}};
+use platform::{
+    config::SecretError,
+    fingerprint::{Fingerprint, Fingerprints},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::Subject;
@@ -30,6 +28,7 @@ use crate::{
         domain::{Reason, Scope},
         store::{self, Wish},
     },
+    templates::Unwritable,
 };
 
 /// What the seals on tokens are for.
@@ -78,7 +77,7 @@ fn is_german(headers: &HeaderMap) -> bool {
 
 fn page(app: &App, headers: &HeaderMap, is_done: bool) -> Result<Response, Error> {
     let page = Page { shop: app.shop.name(), is_german: is_german(headers), is_done };
-    let html = page.render().map_err(|error| Error::Unwritable(error.into()))?;
+    let html = page.render().map_err(|error| Error::Unwritable(Unwritable::Template(error)))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
@@ -124,7 +123,7 @@ async fn unsubscribe(
     State(app): State<App>,
     headers: HeaderMap,
     Path(token): Path<String>,
-    RawBody(_): RawBody,
+    _body: RawBody,
 ) -> Result<Response, Error> {
     let now = Timestamp::now();
     let Subject { channel, recipient, scope: _ } = read(&app, &token).await?;

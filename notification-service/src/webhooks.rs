@@ -106,7 +106,7 @@ struct Twilio {
 impl Webhooks {
     /// Reads `SES_TOPIC_ARN`, `SENDGRID_WEBHOOK_KEY`, `TWILIO_AUTH_TOKEN`, `TWILIO_WEBHOOK_KEY` and
     /// `TWILIO_ACCOUNT_SID`, all of which may be absent; `public_url` is what the vendors call.
-    pub fn configure(env: &mut Env, public_url: Option<&str>) -> Option<Self> {
+    pub fn configure(env: &mut Env, public_url: &str) -> Option<Self> {
         let topic = match env.optional("SES_TOPIC_ARN") {
             None => None,
             Some(_) => Some(env.parsed("SES_TOPIC_ARN")?),
@@ -115,9 +115,8 @@ impl Webhooks {
         let token = env.optional_secret("TWILIO_AUTH_TOKEN");
         let shared_key = env.optional_secret("TWILIO_WEBHOOK_KEY");
         let account = env.optional("TWILIO_ACCOUNT_SID");
-        let address = public_url.map(|url| format!("{url}/webhooks/twilio"));
-        let twilio =
-            token.zip(address).map(|(token, address)| Twilio { token, shared_key, account, address });
+        let address = format!("{public_url}/webhooks/twilio");
+        let twilio = token.map(|token| Twilio { token, shared_key, account, address });
         Some(Self { topic, certificates: Certificates::default(), sendgrid, twilio })
     }
 
@@ -134,6 +133,12 @@ fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     single(headers, name).ok().flatten()?.to_str().ok()
 }
 
+/// What SES and SendGrid post: text that is verified before it is read.
+#[derive(ToSchema)]
+#[schema(value_type = String, max_length = 1_048_576)]
+#[expect(dead_code, reason = "describes the body of a webhook")]
+struct EventsBody(String);
+
 /// What SES and SendGrid are answered.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookReceived, example = json!({"received": true}))]
@@ -149,7 +154,7 @@ const RECEIVED: Json<Received> = Json(Received { received: true });
 /// Posted by Amazon SNS, which signs it; the subscription of the topic that the shop is set up with is confirmed by itself.
 /// 503 means that the signature could not be checked or the event not be saved now: SNS repeats it.
 #[utoipa::path(post, path = "/webhooks/ses", tag = "webhooks",
-    request_body(content = String, content_type = "text/plain", description = "The envelope of SNS, as JSON.",
+    request_body(content = inline(EventsBody), content_type = "text/plain", description = "The envelope of SNS, as JSON.",
         example = json!("{\"Type\": \"Notification\", \"Message\": \"{}\"}")),
     responses((status = OK, body = Received),
         (status = BAD_REQUEST, description = "`invalid_signature`", body = ProblemBody,
@@ -162,7 +167,7 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
     let envelope = Envelope::read(&body).map_err(Error::Webhook)?;
     envelope.must_be_of(topic).map_err(Error::Webhook)?;
     let certificate = envelope.certificate().map_err(Error::Webhook)?;
-    let key = app.webhooks.certificates.key(&certificate, now).await.map_err(Error::Certificate)?;
+    let key = app.webhooks.certificates.key(&certificate, now).await.map_err(Error::Sns)?;
     match envelope.verify(&key, now).map_err(Error::Webhook)? {
         Verified::Notification(message) => match ses::read(&message) {
             Ok(report) => apply::all(&app, report.into_iter().collect(), now).await?,
@@ -172,7 +177,7 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
             }
         },
         Verified::SubscriptionConfirmation(address) => {
-            app.webhooks.certificates.confirm(&address).await.map_err(Error::Certificate)?;
+            app.webhooks.certificates.confirm(&address).await.map_err(Error::Sns)?;
             tracing::info!("subscription to the topic of SES confirmed");
         }
         Verified::UnsubscribeConfirmation => {
@@ -187,7 +192,7 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
 /// A list of events, signed over the timestamp and the raw body. Each counts once; those that are not understood are counted
 /// in the log. 503 means that some could not be saved now: SendGrid repeats the list, and those that were are known.
 #[utoipa::path(post, path = "/webhooks/sendgrid", tag = "webhooks",
-    request_body(content = String, content_type = "application/octet-stream", description = "SendGrid's events, as JSON.",
+    request_body(content = inline(EventsBody), content_type = "application/octet-stream", description = "SendGrid's events, as JSON.",
         example = json!("[{\"event\": \"delivered\", \"sg_event_id\": \"a\", \"timestamp\": 1800000000}]")),
     responses((status = OK, body = Received),
         (status = BAD_REQUEST, description = "`invalid_signature`", body = ProblemBody,

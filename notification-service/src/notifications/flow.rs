@@ -49,6 +49,7 @@ use crate::{
     error::Error,
     providers::{Handed, OutgoingMail, OutgoingText, Undelivered},
     templates::{self, Mail, Unwritable},
+    unsubscribe,
 };
 
 /// Sends the event on each of its channels, unless it was sent there; goes on where its caller gives up.
@@ -211,7 +212,8 @@ async fn hand_over(
     let deadline = Instant::now() + app.limits.send;
     match written {
         Written::Mail(to, mail) => {
-            let outgoing = OutgoingMail { event_id, template, to, mail, unsubscribe: None };
+            let unsubscribe = unsubscribe_link(app, notification, to).await?;
+            let outgoing = OutgoingMail { event_id, template, to, mail, unsubscribe: unsubscribe.as_deref() };
             app.providers.send_mail(&outgoing, deadline).await
         }
         Written::Text(to, text) => {
@@ -219,6 +221,18 @@ async fn hand_over(
             app.providers.send_text(&outgoing, deadline).await
         }
     }
+}
+
+/// Where the reader of a mail that is not transactional unsubscribes from such mails.
+async fn unsubscribe_link(app: &App, notification: &Notification, to: &Email) -> Result<Option<String>, Undelivered> {
+    if notification.message.template().is_transactional() {
+        return Ok(None);
+    }
+    let link = async {
+        let recipient = app.fingerprints.recipient(to).await?;
+        unsubscribe::link(&app.fingerprints, &app.public_url, Channel::Email, recipient).await
+    };
+    link.await.map(Some).map_err(|error| Undelivered::Retryable { reason: error.to_string() })
 }
 
 /// Where the mark fails the answer is the same: a caller that asked again would send a second time.

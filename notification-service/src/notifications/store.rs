@@ -51,7 +51,8 @@ pub const MEMORY: Duration = Duration::from_hours(90 * 24);
 /// The index by which staff list what there is.
 pub const LISTED: &str = "listed";
 
-type Item = HashMap<String, AttributeValue>;
+/// An item of the table.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -91,6 +92,13 @@ impl Store {
 
     /// What is remembered of an event, in the order of the channels; in one call.
     pub async fn of_event(&self, event_id: EventId) -> Result<Vec<Record>, Failure> {
+        let mut records: Vec<Record> = self.items_of(event_id).await?.iter().filter_map(read).collect();
+        records.sort_by_key(|record| Channel::ALL.into_iter().position(|channel| channel == record.key.channel));
+        Ok(records)
+    }
+
+    /// The items of an event, in any order; in one call.
+    pub(crate) async fn items_of(&self, event_id: EventId) -> Result<Vec<Item>, Failure> {
         let keys = Channel::ALL.map(|channel| EventKey { event_id, channel });
         let keys = keys.map(|key| HashMap::from([("event_id".to_owned(), text(&key))]));
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).consistent_read(true).build();
@@ -100,10 +108,7 @@ impl Store {
         if got.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
             return Err(Failure::Unavailable("it has too much to do".into()));
         }
-        let items = got.responses.unwrap_or_default().remove(&self.table).unwrap_or_default();
-        let mut records: Vec<Record> = items.iter().filter_map(read).collect();
-        records.sort_by_key(|record| Channel::ALL.into_iter().position(|channel| channel == record.key.channel));
-        Ok(records)
+        Ok(got.responses.unwrap_or_default().remove(&self.table).unwrap_or_default())
     }
 }
 
@@ -119,7 +124,7 @@ fn noted<T>(updated: Result<T, SdkError<UpdateItemError>>) -> Result<bool, Failu
 }
 
 /// What an item says. Those of an older release lack some of it; its own attempt was the first.
-fn read(item: &Item) -> Option<Record> {
+pub(crate) fn read(item: &Item) -> Option<Record> {
     let last_event = words(item, "last_event").and_then(|kind| kind.parse().ok()).zip(moment(item, "last_event_at"));
     let unclear = item.get("unclear").and_then(|unclear| unclear.as_m().ok());
     let unclear = unclear.and_then(|unclear| {
@@ -141,7 +146,7 @@ fn read(item: &Item) -> Option<Record> {
     })
 }
 
-fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(crate) fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
@@ -149,7 +154,7 @@ fn whole(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-fn moment(item: &Item, name: &str) -> Option<Timestamp> {
+pub(crate) fn moment(item: &Item, name: &str) -> Option<Timestamp> {
     Timestamp::from_unix_millis(whole(item, name)?)
 }
 

@@ -3,22 +3,18 @@
 use std::str::FromStr;
 
 use common::{
-    contact::{Email, Phone},
     idempotency::IdempotencyKey,
     input::{Fields, FromFields, Refusal, line},
-    locale::LanguageTag,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use time::{Date, format_description::StaticFormatDescription, macros::format_description};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
     listing::ListedAt,
-    notifications::domain::{Channel, EventId, EventKind, State},
-    providers::Name,
+    notifications::domain::{Channel, Delivery, EventId, State},
     templates::Template,
 };
 
@@ -123,17 +119,6 @@ pub struct Place {
     pub after: ListedAt,
 }
 
-/// What a vendor said last of a message.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = LastDeliveryEvent)]
-pub struct LastEvent {
-    /// What happened.
-    #[serde(rename = "type")]
-    pub kind: EventKind,
-    /// When, as the vendor says.
-    pub at: Timestamp,
-}
-
 /// One time that staff sent a message again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Resend {
@@ -158,27 +143,11 @@ pub struct Resend {
 pub struct MessageView {
     /// The event that it tells of.
     pub event_id: EventId,
-    /// How.
-    pub channel: Channel,
     /// Which message it is.
     pub template: String,
-    /// What became of it.
-    pub state: State,
-    /// Who took it, or may have.
-    pub provider: Option<Name>,
-    /// What they call it.
-    pub provider_message_id: Option<String>,
-    /// How often it was tried.
-    #[schema(minimum = 0)]
-    pub attempts: i64,
-    /// When it was first asked for.
-    pub created_at: Option<Timestamp>,
-    /// When it was handed over.
-    pub sent_at: Option<Timestamp>,
-    /// Why the last try failed.
-    pub last_error: Option<String>,
-    /// What the vendor said last.
-    pub last_event: Option<LastEvent>,
+    /// How, and what became of it.
+    #[serde(flatten)]
+    pub delivery: Delivery,
     /// Whether its content is kept, so that it can be sent again.
     pub can_be_resent: bool,
     /// When staff had it sent again.
@@ -227,42 +196,4 @@ impl FromFields for ResendRequest {
 pub fn resent_as(event_id: EventId, actor: &str, key: &IdempotencyKey) -> EventId {
     let name = format!("{actor}\n{key}");
     EventId::from(Uuid::new_v5(&event_id.into(), name.as_bytes()))
-}
-
-/// A mail that staff write.
-#[derive(Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({
-    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "locale": "en-GB",
-    "subject": "Your question about sizes", "text": "Dear Ada,\n\nthe tee in M is 52 cm wide.\n\nYours, Bodega"
-}))]
-pub struct DirectMail {
-    /// Names it for ever: it is sent once, however often it is asked for.
-    pub event_id: EventId,
-    /// To whom.
-    pub email: Email,
-    /// The language of what stands around the text; English where it is left out.
-    #[schema(value_type = Option<LanguageTag>)]
-    pub locale: Option<LanguageTag>,
-    /// One line.
-    #[schema(value_type = String, min_length = 1, max_length = 150)]
-    pub subject: Value,
-    /// What it says; empty lines part paragraphs.
-    #[schema(value_type = String, min_length = 1, max_length = 10_000)]
-    pub text: Value,
-}
-
-/// A text that staff write.
-#[derive(Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({
-    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "phone": "+442079460000",
-    "text": "Bodega: your parcel waits at our desk until 6 pm."
-}))]
-pub struct DirectText {
-    /// Names it for ever: it is sent once, however often it is asked for.
-    pub event_id: EventId,
-    /// To which number.
-    pub phone: Phone,
-    /// What it says.
-    #[schema(value_type = String, min_length = 1, max_length = 480)]
-    pub text: Value,
 }

@@ -2,19 +2,18 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
-use common::timestamp::Timestamp;
-
-use super::domain::{Day, LastEvent, MAX_RESENDS, MessageView, Resend};
+use super::domain::{Day, MAX_RESENDS, MessageView, Resend};
 use crate::{
     aws::Failure,
     listing::ListedAt,
     notifications::{
+        self,
         domain::{Channel, EventId, EventKey, State},
-        store::Store,
+        store::{Item, LISTED, Store, moment, words},
     },
     templates::Template,
 };
+use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
 
 /// How many messages a filter looks at in one call, and how many calls a page may cost.
 const BATCH: i32 = 200;
@@ -64,8 +63,6 @@ pub async fn list(store: &Store, filter: Filter, limit: usize, after: Option<Lis
     Ok(Listed { items: items.into_iter().map(|(_, view)| view).collect(), next: after })
 }
 
-type Item = HashMap<String, AttributeValue>;
-
 /// The items of one query, and where it stopped unless it came to the end.
 async fn query(
     store: &Store,
@@ -80,7 +77,7 @@ async fn query(
     ];
     let is_filtered = filters.iter().any(|(.., value)| value.is_some());
     let size = if is_filtered { BATCH } else { i32::try_from(limit).unwrap_or(BATCH) };
-    let mut query = store.aws().dynamodb().await.query().table_name(store.table()).index_name("listed");
+    let mut query = store.aws().dynamodb().await.query().table_name(store.table()).index_name(LISTED);
     query = query
         .expression_attribute_values(":listed", text(&format!("notification#{}", filter.day)))
         .scan_index_forward(false)
@@ -95,9 +92,8 @@ async fn query(
     for (expression, placeholder, name, attribute, value) in filters {
         let Some(value) = value else { continue };
         expressions.push(expression);
-        query = query
-            .expression_attribute_names(name, attribute)
-            .expression_attribute_values(placeholder, text(&value));
+        query =
+            query.expression_attribute_names(name, attribute).expression_attribute_values(placeholder, text(&value));
     }
     if is_filtered {
         query = query.filter_expression(expressions.join(" AND "));
@@ -112,19 +108,11 @@ fn place(item: &Item) -> Option<ListedAt> {
 }
 
 /// The messages of an event, one for each of its channels.
-pub async fn of_event(store: &Store, event_id: EventId) -> Result<Vec<(EventKey, Kept)>, Failure> {
-    let mut all = Vec::new();
-    for channel in Channel::ALL {
-        let key = EventKey { event_id, channel };
-        let get = store.aws().dynamodb().await.get_item().table_name(store.table());
-        let get = get.key("event_id", text(&key)).consistent_read(true);
-        let found = get.send().await.map_err(|error| Failure::of(&error))?;
-        if let Some(item) = found.item
-            && let Some(view) = read(&item)
-        {
-            all.push((key, Kept { view, request: words(&item, "request").map(str::to_owned) }));
-        }
-    }
+pub async fn of_event(store: &Store, event_id: EventId) -> Result<Vec<Kept>, Failure> {
+    let items = store.items_of(event_id).await?;
+    let kept = |item: &Item| Some(Kept { view: read(item)?, request: words(item, "request").map(str::to_owned) });
+    let mut all: Vec<Kept> = items.iter().filter_map(kept).collect();
+    all.sort_by_key(|kept| Channel::ALL.into_iter().position(|channel| channel == kept.view.delivery.channel));
     Ok(all)
 }
 
@@ -166,23 +154,12 @@ pub async fn note_resend(store: &Store, key: EventKey, resend: &Resend) -> Resul
     }
 }
 
-/// What an item says; items of a release before this one lack some of it.
 fn read(item: &Item) -> Option<MessageView> {
-    let key: EventKey = words(item, "event_id")?.parse().ok()?;
-    let last_event = words(item, "last_event").and_then(|kind| kind.parse().ok());
-    let last_event = last_event.zip(moment(item, "last_event_at"));
+    let record = notifications::store::read(item)?;
     Some(MessageView {
-        event_id: key.event_id,
-        channel: key.channel,
+        event_id: record.key.event_id,
         template: words(item, "template").unwrap_or_default().to_owned(),
-        state: words(item, "state")?.parse().ok()?,
-        provider: words(item, "provider").and_then(|name| name.parse().ok()),
-        provider_message_id: words(item, "provider_message_id").map(str::to_owned),
-        attempts: whole(item, "attempts").unwrap_or_default(),
-        created_at: moment(item, "created_at"),
-        sent_at: moment(item, "sent_at"),
-        last_error: words(item, "last_error").map(str::to_owned),
-        last_event: last_event.map(|(kind, at)| LastEvent { kind, at }),
+        delivery: record.delivery(),
         can_be_resent: item.contains_key("request"),
         resends: resends(item),
     })
@@ -200,18 +177,6 @@ fn resends(item: &Item) -> Vec<Resend> {
         })
     };
     list.iter().filter_map(read).collect()
-}
-
-fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
-}
-
-fn whole(item: &Item, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
-}
-
-fn moment(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_unix_millis(whole(item, name)?)
 }
 
 fn text(value: &impl ToString) -> AttributeValue {

@@ -10,7 +10,7 @@ use platform::fingerprint::Fingerprint;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{notifications::domain::Channel, providers::Name, templates::Template};
+use crate::{notifications::domain::Channel, providers::Name};
 
 /// Why nothing is sent to an address. An address may have several reasons at once; each is lifted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
@@ -89,17 +89,6 @@ impl SuppressionId {
     /// The key of its item in the table.
     pub fn item_key(&self) -> String {
         self.joined("suppression#", "#")
-    }
-
-    /// The suppressions that keep a message of this template from an address: where an item of one of these keys is there,
-    /// it is not sent.
-    pub fn barring(channel: Channel, recipient: Fingerprint, template: Template) -> Vec<Self> {
-        let of = |scope| Self { channel, recipient, scope };
-        let mut all = vec![of(Scope::Everything)];
-        if !template.is_transactional() {
-            all.push(of(Scope::Announcements));
-        }
-        all
     }
 
     /// Both suppressions that an address may have.
@@ -204,6 +193,7 @@ fn written<S: serde::Serializer>(id: &SuppressionId, serializer: S) -> Result<S:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{notifications::domain::barring, templates::Template};
 
     fn id(scope: Scope) -> SuppressionId {
         SuppressionId { channel: Channel::Email, recipient: [0x0a; 16], scope }
@@ -232,14 +222,14 @@ mod tests {
     }
 
     #[test]
-    fn who_unsubscribed_still_gets_what_is_transactional() {
-        let scopes = |template| {
-            let barring = SuppressionId::barring(Channel::Email, [0; 16], template);
-            barring.into_iter().map(|id| id.scope).collect::<Vec<_>>()
-        };
-        assert_eq!(scopes(Template::OrderConfirmation), [Scope::Everything]);
-        let other = Template::ALL.into_iter().find(|template| !template.is_transactional()).unwrap();
-        assert_eq!(scopes(other), [Scope::Everything, Scope::Announcements]);
+    fn the_claim_of_a_message_looks_at_these_items() {
+        for channel in Channel::ALL {
+            for template in Template::ALL {
+                let both = SuppressionId::both(channel, [0x0a; 16]).map(|id| id.item_key());
+                let looked_at = if template.is_transactional() { 1 } else { 2 };
+                assert_eq!(barring(channel, [0x0a; 16], template), both[..looked_at]);
+            }
+        }
         assert_eq!(Reason::Unsubscribed.scope(), Scope::Announcements);
     }
 }

@@ -14,9 +14,7 @@ use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{
-        delete_item::DeleteItemError, transact_write_items::TransactWriteItemsError,
-    },
+    operation::{delete_item::DeleteItemError, transact_write_items::TransactWriteItemsError},
     types::{AttributeValue, CancellationReason, Delete, Put, ReturnValue, TransactWriteItem, Update},
 };
 use common::timestamp::Timestamp;
@@ -26,7 +24,10 @@ use super::domain::{Cause, Note, Reason, Suppression, SuppressionId};
 use crate::{
     aws::Failure,
     listing::ListedAt,
-    notifications::{domain::Channel, store::Store},
+    notifications::{
+        domain::Channel,
+        store::{LISTED, Store},
+    },
     providers::Name,
 };
 
@@ -37,7 +38,7 @@ const TRIES: usize = 3;
 const PAUSE: Duration = Duration::from_millis(40);
 
 /// The partition of the index by which suppressions are listed.
-const LISTED: &str = "suppression";
+const SUPPRESSIONS: &str = "suppression";
 
 /// A wish to suppress an address.
 #[derive(Debug, Clone)]
@@ -70,7 +71,7 @@ pub async fn suppress(store: &Store, wish: &Wish<'_>, report: Option<&str>, now:
         .expression_attribute_names("#reason", attribute(wish.reason))
         .expression_attribute_values(":since", number(wish.since.unix_millis()))
         .expression_attribute_values(":now", number(now.unix_millis()))
-        .expression_attribute_values(":listed", text(&LISTED))
+        .expression_attribute_values(":listed", text(&SUPPRESSIONS))
         .expression_attribute_values(":listed_at", text(&format!("{now}#{key}")));
     if let Some(provider) = wish.provider {
         expression.push_str(", provider = if_not_exists(provider, :provider)");
@@ -131,12 +132,7 @@ enum Once {
 }
 
 /// Makes a change together with the note that its report was seen, or neither.
-async fn once(
-    store: &Store,
-    report: Option<&str>,
-    now: Timestamp,
-    change: TransactWriteItem,
-) -> Result<Once, Failure> {
+async fn once(store: &Store, report: Option<&str>, now: Timestamp, change: TransactWriteItem) -> Result<Once, Failure> {
     let seen = report.map(|report| seen(store, report, now)).transpose()?;
     let has_report = seen.is_some();
     let items: Vec<TransactWriteItem> = seen.into_iter().chain([change]).collect();
@@ -202,10 +198,14 @@ pub async fn find(store: &Store, id: SuppressionId) -> Result<Option<Suppression
 }
 
 /// Up to `limit` suppressions, the newest first, after a place.
-pub async fn list(store: &Store, limit: usize, after: Option<&ListedAt>) -> Result<Vec<(ListedAt, Suppression)>, Failure> {
-    let query = store.aws().dynamodb().await.query().table_name(store.table()).index_name("listed");
+pub async fn list(
+    store: &Store,
+    limit: usize,
+    after: Option<&ListedAt>,
+) -> Result<Vec<(ListedAt, Suppression)>, Failure> {
+    let query = store.aws().dynamodb().await.query().table_name(store.table()).index_name(LISTED);
     let query = query
-        .expression_attribute_values(":listed", text(&LISTED))
+        .expression_attribute_values(":listed", text(&SUPPRESSIONS))
         .limit(i32::try_from(limit).unwrap_or(i32::MAX))
         .scan_index_forward(false);
     let query = match after {

@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn what_is_no_token_is_not_opened() {
         let good = Subject { channel: Channel::Email, recipient: [7; 16], scope: Scope::Announcements }.sealed([9; 16]);
-        for bad in [String::new(), good[1..].to_owned(), format!("{good}A"), format!("{good}="), good.replace('A', "!")] {
+        for bad in [String::new(), good[1..].to_owned(), format!("{good}A"), format!("{good}="), good.replace('A', "!")]
+        {
             assert_eq!(Subject::open(&bad), None, "{bad}");
         }
         for at in 0..3 {

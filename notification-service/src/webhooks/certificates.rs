@@ -6,11 +6,9 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use common::timestamp::Timestamp;
+use rustls_pki_types::{CertificateDer, pem::PemObject};
 use tokio::sync::Mutex;
-use webpki::{
-    EndEntityCert,
-    types::{CertificateDer, pem::PemObject},
-};
+use webpki::EndEntityCert;
 
 use super::sns::SnsAddress;
 
@@ -23,28 +21,23 @@ const FETCH: Duration = Duration::from_millis(1_500);
 /// How long no certificate is fetched again from where there was none. Whoever knows the topic can make us ask.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Why there is no certificate.
+/// A host of SNS does not answer, or not with what it was asked for. Asking later is right.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CertificateError {
-    /// The host does not answer, or not with a certificate. Asking later is right.
-    Unreachable(String),
-}
+pub struct SnsError(String);
 
-impl fmt::Display for CertificateError {
+impl fmt::Display for SnsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(why) => write!(f, "the certificate of SNS cannot be had: {why}"),
-        }
+        write!(f, "the certificate of SNS cannot be had, or a subscription not be confirmed: {}", self.0)
     }
 }
 
-impl std::error::Error for CertificateError {}
+impl std::error::Error for SnsError {}
 
 #[derive(Debug)]
 struct Known {
     address: SnsAddress,
     /// The public key, or until when there is none.
-    key: Result<Arc<[u8]>, (Timestamp, CertificateError)>,
+    key: Result<Arc<[u8]>, (Timestamp, SnsError)>,
 }
 
 /// What is known of certificates. Cheap to clone; clones share it.
@@ -68,7 +61,7 @@ impl Certificates {
 
     /// The public key of the certificate at an address, as a DER-encoded `SubjectPublicKeyInfo`. Of many that ask at once,
     /// one fetches.
-    pub async fn key(&self, address: &SnsAddress, now: Timestamp) -> Result<Arc<[u8]>, CertificateError> {
+    pub async fn key(&self, address: &SnsAddress, now: Timestamp) -> Result<Arc<[u8]>, SnsError> {
         let mut known = self.known.lock().await;
         if let Some(at) = known.iter().position(|known| known.address == *address) {
             match &known[at].key {
@@ -88,12 +81,12 @@ impl Certificates {
         fetched
     }
 
-    async fn fetch(&self, address: &SnsAddress) -> Result<Arc<[u8]>, CertificateError> {
-        let unreachable = |why: &str| CertificateError::Unreachable(why.to_owned());
+    async fn fetch(&self, address: &SnsAddress) -> Result<Arc<[u8]>, SnsError> {
+        let unreachable = |why: &str| SnsError(why.to_owned());
         let fetching = async {
             let response = self.client().get(address.url().clone()).send().await.map_err(|error| failed(&error))?;
             if !response.status().is_success() {
-                return Err(CertificateError::Unreachable(format!("status {}", response.status().as_u16())));
+                return Err(SnsError(format!("status {}", response.status().as_u16())));
             }
             let mut response = response;
             let mut pem = Vec::new();
@@ -109,18 +102,18 @@ impl Certificates {
     }
 
     /// Tells SNS that the topic's messages are wanted: it asks for a `GET` of an address of its own.
-    pub async fn confirm(&self, address: &SnsAddress) -> Result<(), CertificateError> {
+    pub async fn confirm(&self, address: &SnsAddress) -> Result<(), SnsError> {
         let request = self.client().get(address.url().clone()).timeout(FETCH);
         let response = request.send().await.map_err(|error| failed(&error))?;
         if response.status().is_success() {
             return Ok(());
         }
-        Err(CertificateError::Unreachable(format!("status {}", response.status().as_u16())))
+        Err(SnsError(format!("status {}", response.status().as_u16())))
     }
 }
 
 /// Without the address: that of a subscription carries its token.
-fn failed(error: &reqwest::Error) -> CertificateError {
+fn failed(error: &reqwest::Error) -> SnsError {
     let why = if error.is_timeout() {
         "no answer in time"
     } else if error.is_connect() {
@@ -128,7 +121,7 @@ fn failed(error: &reqwest::Error) -> CertificateError {
     } else {
         "the answer broke off"
     };
-    CertificateError::Unreachable(why.to_owned())
+    SnsError(why.to_owned())
 }
 
 /// The public key of a certificate in PEM, as a DER-encoded `SubjectPublicKeyInfo`.

@@ -83,7 +83,8 @@ struct Event {
 pub fn read(body: &[u8]) -> Result<(Vec<Report>, usize), serde_json::Error> {
     let all: Vec<serde_json::Value> = serde_json::from_slice(body)?;
     let count = all.len();
-    let reports: Vec<Report> = all.into_iter().filter_map(|event| report(serde_json::from_value(event).ok()?)).collect();
+    let reports: Vec<Report> =
+        all.into_iter().filter_map(|event| report(serde_json::from_value(event).ok()?)).collect();
     let left_out = count - reports.len();
     Ok((reports, left_out))
 }
@@ -108,7 +109,11 @@ fn report(event: Event) -> Option<Report> {
         provider: Name::Sendgrid,
         at,
         news: about.map(|about| (about, DeliveryEvent { kind, at, provider: Name::Sendgrid })),
-        changes: address.zip(reason).map(|(address, reason)| Change::Suppress { address, reason }).into_iter().collect(),
+        changes: address
+            .zip(reason)
+            .map(|(address, reason)| Change::Suppress { address, reason })
+            .into_iter()
+            .collect(),
     })
 }
 
@@ -160,7 +165,6 @@ mod tests {
                 Change::Lift { .. } => None,
             });
             assert_eq!(found, reason, "{kind:?}");
-            
         }
     }
 

@@ -99,11 +99,9 @@ fn report(event: Event) -> Option<Report> {
     let about = key(mail.tags.event_id.first().map(String::as_str), Channel::Email);
     let address = |recipient: &Recipient| Some(Address::Email(mailbox(&recipient.email_address)?));
     let changes = match reason {
-        Some(reason) => recipients
-            .iter()
-            .filter_map(address)
-            .map(|address| Change::Suppress { address, reason })
-            .collect(),
+        Some(reason) => {
+            recipients.iter().filter_map(address).map(|address| Change::Suppress { address, reason }).collect()
+        }
         None => Vec::new(),
     };
     Some(Report {
@@ -142,9 +140,12 @@ mod tests {
     }
 
     fn bounce(kind: &str, sub: &str) -> Value {
-        event("Bounce", json!({"bounce": {"bounceType": kind, "bounceSubType": sub, "feedbackId": "f",
+        event(
+            "Bounce",
+            json!({"bounce": {"bounceType": kind, "bounceSubType": sub, "feedbackId": "f",
             "bouncedRecipients": [{"emailAddress": "Ada <ada@example.com>", "action": "failed", "status": "5.1.1"}],
-            "timestamp": "2026-11-30T09:00:05.123Z"}}))
+            "timestamp": "2026-11-30T09:00:05.123Z"}}),
+        )
     }
 
     fn of(event: &Value) -> Option<Report> {
@@ -169,7 +170,6 @@ mod tests {
         assert_eq!(report.at.to_string(), "2026-11-30T09:00:05.123Z");
         let Change::Suppress { address: Address::Email(address), reason } = &report.changes[0] else { panic!() };
         assert_eq!((address.as_str(), *reason), ("ada@example.com", Reason::HardBounce));
-        
     }
 
     #[test]
@@ -183,8 +183,11 @@ mod tests {
     #[test]
     fn a_complaint_suppresses_unless_it_says_not_spam() {
         let complaint = |kind: Option<&str>| {
-            event("Complaint", json!({"complaint": {"complaintFeedbackType": kind, "feedbackId": "f",
-                "complainedRecipients": [{"emailAddress": "ada@example.com"}], "timestamp": "2026-11-30T10:00:00Z"}}))
+            event(
+                "Complaint",
+                json!({"complaint": {"complaintFeedbackType": kind, "feedbackId": "f",
+                "complainedRecipients": [{"emailAddress": "ada@example.com"}], "timestamp": "2026-11-30T10:00:00Z"}}),
+            )
         };
         for kind in [None, Some("abuse")] {
             assert_eq!(reasons(&of(&complaint(kind)).unwrap()), [Reason::Complaint]);

@@ -165,6 +165,10 @@ pub struct SnsAddress(Url);
 impl SnsAddress {
     /// `None` for any other address. Parsed as the client that follows it parses it, so that both see the same host.
     pub fn read(text: &str) -> Option<Self> {
+        // Parsers leave out white space and take a backslash for a slash; SNS writes neither.
+        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
+            return None;
+        }
         let address = Url::parse(text).ok()?;
         let is_plain = address.scheme() == "https"
             && address.port().is_none()
@@ -174,8 +178,8 @@ impl SnsAddress {
         let host = address.host_str()?;
         let rest = host.strip_prefix("sns.")?;
         let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
-        let is_region = region.len() >= 3
-            && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        let is_region =
+            region.len() >= 3 && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         (is_plain && is_region).then_some(Self(address))
     }
 

@@ -14,8 +14,13 @@ mod privacy;
 mod providers;
 mod sending;
 mod settings;
+mod sns_host;
+mod staff;
+mod suppressions;
 mod templates;
+mod unsubscribe;
 mod validation;
+mod webhooks;
 
 use std::{collections::HashMap, time::Duration};
 

@@ -41,9 +41,9 @@ impl SnsHost {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = listener.local_addr().unwrap();
         let root = reqwest::Certificate::from_der(own.der()).unwrap();
-        let client = HOSTS.iter().fold(reqwest::Client::builder().add_root_certificate(root), |client, host| {
-            client.resolve(host, address)
-        });
+        let client = HOSTS
+            .iter()
+            .fold(reqwest::Client::builder().add_root_certificate(root), |client, host| client.resolve(host, address));
         let host = Self {
             client: client.redirect(reqwest::redirect::Policy::none()).build().unwrap(),
             asked: Arc::default(),

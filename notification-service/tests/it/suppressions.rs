@@ -43,7 +43,8 @@ async fn the_list_has_every_suppression_once_the_newest_first() {
     let mut listed: Vec<Value> = Vec::new();
     let mut query = "?limit=2".to_owned();
     loop {
-        let page = desk.client.get(&format!("/admin/suppressions{query}")).token(&staff()).send().await.expect(200).json();
+        let page =
+            desk.client.get(&format!("/admin/suppressions{query}")).token(&staff()).send().await.expect(200).json();
         listed.extend(page["items"].as_array().unwrap().iter().map(|item| item["id"].clone()));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         query = format!("?limit=2&cursor={cursor}");
@@ -57,7 +58,13 @@ async fn a_cursor_of_an_attacker_is_refused_and_no_failure() {
     for _ in 0..3 {
         let body = event("account_created");
         desk.office.status(&body).await;
-        desk.client.post("/admin/suppressions").token(&staff()).json(&json!({"email": body["recipient"]["email"]})).send().await.expect(201);
+        desk.client
+            .post("/admin/suppressions")
+            .token(&staff())
+            .json(&json!({"email": body["recipient"]["email"]}))
+            .send()
+            .await
+            .expect(201);
     }
     for path in ["/admin/suppressions", "/admin/notifications"] {
         let list = |query: &str| desk.client.get(&format!("{path}?limit=2{query}")).token(&staff());

@@ -89,23 +89,31 @@ impl Desk {
 
     /// Somebody sends a text to the shop's number.
     async fn text(&self, sid: &str, from: &str, body: &str) {
-        let fields = [("MessageSid", sid), ("AccountSid", ACCOUNT), ("SmsStatus", "received"), ("From", from),
-            ("To", "+442079460999"), ("Body", body), ("NumMedia", "0")];
+        let fields = [
+            ("MessageSid", sid),
+            ("AccountSid", ACCOUNT),
+            ("SmsStatus", "received"),
+            ("From", from),
+            ("To", "+442079460999"),
+            ("Body", body),
+            ("NumMedia", "0"),
+        ];
         let answer = self.twilio("", &fields).await.expect(200);
         assert_eq!(answer.header("content-type"), "text/xml");
     }
 
     /// What staff find of an address: the reasons of each suppression.
-    pub(crate) async fn suppressed(&self, address: &Value) -> Vec<String> {
-        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(address);
+    pub(crate) async fn suppressed(&self, recipient: &Value) -> Vec<String> {
+        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(&only_address(recipient));
         let found = request.send().await.expect(200).json();
-        let causes = found["items"].as_array().unwrap().iter().flat_map(|item| item["causes"].as_array().unwrap().clone());
+        let causes =
+            found["items"].as_array().unwrap().iter().flat_map(|item| item["causes"].as_array().unwrap().clone());
         causes.map(|cause| cause["reason"].as_str().unwrap().to_owned()).collect()
     }
 
     /// Lifts all that an address is suppressed for.
-    pub(crate) async fn lift(&self, address: &Value) {
-        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(address);
+    pub(crate) async fn lift(&self, recipient: &Value) {
+        let request = self.client.post("/admin/suppressions/find").token(&staff()).json(&only_address(recipient));
         for item in request.send().await.expect(200).json()["items"].as_array().unwrap() {
             let path = format!("/admin/suppressions/{}", item["id"].as_str().unwrap());
             self.client.delete(&path).token(&staff()).send().await.expect(204);
@@ -117,6 +125,13 @@ impl Desk {
         let item = self.office.item(body).await.unwrap();
         item.get("last_event").and_then(|event| event.as_s().ok()).cloned().unwrap_or_default()
     }
+}
+
+/// The address of a recipient, or what is one already.
+fn only_address(recipient: &Value) -> Value {
+    let mut address = recipient.clone();
+    address.as_object_mut().unwrap().retain(|name, _| name != "locale");
+    address
 }
 
 pub(crate) fn staff() -> String {
@@ -147,8 +162,13 @@ fn ses_event(kind: &str, body: &Value, second: u32, more: Value) -> Value {
 }
 
 fn ses_bounce(body: &Value, second: u32) -> Value {
-    ses_event("Bounce", body, second, json!({"bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "f",
-        "bouncedRecipients": [{"emailAddress": address(body), "status": "5.1.1"}]}))
+    ses_event(
+        "Bounce",
+        body,
+        second,
+        json!({"bounceType": "Permanent", "bounceSubType": "General", "feedbackId": "f",
+        "bouncedRecipients": [{"emailAddress": address(body), "status": "5.1.1"}]}),
+    )
 }
 
 fn sendgrid_event(kind: &str, body: &Value, second: i64) -> Value {
@@ -309,7 +329,8 @@ async fn the_subscription_of_the_topic_confirms_itself_on_a_host_of_sns() {
     assert_eq!(elsewhere.problem(), "invalid_signature");
     desk.host.answers(500, "");
     desk.post_ses(&confirmation(&format!("https://sns.us-east-1.amazonaws.com{path}"))).await.expect(503);
-    let ended = sns::confirmation("UnsubscribeConfirmation", TOPIC, "m-9", &now(), "https://sns.us-east-1.amazonaws.com/?a");
+    let ended =
+        sns::confirmation("UnsubscribeConfirmation", TOPIC, "m-9", &now(), "https://sns.us-east-1.amazonaws.com/?a");
     desk.post_ses(&signed(ended)).await.expect(200);
     assert_eq!(desk.host.asked().len(), 3, "the end of a subscription is not undone");
 }
@@ -423,8 +444,13 @@ async fn start_lifts_what_stop_did_and_nothing_that_staff_did() {
 #[tokio::test]
 async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
     let desk = Desk::open().await;
-    let fields = [("MessageSid", "SM1"), ("AccountSid", ACCOUNT), ("SmsStatus", "received"), ("From", "+442079460000"),
-        ("Body", "STOP")];
+    let fields = [
+        ("MessageSid", "SM1"),
+        ("AccountSid", ACCOUNT),
+        ("SmsStatus", "received"),
+        ("From", "+442079460000"),
+        ("Body", "STOP"),
+    ];
     let sign = |token: &str, url: &str| twilio::sign_form(twilio::Algorithm::HmacSha1, token, url, &fields);
     let url = format!("{PUBLIC}/webhooks/twilio");
     let before = desk.office.network.seen().len();
@@ -448,10 +474,12 @@ async fn the_end_of_a_text_is_noted_with_its_event() {
     let desk = Desk::open().await;
     let id = Uuid::now_v7().to_string();
     let put = desk.office.app.store.aws().dynamodb().await.put_item().table_name(desk.office.app.store.table());
-    let put = put.item("event_id", AttributeValue::S(format!("{id}#sms"))).item("state", AttributeValue::S("sent".into()));
+    let put =
+        put.item("event_id", AttributeValue::S(format!("{id}#sms"))).item("state", AttributeValue::S("sent".into()));
     put.send().await.unwrap();
     let status = async |status: &str| {
-        let fields = [("MessageSid", "SM1"), ("AccountSid", ACCOUNT), ("MessageStatus", status), ("To", "+442079460000")];
+        let fields =
+            [("MessageSid", "SM1"), ("AccountSid", ACCOUNT), ("MessageStatus", status), ("To", "+442079460000")];
         desk.twilio(&format!("?event_id={id}"), &fields).await.expect(200);
         let get = desk.client.get(&format!("/admin/notifications/{id}")).token(&staff()).send().await.expect(200);
         get.json()["messages"][0]["last_event"]["type"].clone()

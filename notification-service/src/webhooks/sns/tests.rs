@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 use vendor_doubles::signing::sns::{Signer, Version, confirmation, notification};
-use webpki::{EndEntityCert, types::{CertificateDer, pem::PemObject}};
 
 use super::*;
+use crate::webhooks::certificates::public_key;
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:mail-events";
 const CERTIFICATE: &str = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0123.pem";
@@ -16,8 +16,7 @@ fn now() -> Timestamp {
 fn signer() -> &'static (Signer, Vec<u8>) {
     static SIGNER: std::sync::LazyLock<(Signer, Vec<u8>)> = std::sync::LazyLock::new(|| {
         let signer = Signer::generate().unwrap();
-        let certificate = CertificateDer::from_pem_slice(signer.certificate_pem().as_bytes()).unwrap();
-        let key = EndEntityCert::try_from(&certificate).unwrap().subject_public_key_info().as_ref().to_vec();
+        let key = public_key(signer.certificate_pem().as_bytes()).unwrap().to_vec();
         (signer, key)
     });
     &SIGNER
@@ -142,6 +141,8 @@ fn addresses_on_hosts_of_sns_are_told_from_all_others() {
         "https://sns.us-east-1.amazonaws.com./a.pem",
         "https://sns.us-east-1.amazonaws.eu/a.pem",
         "https://sns.us-east-1.amazonaws.com/a.pem#b",
+        "https://sns.us-east-1.amazonaws.com/a\n.pem",
+        " https://sns.us-east-1.amazonaws.com/a.pem",
         "//sns.us-east-1.amazonaws.com/a.pem",
         "",
     ] {
@@ -188,7 +189,8 @@ fn a_topic_has_the_form_of_its_name() {
     for good in [TOPIC, "arn:aws-cn:sns:cn-north-1:123456789012:a", "arn:aws-us-gov:sns:us-gov-west-1:1:b.fifo"] {
         assert!(good.parse::<TopicArn>().is_ok(), "{good}");
     }
-    for bad in ["", "mail", "arn:aws:sqs:us-east-1:123456789012:a", "arn:aws:sns::1:a", "arn:aws:sns:us-east-1:1:a:sub"] {
+    for bad in ["", "mail", "arn:aws:sqs:us-east-1:123456789012:a", "arn:aws:sns::1:a", "arn:aws:sns:us-east-1:1:a:sub"]
+    {
         assert!(bad.parse::<TopicArn>().is_err(), "{bad}");
     }
 }

@@ -154,9 +154,8 @@ fn only_the_end_of_a_text_is_news() {
 
 #[test]
 fn a_number_that_told_twilio_stop_is_suppressed_when_a_text_to_it_fails() {
-    let fields = |code| {
-        [("MessageSid", "SM1"), ("MessageStatus", "failed"), ("ErrorCode", code), ("To", "+442079460000")]
-    };
+    let fields =
+        |code| [("MessageSid", "SM1"), ("MessageStatus", "failed"), ("ErrorCode", code), ("To", "+442079460000")];
     let report = reported(&fields("21610")).unwrap();
     assert!(matches!(report.changes[..], [Change::Suppress { reason: Reason::Stop, .. }]));
     assert!(reported(&fields("30003")).unwrap().changes.is_empty());
@@ -165,8 +164,13 @@ fn a_number_that_told_twilio_stop_is_suppressed_when_a_text_to_it_fails() {
 #[test]
 fn words_that_stop_and_start_texts_are_known_and_no_others() {
     let change = |body: &str| {
-        let report = reported(&[("MessageSid", "SM1"), ("SmsStatus", "received"), ("From", "+442079460000"),
-            ("To", "+442079460999"), ("Body", body)])?;
+        let report = reported(&[
+            ("MessageSid", "SM1"),
+            ("SmsStatus", "received"),
+            ("From", "+442079460000"),
+            ("To", "+442079460999"),
+            ("Body", body),
+        ])?;
         report.changes.into_iter().next()
     };
     for word in ["STOP", "stop", " Stop. ", "STOPALL", "unsubscribe", "cancel", "End", "quit!", "REVOKE", "OptOut"] {

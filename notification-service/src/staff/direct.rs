@@ -1,0 +1,121 @@
+//! What staff write to a shopper themselves: a mail or a text, by the template `direct`.
+
+use common::{
+    contact::{Email, Phone},
+    input::{Fields, FromFields},
+    locale::LanguageTag,
+    problem::FieldError,
+};
+use serde_json::json;
+use utoipa::ToSchema;
+
+use crate::{
+    App,
+    error::Error,
+    notifications::{
+        self, Told,
+        domain::{Channel, EventId, Notification, Recipient},
+    },
+    templates::{Message, Unwritable, data::DirectData},
+};
+
+/// A mail that staff write.
+#[derive(Debug, ToSchema)]
+#[schema(as = DirectMail, example = json!({
+    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "locale": "en-GB",
+    "subject": "Your question about sizes", "text": "The tee in M is 52 cm wide.\n\nThe hoodie in M is 58 cm wide."
+}))]
+#[expect(dead_code, reason = "describes what DirectMail reads")]
+pub struct DirectMailBody {
+    /// Names it for ever: it is sent once, however often it is asked for.
+    event_id: EventId,
+    /// To whom.
+    email: Email,
+    /// The language of what stands around the text; English where this is left out.
+    locale: Option<LanguageTag>,
+    /// One line.
+    #[schema(min_length = 1, max_length = 150)]
+    subject: String,
+    /// Several lines; an empty one begins another paragraph.
+    #[schema(min_length = 1, max_length = 10_000)]
+    text: String,
+}
+
+/// A text message that staff write.
+#[derive(Debug, ToSchema)]
+#[schema(as = DirectText, example = json!({
+    "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "phone": "+442079460000",
+    "text": "Your parcel waits at our desk until 6 pm."
+}))]
+#[expect(dead_code, reason = "describes what DirectText reads")]
+pub struct DirectTextBody {
+    /// Names it for ever: it is sent once, however often it is asked for.
+    event_id: EventId,
+    /// To which number.
+    phone: Phone,
+    /// The language of what stands around the text; English where this is left out.
+    locale: Option<LanguageTag>,
+    /// What it says: up to six segments of an SMS.
+    #[schema(min_length = 1, max_length = 10_000)]
+    text: String,
+}
+
+/// A mail, as the notification that it is.
+#[derive(Debug)]
+pub struct DirectMail(pub Notification);
+
+impl FromFields for DirectMail {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let event_id = fields.text("event_id");
+        let email = fields.text("email");
+        let locale = fields.optional_text("locale");
+        if !fields.has("subject") {
+            fields.refuse::<()>("subject", "missing", "is required");
+        }
+        let words = DirectData::from_fields(fields);
+        let recipient = Recipient { email: Some(email?), phone: None, locale: locale?.unwrap_or_default() };
+        let words = words?;
+        if words.subject.is_none() {
+            return fields.refuse("subject", "missing", "is required");
+        }
+        Some(Self(notification(event_id?, recipient, Channel::Email, words)))
+    }
+}
+
+/// A text message, as the notification that it is.
+#[derive(Debug)]
+pub struct DirectText(pub Notification);
+
+impl FromFields for DirectText {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let event_id = fields.text("event_id");
+        let phone = fields.text("phone");
+        let locale = fields.optional_text("locale");
+        if fields.has("subject") {
+            fields.refuse::<()>("subject", "not_allowed", "is for mails");
+        }
+        let words = DirectData::from_fields(fields);
+        let recipient = Recipient { email: None, phone: Some(phone?), locale: locale?.unwrap_or_default() };
+        Some(Self(notification(event_id?, recipient, Channel::Sms, words?)))
+    }
+}
+
+fn notification(event_id: EventId, recipient: Recipient, channel: Channel, words: DirectData) -> Notification {
+    let subject = words.subject.as_ref().map(|subject| &subject.0);
+    let data = json!({ "subject": subject, "text": words.text() });
+    Notification { event_id, recipient, channels: vec![channel], message: Message::Direct(words), data }
+}
+
+/// Sends it once. What the shop does not send is refused with pointers into this request, which has the words at its top.
+pub(super) async fn send(app: App, notification: Notification) -> Result<Told, Error> {
+    notifications::tell(app, notification).await.map_err(|error| match error {
+        Error::Unwritable(Unwritable::Refused(errors)) => {
+            let up = |error: FieldError| {
+                let pointer = error.pointer.strip_prefix("/data").unwrap_or(&error.pointer).to_owned();
+                FieldError { pointer, ..error }
+            };
+            Error::Unwritable(Unwritable::Refused(errors.into_iter().map(up).collect::<Vec<_>>().into()))
+        }
+        other => other,
+    })
+}
