@@ -11,7 +11,7 @@ use axum::{
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::{Controls, Fault, Vendor, records::Record};
+use crate::{Controls, Fault, Vendor, inbox, records::Record};
 
 type Desk = State<Arc<Controls>>;
 
@@ -22,6 +22,9 @@ pub(crate) fn routes(controls: Arc<Controls>) -> Router {
     Router::new()
         .route("/records", get(list_records).delete(forget_records))
         .route("/records/{id}", post(change_record))
+        .route("/inbox", get(show_inbox))
+        .route("/inbox/{id}", get(show_message))
+        .route("/sendgrid-key", get(show_sendgrid_key))
         .route("/calls", get(list_calls))
         .route("/faults", axum::routing::delete(heal))
         .route("/faults/{vendor}", post(plan_fault))
@@ -35,6 +38,21 @@ async fn list_records(State(controls): Desk) -> Json<Vec<Record>> {
     Json(controls.shared.state().records.clone())
 }
 
+async fn show_inbox(State(controls): Desk) -> Response {
+    inbox::show(&controls.shared.state().records, None)
+}
+
+async fn show_message(State(controls): Desk, Path(id): Path<String>) -> Response {
+    inbox::show(&controls.shared.state().records, Some(&id))
+}
+
+async fn show_sendgrid_key(State(controls): Desk) -> Response {
+    match controls.sendgrid() {
+        Some(signer) => Json(json!({ "key": signer.public_key() })).into_response(),
+        None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 async fn forget_records(State(controls): Desk) -> Json<Value> {
     controls.shared.state().records.clear();
     Json(json!({}))
@@ -43,7 +61,7 @@ async fn forget_records(State(controls): Desk) -> Json<Value> {
 /// `{"status": "delivered"}`
 async fn change_record(State(controls): Desk, Path(id): Path<String>, Json(body): Json<Value>) -> Response {
     let Some(status) = body["status"].as_str() else { return refused("`status` is a word") };
-    if controls.shared.set_status(&id, status) { Json(json!({})).into_response() } else { absent("message") }
+    if controls.report(&id, status).await { Json(json!({})).into_response() } else { absent("message") }
 }
 
 async fn list_calls(State(controls): Desk) -> Json<Value> {

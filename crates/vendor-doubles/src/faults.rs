@@ -64,6 +64,18 @@ pub enum Kind {
     Answer(Answer),
 }
 
+impl Kind {
+    /// Its name, as the control's routes have it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Reset { .. } => "reset",
+            Self::Hang { .. } => "hang",
+            Self::Late { .. } => "late",
+            Self::Answer(_) => "answer",
+        }
+    }
+}
+
 /// An error that a vendor answers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]

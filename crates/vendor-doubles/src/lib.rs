@@ -9,12 +9,12 @@
 //!   filters and pages, errors as `{code, message, more_info, status}`, the numbers that Twilio keeps for tests, recipients
 //!   who said STOP. A message that is queued has no `date_sent`, and is in no list that asks for one.
 //! - SES's `SendEmail` of a simple message: headers, tags, configuration set, errors named in a header.
-//! - How each signs its webhooks: [`signing`].
+//! - How each signs its webhooks: [`signing`]. With [`Options::delivers`] messages are delivered after a moment, and SendGrid
+//!   and Twilio post what became of them; otherwise a message stays as it was taken until it is told otherwise.
 //!
 //! # Left out
 //!
-//! All other operations; delivery (a message stays as it was taken until it is told otherwise); rate limits that are not
-//! injected; whether SES's requests are signed rightly. Unknown fields are refused where Twilio would overlook them.
+//! All other operations; rate limits that are not injected; SES's events; whether SES's requests are signed rightly. Unknown fields are refused where Twilio would overlook them.
 //! State is in memory.
 //!
 //! # Control
@@ -24,7 +24,9 @@
 //! | call | what it does |
 //! | --- | --- |
 //! | `GET records`, `DELETE records` | each [`Record`] of what was taken, oldest first; forgets them |
-//! | `POST records/{id}` | `{"status": "delivered"}` |
+//! | `GET inbox`, `GET inbox/{id}` | the same as pages for a browser |
+//! | `POST records/{id}` | `{"status": "delivered"}`, `bounced`, ...; the vendor tells the shop of it |
+//! | `GET sendgrid-key` | `{"key": ...}`, which verifies SendGrid's webhooks |
 //! | `GET calls` | each [`Call`] |
 //! | `POST faults/{vendor}` | a [`Fault`] |
 //! | `DELETE faults` | heals everything |
@@ -33,9 +35,11 @@
 //! | `GET SimpleNotificationService-....pem` | the certificate of the SNS messages that [`VendorDoubles::sns`] signs |
 
 mod control;
+mod delivery;
 mod description;
 mod doors;
 mod faults;
+mod inbox;
 mod line;
 mod options;
 mod records;
@@ -52,13 +56,16 @@ use std::{
 };
 
 use axum::{Router, extract::Request};
-use tokio::{sync::watch, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 use self::{
     doors::{Door, bind, serve},
     line::{Cutter, Lines},
     server::Shared,
-    signing::sns,
+    signing::{sendgrid as sendgrid_signing, sns},
 };
 pub use self::{
     faults::{Answer, Chance, Fault, Kind},
@@ -72,6 +79,7 @@ pub(crate) struct Controls {
     pub(crate) shared: Arc<Shared>,
     doors: BTreeMap<Vendor, Door>,
     sns: OnceLock<Option<sns::Signer>>,
+    sendgrid: OnceLock<Option<sendgrid_signing::Signer>>,
 }
 
 impl Controls {
@@ -96,6 +104,21 @@ impl Controls {
         for vendor in Vendor::ALL {
             self.refuse_connections(vendor, false).await;
         }
+    }
+
+    /// Says where a message stands, and has its vendor tell the shop. False where there is none with this id.
+    pub(crate) async fn report(&self, id: &str, status: &str) -> bool {
+        let is_there = self.shared.set_status(id, status);
+        let found = self.shared.state().records.iter().find(|record| record.id == id).cloned();
+        if let Some(record) = found {
+            delivery::tell(self, &record, status).await;
+        }
+        is_there
+    }
+
+    /// `None` where no key could be made.
+    pub(crate) fn sendgrid(&self) -> Option<&sendgrid_signing::Signer> {
+        self.sendgrid.get_or_init(|| sendgrid_signing::Signer::generate().ok()).as_ref()
     }
 
     /// `None` where no key could be made.
@@ -147,7 +170,12 @@ impl VendorDoubles {
             tasks.push(tokio::spawn(serve(listener, router, is_closed.subscribe(), tell)));
             doors.insert(vendor, Door { is_closed, has_closed });
         }
-        let controls = Arc::new(Controls { shared, doors, sns: OnceLock::new() });
+        let controls = Arc::new(Controls { shared, doors, sns: OnceLock::new(), sendgrid: OnceLock::new() });
+        if controls.shared.options.delivers {
+            let (courier, taken) = mpsc::unbounded_channel();
+            controls.shared.employ(courier);
+            tasks.push(tokio::spawn(delivery::deliver(Arc::clone(&controls), taken)));
+        }
         let listener = bind(control_port).await?;
         let control = format!("http://{}", listener.local_addr()?);
         let routes = control::routes(Arc::clone(&controls)).into_make_service_with_connect_info::<Cutter>();
@@ -218,6 +246,14 @@ impl VendorDoubles {
         match self.controls.sns() {
             Some(signer) => signer,
             None => panic!("no RSA key can be made here"),
+        }
+    }
+
+    /// What verifies SendGrid's webhooks, as its settings show it; panics where no key can be made.
+    pub fn sendgrid_webhook_key(&self) -> &str {
+        match self.controls.sendgrid() {
+            Some(signer) => signer.public_key(),
+            None => panic!("no ECDSA key can be made here"),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The doubles as a program: `SENDGRID_DOUBLE_PORT`, `TWILIO_DOUBLE_PORT`, `SES_DOUBLE_PORT`, `VENDOR_DOUBLES_PORT` (the
-//! control), `SENDGRID_API_KEY`, `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and `SES_CONFIGURATION_SET`. It stops on SIGTERM
-//! and Ctrl-C.
+//! control), `SENDGRID_API_KEY`, `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and `SES_CONFIGURATION_SET`. Messages are delivered
+//! after a moment; SendGrid posts its events to `SENDGRID_WEBHOOK_URL`. It stops on SIGTERM and Ctrl-C.
 
 use std::{io, process::ExitCode};
 
@@ -39,7 +39,7 @@ async fn run() -> io::Result<()> {
 
 fn options() -> io::Result<Options> {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let mut options = Options::default();
+    let mut options = Options { delivers: true, sendgrid_webhook: given("SENDGRID_WEBHOOK_URL"), ..Options::default() };
     let names = ["SENDGRID_DOUBLE_PORT", "TWILIO_DOUBLE_PORT", "SES_DOUBLE_PORT", "VENDOR_DOUBLES_PORT"];
     for (port, name) in options.ports.iter_mut().zip(names) {
         if let Some(text) = given(name) {

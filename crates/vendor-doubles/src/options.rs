@@ -83,10 +83,14 @@ pub struct Options {
     pub configuration_sets: Vec<String>,
     /// How long each call takes after it had its effect.
     pub latency: Duration,
+    /// Whether messages are delivered after a moment.
+    pub delivers: bool,
+    /// Where SendGrid posts its events; it posts none without.
+    pub sendgrid_webhook: Option<String>,
 }
 
 impl Default for Options {
-    /// Free ports, fresh secrets, no configuration set, no latency.
+    /// Free ports, fresh secrets, no configuration set, no latency, no delivery.
     fn default() -> Self {
         Self {
             ports: [0; 4],
@@ -94,6 +98,8 @@ impl Default for Options {
             twilio: TwilioAccount::default(),
             configuration_sets: Vec::new(),
             latency: Duration::ZERO,
+            delivers: false,
+            sendgrid_webhook: None,
         }
     }
 }

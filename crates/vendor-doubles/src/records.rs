@@ -52,6 +52,10 @@ pub struct Call {
     pub status: u16,
     /// Whether a message was taken.
     pub is_taken: bool,
+    /// The vendor's id of that message.
+    pub message: Option<String>,
+    /// What went wrong on purpose: `reset`, `hang`, `late` or `answer`.
+    pub fault: Option<&'static str>,
     /// What the vendor had against it.
     pub complaint: Option<String>,
 }

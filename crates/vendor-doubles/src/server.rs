@@ -3,7 +3,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
@@ -14,7 +14,7 @@ use axum::{
 };
 use http::{HeaderMap, Method, header};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
     Call, Options, Vendor,
@@ -93,11 +93,25 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     state: Mutex<State>,
     is_stopped: watch::Sender<bool>,
+    /// To whoever delivers what was taken; without one it stays as it was taken.
+    courier: OnceLock<mpsc::UnboundedSender<Record>>,
 }
 
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, state: Mutex::default(), is_stopped: watch::Sender::new(false) }
+        Self { options, state: Mutex::default(), is_stopped: watch::Sender::new(false), courier: OnceLock::new() }
+    }
+
+    /// From now on what is taken is handed to this one. Only the first is listened to.
+    pub(crate) fn employ(&self, courier: mpsc::UnboundedSender<Record>) {
+        let _ = self.courier.set(courier);
+    }
+
+    /// Fails only when the doubles are being stopped.
+    fn hand_to_courier(&self, record: &Record) {
+        if let Some(courier) = self.courier.get() {
+            let _ = courier.send(record.clone());
+        }
     }
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
@@ -158,13 +172,14 @@ impl Shared {
             Some(Kind::Answer(answer)) => answer.after_effect,
             Some(Kind::Late { .. }) | None => true,
         };
-        let mut is_taken = false;
+        let mut taken = None;
         let mut reply = match has_effect.then(|| self.judge(vendor, &state, call)) {
             None => Reply { status: 0, headers: Vec::new(), body: Value::Null },
             Some(Ok(Judged::Read(reply)) | Err(reply)) => reply,
             Some(Ok(Judged::Send(record))) => {
-                is_taken = true;
+                taken = Some(record.id.clone());
                 let reply = self.taken(vendor, &record);
+                self.hand_to_courier(&record);
                 state.records.push(*record);
                 reply
             }
@@ -179,7 +194,9 @@ impl Shared {
             method: call.method.to_string(),
             path: call.path.clone(),
             status: if is_answered { reply.status } else { 0 },
-            is_taken,
+            is_taken: taken.is_some(),
+            message: taken,
+            fault: fault.as_ref().map(Kind::name),
             complaint: (reply.status >= 400).then(|| reply.body.to_string()),
         });
         (reply, fault)

@@ -122,6 +122,19 @@ enum Proof {
     Races,
     /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
     Crash,
+    /// Whatever fails under a message: vendors fail and are late, the queue delivers twice, functions are killed; each message is
+    /// reached, or dead-lettered with a reason. Then messages a second beside bare calls of a provider
+    Notifications {
+        /// How many messages
+        #[arg(long, default_value_t = 10_000)]
+        messages: u32,
+        /// What is left to chance; a run names its seed
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        #[arg(long)]
+        dev: bool,
+    },
     /// Whatever is done to stock, sent again, sent at once or cut off: it is what a model of it says
     Stock {
         /// How many random sequences
@@ -205,6 +218,9 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Demo => demo::run(&home).await,
         Verb::Prove(Proof::Races) => measure::races(&home).await,
         Verb::Prove(Proof::Crash) => measure::crash(&home).await,
+        Verb::Prove(Proof::Notifications { messages, seed, dev }) => {
+            measure::notifications(&home, messages, seed, dev).await
+        }
         Verb::Prove(Proof::Stripe) => sdk::prove(&home).await,
         Verb::Prove(Proof::Webhooks) => sdk::prove_webhooks(&home).await,
         Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,

@@ -8,10 +8,10 @@ use lambda_double::{Function, HttpAnswer, http_event};
 use tokio::process::Command;
 
 use crate::home::{Home, Profile};
-use crate::mail;
 use crate::secrets::signing_key;
 use crate::services::{self, SERVICES};
 use crate::settings::Settings;
+use crate::vendors;
 
 const BARE: &str = "cold-start-hello";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,7 +85,7 @@ fn settings(home: &Home) -> Result<Settings> {
         ("SHIPPING_RATES", "USD:499"),
         ("TAX_RATE", "8.25"),
         ("MAIL_PROVIDERS", "log"),
-        ("MAIL_FROM", mail::FROM),
+        ("MAIL_FROM", vendors::FROM),
         ("SHOP_NAME", "Bodega"),
         ("SHOP_URL", "https://shop.example"),
         ("NOTIFICATION_TABLE", "bodega-notifications"),

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::admin;
 use crate::home::Home;
-use crate::mail;
 use crate::secrets::{Secrets, password};
 use crate::settings::Settings;
+use crate::vendors;
 
 /// What is bought, from the demo catalogue.
 const SKU: &str = "OUT-FLASK-500-STL";
@@ -30,9 +30,10 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     println!("{SKU}: {before}");
     shop.print_image().await?;
 
-    heading(2, "A shopper registers and logs in");
+    heading(2, "A shopper registers, logs in, and wants to hear of orders by SMS as well");
     let email = format!("ada-{}@example.com", &Uuid::new_v4().simple().to_string()[..8]);
     let token = shop.register(&email).await?;
+    let phone = shop.choose_sms(&token).await?;
 
     heading(3, "A card is saved with Stripe, in the frontend; its bank asks for 3-D Secure");
     let payment_method = shop.save_card(&token).await?;
@@ -57,9 +58,13 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     ensure!(paid["payment"]["captured"] == order["total"], "captured is not the total: {paid}");
     println!("order {id} is {}, captured {}", text(&paid, "state")?, money(&paid["payment"]["captured"]));
 
-    heading(8, "The confirmation, as SES received it");
-    let sent = until("a confirmation", || shop.confirmation(&settings, id)).await?;
-    println!("to      {email}\nsubject {}\n\n{}", sent["subject"].as_str().unwrap_or_default(), body(&sent));
+    heading(8, "The confirmation, by mail and by SMS, as the vendors took them");
+    let mail = until("a mail", || shop.told(&settings, id, &email)).await?;
+    println!("mail    {}, {}\nto      {email}\nsubject {}\n", mail["vendor"], mail["status"], text(&mail, "subject")?);
+    println!("{}", text(&mail, "text")?);
+    let event = mail["tags"]["event_id"].as_str().context("the mail names no event")?;
+    let sms = until("an SMS", || shop.told(&settings, event, &phone)).await?;
+    println!("\nSMS     {}, {}\nto      {phone}\n\n{}", sms["vendor"], sms["status"], text(&sms, "text")?);
 
     heading(9, "The ledger, as staff read it");
     shop.print_ledger(&staff, &order).await?;
@@ -69,9 +74,17 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     println!("{SKU}: {after} (before: {before})");
     ensure!(after.on_hand == before.on_hand - 2 && after.reserved == before.reserved, "the shelf is wrong");
     until("the cart to be emptied", || shop.empty_cart(&token)).await?;
-    let told = mail::sent_about(&settings, id).await?.len();
-    ensure!(told == 1, "{told} mails about the order");
-    println!("the cart is empty\n\nBought once, charged once, told once.");
+    println!("the cart is empty");
+
+    heading(11, "What becomes of both, as their vendors say");
+    let delivered = until("the SMS to be delivered", || shop.delivered(&settings, event, &phone)).await?;
+    println!("SMS     {}", text(&delivered, "status")?);
+    for (channel, about, to) in [("mail", id, &email), ("SMS", event, &phone)] {
+        let told = vendors::sent_about(&settings, about).await?.iter().filter(|sent| sent["to"] == **to).count();
+        ensure!(told == 1, "told {told} times by {channel}");
+    }
+    println!("all of it: {}", vendors::inbox(&settings).unwrap_or_default());
+    println!("\nBought once, charged once, told once by mail and once by SMS.");
     Ok(())
 }
 
@@ -144,6 +157,15 @@ impl Shop {
         let account = json!({ "email": email, "password": password, "name": "Ada Lovelace" });
         self.ask(Method::POST, "/auth/register", None, Some(account)).await?;
         self.log_in(email, &password).await
+    }
+
+    /// Gives a number of Ofcom's range for drama, as people write it, and consents to SMS. Returns what can be dialled.
+    async fn choose_sms(&self, token: &str) -> Result<String> {
+        let number = Uuid::new_v4().as_u128() % 1_000;
+        let choice = json!({ "phone": format!("+44 (0)7700 900{number:03}"), "notify_by": ["email", "sms"] });
+        let profile = self.ask(Method::PATCH, "/users/me", Some(token), Some(choice)).await?;
+        println!("notified by {} at {}", profile["notify_by"], text(&profile, "phone")?);
+        Ok(text(&profile, "phone")?.to_owned())
     }
 
     async fn stock(&self, staff: &str) -> Result<Stock> {
@@ -237,8 +259,13 @@ impl Shop {
         .await
     }
 
-    async fn confirmation(&self, settings: &Settings, order: &str) -> Result<Option<Value>> {
-        Ok(mail::sent_about(settings, order).await?.into_iter().next())
+    /// What was sent to this recipient, and has this text in it.
+    async fn told(&self, settings: &Settings, about: &str, to: &str) -> Result<Option<Value>> {
+        Ok(vendors::sent_about(settings, about).await?.into_iter().find(|sent| sent["to"] == to))
+    }
+
+    async fn delivered(&self, settings: &Settings, about: &str, to: &str) -> Result<Option<Value>> {
+        Ok(self.told(settings, about, to).await?.filter(|sent| sent["status"] == "delivered"))
     }
 
     async fn print_ledger(&self, staff: &str, placed: &Value) -> Result<()> {
@@ -292,8 +319,4 @@ fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
 fn money(value: &Value) -> String {
     let amount = value["amount"].as_i64().unwrap_or_default();
     format!("{}.{:02} {}", amount / 100, amount % 100, value["currency"].as_str().unwrap_or_default())
-}
-
-fn body(mail: &Value) -> String {
-    mail["body"].as_str().unwrap_or_default().to_owned()
 }

@@ -15,7 +15,6 @@ mod gallery;
 mod home;
 mod images;
 mod logs;
-mod mail;
 mod mail_pictures;
 mod measure;
 mod openapi;
@@ -38,6 +37,7 @@ mod summary;
 mod sweep;
 mod trigger;
 mod up;
+mod vendors;
 mod watch;
 
 use std::process::ExitCode;

@@ -50,6 +50,16 @@ pub(crate) async fn crash(home: &Home) -> Result<()> {
     across_services(home, "crash", Build::DURABLE, Vec::new()).await
 }
 
+/// `seed` repeats what was left to chance; without one it is chosen, and told.
+pub(crate) async fn notifications(home: &Home, messages: u32, seed: Option<u64>, dev: bool) -> Result<()> {
+    let build = Build::of(dev);
+    services::build(home, build.profile, &[]).await?;
+    python::ensure_tools(home).await?;
+    let seed = seed.unwrap_or_else(|| u64::from(std::process::id()));
+    let arguments = vec![text(&home.tool("python")), messages.to_string(), seed.to_string()];
+    run(home, Bench { package: "e2e", name: "notifications", build, arguments }).await
+}
+
 /// Beside `commit`, other figures: what an order costs the processes of each of the two builds.
 pub(crate) async fn checkout(home: &Home, commit: Option<&str>, dev: bool) -> Result<()> {
     match commit {

@@ -53,6 +53,13 @@ pub(crate) fn signing_key() -> Result<String> {
     Ok(STANDARD.encode(der.as_ref()))
 }
 
+/// So many random bytes in hexadecimal digits.
+pub(crate) fn hex(bytes: usize) -> Result<String> {
+    let mut random = vec![0; bytes];
+    aws_lc_rs::rand::fill(&mut random).context("asking for random bytes")?;
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// 192 random bits that need no quoting anywhere.
 pub(crate) fn password() -> Result<String> {
     let mut bytes = [0; 24];

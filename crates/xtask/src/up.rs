@@ -15,7 +15,7 @@ use crate::secrets::{Secrets, password};
 use crate::settings::{Settings, given};
 use crate::stores::{self, Keeping, Place, Postgres};
 use crate::{
-    admin, gallery, images, logs, mail, port, python, reload, router, seed, services, stripe, sweep, trigger, watch,
+    admin, gallery, images, logs, port, python, reload, router, seed, services, stripe, sweep, trigger, vendors, watch,
 };
 
 const DATABASES: [(&str, &str); 2] =
@@ -57,9 +57,9 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     let place = Place { home, run, folder: home.local(""), logs: home.local_folder("logs")?, keeping: Keeping::Safe };
     let mut settings = settings(&secrets, port)?;
     step("starting the stores", start_stores(&place, &mut settings)).await?;
-    step("building the services", services::build(home, Profile::Dev, &[stripe::DOUBLE])).await?;
+    step("building the services", services::build(home, Profile::Dev, &[stripe::DOUBLE, vendors::DOUBLES])).await?;
     step("starting the double of Stripe", stripe::start(&place, &mut settings)).await?;
-    step("letting the shop send mail", mail::verify_sender(&settings)).await?;
+    step("starting the doubles of SES, SendGrid and Twilio", vendors::start(&place, &mut settings)).await?;
     step("making the bucket for images", images::make_bucket(&mut settings)).await?;
     // Services wake for nothing without the secrets that user-service gives them.
     let [user_service, others @ ..] = services::WITH_A_STORE;
@@ -105,8 +105,6 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("SHIPPING_RATES", "USD:499,EUR:499,JPY:800"),
         ("TAX_RATE", "8.25"),
         ("REDUCED_TAX_RATE", "2.5"),
-        ("MAIL_PROVIDERS", "ses"),
-        ("MAIL_FROM", mail::FROM),
         ("SHOP_NAME", "Bodega"),
         ("SHOP_URL", "https://shop.example"),
         ("NOTIFICATION_TABLE", "bodega-notifications"),
@@ -188,6 +186,7 @@ fn print_table(home: &Home, settings: &Settings, api: &str) {
     {
         rows.push((name.to_owned(), without_password(settings.get(name).unwrap_or("-"))));
     }
+    rows.extend(vendors::inbox(settings).map(|page| ("inbox: mails and SMS".to_owned(), page)));
     let secrets = home.show(&home.local("secrets.json"));
     rows.push(("admin".to_owned(), format!("{}, password in {secrets}", admin::EMAIL)));
     rows.push(("environment".to_owned(), home.show(&home.local("env"))));

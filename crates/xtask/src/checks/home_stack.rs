@@ -26,7 +26,7 @@ const MOMENT: Duration = Duration::from_secs(10);
 const REACTION: Duration = Duration::from_secs(6);
 
 /// What the environment names is real, perhaps: stores, Stripe, the sender of mail. This stack makes its own.
-const REAL: [&str; 8] = [
+const REAL: [&str; 18] = [
     "USER_DATABASE_URL",
     "TRANSACTION_DATABASE_URL",
     "MONGODB_URI",
@@ -35,6 +35,16 @@ const REAL: [&str; 8] = [
     "STRIPE_API_BASE",
     "MAIL_PROVIDERS",
     "MAIL_FROM",
+    "SMS_PROVIDERS",
+    "SMS_COUNTRIES",
+    "SENDGRID_API_BASE",
+    "SENDGRID_API_KEY",
+    "SENDGRID_WEBHOOK_KEY",
+    "TWILIO_API_BASE",
+    "TWILIO_ACCOUNT_SID",
+    "TWILIO_AUTH_TOKEN",
+    "TWILIO_FROM",
+    "AWS_ENDPOINT_URL_SESV2",
 ];
 
 pub(super) async fn check(home: &Home, run: &Run) -> Result<()> {

@@ -1,0 +1,150 @@
+//! What becomes of messages once they are taken, where the doubles deliver at all: after a moment they are `sent`, then
+//! `delivered`, and the vendor tells so at the shop's webhooks, signed. Twilio calls the address that came with the message;
+//! SendGrid the one of its settings, and again where that did not answer. SES would tell a topic of SNS, whose certificate
+//! comes from a host of Amazon's and cannot be played at home, so SES tells nothing.
+
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+
+use form_urlencoded::Serializer;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use tokio::{sync::mpsc, task::JoinSet, time::sleep};
+
+use crate::{
+    Controls, Vendor,
+    records::{Record, digits},
+    signing::{sendgrid, twilio},
+};
+
+/// From one state to the next.
+const STEP: Duration = Duration::from_millis(400);
+/// How long a receiver may take: at home a service may have to be built first.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The pauses before SendGrid posts again what was not taken. It tries for a day.
+const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
+
+/// One for all doubles of a process, made when it is first needed. It keeps no connections, since those belong to the
+/// runtime of whoever opened them.
+static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+    reqwest::Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .pool_max_idle_per_host(0)
+        .timeout(PATIENCE)
+        .build()
+        // Fails only where the TLS backend cannot start, in which case nothing here can work.
+        .unwrap_or_default()
+});
+
+/// Delivers what it is handed, each message by itself, until the doubles stop.
+pub(crate) async fn deliver(controls: Arc<Controls>, mut taken: mpsc::UnboundedReceiver<Record>) {
+    let mut under_way = JoinSet::new();
+    while let Some(record) = taken.recv().await {
+        under_way.spawn(travel(Arc::clone(&controls), record));
+        while under_way.try_join_next().is_some() {}
+    }
+}
+
+/// One that the vendor dropped goes nowhere.
+async fn travel(controls: Arc<Controls>, record: Record) {
+    let steps: &[&str] = match (record.vendor, record.status.as_str()) {
+        (_, "dropped") => &["dropped"],
+        (Vendor::Twilio, _) => &["sent", "delivered"],
+        (Vendor::Sendgrid | Vendor::Ses, _) => &["delivered"],
+    };
+    for status in steps {
+        sleep(STEP).await;
+        if !controls.shared.set_status(&record.id, status) {
+            return;
+        }
+        tell(&controls, &record, status).await;
+    }
+}
+
+/// Tells the shop that a message has this status now, where the vendor would.
+pub(crate) async fn tell(controls: &Controls, record: &Record, status: &str) {
+    let told = match record.vendor {
+        Vendor::Twilio => call_back(controls, record, status).await,
+        Vendor::Sendgrid => post_event(controls, record, status).await,
+        Vendor::Ses => Ok(()),
+    };
+    if let Err(error) = told {
+        tracing::warn!(vendor = %record.vendor, id = record.id, status, error, "the shop was not told");
+    }
+}
+
+/// <https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>
+async fn call_back(controls: &Controls, record: &Record, status: &str) -> Result<(), String> {
+    let Some(url) = &record.callback else { return Ok(()) };
+    let account = &controls.shared.options.twilio;
+    let mut fields = vec![
+        ("AccountSid", account.account_sid.as_str()),
+        ("ApiVersion", "2010-04-01"),
+        ("From", &record.from),
+        ("MessageSid", &record.id),
+        ("MessageStatus", status),
+        ("SmsSid", &record.id),
+        ("SmsStatus", status),
+        ("To", &record.to),
+    ];
+    if ["failed", "undelivered"].contains(&status) {
+        // "Unknown destination handset"
+        fields.push(("ErrorCode", "30005"));
+    }
+    fields.extend(record.set.as_deref().map(|service| ("MessagingServiceSid", service)));
+    let signature = twilio::sign_form(twilio::Algorithm::HmacSha1, &account.auth_token, url, &fields);
+    let form = Serializer::new(String::new()).extend_pairs(&fields).finish();
+    let request = HTTP.post(url).header(twilio::SIGNATURE_HEADER, signature);
+    post(request.header("content-type", "application/x-www-form-urlencoded; charset=UTF-8").body(form)).await
+}
+
+async fn post_event(controls: &Controls, record: &Record, status: &str) -> Result<(), String> {
+    let Some(url) = &controls.shared.options.sendgrid_webhook else { return Ok(()) };
+    let Some(event) = event(record, status) else { return Ok(()) };
+    let signer = controls.sendgrid().ok_or("no key can be made here")?;
+    let body = sendgrid::body(&[event]);
+    let mut pauses = PAUSES.iter();
+    loop {
+        let timestamp = OffsetDateTime::now_utc().unix_timestamp().to_string();
+        let signature = signer.sign(&timestamp, &body).map_err(|_| "the event cannot be signed")?;
+        let request = HTTP.post(url).header(sendgrid::SIGNATURE_HEADER, signature);
+        let request = request.header(sendgrid::TIMESTAMP_HEADER, timestamp);
+        let posted = post(request.header("content-type", "application/json; charset=utf-8").body(body.clone())).await;
+        match (posted, pauses.next()) {
+            (Ok(()), _) => return Ok(()),
+            (Err(error), None) => return Err(error),
+            (Err(_), Some(pause)) => sleep(*pause).await,
+        }
+    }
+}
+
+/// <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>; `None` for what SendGrid has no event for.
+fn event(record: &Record, status: &str) -> Option<Value> {
+    let mut event = match status {
+        "delivered" => json!({"event": "delivered", "response": "250 2.0.0 OK"}),
+        "deferred" => json!({"event": "deferred", "response": "400 try again later", "attempt": "1"}),
+        "bounced" => {
+            json!({"event": "bounce", "type": "bounce", "status": "5.1.1", "reason": "550 5.1.1 no such user"})
+        }
+        "blocked" => json!({"event": "bounce", "type": "blocked", "status": "5.7.1", "reason": "550 5.7.1 blocked"}),
+        "dropped" => json!({"event": "dropped", "reason": "Bounced Address"}),
+        "complained" => json!({"event": "spamreport"}),
+        _ => return None,
+    };
+    for (name, value) in &record.tags {
+        event[name] = json!(value);
+    }
+    event["email"] = json!(record.to);
+    event["timestamp"] = json!(OffsetDateTime::now_utc().unix_timestamp());
+    event["sg_event_id"] = json!(digits(22));
+    event["sg_message_id"] = json!(record.id);
+    Some(event)
+}
+
+async fn post(request: reqwest::RequestBuilder) -> Result<(), String> {
+    let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
+    if answer.status().is_success() { Ok(()) } else { Err(format!("the shop answered {}", answer.status())) }
+}
