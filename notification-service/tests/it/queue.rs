@@ -44,7 +44,10 @@ impl Bin {
         let (endpoint, http) = (endpoint.to_owned(), reqwest::Client::new());
         let mut bin = Self { url: String::new(), endpoint, http };
         let name = format!("queue-{}", Uuid::new_v4());
-        bin.url = bin.call("CreateQueue", json!({ "QueueName": name })).await["QueueUrl"].as_str().unwrap().to_owned();
+        let made = bin.call("CreateQueue", json!({ "QueueName": name })).await;
+        // moto names itself; the service is to come this way.
+        let path = made["QueueUrl"].as_str().unwrap().splitn(4, '/').last().unwrap().to_owned();
+        bin.url = format!("{}/{path}", bin.endpoint);
         bin
     }
 
@@ -97,12 +100,7 @@ impl Depot {
     async fn open() -> Self {
         let office = Office::open_with_texts(&[]).await;
         let (main, dead) = (Bin::make(&office.network.address).await, Bin::make(&office.network.address).await);
-        let urls = [
-            ("NOTIFICATION_QUEUE_URL", main.url.as_str()),
-            ("NOTIFICATION_DEAD_LETTER_QUEUE_URL", dead.url.as_str()),
-            ("QUEUE_GIVE_UP_AFTER", "5"),
-        ];
-        let app = office.with_texts(office.vendors(), &urls);
+        let app = another(&office, &main, &dead);
         Self { office, app, main, dead }
     }
 
@@ -116,6 +114,16 @@ impl Depot {
         places.sort_unstable();
         places
     }
+}
+
+/// A function that knows both queues, started anew.
+fn another(office: &Office, main: &Bin, dead: &Bin) -> App {
+    let urls = [
+        ("NOTIFICATION_QUEUE_URL", main.url.as_str()),
+        ("NOTIFICATION_DEAD_LETTER_QUEUE_URL", dead.url.as_str()),
+        ("QUEUE_GIVE_UP_AFTER", "5"),
+    ];
+    office.with_texts(office.vendors(), &urls)
 }
 
 #[tokio::test]
@@ -242,7 +250,7 @@ async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
 
 #[tokio::test]
 async fn dead_letters_are_moved_back_to_their_queue_and_then_worked_off() {
-    let depot = Depot::open().await;
+    let mut depot = Depot::open().await;
     let bodies: Vec<Value> = (0..13).map(|_| event("account_created")).collect();
     depot.office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
     for batch in bodies.chunks(10) {
@@ -259,6 +267,8 @@ async fn dead_letters_are_moved_back_to_their_queue_and_then_worked_off() {
     back.retain(|(body, _)| body != "was there before");
     assert_eq!(back.len(), 13);
     assert!(back.iter().all(|(_, reason)| reason.is_none()), "the reason was the letter's");
+    // The function that failed so often leaves the provider alone for a while.
+    depot.app = another(&depot.office, &depot.main, &depot.dead);
     for (body, _) in &back {
         assert!(depot.work_off(&[received(&json!(body), 1)]).await.is_empty());
     }
