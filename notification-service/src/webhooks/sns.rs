@@ -93,7 +93,7 @@ impl Envelope {
     /// Where the certificate is that the message claims to be signed with.
     pub fn certificate(&self) -> Result<SnsAddress, Invalid> {
         let address = SnsAddress::read(&self.signing_cert_url).ok_or(Invalid::CertificateHost)?;
-        let is_certificate = address.0.path().ends_with(".pem") && address.0.query().is_none();
+        let is_certificate = address.0.path().rsplit('.').next() == Some("pem") && address.0.query().is_none();
         if is_certificate { Ok(address) } else { Err(Invalid::CertificateHost) }
     }
 

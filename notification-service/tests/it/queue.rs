@@ -44,7 +44,8 @@ impl Bin {
         let (endpoint, http) = (endpoint.to_owned(), reqwest::Client::new());
         let mut bin = Self { url: String::new(), endpoint, http };
         let name = format!("queue-{}", Uuid::new_v4());
-        bin.url = bin.call("CreateQueue", json!({ "QueueName": name })).await["QueueUrl"].as_str().unwrap().to_owned();
+        let made = bin.call("CreateQueue", json!({ "QueueName": name })).await;
+        bin.url = made["QueueUrl"].as_str().map(str::to_owned).unwrap();
         bin
     }
 
@@ -191,7 +192,7 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_don
         (wrong.clone(), "not_understood: /recipient/email invalid_email, /data/order/total wrong_type"),
     ] {
         let message = received(&body, 1);
-        assert!(depot.work_off(&[message.clone()]).await.is_empty(), "{body}");
+        assert!(depot.work_off(std::slice::from_ref(&message)).await.is_empty(), "{body}");
         let letters = depot.dead.take().await;
         assert_eq!(letters, [(message["body"].as_str().unwrap().to_owned(), Some(reason.to_owned()))]);
     }

@@ -166,7 +166,7 @@ mod tests {
             (json!(["pigeon"]), "/notify_by/0 unknown_channel"),
             (json!("sms"), "/notify_by wrong_type"),
         ] {
-            assert_eq!(read(refused), Err(why.to_owned()), "{refused}");
+            assert_eq!(read(&refused), Err(why.to_owned()), "{refused}");
         }
     }
 
