@@ -1,6 +1,6 @@
 //! notification-service: mail and texts to shoppers, each sent once, remembered in DynamoDB.
 //!
-//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), [`queue`] (the same over a
+//! Rooms: [`notifications`] (what is asked for, and the protocol by which it is sent once), `queue` (the same over a
 //! queue), [`templates`] (what a message says), [`locale`] (how money and dates are written), [`providers`] (who carries
 //! it).
 
@@ -10,7 +10,7 @@ pub mod listing;
 pub mod locale;
 pub mod notifications;
 pub mod providers;
-pub mod queue;
+mod queue;
 mod schema;
 pub mod sender;
 pub mod sqs;
@@ -44,7 +44,6 @@ use crate::{
     aws::{Aws, Limits},
     notifications::{domain::Caps, store::Store},
     providers::Providers,
-    queue::GiveUpAfter,
     sqs::Queues,
     templates::Shop,
     webhooks::Webhooks,
@@ -72,7 +71,7 @@ pub struct App {
     /// The queue whose messages wake this service, and the one for dead letters.
     pub queues: Queues,
     /// After how many receives a message is given up.
-    pub give_up_after: GiveUpAfter,
+    pub give_up_after: u32,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -96,7 +95,7 @@ impl App {
         let public_url = env.url_or("PUBLIC_URL", issuer.as_deref().unwrap_or_default());
         let webhooks = Webhooks::configure(env, public_url.as_deref().unwrap_or_default());
         let caps = Caps::configure(env);
-        let give_up_after = env.parsed_or("QUEUE_GIVE_UP_AFTER", GiveUpAfter::default());
+        let give_up_after = env.number_or("QUEUE_GIVE_UP_AFTER", 20, 1..=1_000);
         let aws = Aws::configure(env, limits);
         let providers = Providers::configure(env, &aws);
         let queues = Queues::configure(env, &aws);

@@ -22,7 +22,6 @@ use platform::{
 };
 use serde_json::Value;
 
-pub use self::dead::GiveUpAfter;
 pub(crate) use self::dead::redrive;
 use self::dead::{Dead, bury};
 use crate::{
@@ -87,7 +86,7 @@ async fn take(app: &App, message: &Message) -> Result<(), Untaken> {
             if refused.is_empty() { Ok(()) } else { Err(dead("refused", &refused.join("; "))) }
         }
         Err(Error::Unwritable(Unwritable::Refused(errors))) => Err(dead("not_understood", &described(&errors))),
-        Err(error) if message.receives() >= app.give_up_after.get() => {
+        Err(error) if message.receives() >= app.give_up_after => {
             tracing::error!(%event_id, message_id = message.id, %error, "message given up: it came too often");
             Err(dead("given_up", &error.to_string()))
         }

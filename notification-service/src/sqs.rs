@@ -1,5 +1,5 @@
 //! Queues of SQS, as far as dead letters need them: three calls of its JSON protocol, signed by AWS's own crate. The SDK's
-//! client for SQS would be far larger than these (`docs/decisions/0030-queue-door-and-dead-letters.md`).
+//! client for SQS would be far larger than these (`docs/decisions/0031-queue-door-and-dead-letters.md`).
 
 use std::{fmt, sync::Arc, time::Duration};
 

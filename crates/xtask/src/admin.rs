@@ -1,4 +1,5 @@
-//! What operators ask of user-service: the first admin, and clients for services.
+//! What operators ask of user-service (the first admin, and clients for services) and of notification-service (its dead
+//! letters).
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -23,6 +24,19 @@ pub(crate) const SERVICE_CLIENTS: [(&str, &str, &[&str]); 2] = [
 /// Sends one command to user-service's `admin` trigger.
 pub(crate) async fn command(home: &Home, settings: &Settings, command: Value) -> Result<Value> {
     trigger::once(home, settings, "user-service", "admin", command).await
+}
+
+/// Moves the dead letters that are there now back to the queue of notification-service. One call moves what it has time for.
+pub(crate) async fn redrive(home: &Home, settings: &Settings) -> Result<Value> {
+    let mut moved = 0;
+    loop {
+        let command = json!({ "command": "redrive" });
+        let answer = trigger::once(home, settings, "notification-service", "admin", command).await?;
+        moved += answer["moved"].as_u64().context("notification-service answered without a number")?;
+        if answer["is_done"] == true {
+            return Ok(json!({ "moved": moved }));
+        }
+    }
 }
 
 /// Makes an admin, or gives the one there is that password.

@@ -69,7 +69,7 @@ enum Verb {
     ///
     /// The browser is the one that CHROMIUM names, else chromium-headless-shell, chromium, chromium-browser or google-chrome.
     MailPictures,
-    /// Ask user-service what operators ask it
+    /// Ask services what operators ask them
     #[command(subcommand)]
     Admin(Operation),
     /// Measure
@@ -108,7 +108,9 @@ enum Operation {
     },
     /// Print a new signing key for SIGNING_KEYS
     NewSigningKey,
-    /// Send any command, as JSON
+    /// Move the dead letters of notification-service back to its queue, as soon as what killed them is mended
+    Redrive,
+    /// Send any command to user-service, as JSON
     Send {
         /// Such as '{"command": "create_admin", ...}'
         json: String,
@@ -278,6 +280,7 @@ async fn operate(home: &Home, command: Operation) -> Result<()> {
         Operation::CreateServiceClient { name, scopes } => {
             admin::create_service_client(home, &running(home)?, &name, &scopes).await?
         }
+        Operation::Redrive => admin::redrive(home, &running(home)?).await?,
         Operation::Send { json } => {
             let command = serde_json::from_str(&json).context("the command is not JSON")?;
             admin::command(home, &running(home)?, command).await?

@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use self::{
-    limits::{Caps, Count, CountBy, DailyLimit, Reason, barring},
+    limits::{Caps, Count, CountBy, Reason, barring},
     record::{Delivery, LastEvent, Record, Stands},
 };
 use crate::{

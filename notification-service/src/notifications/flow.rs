@@ -28,7 +28,7 @@
 //! costs money, and its vendor can be asked what it sent. The window is made small as well: nothing stands between the
 //! answer and the mark, both are done by a task that goes on when the request is given up, and its limits together are
 //! shorter than a request's deadline. What is sent carries the event's id, so that two mails of one event can be told to be
-//! that. `docs/architecture.md` has the table of what can be sent twice, and when.
+//! that. `docs/operations.md` has the table of what can be sent twice, and when.
 
 use std::time::Instant;
 

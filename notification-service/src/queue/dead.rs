@@ -2,11 +2,10 @@
 
 use std::{
     fmt,
-    str::FromStr,
     time::{Duration, Instant},
 };
 
-use common::{input::Refusal, timestamp::Timestamp};
+use common::timestamp::Timestamp;
 use platform::{TriggerError, queue::Message};
 use serde_json::{Value, json};
 
@@ -18,31 +17,6 @@ pub(crate) const REASON: &str = "reason";
 const LONGEST: usize = 1_000;
 /// How long dead letters are brought back in one call: the function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(20);
-
-/// After how many receives a message that cannot be handed over is given up: 1 to 1000, 20 unless configured otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GiveUpAfter(u32);
-
-impl GiveUpAfter {
-    pub(super) fn get(self) -> u32 {
-        self.0
-    }
-}
-
-impl Default for GiveUpAfter {
-    fn default() -> Self {
-        Self(20)
-    }
-}
-
-impl FromStr for GiveUpAfter {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
-        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1000"))
-    }
-}
 
 /// Why a message will not be worked off.
 pub(super) struct Dead {

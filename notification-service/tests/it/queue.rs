@@ -298,5 +298,5 @@ fn queues_that_are_no_addresses_are_named() {
     assert!(App::configure_within(&mut env, PATIENT).is_none());
     let report = env.report();
     assert!(report.contains("NOTIFICATION_QUEUE_URL must be an address"), "{report}");
-    assert!(report.contains("QUEUE_GIVE_UP_AFTER must be from 1 to 1000"), "{report}");
+    assert!(report.contains("QUEUE_GIVE_UP_AFTER must be a whole number from 1 to 1000"), "{report}");
 }

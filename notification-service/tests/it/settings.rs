@@ -20,7 +20,7 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
         "JWKS_URL is missing",
         "NOTIFICATION_TABLE is missing",
         "FINGERPRINT_KEY is missing",
-        "ORDER_MAILS_PER_RECIPIENT must be from 1 to 1000",
+        "ORDER_MAILS_PER_RECIPIENT must be a whole number from 1 to 1000",
         "AWS_REGION is missing",
         "MAIL_PROVIDERS must be ses, sendgrid or log",
         "MAIL_FROM must be of the form",

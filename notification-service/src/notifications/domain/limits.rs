@@ -20,48 +20,12 @@ use crate::templates::Template;
 const HOUR_SECONDS: i64 = 60 * 60;
 const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 
-/// How many messages one recipient gets on one day of UTC: 1 to 1000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DailyLimit(u16);
-
-impl DailyLimit {
-    /// Mails about orders, unless configured otherwise.
-    const ORDER_MAILS: Self = Self(20);
-    /// Texts, unless configured otherwise.
-    const TEXTS: Self = Self(10);
-
-    /// The number.
-    pub fn get(self) -> u16 {
-        self.0
-    }
-}
-
-impl FromStr for DailyLimit {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let number = text.parse().ok().filter(|number| (1..=1000).contains(number));
-        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 1000"))
-    }
-}
-
-/// How many texts go to one country in one hour: 1 to 100,000.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HourlyLimit(u32);
-
-impl HourlyLimit {
-    /// Unless configured otherwise.
-    const TEXTS: Self = Self(200);
-}
-
-impl FromStr for HourlyLimit {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let number = text.parse().ok().filter(|number| (1..=100_000).contains(number));
-        number.map(Self).ok_or_else(|| Refusal::new("out_of_range", "must be from 1 to 100000"))
-    }
-}
+/// Mails about orders that one recipient gets on one day of UTC, unless configured otherwise.
+const ORDER_MAILS: u32 = 20;
+/// Texts that one recipient gets on one day of UTC.
+const TEXTS: u32 = 10;
+/// Texts that go to one country in one hour.
+const TEXTS_BY_COUNTRY: u32 = 200;
 
 /// The countries to which texts go, such as `GB,DE`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -80,18 +44,18 @@ impl FromStr for Countries {
 /// The limits of a shop.
 #[derive(Debug, Clone)]
 pub struct Caps {
-    order_mails: DailyLimit,
-    texts: DailyLimit,
-    texts_by_country: HourlyLimit,
+    order_mails: u32,
+    texts: u32,
+    texts_by_country: u32,
     countries: Countries,
 }
 
 impl Caps {
     /// Reads `ORDER_MAILS_PER_RECIPIENT`, `SMS_PER_RECIPIENT`, `SMS_PER_COUNTRY_PER_HOUR` and `SMS_COUNTRIES`.
     pub fn configure(env: &mut Env) -> Option<Self> {
-        let order_mails = env.parsed_or("ORDER_MAILS_PER_RECIPIENT", DailyLimit::ORDER_MAILS);
-        let texts = env.parsed_or("SMS_PER_RECIPIENT", DailyLimit::TEXTS);
-        let texts_by_country = env.parsed_or("SMS_PER_COUNTRY_PER_HOUR", HourlyLimit::TEXTS);
+        let order_mails = env.number_or("ORDER_MAILS_PER_RECIPIENT", ORDER_MAILS, 1..=1_000);
+        let texts = env.number_or("SMS_PER_RECIPIENT", TEXTS, 1..=1_000);
+        let texts_by_country = env.number_or("SMS_PER_COUNTRY_PER_HOUR", TEXTS_BY_COUNTRY, 1..=100_000);
         // A shop that sends texts says where to.
         let countries = match env.optional("SMS_PROVIDERS") {
             Some(_) => env.parsed("SMS_COUNTRIES"),
@@ -110,7 +74,7 @@ impl Caps {
         let day = now.unix_seconds().div_euclid(DAY_SECONDS);
         let count = || Count {
             key: format!("recipient#{}#{day}", hex(recipient)),
-            most: self.order_mails.get().into(),
+            most: self.order_mails,
             by: CountBy::Events,
             kept_for: Duration::from_hours(48),
             reason: Reason::OrderMails,
@@ -127,14 +91,14 @@ impl Caps {
         let (day, hour) = (now.unix_seconds().div_euclid(DAY_SECONDS), now.unix_seconds().div_euclid(HOUR_SECONDS));
         let by_recipient = Count {
             key: format!("phone#{}#{day}", hex(recipient)),
-            most: self.texts.get().into(),
+            most: self.texts,
             by: CountBy::Events,
             kept_for: Duration::from_hours(48),
             reason: Reason::Texts,
         };
         let by_country = Count {
             key: format!("country#{}#{hour}", country.as_str()),
-            most: self.texts_by_country.0,
+            most: self.texts_by_country,
             by: CountBy::Number,
             kept_for: Duration::from_hours(2),
             reason: Reason::TextsByCountry,
