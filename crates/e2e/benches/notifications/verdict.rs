@@ -74,7 +74,8 @@ fn print_storm(office: &Office, asked: &Asked, took: Duration) {
     let calls = office.vendors.calls();
     for vendor in [Vendor::Ses, Vendor::Sendgrid, Vendor::Twilio] {
         let posts: Vec<&Call> = calls.iter().filter(|call| call.vendor == vendor && call.method == "POST").collect();
-        let struck = |late: bool| posts.iter().filter(move |call| call.fault.is_some_and(|fault| (fault == "late") == late));
+        let struck =
+            |late: bool| posts.iter().filter(move |call| call.fault.is_some_and(|fault| (fault == "late") == late));
         println!(
             "{:<9} asked {} times, failed {}, answered late {}, took {}",
             vendor.to_string(),
