@@ -47,7 +47,9 @@ pub(crate) async fn judge(office: &Office, asked: &Asked, took: Duration) {
         }
     }
     println!("\nHow each message ended:");
-    ends.iter().for_each(|(end, count)| println!("{count:>7}  {end}"));
+    for (end, count) in &ends {
+        println!("{count:>7}  {end}");
+    }
     assert_eq!(letters.iter().filter(|(_, reason)| reason.starts_with("not_understood")).count(), asked.poisoned);
     println!("{:>7}  not understood: dead-lettered, each with what is wrong with it", asked.poisoned);
 
