@@ -136,14 +136,21 @@ impl PostalAddress {
     }
 }
 
-/// A word that is read as it is stored.
+/// A word that is read as it is stored. What it has that no line may have (line breaks, overrides of direction) becomes blanks.
 struct Stored<T>(T);
+
+fn plain(text: &str) -> String {
+    let plain: String =
+        text.chars().map(|c| if c.is_alphanumeric() || c.is_ascii_punctuation() { c } else { ' ' }).collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
 
 impl<T: TryFrom<String, Error = Refusal>> FromStr for Stored<T> {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        T::try_from(text.to_owned()).map(Self)
+        let text = line(text, 1..=100).or_else(|_| line(&plain(text), 1..=100))?;
+        T::try_from(text).map(Self)
     }
 }
 
@@ -208,6 +215,9 @@ mod tests {
         let read = Fields::read::<OfOrder>(old.clone()).unwrap().0;
         assert_eq!(to_value(&read).unwrap(), old);
         assert_eq!(Fields::read::<PostalAddress>(old.clone()).unwrap_err()[0].code, "web_address");
+        let mut turned = old.clone();
+        turned["name"] = json!("Ada\u{202e}\r\nBcc: eve");
+        assert_eq!(Fields::read::<OfOrder>(turned).unwrap().0.name.as_str(), "Ada Bcc: eve");
         let mut nameless = old;
         nameless["name"] = json!("");
         assert_eq!(Fields::read::<OfOrder>(nameless).map(|_| ()).unwrap_err()[0].pointer, "/name");
