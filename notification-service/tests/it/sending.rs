@@ -44,7 +44,8 @@ async fn a_mail_has_text_and_html_in_utf8_and_carries_its_event() {
     ]);
     assert_eq!(simple["Headers"], headers);
     let tags = json!([
-        {"Name": "event_id", "Value": body["event_id"]}, {"Name": "template", "Value": "order_confirmation"}
+        {"Name": "event_id", "Value": body["event_id"]}, {"Name": "channel", "Value": "email"},
+        {"Name": "template", "Value": "order_confirmation"}
     ]);
     assert_eq!(asked["EmailTags"], tags);
 }
