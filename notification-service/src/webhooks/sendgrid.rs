@@ -23,7 +23,7 @@ pub const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-email-event-
 /// When it was made, in seconds since 1970.
 pub const TIMESTAMP: HeaderName = HeaderName::from_static("x-twilio-email-event-webhook-timestamp");
 
-/// How old a signature may be, in seconds, and how far our clocks may differ. SendGrid signs each try anew.
+/// How old a signature may be, in seconds, and how far our clocks may differ.
 const TOLERANCE: u64 = 600;
 
 /// The key that SendGrid shows in its settings: base64 of a DER-encoded `SubjectPublicKeyInfo`.
