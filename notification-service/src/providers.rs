@@ -114,10 +114,7 @@ impl<P> Guarded<P> {
 
     /// Tells the circuit and the log how a call went.
     fn note(&self, name: Name, event_id: EventId, outcome: &Result<String, Trouble>) {
-        let trouble = match outcome {
-            Ok(_) => None,
-            Err(trouble) => Some(trouble),
-        };
+        let trouble = outcome.as_ref().err();
         match trouble {
             Some(trouble) if trouble.is_ours() => {
                 tracing::error!(%event_id, provider = %name, error = %trouble, "provider needs our attention");

@@ -35,9 +35,10 @@ impl Queues {
     /// Reads the addresses of both queues, which may be absent.
     pub fn configure(env: &mut Env, aws: &Aws) -> Option<Self> {
         let http = Arc::new(OnceCell::new());
-        let mut queue = |name: &str| match env.optional(name) {
-            None => Some(None),
-            Some(_) => {
+        let mut queue = |name: &str| {
+            if env.optional(name).is_none() {
+                Some(None)
+            } else {
                 let url = env.url(name)?;
                 Some(Some(Queue { url, aws: aws.clone(), http: Arc::clone(&http) }))
             }

@@ -232,7 +232,7 @@ fn event_id(query: &str) -> Option<String> {
 /// Twilio tells what became of a text, or that somebody sent one
 ///
 /// Signed over the public address that Twilio called, and the form's fields or the hash of a JSON body. The answer is a
-/// document of TwiML that says nothing: people who send STOP hear from Twilio itself.
+/// document of `TwiML` that says nothing: people who send STOP hear from Twilio itself.
 #[utoipa::path(post, path = "/webhooks/twilio", tag = "webhooks",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's fields.",
         example = json!("MessageSid=SM1&MessageStatus=delivered")),

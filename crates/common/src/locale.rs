@@ -26,17 +26,17 @@ impl LanguageTag {
 
     /// The script of ISO 15924, such as `Hant`.
     pub fn script(&self) -> Option<&str> {
-        self.0.id.script.as_ref().map(|script| script.as_str())
+        self.0.id.script.as_ref().map(icu_locale_core::subtags::Script::as_str)
     }
 
     /// The country of ISO 3166-1 in capitals, or the region of UN M.49, such as `419`.
     pub fn region(&self) -> Option<&str> {
-        self.0.id.region.as_ref().map(|region| region.as_str())
+        self.0.id.region.as_ref().map(icu_locale_core::subtags::Region::as_str)
     }
 
     /// Variants such as `valencia`, in small letters and sorted.
     pub fn variants(&self) -> impl Iterator<Item = &str> {
-        self.0.id.variants.iter().map(|variant| variant.as_str())
+        self.0.id.variants.iter().map(icu_locale_core::subtags::Variant::as_str)
     }
 
     /// Whether it names a language.

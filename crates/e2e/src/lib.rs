@@ -278,6 +278,8 @@ pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Setti
         ("TAX_RATE", "8".to_owned()),
         ("REDUCED_TAX_RATE", "4".to_owned()),
         ("MAIL_PROVIDERS", "log".to_owned()),
+        // The name of commits before, which benchmarks start beside this tree.
+        ("MAIL_PROVIDER", "log".to_owned()),
         ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),
         ("SHOP_URL", "https://shop.example".to_owned()),

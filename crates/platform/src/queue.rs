@@ -51,7 +51,7 @@ pub fn content(body: &str) -> Option<Value> {
     Some(message)
 }
 
-/// What a message says that came over a bus of `EventBridge`, which puts it under `detail` ("Events in Amazon EventBridge"
+/// What a message says that came over a bus of `EventBridge`, which puts it under `detail` ("Events in Amazon `EventBridge`"
 /// in its user guide); any other message is what it is.
 pub fn without_bus(message: Value) -> Value {
     let is_from_bus = message["detail-type"].is_string() && message["source"].is_string();

@@ -47,12 +47,12 @@ fn of_sns(at: &str) -> Result<Value, Box<dyn Error + Send + Sync>> {
     for kind in ["SubscriptionConfirmation", "UnsubscribeConfirmation"] {
         messages.push(sns::confirmation(kind, TOPIC, "m-2", at, subscribe));
     }
-    let mut signed = Vec::new();
+    let mut all = Vec::new();
     for version in [sns::Version::One, sns::Version::Two] {
         for mut message in messages.clone() {
             signer.sign(&mut message, version, CERTIFICATE)?;
-            signed.push(message);
+            all.push(message);
         }
     }
-    Ok(json!({ "topic": TOPIC, "certificate": signer.certificate_pem(), "messages": signed }))
+    Ok(json!({ "topic": TOPIC, "certificate": signer.certificate_pem(), "messages": all }))
 }

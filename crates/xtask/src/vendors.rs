@@ -60,7 +60,7 @@ pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<
     let shown: Value = answer.error_for_status()?.json().await?;
     let webhook_key = shown["key"].as_str().context("the double of SendGrid has no key")?;
     settings.set(CONTROL, address(control));
-    settings.set("PUBLIC_URL", &*api);
+    settings.set("PUBLIC_URL", given("PUBLIC_URL").unwrap_or_else(|| api.clone()));
     for (name, standard) in [
         ("MAIL_PROVIDERS", "ses,sendgrid"),
         ("MAIL_FROM", FROM),

@@ -214,7 +214,9 @@ impl FromFields for Notification {
         let message = template.map(|template| message(fields, template));
         if template.is_none() {
             // Nothing can be said against them.
-            ["data", "order", "stock"].into_iter().for_each(|name| fields.ignore(name));
+            for name in ["data", "order", "stock"] {
+                fields.ignore(name);
+            }
         }
         let mut recipient = recipient?;
         let channels = channels?;

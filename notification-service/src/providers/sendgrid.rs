@@ -88,7 +88,8 @@ struct Complaint {
 fn trouble(answered: &Answered) -> Trouble {
     let Errors { errors } = serde_json::from_slice(&answered.body).unwrap_or_default();
     let fields: Vec<&str> = errors.iter().filter_map(|error| error.field.as_deref()).filter(is_name).collect();
-    let is_recipient = |field: &&str| field.starts_with("personalizations.0.to") && field.ends_with(".email");
+    let is_recipient =
+        |field: &&str| field.starts_with("personalizations.0.to") && field.rsplit('.').next() == Some("email");
     let status = answered.status;
     let why = if fields.is_empty() { status.to_string() } else { format!("{status} ({})", fields.join(", ")) };
     match status {

@@ -41,7 +41,7 @@ pub struct Listed {
     pub next: Option<ListedAt>,
 }
 
-/// Up to `limit` messages of a day, the newest first, after a place. One query, and up to [`ROUNDS`] where a filter leaves
+/// Up to `limit` messages of a day, the newest first, after a place. One query, and up to `ROUNDS` where a filter leaves
 /// most of them out.
 pub async fn list(store: &Store, filter: Filter, limit: usize, after: Option<ListedAt>) -> Result<Listed, Failure> {
     let mut items = Vec::new();

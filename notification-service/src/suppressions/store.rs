@@ -8,7 +8,7 @@
 //! | `listed`, `listed_at` | for the index by which staff list them |
 //!
 //! Vendors report some things twice. So that a report which comes again after staff or its owner lifted the suppression
-//! does not bring it back, each report leaves an item `seen#VENDOR#ID` for [`REMEMBERED`].
+//! does not bring it back, each report leaves an item `seen#VENDOR#ID` for `REMEMBERED`.
 
 use std::{collections::HashMap, time::Duration};
 

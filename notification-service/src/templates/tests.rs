@@ -342,8 +342,6 @@ fn nothing_of_a_strangers_making_begins_a_header_turns_a_line_around_or_names_a_
     };
     let everywhere = [
         (Template::OrderConfirmation, "/order/lines/0/title"),
-        (Template::OrderConfirmation, "/order/shipping_address/name"),
-        (Template::OrderConfirmation, "/order/shipping_address/city"),
         (Template::OrderConfirmation, "/order/number"),
         (Template::PaymentFailed, "/order/reason"),
         (Template::OrderShipped, "/shipment/carrier"),
@@ -364,8 +362,6 @@ fn nothing_of_a_strangers_making_begins_a_header_turns_a_line_around_or_names_a_
         }
     }
     for (template, pointer) in [
-        (Template::OrderConfirmation, "/order/shipping_address/name"),
-        (Template::OrderConfirmation, "/order/shipping_address/line1"),
         (Template::WithdrawalReceived, "/withdrawal/name"),
         (Template::NewSignIn, "/device"),
         (Template::NewSignIn, "/place"),

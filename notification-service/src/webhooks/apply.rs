@@ -17,8 +17,19 @@ use crate::{
 /// How many reports are applied at once: SendGrid sends hundreds in one request.
 const AT_ONCE: usize = 32;
 
+/// The longest name of a report; vendors' have less than a hundred characters, and a key of the table at most 2,048 bytes.
+const MAX_ID: usize = 1_000;
+
 /// Applies reports, each once. Where one fails, the vendor is to repeat all of them: those that were applied are known.
 pub(super) async fn all(app: &App, reports: Vec<Report>, now: Timestamp) -> Result<(), Error> {
+    let has_name = |report: &Report| {
+        let is_short = report.id.len() <= MAX_ID;
+        if !is_short {
+            tracing::error!(provider = %report.provider, bytes = report.id.len(), "report left out: its id is too long");
+        }
+        is_short
+    };
+    let reports: Vec<Report> = reports.into_iter().filter(has_name).collect();
     let one = |report: Report| async move { apply(app, &report, now).await };
     stream::iter(reports.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, one).await
 }

@@ -19,7 +19,7 @@ const MAX_BYTES: usize = 16 * 1024;
 /// How long a fetch may take: it is a part of a request.
 const FETCH: Duration = Duration::from_millis(1_500);
 /// How long no certificate is fetched again from where there was none. Whoever knows the topic can make us ask.
-const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_mins(1);
 
 /// A host of SNS does not answer, or not with what it was asked for. Asking later is right.
 #[derive(Debug, Clone, PartialEq, Eq)]

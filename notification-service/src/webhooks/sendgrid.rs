@@ -23,7 +23,7 @@ pub const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-email-event-
 /// When it was made, in seconds since 1970.
 pub const TIMESTAMP: HeaderName = HeaderName::from_static("x-twilio-email-event-webhook-timestamp");
 
-/// How old a signature may be, in seconds, and how far our clocks may differ. SendGrid signs each try anew.
+/// How old a signature may be, in seconds, and how far our clocks may differ.
 const TOLERANCE: u64 = 600;
 
 /// The key that SendGrid shows in its settings: base64 of a DER-encoded `SubjectPublicKeyInfo`.
@@ -65,6 +65,7 @@ impl VerificationKey {
 
 /// One event of the list. What else it has, such as user agents of those who opened a mail, is not read.
 #[derive(Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 struct Event {
     event: String,
     sg_event_id: Option<String>,
@@ -132,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    fn only(event: serde_json::Value) -> Option<Report> {
+    fn only(event: &serde_json::Value) -> Option<Report> {
         read(json!([event]).to_string().as_bytes()).unwrap().0.pop()
     }
 
@@ -146,7 +147,7 @@ mod tests {
         let with = |kind: &str, name: &str, value: &str| {
             let mut event = event(kind);
             event[name] = json!(value);
-            only(event).unwrap()
+            only(&event).unwrap()
         };
         for (report, kind, reason) in [
             (with("delivered", "response", "250 OK"), EventKind::Delivered, None),
@@ -184,7 +185,7 @@ mod tests {
     fn a_mail_that_is_not_ours_is_still_a_reason_to_suppress() {
         let mut event = event("bounce");
         event["event_id"] = json!("not one of ours");
-        let report = only(event).unwrap();
+        let report = only(&event).unwrap();
         assert!(report.news.is_none());
         assert_eq!(report.changes.len(), 1);
     }

@@ -13,6 +13,7 @@ use crate::{
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 struct Event {
     #[serde(alias = "notificationType")]
     event_type: String,
@@ -41,6 +42,7 @@ struct Tags {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 struct Bounce {
     bounce_type: String,
     #[serde(default)]
@@ -50,6 +52,7 @@ struct Bounce {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the vendor's names")]
 struct Complaint {
     #[serde(default)]
     complained_recipients: Vec<Recipient>,
@@ -128,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    fn event(kind: &str, more: Value) -> Value {
+    fn event(kind: &str, more: &Value) -> Value {
         let mut event = json!({"eventType": kind, "mail": {
             "timestamp": "2026-11-30T09:00:00.000Z", "messageId": "0100019-1", "destination": ["ada@example.com"],
             "tags": {"ses:configuration-set": ["shop"], "event_id": ["01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"]}
@@ -142,7 +145,7 @@ mod tests {
     fn bounce(kind: &str, sub: &str) -> Value {
         event(
             "Bounce",
-            json!({"bounce": {"bounceType": kind, "bounceSubType": sub, "feedbackId": "f",
+            &json!({"bounce": {"bounceType": kind, "bounceSubType": sub, "feedbackId": "f",
             "bouncedRecipients": [{"emailAddress": "Ada <ada@example.com>", "action": "failed", "status": "5.1.1"}],
             "timestamp": "2026-11-30T09:00:05.123Z"}}),
         )
@@ -185,7 +188,7 @@ mod tests {
         let complaint = |kind: Option<&str>| {
             event(
                 "Complaint",
-                json!({"complaint": {"complaintFeedbackType": kind, "feedbackId": "f",
+                &json!({"complaint": {"complaintFeedbackType": kind, "feedbackId": "f",
                 "complainedRecipients": [{"emailAddress": "ada@example.com"}], "timestamp": "2026-11-30T10:00:00Z"}}),
             )
         };
@@ -210,18 +213,18 @@ mod tests {
     fn deliveries_delays_and_rejections_are_events_and_clicks_are_none() {
         let dated = json!({"timestamp": "2026-11-30T09:00:07.000Z"});
         for (event, kind) in [
-            (event("Delivery", json!({"delivery": dated})), EventKind::Delivered),
-            (event("DeliveryDelay", json!({"deliveryDelay": dated})), EventKind::Delayed),
-            (event("Reject", json!({"reject": {"reason": "Bad content"}})), EventKind::Failed),
+            (event("Delivery", &json!({"delivery": dated})), EventKind::Delivered),
+            (event("DeliveryDelay", &json!({"deliveryDelay": dated})), EventKind::Delayed),
+            (event("Reject", &json!({"reject": {"reason": "Bad content"}})), EventKind::Failed),
         ] {
             assert_eq!(of(&event).unwrap().news.unwrap().1.kind, kind);
         }
         for kind in ["Send", "Open", "Click", "Subscription", "Rendering Failure", "Something new"] {
-            assert!(of(&event(kind, json!({}))).is_none(), "{kind}");
+            assert!(of(&event(kind, &json!({}))).is_none(), "{kind}");
         }
         // The object that its type promises is not there.
         for kind in ["Delivery", "DeliveryDelay", "Bounce", "Complaint"] {
-            assert!(of(&event(kind, json!({}))).is_none(), "{kind}");
+            assert!(of(&event(kind, &json!({}))).is_none(), "{kind}");
         }
     }
 }

@@ -93,7 +93,7 @@ impl Envelope {
     /// Where the certificate is that the message claims to be signed with.
     pub fn certificate(&self) -> Result<SnsAddress, Invalid> {
         let address = SnsAddress::read(&self.signing_cert_url).ok_or(Invalid::CertificateHost)?;
-        let is_certificate = address.0.path().ends_with(".pem") && address.0.query().is_none();
+        let is_certificate = address.0.path().rsplit('.').next() == Some("pem") && address.0.query().is_none();
         if is_certificate { Ok(address) } else { Err(Invalid::CertificateHost) }
     }
 
@@ -179,7 +179,7 @@ impl SnsAddress {
         let rest = host.strip_prefix("sns.")?;
         let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
         let is_region =
-            region.len() >= 3 && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            is_of_a_region(region) && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         (is_plain && is_region).then_some(Self(address))
     }
 
@@ -187,6 +187,14 @@ impl SnsAddress {
     pub fn url(&self) -> &Url {
         &self.0
     }
+}
+
+/// `eu-central-1`, `us-gov-west-1`: words of which the last is a number. `sns.s3-us-west-2` is a bucket's address at S3.
+fn is_of_a_region(name: &str) -> bool {
+    let words: Vec<&str> = name.split('-').collect();
+    words.len() >= 3
+        && !name.starts_with("s3")
+        && words.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

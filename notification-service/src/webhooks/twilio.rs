@@ -160,12 +160,11 @@ fn other_port(url: &str) -> Option<String> {
     let host = authority.rfind('@').map_or(0, |at| at + 1);
     // In brackets stands an IPv6 address.
     let colon = authority.rfind(':').filter(|colon| *colon >= host && !authority[*colon..].contains(']'));
-    match colon {
-        Some(colon) => Some(format!("{scheme}://{}{rest}", &authority[..colon])),
-        None => {
-            let port = if scheme == "https" { 443 } else { 80 };
-            Some(format!("{scheme}://{authority}:{port}{rest}"))
-        }
+    if let Some(colon) = colon {
+        Some(format!("{scheme}://{}{rest}", &authority[..colon]))
+    } else {
+        let port = if scheme == "https" { 443 } else { 80 };
+        Some(format!("{scheme}://{authority}:{port}{rest}"))
     }
 }
 

@@ -17,7 +17,7 @@ async fn staff_suppress_an_address_find_it_and_lift_it_again() {
     let suppression = made.json();
     assert_eq!(suppression["causes"][0]["reason"], "staff");
     assert_eq!((&suppression["scope"], &suppression["note"]), (&json!("everything"), &new["note"]));
-    assert!(!made.text().contains("@"), "no address is shown: {}", made.text());
+    assert!(!made.text().contains('@'), "no address is shown: {}", made.text());
     assert_eq!(desk.office.status(&body).await, "suppressed");
 
     let path = made.header("location").to_owned();

@@ -5,13 +5,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::timestamp::Timestamp;
 use futures_util::future::join_all;
-use notification_service::{
-    router,
-    templates::{Template, sample},
-};
+use notification_service::router;
 use serde_json::{Value, json};
 use testkit::{Client, logs::Captured};
-use uuid::Uuid;
 use vendor_doubles::{Answer, Fault, Kind, Vendor};
 
 use crate::{Office, address, event, outcome, text, token};
@@ -121,7 +117,10 @@ async fn a_text_whose_answer_was_lost_and_that_was_not_taken_is_sent_once_that_i
     let office = Office::open_with_texts(&[]).await;
     let body = text();
     office.vendors().inject(Vendor::Twilio, Fault::next(Kind::Reset { after_effect: false }));
-    office.send(&body).await.expect(503);
+    assert_eq!(office.send(&body).await.expect(503).problem(), "unavailable");
+    let item = office.item_of(&key(&body)).await.unwrap();
+    assert_eq!(item["state"], AttributeValue::S("waiting".into()));
+    assert_eq!(item["unclear"].as_m().unwrap()["provider"], AttributeValue::S("twilio".into()));
     office.send(&body).await.expect(503);
     assert_eq!(office.texts(&body), 0, "the vendor's list may be late");
     a_while_passes(&office, &body).await;
@@ -299,10 +298,9 @@ async fn a_suppressed_address_gets_nothing_costs_nothing_and_its_event_ends() {
 #[tokio::test]
 async fn who_unsubscribed_gets_what_is_transactional_and_nothing_else() {
     let office = Office::open().await;
-    let announcement = Template::ALL.into_iter().find(|template| !template.is_transactional()).unwrap();
-    let mut body = sample(announcement);
-    body["event_id"] = json!(Uuid::now_v7());
-    body["channels"] = json!(["email"]);
+    let mut body = event("low_stock");
+    body["template"] = json!("direct");
+    body["data"] = json!({"subject": "New in the shop", "text": "Have a look."});
     let email = address(&body).parse().unwrap();
     let hash = platform::fingerprint::hex(office.app.fingerprints.recipient(&email).await.unwrap());
     let put = office.app.store.aws().dynamodb().await.put_item().table_name(office.app.store.table());
@@ -331,7 +329,9 @@ async fn neither_logs_nor_what_is_counted_names_a_number() {
     assert_eq!(office.status(&second).await, "withheld");
     let scan = office.app.store.aws().dynamodb().await.scan().table_name(office.app.store.table());
     let mut items = scan.send().await.unwrap().items.unwrap();
-    items.iter_mut().for_each(|item| drop(item.remove("request")));
+    for item in &mut items {
+        item.remove("request");
+    }
     let (logged, items) = (captured.text(), format!("{items:?}"));
     assert!(items.contains("phone#") && items.contains("country#GB#"), "{items}");
     assert!(logged.contains("message sent") && logged.contains("message waits"), "{logged}");

@@ -351,6 +351,9 @@ async fn what_can_never_be_applied_is_answered_200() {
         desk.post_sendgrid(&at, &signature, body.into()).await.expect(200);
     }
     desk.sendgrid(&[sendgrid_event("something new", &unknown, 1)]).await.expect(200);
+    let mut endless = sendgrid_event("bounce", &unknown, 1);
+    endless["sg_event_id"] = json!("x".repeat(3_000));
+    desk.sendgrid(&[endless]).await.expect(200);
     desk.twilio("?event_id=7", &[("MessageSid", "SM1"), ("MessageStatus", "delivered")]).await.expect(200);
     desk.twilio("", &[("Surprise", "1")]).await.expect(200);
 }

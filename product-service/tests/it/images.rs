@@ -267,7 +267,10 @@ async fn what_is_published_for_nobody_is_deleted_when_the_bucket_says_so() {
 async fn the_notification_is_understood_whichever_way_it_comes_and_what_is_not_goes_to_the_dead_letter_queue() {
     let gallery = Gallery::open().await;
     let forms = [gallery.upload().await, gallery.upload().await, gallery.upload().await];
-    let by_topic = |message: &str| json!({"Type": "Notification", "MessageId": "1", "Message": message}).to_string();
+    let by_topic = |message: &str| {
+        let topic = "arn:aws:sns:eu-central-1:123456789012:images";
+        json!({"Type": "Notification", "MessageId": "1", "TopicArn": topic, "Message": message}).to_string()
+    };
     let bridged = json!({
         "version": "0", "id": "1", "detail-type": "Object Created", "source": "aws.s3", "resources": [],
         "detail": {"bucket": {"name": "images"}, "object": {"key": forms[2].key(), "size": 1}, "reason": "PostObject"}

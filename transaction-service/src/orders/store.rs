@@ -314,14 +314,16 @@ pub async fn insert(
         .bind(order.phone.as_ref().map(Phone::as_str))
         .execute(db)
         .await;
-    match done {
-        Ok(_) => Ok(Inserted::Made),
-        Err(error) => match postgres::violated(&error) {
-            Some("orders_pkey") => Ok(Inserted::Exists),
-            Some("orders_one_live_per_cart") => Ok(Inserted::CartOrdered),
-            Some("payments_within_limits") => Ok(Inserted::NoRoom),
-            _ => Err(error.into()),
-        },
+    done.map_or_else(not_inserted, |_| Ok(Inserted::Made))
+}
+
+/// Which constraint stood in the way of a new order.
+fn not_inserted(error: sqlx::Error) -> Result<Inserted, Error> {
+    match postgres::violated(&error) {
+        Some("orders_pkey") => Ok(Inserted::Exists),
+        Some("orders_one_live_per_cart") => Ok(Inserted::CartOrdered),
+        Some("payments_within_limits") => Ok(Inserted::NoRoom),
+        _ => Err(error.into()),
     }
 }
 

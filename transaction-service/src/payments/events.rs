@@ -140,7 +140,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
     if !hint.is_about_money_back || (order.state.is_open() && !has_money(&intent)) {
         return Ok(0);
     }
-    Ok(refunds::book(app, order, &intent, true, now).await?.passed_over)
+    Ok(Box::pin(refunds::book(app, order, &intent, true, now)).await?.passed_over)
 }
 
 /// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying

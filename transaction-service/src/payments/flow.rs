@@ -67,16 +67,16 @@ async fn take_steps(app: &App, mut order: Order, mut intent: PaymentIntent, now:
         if intent.status == PaymentIntentStatus::Succeeded
             && let Some(why) = mismatch(&order, &intent).or((!is_paid).then_some(Mismatch::OrderIsOver))
         {
-            order = mismatched(app, order, &intent, why, now).await?;
+            order = Box::pin(mismatched(app, order, &intent, why, now)).await?;
         }
-        return Ok(refunds::book(app, order, &intent, false, now).await?.order);
+        return Ok(Box::pin(refunds::book(app, order, &intent, false, now)).await?.order);
     }
     for attempt in 1..=MAX_STEPS {
         intent = match next_step(&order, &intent, now) {
             Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
             Step::Cancel(reason) => cancel(app, &intent.id, reason).await?,
-            Step::Save(outcome) => return save(app, order, Some(&intent), outcome, now).await,
-            Step::Mismatch(why) => return mismatched(app, order, &intent, why, now).await,
+            Step::Save(outcome) => return Box::pin(save(app, order, Some(&intent), outcome, now)).await,
+            Step::Mismatch(why) => return Box::pin(mismatched(app, order, &intent, why, now)).await,
             Step::Wait => {
                 if let PaymentIntentStatus::Other(_) = intent.status {
                     alarms::status(order.id, &intent);

@@ -120,7 +120,7 @@ async fn a_refresh_gives_the_scopes_of_the_role_at_that_moment() {
     let shopper = home.customer("ada@example.com").await;
     home.sql("UPDATE users SET role = 'order_manager'").await;
     let shopper = Shopper::of(&home.refresh(&shopper.refresh).await.expect(200));
-    assert_eq!(claims(&shopper.access)["scope"], "profile cart orders orders:manage");
+    assert_eq!(claims(&shopper.access)["scope"], "profile cart orders orders:manage notifications:manage");
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ mod tests {
         }
     }
 
-    fn read(notify_by: Value) -> Result<Value, String> {
+    fn read(notify_by: &Value) -> Result<Value, String> {
         let read = Fields::read::<Wish>(json!({ "notify_by": notify_by }));
         let refused = |errors: crate::problem::FieldErrors| {
             errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect::<Vec<_>>().join(", ")
@@ -155,10 +155,10 @@ mod tests {
 
     #[test]
     fn channels_are_a_set_that_is_not_empty_and_is_written_in_one_order() {
-        assert_eq!(read(json!(["email"])), Ok(json!(["email"])));
-        assert_eq!(read(json!(["sms"])), Ok(json!(["sms"])));
-        assert_eq!(read(json!(["sms", "email"])), Ok(json!(["email", "sms"])));
-        assert_eq!(read(Value::Null), Ok(Value::Null));
+        assert_eq!(read(&json!(["email"])), Ok(json!(["email"])));
+        assert_eq!(read(&json!(["sms"])), Ok(json!(["sms"])));
+        assert_eq!(read(&json!(["sms", "email"])), Ok(json!(["email", "sms"])));
+        assert_eq!(read(&Value::Null), Ok(Value::Null));
         for (refused, why) in [
             (json!([]), "/notify_by too_few"),
             (json!(["sms", "sms"]), "/notify_by/1 repeated"),
@@ -166,7 +166,7 @@ mod tests {
             (json!(["pigeon"]), "/notify_by/0 unknown_channel"),
             (json!("sms"), "/notify_by wrong_type"),
         ] {
-            assert_eq!(read(refused.clone()), Err(why.to_owned()), "{refused}");
+            assert_eq!(read(&refused), Err(why.to_owned()), "{refused}");
         }
     }
 

@@ -68,13 +68,19 @@ impl Phone {
         self.number()?.get_region_code()?.as_region_str().parse().ok()
     }
 
-    /// Whether text messages can be sent to it: a number that its plan assigns, has no extension and costs what calls and
-    /// messages usually cost. A landline may be such a number: some networks read messages out, and where numbers can be
-    /// taken along no plan says which are landlines.
+    /// Whether text messages can be sent to it: a number of a person that its plan assigns and that has no extension. No number
+    /// whose owner may earn by what is sent there (premium rates, shared costs, personal numbers) and no service. A landline may
+    /// be such a number: some networks read messages out, and where numbers can be taken along no plan says which are landlines.
     pub fn takes_texts(&self) -> bool {
         let takes = |number: PhoneNumber| {
-            let is_dear = matches!(number.get_type(), PhoneNumberType::PremiumRate | PhoneNumberType::SharedCost);
-            number.is_valid() && !is_dear
+            let is_a_persons = matches!(
+                number.get_type(),
+                PhoneNumberType::Mobile
+                    | PhoneNumberType::FixedLineOrMobile
+                    | PhoneNumberType::FixedLine
+                    | PhoneNumberType::VoIP
+            );
+            number.is_valid() && is_a_persons
         };
         self.extension().is_none() && self.number().is_some_and(takes)
     }
@@ -247,6 +253,8 @@ mod tests {
             ("+449098790000", false),
             ("+19002345678", false),
             ("+14150550123", false),
+            // A personal number earns its owner money in some networks.
+            ("+447012345678", false),
             // Ivorian numbers have ten digits since 2021.
             ("+2250101234567", true),
         ] {

@@ -36,7 +36,7 @@ const WITHIN_MS: u64 = 400;
 /// Longer than any limit of the service.
 const LATE_MS: u64 = 2_500;
 /// Far more than a function may take.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// The numbers that Ofcom keeps for drama.
 const NUMBERS: usize = 1_000;
 
@@ -104,8 +104,11 @@ fn break_vendors(vendors: &VendorDoubles, seed: u64) {
     plan(Vendor::Twilio, "GET", 20, answer(503));
 }
 
+/// An event, and what its message names, on its channels.
+type Wanted = (Uuid, Vec<String>);
+
 /// Messages, each about an order of its own; the events in them; and how many are poisoned.
-fn bodies(messages: usize) -> (Vec<String>, Vec<(Uuid, Vec<String>)>, usize) {
+fn bodies(messages: usize) -> (Vec<String>, Vec<Wanted>, usize) {
     let (mut bodies, mut events, mut poisoned) = (Vec::new(), Vec::new(), 0);
     for nth in 0..messages {
         let mut body = order(nth);

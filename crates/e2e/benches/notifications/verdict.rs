@@ -47,7 +47,9 @@ pub(crate) async fn judge(office: &Office, asked: &Asked, took: Duration) {
         }
     }
     println!("\nHow each message ended:");
-    ends.iter().for_each(|(end, count)| println!("{count:>7}  {end}"));
+    for (end, count) in &ends {
+        println!("{count:>7}  {end}");
+    }
     assert_eq!(letters.iter().filter(|(_, reason)| reason.starts_with("not_understood")).count(), asked.poisoned);
     println!("{:>7}  not understood: dead-lettered, each with what is wrong with it", asked.poisoned);
 
@@ -74,14 +76,15 @@ fn print_storm(office: &Office, asked: &Asked, took: Duration) {
     let calls = office.vendors.calls();
     for vendor in [Vendor::Ses, Vendor::Sendgrid, Vendor::Twilio] {
         let posts: Vec<&Call> = calls.iter().filter(|call| call.vendor == vendor && call.method == "POST").collect();
-        let struck = |late: bool| posts.iter().filter(|call| call.fault.is_some_and(|fault| (fault == "late") == late));
+        let struck =
+            |late: bool| posts.iter().filter(move |call| call.fault.is_some_and(|fault| (fault == "late") == late));
         println!(
             "{:<9} asked {} times, failed {}, answered late {}, took {}",
             vendor.to_string(),
             posts.len(),
             struck(false).count(),
             struck(true).count(),
-            posts.iter().filter(|call| call.is_taken).count()
+            posts.iter().filter(move |call| call.is_taken).count()
         );
     }
 }

@@ -45,7 +45,7 @@ impl FromStr for TextFrom {
         let is_number = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit());
         let is_name = text.len() <= 11 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b' ');
         if is_name || text.strip_prefix('+').is_some_and(is_number) {
-            return Ok(Self(text.to_owned()));
+            return Ok(Self(text));
         }
         Err(Refusal::new("invalid_sender", "must be a number such as +14155550123, or a name of at most 11 letters"))
     }

@@ -205,7 +205,8 @@ impl FromFields for Order {
         };
         let [subtotal, shipping, tax, total] =
             ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name).map(|Amount(money)| money));
-        let shipping_address = fields.object("shipping_address");
+        // The order is placed, and its shopper has to hear of it.
+        let shipping_address = fields.object_by("shipping_address", PostalAddress::stored);
         let reason = fields.optional_text("reason");
         Some(Self {
             id: id?,

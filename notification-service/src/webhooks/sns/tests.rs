@@ -134,6 +134,9 @@ fn addresses_on_hosts_of_sns_are_told_from_all_others() {
         "https://evil.example\\.sns.us-east-1.amazonaws.com/a.pem",
         "https://sns.evil.example/a.pem",
         "https://sns.a.b.amazonaws.com/a.pem",
+        // A bucket called sns has these addresses at S3.
+        "https://sns.s3-us-west-2.amazonaws.com/a.pem",
+        "https://sns.s3-accelerate.amazonaws.com/a.pem",
         "https://sns..amazonaws.com/a.pem",
         "https://sns.amazonaws.com/a.pem",
         "https://xsns.us-east-1.amazonaws.com/a.pem",

@@ -67,10 +67,11 @@ impl Store {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(event_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut writes = vec![TransactWriteItem::builder().put(put.build().map_err(incomplete)?).build()];
+        let mut writes =
+            vec![TransactWriteItem::builder().put(put.build().map_err(|error| incomplete(&error))?).build()];
         writes.extend(self.bars(wish)?);
         for count in &wish.counts {
-            let update = self.count(count, wish.key, now).build().map_err(incomplete)?;
+            let update = self.count(count, wish.key, now).build().map_err(|error| incomplete(&error))?;
             writes.push(TransactWriteItem::builder().update(update).build());
         }
         Ok(writes)
@@ -105,7 +106,8 @@ impl Store {
         if let Some(unclear) = unclear {
             update = update.expression_attribute_values(":unclear", unclear);
         }
-        let mut writes = vec![TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build()];
+        let mut writes =
+            vec![TransactWriteItem::builder().update(update.build().map_err(|error| incomplete(&error))?).build()];
         writes.extend(self.bars(wish)?);
         Ok(writes)
     }
@@ -117,7 +119,7 @@ impl Store {
                 .table_name(self.table())
                 .key("event_id", text(&key))
                 .condition_expression("attribute_not_exists(event_id)");
-            Ok(TransactWriteItem::builder().condition_check(check.build().map_err(incomplete)?).build())
+            Ok(TransactWriteItem::builder().condition_check(check.build().map_err(|error| incomplete(&error))?).build())
         };
         barring(wish.key.channel, wish.recipient, wish.template).into_iter().map(check).collect()
     }
@@ -260,7 +262,7 @@ fn found(item: Option<&Item>) -> Hurdle {
     item.and_then(read).map_or(Hurdle::Changed, |record| Hurdle::Record(Box::new(record)))
 }
 
-fn incomplete(error: BuildError) -> Failure {
+fn incomplete(error: &BuildError) -> Failure {
     Failure::Refused(error.to_string())
 }
 
