@@ -46,7 +46,7 @@ struct EventMessages {
     /// The event.
     event_id: EventId,
     /// One for each channel on which it is told.
-    #[schema(min_items = 1, max_items = 2)]
+    #[schema(max_items = 2)]
     messages: Vec<MessageView>,
 }
 
@@ -84,7 +84,9 @@ async fn list_messages(
 /// Get the messages of an event
 #[utoipa::path(get, path = "/admin/notifications/{event_id}", tag = "notifications", params(("event_id" = EventId, Path)),
     security(("token" = ["notifications:manage"])),
-    responses((status = OK, body = EventMessages), (status = NOT_FOUND, description = "`not_found`", body = ProblemBody,
+    responses((status = OK, body = EventMessages, example = json!({
+        "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "messages": []
+    })), (status = NOT_FOUND, description = "`not_found`", body = ProblemBody,
         content_type = "application/problem+json")))]
 async fn get_messages(
     State(app): State<App>,
