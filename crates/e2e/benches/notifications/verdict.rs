@@ -95,8 +95,10 @@ fn end(key: &Key, record: Option<&Record>, times: usize, dead: Option<&str>) -> 
     match (state, times, dead) {
         (Some(State::Sent), 1.., _) => "reached".to_owned(),
         (Some(State::Refused), _, Some(reason)) if reason.starts_with("refused: ") => {
+            let why = record.and_then(|record| record.last_error.as_deref()).unwrap_or_default();
+            let by = record.and_then(|record| record.provider).map_or("the service".to_owned(), |by| by.to_string());
             let reached = if times > 0 { ", though an earlier try had reached its recipient" } else { "" };
-            format!("refused by the vendor: dead-lettered with that reason{reached}")
+            format!("refused by {by} ({why}): dead-lettered with that reason{reached}")
         }
         (_, times, Some(reason)) => {
             let kind = reason.split(':').next().unwrap_or_default();
