@@ -46,7 +46,7 @@ struct EventMessages {
     /// The event.
     event_id: EventId,
     /// One for each channel on which it is told.
-    #[schema(min_items = 1, max_items = 2)]
+    #[schema(max_items = 2)]
     messages: Vec<MessageView>,
 }
 
