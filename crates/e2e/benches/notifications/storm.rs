@@ -31,8 +31,8 @@ const TWICE: u8 = 5;
 /// One message of so many cannot be understood.
 const POISONED: usize = 200;
 /// Of a hundred batches, those whose function is killed; within this time of its start.
-const KILLED: u8 = 5;
-const WITHIN_MS: u64 = 400;
+const KILLED: u8 = 10;
+const WITHIN_MS: u64 = 250;
 /// Longer than any limit of the service.
 const LATE_MS: u64 = 2_500;
 /// Far more than a function may take.

@@ -193,6 +193,7 @@ fn print_twice(office: &Office, asked: &Asked, reached: &HashMap<Key, Vec<String
         }
     }
     println!("\nReached twice or more: {} mails, {} SMS", count(&twice, "email"), count(&twice, "sms"));
+    assert_eq!(count(&twice, "sms"), 0, "an SMS costs money, and its vendor can be asked");
     for ((channel, cause), count) in causes {
         println!("{count:>7}  {channel:<6} {cause}");
     }
