@@ -60,11 +60,21 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
 
     heading(8, "The confirmation, by mail and by SMS, as the vendors took them");
     let mail = until("a mail", || shop.told(&settings, id, &email)).await?;
-    println!("mail    {}, {}\nto      {email}\nsubject {}\n", mail["vendor"], mail["status"], text(&mail, "subject")?);
+    println!(
+        "mail    {}, {}\nto      {email}\nsubject {}\n",
+        text(&mail, "vendor")?,
+        text(&mail, "status")?,
+        text(&mail, "subject")?
+    );
     println!("{}", text(&mail, "text")?);
     let event = mail["tags"]["event_id"].as_str().context("the mail names no event")?;
     let sms = until("an SMS", || shop.told(&settings, event, &phone)).await?;
-    println!("\nSMS     {}, {}\nto      {phone}\n\n{}", sms["vendor"], sms["status"], text(&sms, "text")?);
+    println!(
+        "\nSMS     {}, {}\nto      {phone}\n\n{}",
+        text(&sms, "vendor")?,
+        text(&sms, "status")?,
+        text(&sms, "text")?
+    );
 
     heading(9, "The ledger, as staff read it");
     shop.print_ledger(&staff, &order).await?;

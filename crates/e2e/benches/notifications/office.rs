@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use e2e::{Settings, configure};
+use e2e::{Settings, configure, usage::processor_time};
 use lambda_double::Function;
 use notification_service::App;
 use platform::{Service, trigger::Direction};
@@ -27,7 +27,7 @@ pub(crate) struct Office {
     aws: String,
     dead_letters: String,
     started: AtomicUsize,
-    _store: Child,
+    store: Child,
 }
 
 impl Office {
@@ -53,7 +53,7 @@ impl Office {
         app.migrate(Direction::Up).await.unwrap();
         let logs = std::env::temp_dir().join(format!("bodega-notifications-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&logs).unwrap();
-        Self { app, vendors, logs, settings, aws, dead_letters, started: AtomicUsize::new(0), _store: store }
+        Self { app, vendors, logs, settings, aws, dead_letters, started: AtomicUsize::new(0), store }
     }
 
     /// A function that the queue wakes.
@@ -67,6 +67,11 @@ impl Office {
         let function = Function::launch(command, "notification-service").await.unwrap();
         function.cold_start().await.unwrap_or_else(|error| panic!("notification-service does not start: {error}"));
         function
+    }
+
+    /// The processor time of moto since it was started.
+    pub(crate) fn processor_time_of_the_store(&self) -> Duration {
+        processor_time(self.store.id().unwrap())
     }
 
     /// How many functions were started so far.
@@ -121,7 +126,7 @@ fn settings(aws: &str, dead_letters: &str, mail_providers: &str, vendors: &Vendo
         ("MAIL_PROVIDERS", mail_providers),
         ("MAIL_FROM", "Bodega <shop@bodega.example>"),
         ("SMS_PROVIDERS", "twilio"),
-        ("SMS_COUNTRIES", "GB"),
+        ("SMS_COUNTRIES", "US"),
         ("SMS_PER_RECIPIENT", "1000"),
         ("SMS_PER_COUNTRY_PER_HOUR", "100000"),
         ("SENDGRID_API_BASE", vendors.base(Vendor::Sendgrid)),

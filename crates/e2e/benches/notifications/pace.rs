@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use e2e::usage::processor_time;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -40,12 +41,21 @@ pub(crate) async fn run(python: &str, messages: usize) {
     let before = office.vendors.records().len();
     let bodies = (0..messages).map(|nth| order(nth).to_string()).collect();
     let (queue, _) = Queue::of(bodies, 0, &mut fastrand::Rng::new());
+    let spent = || functions.iter().map(|function| processor_time(function.process_id())).sum::<Duration>();
+    let (spent_before, stores_before) = (spent(), office.processor_time_of_the_store());
     let ours = a_second(messages, work_off(&functions, &queue).await);
+    let thousands = f64::from(u32::try_from(messages).unwrap()) / 1_000.0;
+    let milliseconds = |time: Duration| time.as_secs_f64() / thousands;
+    let service = milliseconds(spent() - spent_before);
+    let store = milliseconds(office.processor_time_of_the_store() - stores_before);
     let sent = office.vendors.records().len() - before;
     println!("\nNothing fails, the provider answers after {} ms, {FUNCTIONS} at a time:", LATENCY.as_millis());
     println!("{bare:>8.1}  bare calls of the provider a second");
     println!("{ours:>8.1}  messages a second through the queue door: {sent} of {messages} sent, each once");
     println!("{:>8.2}  of the bare calls (at least {LEAST} is asked for)", ours / bare);
+    println!(
+        "{service:>8.1}  ms of processor time a message by the functions; {store:.1} ms by moto in place of DynamoDB"
+    );
     assert_eq!(sent, messages, "logs are in {}", office.logs.display());
     assert!(ours / bare >= LEAST, "too slow");
     let _ = std::fs::remove_dir_all(&office.logs);

@@ -95,8 +95,10 @@ fn end(key: &Key, record: Option<&Record>, times: usize, dead: Option<&str>) -> 
     match (state, times, dead) {
         (Some(State::Sent), 1.., _) => "reached".to_owned(),
         (Some(State::Refused), _, Some(reason)) if reason.starts_with("refused: ") => {
+            let why = record.and_then(|record| record.last_error.as_deref()).unwrap_or_default();
+            let by = record.and_then(|record| record.provider).map_or("the service".to_owned(), |by| by.to_string());
             let reached = if times > 0 { ", though an earlier try had reached its recipient" } else { "" };
-            format!("refused by the vendor: dead-lettered with that reason{reached}")
+            format!("refused by {by} ({why}): dead-lettered with that reason{reached}")
         }
         (_, times, Some(reason)) => {
             let kind = reason.split(':').next().unwrap_or_default();
@@ -191,6 +193,7 @@ fn print_twice(office: &Office, asked: &Asked, reached: &HashMap<Key, Vec<String
         }
     }
     println!("\nReached twice or more: {} mails, {} SMS", count(&twice, "email"), count(&twice, "sms"));
+    assert_eq!(count(&twice, "sms"), 0, "an SMS costs money, and its vendor can be asked");
     for ((channel, cause), count) in causes {
         println!("{count:>7}  {channel:<6} {cause}");
     }
