@@ -44,12 +44,11 @@ async fn main() {
     };
     let tree = Build::prepare("this tree", PathBuf::from(tree)).await;
     let other = Build::prepare(commit, PathBuf::from(other)).await;
-    let way = bare::faster(&tree.folder).await;
     let builds = [&tree, &other];
 
-    let (rates, mut memory) = one_after_the_other(builds, way).await;
+    let (rates, mut memory) = one_after_the_other(builds).await;
     memory.extend(queued_at_a_function(builds).await);
-    memory.extend(at_once_in_one_process(builds, way).await);
+    memory.extend(at_once_in_one_process(builds).await);
     memory.extend(hanging_up(builds).await);
 
     println!("\n{ROUNDS} rounds of {LOGINS} logins one after the other, in turns; medians of the rounds\n");
@@ -61,39 +60,46 @@ async fn main() {
 }
 
 /// The speed, and the memory after all of that.
-async fn one_after_the_other(builds: [&Build; 2], way: Way) -> (Vec<Rate>, Vec<MemoryRow>) {
-    let mut bare = Bare::start(&builds[0].folder, way).await;
-    let bare_idle = usage::memory(bare.id());
+async fn one_after_the_other(builds: [&Build; 2]) -> (Vec<Rate>, Vec<MemoryRow>) {
+    let mut bares = Vec::new();
+    for way in Way::ALL {
+        let bare = Bare::start(&builds[0].folder, way).await;
+        bares.push((way, usage::memory(bare.id()), bare));
+    }
     let mut functions = Vec::new();
     for build in builds {
         let function = Process::function(build).await;
         functions.push((build, usage::memory(function.id()), function));
     }
     // Whatever is made on first use is there before the clock runs.
-    bare.hash(AT_ONCE / 8, 1).await;
+    for (_, _, bare) in &mut bares {
+        bare.hash(AT_ONCE / 8, 1).await;
+    }
     for (build, _, function) in &functions {
         log_in_each(function, build, AT_ONCE / 8).await;
     }
-    let mut rates = vec![Rate::of(way.name())];
+    let mut rates: Vec<Rate> = Way::ALL.iter().map(|way| Rate::of(way.name())).collect();
     rates.extend(builds.map(|build| Rate::of(build.name())));
     for round in 0..ROUNDS {
         // In another order each time, so that none always follows the same one.
         for turn in 0..rates.len() {
             let who = (round + turn) % rates.len();
-            let id = if who == 0 { bare.id() } else { functions[who - 1].2.id() };
+            let function = who.checked_sub(bares.len()).map(|nth| &functions[nth]);
+            let id = function.map_or_else(|| bares[who].2.id(), |(_, _, function)| function.id());
             let (before, started) = (usage::processor_time(id), Instant::now());
-            if who == 0 {
-                bare.hash(LOGINS, 1).await;
-            } else {
-                let (build, _, function) = &functions[who - 1];
-                log_in_each(function, build, LOGINS).await;
+            match function {
+                Some((build, _, function)) => log_in_each(function, build, LOGINS).await,
+                None => bares[who].2.hash(LOGINS, 1).await,
             }
             let (wall, processor) = (started.elapsed(), usage::processor_time(id).saturating_sub(before));
             rates[who].rounds.push(Round::of(LOGINS, wall, processor));
         }
     }
     let what = "one after the other";
-    let mut memory = vec![MemoryRow::of(what, way.name(), bare_idle, usage::memory(bare.id()))];
+    let mut memory = Vec::new();
+    for (way, idle, bare) in &bares {
+        memory.push(MemoryRow::of(what, way.name(), *idle, usage::memory(bare.id())));
+    }
     for (build, idle, function) in &functions {
         memory.push(MemoryRow::of(what, build.name(), *idle, usage::memory(function.id())));
     }
@@ -116,14 +122,17 @@ async fn queued_at_a_function(builds: [&Build; 2]) -> Vec<MemoryRow> {
 }
 
 /// All of them inside one process.
-async fn at_once_in_one_process(builds: [&Build; 2], way: Way) -> Vec<MemoryRow> {
+async fn at_once_in_one_process(builds: [&Build; 2]) -> Vec<MemoryRow> {
     let what = "at once, in one process";
-    let mut bare = Bare::start(&builds[0].folder, way).await;
-    let idle = usage::memory(bare.id());
-    for _ in 0..BURSTS {
-        bare.hash(AT_ONCE, AT_ONCE).await;
+    let mut rows = Vec::new();
+    for way in Way::ALL {
+        let mut bare = Bare::start(&builds[0].folder, way).await;
+        let idle = usage::memory(bare.id());
+        for _ in 0..BURSTS {
+            bare.hash(AT_ONCE, AT_ONCE).await;
+        }
+        rows.push(MemoryRow::of(what, way.name(), idle, usage::memory(bare.id())));
     }
-    let mut rows = vec![MemoryRow::of(what, way.name(), idle, usage::memory(bare.id()))];
     for build in builds {
         rows.push(burst(what, build, Process::server(build).await).await);
     }
