@@ -42,6 +42,8 @@ export interface ServiceAlarmsProps {
   readonly apiId: string;
   readonly functions: readonly WatchedFunction[];
   readonly queues?: readonly WatchedQueue[];
+  /** How often the sweep runs; a minute unless the stage says otherwise. */
+  readonly sweepEvery?: Duration;
 }
 
 /** Who is told of an alarm. */
@@ -157,6 +159,7 @@ export class ServiceAlarms extends Construct {
     name: string,
     statistic: string,
     of: "function" | "alias",
+    period = MINUTE,
   ): cloudwatch.Metric {
     const functionName = this.functionName(watched.trigger);
     const resource: Record<string, string> =
@@ -166,7 +169,7 @@ export class ServiceAlarms extends Construct {
       metricName: name,
       dimensionsMap: { FunctionName: functionName, ...resource },
       statistic,
-      period: MINUTE,
+      period,
     });
   }
 
@@ -244,15 +247,17 @@ export class ServiceAlarms extends Construct {
     if (!sweep) {
       return;
     }
+    const every = this.props.sweepEvery ?? MINUTE;
+    // A run may slip into the next minute: where it comes each minute, one in five may be missing.
+    const often = every.toMinutes() <= 1;
     this.add({
       what: "sweep-missing",
       describe: "The sweep, which finishes what crashed half way, does not run.",
-      metric: this.lambda(sweep, "Invocations", "Sum", "function"),
+      metric: this.lambda(sweep, "Invocations", "Sum", "function", every),
       threshold: 1,
       comparison: ComparisonOperator.LESS_THAN_THRESHOLD,
-      // It runs each minute, and may slip into the next one.
-      datapoints: 4,
-      periods: 5,
+      datapoints: often ? 4 : 2,
+      periods: often ? 5 : 3,
       missing: TreatMissingData.BREACHING,
       tells: "topic",
     });
@@ -310,9 +315,10 @@ export class ServiceAlarms extends Construct {
   private ofOutbox(): void {
     this.add({
       what: "outbox-age",
-      describe: "What was decided more than ten minutes ago has not been told to its receiver.",
+      describe: "What was decided a while ago has not been told to its receiver.",
       metric: this.own("OutboxAge", "Maximum"),
-      threshold: 600,
+      // Ten minutes, or two runs of a sweep that comes seldom.
+      threshold: Math.max(600, 2 * (this.props.sweepEvery ?? MINUTE).toSeconds()),
       // The sweep writes it each minute; where it does not run, sweep-missing says so.
       missing: TreatMissingData.IGNORE,
       tells: "topic",

@@ -11,11 +11,13 @@ export interface Because {
   readonly stack: string;
   /** The action or resource with its `*`, as iam.md writes it. */
   readonly pattern: string;
+  /** The action that it is about, or how the names of these begin; any that has the pattern, where it is absent. */
+  readonly action?: string;
   readonly reason: string;
 }
 
 /** Says why a permission of this stack has a `*` in its action or resource. */
-export function because(scope: IConstruct, pattern: string, reason: string): void {
+export function because(scope: IConstruct, pattern: string, reason: string, action?: string): void {
   if (!pattern.includes("*")) {
     throw new Error(`${scope.node.path}: ${JSON.stringify(pattern)} has no * that needs a reason`);
   }
@@ -23,7 +25,7 @@ export function because(scope: IConstruct, pattern: string, reason: string): voi
     throw new Error(`${scope.node.path}: ${pattern} has no reason (${JSON.stringify(reason)})`);
   }
   const stack = Stack.of(scope);
-  stack.node.addMetadata(METADATA, { pattern, reason });
+  stack.node.addMetadata(METADATA, { pattern, reason, ...(action === undefined ? {} : { action }) });
 }
 
 /** All reasons that were given below a construct. */
@@ -34,6 +36,6 @@ export function reasons(root: IConstruct): Because[] {
     .flatMap((stack) =>
       stack.node.metadata
         .filter((entry) => entry.type === METADATA)
-        .map((entry) => ({ stack: stack.stackName, ...(entry.data as { pattern: string; reason: string }) })),
+        .map((entry) => ({ stack: stack.stackName, ...(entry.data as Omit<Because, "stack">) })),
     );
 }

@@ -90,6 +90,7 @@ export class Canary extends Construct {
       this,
       "*",
       "cloudwatch:PutMetricData names no resource; the condition holds it to the namespace of canaries.",
+      "cloudwatch:PutMetricData",
     );
     because(
       this,
@@ -98,7 +99,7 @@ export class Canary extends Construct {
     );
     because(
       this,
-      `CanaryArtifacts/${this.canaryName}/*`,
+      `<S3::Bucket CanaryArtifacts>/${this.canaryName}/*`,
       "Each run writes its records below a path of the day and hour.",
     );
     for (const resource of ["*", `<CanaryArtifacts>/${this.canaryName}/*`]) {
