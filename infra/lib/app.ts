@@ -1,5 +1,5 @@
 /** The whole shop, stack by stack, in the order in which they are deployed. */
-import { type App, type StackProps, Tags } from "aws-cdk-lib";
+import type { App, StackProps } from "aws-cdk-lib";
 import { DatabaseAlarms } from "./alarms.ts";
 import { type Config, configure, EDGE_REGION, named } from "./config.ts";
 import { DataStack } from "./data.ts";
@@ -27,9 +27,9 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     env: { region: in_, account },
     description: `Bodega, ${stage}: ${description}`,
     terminationProtection: config.isProd,
+    // CloudFormation hands them down to all that can be tagged.
+    tags: { project: "bodega", stage },
   });
-  Tags.of(app).add("project", "bodega");
-  Tags.of(app).add("stage", stage);
 
   const data = new DataStack(app, named(config, "data"), {
     ...props(region, "what holds data, secrets, and the bare APIs"),
