@@ -95,6 +95,9 @@ export class DataStack extends Stack {
     const { alarmEmail } = this.config.shop;
     if (alarmEmail !== undefined) {
       topic.addSubscription(new EmailSubscription(alarmEmail));
+      const why =
+        "SNS takes dead letters of an address of mail as of any other, and mail that bounced would bounce again";
+      acknowledge(topic, "Serverless-SNSRedrivePolicy", why);
     }
     return topic;
   }

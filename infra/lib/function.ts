@@ -5,6 +5,7 @@ import { ArnFormat, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { SubnetType } from "aws-cdk-lib/aws-ec2";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
+  ApplicationLogLevel,
   Code,
   Function as LambdaFunction,
   LoggingFormat,
@@ -90,6 +91,8 @@ export class ServiceFunction extends Construct {
       // The services write JSON themselves; Lambda's own lines (REPORT, INIT) become JSON with this.
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.INFO,
+      // Nothing is filtered here: metrics are lines without a level, and LOG_LEVEL decides of the others.
+      applicationLogLevelV2: ApplicationLogLevel.TRACE,
       recursiveLoop: RecursiveLoop.TERMINATE,
       currentVersionOptions: {
         description: `${service}, ${config.stage}`,

@@ -278,6 +278,9 @@ export class Service extends Construct {
       stage: config.stage,
       service,
       sweepEvery: config.sweepEvery,
+      ...(this.aliases.sweep === undefined
+        ? {}
+        : { lost: [{ name: "sweep", queueName: `${named(config, service, "sweep")}-dead` }] }),
       topic: data.alarms,
       apiId: data.apis[service].apiId,
       functions: (Object.keys(this.aliases) as WatchedTrigger[]).map((trigger) => {

@@ -89,7 +89,11 @@ describe.each(prod.map((deployed) => [name(deployed), deployed] as const))(
       );
       expect(groups).toHaveLength(1);
       expect(groups[0]?.[1].Properties.RetentionInDays).toBe(90);
-      expect(properties.LoggingConfig).toMatchObject({ LogFormat: "JSON", LogGroup: { Ref: groups[0]?.[0] } });
+      expect(properties.LoggingConfig).toMatchObject({
+        LogFormat: "JSON",
+        ApplicationLogLevel: "TRACE",
+        LogGroup: { Ref: groups[0]?.[0] },
+      });
     });
 
     it("has a role of its own, without a managed policy, that Lambda alone may take", () => {
@@ -294,11 +298,12 @@ describe("what wakes a function", () => {
       });
       const [, invoke] = only(template, "AWS::Lambda::EventInvokeConfig");
       expect(invoke.Properties).toMatchObject({
-        Qualifier: "live",
         MaximumEventAgeInSeconds: 60,
         MaximumRetryAttempts: 0,
         DestinationConfig: { OnFailure: { Destination: deadArn } },
       });
+      // The last part of the alias' ARN: its name.
+      expect(JSON.stringify(invoke.Properties.Qualifier)).toContain(aliasOf(template, "Sweep")?.[0]);
     },
   );
 
