@@ -2,7 +2,17 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { STAGES } from "../lib/config.ts";
 import { SHOPS } from "../lib/shop.ts";
-import { ASSUMED, COST_PAGE, checkout, measured, month, PRICES, page, SCENARIOS } from "../scripts/cost.ts";
+import {
+  ASSUMED,
+  alarmMetrics,
+  COST_PAGE,
+  checkout,
+  measured,
+  month,
+  PRICES,
+  page,
+  SCENARIOS,
+} from "../scripts/cost.ts";
 
 const total = (stage: (typeof STAGES)[number], nth: number) =>
   month(stage, SCENARIOS[nth] ?? { name: "", reads: 0, orders: 0 }).reduce((sum, { usd }) => sum + usd, 0);
@@ -30,6 +40,11 @@ describe("the cost table", () => {
 
   it("stays below the budget whose alarm would be on all month otherwise", () => {
     for (const stage of STAGES) expect(total(stage, 1), stage).toBeLessThan(SHOPS[stage].monthlyBudget);
+  });
+
+  it("counts what alarms look at, and the canary's where there is one", () => {
+    expect(alarmMetrics("prod")).toBeGreaterThan(60);
+    expect(alarmMetrics("prod") - alarmMetrics("dev")).toBe(1);
   });
 
   it("counts each read once", () => {
