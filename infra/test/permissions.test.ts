@@ -58,7 +58,8 @@ const FORBIDDEN: readonly { readonly what: string; readonly is: (grant: Grant) =
   {
     what: "files of others in the bucket",
     is: ({ action, resource }) =>
-      /^s3:(Get|Put|Delete)Object$/.test(action) && /<S3::Bucket Images>(\/\*)?$/.test(resource),
+      /^s3:(Get|Put|Delete)Object$/.test(action) &&
+      /(<S3::Bucket Images>|:s3:::bodega-[a-z]+-images-\{a\})(\/\*)?$/.test(resource),
   },
   {
     what: "setting metrics, on the way of a request",
