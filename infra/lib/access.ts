@@ -2,6 +2,9 @@
 import { ArnFormat, Stack } from "aws-cdk-lib";
 import { Effect, PolicyStatement } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
+import { because } from "./because.ts";
+import { named } from "./config.ts";
+import { acknowledge, inAccount } from "./findings.ts";
 import { secretId } from "./secrets.ts";
 import type { ServiceName, Trigger } from "./services.ts";
 import { DATABASE_OF, type Settings, type Surroundings } from "./settings.ts";
@@ -21,7 +24,7 @@ export function accessOf(
   return [
     ...readSecrets(scope, settings, around),
     ...logIn(service, trigger, around),
-    ...(service === "product-service" ? ofProduct(trigger, around) : []),
+    ...(service === "product-service" ? ofProduct(scope, trigger, around) : []),
     ...(service === "notification-service" ? ofNotification(scope, trigger, around) : []),
   ];
 }
@@ -63,19 +66,28 @@ function logIn(service: ServiceName, trigger: Trigger, { data }: Surroundings): 
   return [allow("LogInToAurora", ["rds-db:connect"], roles)];
 }
 
-function ofProduct(trigger: Trigger, { data, events }: Surroundings): PolicyStatement[] {
+function ofProduct(scope: Construct, trigger: Trigger, { config, data, events }: Surroundings): PolicyStatement[] {
   if (trigger === "migrate" || trigger === "admin") {
     return [];
   }
-  const { images } = data;
-  const files = (...prefixes: string[]) => prefixes.map((prefix) => images.arnForObjects(`${prefix}/*`));
+  const { account, partition } = Stack.of(scope);
+  // By name, which reads better in a review than a reference to another stack.
+  const bucket = named(config, "images", account);
+  const files = (...prefixes: string[]) =>
+    prefixes.map((prefix) => {
+      const why = "keys of objects have ids of products and files in them, which are made while the shop runs";
+      because(scope, `arn:{p}:s3:::${named(config, "images", "{a}")}/${prefix}/*`, why);
+      const found = `arn:aws:s3:::${named(config, "images", inAccount(scope))}/${prefix}/*`;
+      acknowledge(scope, `AwsSolutions-IAM5[Resource::${found}]`, why);
+      return `arn:${partition}:s3:::${bucket}/${prefix}/*`;
+    });
   return [
     // Forms are signed with the function's keys, so they allow what it may do.
     allow("Upload", ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"], files("uploads")),
     allow("Publish", ["s3:PutObject", "s3:DeleteObject"], files("products")),
     allow("Jobs", ["s3:PutObject", "s3:GetObject"], files("imports", "exports")),
     // Without it S3 answers 403 in place of 404 for what is not there.
-    allow("TellWhatIsNotThere", ["s3:ListBucket"], [images.bucketArn]),
+    allow("TellWhatIsNotThere", ["s3:ListBucket"], [data.images.bucketArn]),
     ...(trigger === "queue" ? [consume(events.images.queue.queueArn)] : []),
   ];
 }

@@ -42,6 +42,8 @@ export interface ServiceAlarmsProps {
   readonly apiId: string;
   readonly functions: readonly WatchedFunction[];
   readonly queues?: readonly WatchedQueue[];
+  /** Queues of invocations that failed, by the trigger of their function. */
+  readonly lost?: readonly { readonly name: WatchedTrigger; readonly queueName: string }[];
   /** How often the sweep runs; a minute unless the stage says otherwise. */
   readonly sweepEvery?: Duration;
 }
@@ -130,6 +132,18 @@ export class ServiceAlarms extends Construct {
     this.queues.forEach((queue, index) => {
       this.ofQueue(queue, index === 0);
     });
+    for (const { name, queueName } of props.lost ?? []) {
+      this.add({
+        what: `${name}-dead-letters`,
+        describe: `A run of ${name} was given up.`,
+        metric: sqs("ApproximateNumberOfMessagesVisible", queueName),
+        threshold: 0,
+        // A letter stays until an operator takes it: one minute says as much as two.
+        datapoints: 1,
+        periods: 1,
+        tells: "topic",
+      });
+    }
     this.killSwitch();
     if (OUTBOXES.includes(props.service)) {
       this.ofOutbox();
@@ -305,9 +319,9 @@ export class ServiceAlarms extends Construct {
         label: "switched off",
       }),
       threshold: 0,
-      // The canary comes each five minutes, the sweep each minute.
+      // Twice, by the canary, which comes each five minutes, or by two runs of the sweep.
       datapoints: 2,
-      periods: 15,
+      periods: Math.max(15, 2 * (this.props.sweepEvery ?? MINUTE).toMinutes() + 5),
       tells: "topic",
     });
   }

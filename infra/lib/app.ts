@@ -1,5 +1,5 @@
 /** The whole shop, stack by stack, in the order in which they are deployed. */
-import { type App, type StackProps, Tags } from "aws-cdk-lib";
+import type { App, StackProps } from "aws-cdk-lib";
 import { DatabaseAlarms } from "./alarms.ts";
 import { type Config, configure, EDGE_REGION, named } from "./config.ts";
 import { DataStack } from "./data.ts";
@@ -9,7 +9,11 @@ import { secretId } from "./secrets.ts";
 import { SERVICES, type ServiceName } from "./services.ts";
 import type { Surroundings } from "./settings.ts";
 import { MigrateStack, ServiceStack } from "./stacks.ts";
+import { Trial } from "./trial.ts";
 import { WatchStack } from "./watch.ts";
+
+/** What a version is tried with where the shop names no product: whatever is in stock, for SES's simulator of a mailbox. */
+const ANYTHING = { currency: "USD", email: "success@simulator.amazonses.com", country: "GB" };
 
 export interface Bodega {
   readonly config: Config;
@@ -27,9 +31,9 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     env: { region: in_, account },
     description: `Bodega, ${stage}: ${description}`,
     terminationProtection: config.isProd,
+    // CloudFormation hands them down to all that can be tagged.
+    tags: { project: "bodega", stage },
   });
-  Tags.of(app).add("project", "bodega");
-  Tags.of(app).add("stage", stage);
 
   const data = new DataStack(app, named(config, "data"), {
     ...props(region, "what holds data, secrets, and the bare APIs"),
@@ -64,7 +68,22 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
       }),
   );
   const services = byService((service) => {
-    const stack = new ServiceStack(app, named(config, service), { ...props(region, service), service, around });
+    const stack = new ServiceStack(app, named(config, service), {
+      ...props(region, service),
+      service,
+      around,
+      beforeTraffic: (scope, version) =>
+        new Trial(scope, "Trial", {
+          stage,
+          service,
+          version,
+          url: edge.url,
+          basket: shop.canary ?? ANYTHING,
+          logRetention: config.logRetention,
+          originSecretArn: data.secrets.get("ORIGIN_SECRET").secretArn,
+          keyArn: data.key.keyArn,
+        }).fn,
+    });
     // Migrations run between the two.
     stack.addStackDependency(migrations[service]);
     return stack;

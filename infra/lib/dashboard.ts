@@ -71,7 +71,7 @@ export function dashboard(scope: Construct, props: DashboardProps): cloudwatch.D
       title: "Refused for want of stock, and overselling prevented",
       width: HALF,
       left: [
-        sum("OutOfStock", shop, "refused at checkout"),
+        sum("OutOfStock", "product-service", "refused at checkout"),
         sum("OversellPrevented", "product-service", "raced for the last unit"),
       ],
     }),

@@ -234,7 +234,8 @@ export class EdgeStack extends Stack {
       comment: `Bodega, ${props.stage}`,
       certificate,
       domainNames: props.domain ? [props.domain.name] : undefined,
-      minimumProtocolVersion: cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+      // CloudFront's own certificate comes with CloudFront's own minimum.
+      ...(certificate ? { minimumProtocolVersion: cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 } : {}),
       httpVersion: cloudfront.HttpVersion.HTTP2_AND_3,
       // Europe and North America: where the shop sells.
       priceClass: cloudfront.PriceClass.PRICE_CLASS_100,

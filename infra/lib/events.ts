@@ -6,6 +6,7 @@ import { type IQueue, Queue, QueueEncryption, RedrivePermission } from "aws-cdk-
 import { Construct } from "constructs";
 import { type Config, named } from "./config.ts";
 import type { DataStack } from "./data.ts";
+import { acknowledge } from "./findings.ts";
 import { shapes } from "./services.ts";
 
 /** SQS gives a message to another consumer when the first has had it for so many times the function's timeout. */
@@ -116,7 +117,7 @@ export function deadLetters(scope: Construct, config: Config, queueName: string,
   // By name: the queue names its dead letters, and each cannot wait for the other.
   const arnOf = (resource: string) =>
     stack.formatArn({ service: "sqs", resource, arnFormat: ArnFormat.NO_RESOURCE_NAME });
-  return new Queue(scope, "DeadLetters", {
+  const queue = new Queue(scope, "DeadLetters", {
     queueName,
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
@@ -132,4 +133,10 @@ export function deadLetters(scope: Construct, config: Config, queueName: string,
             ),
           },
   });
+  const why = "This is where messages go that were given up; an alarm tells of the first one";
+  acknowledge(queue, "Serverless-SQSRedrivePolicy", why);
+  if (sources.length === 0) {
+    acknowledge(queue, "AwsSolutions-SQS3", why);
+  }
+  return queue;
 }

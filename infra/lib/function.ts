@@ -5,6 +5,7 @@ import { ArnFormat, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { SubnetType } from "aws-cdk-lib/aws-ec2";
 import { Effect, PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import {
+  ApplicationLogLevel,
   Code,
   Function as LambdaFunction,
   LoggingFormat,
@@ -17,6 +18,7 @@ import { Construct } from "constructs";
 import { accessOf } from "./access.ts";
 import { because } from "./because.ts";
 import { type Config, named } from "./config.ts";
+import { acknowledge } from "./findings.ts";
 import type { ServiceName, Size, Trigger } from "./services.ts";
 import { DATABASE_OF, type Surroundings, settingsOf } from "./settings.ts";
 
@@ -89,6 +91,8 @@ export class ServiceFunction extends Construct {
       // The services write JSON themselves; Lambda's own lines (REPORT, INIT) become JSON with this.
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.INFO,
+      // Nothing is filtered here: metrics are lines without a level, and LOG_LEVEL decides of the others.
+      applicationLogLevelV2: ApplicationLogLevel.TRACE,
       recursiveLoop: RecursiveLoop.TERMINATE,
       currentVersionOptions: {
         description: `${service}, ${config.stage}`,
@@ -106,6 +110,18 @@ export class ServiceFunction extends Construct {
     });
     // A version or a first call needs the rights that the policy gives.
     this.fn.node.addDependency(this.role);
+    acknowledge(
+      this.fn,
+      "Serverless-LambdaDLQ",
+      trigger === "sweep"
+        ? "The alias has a destination for what failed, and the schedule dead letters of its own"
+        : `${trigger} is never invoked asynchronously, so Lambda has no event that it could give up`,
+    );
+    acknowledge(
+      this.fn,
+      "Serverless-LambdaTracing",
+      "Traces are not made yet; X-Ray's SDK for Rust is out of support, so OpenTelemetry will make them",
+    );
   }
 }
 
@@ -120,11 +136,10 @@ function standIn(scope: Construct, role: Role, name: string): void {
     "ec2:UnassignPrivateIpAddresses",
   ];
   role.addToPolicy(new PolicyStatement({ sid: "NetworkInterfaces", actions, resources: ["*"] }));
-  because(
-    scope,
-    "*",
-    "Lambda checks these rights on all resources when a function is put into a VPC; the statement beside it denies them to the code",
-  );
+  const why =
+    "Lambda checks these rights on all resources when a function is put into a VPC; a statement denies them to the code";
+  because(scope, "*", why, "ec2:");
+  acknowledge(role, "AwsSolutions-IAM5[Resource::*]", why);
   const self = Stack.of(scope).formatArn({
     service: "lambda",
     resource: "function",

@@ -4,6 +4,7 @@ import type { IKey } from "aws-cdk-lib/aws-kms";
 import { type ISecret, Secret } from "aws-cdk-lib/aws-secretsmanager";
 import { Construct } from "constructs";
 import { type Config, EDGE_REGION } from "./config.ts";
+import { acknowledge } from "./findings.ts";
 import type { Shop } from "./shop.ts";
 
 /** What the secret is until its owner has set it: services refuse to work with it, and `cargo xtask deploy` names those left. */
@@ -82,6 +83,13 @@ export class Secrets extends Construct {
           ? { replicaRegions: [{ region: EDGE_REGION }] }
           : {}),
       });
+      acknowledge(
+        secret,
+        "AwsSolutions-SMG4",
+        isMade
+          ? "Two holders must change together: docs/operations.md says in which order it is replaced by hand"
+          : "Its issuer gives it out to an operator; there is no call by which it could be replaced by itself",
+      );
       this.kept.set(name, secret);
     }
   }

@@ -30,6 +30,7 @@ import { ServiceAlarms, type WatchedTrigger } from "./alarms.ts";
 import { because } from "./because.ts";
 import { named } from "./config.ts";
 import { deadLetters, type QueueWithDeadLetters } from "./events.ts";
+import { acknowledge, inAccount } from "./findings.ts";
 import { ServiceFunction } from "./function.ts";
 import { classOf, operationsOf, throttle } from "./routes.ts";
 import { type ServiceName, type ServiceShape, type Size, shapes } from "./services.ts";
@@ -139,6 +140,15 @@ export class Service extends Construct {
         ...(isChecked ? { authorizationScopes: [...operation.scopes] } : {}),
       });
       made.push(route.node.defaultChild as CfnRoute);
+      if (!isChecked) {
+        acknowledge(
+          route,
+          "AwsSolutions-APIG4",
+          operation.access === "public"
+            ? "The API's description says that the operation is public"
+            : "A token may be absent, which an authorizer of the gateway cannot take; the service checks the one that comes",
+        );
+      }
       limit(operation.key, classOf(operation));
     }
     // Unknown paths and methods get our problems, not the gateway's `{"message"}`. The service checks tokens itself, so nothing is open.
@@ -149,6 +159,11 @@ export class Service extends Construct {
       authorizer: none,
     });
     made.push(rest.node.defaultChild as CfnRoute);
+    acknowledge(
+      rest,
+      "AwsSolutions-APIG4",
+      "It answers what no operation is: the service says 404 or 405, and checks tokens itself",
+    );
     limit("$default", "unknown");
     this.stage(api, settings, made);
   }
@@ -191,7 +206,7 @@ export class Service extends Construct {
     resource.addPropertyOverride("RouteSettings", settings);
     // A route must be there before it is limited.
     for (const route of routes) {
-      resource.addDependency(route);
+      resource.addResourceDependency(route);
     }
   }
 
@@ -240,7 +255,7 @@ export class Service extends Construct {
   }
 
   private consume(alias: Alias, { queue }: QueueWithDeadLetters, size: Size): void {
-    new EventSourceMapping(this, "Messages", {
+    const mapping = new EventSourceMapping(this, "Messages", {
       target: alias,
       eventSourceArn: queue.queueArn,
       batchSize: BATCH,
@@ -248,6 +263,11 @@ export class Service extends Construct {
       // At least 2; what is reserved is the queue's alone.
       maxConcurrency: Math.max(2, size.reserved),
     });
+    acknowledge(
+      mapping,
+      "Serverless-LambdaEventSourceMappingDestination",
+      "A destination is for streams; a queue has dead letters, and each message fails by itself",
+    );
   }
 
   private watch(queue: QueueWithDeadLetters | undefined): ServiceAlarms {
@@ -257,6 +277,10 @@ export class Service extends Construct {
     return new ServiceAlarms(this, "Alarms", {
       stage: config.stage,
       service,
+      sweepEvery: config.sweepEvery,
+      ...(this.aliases.sweep === undefined
+        ? {}
+        : { lost: [{ name: "sweep", queueName: `${named(config, service, "sweep")}-dead` }] }),
       topic: data.alarms,
       apiId: data.apis[service].apiId,
       functions: (Object.keys(this.aliases) as WatchedTrigger[]).map((trigger) => {
@@ -275,6 +299,7 @@ export class Service extends Construct {
     const { config } = around;
     const stack = Stack.of(this);
     const name = named(config, service);
+    const target = named(config, service, "http");
     const role = new Role(this, "DeployRole", {
       description: `Shifts traffic of ${name}`,
       assumedBy: new ServicePrincipal("codedeploy.amazonaws.com", {
@@ -284,7 +309,7 @@ export class Service extends Construct {
     const alias = stack.formatArn({
       service: "lambda",
       resource: "function",
-      resourceName: named(config, service, "http"),
+      resourceName: target,
       arnFormat: ArnFormat.COLON_RESOURCE_NAME,
     });
     role.addToPolicy(
@@ -294,19 +319,17 @@ export class Service extends Construct {
         resources: [alias, `${alias}:*`],
       }),
     );
-    because(
-      this,
-      `arn:{p}:lambda:{r}:{a}:function:${named(config, service, "http")}:*`,
-      "the alias and the versions of this one function, whose numbers are not known yet",
-    );
+    const versions = "the alias and the versions of this one function, whose numbers are not known yet";
+    because(this, `arn:{p}:lambda:{r}:{a}:function:${target}:*`, versions);
+    const found = `arn:aws:lambda:${config.region}:${inAccount(this)}:function:${target}:*`;
+    acknowledge(role, `AwsSolutions-IAM5[Resource::${found}]`, versions);
     role.addToPolicy(
       new PolicyStatement({ sid: "LookAtAlarms", actions: ["cloudwatch:DescribeAlarms"], resources: ["*"] }),
     );
-    because(
-      this,
-      "*",
-      "CloudWatch wants DescribeAlarms on all alarms or answers without composite ones; it shows states and changes nothing",
-    );
+    const states =
+      "CloudWatch wants DescribeAlarms on all alarms, or leaves out composite ones; it shows states and changes nothing";
+    because(this, "*", states, "cloudwatch:DescribeAlarms");
+    acknowledge(role, "AwsSolutions-IAM5[Resource::*]", states);
     const hook = beforeTraffic?.(this, http.version);
     if (hook !== undefined) {
       role.addToPolicy(

@@ -52,7 +52,10 @@ export function settingsOf(service: ServiceName, trigger: Trigger, around: Surro
     LOG_LEVEL: "info",
     ISSUER: url,
     AUDIENCE: audience(config),
-    ...(trigger === "http" ? { ORIGIN_SECRET: secret("ORIGIN_SECRET") } : {}),
+    // Each set of dimensions is a series that is paid for by the month: by route only where it is looked at.
+    METRICS: config.isProd ? "emf-by-route" : "emf",
+    // What did not come through the edge, where the firewall stands, is refused.
+    ...(trigger === "http" ? { ORIGIN_SECRET: secret("ORIGIN_SECRET"), ORIGIN_REQUIRED: "true" } : {}),
     ...OWN[service](own),
   };
   return { environment, secrets: [...secrets] };

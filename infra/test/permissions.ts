@@ -71,7 +71,8 @@ function list<T>(value: T | readonly T[] | undefined): readonly T[] {
 
 /** Logical ids end in eight hexadecimal digits of a hash over the construct's path; a move changes them, a reader gains nothing. */
 function short(logicalId: string): string {
-  return logicalId.replace(/[0-9A-F]{8}$/, "");
+  // A version's has one more, over all that it was made of.
+  return logicalId.replace(/(?<=CurrentVersion[0-9A-F]{8})[0-9a-f]{32}$/, "").replace(/[0-9A-F]{8}$/, "");
 }
 
 /** Writes values of a template as text that stays the same until their meaning changes. */
