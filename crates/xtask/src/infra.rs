@@ -52,13 +52,13 @@ pub(crate) fn dev_artifacts(home: &Home) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// `cdk synth` of a stage into a folder that is emptied first. The programs are hashed and not copied.
+/// `cdk synth` of a stage into a folder that is emptied first. What would be uploaded is not kept: nothing is uploaded from it.
 pub(crate) async fn synthesize(home: &Home, stage: &str, artifacts: &Path, output: &Path, more: &[String]) -> Result<()> {
     if output.exists() {
         fs::remove_dir_all(output)?;
     }
     let mut cdk = Command::new("npx");
-    cdk.args(["cdk", "synth", "--quiet", "--no-notices", "--no-version-reporting", "--no-staging"]);
+    cdk.args(["cdk", "synth", "--quiet", "--no-notices", "--no-version-reporting"]);
     cdk.args(["--context", &format!("stage={stage}"), "--context", &format!("artifacts={}", artifacts.display())]);
     for pair in more {
         cdk.args(["--context", pair]);
@@ -69,7 +69,13 @@ pub(crate) async fn synthesize(home: &Home, stage: &str, artifacts: &Path, outpu
         cdk.env_remove(name);
     }
     cdk.env("AWS_EC2_METADATA_DISABLED", "true");
-    python::quietly(cdk).await
+    python::quietly(cdk).await?;
+    for entry in fs::read_dir(output)?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with("asset.") && entry.path().is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The templates of an assembly, in the order of their names.

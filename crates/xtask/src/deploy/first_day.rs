@@ -11,8 +11,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
+use super::Stage;
 use super::command::{Line, Program, aws, lines};
-use super::plan::{self, Stack, Stage, Step, Wanted, function};
+use super::plan::{self, Stack, Step, Wanted, function};
 use super::report;
 use super::runner::Runner;
 use crate::admin::{EMAIL, SERVICE_CLIENTS};

@@ -125,7 +125,7 @@ pub(crate) fn steps(wanted: &Wanted) -> Vec<Step> {
     }
     steps.extend([Step::Install, Step::Synthesize, Step::Diff(stacks(wanted)), Step::Quiet]);
     let services = wanted.services();
-    steps.extend(services.iter().map(|service| Step::Remember(service)));
+    steps.extend(services.iter().copied().map(Step::Remember));
     for stack in stacks(wanted) {
         steps.push(Step::Deploy(stack));
         // The schema is widened before the code that needs it serves. The function that does it is the new one.
@@ -134,8 +134,8 @@ pub(crate) fn steps(wanted: &Wanted) -> Vec<Step> {
         }
     }
     steps.push(Step::Buy);
-    steps.extend(services.iter().map(|service| Step::Record(service)));
-    steps.extend(services.iter().map(|service| Step::Prune(service)));
+    steps.extend(services.iter().copied().map(Step::Record));
+    steps.extend(services.iter().copied().map(Step::Prune));
     steps.push(Step::Loud);
     steps
 }
@@ -164,8 +164,8 @@ pub(crate) struct Before {
 pub(crate) fn undo(begun: &[Step], before: &[Before]) -> Vec<Step> {
     let mut steps = Vec::new();
     for step in begun.iter().rev() {
-        let Step::Deploy(Stack::Service(service)) = step else { continue };
-        let aliases = before.iter().filter(|alias| alias.service == *service);
+        let Step::Deploy(Stack::Service(service)) = *step else { continue };
+        let aliases = before.iter().filter(|alias| alias.service == service);
         let back: Vec<Step> = aliases.filter_map(Before::back).collect();
         if !back.is_empty() {
             steps.extend(back);
@@ -259,7 +259,7 @@ pub(crate) mod tests {
 
     fn before(service: &'static str, version: &str) -> Vec<Before> {
         let version = Some(version.to_owned());
-        shifted(service).iter().map(|trigger| Before { service, trigger, version: version.clone() }).collect()
+        shifted(service).iter().map(|&trigger| Before { service, trigger, version: version.clone() }).collect()
     }
 
     fn position(steps: &[Step], step: &Step) -> usize {

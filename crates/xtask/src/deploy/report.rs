@@ -25,7 +25,7 @@ pub(super) async fn dry_run(home: &Home, wanted: &Wanted, last: Option<&Path>) -
     print_steps(&steps, wanted);
     println!("\nIf buying fails, what is done to undo it (7 stands for the version that served before):");
     let before = wanted.services().into_iter().flat_map(|service| {
-        shifted(service).iter().map(move |trigger| Before { service, trigger, version: Some("7".to_owned()) })
+        shifted(service).iter().map(move |&trigger| Before { service, trigger, version: Some("7".to_owned()) })
     });
     let bought = steps.iter().position(|step| *step == Step::Buy).map_or(steps.len(), |position| position + 1);
     print_steps(&plan::undo(&steps[..bought], &before.collect::<Vec<_>>()), wanted);

@@ -203,7 +203,7 @@ impl<'a> Runner<'a> {
     }
 
     async fn remember(&mut self, service: &'static str) -> Result<()> {
-        for trigger in shifted(service) {
+        for &trigger in shifted(service) {
             let name = function(self.wanted.stage, service, trigger);
             let version = self.lookup(&command::get_alias(&self.wanted, &name)).await?;
             println!("{name}: {}", version.as_deref().unwrap_or("does not exist yet"));

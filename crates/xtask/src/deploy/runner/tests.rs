@@ -18,6 +18,7 @@ const PROGRAM: &str = r#"#!/bin/sh
 asked="${0##*/} $*"
 echo "$asked" >> "$DOUBLE/asked"
 while IFS='|' read -r question answer; do
+    [ -n "$question" ] || continue
     case "$asked" in *"$question"*)
         case "$answer" in
             !*) echo "${answer#!}" >&2; exit 1 ;;
