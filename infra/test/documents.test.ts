@@ -50,6 +50,15 @@ describe("docs/checks.md", () => {
   });
 });
 
+describe("docs/operations.md", () => {
+  it("gives cdk no context that the stacks do not read", () => {
+    const known = read("infra/lib/config.ts");
+    const given = new Set([...read("docs/operations.md").matchAll(/ -c ([A-Za-z-]+)=/g)].map(([, name]) => name ?? ""));
+    expect(given.size).toBeGreaterThan(0);
+    expect([...given].filter((name) => !known.includes(`"${name}"`))).toEqual([]);
+  });
+});
+
 describe("links between the documents of operations", () => {
   it.each([
     "docs/operations.md",
