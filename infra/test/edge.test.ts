@@ -8,7 +8,6 @@ import { CUT_IMAGES, UNKNOWN_ROUTE } from "../lib/edge-functions.ts";
 import { COUNTED_RULES, LARGE_BODIES, MANAGED_RULE_GROUPS, SERVICE_PATHS } from "../lib/firewall.ts";
 import { parsePrefixes, prefixes } from "../lib/prefixes.ts";
 import { isPublic, operations } from "./openapi.ts";
-import { synthesize } from "./support.ts";
 
 const SERVICES = ["notification-service", "product-service", "transaction-service", "user-service"];
 
@@ -287,14 +286,6 @@ describe("the door", () => {
     expect(JSON.stringify(other.Origins)).toContain(
       "ORIGIN_SECRET:SecretString:::0f0f0f0f-0000-4000-8000-000000000000}}",
     );
-  });
-
-  it("is told which version by the context, which has the form of an id", () => {
-    const originSecretVersion = "0f0f0f0f-0000-4000-8000-000000000000";
-    expect(JSON.stringify(synthesize({ originSecretVersion }).of("edge"))).toContain(
-      `{{resolve:secretsmanager:bodega/dev/ORIGIN_SECRET:SecretString:::${originSecretVersion}}}`,
-    );
-    expect(() => synthesize({ originSecretVersion: "latest" })).toThrow("context originSecretVersion is latest");
   });
 
   it("takes no request in clear: the API refuses it, files redirect", () => {
