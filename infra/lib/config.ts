@@ -113,7 +113,7 @@ export function configure(node: Node): Config {
     logRetention: isProd ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
     // The sweep wakes the databases: each minute would never let those of `dev` pause.
     sweepEvery: isProd ? Duration.minutes(1) : Duration.minutes(30),
-    originSecretVersion: matching("originSecretVersion", text("originSecretVersion"), /^[A-Za-z0-9-]{32,64}$/),
+    originSecretVersion: matching("origin-secret-version", text("origin-secret-version"), /^[0-9A-Za-z-]{32,64}$/),
     atOnce: (text("at-once") ?? "").split(",").filter((service) => service !== ""),
   };
 }

@@ -28,6 +28,7 @@ describe("the context", () => {
     ["region", "Frankfurt"],
     ["account", "1234"],
     ["repository", "bodega"],
+    ["origin-secret-version", "latest"],
   ])("is refused by name where %s is %s", (name, value) => {
     expect(() => read({ [name]: value })).toThrow(new RegExp(`context ${name} is ${value}`));
   });
@@ -162,5 +163,14 @@ describe("a synthesis", () => {
     for (const [name, template] of Object.entries(synthesize({ stage: "prod" }).templates)) {
       expect(Object.keys(template.Resources).length, name).toBeLessThan(400);
     }
+  });
+});
+
+describe("the edge", () => {
+  it("sends the version of the origin secret that the context names while it is replaced", () => {
+    const version = "0f0f0f0f-0000-4000-8000-000000000000";
+    const edge = (given: Record<string, string>) => JSON.stringify(synthesize(given).of("edge"));
+    expect(edge({ "origin-secret-version": version })).toContain(`bodega/dev/ORIGIN_SECRET:SecretString:::${version}`);
+    expect(edge({})).not.toContain(version);
   });
 });

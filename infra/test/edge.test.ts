@@ -8,7 +8,6 @@ import { CUT_IMAGES, UNKNOWN_ROUTE } from "../lib/edge-functions.ts";
 import { COUNTED_RULES, LARGE_BODIES, MANAGED_RULE_GROUPS, SERVICE_PATHS } from "../lib/firewall.ts";
 import { parsePrefixes, prefixes } from "../lib/prefixes.ts";
 import { isPublic, operations } from "./openapi.ts";
-import { synthesize } from "./support.ts";
 
 const SERVICES = ["notification-service", "product-service", "transaction-service", "user-service"];
 
@@ -289,14 +288,6 @@ describe("the door", () => {
     );
   });
 
-  it("is told which version by the context, which has the form of an id", () => {
-    const originSecretVersion = "0f0f0f0f-0000-4000-8000-000000000000";
-    expect(JSON.stringify(synthesize({ originSecretVersion }).of("edge"))).toContain(
-      `{{resolve:secretsmanager:bodega/dev/ORIGIN_SECRET:SecretString:::${originSecretVersion}}}`,
-    );
-    expect(() => synthesize({ originSecretVersion: "latest" })).toThrow("context originSecretVersion is latest");
-  });
-
   it("takes no request in clear: the API refuses it, files redirect", () => {
     for (const { PathPattern, TargetOriginId, ViewerProtocolPolicy } of distribution.CacheBehaviors) {
       const wanted = SERVICES.includes(TargetOriginId) ? "https-only" : "redirect-to-https";
@@ -462,6 +453,15 @@ describe("the firewall", () => {
       }
     }
     expect(exempt("/carts/mine") || exempt("/auth/login") || exempt("/orders")).toBe(false);
+  });
+
+  it("limits addresses in prod, and lets a load test pass in dev", () => {
+    const limits = (stage: string) =>
+      only<{ Rules: readonly Rule[] }>(edge({ stage }).template, "AWS::WAFv2::WebACL").Rules.flatMap(
+        ({ Statement }) => Statement.RateBasedStatement?.Limit ?? [],
+      );
+    expect(limits("prod")).toEqual([3_000, 300]);
+    expect(limits("dev")).toEqual([1_000_000, 100_000]);
   });
 
   it("logs what it blocks, without tokens", () => {

@@ -78,7 +78,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: "composite alarms are not silent while deploying",
     file: "lib/watch.ts",
-    from: "        actionsSuppressor: deploying,\n",
+    from: "        actionsSuppressor: deploying,\n        // Until the suppressor has seen the pipeline's first figure, and after its last one.\n        actionsSuppressorWaitPeriod: Duration.minutes(2),\n        actionsSuppressorExtensionPeriod: Duration.minutes(3),\n",
     to: "",
     tests: ["alarms"],
   },
@@ -101,7 +101,7 @@ const MUTATIONS: readonly Mutation[] = [
     file: "lib/events.ts",
     from: "export const VISIBILITY_TIMES = 6;",
     to: "export const VISIBILITY_TIMES = 1;",
-    tests: ["events"],
+    tests: ["quotas"],
   },
   {
     what: "a queue takes what travels in clear",
@@ -111,10 +111,10 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["permissions"],
   },
   {
-    what: "the table goes with its stack in prod",
-    file: "lib/data.ts",
-    from: "      deletionProtection: this.config.isProd,\n      removalPolicy: this.config.removal,",
-    to: "      deletionProtection: this.config.isProd,\n      removalPolicy: RemovalPolicy.DESTROY,",
+    what: "what holds data goes with its stack in prod",
+    file: "lib/config.ts",
+    from: "removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,",
+    to: "removal: RemovalPolicy.DESTROY,",
     tests: ["pinned"],
   },
   {
@@ -258,8 +258,9 @@ function firstFailure(root: string, tests: readonly string[]): string | undefine
   const failed = testResults
     .flatMap(({ assertionResults }) => assertionResults)
     .find(({ status }) => status === "failed");
+  // Where a template cannot even be made, the first two lines say why.
   const early = testResults
-    .map(({ message }) => message?.split("\n").find((line) => line.trim() !== ""))
+    .map(({ message }) => message?.trim().split("\n").slice(0, 2).join(" "))
     .find((line) => line);
   return failed?.fullName ?? early ?? "the tests did not run";
 }
