@@ -5,6 +5,7 @@ import { type Config, configure, EDGE_REGION, named } from "./config.ts";
 import { DataStack } from "./data.ts";
 import { EdgeStack } from "./edge.ts";
 import { EventsStack } from "./events.ts";
+import { GithubStack } from "./github.ts";
 import { secretId } from "./secrets.ts";
 import { SERVICES, type ServiceName } from "./services.ts";
 import type { Surroundings } from "./settings.ts";
@@ -23,6 +24,8 @@ export interface Bodega {
   readonly migrations: Readonly<Record<ServiceName, MigrateStack>>;
   readonly services: Readonly<Record<ServiceName, ServiceStack>>;
   readonly watch: WatchStack;
+  /** Where the context names a repository. */
+  readonly github: GithubStack | undefined;
 }
 
 export function build(app: App, config: Config = configure(app.node)): Bodega {
@@ -55,6 +58,7 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     apis: byService((service) => `${data.apis[service].apiId}.execute-api.${region}.${data.urlSuffix}`),
     images: data.images,
     originSecretName: secretId(config, "ORIGIN_SECRET"),
+    ...(config.originSecretVersion === undefined ? {} : { originSecretVersion: config.originSecretVersion }),
     ...(shop.domain === undefined ? {} : { domain: shop.domain }),
     ...(shop.pricingPlan === undefined ? {} : { pricingPlan: shop.pricingPlan }),
   });
@@ -98,7 +102,15 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     monthlyBudget: shop.monthlyBudget,
     ...(shop.canary === undefined ? {} : { canary: shop.canary }),
   });
-  return { config, data, events, edge, migrations, services, watch };
+  const github =
+    config.repository === undefined
+      ? undefined
+      : new GithubStack(app, named(config, "github"), {
+          ...props(region, "what a workflow may do"),
+          config,
+          repository: config.repository,
+        });
+  return { config, data, events, edge, migrations, services, watch, github };
 }
 
 function byService<T>(make: (service: ServiceName) => T): Record<ServiceName, T> {

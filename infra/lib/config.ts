@@ -39,6 +39,8 @@ export interface Config {
   readonly databaseSize: DatabaseSize;
   /** Folder with `<service>/bootstrap`. */
   readonly artifacts: string;
+  /** `OWNER/NAME` at GitHub, whose workflows deploy this stage; absent: no stack for them. */
+  readonly repository: string | undefined;
   /** What the owner of the shop decides. */
   readonly shop: Shop;
   /** Of what holds data. */
@@ -48,6 +50,8 @@ export interface Config {
   readonly sweepEvery: Duration;
   /** Services whose traffic moves with the next deployment at once: after an undo by hand CodeDeploy would refuse to shift it. */
   readonly atOnce: readonly string[];
+  /** Which version of the origin secret the edge sends, while it is replaced (docs/decisions/0046); absent: the current one. */
+  readonly originSecretVersion: string | undefined;
 }
 
 /** Aurora's default for `max_connections` by the largest capacity, in ACUs (Aurora User Guide, "Maximum connections for Aurora Serverless v2"). */
@@ -103,11 +107,13 @@ export function configure(node: Node): Config {
     database,
     databaseSize: databaseSize(stage, database),
     artifacts: resolve(text("artifacts") ?? resolve(REPOSITORY, "target/lambda")),
+    repository: matching("repository", text("repository"), /^[\w.-]+\/[\w.-]+$/),
     shop: SHOPS[stage],
     removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     logRetention: isProd ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
     // The sweep wakes the databases: each minute would never let those of `dev` pause.
     sweepEvery: isProd ? Duration.minutes(1) : Duration.minutes(30),
+    originSecretVersion: matching("origin-secret-version", text("origin-secret-version"), /^[0-9A-Za-z-]{32,64}$/),
     atOnce: (text("at-once") ?? "").split(",").filter((service) => service !== ""),
   };
 }

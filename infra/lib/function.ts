@@ -1,5 +1,5 @@
 /** One function of a service: its role, its log, its size. Nothing is left to a default of Lambda or of CDK. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { ArnFormat, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { SubnetType } from "aws-cdk-lib/aws-ec2";
@@ -42,6 +42,11 @@ export function codeOf(config: Config, service: ServiceName): Code {
     throw new Error(
       `${join(folder, "bootstrap")} is not there. Run \`cargo lambda build --release ${flag}\` in the repository, or name the folder that holds <service>/bootstrap: -c artifacts=<folder>`,
     );
+  }
+  // Lambda starts the file, and the hash of an asset does not tell whether it may be started: a file that lost its mode on the way
+  // between two machines would be deployed in silence.
+  if ((statSync(join(folder, "bootstrap")).mode & 0o111) === 0) {
+    throw new Error(`${join(folder, "bootstrap")} is not executable: chmod 755, or hand it on in a tar or zip`);
   }
   return Code.fromAsset(folder, { exclude: ["*", "!bootstrap"] });
 }

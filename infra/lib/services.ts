@@ -38,8 +38,8 @@ export const ATLAS_CONNECTIONS = 4;
 export const ATLAS_MAX_CONNECTIONS = { dev: 500, prod: 1_500 } as const;
 
 // Sizes. Memory also decides the share of a processor: 1,769 MB are one, 256 MB are 0.14, 512 MB are 0.29.
-// What processes take was measured by `cargo xtask bench cold-start` and `bench login`; docs/benchmarks.md says how.
-const TINY = "10.8 MiB at the most after 10,000 requests";
+// What processes take is in docs/benchmarks.md; a container adds Lambda's own parts, a few tens of MB.
+const CATALOGUE = "36 MiB at the most after 6,000 reads";
 const REQUEST = "2.8 s for a request (DEADLINE) and 2 s for the outbox after it (after_response::BUDGET)";
 
 /** The shapes of the services in this stage. */
@@ -60,13 +60,13 @@ export function shapes(config: Pick<Config, "isProd">): Readonly<Record<ServiceN
           memory: 256,
           timeout: Duration.seconds(10),
           reserved: instances(5, 40),
-          because: `6.8 MiB at the most after 10,000 requests; ${REQUEST}`,
+          because: `21 MiB at the most; ${REQUEST}`,
         },
         queue: {
           memory: 256,
           timeout: Duration.seconds(30),
           reserved: instances(2, 10),
-          because: "ten messages of 2.5 s each at the most (Limits::PRODUCTION), worked off in turn",
+          because: "21 MiB at the most; 15 s for a batch (BUDGET), and the message that it began last",
         },
         migrate: migrate("calls of 10 s to DynamoDB, 60 looks 0.5 s apart for each of three changes (schema.rs)"),
         admin: {
@@ -84,20 +84,20 @@ export function shapes(config: Pick<Config, "isProd">): Readonly<Record<ServiceN
           memory: 512,
           timeout: Duration.seconds(10),
           reserved: instances(10, 100),
-          because: `16 MiB idle and 23.3 MiB more while passwords are hashed; hashing is what takes the processor; ${REQUEST}`,
+          because: `37 MiB at the most while 64 log in; 20 ms of a whole processor for a login, 70 ms of 0.29; ${REQUEST}`,
         },
         sweep: {
           memory: 256,
           timeout: Duration.minutes(1),
           reserved: 2,
-          because: "39 MiB as above; a minute's schedule",
+          because: "38 MiB at the most; a minute's schedule",
         },
         migrate: migrate("one transaction a migration"),
         admin: {
           memory: 256,
           timeout: Duration.seconds(30),
           reserved: 1,
-          because: "39 MiB as above; one password is hashed, 0.14 of a processor takes about half a second for it",
+          because: "38 MiB at the most; one password is hashed, 0.14 s of 0.14 of a processor",
         },
       },
       connections: { to: "aurora", each: AURORA_CONNECTIONS },
@@ -109,7 +109,7 @@ export function shapes(config: Pick<Config, "isProd">): Readonly<Record<ServiceN
           memory: 256,
           timeout: Duration.seconds(10),
           reserved: instances(20, 200),
-          because: `${TINY}, and twice the 10 MiB of an image while it is cleaned; ${REQUEST}`,
+          because: `${CATALOGUE}, and twice the 10 MiB of an image while it is cleaned; 1 to 3 ms of a whole processor a read, 7 to 19 ms of 0.14; ${REQUEST}`,
         },
         sweep: {
           memory: 256,
@@ -136,7 +136,7 @@ export function shapes(config: Pick<Config, "isProd">): Readonly<Record<ServiceN
           timeout: Duration.seconds(25),
           reserved: instances(20, 100),
           because:
-            "6.8 MiB at the most after 10,000 requests; CHECKOUT_DEADLINE_SECONDS (20) and five more, inside the gateway's 30",
+            "31 MiB at the most; 6 ms of a whole processor for an order, and TLS to four parties; CHECKOUT_DEADLINE_SECONDS (20) and five more, inside the gateway's 30",
         },
         sweep: { memory: 256, timeout: Duration.minutes(1), reserved: 2, because: "bounded work; a minute's schedule" },
         migrate: migrate("one transaction a migration; docs/operations.md says what those of big tables take"),

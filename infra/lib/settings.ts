@@ -165,6 +165,8 @@ function notification({ around, trigger, serves, secret, secretIf }: Own): Recor
     JWKS_URL: jwks(url),
     PUBLIC_URL: url,
     NOTIFICATION_TABLE: data.table.tableName,
+    // `migrate` compares the table with what the code needs, and changes nothing.
+    TABLE_OWNER: "cdk",
     FINGERPRINT_KEY: secretIf(serves, "FINGERPRINT_KEY"),
     ...vendors,
     ...queues,

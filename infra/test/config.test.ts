@@ -1,4 +1,4 @@
-import { mkdtempSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, Stack } from "aws-cdk-lib";
@@ -27,6 +27,8 @@ describe("the context", () => {
     ["architecture", "arm"],
     ["region", "Frankfurt"],
     ["account", "1234"],
+    ["repository", "bodega"],
+    ["origin-secret-version", "latest"],
   ])("is refused by name where %s is %s", (name, value) => {
     expect(() => read({ [name]: value })).toThrow(new RegExp(`context ${name} is ${value}`));
   });
@@ -50,6 +52,17 @@ describe("a program that was not built", () => {
     expect(missing("arm64")).toThrow(/cargo lambda build --release --arm64/);
     expect(missing("x86_64")).toThrow(/cargo lambda build --release --x86-64/);
     expect(missing("arm64")).toThrow(/-c artifacts=<folder>/);
+  });
+
+  it("or that lost its mode on the way is refused", () => {
+    const artifacts = mkdtempSync(join(tmpdir(), "bodega-mode-"));
+    mkdirSync(join(artifacts, "user-service"));
+    const bootstrap = join(artifacts, "user-service", "bootstrap");
+    writeFileSync(bootstrap, "");
+    chmodSync(bootstrap, 0o644);
+    expect(() => codeOf(read({ artifacts }), "user-service")).toThrow(/not executable/);
+    chmodSync(bootstrap, 0o755);
+    expect(() => codeOf(read({ artifacts }), "user-service")).not.toThrow();
   });
 });
 
@@ -150,5 +163,14 @@ describe("a synthesis", () => {
     for (const [name, template] of Object.entries(synthesize({ stage: "prod" }).templates)) {
       expect(Object.keys(template.Resources).length, name).toBeLessThan(400);
     }
+  });
+});
+
+describe("the edge", () => {
+  it("sends the version of the origin secret that the context names while it is replaced", () => {
+    const version = "0f0f0f0f-0000-4000-8000-000000000000";
+    const edge = (given: Record<string, string>) => JSON.stringify(synthesize(given).of("edge"));
+    expect(edge({ "origin-secret-version": version })).toContain(`bodega/dev/ORIGIN_SECRET:SecretString:::${version}`);
+    expect(edge({})).not.toContain(version);
   });
 });

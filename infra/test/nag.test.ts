@@ -38,7 +38,7 @@ function answers({ id, path }: Finding, answer: Acknowledged): boolean {
 
 describe("cdk-nag, AwsSolutions and Serverless", () => {
   it.each([
-    ["dev", {}],
+    ["dev", { repository: "acme/bodega" }],
     ["prod", { stage: "prod" }],
     ["dev without a VPC", { database: "express" }],
   ] as readonly (readonly [string, Record<string, string>])[])(

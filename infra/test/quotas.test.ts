@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { shapes } from "../lib/services.ts";
-import { resources, synthesize } from "./support.ts";
+import { resources, synthesize, type Template } from "./support.ts";
 
 /** Lambda's own share of an account's concurrency that reserving may not touch. */
 const UNRESERVABLE = 100;
@@ -72,6 +72,27 @@ describe.each(["dev", "prod"])("%s keeps to the quotas of AWS", (stage) => {
       }
     }
     expect(found).toBe(2);
+  });
+
+  it("a message stays with its consumer for six times the function's timeout", () => {
+    const queues = new Map(
+      Object.values(templates).flatMap((template) =>
+        resources(template, "AWS::SQS::Queue").map(
+          ([, { Properties }]) => [String(Properties.QueueName), Properties] as const,
+        ),
+      ),
+    );
+    for (const [queue, service] of [
+      ["images", "product-service"],
+      ["notifications", "notification-service"],
+    ] as const) {
+      const [consumer] = resources(templates[`bodega-${stage}-${service}`] as Template, "AWS::Lambda::Function").filter(
+        ([, { Properties }]) => String(Properties.FunctionName).endsWith("-queue"),
+      );
+      const timeout = consumer?.[1].Properties.Timeout;
+      expect(timeout, service).toBeGreaterThan(3);
+      expect(queues.get(`bodega-${stage}-${queue}`)?.VisibilityTimeout, queue).toBeGreaterThanOrEqual(6 * timeout);
+    }
   });
 
   it("20 KB of policy on what the gateway calls: one permission for the API, not one for each route", () => {
