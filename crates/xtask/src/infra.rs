@@ -53,7 +53,13 @@ pub(crate) fn dev_artifacts(home: &Home) -> Result<PathBuf> {
 }
 
 /// `cdk synth` of a stage into a folder that is emptied first. What would be uploaded is not kept: nothing is uploaded from it.
-pub(crate) async fn synthesize(home: &Home, stage: &str, artifacts: &Path, output: &Path, more: &[String]) -> Result<()> {
+pub(crate) async fn synthesize(
+    home: &Home,
+    stage: &str,
+    artifacts: &Path,
+    output: &Path,
+    more: &[String],
+) -> Result<()> {
     if output.exists() {
         fs::remove_dir_all(output)?;
     }

@@ -97,7 +97,10 @@ impl Shopper {
     fn of(home: &Home, options: &Options) -> Result<Self> {
         let http = Client::builder().timeout(Duration::from_secs(30)).user_agent("bodega-smoke").build()?;
         let (api, stripe) = match &options.api {
-            Some(api) => (api.clone(), Stripe::of(options.stripe.clone().or_else(|| given("STRIPE_API_BASE")), given("STRIPE_SECRET_KEY"))?),
+            Some(api) => (
+                api.clone(),
+                Stripe::of(options.stripe.clone().or_else(|| given("STRIPE_API_BASE")), given("STRIPE_SECRET_KEY"))?,
+            ),
             None => {
                 let settings = Settings::read(&home.local("env"))?;
                 let setting = |name: &str| settings.get(name).map(str::to_owned);
@@ -121,7 +124,9 @@ impl Shopper {
                 let may_pass = matches!(answer, Ok((StatusCode::SERVICE_UNAVAILABLE, _)) | Err(_));
                 match answer {
                     Ok((StatusCode::OK, _)) => break,
-                    _ if may_pass && started.elapsed() < UNTIL_READY => tokio::time::sleep(Duration::from_millis(500)).await,
+                    _ if may_pass && started.elapsed() < UNTIL_READY => {
+                        tokio::time::sleep(Duration::from_millis(500)).await
+                    }
                     Ok((status, answer)) => bail!("{path}: {status} {answer}"),
                     Err(error) => return Err(error.context(path)),
                 }
@@ -133,7 +138,8 @@ impl Shopper {
 
     async fn something_in_stock(&self, currency: &str) -> Result<String> {
         let page = self.call(Method::GET, "/products?in_stock=true&limit=20", None, None).await?;
-        let variants = page["items"].as_array().into_iter().flatten().filter_map(|product| product["variants"].as_array());
+        let variants =
+            page["items"].as_array().into_iter().flatten().filter_map(|product| product["variants"].as_array());
         let has_price = |variant: &&Value| {
             variant["prices"].as_array().into_iter().flatten().any(|price| price["currency"] == currency)
         };
@@ -146,12 +152,18 @@ impl Shopper {
         let key = Uuid::new_v4().to_string();
         let mut answers = Vec::new();
         for _ in 0..2 {
-            let order = self.request(Method::POST, "/orders", Some(token)).header("idempotency-key", &key).json(request);
+            let order =
+                self.request(Method::POST, "/orders", Some(token)).header("idempotency-key", &key).json(request);
             let (status, answer) = self.send(order).await.context("POST /orders")?;
             ensure!(status == StatusCode::CREATED, "POST /orders: {status} {answer}");
             answers.push(answer);
         }
-        ensure!(answers[0] == answers[1], "the same order sent again was answered otherwise: {} and {}", answers[0], answers[1]);
+        ensure!(
+            answers[0] == answers[1],
+            "the same order sent again was answered otherwise: {} and {}",
+            answers[0],
+            answers[1]
+        );
         let order: Value = serde_json::from_str(&answers[0]).context("POST /orders answered no JSON")?;
         ensure!(order["state"] == "requires_action", "an order that waits for its payment is {}", order["state"]);
         self.say(format!("order {} is placed once", text(&order, "id")?));

@@ -117,7 +117,8 @@ fn judged(answer: &Value) -> Result<Option<String>> {
         let why = answer["error"]["summary"].as_str().or_else(|| answer["message"].as_str());
         return Ok(Some(why.filter(|why| !why.is_empty()).unwrap_or("the registry does not answer").to_owned()));
     }
-    let found: Vec<&str> = answer["vulnerabilities"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+    let found: Vec<&str> =
+        answer["vulnerabilities"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     ensure!(found.is_empty(), "something is known against: {}", found.join(", "));
     Ok(None)
 }

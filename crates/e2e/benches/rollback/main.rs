@@ -65,7 +65,10 @@ async fn main() {
     assert!(!failed.status.success(), "a broken version was deployed");
     assert!(said(&failed).contains("the versions before serve again"), "{}", said(&failed));
     assert_eq!([aws.version("http"), aws.version("sweep")], ["1", "1"]);
-    println!("version 2 answers 500: noticed, and version 1 back, {:.1} s after the deployment began", seen.as_secs_f64());
+    println!(
+        "version 2 answers 500: noticed, and version 1 back, {:.1} s after the deployment began",
+        seen.as_secs_f64()
+    );
 
     let mended = aws.deploy(&xtask, "3", &shop).await;
     assert!(mended.status.success(), "{}", said(&mended));

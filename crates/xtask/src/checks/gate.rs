@@ -55,7 +55,9 @@ pub(super) async fn check(home: &Home) -> Result<Done> {
     sdk::install(&folder, "installing oasdiff").await?;
     notices(home, &folder).await?;
     let Some(base) = base(home).await? else {
-        return Ok(Done::NotAll("compared with nothing: there is no release (tag) yet, and no OPENAPI_BASE".to_owned()));
+        return Ok(Done::NotAll(
+            "compared with nothing: there is no release (tag) yet, and no OPENAPI_BASE".to_owned(),
+        ));
     };
     let mut broken = Vec::new();
     for service in &SERVICES {
@@ -70,14 +72,19 @@ pub(super) async fn check(home: &Home) -> Result<Done> {
             broken.push(path);
         }
     }
-    ensure!(broken.is_empty(), "callers of {base} would notice: {} (see above; {ACCEPTED} takes exceptions)", broken.join(", "));
+    ensure!(
+        broken.is_empty(),
+        "callers of {base} would notice: {} (see above; {ACCEPTED} takes exceptions)",
+        broken.join(", ")
+    );
     println!("compatible with {base}");
     Ok(Done::All)
 }
 
 /// A gate that lets everything through looks the same as one that found nothing: so each kind of break is tried.
 async fn notices(home: &Home, folder: &Path) -> Result<()> {
-    let service = SERVICES.iter().find(|service| service.name == "transaction-service").context("no transaction-service")?;
+    let service =
+        SERVICES.iter().find(|service| service.name == "transaction-service").context("no transaction-service")?;
     let document: Value = serde_json::from_str(&openapi::describe(home, service, "json").await?)?;
     let [before, after] = ["tried-before.json", "tried-after.json"].map(|name| folder.join(name));
     fs::write(&before, document.to_string())?;
@@ -104,7 +111,13 @@ fn remove(document: &mut Value, schema: &str, field: &str) {
 
 async fn is_compatible(home: &Home, folder: &Path, before: &Path, after: &Path, shows: bool) -> Result<bool> {
     let mut oasdiff = Command::new(folder.join("node_modules/.bin/oasdiff"));
-    oasdiff.arg("breaking").args([before, after]).args(["--fail-on", "WARN", "--allow-external-refs=false", "--color", "never"]);
+    oasdiff.arg("breaking").args([before, after]).args([
+        "--fail-on",
+        "WARN",
+        "--allow-external-refs=false",
+        "--color",
+        "never",
+    ]);
     oasdiff.arg("--severity-levels").arg(folder.join("severity-levels.txt"));
     let accepted = home.root().join(ACCEPTED);
     if shows && accepted.exists() {

@@ -85,7 +85,11 @@ impl Display for Line {
 
 fn quoted(word: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// What was learned on the way.
@@ -108,7 +112,9 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
             vec![Line::new(Program::Git, ["status", "--porcelain"]), Line::new(Program::Git, ["rev-parse", "HEAD"])]
         }
         Step::Tools => tools(wanted),
-        Step::Account => vec![aws(&wanted.region, ["sts", "get-caller-identity", "--query", "Account", "--output", "text"])],
+        Step::Account => {
+            vec![aws(&wanted.region, ["sts", "get-caller-identity", "--query", "Account", "--output", "text"])]
+        }
         Step::Past => wanted
             .services()
             .into_iter()
@@ -118,7 +124,9 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
             })
             .collect(),
         Step::Build => vec![build(wanted)],
-        Step::Install => vec![Line::new(Program::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within("infra")],
+        Step::Install => {
+            vec![Line::new(Program::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within("infra")]
+        }
         Step::Synthesize => vec![synthesize(wanted, known)],
         Step::Diff(stacks) => diff(wanted, stacks),
         Step::Quiet => vec![deploying(wanted)],
@@ -218,7 +226,10 @@ fn diff(wanted: &Wanted, stacks: &[Stack]) -> Vec<Line> {
 pub(crate) fn template_of(wanted: &Wanted, stack: Stack) -> Line {
     let name = stack.name(wanted.stage);
     let region = stack.region(&wanted.region);
-    aws(region, ["cloudformation", "get-template", "--stack-name", &name, "--query", "TemplateBody", "--output", "json"])
+    aws(
+        region,
+        ["cloudformation", "get-template", "--stack-name", &name, "--query", "TemplateBody", "--output", "json"],
+    )
 }
 
 fn deploy(wanted: &Wanted, stack: Stack) -> Line {
@@ -233,8 +244,10 @@ fn migrate(wanted: &Wanted, service: &str) -> Line {
     let answer = text(&answer_file(wanted, service));
     let name = function(wanted.stage, service, "migrate");
     let payload = r#"{"direction":"up"}"#;
-    let line = aws(&wanted.region, ["lambda", "invoke", "--function-name", &name, "--payload", payload, "--log-type", "Tail"]);
-    let line = line.with(["--cli-binary-format", "raw-in-base64-out", "--cli-read-timeout", MIGRATION, "--output", "json"]);
+    let line =
+        aws(&wanted.region, ["lambda", "invoke", "--function-name", &name, "--payload", payload, "--log-type", "Tail"]);
+    let line =
+        line.with(["--cli-binary-format", "raw-in-base64-out", "--cli-read-timeout", MIGRATION, "--output", "json"]);
     line.with([answer]).knowing("AWS_MAX_ATTEMPTS", "1")
 }
 
@@ -268,7 +281,8 @@ pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {
 
 pub(crate) fn versions(wanted: &Wanted, function: &str) -> Line {
     let query = "Versions[].Version";
-    aws(&wanted.region, ["lambda", "list-versions-by-function", "--function-name", function, "--query", query]).with(["--output", "json"])
+    aws(&wanted.region, ["lambda", "list-versions-by-function", "--function-name", function, "--query", query])
+        .with(["--output", "json"])
 }
 
 fn prune(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line> {
@@ -342,7 +356,10 @@ mod tests {
     #[test]
     fn a_migration_is_asked_for_once_and_waited_for_longer_than_a_function_may_run() {
         let line = typed(&Step::Migrate("user-service")).remove(0);
-        assert!(line.starts_with("AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name bodega-dev-user-service-migrate"), "{line}");
+        assert!(
+            line.starts_with("AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name bodega-dev-user-service-migrate"),
+            "{line}"
+        );
         assert!(line.contains(r#"--payload '{"direction":"up"}'"#), "{line}");
         assert!(line.contains("--cli-read-timeout 960"), "{line}");
     }
@@ -361,8 +378,10 @@ mod tests {
         let back = Step::Back { service: "transaction-service", trigger: "http", version: "7".to_owned() };
         assert_eq!(
             typed(&back),
-            ["aws lambda update-alias --function-name bodega-dev-transaction-service-http --name live --function-version 7 \
-              --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"]
+            [
+                "aws lambda update-alias --function-name bodega-dev-transaction-service-http --name live --function-version 7 \
+              --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"
+            ]
         );
     }
 
@@ -384,6 +403,9 @@ mod tests {
 
     #[test]
     fn a_word_that_a_shell_would_take_apart_is_quoted() {
-        assert_eq!([quoted("a b"), quoted("it's"), quoted(""), quoted("plain-1.2")], ["'a b'", r"'it'\''s'", "''", "plain-1.2"]);
+        assert_eq!(
+            [quoted("a b"), quoted("it's"), quoted(""), quoted("plain-1.2")],
+            ["'a b'", r"'it'\''s'", "''", "plain-1.2"]
+        );
     }
 }

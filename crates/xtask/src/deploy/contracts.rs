@@ -34,10 +34,14 @@ pub(crate) fn check(new: &[Migration], deployed: &[String]) -> Result<()> {
         let name = &migration.name;
         let Some(statement) = takes_away(&migration.text) else { continue };
         let Some(since) = since(&migration.text) else {
-            bail!("{name} has `{statement}`: say after which migration the code needs it no more (`{MARK}NNNN` in its first line)");
+            bail!(
+                "{name} has `{statement}`: say after which migration the code needs it no more (`{MARK}NNNN` in its first line)"
+            );
         };
         if !deployed.iter().any(|known| number(known) == Some(since)) {
-            bail!("{name} takes away what the deployed code still needs: deploy the commit that brought {since:04} first");
+            bail!(
+                "{name} takes away what the deployed code still needs: deploy the commit that brought {since:04} first"
+            );
         }
     }
     Ok(())
@@ -82,7 +86,9 @@ mod tests {
 
     #[test]
     fn what_takes_away_says_since_when_it_is_not_needed() {
-        for text in ["DROP TABLE x;", "alter table x\n  drop\n  column y;", "ALTER TABLE x ALTER COLUMN y SET NOT NULL;"] {
+        for text in
+            ["DROP TABLE x;", "alter table x\n  drop\n  column y;", "ALTER TABLE x ALTER COLUMN y SET NOT NULL;"]
+        {
             let refusal = check(&migration(text), &deployed(&["0011_y"])).unwrap_err().to_string();
             assert!(refusal.contains("-- contracts after NNNN"), "{refusal}");
         }

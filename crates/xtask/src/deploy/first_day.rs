@@ -50,8 +50,7 @@ enum Act {
 
 fn acts(wanted: &Wanted) -> Vec<Act> {
     let planned = |step: Step| Act::Planned(step);
-    let mut acts: Vec<Act> =
-        [Step::CleanTree, Step::Tools, Step::Account].into_iter().map(planned).collect();
+    let mut acts: Vec<Act> = [Step::CleanTree, Step::Tools, Step::Account].into_iter().map(planned).collect();
     acts.push(Act::Bootstrap);
     acts.extend([Step::Build, Step::Install, Step::Synthesize].map(planned));
     // The edge has the address; tokens are issued under it, and gateways read the issuer's documents when services come.
@@ -59,7 +58,8 @@ fn acts(wanted: &Wanted) -> Vec<Act> {
     acts.extend([Act::Issuer, Act::Secrets]);
     let users = "user-service";
     acts.extend([planned(Step::Deploy(Stack::Migrate(users))), planned(Step::Migrate(users)), Act::Identities]);
-    let rest = plan::stacks(wanted).into_iter().filter(|stack| !matches!(stack, Stack::Data | Stack::Events | Stack::Edge));
+    let rest =
+        plan::stacks(wanted).into_iter().filter(|stack| !matches!(stack, Stack::Data | Stack::Events | Stack::Edge));
     for stack in rest {
         acts.push(planned(Step::Deploy(stack)));
         if let Stack::Migrate(service) = stack {
@@ -81,8 +81,12 @@ impl Display for Act {
             Self::Identities => "make the first admin and the clients of services",
             Self::Webhook => "have Stripe tell the shop, and keep the secret that it signs with",
             Self::Stock => "put something on sale",
-            Self::Everything => "deploy all of it once more, as every later day does: nothing changes, something is bought",
-            Self::Break => "deploy a transaction-service that answers 500: the deployment has to fail and go back by itself",
+            Self::Everything => {
+                "deploy all of it once more, as every later day does: nothing changes, something is bought"
+            }
+            Self::Break => {
+                "deploy a transaction-service that answers 500: the deployment has to fail and go back by itself"
+            }
             Self::FindWhole => "the version before serves",
             Self::Mend => "deploy the good one again, after the undoing",
             Self::TearDown => "tear everything down, the last stack first",
@@ -136,7 +140,8 @@ fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
         Act::Stock => Vec::new(),
         Act::TearDown => {
             let stacks: Vec<String> = plan::stacks(wanted).iter().rev().map(|stack| stack.name(wanted.stage)).collect();
-            let mut line = Line::new(Program::Npx, ["cdk", "destroy", "--force", "--exclusively", "--no-notices", "--app"]);
+            let mut line =
+                Line::new(Program::Npx, ["cdk", "destroy", "--force", "--exclusively", "--no-notices", "--app"]);
             line.arguments.push(wanted.assembly.display().to_string());
             line.arguments.extend(stacks);
             vec![Line { folder: "infra", ..line }]
@@ -285,7 +290,8 @@ impl Day<'_> {
     }
 
     async fn identities(&mut self, lines: &[Line]) -> Result<()> {
-        let admin = json!({ "command": "create_admin", "email": EMAIL, "password": self.admin, "reset_password": true });
+        let admin =
+            json!({ "command": "create_admin", "email": EMAIL, "password": self.admin, "reset_password": true });
         self.invoke(&admin, &lines[0]).await?;
         for ((name, service, scopes), lines) in SERVICE_CLIENTS.into_iter().zip(lines[1..].chunks(2)) {
             let client = json!({ "command": "create_service_client", "name": service, "scopes": scopes });

@@ -112,7 +112,11 @@ pub(crate) enum Step {
     Loud,
     // Undoing.
     /// A function's alias, to the version before.
-    Back { service: &'static str, trigger: &'static str, version: String },
+    Back {
+        service: &'static str,
+        trigger: &'static str,
+        version: String,
+    },
     BuyAgain,
     RecordUndo(&'static str),
 }
@@ -158,19 +162,20 @@ pub(crate) struct Before {
     pub(crate) version: Option<String>,
 }
 
-/// What takes a deployment back that failed at the last of `begun`. CloudFormation takes back what it had begun of a stack
-/// by itself; whole stacks that came before are our part of it, the last one first. Schemas stay widened: the version
-/// before works with them. Stacks of data, events, edge and watch stay as they are.
+/// What takes a deployment back that failed at the last of `begun`: whole stacks of services, the last one first. Of the stack
+/// that failed itself CloudFormation has taken back what it had begun; its aliases are put where they were all the same, in
+/// case it could not, and as it knows of that nothing is written down. Schemas stay widened: the version before works with
+/// them. Stacks of data, events, edge and watch stay as they are.
 pub(crate) fn undo(begun: &[Step], before: &[Before]) -> Vec<Step> {
     let mut steps = Vec::new();
     for step in begun.iter().rev() {
         let Step::Deploy(Stack::Service(service)) = *step else { continue };
         let aliases = before.iter().filter(|alias| alias.service == service);
         let back: Vec<Step> = aliases.filter_map(Before::back).collect();
-        if !back.is_empty() {
-            steps.extend(back);
-            steps.push(Step::RecordUndo(service));
-        }
+        let succeeded = begun.last() != Some(step);
+        let is_to_be_known = succeeded && !back.is_empty();
+        steps.extend(back);
+        steps.extend(is_to_be_known.then_some(Step::RecordUndo(service)));
     }
     let bought = begun.contains(&Step::Buy);
     if bought && !steps.is_empty() {
@@ -216,7 +221,10 @@ impl Display for Step {
             Self::Quiet => f.write_str("alarms of the shop wait while it is deployed"),
             Self::Remember(service) => write!(f, "remember which versions of {service} serve"),
             Self::Deploy(Stack::Service(service)) => {
-                write!(f, "deploy {service}: a new version, traffic shifted to it step by step, back by itself on an alarm")
+                write!(
+                    f,
+                    "deploy {service}: a new version, traffic shifted to it step by step, back by itself on an alarm"
+                )
             }
             Self::Deploy(stack) => write!(f, "deploy {stack}"),
             Self::Migrate(service) => write!(f, "migrate {service}, by its new function"),
@@ -334,7 +342,8 @@ pub(crate) mod tests {
     fn nothing_changes_before_all_that_is_checked_and_remembered() {
         let plan = steps(&wanted());
         let first = plan.iter().position(|step| matches!(step, Step::Deploy(_))).unwrap();
-        let checks = plan[..first].iter().filter(|step| matches!(step, Step::Remember(_) | Step::Diff(_) | Step::Account));
+        let checks =
+            plan[..first].iter().filter(|step| matches!(step, Step::Remember(_) | Step::Diff(_) | Step::Account));
         assert_eq!(checks.count(), ORDER.len() + 2);
         let after = &plan[first..];
         assert!(!after.iter().any(|step| matches!(step, Step::Remember(_) | Step::Diff(_))));
@@ -397,16 +406,37 @@ pub(crate) mod tests {
         let before: Vec<Before> = ORDER.into_iter().flat_map(|service| before(service, "3")).collect();
         let undo = undo(&plan[..=failed], &before);
         assert!(!undo.iter().any(|step| matches!(step, Step::Migrate(_) | Step::Deploy(_))), "{undo:?}");
-        let touched: Vec<_> =
-            undo.iter().filter_map(|step| if let Step::RecordUndo(service) = step { Some(*service) } else { None }).collect();
+        let touched: Vec<_> = undo
+            .iter()
+            .filter_map(|step| if let Step::RecordUndo(service) = step { Some(*service) } else { None })
+            .collect();
         assert_eq!(touched, ["user-service", "notification-service"]);
+    }
+
+    #[test]
+    fn a_stack_that_fails_itself_leaves_nothing_for_the_next_deployment_to_know() {
+        let plan = steps(&wanted());
+        let failed = position(&plan, &Step::Deploy(Stack::Service("user-service")));
+        let before: Vec<Before> = ORDER.into_iter().flat_map(|service| before(service, "3")).collect();
+        assert_eq!(
+            sentences(&undo(&plan[..=failed], &before)),
+            [
+                "user-service http: back to version 3",
+                "user-service sweep: back to version 3",
+                "notification-service http: back to version 3",
+                "notification-service queue: back to version 3",
+                "write down that notification-service was taken back: its next deployment moves the alias at once",
+                "alarms of the shop speak again",
+            ]
+        );
     }
 
     #[test]
     fn a_first_deployment_has_no_version_to_go_back_to() {
         let plan = steps(&Wanted { only: Some("user-service"), ..wanted() });
         let bought = position(&plan, &Step::Buy);
-        let none: Vec<Before> = before("user-service", "1").into_iter().map(|alias| Before { version: None, ..alias }).collect();
+        let none: Vec<Before> =
+            before("user-service", "1").into_iter().map(|alias| Before { version: None, ..alias }).collect();
         assert_eq!(undo(&plan[..=bought], &none), [Step::Loud]);
     }
 }

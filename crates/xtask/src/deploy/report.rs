@@ -52,7 +52,10 @@ async fn changes(home: &Home, wanted: &Wanted, last: Option<&Path>) -> Result<()
         runner::gather(&wanted.services(), wanted.artifacts(), &wanted.gathered())?;
         wanted.gathered()
     } else {
-        println!("\n{} is not built: the binaries of tests stand in, so only hashes differ", home.show(wanted.artifacts()));
+        println!(
+            "\n{} is not built: the binaries of tests stand in, so only hashes differ",
+            home.show(wanted.artifacts())
+        );
         infra::dev_artifacts(home).context("build what is deployed, or the binaries of tests (cargo build --bins)")?
     };
     let assembly = wanted.assembly.with_file_name(format!("dry-run-{}", wanted.stage.name()));
@@ -61,9 +64,10 @@ async fn changes(home: &Home, wanted: &Wanted, last: Option<&Path>) -> Result<()
     context.extend(wanted.account.iter().map(|account| format!("account={account}")));
     let written = infra::synthesize(home, wanted.stage.name(), &artifacts, &assembly, &context);
     step("writing the templates", written).await?;
-    println!("\nWhat would change, {}:\n", last.map_or("where nothing is deployed".to_owned(), |last| {
-        format!("where {} is deployed", last.display())
-    }));
+    println!(
+        "\nWhat would change, {}:\n",
+        last.map_or("where nothing is deployed".to_owned(), |last| { format!("where {} is deployed", last.display()) })
+    );
     let (mut stacks, mut resources) = (0, 0);
     for stack in plan::stacks(wanted) {
         let (before, after) = pair(wanted, stack, &assembly, last)?;

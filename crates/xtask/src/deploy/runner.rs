@@ -143,7 +143,10 @@ impl<'a> Runner<'a> {
             let version = self.ask(line).await?;
             println!("{version}");
             // Version 1 reads payloads otherwise, and is not developed any more.
-            ensure!(line.program != Program::Aws || version.starts_with("aws-cli/2"), "the AWS CLI, version 2, is needed");
+            ensure!(
+                line.program != Program::Aws || version.starts_with("aws-cli/2"),
+                "the AWS CLI, version 2, is needed"
+            );
         }
         Ok(())
     }
@@ -213,7 +216,8 @@ impl<'a> Runner<'a> {
     }
 
     async fn migrate(&self, service: &str, line: &Line) -> Result<()> {
-        let printed: Value = serde_json::from_str(&self.ask(line).await?).context("aws lambda invoke printed no JSON")?;
+        let printed: Value =
+            serde_json::from_str(&self.ask(line).await?).context("aws lambda invoke printed no JSON")?;
         let answer = fs::read_to_string(command::answer_file(&self.wanted, service)).unwrap_or_default();
         if let Some(error) = printed["FunctionError"].as_str() {
             let log = printed["LogResult"].as_str().and_then(|log| STANDARD.decode(log).ok()).unwrap_or_default();

@@ -89,7 +89,9 @@ impl Changes {
 
 /// Where its data stays somewhere, though no stack has it any more.
 pub(crate) fn is_kept(template: &Value, id: &str) -> bool {
-    template["Resources"][id]["DeletionPolicy"].as_str().is_some_and(|policy| KEPT.contains(&policy) || policy == "Snapshot")
+    template["Resources"][id]["DeletionPolicy"]
+        .as_str()
+        .is_some_and(|policy| KEPT.contains(&policy) || policy == "Snapshot")
 }
 
 fn kind(resource: &Value) -> &str {

@@ -59,12 +59,8 @@ impl Double {
 
     fn runner(&self, only: Option<&'static str>) -> Runner<'_> {
         let root = self.folder.path();
-        let wanted = Wanted {
-            only,
-            artifacts: Some(root.join("lambda")),
-            assembly: root.join("deploy/dev"),
-            ..wanted()
-        };
+        let wanted =
+            Wanted { only, artifacts: Some(root.join("lambda")), assembly: root.join("deploy/dev"), ..wanted() };
         fs::create_dir_all(&wanted.assembly).unwrap();
         for stack in plan::stacks(&wanted) {
             let file = wanted.assembly.join(format!("{}.template.json", stack.name(wanted.stage)));
@@ -94,7 +90,8 @@ impl Double {
 }
 
 fn begins_with(lines: &[String], expected: &[&str]) {
-    let fits = lines.len() == expected.len() && lines.iter().zip(expected).all(|(line, wanted)| line.starts_with(wanted));
+    let fits =
+        lines.len() == expected.len() && lines.iter().zip(expected).all(|(line, wanted)| line.starts_with(wanted));
     assert!(fits, "{lines:#?}\n{expected:#?}");
 }
 
@@ -129,7 +126,10 @@ async fn a_failed_purchase_puts_every_alias_back_remembers_it_and_buys_again() {
         ],
     );
     // The purchase after undoing fails here as well: that is what a person has to know first.
-    assert!(format!("{error:#}").contains("COULD NOT BE UNDONE, DO IT BY HAND: buy something on the versions before"), "{error:#}");
+    assert!(
+        format!("{error:#}").contains("COULD NOT BE UNDONE, DO IT BY HAND: buy something on the versions before"),
+        "{error:#}"
+    );
 }
 
 #[tokio::test]
@@ -146,7 +146,8 @@ async fn a_stack_that_fails_takes_back_the_services_before_it() {
 
 #[tokio::test]
 async fn a_function_that_fails_to_migrate_stops_the_deployment_before_traffic() {
-    let double = Double::new(r#"lambda invoke|{"StatusCode":200,"FunctionError":"Unhandled","LogResult":"c3ludGF4IGVycm9y"}"#);
+    let double =
+        Double::new(r#"lambda invoke|{"StatusCode":200,"FunctionError":"Unhandled","LogResult":"c3ludGF4IGVycm9y"}"#);
     let error = double.runner(Some("user-service")).deploy().await.unwrap_err();
     assert!(format!("{error:#}").contains("syntax error"), "{error:#}");
     assert_eq!(double.changes().len(), 2, "{:#?}", double.changes());
@@ -204,7 +205,9 @@ async fn a_service_that_was_taken_back_moves_at_once_and_is_forgotten_when_it_is
 
 #[tokio::test]
 async fn a_migration_that_takes_away_too_early_is_refused() {
-    let double = Double::new("user-service/release|fedcba9\ngit diff|migrations/user/0012_x.up.sql\ngit ls-tree|migrations/user/0010_y.up.sql");
+    let double = Double::new(
+        "user-service/release|fedcba9\ngit diff|migrations/user/0012_x.up.sql\ngit ls-tree|migrations/user/0010_y.up.sql",
+    );
     let folder = double.folder.path().join("migrations/user");
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join("0012_x.up.sql"), "-- contracts after 0011\nDROP TABLE x;\n").unwrap();
