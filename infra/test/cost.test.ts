@@ -1,4 +1,5 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { STAGES } from "../lib/config.ts";
 import { SHOPS } from "../lib/shop.ts";
@@ -13,6 +14,8 @@ import {
   page,
   SCENARIOS,
 } from "../scripts/cost.ts";
+
+const METRICS = resolve(import.meta.dirname, "../metrics.json");
 
 const total = (stage: (typeof STAGES)[number], nth: number) =>
   month(stage, SCENARIOS[nth] ?? { name: "", reads: 0, orders: 0 }).reduce((sum, { usd }) => sum + usd, 0);
@@ -45,6 +48,21 @@ describe("the cost table", () => {
   it("counts what alarms look at, and the canary's where there is one", () => {
     expect(alarmMetrics("prod")).toBeGreaterThan(60);
     expect(alarmMetrics("prod") - alarmMetrics("dev")).toBe(1);
+  });
+
+  // The services' code writes it (`cargo xtask metrics`).
+  it.runIf(existsSync(METRICS))("counts a metric for each set of dimensions, and by route where that is on", () => {
+    const metrics = JSON.parse(readFileSync(METRICS, "utf8")) as {
+      service: string | string[];
+      dimensions: string[][];
+    }[];
+    for (const stage of STAGES) {
+      const currencies = SHOPS[stage].currencies.split(",").length;
+      const of = (set: string[]) => (set.includes("route") ? 0 : set.includes("currency") ? currencies : 1);
+      const written = metrics.flatMap(({ service, dimensions }) => [service].flat().flatMap(() => dimensions.map(of)));
+      const routes = stage === "prod" ? 100 : 0;
+      expect(ASSUMED.metric_series[stage], stage).toBe(written.reduce((sum, times) => sum + times, routes));
+    }
   });
 
   it("counts each read once", () => {
