@@ -15,24 +15,43 @@ use crate::stores::{self, Keeping};
 use crate::summary::Summary;
 use crate::{openapi, services, up};
 
+mod gate;
 mod home_stack;
+mod infra;
 mod lint;
 mod tests;
+mod workflows;
+
+/// How far a step came that did not fail.
+#[derive(Debug, PartialEq, Eq)]
+enum Done {
+    All,
+    /// A part of it could not be done here; what, and why.
+    NotAll(String),
+}
+
+impl From<()> for Done {
+    fn from((): ()) -> Self {
+        Self::All
+    }
+}
 
 /// What was done, for the table at the end.
 #[derive(Debug, Default)]
 struct Report {
-    steps: Vec<(&'static str, Duration, Result<()>)>,
+    steps: Vec<(&'static str, Duration, Result<Done>)>,
     tests: Option<Summary>,
 }
 
 impl Report {
-    async fn step(&mut self, name: &'static str, work: impl Future<Output = Result<()>>) {
+    async fn step<D: Into<Done>>(&mut self, name: &'static str, work: impl Future<Output = Result<D>>) {
         println!("\n=== {name}");
         let started = Instant::now();
-        let outcome = work.await;
-        if let Err(error) = &outcome {
-            println!("{name} failed: {error:#}");
+        let outcome = work.await.map(Into::into);
+        match &outcome {
+            Err(error) => println!("{name} failed: {error:#}"),
+            Ok(Done::NotAll(what)) => println!("{what}"),
+            Ok(Done::All) => {}
         }
         self.steps.push((name, started.elapsed(), outcome));
     }
@@ -47,7 +66,12 @@ impl Report {
         }
         println!("\n=== steps");
         for (name, time, outcome) in &self.steps {
-            println!("  {name:<28} {:<12} {}", seconds(*time), if outcome.is_ok() { "ok" } else { "FAILED" });
+            let became = match outcome {
+                Ok(Done::All) => "ok".to_owned(),
+                Ok(Done::NotAll(what)) => format!("ok, but: {what}"),
+                Err(_) => "FAILED".to_owned(),
+            };
+            println!("  {name:<28} {:<12} {became}", seconds(*time));
         }
         println!("  {:<28} {}\n", "total", seconds(started.elapsed()));
         if let Some(total) = self.tests.as_ref().map(Summary::total) {
@@ -87,7 +111,7 @@ async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> R
         report.step("tests", tests::run(home, &stores, &mut summary)).await;
         report.tests = Some(summary);
     }
-    if only != Some(Part::Lint) {
+    if matches!(only, None | Some(Part::Tests | Part::Home)) {
         report.step("home stack", home_stack::check(home, run)).await;
     }
     if matches!(only, None | Some(Part::Lint)) {
@@ -96,7 +120,12 @@ async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> R
         report.step("docs", lint::docs(home)).await;
         report.step("openapi", openapi::check(home)).await;
         report.step("openapi lint", lint::openapi(home)).await;
+        report.step("openapi gate", gate::check(home)).await;
         report.step("licences, bans, sources", lint::deny(home)).await;
+    }
+    if matches!(only, None | Some(Part::Infra)) {
+        report.step("infra", infra::check(home)).await;
+        report.step("workflows", workflows::check(home)).await;
     }
     report
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::doc_markdown, reason = "these comments are the help text")]
 
 use std::io::Read as _;
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -12,8 +13,8 @@ use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    addresses, admin, checks, cold_start, demo, gallery, mail_pictures, measure, openapi, sdk, seed, services, trigger,
-    up,
+    addresses, admin, checks, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, sdk, seed, services,
+    smoke, supply, trigger, up,
 };
 
 /// Everything a developer of Bodega types. State is kept in .local/; nothing is installed elsewhere.
@@ -54,6 +55,34 @@ enum Verb {
     Seed,
     /// Buy something on the running stack, step by step: cart, quote, order, 3-D Secure, confirmation, ledger
     Demo,
+    /// Buy the least there is, as a guest, on any stage: ready, quote, order, paid by Stripe's test card or cancelled
+    Smoke(smoke::Options),
+    /// Bring a stage on AWS to this commit: check, build, compare, migrate, shift traffic, buy; back where that fails
+    Deploy(deploy::Options),
+    /// Build the functions as they are uploaded, and this program beside them, to be deployed elsewhere
+    Package {
+        /// One service; without it all
+        #[arg(long, value_parser = services::WITH_A_STORE)]
+        service: Option<String>,
+        /// Build for x86_64; without it for arm64, which takes a machine of that kind
+        #[arg(long)]
+        x86_64: bool,
+        /// Where to
+        #[arg(long, default_value = "target/package")]
+        output: PathBuf,
+    },
+    /// List what the functions and the templates are made of, as CycloneDX
+    Sbom {
+        /// Where to
+        #[arg(long, default_value = "target/sbom")]
+        output: PathBuf,
+    },
+    /// Ask RustSec and npm what is known against what the shop is made of; without a network it says that it did not run
+    Advisories {
+        /// Fail where one of them could not be asked
+        #[arg(long)]
+        required: bool,
+    },
     /// Prove what must hold whatever happens, on stores of its own
     #[command(subcommand)]
     Prove(Proof),
@@ -85,6 +114,8 @@ pub(crate) enum Part {
     Home,
     /// Formatting, clippy, docs, OpenAPI, licences
     Lint,
+    /// The stacks of infra/ and the workflows of .github/
+    Infra,
 }
 
 #[derive(Debug, Subcommand)]
@@ -124,6 +155,9 @@ enum Proof {
     Races,
     /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
     Crash,
+    /// Whatever is deployed: a version that answers 500 comes while shoppers order, the smoke purchase fails, the version before
+    /// is back, and no order is lost
+    Rollback,
     /// Whatever fails under a message: vendors fail and are late, the queue delivers twice, functions are killed; each message is
     /// reached, or dead-lettered with a reason. Then messages a second beside bare calls of a provider
     Notifications {
@@ -218,7 +252,13 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Migrate { service, down_to } => migrate(&home, service, down_to).await,
         Verb::Seed => load(&home).await,
         Verb::Demo => demo::run(&home).await,
+        Verb::Smoke(options) => smoke::run(&home, options).await,
+        Verb::Deploy(options) => deploy::run(&home, options).await,
+        Verb::Package { service, x86_64, output } => supply::package(&home, service.as_deref(), x86_64, &output).await,
+        Verb::Sbom { output } => supply::list(&home, &output).await,
+        Verb::Advisories { required } => supply::advisories(&home, required).await,
         Verb::Prove(Proof::Races) => measure::races(&home).await,
+        Verb::Prove(Proof::Rollback) => measure::rollback(&home).await,
         Verb::Prove(Proof::Crash) => measure::crash(&home).await,
         Verb::Prove(Proof::Notifications { messages, seed, dev }) => {
             measure::notifications(&home, messages, seed, dev).await

@@ -65,6 +65,11 @@ fn settings(home: &Home) -> Result<Settings> {
         return Settings::read(&file);
     }
     println!("no .local/env here: the services get made-up addresses");
+    made_up()
+}
+
+/// What a service starts with, and connects to nothing by.
+pub(crate) fn made_up() -> Result<Settings> {
     let mut settings = Settings::default();
     for (name, value) in [
         ("ISSUER", "http://127.0.0.1:9000"),

@@ -323,11 +323,11 @@ async fn until<T, F: Future<Output = Result<Option<T>>>>(what: &str, mut look: i
     bail!("waited {} s for {what}", PATIENCE.as_secs())
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str> {
     value[name].as_str().with_context(|| format!("{name} is missing in {value}"))
 }
 
-fn money(value: &Value) -> String {
+pub(crate) fn money(value: &Value) -> String {
     let amount = value["amount"].as_i64().unwrap_or_default();
     format!("{}.{:02} {}", amount / 100, amount % 100, value["currency"].as_str().unwrap_or_default())
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::{Result, bail};
 use tokio::process::Command;
 
+use crate::deploy::BROKEN;
 use crate::home::{Home, Profile};
 use crate::run::Run;
 use crate::settings::Settings;
@@ -48,6 +49,13 @@ pub(crate) async fn races(home: &Home) -> Result<()> {
 
 pub(crate) async fn crash(home: &Home) -> Result<()> {
     across_services(home, "crash", Build::DURABLE, Vec::new()).await
+}
+
+/// A deployment that fails while shoppers order, by the program that runs now.
+pub(crate) async fn rollback(home: &Home) -> Result<()> {
+    services::build(home, Profile::Dev, &[BROKEN]).await?;
+    let arguments = vec![text(&std::env::current_exe()?), text(&home.binary(Profile::Dev, ""))];
+    run(home, Bench { package: "e2e", name: "rollback", build: Build::DEV, arguments }).await
 }
 
 /// `seed` repeats what was left to chance; without one it is chosen, and told.

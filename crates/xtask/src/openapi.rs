@@ -53,7 +53,7 @@ async fn derive(home: &Home) -> Result<Vec<(PathBuf, String)>> {
 }
 
 /// A service describes itself, so that this program links none of them.
-async fn describe(home: &Home, service: &Service, format: &str) -> Result<String> {
+pub(crate) async fn describe(home: &Home, service: &Service, format: &str) -> Result<String> {
     let binary = home.binary(Profile::Dev, service.name);
     let output = Command::new(&binary).args(["--openapi", format]).output().await;
     let output = output.with_context(|| format!("running {}", binary.display()))?;

@@ -22,6 +22,7 @@ const TOOLS: Environment = Environment { folder: "venv", requirements: "requirem
 const STRIPE: Environment = Environment { folder: "venv-stripe", requirements: "requirements-stripe.txt" };
 const ADDRESSES: Environment = Environment { folder: "venv-addresses", requirements: "requirements-addresses.txt" };
 const VENDORS: Environment = Environment { folder: "venv-vendors", requirements: "requirements-vendors.txt" };
+const CHECKS: Environment = Environment { folder: "venv-checks", requirements: "requirements-checks.txt" };
 const API: Environment = Environment { folder: "venv-api", requirements: "requirements-api.txt" };
 
 /// Makes sure that what `requirements-dev.txt` names is installed. Asks no registry when nothing changed.
@@ -33,6 +34,12 @@ pub(crate) async fn ensure_tools(home: &Home) -> Result<()> {
 pub(crate) async fn schemathesis(home: &Home) -> Result<PathBuf> {
     ensure(home, API).await?;
     Ok(API.program(home, "schemathesis"))
+}
+
+/// A linter of templates or workflows, installed if need be.
+pub(crate) async fn check(home: &Home, name: &str) -> Result<PathBuf> {
+    ensure(home, CHECKS).await?;
+    Ok(CHECKS.program(home, name))
 }
 
 /// Python with Stripe's official library, installed if need be.

@@ -67,7 +67,7 @@ pub(crate) async fn prove_webhooks(home: &Home) -> Result<()> {
 }
 
 /// The packages are not installed beside the sources.
-fn copy(from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<()> {
     for entry in fs::read_dir(from).with_context(|| format!("reading {}", from.display()))?.flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_file()) {
             fs::copy(entry.path(), to.join(entry.file_name())).context("copying the check")?;
@@ -77,7 +77,7 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Asks no registry when nothing changed.
-async fn install(folder: &Path, what: &str) -> Result<()> {
+pub(crate) async fn install(folder: &Path, what: &str) -> Result<()> {
     let wanted = python::digest(&fs::read(folder.join(LOCK)).context("reading package-lock.json")?);
     let stamp = folder.join("installed.sha256");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {

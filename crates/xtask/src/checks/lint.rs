@@ -1,16 +1,15 @@
 //! What is checked without running a service.
 
-use std::path::PathBuf;
+use std::borrow::BorrowMut;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 use tokio::process::Command;
 
 use crate::home::Home;
-use crate::progress::step;
 use crate::services::{SERVICES, cargo};
+use crate::supply;
 
-const CARGO_DENY: &str = "0.20.2";
 const REDOCLY: &str = "@redocly/cli@2.77.0";
 
 pub(super) async fn format(home: &Home) -> Result<()> {
@@ -63,30 +62,15 @@ fn text(value: &Value) -> &str {
 }
 
 pub(super) async fn deny(home: &Home) -> Result<()> {
-    let mut command = Command::new(cargo_deny(home).await?);
-    // Advisories need a host that not every CI reaches.
+    let mut command = Command::new(supply::cargo_deny(home).await?);
+    // Advisories need a host that not every CI reaches: `cargo xtask advisories`.
     command.args(["--workspace", "check", "licenses", "bans", "sources"]).current_dir(home.root());
     succeed(command).await
 }
 
-/// The one on the PATH, else one of our own.
-async fn cargo_deny(home: &Home) -> Result<PathBuf> {
-    let mut known = cargo(home);
-    known.args(["deny", "--version"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-    if known.status().await.is_ok_and(|status| status.success()) {
-        return Ok("cargo-deny".into());
-    }
-    let ours = home.shared("tools/bin/cargo-deny");
-    if !ours.exists() {
-        let mut install = cargo(home);
-        install.args(["install", "cargo-deny", "--version", CARGO_DENY, "--locked", "--quiet", "--root"]);
-        install.arg(home.shared("tools"));
-        step("building cargo-deny (about 3 min the first time)", succeed(install)).await?;
-    }
-    Ok(ours)
-}
-
-async fn succeed(mut command: Command) -> Result<()> {
+pub(super) async fn succeed(command: impl BorrowMut<Command>) -> Result<()> {
+    let mut command = command;
+    let command = command.borrow_mut();
     let status = command.kill_on_drop(true).status().await.context("running it")?;
     if !status.success() {
         bail!("{status}");

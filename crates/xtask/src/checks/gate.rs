@@ -1,0 +1,157 @@
+//! The gate that keeps callers whole: no description of the API may ask more of them, or give them less, than the one before.
+//!
+//! Compared with `OPENAPI_BASE` (a commit, such as the one that a change is to be merged into), else with the newest tag. What
+//! is broken on purpose has a line in `openapi/accepted-breaks.txt`, in oasdiff's own words.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::Done;
+use crate::home::Home;
+use crate::openapi;
+use crate::sdk;
+use crate::services::SERVICES;
+use crate::settings::given;
+
+const SOURCE: &str = "crates/xtask/openapi-gate";
+const FOLDER: &str = "openapi-gate";
+const ACCEPTED: &str = "openapi/accepted-breaks.txt";
+
+/// What is done to a description, and whether callers of before may notice.
+type Change = (&'static str, bool, fn(&mut Value));
+
+const CHANGES: [Change; 6] = [
+    ("a field of an answer is removed", true, |document| {
+        remove(document, "Order", "total");
+    }),
+    ("a request needs a field more", true, |document| {
+        let schema = &mut document["components"]["schemas"]["QuoteRequest"];
+        schema["properties"]["purpose"] = json!({ "type": "string" });
+        schema["required"] = json!(["purpose"]);
+    }),
+    ("a route is removed", true, |document| {
+        document["paths"].as_object_mut().map(|paths| paths.remove("/orders/{order_id}/cancel"));
+    }),
+    ("a public route asks for a token", true, |document| {
+        document["paths"]["/webhooks/stripe"]["post"]["security"] = json!([{ "token": [] }]);
+    }),
+    ("a route asks for a scope more", true, |document| {
+        document["paths"]["/quotes"]["post"]["security"] = json!([{ "token": ["orders", "profile"] }]);
+    }),
+    ("an answer has a field more", false, |document| {
+        document["components"]["schemas"]["Order"]["properties"]["gift"] = json!({ "type": "boolean" });
+    }),
+];
+
+pub(super) async fn check(home: &Home) -> Result<Done> {
+    let folder = home.shared(FOLDER);
+    fs::create_dir_all(&folder)?;
+    sdk::copy(&home.root().join(SOURCE), &folder)?;
+    sdk::install(&folder, "installing oasdiff").await?;
+    notices(home, &folder).await?;
+    let Some(base) = base(home).await? else {
+        return Ok(Done::NotAll(
+            "compared with nothing: there is no release (tag) yet, and no OPENAPI_BASE".to_owned(),
+        ));
+    };
+    let mut broken = Vec::new();
+    for service in &SERVICES {
+        let path = format!("openapi/{}.yaml", service.name);
+        let Some(before) = git(home, &["show", &format!("{base}:{path}")]).await? else {
+            println!("{path}: new since {base}");
+            continue;
+        };
+        let file = folder.join(format!("{}-before.yaml", service.name));
+        fs::write(&file, before)?;
+        if !is_compatible(home, &folder, &file, &home.root().join(&path), true).await? {
+            broken.push(path);
+        }
+    }
+    ensure!(
+        broken.is_empty(),
+        "callers of {base} would notice: {} (see above; {ACCEPTED} takes exceptions)",
+        broken.join(", ")
+    );
+    println!("compatible with {base}");
+    Ok(Done::All)
+}
+
+/// A gate that lets everything through looks the same as one that found nothing: so each kind of break is tried.
+async fn notices(home: &Home, folder: &Path) -> Result<()> {
+    let service =
+        SERVICES.iter().find(|service| service.name == "transaction-service").context("no transaction-service")?;
+    let document: Value = serde_json::from_str(&openapi::describe(home, service, "json").await?)?;
+    let [before, after] = ["tried-before.json", "tried-after.json"].map(|name| folder.join(name));
+    fs::write(&before, document.to_string())?;
+    for (what, breaks, change) in CHANGES {
+        let mut changed = document.clone();
+        change(&mut changed);
+        ensure!(changed != document, "{what}: nothing was changed, so nothing was tried");
+        fs::write(&after, changed.to_string())?;
+        if is_compatible(home, folder, &before, &after, false).await? == breaks {
+            bail!("{what}: the gate {}", if breaks { "lets it through" } else { "stops it" });
+        }
+        println!("{what}: {}", if breaks { "stopped" } else { "let through" });
+    }
+    Ok(())
+}
+
+fn remove(document: &mut Value, schema: &str, field: &str) {
+    let schema = &mut document["components"]["schemas"][schema];
+    schema["properties"].as_object_mut().map(|properties| properties.remove(field));
+    if let Some(required) = schema["required"].as_array_mut() {
+        required.retain(|name| name != field);
+    }
+}
+
+async fn is_compatible(home: &Home, folder: &Path, before: &Path, after: &Path, shows: bool) -> Result<bool> {
+    let mut oasdiff = Command::new(folder.join("node_modules/.bin/oasdiff"));
+    oasdiff.arg("breaking").args([before, after]).args([
+        "--fail-on",
+        "WARN",
+        "--allow-external-refs=false",
+        "--color",
+        "never",
+    ]);
+    oasdiff.arg("--severity-levels").arg(folder.join("severity-levels.txt"));
+    let accepted = home.root().join(ACCEPTED);
+    if shows && accepted.exists() {
+        oasdiff.arg("--err-ignore").arg(&accepted).arg("--warn-ignore").arg(&accepted);
+    }
+    let output = oasdiff.stdin(Stdio::null()).kill_on_drop(true).output().await.context("oasdiff")?;
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned();
+    // A program that cannot do its work ends with 1 as well: only what it names is a break.
+    let names = |line: &str| ["error\t[", "warning\t["].iter().any(|word| line.starts_with(word));
+    match (output.status.success(), said.lines().any(names)) {
+        (true, false) => Ok(true),
+        (false, true) => {
+            if shows {
+                println!("{said}");
+            }
+            Ok(false)
+        }
+        _ => bail!("oasdiff: {}\n{said}", output.status),
+    }
+}
+
+/// What the callers of today were told.
+async fn base(home: &Home) -> Result<Option<String>> {
+    if let Some(base) = given("OPENAPI_BASE") {
+        let known = git(home, &["rev-parse", "--verify", "--quiet", &format!("{base}^{{commit}}")]).await?;
+        ensure!(known.is_some(), "OPENAPI_BASE is {base}, which this clone does not have");
+        return Ok(Some(base));
+    }
+    Ok(git(home, &["describe", "--tags", "--abbrev=0"]).await?.map(|tag| tag.trim().to_owned()))
+}
+
+async fn git(home: &Home, arguments: &[&str]) -> Result<Option<String>> {
+    let mut git = Command::new("git");
+    git.args(arguments).current_dir(home.root()).stdin(Stdio::null()).kill_on_drop(true);
+    let output = git.output().await.context("running git")?;
+    Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}

@@ -1,0 +1,121 @@
+//! `cargo xtask deploy`: a stage on AWS, from a clean checkout to a purchase on what was deployed; back where that fails.
+//!
+//! [`plan`] decides, as a list of steps and nothing else; [`command`] says what is typed for each; [`runner`] types it, reads
+//! the answers, and goes back. AWS is asked by its own command line (`aws`) and by `cdk`: a person can repeat each line that
+//! is printed, CDK needs the same credentials and settings, and nothing of it is compiled into this program.
+
+mod command;
+mod contracts;
+mod first_day;
+mod plan;
+mod report;
+mod runner;
+mod templates;
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
+
+pub(crate) use self::first_day::BROKEN;
+use self::plan::Wanted;
+use self::runner::Runner;
+use crate::home::Home;
+use crate::services;
+use crate::settings::given;
+
+/// A shop of its own on AWS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stage {
+    Dev,
+    Prod,
+}
+
+impl Stage {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Dev => "dev",
+            Self::Prod => "prod",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Which shop
+    #[arg(long)]
+    pub(crate) stage: Stage,
+    /// One service; without it all stacks, in their order
+    #[arg(long, value_parser = services::WITH_A_STORE)]
+    pub(crate) service: Option<String>,
+    /// Change nothing and ask AWS for nothing: print each step, its commands, and what would change
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// The account that the stage is in, of twelve digits; else BODEGA_ACCOUNT
+    #[arg(long)]
+    pub(crate) account: Option<String>,
+    /// Where the shop is
+    #[arg(long, default_value = "eu-central-1")]
+    pub(crate) region: String,
+    /// Build for x86_64; without it for arm64, which takes a machine of that kind
+    #[arg(long)]
+    pub(crate) x86_64: bool,
+    /// A folder with `<service>/bootstrap`, built before: nothing is built
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) artifacts: Option<PathBuf>,
+    /// With --dry-run: a folder with the templates that are deployed now (`<stack>.template.json`), to compare with
+    #[arg(long, value_name = "FOLDER", requires = "dry_run")]
+    pub(crate) last: Option<PathBuf>,
+    /// Where to buy; without it what the stack of the edge says
+    #[arg(long, value_name = "URL")]
+    pub(crate) api: Option<String>,
+    /// What the smoke purchase buys; without it the first product that is in stock
+    #[arg(long)]
+    pub(crate) sku: Option<String>,
+    /// Deploy although a resource that holds data would be deleted or replaced
+    #[arg(long)]
+    pub(crate) accept_loss: bool,
+    /// The day an account exists: set up, deploy dev, buy, break, see it go back, tear down
+    #[arg(long, conflicts_with_all = ["service", "artifacts", "last", "api"])]
+    pub(crate) rehearse_account: bool,
+}
+
+pub(crate) async fn run(home: &Home, options: Options) -> Result<()> {
+    let wanted = wanted(home, &options)?;
+    if options.rehearse_account {
+        return first_day::run(home, &wanted, options.dry_run).await;
+    }
+    if options.dry_run {
+        return report::dry_run(home, &wanted, options.last.as_deref()).await;
+    }
+    Runner::new(home, wanted)?.deploy().await
+}
+
+fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
+    let account = options.account.clone().or_else(|| given("BODEGA_ACCOUNT"));
+    let is_account = |account: &String| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+    match &account {
+        Some(account) if !is_account(account) => bail!("an account's number has twelve digits: {account}"),
+        None if !options.dry_run => bail!("which account is the stage's? --account, or BODEGA_ACCOUNT"),
+        _ => {}
+    }
+    let artifacts = match &options.artifacts {
+        Some(folder) => Some(fs::canonicalize(folder)?),
+        None => None,
+    };
+    let only = options.service.as_ref().and_then(|name| plan::ORDER.into_iter().find(|known| known == name));
+    Ok(Wanted {
+        stage: options.stage,
+        account,
+        region: options.region.clone(),
+        x86_64: options.x86_64,
+        only,
+        artifacts,
+        lambda: home.target().join("lambda"),
+        assembly: home.target().join("deploy").join(options.stage.name()),
+        api: options.api.clone(),
+        sku: options.sku.clone(),
+        accept_loss: options.accept_loss,
+    })
+}

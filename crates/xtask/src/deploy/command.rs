@@ -1,0 +1,411 @@
+//! What is typed for each step.
+
+use std::fmt::{self, Display};
+use std::path::Path;
+
+use super::Stage;
+use super::plan::{Stack, Step, Wanted, function, shifted};
+
+/// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
+const MIGRATION: &str = "960";
+const QUIET: [&str; 2] = ["--no-notices", "--no-version-reporting"];
+/// What undoing leaves for the next deployment, and where the commit is written down, below `/bodega/<stage>/<service>/`.
+pub(crate) const UNDONE: &str = "undone";
+pub(crate) const RELEASE: &str = "release";
+
+/// Which program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    Git,
+    Cargo,
+    Npm,
+    Npx,
+    Node,
+    Aws,
+    /// This very one.
+    Xtask,
+}
+
+/// A line that is typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) program: Program,
+    pub(crate) arguments: Vec<String>,
+    /// Beside what is inherited.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// Below the repository.
+    pub(crate) folder: &'static str,
+}
+
+impl Line {
+    pub(crate) fn new(program: Program, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let arguments = arguments.into_iter().map(Into::into).collect();
+        Self { program, arguments, environment: Vec::new(), folder: "" }
+    }
+
+    fn with(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    fn within(self, folder: &'static str) -> Self {
+        Self { folder, ..self }
+    }
+
+    fn knowing(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+}
+
+/// As it would be typed into a shell.
+impl Display for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.folder.is_empty() {
+            write!(f, "cd {} && ", self.folder)?;
+        }
+        for (name, value) in &self.environment {
+            write!(f, "{name}={} ", quoted(value))?;
+        }
+        f.write_str(match self.program {
+            Program::Git => "git",
+            Program::Cargo => "cargo",
+            Program::Npm => "npm",
+            Program::Npx => "npx",
+            Program::Node => "node",
+            Program::Aws => "aws",
+            Program::Xtask => "cargo xtask",
+        })?;
+        for argument in &self.arguments {
+            write!(f, " {}", quoted(argument))?;
+        }
+        Ok(())
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
+    if !word.is_empty() && word.bytes().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// What was learned on the way.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    /// The commit that is deployed.
+    pub(crate) commit: Option<String>,
+    /// Where the shop answers.
+    pub(crate) api: Option<String>,
+    /// Services that were taken back by their last deployment.
+    pub(crate) undone: Vec<&'static str>,
+    /// Versions to delete, by function.
+    pub(crate) old: Vec<(String, String)>,
+}
+
+pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
+    let stage = wanted.stage;
+    match step {
+        Step::CleanTree => {
+            vec![Line::new(Program::Git, ["status", "--porcelain"]), Line::new(Program::Git, ["rev-parse", "HEAD"])]
+        }
+        Step::Tools => tools(wanted),
+        Step::Account => {
+            vec![aws(&wanted.region, ["sts", "get-caller-identity", "--query", "Account", "--output", "text"])]
+        }
+        Step::Past => wanted
+            .services()
+            .into_iter()
+            .flat_map(|service| {
+                let asked = [RELEASE, UNDONE].map(|name| get_parameter(wanted, service, name));
+                asked.into_iter().chain(migrations_since(service, "<released commit>"))
+            })
+            .collect(),
+        Step::Build => vec![build(wanted)],
+        Step::Install => {
+            vec![Line::new(Program::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within("infra")]
+        }
+        Step::Synthesize => vec![synthesize(wanted, known)],
+        Step::Diff(stacks) => diff(wanted, stacks),
+        Step::Quiet => vec![deploying(wanted)],
+        Step::Loud => vec![deployed(wanted)],
+        Step::Remember(service) => {
+            shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
+        }
+        Step::Deploy(stack) => vec![deploy(wanted, *stack)],
+        Step::Migrate(service) => vec![migrate(wanted, service)],
+        Step::Buy | Step::BuyAgain => buy(wanted, known),
+        Step::Record(service) => {
+            let commit = known.commit.as_deref().unwrap_or("<commit>");
+            let mut lines = vec![put_parameter(wanted, service, RELEASE, commit)];
+            if known.undone.contains(service) {
+                let name = parameter(stage, service, UNDONE);
+                lines.push(aws(&wanted.region, ["ssm", "delete-parameter", "--name", &name]));
+            }
+            lines
+        }
+        Step::Prune(service) => prune(wanted, known, service),
+        Step::Back { service, trigger, version } => vec![aws(
+            &wanted.region,
+            [
+                "lambda",
+                "update-alias",
+                "--function-name",
+                &function(stage, service, trigger),
+                "--name",
+                "live",
+                "--function-version",
+                version,
+                "--routing-config",
+                "AdditionalVersionWeights={}",
+            ],
+        )],
+        Step::RecordUndo(service) => {
+            let commit = known.commit.as_deref().unwrap_or("<commit>");
+            vec![put_parameter(wanted, service, UNDONE, commit)]
+        }
+    }
+}
+
+fn tools(wanted: &Wanted) -> Vec<Line> {
+    let mut lines = vec![
+        Line::new(Program::Node, ["--version"]),
+        Line::new(Program::Npm, ["--version"]),
+        Line::new(Program::Aws, ["--version"]),
+    ];
+    if wanted.artifacts.is_none() {
+        lines.push(Line::new(Program::Cargo, ["lambda", "--version"]));
+    }
+    lines
+}
+
+/// The region is always said: what a person has set for other work does not count.
+pub(crate) fn aws<'a>(region: &str, arguments: impl IntoIterator<Item = &'a str>) -> Line {
+    Line::new(Program::Aws, arguments).with(["--region", region])
+}
+
+fn build(wanted: &Wanted) -> Line {
+    let architecture = if wanted.x86_64 { "--x86-64" } else { "--arm64" };
+    let line = Line::new(Program::Cargo, ["lambda", "build", "--release", "--skip-target-check", architecture]);
+    let packages = wanted.services().into_iter().flat_map(|service| ["--package", service]);
+    line.with(packages).with(["--lambda-dir".to_owned(), text(&wanted.lambda)])
+}
+
+/// All stacks, also where one is deployed: they refer to each other.
+fn synthesize(wanted: &Wanted, known: &Known) -> Line {
+    let architecture = if wanted.x86_64 { "x86_64" } else { "arm64" };
+    let mut context = vec![
+        format!("stage={}", wanted.stage.name()),
+        format!("region={}", wanted.region),
+        format!("architecture={architecture}"),
+        format!("artifacts={}", text(&wanted.gathered())),
+    ];
+    if !known.undone.is_empty() {
+        context.push(format!("at-once={}", known.undone.join(",")));
+    }
+    let line = Line::new(Program::Npx, ["cdk", "synth", "--quiet"]).with(QUIET);
+    let line = line.with(context.into_iter().flat_map(|pair| ["--context".to_owned(), pair]));
+    let mut line = line.with(["--output".to_owned(), text(&wanted.assembly)]).within("infra");
+    if let Some(account) = &wanted.account {
+        line = line.knowing("CDK_DEFAULT_ACCOUNT", account.as_str());
+    }
+    line
+}
+
+fn diff(wanted: &Wanted, stacks: &[Stack]) -> Vec<Line> {
+    let names = stacks.iter().map(|stack| stack.name(wanted.stage));
+    let cdk = Line::new(Program::Npx, ["cdk", "diff"]).with(QUIET).with(["--app".to_owned(), text(&wanted.assembly)]);
+    let mut lines = vec![cdk.with(["--exclusively"]).with(names).within("infra")];
+    lines.extend(stacks.iter().map(|stack| template_of(wanted, *stack)));
+    lines
+}
+
+/// The template that is deployed.
+pub(crate) fn template_of(wanted: &Wanted, stack: Stack) -> Line {
+    let name = stack.name(wanted.stage);
+    let region = stack.region(&wanted.region);
+    aws(
+        region,
+        ["cloudformation", "get-template", "--stack-name", &name, "--query", "TemplateBody", "--output", "json"],
+    )
+}
+
+fn deploy(wanted: &Wanted, stack: Stack) -> Line {
+    let line = Line::new(Program::Npx, ["cdk", "deploy", &stack.name(wanted.stage), "--exclusively"]);
+    let line = line.with(["--app".to_owned(), text(&wanted.assembly)]).with(["--require-approval", "never"]);
+    line.with(["--progress", "events"]).with(QUIET).within("infra")
+}
+
+/// The function's own file says what it answered; what the command prints says whether it failed: a function that
+/// failed is answered with 200. It is not tried again by itself, since a migration would run twice.
+fn migrate(wanted: &Wanted, service: &str) -> Line {
+    let answer = text(&answer_file(wanted, service));
+    let name = function(wanted.stage, service, "migrate");
+    let payload = r#"{"direction":"up"}"#;
+    let line =
+        aws(&wanted.region, ["lambda", "invoke", "--function-name", &name, "--payload", payload, "--log-type", "Tail"]);
+    let line =
+        line.with(["--cli-binary-format", "raw-in-base64-out", "--cli-read-timeout", MIGRATION, "--output", "json"]);
+    line.with([answer]).knowing("AWS_MAX_ATTEMPTS", "1")
+}
+
+pub(crate) fn answer_file(wanted: &Wanted, service: &str) -> std::path::PathBuf {
+    wanted.assembly.with_file_name(format!("{}-{service}-migrate.json", wanted.stage.name()))
+}
+
+/// First the address, where it is not known.
+fn buy(wanted: &Wanted, known: &Known) -> Vec<Line> {
+    let api = wanted.api.as_ref().or(known.api.as_ref());
+    let mut lines = if api.is_none() { vec![address(wanted)] } else { Vec::new() };
+    let mut smoke = Line::new(Program::Xtask, ["smoke", "--api", api.map_or("<ApiUrl of the edge>", String::as_str)]);
+    if let Some(sku) = &wanted.sku {
+        smoke = smoke.with(["--sku", sku.as_str()]);
+    }
+    lines.push(smoke);
+    lines
+}
+
+pub(crate) fn address(wanted: &Wanted) -> Line {
+    let query = "Stacks[0].Outputs[?OutputKey=='ApiUrl'].OutputValue | [0]";
+    let edge = Stack::Edge.name(wanted.stage);
+    let region = Stack::Edge.region(&wanted.region);
+    aws(region, ["cloudformation", "describe-stacks", "--stack-name", &edge, "--query", query, "--output", "text"])
+}
+
+pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {
+    let query = ["lambda", "get-alias", "--function-name", function, "--name", "live", "--query", "FunctionVersion"];
+    aws(&wanted.region, query).with(["--output", "text"])
+}
+
+pub(crate) fn versions(wanted: &Wanted, function: &str) -> Line {
+    let query = "Versions[].Version";
+    aws(&wanted.region, ["lambda", "list-versions-by-function", "--function-name", function, "--query", query])
+        .with(["--output", "json"])
+}
+
+fn prune(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line> {
+    let functions = shifted(service).iter().map(|trigger| function(wanted.stage, service, trigger));
+    let mut lines = Vec::new();
+    for function in functions {
+        lines.push(versions(wanted, &function));
+        let old = known.old.iter().filter(|(known, _)| *known == function);
+        lines.extend(old.map(|(_, version)| delete_version(wanted, &function, version)));
+    }
+    lines
+}
+
+pub(crate) fn delete_version(wanted: &Wanted, function: &str, version: &str) -> Line {
+    aws(&wanted.region, ["lambda", "delete-function", "--function-name", function, "--qualifier", version])
+}
+
+/// Said again every few minutes while it is true: the alarm that holds the others back ends by itself when nothing says it.
+pub(crate) fn deploying(wanted: &Wanted) -> Line {
+    let stage = format!("stage={}", wanted.stage.name());
+    let metric = ["cloudwatch", "put-metric-data", "--namespace", "Bodega", "--metric-name", "Deploying"];
+    aws(&wanted.region, metric).with(["--dimensions", &stage, "--value", "1"])
+}
+
+fn deployed(wanted: &Wanted) -> Line {
+    let name = format!("bodega-{}-watch-deploying", wanted.stage.name());
+    let reason = "cargo xtask deploy has ended";
+    let set = ["cloudwatch", "set-alarm-state", "--alarm-name", &name, "--state-value", "OK", "--state-reason", reason];
+    aws(&wanted.region, set)
+}
+
+fn parameter(stage: Stage, service: &str, name: &str) -> String {
+    format!("/bodega/{}/{service}/{name}", stage.name())
+}
+
+pub(crate) fn get_parameter(wanted: &Wanted, service: &str, name: &str) -> Line {
+    let name = parameter(wanted.stage, service, name);
+    aws(&wanted.region, ["ssm", "get-parameter", "--name", &name, "--query", "Parameter.Value", "--output", "text"])
+}
+
+/// Those that are new since a commit, and those that it had.
+pub(crate) fn migrations_since(service: &str, commit: &str) -> Vec<Line> {
+    let folder = match service {
+        "user-service" => "migrations/user",
+        "transaction-service" => "migrations/transaction",
+        // Theirs are code: indexes and validators that are added, by names of their own.
+        _ => return Vec::new(),
+    };
+    let new = ["diff", "--name-only", "--diff-filter=A", commit, "HEAD", "--", folder];
+    vec![Line::new(Program::Git, new), Line::new(Program::Git, ["ls-tree", "-r", "--name-only", commit, folder])]
+}
+
+fn put_parameter(wanted: &Wanted, service: &str, name: &str, value: &str) -> Line {
+    let name = parameter(wanted.stage, service, name);
+    aws(&wanted.region, ["ssm", "put-parameter", "--name", &name, "--type", "String", "--overwrite", "--value", value])
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::tests::wanted;
+    use super::*;
+
+    fn typed(step: &Step) -> Vec<String> {
+        lines(step, &wanted(), &Known::default()).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_migration_is_asked_for_once_and_waited_for_longer_than_a_function_may_run() {
+        let line = typed(&Step::Migrate("user-service")).remove(0);
+        assert!(
+            line.starts_with("AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name bodega-dev-user-service-migrate"),
+            "{line}"
+        );
+        assert!(line.contains(r#"--payload '{"direction":"up"}'"#), "{line}");
+        assert!(line.contains("--cli-read-timeout 960"), "{line}");
+    }
+
+    #[test]
+    fn what_was_compared_is_what_is_deployed() {
+        let app = "--app /build/deploy/dev ";
+        let compared = typed(&Step::Diff(vec![Stack::Data])).remove(0);
+        let deployed = typed(&Step::Deploy(Stack::Data)).remove(0);
+        assert!(compared.contains(app) && deployed.contains(app), "{compared}\n{deployed}");
+        assert!(deployed.starts_with("cd infra && npx cdk deploy bodega-dev-data --exclusively"), "{deployed}");
+    }
+
+    #[test]
+    fn an_alias_goes_back_whole() {
+        let back = Step::Back { service: "transaction-service", trigger: "http", version: "7".to_owned() };
+        assert_eq!(
+            typed(&back),
+            [
+                "aws lambda update-alias --function-name bodega-dev-transaction-service-http --name live --function-version 7 \
+              --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_edge_is_asked_for_where_it_is() {
+        let line = typed(&Step::Buy).remove(0);
+        assert!(line.ends_with("--region us-east-1"), "{line}");
+    }
+
+    #[test]
+    fn a_service_that_was_taken_back_is_shifted_at_once_by_its_next_deployment_only() {
+        let known = Known { undone: vec!["user-service"], ..Known::default() };
+        let line = lines(&Step::Synthesize, &wanted(), &known).remove(0).to_string();
+        assert!(line.contains("--context at-once=user-service"), "{line}");
+        assert!(!typed(&Step::Synthesize).remove(0).contains("at-once"));
+        let forgets = |known: &Known| lines(&Step::Record("user-service"), &wanted(), known).len() == 2;
+        assert_eq!((forgets(&known), forgets(&Known::default())), (true, false));
+    }
+
+    #[test]
+    fn a_word_that_a_shell_would_take_apart_is_quoted() {
+        assert_eq!(
+            [quoted("a b"), quoted("it's"), quoted(""), quoted("plain-1.2")],
+            ["'a b'", r"'it'\''s'", "''", "plain-1.2"]
+        );
+    }
+}

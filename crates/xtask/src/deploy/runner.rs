@@ -1,0 +1,358 @@
+//! Types what the plan says, reads the answers, and goes back where a step fails.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::command::{self, Known, Line, Program, RELEASE, UNDONE};
+use super::contracts::{self, Migration};
+use super::plan::{self, Before, Step, Wanted, function, shifted};
+use super::report;
+use super::templates::{self, compare, is_kept};
+use crate::home::Home;
+use crate::python::last_lines;
+use crate::{python, up};
+
+/// The alarm that holds the others back looks at fifteen minutes.
+const BETWEEN_SIGNS: Duration = Duration::from_mins(5);
+/// How many versions of a function are kept to go back to.
+const KEPT_VERSIONS: usize = 5;
+/// What AWS says of what does not exist.
+const ABSENT: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "does not exist"];
+
+/// A deployment under way.
+pub(super) struct Runner<'a> {
+    home: &'a Home,
+    wanted: Wanted,
+    known: Known,
+    before: Vec<Before>,
+    path: OsString,
+    myself: PathBuf,
+}
+
+/// What a line printed.
+pub(super) struct Said {
+    is_success: bool,
+    out: String,
+    err: String,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(home: &'a Home, wanted: Wanted) -> Result<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let myself = std::env::current_exe().context("where am I?")?;
+        Ok(Self { home, wanted, known: Known::default(), before: Vec::new(), path, myself })
+    }
+
+    /// All of it; what was changed is taken back where a step fails, or Ctrl-C comes.
+    pub(super) async fn deploy(&mut self) -> Result<()> {
+        self.carry_out(&plan::steps(&self.wanted)).await
+    }
+
+    pub(super) async fn carry_out(&mut self, steps: &[Step]) -> Result<()> {
+        for (number, step) in steps.iter().enumerate() {
+            println!("\n--- {}/{} {step}", number + 1, steps.len());
+            let outcome = tokio::select! {
+                outcome = self.step(step) => outcome,
+                outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
+            };
+            if let Err(error) = outcome {
+                println!("FAILED: {error:#}");
+                let undone = self.take_back(&steps[..=number]).await;
+                return Err(error.context(format!("{step}: failed; {undone}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Says what became of it. One step that fails does not keep the others from being tried.
+    async fn take_back(&mut self, begun: &[Step]) -> String {
+        let steps = plan::undo(begun, &self.before);
+        let changed = steps.iter().any(|step| matches!(step, Step::Back { .. }));
+        let mut failed = Vec::new();
+        for step in &steps {
+            println!("\n--- undo: {step}");
+            if let Err(error) = self.step(step).await {
+                println!("FAILED: {error:#}");
+                failed.push(step.to_string());
+            }
+        }
+        match (failed.is_empty(), changed) {
+            (true, true) => "the versions before serve again".to_owned(),
+            (true, false) => "no version that serves was changed".to_owned(),
+            (false, _) => format!("AND THIS COULD NOT BE UNDONE, DO IT BY HAND: {}", failed.join("; ")),
+        }
+    }
+
+    pub(super) async fn step(&mut self, step: &Step) -> Result<()> {
+        let lines = command::lines(step, &self.wanted, &self.known);
+        match step {
+            Step::CleanTree => self.clean_tree(&lines).await,
+            Step::Tools => self.tools(&lines).await,
+            Step::Account => self.account(&lines[0]).await,
+            Step::Past => self.past().await,
+            Step::Synthesize => {
+                gather(&self.wanted.services(), self.wanted.artifacts(), &self.wanted.gathered())?;
+                self.run_all(&lines).await
+            }
+            Step::Diff(stacks) => {
+                self.run(&lines[0]).await?;
+                self.nothing_is_lost(stacks).await
+            }
+            Step::Remember(service) => self.remember(service).await,
+            Step::Deploy(_) => self.run_with_signs(&lines[0]).await,
+            Step::Migrate(service) => self.migrate(service, &lines[0]).await,
+            Step::Buy | Step::BuyAgain => self.buy(step).await,
+            Step::Prune(service) => self.prune(service).await,
+            // That alarms are held back is a kindness: no reason to stop.
+            Step::Quiet | Step::Loud => {
+                if let Err(error) = self.run_all(&lines).await {
+                    println!("did not run: {error:#}");
+                }
+                Ok(())
+            }
+            Step::Build | Step::Install | Step::Record(_) | Step::Back { .. } | Step::RecordUndo(_) => {
+                self.run_all(&lines).await
+            }
+        }
+    }
+
+    async fn clean_tree(&mut self, lines: &[Line]) -> Result<()> {
+        let changed = self.ask(&lines[0]).await?;
+        ensure!(changed.is_empty(), "commit first; these are changed:\n{changed}");
+        let commit = self.ask(&lines[1]).await?;
+        println!("commit {commit}");
+        self.known.commit = Some(commit);
+        Ok(())
+    }
+
+    async fn tools(&self, lines: &[Line]) -> Result<()> {
+        if self.wanted.artifacts.is_none() {
+            python::ensure_tools(self.home).await?;
+        }
+        for line in lines {
+            let version = self.ask(line).await?;
+            println!("{version}");
+            // Version 1 reads payloads otherwise, and is not developed any more.
+            ensure!(
+                line.program != Program::Aws || version.starts_with("aws-cli/2"),
+                "the AWS CLI, version 2, is needed"
+            );
+        }
+        Ok(())
+    }
+
+    async fn account(&self, line: &Line) -> Result<()> {
+        let (account, wanted) = (self.ask(line).await?, self.wanted.account.as_deref().unwrap_or_default());
+        let stage = self.wanted.stage.name();
+        ensure!(account == wanted, "these credentials are for account {account}, and {stage} is in {wanted}");
+        println!("account {account}");
+        Ok(())
+    }
+
+    async fn past(&mut self) -> Result<()> {
+        for service in self.wanted.services() {
+            if self.lookup(&command::get_parameter(&self.wanted, service, UNDONE)).await?.is_some() {
+                println!("{service} was taken back by its last deployment: its alias moves at once this time");
+                self.known.undone.push(service);
+            }
+            let Some(commit) = self.lookup(&command::get_parameter(&self.wanted, service, RELEASE)).await? else {
+                println!("{service} was never deployed");
+                continue;
+            };
+            println!("{service} runs {commit}");
+            if let [new, had] = &command::migrations_since(service, &commit)[..] {
+                let hint = "a deployment needs the whole history of the clone (git fetch --unshallow)";
+                let (new, had) = (self.ask(new).await.context(hint)?, self.ask(had).await?);
+                let read = |name: &str| -> Result<Migration> {
+                    Ok(Migration { name: name.to_owned(), text: fs::read_to_string(self.home.root().join(name))? })
+                };
+                let new: Result<Vec<Migration>> = new.lines().map(read).collect();
+                contracts::check(&new?, &had.lines().map(str::to_owned).collect::<Vec<_>>())?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn nothing_is_lost(&self, stacks: &[plan::Stack]) -> Result<()> {
+        let mut lost = Vec::new();
+        for stack in stacks {
+            let name = stack.name(self.wanted.stage);
+            let after = templates::read(&self.wanted.assembly, &name)?;
+            let before = match self.lookup(&command::template_of(&self.wanted, *stack)).await? {
+                Some(text) => serde_json::from_str(&text).with_context(|| format!("the template of {name}"))?,
+                None => Value::Null,
+            };
+            let changes = compare(&before, &after);
+            report::print_changes(&name, &before, &after, &changes);
+            for (id, kind) in changes.lost {
+                let fate = if is_kept(&before, &id) { "left behind, in no stack" } else { "deleted" };
+                lost.push(format!("{name}: {id} ({kind}) would be {fate}"));
+            }
+        }
+        if !lost.is_empty() && !self.wanted.accept_loss {
+            bail!("{}; if that is meant: --accept-loss", lost.join("; "));
+        }
+        Ok(())
+    }
+
+    async fn remember(&mut self, service: &'static str) -> Result<()> {
+        for &trigger in shifted(service) {
+            let name = function(self.wanted.stage, service, trigger);
+            let version = self.lookup(&command::get_alias(&self.wanted, &name)).await?;
+            println!("{name}: {}", version.as_deref().unwrap_or("does not exist yet"));
+            self.before.push(Before { service, trigger, version });
+        }
+        Ok(())
+    }
+
+    async fn migrate(&self, service: &str, line: &Line) -> Result<()> {
+        let printed: Value =
+            serde_json::from_str(&self.ask(line).await?).context("aws lambda invoke printed no JSON")?;
+        let answer = fs::read_to_string(command::answer_file(&self.wanted, service)).unwrap_or_default();
+        if let Some(error) = printed["FunctionError"].as_str() {
+            let log = printed["LogResult"].as_str().and_then(|log| STANDARD.decode(log).ok()).unwrap_or_default();
+            bail!("{error}: {answer}\nthe end of its log:\n{}", last_lines(&String::from_utf8_lossy(&log), 20));
+        }
+        ensure!(printed["StatusCode"] == 200, "{printed}");
+        println!("{service}: {answer}");
+        Ok(())
+    }
+
+    async fn buy(&mut self, step: &Step) -> Result<()> {
+        if self.wanted.api.is_none() && self.known.api.is_none() {
+            let address = self.lookup(&command::address(&self.wanted)).await?;
+            let address = address.filter(|address| address.starts_with("http"));
+            self.known.api = Some(address.context("the stack of the edge has no output ApiUrl: where is the shop?")?);
+        }
+        self.run_all(&command::lines(step, &self.wanted, &self.known)).await
+    }
+
+    /// Nothing depends on it, so that it fails is only said.
+    async fn prune(&mut self, service: &str) -> Result<()> {
+        for trigger in shifted(service) {
+            let name = function(self.wanted.stage, service, trigger);
+            let Ok(Some(text)) = self.lookup(&command::versions(&self.wanted, &name)).await else { continue };
+            let serves = self.lookup(&command::get_alias(&self.wanted, &name)).await.ok().flatten();
+            for version in old_versions(&serde_json::from_str::<Vec<String>>(&text)?, serves.as_deref()) {
+                if let Err(error) = self.run(&command::delete_version(&self.wanted, &name, &version)).await {
+                    println!("{name}:{version} stays: {error:#}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn run_all(&self, lines: &[Line]) -> Result<()> {
+        for line in lines {
+            self.run(line).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a line that takes long, and says meanwhile that a deployment is under way.
+    async fn run_with_signs(&self, line: &Line) -> Result<()> {
+        let mut work = std::pin::pin!(self.run(line));
+        loop {
+            match tokio::time::timeout(BETWEEN_SIGNS, &mut work).await {
+                Ok(outcome) => return outcome,
+                Err(_) => drop(self.output(&command::deploying(&self.wanted)).await),
+            }
+        }
+    }
+
+    /// Runs a line that a person watches.
+    pub(super) async fn run(&self, line: &Line) -> Result<()> {
+        println!("$ {line}");
+        let status = self.command(line).status().await.with_context(|| line.to_string())?;
+        ensure!(status.success(), "{line}: {status}");
+        Ok(())
+    }
+
+    /// Runs a line for what it prints; it has to succeed.
+    pub(super) async fn ask(&self, line: &Line) -> Result<String> {
+        println!("$ {line}");
+        let said = self.output(line).await?;
+        ensure!(said.is_success, "{line}: {}", last_lines(&said.err, 20));
+        Ok(said.out)
+    }
+
+    /// The same, of something that may not exist.
+    pub(super) async fn lookup(&self, line: &Line) -> Result<Option<String>> {
+        println!("$ {line}");
+        let said = self.output(line).await?;
+        if said.is_success {
+            return Ok(Some(said.out).filter(|out| !out.is_empty() && out != "None"));
+        }
+        ensure!(ABSENT.iter().any(|absent| said.err.contains(absent)), "{line}: {}", last_lines(&said.err, 20));
+        Ok(None)
+    }
+
+    async fn output(&self, line: &Line) -> Result<Said> {
+        let output = self.command(line).stderr(Stdio::piped()).output().await.with_context(|| line.to_string())?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        Ok(Said { is_success: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) })
+    }
+
+    fn command(&self, line: &Line) -> Command {
+        let mut command = match line.program {
+            Program::Git => Command::new("git"),
+            Program::Cargo => Command::new("cargo"),
+            Program::Npm => Command::new("npm"),
+            Program::Npx => Command::new("npx"),
+            Program::Node => Command::new("node"),
+            Program::Aws => Command::new("aws"),
+            Program::Xtask => Command::new(&self.myself),
+        };
+        // `cargo lambda` is cargo-lambda on the PATH; ours comes from PyPI.
+        let tools = self.home.tool("").into_os_string();
+        let path = [tools, self.path.clone()].join(std::ffi::OsStr::new(":"));
+        command.args(&line.arguments).envs(line.environment.iter().map(|(name, value)| (*name, value.as_str())));
+        command.env("PATH", path).env("AWS_PAGER", "").current_dir(self.home.root().join(line.folder));
+        command.stdin(Stdio::null()).kill_on_drop(true);
+        command
+    }
+}
+
+/// Puts the programs together as CDK takes them. All stacks are written together, and only those of `services` are deployed:
+/// the others get a stand-in, which is never uploaded.
+pub(super) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
+    if to.exists() {
+        fs::remove_dir_all(to)?;
+    }
+    for service in plan::ORDER {
+        let folder = to.join(service);
+        fs::create_dir_all(&folder)?;
+        let bootstrap = folder.join("bootstrap");
+        if !services.contains(&service) {
+            fs::write(&bootstrap, "not deployed\n")?;
+            continue;
+        }
+        let program = from.join(service).join("bootstrap");
+        let there = fs::metadata(&program).with_context(|| format!("{} is not built", program.display()))?;
+        // An asset's hash says nothing of the executable bit: a program without it is uploaded, and never starts.
+        ensure!(there.permissions().mode() & 0o111 != 0, "{} is not executable", program.display());
+        fs::hard_link(&program, &bootstrap).or_else(|_| fs::copy(&program, &bootstrap).map(drop))?;
+    }
+    Ok(())
+}
+
+/// All but the newest, and never the one that serves.
+fn old_versions(all: &[String], serves: Option<&str>) -> Vec<String> {
+    let mut numbers: Vec<u64> = all.iter().filter_map(|version| version.parse().ok()).collect();
+    numbers.sort_unstable_by(|a, b| b.cmp(a));
+    let old = numbers.into_iter().skip(KEPT_VERSIONS).map(|version| version.to_string());
+    old.filter(|version| Some(version.as_str()) != serves).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+//! Deployments against programs of the same names as the real ones, which write down what they were asked.
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::super::plan::tests::wanted;
+use super::*;
+
+/// A repository, and a PATH with nothing on it but doubles.
+struct Double {
+    folder: TempDir,
+    home: Home,
+}
+
+/// Answers by the first line of `answers` that is in what was asked; an answer that begins with `!` goes to the standard
+/// error, with exit code 1.
+const PROGRAM: &str = r#"#!/bin/sh
+asked="${0##*/} $*"
+echo "$asked" >> "$DOUBLE/asked"
+while IFS='|' read -r question answer; do
+    [ -n "$question" ] || continue
+    case "$asked" in *"$question"*)
+        case "$answer" in
+            !*) echo "${answer#!}" >&2; exit 1 ;;
+            *) echo "$answer"; exit 0 ;;
+        esac ;;
+    esac
+done < "$DOUBLE/answers"
+exit 0
+"#;
+
+impl Double {
+    fn new(answers: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let programs = root.join("bin");
+        fs::create_dir_all(&programs).unwrap();
+        fs::create_dir_all(root.join("infra")).unwrap();
+        for name in ["git", "cargo", "npm", "npx", "node", "aws", "xtask"] {
+            let program = programs.join(name);
+            let text = PROGRAM.replace("$DOUBLE", &root.display().to_string());
+            fs::write(&program, text).unwrap();
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        for service in plan::ORDER {
+            let folder = root.join("lambda").join(service);
+            fs::create_dir_all(&folder).unwrap();
+            fs::write(folder.join("bootstrap"), "").unwrap();
+            fs::set_permissions(folder.join("bootstrap"), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let usual = "git rev-parse|0123abc\naws --version|aws-cli/2.31.0\nget-caller-identity|123456789012\n\
+                     ssm get-parameter|!ParameterNotFound\nget-template|!Stack does not exist\nget-alias|7\n\
+                     lambda invoke|{\"StatusCode\":200}\nlist-versions|[\"$LATEST\",\"7\",\"8\"]\n\
+                     describe-stacks|https://shop.example\n";
+        fs::write(root.join("answers"), format!("{answers}\n{usual}")).unwrap();
+        let home = Home::at(root);
+        Self { folder, home }
+    }
+
+    fn runner(&self, only: Option<&'static str>) -> Runner<'_> {
+        let root = self.folder.path();
+        let wanted =
+            Wanted { only, artifacts: Some(root.join("lambda")), assembly: root.join("deploy/dev"), ..wanted() };
+        fs::create_dir_all(&wanted.assembly).unwrap();
+        for stack in plan::stacks(&wanted) {
+            let file = wanted.assembly.join(format!("{}.template.json", stack.name(wanted.stage)));
+            fs::write(file, json!({ "Resources": { "Other": { "Type": "AWS::IAM::Role" } } }).to_string()).unwrap();
+        }
+        let mut runner = Runner::new(&self.home, wanted).unwrap();
+        let real = std::env::var("PATH").unwrap_or_default();
+        runner.path = format!("{}:{real}", root.join("bin").display()).into();
+        runner.myself = root.join("bin/xtask");
+        runner
+    }
+
+    /// What changes anything, or buys, as it was asked.
+    fn changes(&self) -> Vec<String> {
+        let asked = fs::read_to_string(self.folder.path().join("asked")).unwrap_or_default();
+        let changes = |line: &&str| {
+            ["cdk deploy", "lambda invoke", "update-alias", "put-parameter", "delete-", "xtask smoke"]
+                .iter()
+                .any(|change| line.contains(change))
+        };
+        let words = |line: &str| {
+            let kept: Vec<&str> = line.split(" --region").next().unwrap_or_default().split_whitespace().collect();
+            kept.join(" ")
+        };
+        asked.lines().filter(changes).map(words).collect()
+    }
+}
+
+fn begins_with(lines: &[String], expected: &[&str]) {
+    let fits =
+        lines.len() == expected.len() && lines.iter().zip(expected).all(|(line, wanted)| line.starts_with(wanted));
+    assert!(fits, "{lines:#?}\n{expected:#?}");
+}
+
+#[tokio::test]
+async fn a_service_is_deployed_migrated_shifted_bought_from_and_written_down() {
+    let double = Double::new("");
+    double.runner(Some("transaction-service")).deploy().await.unwrap();
+    begins_with(
+        &double.changes(),
+        &[
+            "npx cdk deploy bodega-dev-transaction-service-migrate --exclusively",
+            r#"aws lambda invoke --function-name bodega-dev-transaction-service-migrate --payload {"direction":"up"}"#,
+            "npx cdk deploy bodega-dev-transaction-service --exclusively",
+            "xtask smoke --api https://shop.example",
+            "aws ssm put-parameter --name /bodega/dev/transaction-service/release --type String --overwrite --value 0123abc",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_failed_purchase_puts_every_alias_back_remembers_it_and_buys_again() {
+    let double = Double::new("xtask smoke|!POST /orders: 500");
+    let error = double.runner(Some("transaction-service")).deploy().await.unwrap_err();
+    begins_with(
+        &double.changes()[3..],
+        &[
+            "xtask smoke",
+            "aws lambda update-alias --function-name bodega-dev-transaction-service-http --name live --function-version 7",
+            "aws lambda update-alias --function-name bodega-dev-transaction-service-sweep --name live --function-version 7",
+            "aws ssm put-parameter --name /bodega/dev/transaction-service/undone",
+            "xtask smoke",
+        ],
+    );
+    // The purchase after undoing fails here as well: that is what a person has to know first.
+    assert!(
+        format!("{error:#}").contains("COULD NOT BE UNDONE, DO IT BY HAND: buy something on the versions before"),
+        "{error:#}"
+    );
+}
+
+#[tokio::test]
+async fn a_stack_that_fails_takes_back_the_services_before_it() {
+    let double = Double::new("cdk deploy bodega-dev-product-service --|!UPDATE_ROLLBACK_COMPLETE");
+    let error = double.runner(None).deploy().await.unwrap_err();
+    let changes = double.changes();
+    let back: Vec<&String> = changes.iter().filter(|line| line.contains("update-alias")).collect();
+    assert_eq!(back.len(), 7, "{back:#?}");
+    assert!(back[0].contains("product-service") && back[6].contains("notification-service"), "{back:#?}");
+    assert!(!changes.iter().any(|line| line.contains("transaction-service")), "{changes:#?}");
+    assert!(format!("{error:#}").contains("the versions before serve again"), "{error:#}");
+}
+
+#[tokio::test]
+async fn a_function_that_fails_to_migrate_stops_the_deployment_before_traffic() {
+    let double =
+        Double::new(r#"lambda invoke|{"StatusCode":200,"FunctionError":"Unhandled","LogResult":"c3ludGF4IGVycm9y"}"#);
+    let error = double.runner(Some("user-service")).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("syntax error"), "{error:#}");
+    assert_eq!(double.changes().len(), 2, "{:#?}", double.changes());
+}
+
+#[tokio::test]
+async fn credentials_of_another_account_change_nothing() {
+    let double = Double::new("get-caller-identity|999999999999");
+    let error = double.runner(None).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("account 999999999999, and dev is in 123456789012"), "{error:#}");
+    assert_eq!(double.changes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_changed_tree_is_not_deployed() {
+    let double = Double::new("git status| M Cargo.toml");
+    let error = double.runner(None).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("commit first"), "{error:#}");
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_absence_is_no_first_deployment() {
+    let double = Double::new("get-alias|!AccessDeniedException");
+    let error = double.runner(Some("user-service")).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("AccessDenied"), "{error:#}");
+    assert_eq!(double.changes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_table_that_would_go_stops_the_deployment() {
+    let before = json!({ "Resources": { "Table": { "Type": "AWS::DynamoDB::GlobalTable" } } });
+    let double = Double::new(&format!("get-template --stack-name bodega-dev-data|{before}"));
+    let error = double.runner(None).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("Table (AWS::DynamoDB::GlobalTable) would be deleted"), "{error:#}");
+    assert_eq!(double.changes(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_program_that_is_not_executable_is_not_uploaded() {
+    let double = Double::new("");
+    let program = double.folder.path().join("lambda/user-service/bootstrap");
+    fs::set_permissions(program, fs::Permissions::from_mode(0o644)).unwrap();
+    let error = double.runner(None).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("user-service/bootstrap is not executable"), "{error:#}");
+}
+
+#[tokio::test]
+async fn a_service_that_was_taken_back_moves_at_once_and_is_forgotten_when_it_is_well() {
+    let double = Double::new("user-service/undone|0123abc");
+    double.runner(Some("user-service")).deploy().await.unwrap();
+    let asked = fs::read_to_string(double.folder.path().join("asked")).unwrap();
+    assert!(asked.contains("at-once=user-service"), "{asked}");
+    assert!(asked.contains("ssm delete-parameter --name /bodega/dev/user-service/undone"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_migration_that_takes_away_too_early_is_refused() {
+    let double = Double::new(
+        "user-service/release|fedcba9\ngit diff|migrations/user/0012_x.up.sql\ngit ls-tree|migrations/user/0010_y.up.sql",
+    );
+    let folder = double.folder.path().join("migrations/user");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("0012_x.up.sql"), "-- contracts after 0011\nDROP TABLE x;\n").unwrap();
+    let error = double.runner(Some("user-service")).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("deploy the commit that brought 0011 first"), "{error:#}");
+}
+
+#[test]
+fn the_newest_versions_stay_and_the_one_that_serves() {
+    let all: Vec<String> = ["$LATEST", "1", "2", "9", "10", "11", "12", "13"].map(str::to_owned).to_vec();
+    assert_eq!(old_versions(&all, Some("2")), ["1"]);
+    assert_eq!(old_versions(&all, Some("13")), ["2", "1"]);
+}

@@ -1,0 +1,174 @@
+/**
+ * The web ACL in front of the distribution. What it lets through reaches services that check everything again; what it stops costs no
+ * function.
+ */
+import type { aws_wafv2 as wafv2 } from "aws-cdk-lib";
+
+/**
+ * AWS's managed rule groups that the shop uses, as AWS spells them. A misspelt name passes CDK, its validator and cfn-lint, and fails on
+ * deployment: tests compare the template with this list, and the list with AWS's page.
+ *
+ * Left out on purpose: `AWSManagedRulesAnonymousIpList` refuses addresses of hosting providers, which are vendors' webhooks and the
+ * shop's own functions calling each other; `AWSManagedRulesSQLiRuleSet` reads free text of shoppers as SQL, and every query here is
+ * parameterized.
+ */
+export const MANAGED_RULE_GROUPS = [
+  "AWSManagedRulesAmazonIpReputationList",
+  "AWSManagedRulesCommonRuleSet",
+  "AWSManagedRulesKnownBadInputsRuleSet",
+] as const;
+
+/**
+ * Rules of the managed groups that only count here, and why.
+ */
+export const COUNTED_RULES: Record<string, readonly string[]> = {
+  AWSManagedRulesCommonRuleSet: [
+    // Refuses bodies above 8 KB; a product with its variants is larger. Our own rule below has the limit.
+    "SizeRestrictions_BODY",
+    // The services call each other through this door and send no User-Agent; neither do some vendors' webhooks.
+    "NoUserAgent_HEADER",
+    // Descriptions of products may have markup in them; what shows them escapes it.
+    "CrossSiteScripting_BODY",
+  ],
+};
+
+/** As much of a body as the ACL can read at CloudFront, in bytes: the largest body outside `LARGE_BODIES`. */
+export const BODY_LIMIT = 65_536;
+
+/** Below these paths bodies may be larger: vendors send events in batches, staff send products. The services stop at 256 KiB. */
+export const LARGE_BODIES = ["/webhooks/", "/admin/", "/notifications"] as const;
+
+/**
+ * Paths that the shop's own services and vendors call: many requests of few addresses. All but the webhooks (signed) and `/oauth/token`
+ * (256-bit secrets) need a token with a scope that only services have. A test compares them with the API's description.
+ */
+export const SERVICE_PATHS = [
+  "^/inventory/(quotes|reservations/|returns/)",
+  "^/users/[^/]+/checkout-context$",
+  "^/carts/[0-9a-z:-]+/clear$",
+  "^/notifications(/|$)",
+  "^/oauth/token$",
+  "^/webhooks/",
+] as const;
+
+/** How many requests one address may make in five minutes. */
+export interface RateLimits {
+  /** Of all: a shopper's page makes about ten, and an office is one address. */
+  readonly requests: number;
+  /** Of those that try passwords; the services also count by mailbox and account. */
+  readonly signIns: number;
+}
+
+export const RATE_LIMITS = {
+  // A load test comes from one address.
+  dev: { requests: 1_000_000, signIns: 100_000 },
+  prod: { requests: 3_000, signIns: 300 },
+} as const satisfies Record<string, RateLimits>;
+
+type Rule = wafv2.CfnWebACL.RuleProperty;
+
+function visible(metricName: string): wafv2.CfnWebACL.VisibilityConfigProperty {
+  return { cloudWatchMetricsEnabled: true, sampledRequestsEnabled: false, metricName };
+}
+
+function managed(name: string, priority: number): Rule {
+  return {
+    name,
+    priority,
+    overrideAction: { none: {} },
+    statement: {
+      managedRuleGroupStatement: {
+        vendorName: "AWS",
+        name,
+        ruleActionOverrides: COUNTED_RULES[name]?.map((rule) => ({ name: rule, actionToUse: { count: {} } })),
+      },
+    },
+    visibilityConfig: visible(name),
+  };
+}
+
+function startsWith(path: string): wafv2.CfnWebACL.StatementProperty {
+  return {
+    byteMatchStatement: {
+      fieldToMatch: { uriPath: {} },
+      positionalConstraint: "STARTS_WITH",
+      searchString: path,
+      textTransformations: [{ priority: 0, type: "NONE" }],
+    },
+  };
+}
+
+function pathMatches(regexString: string): wafv2.CfnWebACL.StatementProperty {
+  return {
+    regexMatchStatement: {
+      fieldToMatch: { uriPath: {} },
+      regexString,
+      textTransformations: [{ priority: 0, type: "NONE" }],
+    },
+  };
+}
+
+function not(statement: wafv2.CfnWebACL.StatementProperty): wafv2.CfnWebACL.StatementProperty {
+  return { notStatement: { statement } };
+}
+
+/** The rules, in the order in which they are asked. */
+export function rules(most: RateLimits = RATE_LIMITS.prod): Rule[] {
+  const limits: Rule[] = [
+    {
+      name: "rate",
+      priority: 0,
+      action: {
+        block: { customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] } },
+      },
+      statement: {
+        rateBasedStatement: {
+          aggregateKeyType: "IP",
+          evaluationWindowSec: 300,
+          limit: most.requests,
+          scopeDownStatement: not({ orStatement: { statements: SERVICE_PATHS.map(pathMatches) } }),
+        },
+      },
+      visibilityConfig: visible("rate"),
+    },
+    {
+      name: "sign-in-rate",
+      priority: 1,
+      action: {
+        block: { customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] } },
+      },
+      statement: {
+        rateBasedStatement: {
+          aggregateKeyType: "IP",
+          evaluationWindowSec: 300,
+          limit: most.signIns,
+          scopeDownStatement: startsWith("/auth/"),
+        },
+      },
+      visibilityConfig: visible("sign-in-rate"),
+    },
+    {
+      name: "body-limit",
+      priority: 2,
+      action: { block: { customResponse: { responseCode: 413 } } },
+      statement: {
+        andStatement: {
+          statements: [
+            {
+              sizeConstraintStatement: {
+                // What is larger than the ACL reads counts as matching.
+                fieldToMatch: { body: { oversizeHandling: "MATCH" } },
+                comparisonOperator: "GT",
+                size: BODY_LIMIT,
+                textTransformations: [{ priority: 0, type: "NONE" }],
+              },
+            },
+            ...LARGE_BODIES.map((path) => not(startsWith(path))),
+          ],
+        },
+      },
+      visibilityConfig: visible("body-limit"),
+    },
+  ];
+  return [...limits, ...MANAGED_RULE_GROUPS.map((name, index) => managed(name, limits.length + index))];
+}

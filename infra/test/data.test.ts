@@ -1,0 +1,328 @@
+import { describe, expect, it } from "vitest";
+import { secretsOf } from "../lib/secrets.ts";
+import { SHOPS } from "../lib/shop.ts";
+import { type Json, only, resources, synthesize } from "./support.ts";
+
+const prod = synthesize({ stage: "prod" });
+const data = prod.of("data");
+
+describe("the table of notifications", () => {
+  const [, { Properties }] = only(data, "AWS::DynamoDB::Table");
+
+  it("is the one that notification-service makes at home, with its index and its expiry", () => {
+    expect(Properties).toMatchObject({
+      TableName: "bodega-prod-notifications",
+      BillingMode: "PAY_PER_REQUEST",
+      KeySchema: [{ AttributeName: "event_id", KeyType: "HASH" }],
+      TimeToLiveSpecification: { AttributeName: "expires_at", Enabled: true },
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: "listed",
+          KeySchema: [
+            { AttributeName: "listed", KeyType: "HASH" },
+            { AttributeName: "listed_at", KeyType: "RANGE" },
+          ],
+          Projection: { ProjectionType: "ALL" },
+        },
+      ],
+    });
+    expect(Properties.AttributeDefinitions.map(({ AttributeType }: Json) => AttributeType)).toEqual(["S", "S", "S"]);
+  });
+
+  it("can be restored to any second of the last weeks", () => {
+    expect(Properties.PointInTimeRecoverySpecification).toEqual({ PointInTimeRecoveryEnabled: true });
+  });
+
+  it("is only looked at by migrate", () => {
+    const template = prod.of("notification-service-migrate");
+    const actions = resources(template, "AWS::IAM::Policy").flatMap(([, policy]) =>
+      policy.Properties.PolicyDocument.Statement.flatMap(({ Action }: Json) => Action),
+    );
+    expect(actions.filter((action: string) => action.startsWith("dynamodb:"))).toEqual([
+      "dynamodb:DescribeTable",
+      "dynamodb:DescribeTimeToLive",
+    ]);
+  });
+});
+
+describe("the bucket", () => {
+  const [id, { Properties }] = only(data, "AWS::S3::Bucket");
+  const statements = () => {
+    const policies = resources(data, "AWS::S3::BucketPolicy").filter(
+      ([, policy]) => policy.Properties.Bucket.Ref === id,
+    );
+    expect(policies).toHaveLength(1);
+    return policies[0]?.[1].Properties.PolicyDocument.Statement as Json[];
+  };
+
+  it("is private and encrypted, and keeps what was replaced for a month", () => {
+    expect(Properties.PublicAccessBlockConfiguration).toEqual({
+      BlockPublicAcls: true,
+      BlockPublicPolicy: true,
+      IgnorePublicAcls: true,
+      RestrictPublicBuckets: true,
+    });
+    expect(JSON.stringify(Properties.BucketEncryption)).toContain("AES256");
+    expect(Properties.VersioningConfiguration).toEqual({ Status: "Enabled" });
+  });
+
+  it("refuses what does not come by TLS 1.2", () => {
+    const denied = statements().filter(({ Effect }) => Effect === "Deny");
+    expect(denied.map(({ Condition }) => Condition)).toEqual([
+      { Bool: { "aws:SecureTransport": "false" } },
+      { NumericLessThan: { "s3:TlsVersion": 1.2 } },
+    ]);
+  });
+
+  it("shows the distribution what is published and the issuer's keys, and nothing else to anyone", () => {
+    const allowed = statements().filter(({ Effect }) => Effect === "Allow");
+    expect(allowed).toHaveLength(1);
+    expect(allowed[0].Principal).toEqual({ Service: "cloudfront.amazonaws.com" });
+    expect(allowed[0].Action).toBe("s3:GetObject");
+    const paths = allowed[0].Resource.map((resource: Json) => resource["Fn::Join"][1].at(-1));
+    expect(paths.sort()).toEqual(["/issuer/*", "/products/*"]);
+    expect(Object.keys(allowed[0].Condition)).toEqual(["StringEquals", "ArnLike"]);
+  });
+
+  it("takes forms from the staff's frontend", () => {
+    expect(Properties.CorsConfiguration.CorsRules).toEqual([
+      { AllowedMethods: ["POST"], AllowedOrigins: [...SHOPS.prod.staffOrigins], AllowedHeaders: ["*"], MaxAge: 3600 },
+    ]);
+  });
+
+  it("deletes what is left over by age, and never what is published", () => {
+    const rules = Properties.LifecycleConfiguration.Rules as Json[];
+    const days = Object.fromEntries(rules.map(({ Id, Prefix, ExpirationInDays }) => [Id, [Prefix, ExpirationInDays]]));
+    expect(days).toEqual({
+      "unfinished-parts": [undefined, undefined],
+      "replaced-or-deleted": [undefined, undefined],
+      uploads: ["uploads/", 2],
+      imports: ["imports/", 7],
+      exports: ["exports/", 7],
+    });
+    expect(rules[0].AbortIncompleteMultipartUpload).toEqual({ DaysAfterInitiation: 1 });
+    expect(rules[1].NoncurrentVersionExpiration).toEqual({ NoncurrentDays: 30 });
+    expect(rules.every(({ Status }) => Status === "Enabled")).toBe(true);
+  });
+
+  it("tells EventBridge of what happens to it", () => {
+    expect(Properties.NotificationConfiguration).toEqual({ EventBridgeConfiguration: { EventBridgeEnabled: true } });
+  });
+});
+
+describe("secrets", () => {
+  it("are one a setting, encrypted with the key of the stage", () => {
+    const found = resources(data, "AWS::SecretsManager::Secret");
+    const [key] = only(data, "AWS::KMS::Key");
+    expect(found.map(([, { Properties }]) => Properties.Name).sort()).toEqual(
+      secretsOf(SHOPS.prod)
+        .map((name) => `bodega/prod/${name}`)
+        .sort(),
+    );
+    for (const [, { Properties }] of found) {
+      expect(Properties.KmsKeyId).toEqual({ "Fn::GetAtt": [key, "Arn"] });
+    }
+  });
+
+  it("are made where only our own parts know them, and else wait to be set", () => {
+    const made = resources(data, "AWS::SecretsManager::Secret").filter(
+      ([, s]) => s.Properties.GenerateSecretString !== undefined,
+    );
+    expect(made.map(([, { Properties }]) => Properties.Name).sort()).toEqual([
+      "bodega/prod/FINGERPRINT_KEY",
+      "bodega/prod/ORIGIN_SECRET",
+    ]);
+    for (const [, { Properties }] of resources(data, "AWS::SecretsManager::Secret")) {
+      expect(Properties.SecretString ?? "to-be-set").toBe("to-be-set");
+    }
+    // FINGERPRINT_KEY needs 32 characters at least.
+    expect(made.every(([, { Properties }]) => Properties.GenerateSecretString.PasswordLength >= 32)).toBe(true);
+  });
+
+  it("follow the providers that the shop uses", () => {
+    const shop = { ...SHOPS.prod, staffEmail: "staff@shop.example" };
+    const notification = {
+      ...shop.notification,
+      MAIL_PROVIDERS: "ses,sendgrid",
+      SMS_PROVIDERS: "twilio",
+      TWILIO_API_KEY_SID: "SK0",
+    };
+    expect(secretsOf({ ...shop, notification })).toEqual(
+      expect.arrayContaining([
+        "PRODUCT_SERVICE_CLIENT_SECRET",
+        "SENDGRID_API_KEY",
+        "SENDGRID_WEBHOOK_KEY",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_API_KEY_SECRET",
+      ]),
+    );
+    expect(secretsOf(SHOPS.prod).filter((name) => /SENDGRID|TWILIO|PRODUCT/.test(name))).toEqual([]);
+  });
+
+  it("of the edge are also in its region", () => {
+    const [, origin] =
+      resources(data, "AWS::SecretsManager::Secret").find(
+        ([, s]) => s.Properties.Name === "bodega/prod/ORIGIN_SECRET",
+      ) ?? [];
+    expect(origin?.Properties.ReplicaRegions).toEqual([{ Region: "us-east-1" }]);
+    const there = synthesize({ region: "us-east-1" }).of("data");
+    for (const [, { Properties }] of resources(there, "AWS::SecretsManager::Secret")) {
+      expect(Properties.ReplicaRegions).toBeUndefined();
+    }
+  });
+});
+
+describe("the key", () => {
+  it("is rotated, and used by services of AWS for this account only", () => {
+    const [, { Properties }] = only(data, "AWS::KMS::Key");
+    expect(Properties.EnableKeyRotation).toBe(true);
+    const services = (Properties.KeyPolicy.Statement as Json[]).filter(
+      ({ Principal }) => Principal.Service !== undefined,
+    );
+    expect(services).toHaveLength(1);
+    expect(services[0].Condition).toEqual({ StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } });
+  });
+});
+
+describe("the topic of alarms", () => {
+  it("is encrypted, takes TLS only, and has the shop's operators as subscribers", () => {
+    const [, { Properties }] = only(data, "AWS::SNS::Topic");
+    expect(Properties.KmsMasterKeyId).toBeDefined();
+    const [, policy] = only(data, "AWS::SNS::TopicPolicy");
+    expect(JSON.stringify(policy.Properties.PolicyDocument)).toContain('"aws:SecureTransport":"false"');
+    expect(only(data, "AWS::SNS::Subscription")[1].Properties.Endpoint).toBe(SHOPS.prod.alarmEmail);
+    expect(resources(synthesize().of("data"), "AWS::SNS::Subscription")).toEqual([]);
+  });
+});
+
+describe("Aurora in a VPC", () => {
+  const [clusterId, cluster] = only(data, "AWS::RDS::DBCluster");
+
+  it("lets in by IAM only, its master as well, and by TLS only", () => {
+    expect(cluster.Properties).toMatchObject({
+      Engine: "aurora-postgresql",
+      EnableIAMDatabaseAuthentication: true,
+      MasterUserAuthenticationType: "iam-db-auth",
+      StorageEncrypted: true,
+    });
+    expect(cluster.Properties.MasterUserPassword).toBeUndefined();
+    expect(cluster.Properties.ManageMasterUserPassword).toBeUndefined();
+    expect(only(data, "AWS::RDS::DBClusterParameterGroup")[1].Properties.Parameters).toEqual({ "rds.force_ssl": "1" });
+  });
+
+  it("is kept by backups of two weeks and a second instance in production, and pauses in dev", () => {
+    expect(cluster.Properties.BackupRetentionPeriod).toBe(14);
+    expect(resources(data, "AWS::RDS::DBInstance")).toHaveLength(2);
+    expect(cluster.Properties.ServerlessV2ScalingConfiguration).toEqual({ MinCapacity: 0.5, MaxCapacity: 4 });
+    const dev = synthesize().of("data");
+    expect(resources(dev, "AWS::RDS::DBInstance")).toHaveLength(1);
+    expect(only(dev, "AWS::RDS::DBCluster")[1].Properties.ServerlessV2ScalingConfiguration).toEqual({
+      MinCapacity: 0,
+      MaxCapacity: 1,
+      SecondsUntilAutoPause: 300,
+    });
+  });
+
+  it("is reached from the functions' group on its port and from nowhere else", () => {
+    const groups = resources(data, "AWS::EC2::SecurityGroup");
+    expect(groups.flatMap(([, { Properties }]) => Properties.SecurityGroupIngress ?? [])).toEqual([]);
+    const [, ingress] = only(data, "AWS::EC2::SecurityGroupIngress");
+    expect(ingress.Properties).toMatchObject({ IpProtocol: "tcp", FromPort: 5432, ToPort: 5432 });
+    expect(JSON.stringify(ingress.Properties.SourceSecurityGroupId)).toContain("Functions");
+    for (const [, { Properties }] of resources(data, "AWS::RDS::DBInstance")) {
+      expect(Properties).toMatchObject({ PubliclyAccessible: false, DBInstanceClass: "db.serverless" });
+      expect(Properties.DBClusterIdentifier).toEqual({ Ref: clusterId });
+    }
+  });
+
+  it("stands in subnets without a way out; functions have one, through a gateway in each zone of production and one in dev", () => {
+    expect(resources(data, "AWS::EC2::NatGateway")).toHaveLength(2);
+    expect(resources(synthesize().of("data"), "AWS::EC2::NatGateway")).toHaveLength(1);
+    const [, group] = only(data, "AWS::RDS::DBSubnetGroup");
+    const subnets = group.Properties.SubnetIds.map(({ Ref }: Json) => Ref as string);
+    const routed = resources(data, "AWS::EC2::Route").map(
+      ([, { Properties }]) => Properties.RouteTableId.Ref as string,
+    );
+    const tables = resources(data, "AWS::EC2::SubnetRouteTableAssociation")
+      .filter(([, { Properties }]) => subnets.includes(Properties.SubnetId.Ref))
+      .map(([, { Properties }]) => Properties.RouteTableId.Ref as string);
+    expect(tables).toHaveLength(2);
+    expect(tables.filter((table) => routed.includes(table))).toEqual([]);
+  });
+
+  it.each([
+    ["user-service", "bodega_user", "USER_DATABASE_URL"],
+    ["transaction-service", "bodega_transaction", "TRANSACTION_DATABASE_URL"],
+  ])("takes %s as its own role, and migrate as the master too", (service, role, setting) => {
+    const logins = (name: string) =>
+      resources(prod.of(name), "AWS::IAM::Policy").flatMap(([, { Properties }]) =>
+        Properties.PolicyDocument.Statement.filter(({ Sid }: Json) => Sid === "LogInToAurora").map(
+          ({ Action, Resource }: Json) => [Action, JSON.stringify(Resource).match(/"\/(\w+)"/g)],
+        ),
+      );
+    expect(logins(service)).toEqual([
+      ["rds-db:connect", [`"/${role}"`]],
+      ["rds-db:connect", [`"/${role}"`]],
+    ]);
+    expect(logins(`${service}-migrate`)).toContainEqual(["rds-db:connect", [`"/${role}"`, '"/postgres"']]);
+    for (const [, { Properties }] of resources(prod.of(service), "AWS::Lambda::Function")) {
+      const variables = Properties.Environment.Variables;
+      if (variables[setting] !== undefined) {
+        const url = JSON.stringify(variables[setting]);
+        expect(url).toContain(`postgres://${role}@`);
+        expect(url).toContain(`:5432/${role}?sslmode=verify-full&sslrootcert=/opt/rds-ca.pem`);
+        expect(variables.DATABASE_AUTH).toBe("iam");
+        expect(variables.DATABASE_ADMIN_URL).toBeUndefined();
+        expect(Properties.VpcConfig.SubnetIds).toHaveLength(2);
+        expect(Properties.Layers).toHaveLength(1);
+      }
+    }
+  });
+
+  it("keeps functions that do not use it out of the VPC", () => {
+    for (const service of ["product-service", "notification-service"]) {
+      for (const name of [service, `${service}-migrate`]) {
+        for (const [id, { Properties }] of resources(prod.of(name), "AWS::Lambda::Function")) {
+          expect([id, Properties.VpcConfig, Properties.Layers]).toEqual([id, undefined, undefined]);
+        }
+      }
+    }
+  });
+});
+
+describe("Aurora without a VPC", () => {
+  const express = synthesize({ database: "express" });
+
+  it("is declared whole by one resource", () => {
+    const [, cluster] = only(express.of("data"), "AWS::RDS::DBCluster");
+    expect(cluster.Properties).toEqual({
+      DBClusterIdentifier: "bodega-dev",
+      Engine: "aurora-postgresql",
+      WithExpressConfiguration: true,
+    });
+    expect(resources(express.of("data"), "AWS::RDS::DBInstance")).toEqual([]);
+    expect(cluster.Metadata?.["cfn-lint"]).toEqual({ config: { ignore_checks: ["E3002"] } });
+  });
+
+  it("has no VPC, no gateway, no function in a network, and no right on network interfaces", () => {
+    for (const [name, template] of Object.entries(express.templates)) {
+      const types = Object.values(template.Resources).map(({ Type }) => Type);
+      expect(
+        types.filter((type) => type.startsWith("AWS::EC2::")),
+        name,
+      ).toEqual([]);
+      expect(JSON.stringify(template), name).not.toMatch(/VpcConfig|ec2:CreateNetworkInterface/);
+    }
+  });
+
+  it("is logged in to by the same roles, by certificates that the public trusts", () => {
+    const urls = resources(express.of("user-service"), "AWS::Lambda::Function").map(
+      ([, { Properties }]) => Properties.Environment?.Variables.USER_DATABASE_URL,
+    );
+    expect(urls.length).toBeGreaterThan(0);
+    for (const url of urls.filter((url) => url !== undefined)) {
+      expect(JSON.stringify(url)).toContain(":5432/bodega_user?sslmode=verify-full");
+      expect(JSON.stringify(url)).not.toContain("sslrootcert");
+    }
+  });
+});

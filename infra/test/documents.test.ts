@@ -1,0 +1,83 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
+
+/** All sources below a folder, joined. */
+function sources(folder: string, kind: RegExp): string {
+  return readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true })
+    .filter(
+      (entry) => entry.isFile() && kind.test(entry.name) && !/node_modules|\/target\//.test(`${entry.parentPath}/`),
+    )
+    .map((entry) => readFileSync(join(entry.parentPath, entry.name), "utf8"))
+    .join("\n");
+}
+
+/** What GitHub makes of a heading. */
+const anchor = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{N}\- _]/gu, "")
+    .replaceAll(" ", "-");
+
+const anchors = (page: string) =>
+  new Set([...page.matchAll(/^#{1,6} (.*)$/gm)].map(([, heading]) => anchor(heading ?? "")));
+
+describe("docs/checks.md", () => {
+  const page = read("docs/checks.md");
+
+  it("answers thirty questions", () => {
+    expect([...page.matchAll(/^\| (\d+) \|/gm)].map(([, number]) => Number(number))).toEqual(
+      Array.from({ length: 30 }, (_, nth) => nth + 1),
+    );
+  });
+
+  it("names tests of the stacks that there are", () => {
+    const tests = sources("infra/test", /\.test\.ts$/);
+    const named = [...page.matchAll(/"([^"]+)"/g)].map(([, name]) => (name ?? "").split(/ ?\.\.\.|:/)[0] ?? "");
+    expect(named.length).toBeGreaterThan(40);
+    expect(named.filter((name) => !tests.includes(name))).toEqual([]);
+  });
+
+  it("names tests of the services that there are", () => {
+    const folders = ["crates", "user-service", "product-service", "transaction-service", "notification-service"];
+    const code = folders.map((folder) => sources(folder, /\.rs$/)).join("\n");
+    const named = [...page.matchAll(/`([a-z0-9]+(?:_[a-z0-9]+){3,})(\.\.\.|_\.\.\.)?`/g)].map(([, name]) => name ?? "");
+    expect(named.length).toBeGreaterThan(15);
+    expect(named.filter((name) => !code.includes(`fn ${name}`))).toEqual([]);
+  });
+});
+
+describe("docs/operations.md", () => {
+  it("gives cdk no context that the stacks do not read", () => {
+    const known = read("infra/lib/config.ts");
+    const given = new Set([...read("docs/operations.md").matchAll(/ -c ([A-Za-z-]+)=/g)].map(([, name]) => name ?? ""));
+    expect(given.size).toBeGreaterThan(0);
+    expect([...given].filter((name) => !known.includes(`"${name}"`))).toEqual([]);
+  });
+});
+
+describe("links between the documents of operations", () => {
+  it.each([
+    "docs/operations.md",
+    "docs/checks.md",
+    "docs/cost.md",
+    "SECURITY.md",
+    "README.md",
+    "docs/decisions/0054-services-call-over-http.md",
+    "docs/decisions/0055-atlas-without-fixed-addresses.md",
+    "docs/decisions/0056-cost-and-capacity.md",
+  ])("lead somewhere: %s", (file) => {
+    const page = read(file);
+    const lost = [...page.matchAll(/\]\((?!https?:)([^)\s]+)\)/g)]
+      .map(([, link]) => link ?? "")
+      .filter((link) => {
+        const [path, heading] = link.split("#");
+        const target = path === "" || path === undefined ? join(ROOT, file) : resolve(ROOT, dirname(file), path);
+        return !existsSync(target) || (heading !== undefined && !anchors(readFileSync(target, "utf8")).has(heading));
+      });
+    expect(lost).toEqual([]);
+  });
+});
