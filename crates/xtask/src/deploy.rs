@@ -20,6 +20,7 @@ use clap::{Args, ValueEnum};
 
 pub(crate) use self::first_day::BROKEN;
 use self::plan::Wanted;
+pub(crate) use self::plan::shifted;
 use self::runner::Runner;
 use crate::home::Home;
 use crate::services;
@@ -89,7 +90,7 @@ pub(crate) async fn run(home: &Home, options: Options) -> Result<()> {
     if options.dry_run {
         return report::dry_run(home, &wanted, options.last.as_deref()).await;
     }
-    Runner::new(home, wanted)?.deploy().await
+    Runner::new(home, wanted).deploy().await
 }
 
 fn wanted(home: &Home, options: &Options) -> Result<Wanted> {

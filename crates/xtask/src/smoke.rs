@@ -136,15 +136,20 @@ impl Shopper {
         Ok(())
     }
 
+    /// The list of what is in stock follows the shelf with the next sweep, so a new shop's is empty: then anything may do.
     async fn something_in_stock(&self, currency: &str) -> Result<String> {
-        let page = self.call(Method::GET, "/products?in_stock=true&limit=20", None, None).await?;
-        let variants =
-            page["items"].as_array().into_iter().flatten().filter_map(|product| product["variants"].as_array());
-        let has_price = |variant: &&Value| {
-            variant["prices"].as_array().into_iter().flatten().any(|price| price["currency"] == currency)
-        };
-        let found = variants.flatten().find(has_price).context("nothing is in stock: give --sku")?;
-        Ok(text(found, "sku")?.to_owned())
+        for list in ["/products?in_stock=true&limit=20", "/products?limit=20"] {
+            let page = self.call(Method::GET, list, None, None).await?;
+            let products = page["items"].as_array().into_iter().flatten();
+            let mut variants = products.filter_map(|product| product["variants"].as_array()).flatten();
+            let has_price = |variant: &&Value| {
+                variant["prices"].as_array().into_iter().flatten().any(|price| price["currency"] == currency)
+            };
+            if let Some(found) = variants.find(has_price) {
+                return Ok(text(found, "sku")?.to_owned());
+            }
+        }
+        bail!("nothing is on sale in {currency}: put something on sale, or give --sku")
     }
 
     /// The same request again, as after a lost answer: one order, and the same answer.

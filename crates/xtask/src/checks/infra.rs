@@ -1,14 +1,16 @@
 //! The stacks: their own tests, and the templates of both stages as they would be deployed.
 
 use std::fs;
+use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
+use serde_json::Value;
 use tokio::process::Command;
 
 use super::lint::succeed;
 use crate::home::{Home, Profile};
 use crate::progress::step;
-use crate::{infra, python, services};
+use crate::{deploy, infra, python, services};
 
 /// That a function may be called by its own name is so in every template that CDK writes.
 const CFN_LINT_IGNORES: &str = "W3005";
@@ -26,6 +28,7 @@ pub(super) async fn check(home: &Home) -> Result<()> {
     for stage in STAGES {
         let assembly = home.target().join("deploy").join(format!("check-{stage}"));
         step(&format!("cdk synth, {stage}"), infra::synthesize(home, stage, &artifacts, &assembly, &[])).await?;
+        aliases_are_those_that_go_back(&assembly, stage)?;
         for template in infra::templates(&assembly)? {
             let bytes = fs::metadata(&template)?.len();
             if bytes > MOST_BYTES {
@@ -38,6 +41,28 @@ pub(super) async fn check(home: &Home) -> Result<()> {
     let mut lint = Command::new(python::check(home, "cfn-lint").await?);
     lint.args(["--ignore-checks", CFN_LINT_IGNORES, "--"]).args(&templates);
     step("cfn-lint", succeed(lint)).await
+}
+
+/// A deployment puts these aliases back where it fails: it has to know all of them.
+fn aliases_are_those_that_go_back(assembly: &Path, stage: &str) -> Result<()> {
+    for service in &services::SERVICES {
+        let file = assembly.join(format!("bodega-{stage}-{}.template.json", service.name));
+        let template: Value = serde_json::from_slice(&fs::read(&file)?)?;
+        let resources = template["Resources"].as_object().into_iter().flatten().map(|(_, resource)| resource);
+        let aliases = resources.filter(|resource| resource["Type"] == "AWS::Lambda::Alias");
+        let function = |alias: &Value| {
+            let id = alias["Properties"]["FunctionName"]["Ref"].as_str().unwrap_or_default();
+            template["Resources"][id]["Properties"]["FunctionName"].as_str().unwrap_or_default().to_owned()
+        };
+        let mut found: Vec<String> = aliases.map(function).collect();
+        found.sort();
+        let known =
+            deploy::shifted(service.name).iter().map(|trigger| format!("bodega-{stage}-{}-{trigger}", service.name));
+        let mut known: Vec<String> = known.collect();
+        known.sort();
+        ensure!(found == known, "{stage}: {found:?} have an alias, and a deployment puts {known:?} back");
+    }
+    Ok(())
 }
 
 async fn npm(home: &Home, arguments: &[&str]) -> Result<()> {

@@ -58,6 +58,20 @@ impl Line {
     }
 }
 
+impl Line {
+    /// For a person in the repository: paths below it are relative.
+    pub(crate) fn shown(&self, root: &Path) -> String {
+        let whole = format!("{}/", root.display());
+        let up = if self.folder.is_empty() { "" } else { "../" };
+        // A URL of a file stays whole.
+        self.to_string().split(' ').map(|word| relative(word, &whole, up)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn relative(word: &str, whole: &str, up: &str) -> String {
+    if word.contains("://") { word.to_owned() } else { word.replace(whole, up) }
+}
+
 /// As it would be typed into a shell.
 impl Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -399,6 +413,14 @@ mod tests {
         assert!(!typed(&Step::Synthesize).remove(0).contains("at-once"));
         let forgets = |known: &Known| lines(&Step::Record("user-service"), &wanted(), known).len() == 2;
         assert_eq!((forgets(&known), forgets(&Known::default())), (true, false));
+    }
+
+    #[test]
+    fn a_person_reads_paths_from_where_the_line_is_typed() {
+        let deployed = lines(&Step::Deploy(Stack::Data), &wanted(), &Known::default()).remove(0);
+        assert!(deployed.shown(Path::new("/build")).contains("--app ../deploy/dev "), "{deployed}");
+        let migrated = lines(&Step::Migrate("user-service"), &wanted(), &Known::default()).remove(0);
+        assert!(migrated.shown(Path::new("/build")).ends_with(" deploy/dev-user-service-migrate.json"), "{migrated}");
     }
 
     #[test]

@@ -32,6 +32,26 @@ const SKU: &str = "SMOKE-1";
 /// Given by the environment: what only an owner of accounts elsewhere has.
 const GIVEN: [&str; 2] = ["MONGODB_URI", "STRIPE_SECRET_KEY"];
 
+/// What Stripe tells the shop of.
+const EVENTS: [&str; 16] = [
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.canceled",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "setup_intent.setup_failed",
+    "charge.refunded",
+    "charge.refund.updated",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.closed",
+    "charge.dispute.funds_withdrawn",
+];
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Act {
     Planned(Step),
@@ -79,8 +99,8 @@ impl Display for Act {
             Self::Issuer => "make the key that signs tokens, keep it as a secret, publish the issuer's documents",
             Self::Secrets => "keep the secrets that the environment gives: MONGODB_URI, STRIPE_SECRET_KEY (for tests)",
             Self::Identities => "make the first admin and the clients of services",
-            Self::Webhook => "have Stripe tell the shop, and keep the secret that it signs with",
-            Self::Stock => "put something on sale",
+            Self::Webhook => "make an endpoint at Stripe (POST /v1/webhook_endpoints) for the shop, and keep the secret that it signs with",
+            Self::Stock => "put something on sale, as the admin: POST /admin/products, PUT /inventory/SMOKE-1",
             Self::Everything => {
                 "deploy all of it once more, as every later day does: nothing changes, something is bought"
             }
@@ -197,18 +217,26 @@ pub(super) async fn run(home: &Home, wanted: &Wanted, dry_run: bool) -> Result<(
         for (number, act) in acts.iter().enumerate() {
             println!("\n{:>3}. {act}", number + 1);
             for line in typed(act, &wanted) {
-                println!("     $ {line}");
+                println!("     $ {}", line.shown(home.root()));
             }
         }
         println!("\nOne service's deployment in it, in full:");
-        report::print_steps(&plan::steps(&Wanted { only: Some(VICTIM), ..wanted.clone() }), &wanted);
+        let one = Wanted { only: Some(VICTIM), artifacts: Some(wanted.lambda.clone()), ..wanted };
+        report::print_steps(home, &plan::steps(&one), &one);
         return Ok(());
     }
     for name in GIVEN {
         given(name).with_context(|| format!("{name} is not in the environment"))?;
     }
     fs::create_dir_all(folder(&wanted))?;
-    let mut day = Day { home, runner: Runner::new(home, wanted.clone())?, wanted, admin: password()?, served: None };
+    let mut day = Day {
+        home,
+        runner: Runner::new(home, wanted.clone()),
+        wanted,
+        admin: password()?,
+        served: None,
+        endpoint: None,
+    };
     let outcome = day.all(&acts).await;
     // Secrets were in it.
     fs::remove_dir_all(folder(&day.wanted))?;
@@ -222,6 +250,8 @@ struct Day<'a> {
     admin: String,
     /// The version that served before it was broken.
     served: Option<String>,
+    /// Of Stripe's webhooks, by its id.
+    endpoint: Option<String>,
 }
 
 impl Day<'_> {
@@ -239,7 +269,11 @@ impl Day<'_> {
         let lines = typed(act, &self.wanted);
         match act {
             Act::Planned(step) => self.runner.step(step).await,
-            Act::Bootstrap | Act::Everything | Act::Mend | Act::TearDown => self.runner.run(&lines[0]).await,
+            Act::Bootstrap | Act::Everything | Act::Mend => self.runner.run(&lines[0]).await,
+            Act::TearDown => {
+                self.forget_webhook().await?;
+                self.runner.run(&lines[0]).await
+            }
             Act::Issuer => self.issuer(&lines[1..]).await,
             Act::Secrets => {
                 for (name, line) in GIVEN.iter().zip(&lines) {
@@ -248,12 +282,7 @@ impl Day<'_> {
                 Ok(())
             }
             Act::Identities => self.identities(&lines).await,
-            Act::Webhook => {
-                let secret = given("STRIPE_WEBHOOK_SECRET").context(
-                    "make a webhook endpoint at Stripe for <address>/webhooks/stripe, and set STRIPE_WEBHOOK_SECRET",
-                )?;
-                self.keep("STRIPE_WEBHOOK_SECRET", &secret, &lines[0]).await
-            }
+            Act::Webhook => self.webhook(&lines[0]).await,
             Act::Stock => self.stock().await,
             Act::Break => self.break_it(&lines).await,
             Act::FindWhole => {
@@ -320,6 +349,36 @@ impl Day<'_> {
         let outcome = self.runner.ask(line).await;
         fs::remove_file(file)?;
         outcome.map(drop)
+    }
+
+    /// Which events: docs/operations.md, at Stripe.
+    async fn webhook(&mut self, line: &Line) -> Result<()> {
+        let mut form = format!("url={}/webhooks/stripe", self.address().await?);
+        for event in EVENTS {
+            form.push_str("&enabled_events[]=");
+            form.push_str(event);
+        }
+        let made = self.stripe(Method::POST, "", form).await?;
+        self.endpoint = made["id"].as_str().map(str::to_owned);
+        let secret = made["secret"].as_str().context("Stripe made an endpoint without a secret")?;
+        self.keep("STRIPE_WEBHOOK_SECRET", secret, line).await
+    }
+
+    async fn forget_webhook(&mut self) -> Result<()> {
+        let Some(endpoint) = self.endpoint.take() else { return Ok(()) };
+        self.stripe(Method::DELETE, &format!("/{endpoint}"), String::new()).await.map(drop)
+    }
+
+    async fn stripe(&self, method: Method, path: &str, form: String) -> Result<Value> {
+        let key = given("STRIPE_SECRET_KEY").filter(|key| key.starts_with("sk_test_"));
+        let key = key.context("STRIPE_SECRET_KEY is no key for tests")?;
+        let base = given("STRIPE_API_BASE").unwrap_or_else(|| "https://api.stripe.com".to_owned());
+        let request = reqwest::Client::new().request(method, format!("{base}/v1/webhook_endpoints{path}"));
+        let request = request.basic_auth(key, None::<&str>).header("content-type", "application/x-www-form-urlencoded");
+        let answer = request.body(form).send().await.context("asking Stripe")?;
+        let (status, text) = (answer.status(), answer.text().await?);
+        ensure!(status.is_success(), "Stripe: {status} {text}");
+        Ok(serde_json::from_str(&text)?)
     }
 
     async fn stock(&mut self) -> Result<()> {

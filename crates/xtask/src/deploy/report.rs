@@ -22,21 +22,21 @@ pub(super) async fn dry_run(home: &Home, wanted: &Wanted, last: Option<&Path>) -
     let what = wanted.only.unwrap_or("all stacks");
     println!("stage {}, account {account}, region {}: {what}", wanted.stage.name(), wanted.region);
     let steps = plan::steps(wanted);
-    print_steps(&steps, wanted);
+    print_steps(home, &steps, wanted);
     println!("\nIf buying fails, what is done to undo it (7 stands for the version that served before):");
     let before = wanted.services().into_iter().flat_map(|service| {
         shifted(service).iter().map(move |&trigger| Before { service, trigger, version: Some("7".to_owned()) })
     });
     let bought = steps.iter().position(|step| *step == Step::Buy).map_or(steps.len(), |position| position + 1);
-    print_steps(&plan::undo(&steps[..bought], &before.collect::<Vec<_>>()), wanted);
+    print_steps(home, &plan::undo(&steps[..bought], &before.collect::<Vec<_>>()), wanted);
     changes(home, wanted, last).await
 }
 
-pub(super) fn print_steps(steps: &[Step], wanted: &Wanted) {
+pub(super) fn print_steps(home: &Home, steps: &[Step], wanted: &Wanted) {
     for (number, step) in steps.iter().enumerate() {
         println!("\n{:>3}. {step}", number + 1);
         for line in command::lines(step, wanted, &Known::default()) {
-            println!("     $ {line}");
+            println!("     $ {}", line.shown(home.root()));
         }
     }
 }

@@ -47,10 +47,11 @@ pub(super) struct Said {
 }
 
 impl<'a> Runner<'a> {
-    pub(super) fn new(home: &'a Home, wanted: Wanted) -> Result<Self> {
+    pub(super) fn new(home: &'a Home, wanted: Wanted) -> Self {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let myself = std::env::current_exe().context("where am I?")?;
-        Ok(Self { home, wanted, known: Known::default(), before: Vec::new(), path, myself })
+        // Also when cargo has put another program in its place meanwhile.
+        let myself = PathBuf::from("/proc/self/exe");
+        Self { home, wanted, known: Known::default(), before: Vec::new(), path, myself }
     }
 
     /// All of it; what was changed is taken back where a step fails, or Ctrl-C comes.
@@ -272,7 +273,7 @@ impl<'a> Runner<'a> {
 
     /// Runs a line that a person watches.
     pub(super) async fn run(&self, line: &Line) -> Result<()> {
-        println!("$ {line}");
+        println!("$ {}", line.shown(self.home.root()));
         let status = self.command(line).status().await.with_context(|| line.to_string())?;
         ensure!(status.success(), "{line}: {status}");
         Ok(())
@@ -280,7 +281,7 @@ impl<'a> Runner<'a> {
 
     /// Runs a line for what it prints; it has to succeed.
     pub(super) async fn ask(&self, line: &Line) -> Result<String> {
-        println!("$ {line}");
+        println!("$ {}", line.shown(self.home.root()));
         let said = self.output(line).await?;
         ensure!(said.is_success, "{line}: {}", last_lines(&said.err, 20));
         Ok(said.out)
@@ -288,7 +289,7 @@ impl<'a> Runner<'a> {
 
     /// The same, of something that may not exist.
     pub(super) async fn lookup(&self, line: &Line) -> Result<Option<String>> {
-        println!("$ {line}");
+        println!("$ {}", line.shown(self.home.root()));
         let said = self.output(line).await?;
         if said.is_success {
             return Ok(Some(said.out).filter(|out| !out.is_empty() && out != "None"));

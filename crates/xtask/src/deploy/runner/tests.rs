@@ -66,7 +66,7 @@ impl Double {
             let file = wanted.assembly.join(format!("{}.template.json", stack.name(wanted.stage)));
             fs::write(file, json!({ "Resources": { "Other": { "Type": "AWS::IAM::Role" } } }).to_string()).unwrap();
         }
-        let mut runner = Runner::new(&self.home, wanted).unwrap();
+        let mut runner = Runner::new(&self.home, wanted);
         let real = std::env::var("PATH").unwrap_or_default();
         runner.path = format!("{}:{real}", root.join("bin").display()).into();
         runner.myself = root.join("bin/xtask");
