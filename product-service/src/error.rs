@@ -14,6 +14,7 @@ use crate::{
     images::domain::{MAX_IMAGES, RefusalCode},
     inventory::domain::MAX_ON_HAND,
     products::domain::{MAX_VARIANTS, ProductId, Sku},
+    store,
 };
 
 /// A failure of product-service.
@@ -257,7 +258,7 @@ impl Short {
     }
 }
 
-/// Whether the database could not be reached, or is changing its primary: both pass.
+/// Whether the database could not be reached, is changing its primary, or did not let us in: all of these pass.
 fn is_outage(error: &mongodb::error::Error) -> bool {
     use mongodb::error::{ErrorKind, WriteFailure};
     match &*error.kind {
@@ -266,6 +267,7 @@ fn is_outage(error: &mongodb::error::Error) -> bool {
         | ErrorKind::ConnectionPoolCleared { .. }
         | ErrorKind::DnsResolve { .. }
         | ErrorKind::Shutdown
+        | ErrorKind::Authentication { .. }
         | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
         ErrorKind::Command(error) => passes(error.code),
         ErrorKind::Write(WriteFailure::WriteError(error)) => passes(error.code),
@@ -280,10 +282,10 @@ fn is_outage(error: &mongodb::error::Error) -> bool {
     }
 }
 
-/// Codes of a server that steps down, recovers, shuts down or runs out of time (the list of the "Server Discovery and
+/// Codes of a server that steps down, recovers, shuts down, runs out of time or refuses our credentials (the list of the "Server Discovery and
 /// Monitoring" and "Retryable Writes" specifications of MongoDB's drivers).
 fn passes(code: i32) -> bool {
-    const CODES: [i32; 14] = [6, 7, 50, 64, 89, 91, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
+    const CODES: [i32; 15] = [6, 7, 18, 50, 64, 89, 91, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
     CODES.contains(&code)
 }
 
@@ -301,6 +303,7 @@ impl From<Problem> for Error {
 
 impl From<mongodb::error::Error> for Error {
     fn from(error: mongodb::error::Error) -> Self {
+        store::note_refusal(&error);
         Self::Mongo(error)
     }
 }
@@ -359,5 +362,7 @@ mod tests {
         for code in [2, 13, 59] {
             assert_eq!(command(code), 500, "{code}");
         }
+        // AuthenticationFailed: a password that was replaced, and is fetched anew by the next statement.
+        assert_eq!(command(18), 503);
     }
 }

@@ -335,7 +335,7 @@ fn sparse(name: &str, keys: Document) -> IndexModel {
 
 /// Brings the collections to this version, or takes validators and indexes off again (`down` to 0; documents stay).
 pub async fn migrate(store: &Store, currencies: &Currencies, direction: Direction) -> Result<Value, TriggerError> {
-    let database = store.database().await?;
+    let database = &store.database().await?;
     if direction == Direction::Up {
         // Categories of an earlier version are brought to the new form below.
         for schema in schemas(currencies).iter().filter(|schema| schema.name != CATEGORIES) {

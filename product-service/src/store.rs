@@ -1,7 +1,13 @@
 //! The connection to MongoDB, made on first use, and the one idea that all our writes share: a conditional update that
 //! fails loudly.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use common::timestamp::Timestamp;
 use mongodb::{
@@ -12,8 +18,7 @@ use mongodb::{
         ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, UpdateOneModel, WriteConcern, WriteModel,
     },
 };
-use platform::config::Secret;
-use tokio::sync::OnceCell;
+use platform::config::{Made, Secret};
 
 use crate::error::Error;
 
@@ -31,19 +36,26 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    uri: Secret,
-    database: OnceCell<Database>,
+    /// Made of the address, and made again when that has changed.
+    database: Made<Database>,
 }
+
+/// Whether the server refused our credentials since they were looked at last. A process has one database; the driver
+/// connects when it likes, so that any statement may be the one that hears of it.
+static REFUSED: AtomicBool = AtomicBool::new(false);
 
 impl Store {
     /// The database at `uri`, which names it; nothing is connected yet.
     pub fn new(uri: Secret) -> Self {
-        Self(Arc::new(Inner { uri, database: OnceCell::new() }))
+        Self(Arc::new(Inner { database: Made::of(uri) }))
     }
 
-    /// The database.
-    pub async fn database(&self) -> Result<&Database, Error> {
-        self.0.database.get_or_try_init(|| connect(&self.0.uri)).await
+    /// The database. After a refusal the address is fetched anew first, in case its password was replaced.
+    pub async fn database(&self) -> Result<Database, Error> {
+        if REFUSED.swap(false, Ordering::Relaxed) && self.0.database.was_refused().await {
+            tracing::warn!("MongoDB refused its credentials; trying others");
+        }
+        self.0.database.get(|uri| async move { connect(&uri).await }).await
     }
 
     /// One of its collections.
@@ -62,8 +74,8 @@ impl Store {
         if writes.is_empty() {
             return Ok(Written::All);
         }
-        let client = self.database().await?.client();
-        match client.bulk_write(writes).ordered(true).await {
+        let database = self.database().await?;
+        match database.client().bulk_write(writes).ordered(true).await {
             Ok(_) => Ok(Written::All),
             Err(error) => match refused_write(&error) {
                 Some(index) => Ok(Written::Until(index)),
@@ -127,6 +139,24 @@ fn is_refusal(code: i32) -> bool {
     matches!(code, 66 | 121 | 11_000)
 }
 
+/// Whether the server did not let us in; if so, that is remembered for [`Store::database`].
+pub fn note_refusal(error: &MongoError) -> bool {
+    let is_refused = match &*error.kind {
+        ErrorKind::Authentication { .. } => true,
+        // AuthenticationFailed
+        ErrorKind::Command(error) => error.code == 18,
+        ErrorKind::BulkWrite(_) => {
+            let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
+            source.is_some_and(note_refusal)
+        }
+        _ => false,
+    };
+    if is_refused {
+        REFUSED.store(true, Ordering::Relaxed);
+    }
+    is_refused
+}
+
 /// Whether a single write was refused by a validator.
 pub fn is_invalid(error: &MongoError) -> bool {
     write_error(error).is_some_and(|error| error.code == 121)
@@ -155,8 +185,8 @@ pub fn timestamp(date: DateTime) -> Timestamp {
     Timestamp::from_unix_millis(date.timestamp_millis()).unwrap_or(Timestamp::EPOCH)
 }
 
-async fn connect(uri: &Secret) -> Result<Database, Error> {
-    let mut options = ClientOptions::parse(uri.get().await?).await?;
+async fn connect(uri: &str) -> Result<Database, Error> {
+    let mut options = ClientOptions::parse(uri).await?;
     options.app_name = Some("product-service".into());
     options.server_selection_timeout = Some(SELECTION_TIMEOUT);
     options.connect_timeout = Some(SELECTION_TIMEOUT);

@@ -101,7 +101,7 @@ impl Service for App {
     fn configure(env: &mut Env) -> Option<Self> {
         let verifier = verifier(env);
         let api = env.url("API_BASE_URL");
-        let database = env.secret("TRANSACTION_DATABASE_URL");
+        let database = Database::configure(env, "TRANSACTION_DATABASE_URL");
         let secret = env.secret("TRANSACTION_SERVICE_CLIENT_SECRET");
         let stripe_api = env.url_or("STRIPE_API_BASE", stripe::API);
         let stripe_key = env.secret("STRIPE_SECRET_KEY");
@@ -109,7 +109,7 @@ impl Service for App {
         let deadline = env.number_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE, 1..=25).map(Duration::from_secs);
         let terms = terms(env, deadline.unwrap_or_default());
         let (limits, fingerprints) = (limits::configure(env), Fingerprints::configure(env));
-        let (database, secret) = (Database::new(database?), secret?);
+        let (database, secret) = (database?, secret?);
         let client = ServiceClient::new(api?, Credentials::Client { id: Self::NAME, secret });
         let app = Self {
             verifier: verifier?,

@@ -3,19 +3,24 @@
 
 use common::timestamp::Timestamp;
 use futures_util::{StreamExt, stream};
-use platform::TriggerError;
+use platform::{
+    TriggerError,
+    metrics::{self, Metric},
+};
 use serde_json::{Value, json};
 
 use crate::{
     App,
     error::Error,
-    limits,
+    ledger, limits,
     orders::{self, domain::OrderId},
     payments::{self, events::CaughtUp},
 };
 
 /// How many orders one sweep looks at.
 const ORDERS: i64 = 50;
+/// Of how many entries, the newest, one sweep compares the orders with their payments.
+const BOOKED_LAST: i64 = 500;
 /// How many of them at once: each asks Stripe, and the pool has few connections.
 const AT_ONCE: usize = 5;
 
@@ -27,6 +32,8 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let orders = due(app, now).await;
     let counters = limits::sweep(app, now).await;
     let relayed = app.outbox.relay().await;
+    let measured = app.outbox.measure().await;
+    let audited = audit(app).await;
     let swept = json!({ "events": caught.applied, "passed_over": caught.passed_over,
         "orders": *orders.as_ref().unwrap_or(&0), "counters": *counters.as_ref().unwrap_or(&limits::Swept::default()),
         "messages": *relayed.as_ref().unwrap_or(&platform::outbox::Relayed::default()) });
@@ -34,7 +41,20 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     orders?;
     counters?;
     relayed?;
+    measured?;
+    audited?;
     Ok(swept)
+}
+
+/// Compares the ledger with the payments of the orders that were booked last. The database refuses entries that do not
+/// balance; what it cannot see is a payment that says something else than its entries.
+async fn audit(app: &App) -> Result<(), Error> {
+    let differing = ledger::store::differing(app.database.pool().await?, BOOKED_LAST).await?;
+    for order in &differing {
+        tracing::error!(order_id = %order, "ledger and payment differ");
+    }
+    metrics::record(Metric::LedgerDifference, i64::try_from(differing.len()).unwrap_or(i64::MAX));
+    Ok(())
 }
 
 /// Goes on with open orders that are due. Answers how many came to an end.

@@ -46,7 +46,9 @@ impl Issuer {
         let keys = self.0.keys.clone();
         let load = move || {
             let keys = keys.clone();
-            async move { keys.get().await.map(|keys| keys.published().clone()).map_err(|error| Error::Keys(error).into()) }
+            async move {
+                keys.get().await.map(|keys| Arc::clone(keys.published())).map_err(|error| Error::Keys(error).into())
+            }
         };
         Verifier::new(&self.0.name, &self.0.audience, Keys::own(load))
     }

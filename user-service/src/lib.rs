@@ -93,11 +93,11 @@ impl Service for App {
         let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
         let api = env.url("API_BASE_URL");
         let keys = env.secret("SIGNING_KEYS");
-        let database = env.secret("USER_DATABASE_URL");
+        let database = Database::configure(env, "USER_DATABASE_URL");
         let (fingerprints, limits) = (Fingerprints::configure(env), limits::configure(env));
         let (stripe, stripe_key) = (env.url_or("STRIPE_API_BASE", stripe::API), env.secret("STRIPE_SECRET_KEY"));
         let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
-        let (api, database) = (api?, Database::new(database?));
+        let (api, database) = (api?, database?);
         let counting = Counting { fingerprints: fingerprints?, limits: limits? };
         let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
         let outbox = Outbox::new(database.clone(), ServiceClient::new(api, own_credentials(issuer.clone())));

@@ -4,7 +4,7 @@ pub mod domain;
 pub mod store;
 
 use common::{problem::Problem, timestamp::Timestamp};
-use sqlx::PgPool;
+use platform::postgres::Pool;
 
 use self::{
     domain::{Decision, Holder, SessionId},
@@ -17,12 +17,7 @@ const RACES: usize = 5;
 
 /// Begins a session; its first refresh token. A user's credentials are wrong, too, when they stopped being right since
 /// the `login` was judged.
-pub async fn open(
-    pool: &PgPool,
-    holder: Holder,
-    login: Option<RightLogin<'_>>,
-    now: Timestamp,
-) -> Result<Opaque, Error> {
+pub async fn open(pool: &Pool, holder: Holder, login: Option<RightLogin<'_>>, now: Timestamp) -> Result<Opaque, Error> {
     let token = Opaque::random()?;
     let session = NewSession {
         id: SessionId::new(now),
@@ -36,7 +31,7 @@ pub async fn open(
 }
 
 /// Exchanges a refresh token for another. Whoever shows one that was used before ends the session.
-pub async fn renew(pool: &PgPool, presented: &Opaque, now: Timestamp) -> Result<(Holder, Opaque), Error> {
+pub async fn renew(pool: &Pool, presented: &Opaque, now: Timestamp) -> Result<(Holder, Opaque), Error> {
     let mut connection = pool.acquire().await?;
     for _ in 0..RACES {
         let known = store::find(&mut *connection, presented.hashed()).await?.ok_or(Error::InvalidRefreshToken)?;

@@ -16,11 +16,13 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let pool = app.database.pool().await?;
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
     let relayed = relay(app).await;
+    let measured = app.outbox.measure().await;
     let sessions = sessions::store::delete_expired(pool, now).await;
     let attempts = limits::store::delete_old(pool, now).await;
     let carts = carts::store::delete_unused(pool, now).await;
     let clearings = carts::store::delete_old_clearings(pool, now).await;
     let Relayed { delivered, deferred } = relayed?;
+    measured?;
     Ok(report(
         App::NAME,
         json!({

@@ -16,12 +16,17 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing::{Instrument, info, info_span};
+use tracing::{Instrument, info_span};
 use uuid::Uuid;
 
 use crate::{input::MAX_BODY, problem::Problem};
+
+/// The target of the event that is logged of each request; nothing else has it.
+pub const REQUEST: &str = "bodega::request";
+/// The route of requests that match none. What a client wrote is not repeated, and counts as one route.
+pub const UNMATCHED: &str = "unmatched";
 
 /// Carries the request id in and out.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,6 +61,11 @@ impl ArrivedAt {
 /// into the request's extensions (`platform::source`); where it is not there, no source address is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAddress(pub IpAddr);
+
+/// A request that is refused before any route sees it, for what only the entry knows of it. It is logged and answered as
+/// any other.
+#[derive(Debug, Clone)]
+pub struct Refused(pub Problem);
 
 /// What is known about the request in hand; handlers that call others pass it on.
 #[derive(Debug, Clone)]
@@ -151,11 +161,13 @@ async fn observe(mut request: Request, next: Next) -> Response {
     let cold_start = !WARM.swap(true, Ordering::Relaxed);
     let context = RequestContext::of(&request);
     let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let path = request.extensions().get::<MatchedPath>().cloned();
     request.extensions_mut().insert(context.clone());
 
-    let span = info_span!("request", request_id = context.id());
-    let mut response = next.run(request).instrument(span).await;
+    let mut response = match request.extensions_mut().remove::<Refused>() {
+        Some(Refused(problem)) => problem.into_response(),
+        None => next.run(request).instrument(info_span!("request", request_id = context.id())).await,
+    };
 
     let mut cause = None;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
@@ -169,15 +181,29 @@ async fn observe(mut request: Request, next: Next) -> Response {
     }
     // Whatever does not say that it may be kept is not kept: by a CDN, by a browser, or in between.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    log(&context, &method, route.as_deref(), &response, cause.as_deref(), started.elapsed(), cold_start);
+    let route = route(&method, path.as_ref(), response.status());
+    log(&context, &method, &route, &response, cause.as_deref(), started.elapsed(), cold_start);
     response
+}
+
+/// Which route was asked, as the description of the routes has it: `GET /products/{product_id}`. Methods are any words of a
+/// client's, so those that a path does not have make no route.
+fn route(method: &Method, path: Option<&MatchedPath>, status: StatusCode) -> String {
+    let path = path.map(MatchedPath::as_str).filter(|_| status != StatusCode::METHOD_NOT_ALLOWED);
+    let Some(path) = path else { return UNMATCHED.to_owned() };
+    let method = method.as_str();
+    let mut route = String::with_capacity(method.len() + 1 + path.len());
+    route.push_str(method);
+    route.push(' ');
+    route.push_str(path);
+    route
 }
 
 // One line has all that is known of a request; splitting the list would only hide its length.
 fn log(
     context: &RequestContext,
     method: &Method,
-    route: Option<&str>,
+    route: &str,
     response: &Response,
     cause: Option<&str>,
     took: Duration,
@@ -189,6 +215,7 @@ fn log(
     let (id, method) = (context.id(), method.as_str());
     if status >= 500 {
         tracing::error!(
+            target: REQUEST,
             request_id = id,
             method,
             route,
@@ -200,7 +227,18 @@ fn log(
             "request"
         );
     } else {
-        info!(request_id = id, method, route, caller, status, latency_ms, cold_start, error = cause, "request");
+        tracing::info!(
+            target: REQUEST,
+            request_id = id,
+            method,
+            route,
+            caller,
+            status,
+            latency_ms,
+            cold_start,
+            error = cause,
+            "request"
+        );
     }
 }
 

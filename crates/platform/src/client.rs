@@ -220,7 +220,6 @@ impl ServiceClient {
     async fn once(&self, call: &Call<'_>, deadline: Instant) -> Result<Value, CallError> {
         let token = self.token(deadline).await?;
         let answered = answer(self.request(call, &token), deadline).await;
-        let is_unauthorized = |error: &CallError| matches!(error, CallError::Refused(refused) if refused.status == StatusCode::UNAUTHORIZED);
         if !answered.as_ref().is_err_and(is_unauthorized) {
             return answered;
         }
@@ -277,23 +276,37 @@ impl ServiceClient {
         }
     }
 
+    fn token_request(&self, id: &str, secret: &str) -> RequestBuilder {
+        outbound::client()
+            .post(format!("{}/oauth/token", self.0.base))
+            .basic_auth(id, Some(secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials")
+    }
+
     async fn fetch_token(&self, deadline: Instant) -> Result<AccessToken, CallError> {
         let unreachable = |error: &dyn fmt::Display| CallError::Unreachable(error.to_string());
         match &self.0.credentials {
             Credentials::Issuer(mint) => mint().await.map_err(|error| unreachable(&error)),
             Credentials::Client { id, secret } => {
-                let secret = secret.get().await.map_err(|error| unreachable(&error))?;
-                let request = outbound::client()
-                    .post(format!("{}/oauth/token", self.0.base))
-                    .basic_auth(id, Some(secret))
-                    .header("content-type", "application/x-www-form-urlencoded")
-                    .body("grant_type=client_credentials");
-                let token = answer(request, deadline).await?;
+                let shown = secret.shared().await.map_err(|error| unreachable(&error))?;
+                let mut answered = answer(self.token_request(id, &shown), deadline).await;
+                if answered.as_ref().is_err_and(is_unauthorized)
+                    && let Some(other) = secret.instead_of(&shown).await
+                {
+                    tracing::warn!(client = id, "the client's secret was refused; trying another");
+                    answered = answer(self.token_request(id, &other), deadline).await;
+                }
+                let token = answered?;
                 // Not the parser's own message, which may repeat the token.
                 serde_json::from_value(token).map_err(|_| unreachable(&"the token endpoint answers something else"))
             }
         }
     }
+}
+
+fn is_unauthorized(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(refused) if refused.status == StatusCode::UNAUTHORIZED)
 }
 
 async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, CallError> {

@@ -7,7 +7,7 @@ use std::{
     fmt::{self, Display},
     ops::RangeInclusive,
     str::FromStr,
-    sync::{Arc, Mutex, Once, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     time::Duration,
 };
 
@@ -19,10 +19,21 @@ use aws_sdk_ssm::{
 use tokio::sync::OnceCell;
 use validator::ValidateUrl;
 
+pub(crate) use self::kept::Clock;
+use self::kept::Kept;
 use crate::trigger::chain;
+
+mod kept;
+mod made;
+
+pub use self::made::Made;
 
 /// How long fetching the secrets may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
+/// The same where there are old values to go on with.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
+/// For how long fetched values are taken for true unless configured otherwise, in seconds.
+const MAX_AGE: u64 = 300;
 /// `GetParameters` takes at most ten names a call.
 const NAMES_A_CALL: usize = 10;
 /// Where Parameter Store answers for Secrets Manager.
@@ -117,9 +128,21 @@ impl Env {
     /// `secretsmanager:<secret id>`. Nothing is fetched here.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let value = self.text(name)?;
-        self.secrets.declare(name, value);
-        let (complaint, secrets) = (Arc::new(Once::new()), Arc::clone(&self.secrets));
-        Some(Secret { name: name.to_owned(), least: 0, complaint, secrets })
+        let source = match parameter_of(&value) {
+            None => Source::Literal(value.into()),
+            Some(parameter) => {
+                self.secrets.declare(name, parameter.clone());
+                Source::Fetched { parameter, secrets: Arc::clone(&self.secrets) }
+            }
+        };
+        Some(Secret { name: name.to_owned(), least: 0, complaint: Arc::new(Once::new()), source })
+    }
+
+    /// Reads `SECRET_MAX_AGE_SECONDS`: for how long fetched secrets are taken for true.
+    pub(crate) fn secret_age(&mut self) {
+        if let Some(seconds) = self.number_or("SECRET_MAX_AGE_SECONDS", MAX_AGE, 1..=3_600) {
+            self.secrets.kept().set_max_age(Duration::from_secs(seconds));
+        }
     }
 
     /// A secret of at least so many characters. A literal one that is shorter is wrong here; one that is kept elsewhere is
@@ -149,7 +172,7 @@ impl Env {
     }
 }
 
-/// A secret of this process, fetched on first use.
+/// A secret of this process, fetched on first use, and again when its value is older than it may be.
 #[derive(Clone)]
 pub struct Secret {
     name: String,
@@ -157,19 +180,49 @@ pub struct Secret {
     least: usize,
     /// Whether the log says already that it has fewer.
     complaint: Arc<Once>,
-    secrets: Arc<Secrets>,
+    source: Source,
+}
+
+#[derive(Clone)]
+enum Source {
+    Literal(Arc<str>),
+    Fetched { parameter: String, secrets: Arc<Secrets> },
 }
 
 impl Secret {
     /// The value. The first call of any secret fetches all of them.
     pub async fn get(&self) -> Result<String, SecretError> {
-        let value = self.secrets.get(&self.name).await?;
+        self.shared().await.map(|value| (*value).to_owned())
+    }
+
+    /// The value, shared: the same pointer as before unless the value has changed. What keeps something that was made of a
+    /// secret asks for this and compares ([`Arc::ptr_eq`]).
+    pub async fn shared(&self) -> Result<Arc<str>, SecretError> {
+        let value = match &self.source {
+            Source::Literal(value) => Arc::clone(value),
+            Source::Fetched { parameter, secrets } => {
+                let value = secrets.get(parameter).await?;
+                value.ok_or_else(|| SecretError(format!("{} names nothing that can be read", self.name)))?
+            }
+        };
         if !is_shorter(&value, self.least) {
             return Ok(value);
         }
         let what = too_short(&self.name, self.least);
         self.complaint.call_once(|| tracing::error!(setting = self.name, least = self.least, "secret is too short"));
         Err(SecretError(what))
+    }
+
+    /// The value to try instead of one that was refused, if there is another: secrets are fetched anew, at most once in
+    /// five seconds, as what is refused for another reason will be refused again.
+    pub async fn instead_of(&self, refused: &str) -> Option<Arc<str>> {
+        let Source::Fetched { secrets, .. } = &self.source else { return None };
+        let other = async || self.shared().await.ok().filter(|value| **value != *refused);
+        if let Some(known) = other().await {
+            return Some(known);
+        }
+        secrets.refetch().await;
+        other().await
     }
 }
 
@@ -202,8 +255,13 @@ impl std::error::Error for SecretError {}
 
 #[derive(Default)]
 struct Secrets {
+    /// Which parameters the settings name.
     declared: Mutex<BTreeMap<String, String>>,
-    fetched: OnceCell<HashMap<String, String>>,
+    client: OnceCell<aws_sdk_ssm::Client>,
+    kept: Mutex<Kept>,
+    /// Held while fetching, so that those who need a value at the same time share one fetch.
+    fetching: tokio::sync::Mutex<()>,
+    clock: Clock,
 }
 
 impl fmt::Debug for Secrets {
@@ -213,20 +271,72 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    fn declare(&self, name: &str, value: String) {
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), value);
+    fn declare(&self, name: &str, parameter: String) {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), parameter);
     }
 
-    fn declared(&self) -> BTreeMap<String, String> {
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn get(&self, name: &str) -> Result<String, SecretError> {
-        let declared = self.declared();
-        let value = declared.get(name).cloned().unwrap_or_default();
-        let Some(parameter) = parameter_of(&value) else { return Ok(value) };
-        let fetched = self.fetched.get_or_try_init(|| fetch(&declared)).await?;
-        fetched.get(&parameter).cloned().ok_or_else(|| SecretError(format!("{name} names nothing that can be read")))
+    /// The value of a parameter; `None` where there is none.
+    async fn get(&self, parameter: &str) -> Result<Option<Arc<str>>, SecretError> {
+        {
+            let kept = self.kept();
+            if kept.is_good(self.clock.now()) {
+                return Ok(kept.value(parameter));
+            }
+        }
+        let is_due = |kept: &mut Kept| !kept.is_good(self.clock.now());
+        let is_empty = self.kept().is_empty();
+        if is_empty {
+            let _fetching = self.fetching.lock().await;
+            let is_due = is_due(&mut self.kept());
+            if is_due {
+                self.fetch(FETCH_TIMEOUT).await?;
+            }
+        } else {
+            self.refresh(is_due).await;
+        }
+        Ok(self.kept().value(parameter))
+    }
+
+    /// Fetches anew because a value was refused.
+    async fn refetch(&self) {
+        self.refresh(|kept| kept.is_refetched(self.clock.now())).await;
+    }
+
+    /// Fetches where there are old values to go on with; one fetch at a time.
+    async fn refresh(&self, is_due: impl Fn(&mut Kept) -> bool) {
+        let _fetching = self.fetching.lock().await;
+        let is_due = is_due(&mut self.kept());
+        if !is_due {
+            return;
+        }
+        let Err(error) = self.fetch(REFRESH_TIMEOUT).await else { return };
+        if self.kept().is_first_failure() {
+            tracing::warn!(%error, "secrets not refreshed; the values of before are used until they can be");
+        }
+    }
+
+    async fn fetch(&self, limit: Duration) -> Result<(), SecretError> {
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let settings: Vec<&str> = declared.keys().map(String::as_str).collect();
+        // Two settings may name the same secret; asking twice for one is an error.
+        let names: BTreeSet<String> = declared.values().cloned().collect();
+        let fetched = tokio::time::timeout(limit, ask(&self.client, names)).await;
+        let fetched = fetched.unwrap_or_else(|_| Err("no answer in time".to_owned()));
+        let now = self.clock.now();
+        match fetched {
+            Ok(values) => {
+                self.kept().take(values, now);
+                Ok(())
+            }
+            Err(why) => {
+                self.kept().failed(now);
+                Err(SecretError(format!("{} could not be fetched: {why}", settings.join(", "))))
+            }
+        }
     }
 }
 
@@ -239,25 +349,19 @@ fn parameter_of(value: &str) -> Option<String> {
     value.strip_prefix("secretsmanager:").map(|id| format!("{SECRETS_MANAGER}{id}"))
 }
 
-async fn fetch(declared: &BTreeMap<String, String>) -> Result<HashMap<String, String>, SecretError> {
-    // Two settings may name the same secret; asking twice for one is an error.
-    let names: BTreeSet<String> = declared.values().filter_map(|value| parameter_of(value)).collect();
-    let settings: Vec<&str> =
-        declared.iter().filter(|(_, value)| parameter_of(value).is_some()).map(|(name, _)| name.as_str()).collect();
-    let failed = |error: &dyn Display| SecretError(format!("{} could not be fetched: {error}", settings.join(", ")));
-    let fetching = async {
-        let client = aws_sdk_ssm::Client::new(&aws_config::load_from_env().await);
-        let mut values = HashMap::new();
-        for names in calls(names) {
-            let call = client.get_parameters().set_names(Some(names.clone())).with_decryption(true);
-            let answer = call.send().await.map_err(|error| failed(&refusal(&error)))?;
-            values.extend(
-                answer.parameters.unwrap_or_default().iter().filter_map(|parameter| answered(&names, parameter)),
-            );
-        }
-        Ok(values)
-    };
-    tokio::time::timeout(FETCH_TIMEOUT, fetching).await.map_err(|_| failed(&"no answer in time"))?
+async fn ask(
+    client: &OnceCell<aws_sdk_ssm::Client>,
+    names: BTreeSet<String>,
+) -> Result<HashMap<String, String>, String> {
+    let client = client.get_or_init(|| async { aws_sdk_ssm::Client::new(&aws_config::load_from_env().await) }).await;
+    let mut values = HashMap::new();
+    for names in calls(names) {
+        let call = client.get_parameters().set_names(Some(names.clone())).with_decryption(true);
+        let answer = call.send().await.map_err(|error| refusal(&error))?;
+        let parameters = answer.parameters.unwrap_or_default();
+        values.extend(parameters.iter().filter_map(|parameter| answered(&names, parameter)));
+    }
+    Ok(values)
 }
 
 /// AWS's own words where it has any. Never the SDK's rendering: that shows the answer as it came, values included.
@@ -303,6 +407,9 @@ fn answered(names: &[String], parameter: &Parameter) -> Option<(String, String)>
     };
     Some((names.iter().find(is_it)?.clone(), parameter.value()?.to_owned()))
 }
+
+#[cfg(test)]
+pub(crate) mod fake;
 
 #[cfg(test)]
 mod tests {
@@ -383,7 +490,7 @@ mod tests {
             let mut env = Env::from_pairs([("KEY", "ssm:/shop/key")]);
             let secret = env.secret_of_at_least("KEY", 8).unwrap();
             let values = HashMap::from([("/shop/key".to_owned(), value.to_owned())]);
-            secret.secrets.fetched.set(values).unwrap();
+            env.secrets.kept().take(values, env.secrets.clock.now());
             let first = secret.clone().get().await;
             assert_eq!(secret.get().await.is_ok(), first.is_ok());
             (first, secret.complaint.is_completed())
@@ -393,6 +500,69 @@ mod tests {
         assert_eq!((error.to_string().as_str(), is_logged), ("KEY must have at least 8 characters", true));
         let (taken, is_logged) = fetched("hunter22").await;
         assert_eq!((taken.unwrap().as_str(), is_logged), ("hunter22", false));
+    }
+
+    #[tokio::test]
+    async fn secrets_are_fetched_again_by_one_call_once_they_are_old_and_not_before() {
+        let store = fake::Store::default();
+        let mut env = store.env(&[("A", "ssm:/a"), ("B", "ssm:/b"), ("C", "literal")]).await;
+        let (a, b) = (env.secret("A").unwrap(), env.secret("B").unwrap());
+        store.set("/a", "a1");
+        store.set("/b", "b1");
+        let read = async || (a.get().await.unwrap(), b.get().await.unwrap(), store.calls());
+        assert_eq!(read().await, ("a1".into(), "b1".into(), 1));
+        store.set("/a", "a2");
+        store.at(299);
+        assert_eq!(read().await, ("a1".into(), "b1".into(), 1));
+        store.at(300);
+        assert_eq!(read().await, ("a2".into(), "b1".into(), 2));
+        store.at(599);
+        assert_eq!(read().await, ("a2".into(), "b1".into(), 2));
+    }
+
+    #[tokio::test]
+    async fn while_secrets_cannot_be_refreshed_those_of_before_go_on_and_the_log_says_so_once_a_period() {
+        let captured = testkit::logs::Captured::default();
+        let subscriber = crate::telemetry::subscriber("sample-service", "info", captured.writer());
+        let _logging = tracing::subscriber::set_default(subscriber);
+        let store = fake::Store::default();
+        let mut env = store.env(&[("A", "ssm:/a")]).await;
+        let a = env.secret("A").unwrap();
+        let warnings = || captured.text().matches("secrets not refreshed").count();
+        assert!(a.get().await.is_err(), "there is nothing to go on with");
+        store.set("/a", "hunter2");
+        assert_eq!(a.get().await.unwrap(), "hunter2");
+        store.refuse();
+        for (at, calls) in [(302, 3), (303, 3), (361, 3), (362, 4), (421, 4), (422, 5)] {
+            store.at(at);
+            assert_eq!((a.get().await.unwrap().as_str(), store.calls()), ("hunter2", calls), "{at}");
+        }
+        assert_eq!(warnings(), 1, "{}", captured.text());
+        store.set("/a", "hunter3");
+        store.at(482);
+        assert_eq!(a.get().await.unwrap(), "hunter3");
+        store.refuse();
+        store.at(800);
+        assert_eq!(a.get().await.unwrap(), "hunter3");
+        assert_eq!(warnings(), 2);
+        assert!(!captured.text().contains("hunter"), "{}", captured.text());
+    }
+
+    #[tokio::test]
+    async fn a_value_that_was_refused_is_asked_for_at_once_and_given_only_if_there_is_another() {
+        let store = fake::Store::default();
+        let mut env = store.env(&[("A", "ssm:/a"), ("B", "literal")]).await;
+        let (a, b) = (env.secret("A").unwrap(), env.secret("B").unwrap());
+        store.set("/a", "old");
+        assert_eq!(a.get().await.unwrap(), "old");
+        assert_eq!((a.instead_of("old").await, store.calls()), (None, 2));
+        store.set("/a", "new");
+        store.at(4);
+        assert_eq!((a.instead_of("old").await, store.calls()), (None, 2), "five seconds between two fetches");
+        store.at(5);
+        assert_eq!((a.instead_of("old").await.as_deref(), store.calls()), (Some("new"), 3));
+        assert_eq!((a.instead_of("old").await.as_deref(), store.calls()), (Some("new"), 3), "no fetch is needed");
+        assert_eq!(b.instead_of("literal").await, None);
     }
 
     #[test]

@@ -9,8 +9,8 @@ use axum::{
     middleware::{self, Next},
     response::Response,
 };
-use common::http::{ArrivedAt, REQUEST_ID, SourceAddress};
-use http::{HeaderValue, Uri, header, uri::PathAndQuery};
+use common::http::{ArrivedAt, REQUEST_ID, Refused, SourceAddress};
+use http::{HeaderValue, Method, Uri, header, uri::PathAndQuery};
 use lambda_http::{RequestExt, request::RequestContext};
 
 use crate::{config::Env, source::Sources};
@@ -23,10 +23,11 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Reads `BASE_PATH` and `ORIGIN_SECRET`.
+    /// Reads `BASE_PATH`, `ORIGIN_SECRET` and `ORIGIN_REQUIRED`.
     pub(crate) fn configure(env: &mut Env) -> Option<Self> {
         let sources = Sources::configure(env);
-        env.parsed_or("BASE_PATH", BasePath::default()).map(|base| Self { base, sources })
+        let base = env.parsed_or("BASE_PATH", BasePath::default());
+        Some(Self { base: base?, sources: sources? })
     }
 
     /// `routes` behind this entry. It stands before all routing, as it changes paths.
@@ -48,16 +49,26 @@ impl Entry {
         if let Some(id) = id.and_then(|id| id.parse().ok()) {
             request.headers_mut().entry(REQUEST_ID).or_insert(id);
         }
-        if let Some(address) = self.sources.of(request.headers_mut(), peer.as_deref()).await {
+        let source = self.sources.of(request.headers_mut(), peer.as_deref()).await;
+        if let Some(address) = source.address {
             request.extensions_mut().insert(SourceAddress(address));
         }
         let is_below = self.base.cut_off(request.uri_mut());
+        if let Some(problem) = source.refusal.filter(|_| !asks_whether_live(&request)) {
+            request.extensions_mut().insert(Refused(problem));
+        }
         let mut response = next.run(request).await;
         if is_below {
             self.base.put_before_location(&mut response);
         }
         response
     }
+}
+
+/// Liveness needs no proof: whoever looks after a function asks it directly, and learns nothing.
+fn asks_whether_live(request: &Request) -> bool {
+    let path = request.uri().path().strip_prefix("/health/");
+    request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/live"))
 }
 
 /// What stands in front of our paths where the gateway or a CDN adds something, such as the name of a stage: `/prod`.

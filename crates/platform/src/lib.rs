@@ -3,7 +3,7 @@
 //! - [`run`]: one binary, several functions; the variable `TRIGGER` says what wakes this one ([`trigger`])
 //! - [`config`]: settings from the environment, secrets fetched on first use
 //! - `entry`, `source`: what only the gateway knows of a request, where its routes find it
-//! - [`telemetry`]: JSON log lines
+//! - [`telemetry`]: JSON log lines; [`metrics`]: what is counted, and the lines that say it
 //! - [`fingerprint`]: keyed hashes under which limits count people
 //! - [`client`]: calls to sibling services
 //! - [`postgres`]: a pool made on first use; [`outbox`]: messages that leave only after commit
@@ -16,6 +16,7 @@ pub mod config;
 mod entry;
 pub mod fingerprint;
 pub mod health;
+pub mod metrics;
 pub mod outbox;
 pub mod postgres;
 pub mod queue;

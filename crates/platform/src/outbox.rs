@@ -21,12 +21,13 @@ use common::{id::Id, timestamp::Timestamp};
 use futures_util::future::{BoxFuture, join_all};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
     client::{Call, CallError, Refused, ServiceClient},
-    postgres::Database,
+    metrics::{self, Metric},
+    postgres::{Database, Pool},
 };
 
 /// How long a picked message is left to its sender, in seconds. Far above the time a delivery may take.
@@ -154,7 +155,15 @@ impl Outbox {
         Ok(relayed)
     }
 
-    async fn deliver(&self, pool: &PgPool, row: Row) -> Result<bool, sqlx::Error> {
+    /// Measures how old the oldest message is that was not taken yet.
+    pub async fn measure(&self) -> Result<(), sqlx::Error> {
+        let oldest = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outbox";
+        let seconds: i64 = sqlx::query_scalar(oldest).fetch_one(self.database.pool().await?).await?;
+        metrics::record(Metric::OutboxAge, seconds.max(0));
+        Ok(())
+    }
+
+    async fn deliver(&self, pool: &Pool, row: Row) -> Result<bool, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
         match self.client.send(call).await {
             Ok(_) => delete(pool, row.id).await.map(|()| true),
@@ -189,7 +198,7 @@ struct Row {
     attempts: i32,
 }
 
-async fn pick(pool: &PgPool) -> Result<Vec<Row>, sqlx::Error> {
+async fn pick(pool: &Pool) -> Result<Vec<Row>, sqlx::Error> {
     // An array is made once. `IN (SELECT ...)` may be planned as a join that asks again for every row, and then picks
     // all that is due, each time skipping what it has locked itself.
     let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
@@ -199,11 +208,11 @@ async fn pick(pool: &PgPool) -> Result<Vec<Row>, sqlx::Error> {
     sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).fetch_all(pool).await
 }
 
-async fn delete(pool: &PgPool, id: Uuid) -> Result<(), sqlx::Error> {
+async fn delete(pool: &Pool, id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(pool).await.map(|_| ())
 }
 
-async fn defer(pool: &PgPool, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
+async fn defer(pool: &Pool, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
     let later = "UPDATE outbox SET due_at = now() + make_interval(secs => $2) WHERE id = $1";
     sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(pool).await.map(|_| ())
 }

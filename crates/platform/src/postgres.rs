@@ -1,13 +1,24 @@
 //! PostgreSQL: a pool made on first use, inside the time in which a dead store must be reported.
 
-use std::{sync::Arc, time::Duration};
+mod iam;
+mod pool;
+mod provision;
+#[cfg(test)]
+mod tests;
+
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use common::problem::Problem;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgPool, Postgres, Transaction, migrate::Migrator, postgres::PgPoolOptions};
+use sqlx::{Postgres, Transaction, migrate::Migrator};
 use tokio::sync::OnceCell;
 
-use crate::{config::Secret, trigger::Direction};
+pub use self::pool::Pool;
+use self::{iam::Tokens, pool::Access};
+use crate::{
+    config::{Clock, Env, Secret},
+    trigger::Direction,
+};
 
 /// How long getting a connection may take, opening one included.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -22,19 +33,57 @@ pub struct Database(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    url: Secret,
-    pool: OnceCell<PgPool>,
+    access: Arc<Access>,
+    pool: OnceCell<Pool>,
+    /// The address of an administrator who makes role and database where they are missing.
+    admin: Option<Secret>,
+}
+
+/// What a service shows the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Auth {
+    /// The password in the address.
+    Password,
+    /// A token signed with the function's own credentials.
+    Iam,
+}
+
+impl FromStr for Auth {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "password" => Ok(Self::Password),
+            "iam" => Ok(Self::Iam),
+            _ => Err("must be password or iam"),
+        }
+    }
 }
 
 impl Database {
     /// The database at `url`; nothing is connected yet.
     pub fn new(url: Secret) -> Self {
-        Self(Arc::new(Inner { url, pool: OnceCell::new() }))
+        Self::with(Access { url, ca: None, tokens: None, clock: Clock::default() }, None)
+    }
+
+    /// Reads the address from the secret setting `url`, and `DATABASE_AUTH`, `DATABASE_CA` and, where there are tokens,
+    /// `DATABASE_ADMIN_URL`.
+    pub fn configure(env: &mut Env, url: &str) -> Option<Self> {
+        let url = env.secret(url);
+        let ca = env.optional_secret("DATABASE_CA");
+        let auth = env.parsed_or("DATABASE_AUTH", Auth::Password);
+        let tokens = (auth? == Auth::Iam).then(Tokens::default);
+        let admin = tokens.as_ref().and_then(|_| env.optional_secret("DATABASE_ADMIN_URL"));
+        Some(Self::with(Access { url: url?, ca, tokens, clock: Clock::default() }, admin))
+    }
+
+    fn with(access: Access, admin: Option<Secret>) -> Self {
+        Self(Arc::new(Inner { access: Arc::new(access), pool: OnceCell::new(), admin }))
     }
 
     /// The pool.
-    pub async fn pool(&self) -> Result<&PgPool, sqlx::Error> {
-        self.0.pool.get_or_try_init(|| connect(&self.0.url)).await
+    pub async fn pool(&self) -> Result<&Pool, sqlx::Error> {
+        self.0.pool.get_or_try_init(|| Pool::open(&self.0.access)).await
     }
 
     /// Starts a transaction; it is rolled back unless committed.
@@ -48,8 +97,14 @@ impl Database {
     }
 
     /// Migrates the schema; safe to run twice at once (an advisory lock makes the second wait).
+    /// Where there is an administrator, role and database are made first.
     pub async fn migrate(&self, migrator: &Migrator, direction: Direction) -> Result<Value, crate::TriggerError> {
-        let pool = self.pool().await?;
+        if let (Some(admin), Direction::Up) = (&self.0.admin, direction) {
+            let (mut admin, own) = (self.0.access.connect_as(admin).await?, self.0.access.options().await?);
+            let database = own.get_database().ok_or("the database's address does not name it")?;
+            provision::provide(&mut admin, own.get_username(), database).await?;
+        }
+        let pool = self.pool().await?.of_sqlx().await?;
         match direction {
             Direction::Up => migrator.run(pool).await?,
             Direction::Down { to } => migrator.undo(pool, to).await?,
@@ -58,24 +113,6 @@ impl Database {
         let versions: Vec<i64> = sqlx::query_scalar(applied).fetch_all(pool).await?;
         Ok(json!({ "applied": versions }))
     }
-}
-
-async fn connect(url: &Secret) -> Result<PgPool, sqlx::Error> {
-    let url = url.get().await.map_err(|error| sqlx::Error::Configuration(error.into()))?;
-    PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .idle_timeout(Duration::from_mins(5))
-        .test_before_acquire(false)
-        .before_acquire(|connection, meta| {
-            Box::pin(async move {
-                if meta.idle_for > TRUSTED_IDLE {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .connect_lazy(&url)
 }
 
 /// What a failed statement is to a client: 503 when the database could not be reached, else our mistake. Violations of
@@ -94,9 +131,10 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::Tls(_)
         | sqlx::Error::Configuration(_) => true,
-        // Class 57P: the server is starting up, shutting down, or ended the session. 53: out of connections or memory.
+        // Class 57P: the server is starting up, shutting down, or ended the session. 53: out of connections or memory. 28: it
+        // refused our credentials.
         sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("53"))
+            error.code().is_some_and(|code| ["57P", "53", "28"].iter().any(|class| code.starts_with(class)))
         }
         _ => false,
     }

@@ -6,49 +6,94 @@
 
 use std::{
     net::IpAddr,
+    str::FromStr,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use common::http::single;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use common::{http::single, problem::Problem};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
-use crate::config::{Env, Secret};
+use crate::config::{Env, Secret, SecretError};
 
 /// The CDN's proof that the request came through it.
 const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-secret");
 /// What CloudFront says of its client: `address:port`, an IPv6 address without brackets.
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("cloudfront-viewer-address");
 
-/// Tells source addresses. Cheap to clone.
+/// Tells source addresses, and who came by way of our CDN. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Sources(Option<Secret>);
+pub(crate) struct Sources {
+    secret: Option<Secret>,
+    is_required: bool,
+}
+
+/// What is known of where a request came from.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Its address.
+    pub(crate) address: Option<IpAddr>,
+    /// Why it is refused, where requests that go around the CDN are.
+    pub(crate) refusal: Option<Problem>,
+}
 
 impl Sources {
-    /// Reads `ORIGIN_SECRET`, an optional secret: several, separated by commas, while one is being replaced.
-    pub(crate) fn configure(env: &mut Env) -> Self {
-        Self(env.optional_secret("ORIGIN_SECRET"))
+    /// Reads `ORIGIN_SECRET`, an optional secret: several, separated by commas, while one is being replaced; and
+    /// `ORIGIN_REQUIRED`, by which requests without it are refused.
+    pub(crate) fn configure(env: &mut Env) -> Option<Self> {
+        let is_required = env.parsed_or("ORIGIN_REQUIRED", Required(false));
+        let is_required = is_required?.0;
+        let secret =
+            if is_required { Some(env.secret("ORIGIN_SECRET")?) } else { env.optional_secret("ORIGIN_SECRET") };
+        Some(Self { secret, is_required })
     }
 
-    /// The source address of a request whose TCP peer the gateway names as `peer`; takes the CDN's headers away.
-    pub(crate) async fn of(&self, headers: &mut HeaderMap, peer: Option<&str>) -> Option<IpAddr> {
+    /// Where a request comes from whose TCP peer the gateway names as `peer`; takes the CDN's headers away.
+    pub(crate) async fn of(&self, headers: &mut HeaderMap, peer: Option<&str>) -> Source {
         let given = taken(headers, &ORIGIN_SECRET);
         let viewer = taken(headers, &VIEWER_ADDRESS);
-        match given {
-            Some(given) if self.is_ours(&given).await => from_cdn(viewer.as_ref()),
+        let is_ours = match given {
+            Some(given) => self.is_ours(&given).await,
+            None => Ok(false),
+        };
+        let address = match &is_ours {
+            Ok(true) => from_cdn(viewer.as_ref()),
             _ => peer.and_then(|peer| peer.parse().ok()),
-        }
+        };
+        let refusal = match is_ours {
+            _ if !self.is_required => None,
+            Ok(true) => None,
+            Ok(false) => Some(Problem::new(
+                StatusCode::FORBIDDEN,
+                "origin_required",
+                "Not the way in",
+                "Send requests to the public address of the shop.",
+            )),
+            Err(error) => Some(Problem::unavailable(error)),
+        };
+        Source { address, refusal }
     }
 
-    async fn is_ours(&self, given: &HeaderValue) -> bool {
-        let Some(secret) = &self.0 else { return false };
-        match secret.get().await {
-            Ok(secrets) => is_one_of(given.as_bytes(), &secrets),
+    async fn is_ours(&self, given: &HeaderValue) -> Result<bool, SecretError> {
+        let Some(secret) = &self.secret else { return Ok(false) };
+        match secret.shared().await {
+            Ok(secrets) => Ok(is_one_of(given.as_bytes(), &secrets)),
             Err(error) => {
                 tracing::warn!(error = %error, "origin secret not available: the gateway's source address is used");
-                false
+                Err(error)
             }
         }
+    }
+}
+
+/// A setting that is on or off.
+struct Required(bool);
+
+impl FromStr for Required {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self).map_err(|_| "must be true or false")
     }
 }
 
@@ -100,10 +145,11 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let found = Sources::configure(&mut env).of(&mut map, Some(PEER)).await;
+        let found = Sources::configure(&mut env).unwrap().of(&mut map, Some(PEER)).await;
         assert!(env.is_complete(), "{}", env.report());
         assert_eq!((map.get(&ORIGIN_SECRET), map.get(&VIEWER_ADDRESS)), (None, None), "the CDN's headers stay");
-        found
+        assert!(found.refusal.is_none());
+        found.address
     }
 
     const VIEWER: (&str, &str) = ("cloudfront-viewer-address", "203.0.113.7:46532");
@@ -121,6 +167,29 @@ mod tests {
         assert_eq!(source(None, &own("old")).await, Some(ip(PEER)));
         assert_eq!(source(None, &own("")).await, Some(ip(PEER)));
         assert_eq!(source(Some(" , "), &own("")).await, Some(ip(PEER)));
+    }
+
+    #[tokio::test]
+    async fn the_way_around_the_cdn_can_be_closed() {
+        let status = async |secret: &str, given: &[&str]| {
+            let mut env = Env::from_pairs([("ORIGIN_REQUIRED", "true"), ("ORIGIN_SECRET", secret)]);
+            let sources = Sources::configure(&mut env).unwrap();
+            let mut headers = HeaderMap::new();
+            for given in given {
+                headers.append("x-origin-secret", given.parse().unwrap());
+            }
+            sources.of(&mut headers, Some(PEER)).await.refusal.map(|problem| problem.status().as_u16())
+        };
+        for right in [&["old"][..], &["new"]] {
+            assert_eq!(status("old, new", right).await, None, "{right:?}");
+        }
+        for wrong in [&[][..], &[""], &["other"], &["old", "old"], &["old, new"]] {
+            assert_eq!(status("old, new", wrong).await, Some(403), "{wrong:?}");
+        }
+        let mut env = Env::from_pairs([("ORIGIN_REQUIRED", "true")]);
+        assert!(Sources::configure(&mut env).is_none() && env.report().contains("ORIGIN_SECRET is missing"));
+        let mut env = Env::from_pairs([("ORIGIN_REQUIRED", "yes")]);
+        assert!(Sources::configure(&mut env).is_none() && env.report().contains("ORIGIN_REQUIRED"));
     }
 
     #[tokio::test]
@@ -143,8 +212,9 @@ mod tests {
             [("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1"), ("x-real-ip", "192.0.2.1"), VIEWER];
         assert_eq!(source(Some("old"), &claims).await, Some(ip(PEER)));
         let mut headers = HeaderMap::new();
-        assert_eq!(Sources(None).of(&mut headers, Some("no address")).await, None);
-        assert_eq!(Sources(None).of(&mut headers, None).await, None);
+        let sources = Sources { secret: None, is_required: false };
+        assert_eq!(sources.of(&mut headers, Some("no address")).await.address, None);
+        assert_eq!(sources.of(&mut headers, None).await.address, None);
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Logs: one JSON object a line on standard output, where Lambda collects it. What the span knows (the request id) and
-//! what the event says stand side by side at the top level.
+//! what the event says stand side by side at the top level. The line of a request may carry its metrics ([`metrics`]).
 
 use std::{fmt, str::FromStr};
 
-use common::timestamp::Timestamp;
+use common::{http::REQUEST, timestamp::Timestamp};
 use serde_json::{Map, Value};
 use tracing::{
     Event, Subscriber,
@@ -18,6 +18,8 @@ use tracing_subscriber::{
     layer::SubscriberExt,
     registry::LookupSpan,
 };
+
+use crate::metrics::{self, Business, Metrics, RequestLine};
 
 /// How much is logged: a level (`info`), or a level with exceptions (`info,sqlx=debug`).
 #[derive(Debug, Clone)]
@@ -43,17 +45,25 @@ impl FromStr for Level {
 }
 
 /// Starts logging for this process, panics included.
-pub fn start(service: &'static str, level: &Level) {
+pub fn start(service: &'static str, level: &Level, metrics: Metrics) {
     // Fails only when a test harness has set a subscriber already; that one is then used.
-    let _ = tracing::subscriber::set_global_default(subscriber(service, &level.0, std::io::stdout));
+    let _ = tracing::subscriber::set_global_default(with_metrics(service, &level.0, metrics, std::io::stdout));
     std::panic::set_hook(Box::new(|panic| {
         let location = panic.location().map(ToString::to_string);
         tracing::error!(location, error = panic.payload_as_str(), "panicked");
     }));
 }
 
-/// The subscriber itself; tests give it a writer of their own and read what was logged.
+/// The subscriber itself, without metrics; tests give it a writer of their own and read what was logged.
 pub fn subscriber<W>(service: &'static str, level: &str, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    with_metrics(service, level, Metrics::Off, writer)
+}
+
+/// The subscriber itself.
+pub fn with_metrics<W>(service: &'static str, level: &str, metrics: Metrics, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -62,13 +72,22 @@ where
     let quiet = "lambda_runtime=error,lambda_runtime::layers::panic=off,lambda_http=warn,sqlx=warn,hyper=warn";
     // The caller's exceptions come last, so that they win. (`EnvFilter` could also look at fields; it brings an engine for
     // regular expressions into every binary.)
-    let filter: Targets = format!("{quiet},{level}").parse().unwrap_or_default();
-    let lines = layer().with_writer(writer).fmt_fields(JsonFields::new()).event_format(FlatJson { service });
+    let mut filter: Targets = format!("{quiet},{level}").parse().unwrap_or_default();
+    filter = match metrics {
+        // Metrics are written however little is logged.
+        Metrics::Emf | Metrics::EmfByRoute => {
+            filter.with_target(REQUEST, LevelFilter::INFO).with_target(metrics::TARGET, LevelFilter::INFO)
+        }
+        Metrics::Off => filter.with_target(metrics::TARGET, LevelFilter::OFF),
+    };
+    let format = FlatJson { service, request: RequestLine::new(service, metrics) };
+    let lines = layer().with_writer(writer).fmt_fields(JsonFields::new()).event_format(format);
     tracing_subscriber::registry().with(lines).with(filter)
 }
 
 struct FlatJson {
     service: &'static str,
+    request: RequestLine,
 }
 
 impl<S, N> FormatEvent<S, N> for FlatJson
@@ -77,6 +96,12 @@ where
     N: for<'a> FormatFields<'a> + 'static,
 {
     fn format_event(&self, context: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if RequestLine::is_of(event) {
+            return self.request.write(&mut writer, event);
+        }
+        if Business::is_of(event) {
+            return Business::write(self.service, &mut writer, event);
+        }
         let mut line = Map::new();
         line.insert("timestamp".into(), Timestamp::now().to_string().into());
         line.insert("level".into(), event.metadata().level().as_str().into());

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 
-use crate::{after_response, config::Env, entry::Entry, telemetry};
+use crate::{after_response, config::Env, entry::Entry, metrics::Metrics, telemetry};
 
 /// Why a trigger's work failed: shown to the operator who invoked it, so it says what to do.
 pub type TriggerError = Box<dyn std::error::Error + Send + Sync>;
@@ -113,7 +113,9 @@ pub fn run<S: Service>() -> ExitCode {
     }
     let mut env = Env::from_process();
     let level = env.parsed_or("LOG_LEVEL", telemetry::Level::default());
-    telemetry::start(S::NAME, &level.clone().unwrap_or_default());
+    let metrics = env.parsed_or("METRICS", Metrics::EmfByRoute);
+    telemetry::start(S::NAME, &level.clone().unwrap_or_default(), metrics.unwrap_or(Metrics::Off));
+    env.secret_age();
     let trigger = env.parsed_or("TRIGGER", Trigger::Http);
     let entry = Entry::configure(&mut env);
     let service = S::configure(&mut env);

@@ -80,12 +80,30 @@ impl Stripe {
         form: &Form,
     ) -> Result<T, StripeError> {
         // Boxed: fetching secrets is most of what a call would weigh otherwise, and is done once.
-        let secret = Box::pin(self.key.get()).await.map_err(|error| StripeError::Unknown(error.to_string()))?;
+        let secret = Box::pin(self.key.shared()).await.map_err(|error| StripeError::Unknown(error.to_string()))?;
+        match self.send_with(&secret, method.clone(), path, key, form).await {
+            // A key that was replaced. Refused before Stripe looked at the call, so sending it again is harmless.
+            Err(StripeError::Unauthorized(why)) => match Box::pin(self.key.instead_of(&secret)).await {
+                Some(other) => self.send_with(&other, method, path, key, form).await,
+                None => Err(StripeError::Unauthorized(why)),
+            },
+            answered => answered,
+        }
+    }
+
+    async fn send_with<T: DeserializeOwned>(
+        &self,
+        secret: &str,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        form: &Form,
+    ) -> Result<T, StripeError> {
         let deadline = Instant::now() + self.deadline;
         let mut attempt = 1;
         let mut unclear: Option<StripeError> = None;
         loop {
-            let failed = match self.once(&method, path, key, form, &secret, deadline).await {
+            let failed = match self.once(&method, path, key, form, secret, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };

@@ -6,6 +6,7 @@
 pub mod client;
 pub mod contract;
 pub mod cursors;
+pub mod emf;
 pub mod logs;
 pub mod mongo;
 pub mod postgres;

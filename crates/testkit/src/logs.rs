@@ -20,6 +20,13 @@ impl Captured {
         self.text().lines().map(|line| serde_json::from_str(line).expect("log lines are JSON")).collect()
     }
 
+    /// The lines as JSON, which are forgotten then.
+    pub fn take_lines(&self) -> Vec<serde_json::Value> {
+        let lines = self.lines();
+        self.0.lock().unwrap().clear();
+        lines
+    }
+
     /// Makes writers for a subscriber: `telemetry::subscriber(name, level, captured.writer())`.
     pub fn writer(&self) -> impl Fn() -> Self + Send + Sync + 'static {
         let captured = self.clone();

@@ -39,13 +39,16 @@ fn readable(line: &str) -> String {
     ];
     // A request is told by what was asked; its message says no more than that it was.
     let message = take(&mut fields, "message").unwrap_or_default();
-    if message == "request" && !fields.contains_key("route") {
-        // The path itself is not logged: people put anything there.
-        fields.insert("route".into(), "(no route)".into());
+    // What metrics add says nothing new.
+    if fields.remove("_aws").is_some() {
+        fields.retain(|name, _| !name.starts_with(|first: char| first.is_ascii_uppercase()));
     }
     let request = ["method", "route", "status"].map(|name| take(&mut fields, name));
-    if request.iter().all(Option::is_some) {
-        parts.extend(request.into_iter().flatten());
+    if let [Some(method), Some(route), Some(status)] = &request {
+        // The path itself is not logged: people put anything there.
+        let what = if route == "unmatched" { format!("{method} (no route)") } else { route.clone() };
+        let request = [what, status.clone()];
+        parts.extend(request);
         parts.extend(take(&mut fields, "latency_ms").map(|latency| format!("{latency} ms")));
     } else {
         parts.push(message);
@@ -73,7 +76,7 @@ mod tests {
     #[test]
     fn a_request_is_one_readable_line() {
         let line = r#"{"timestamp":"2026-11-22T21:03:11.123Z","level":"INFO","service":"product-service",
-            "message":"request","request_id":"r1","method":"GET","route":"/products/{product}","status":200,"latency_ms":3}"#;
+            "message":"request","request_id":"r1","method":"GET","route":"GET /products/{product}","status":200,"latency_ms":3}"#;
         assert_eq!(
             readable(&line.replace('\n', "")),
             "21:03:11 INFO  product-service GET /products/{product} 200 3 ms request_id=r1"
@@ -82,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_request_to_no_route_looks_like_any_other() {
-        let line = r#"{"timestamp":"2026-11-22T21:03:11.123Z","level":"INFO","service":"user-service","message":"request","method":"GET","status":404,"latency_ms":0}"#;
+        let line = r#"{"timestamp":"2026-11-22T21:03:11.123Z","level":"INFO","service":"user-service","message":"request","method":"GET","route":"unmatched","status":404,"latency_ms":0,"Requests":1,"Latency":0,"_aws":{"Timestamp":1}}"#;
         assert_eq!(readable(line), "21:03:11 INFO  user-service GET (no route) 404 0 ms");
     }
 

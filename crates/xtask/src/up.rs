@@ -111,6 +111,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("IMAGE_BUCKET", "bodega-images"),
         ("STAFF_EMAIL", "staff@bodega.example"),
         ("LOG_LEVEL", "info"),
+        ("METRICS", "off"),
     ] {
         settings.set(name, given(name).unwrap_or_else(|| standard.to_owned()));
     }

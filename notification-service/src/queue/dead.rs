@@ -6,7 +6,11 @@ use std::{
 };
 
 use common::timestamp::Timestamp;
-use platform::{TriggerError, queue::Message};
+use platform::{
+    TriggerError,
+    metrics::{self, Metric},
+    queue::Message,
+};
 use serde_json::{Value, json};
 
 use crate::{App, sqs::Queue};
@@ -43,6 +47,7 @@ pub(super) async fn bury(app: &App, message: &Message, dead: &Dead) -> bool {
     match queue.send(&message.body, &[(REASON, &reason), ("message_id", message_id)]).await {
         Ok(()) => {
             tracing::error!(message_id, kind, "message moved to the dead-letter queue");
+            metrics::count(Metric::DeadLetters);
             true
         }
         Err(failure) => {

@@ -7,6 +7,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use common::{id::Id, problem::FieldError, timestamp::Timestamp};
+use platform::metrics::{self, Metric};
 use serde::Serialize;
 
 use super::{
@@ -54,6 +55,7 @@ pub(super) async fn reserve(
         match claimed? {
             Claimed::All => return hold(store, attempt, request, priced, now).await,
             Claimed::Short => {
+                metrics::count(Metric::OversellPrevented);
                 refuse(store, &attempt, request, priced, now).await?;
                 // Units came back in the meantime, or may: try again.
                 is_contended = true;
@@ -160,6 +162,7 @@ async fn refuse(
         })
         .collect();
     if !attempt.basket.iter().all(|line| available(line).may_cover(line.quantity)) {
+        metrics::count(Metric::OutOfStock);
         return Err(Error::OutOfStock(short));
     }
     if !short.is_empty() {

@@ -296,3 +296,25 @@ async fn the_state_table_holds_while_an_attempt_is_under_way() {
         assert_eq!(shop.stock(&sku).await, (*on_hand, on_hand - available, *available), "{name}, {event}");
     }
 }
+
+#[tokio::test]
+async fn refusals_for_want_of_stock_are_counted_and_so_is_each_time_that_the_condition_on_it_held() {
+    use platform::{metrics::Metrics, telemetry::with_metrics};
+    let captured = testkit::logs::Captured::default();
+    let subscriber = with_metrics("product-service", "info", Metrics::Emf, captured.writer());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    // With a single subscriber, tracing asks the first thread that comes to a line, and believes it for ever.
+    let _second = tracing::Dispatch::new(with_metrics("nobody", "info", Metrics::Emf, std::io::sink));
+    let counted = || -> Vec<String> {
+        let lines = captured.take_lines();
+        let business = lines.iter().filter(|line| line.get("Requests").is_none());
+        business.flat_map(testkit::emf::data).map(|datum| format!("{} {}", datum.name, datum.value)).collect()
+    };
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 1)]).await;
+    counted();
+    shop.reserve(order(), &[("A", 1)]).await.expect(200);
+    assert_eq!(counted(), Vec::<String>::new());
+    shop.reserve(order(), &[("A", 1)]).await.expect(409);
+    assert_eq!(counted(), ["OversellPrevented 1", "OutOfStock 1"]);
+}

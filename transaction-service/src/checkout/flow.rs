@@ -4,6 +4,7 @@
 //! user-service 1 and product-service 1 at the same time, Stripe 2.
 
 use common::{http::RequestContext, timestamp::Timestamp};
+use platform::metrics::{self, Metric};
 
 use super::{
     domain::{Attempt, Basket, BasketLine, OrderRequest, draft},
@@ -115,7 +116,10 @@ async fn make(
     let order = draft(attempt, user.as_ref(), items, &app.terms, admission.now)?;
     let pool = app.database.pool().await?;
     match orders::store::insert(pool, &order, &admission.counters, &app.limits).await? {
-        Inserted::Made => Ok(order),
+        Inserted::Made => {
+            metrics::count(Metric::OrdersPlaced);
+            Ok(order)
+        }
         // Whose it is, is found when the hold is to be given back.
         Inserted::Exists => Err(Error::InProgress),
         refused @ (Inserted::CartOrdered | Inserted::NoRoom) => Err(why(app, &order, admission, refused).await?),

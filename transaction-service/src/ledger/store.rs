@@ -2,6 +2,7 @@
 
 use sqlx::{FromRow, PgConnection, PgExecutor};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::domain::{Account, Booking, Kind, LedgerEntry};
 use crate::{error::Error, orders::domain::OrderId};
@@ -54,4 +55,22 @@ pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerE
         Ok(LedgerEntry { kind, source, reverses, account, amount, currency, booked_at: booked_at.into() })
     };
     rows.into_iter().map(entry).collect()
+}
+
+/// The orders of the newest entries whose payment does not say what its entries say: what was taken, and what was given
+/// back of it and stayed so.
+pub async fn differing(db: impl PgExecutor<'_>, entries: i64) -> Result<Vec<OrderId>, Error> {
+    let differing = "WITH booked AS (
+            SELECT DISTINCT order_id FROM (SELECT order_id FROM ledger_entries ORDER BY id DESC LIMIT $1) AS newest),
+        sums AS (
+            SELECT order_id, sum(amount) AS balance,
+                coalesce(sum(amount) FILTER (WHERE account = 'stripe' AND kind = 'capture'), 0) AS captured,
+                coalesce(-sum(amount) FILTER (WHERE account = 'stripe' AND kind IN ('refund', 'refund_failure')), 0)
+                    AS refunded
+            FROM booked JOIN ledger_entries USING (order_id) GROUP BY order_id)
+        SELECT order_id FROM sums JOIN payments p USING (order_id)
+        WHERE balance <> 0 OR p.captured <> sums.captured OR p.refunded <> sums.refunded
+        ORDER BY order_id";
+    let ids: Vec<Uuid> = sqlx::query_scalar(differing).bind(entries).fetch_all(db).await?;
+    Ok(ids.into_iter().map(OrderId::from).collect())
 }

@@ -2,6 +2,7 @@
 //! one stolen card after the other, without us; Stripe tells us of each by `payment_intent.payment_failed`.
 
 use common::timestamp::Timestamp;
+use platform::metrics::{self, Metric};
 use stripe::Event;
 
 use super::store;
@@ -21,6 +22,9 @@ pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp
     let Some(decline) = decline.filter(|_| matches!(order.payment.method, Method::Client)) else { return Ok(order) };
     let pool = app.database.pool().await?;
     let declined = store::count_decline(pool, order.id, decline, &app.limits, now).await?;
+    if declined.is_new {
+        metrics::count(Metric::PaymentsDeclined);
+    }
     let is_enough = app.limits.are_enough(declined.of_one, declined.of_caller);
     if !is_enough || !order.state.is_open() || order.payment.no_more_tries {
         return Ok(order);

@@ -57,6 +57,8 @@ pub struct Declined {
     pub of_one: i64,
     /// Of its caller, or the address that a guest gave, whichever has more.
     pub of_caller: i64,
+    /// Whether this one was not counted before.
+    pub is_new: bool,
 }
 
 /// Counts a decline of this name, unless it is counted already, in the order and in all counters that the order still
@@ -88,7 +90,8 @@ pub async fn count_decline(
                coalesce((SELECT max(declines)::bigint FROM counted WHERE kind <> 'source'),
                         (SELECT c.declines::bigint FROM orders o
                          JOIN limit_counters c ON c.kind = o.owner_kind AND c.key = uuid_send(o.owner_id)
-                         WHERE o.id = $1 AND c.declines_until > $3), 0) AS of_caller";
+                         WHERE o.id = $1 AND c.declines_until > $3), 0) AS of_caller,
+               EXISTS (SELECT FROM noted) AS is_new";
     let declined = sqlx::query_as(count)
         .bind(order.uuid())
         .bind(name)
@@ -127,7 +130,8 @@ pub async fn count_declined_setup(
                         (SELECT cardinality(attempts)::bigint FROM setup_declines WHERE setup_intent = $1), 0) AS of_one,
                coalesce((SELECT declines::bigint FROM counted),
                         (SELECT declines::bigint FROM limit_counters
-                         WHERE kind = 'user' AND key = $3 AND declines_until > $4), 0) AS of_caller";
+                         WHERE kind = 'user' AND key = $3 AND declines_until > $4), 0) AS of_caller,
+               EXISTS (SELECT FROM noted) AS is_new";
     let (_, key) = owner_key(Owner::User(user));
     let declined = sqlx::query_as(count)
         .bind(setup_intent.as_str())

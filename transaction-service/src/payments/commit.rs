@@ -1,7 +1,10 @@
 //! Writing what became of an order: one commit, on the condition that nobody else changed it in between.
 
 use common::timestamp::Timestamp;
-use platform::outbox::Message;
+use platform::{
+    metrics::{self, Metric},
+    outbox::Message,
+};
 
 use super::store;
 use crate::{
@@ -70,5 +73,23 @@ pub async fn write(
         store::remember(&mut *tx, after.id, with.seen, now).await?;
     }
     tx.commit().await?;
+    measure(before, &after);
     Ok(Written::Done(after))
+}
+
+/// What the shop counts of an order that came to an end, by the one commit that ended it.
+fn measure(before: &Order, after: &Order) {
+    if !before.state.is_open() {
+        return;
+    }
+    match after.state {
+        State::Paid => {
+            metrics::count(Metric::OrdersPaid);
+            metrics::record_in(after.pricing.total.currency, Metric::Revenue, after.payment.captured);
+        }
+        // Tries at the frontend are counted each when they are heard of.
+        State::PaymentFailed if before.payment.no_more_tries => {}
+        State::PaymentFailed => metrics::count(Metric::PaymentsDeclined),
+        State::Pending | State::RequiresAction | State::Cancelled | State::Expired => {}
+    }
 }

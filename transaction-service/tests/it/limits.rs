@@ -8,7 +8,7 @@ use sqlx::{query, query_as, query_scalar};
 use testkit::{Answer, client::Sending, tokens};
 use uuid::Uuid;
 
-use crate::{KEY, Shop, Shopper, TOTAL, insist, siblings::UNIT_PRICE, usd};
+use crate::{KEY, Logs, Shop, Shopper, TOTAL, insist, siblings::UNIT_PRICE, usd};
 
 const OFFICE: &str = "203.0.113.7";
 const DECLINED: &str = "pm_card_visa_chargeDeclined";
@@ -242,6 +242,7 @@ async fn a_payment_of_the_frontend_ends_after_five_declined_cards_and_its_stock_
     let mut shop = Shop::open_with_default_limits().await;
     let guest = Shopper::guest();
     let order = shop.order(&guest, "k").from(OFFICE).send().await.expect(201).json();
+    let logs = Logs::with(platform::metrics::Metrics::Emf);
     for nth in 1..=5 {
         assert_eq!(shop.read(&guest, &order).await["state"], "requires_action", "before decline {nth}");
         shop.pay_in_the_frontend(&order, DECLINED).await;
@@ -250,6 +251,8 @@ async fn a_payment_of_the_frontend_ends_after_five_declined_cards_and_its_stock_
     let failed = shop.read(&guest, &order).await;
     assert_eq!((&failed["state"], &failed["payment"]["client_secret"]), (&json!("payment_failed"), &Value::Null));
     assert_eq!(failed["payment"]["failure"]["code"], "generic_decline");
+    let declined = logs.take_metrics().into_iter().filter(|datum| datum.name == "PaymentsDeclined").count();
+    assert_eq!(declined, 5, "each try is counted, and the end that they bring is not another");
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
     assert_eq!(shop.charged().0, 0, "it can never be charged");
     assert_eq!(shop.counted("guest").await, (0, 0, 5));

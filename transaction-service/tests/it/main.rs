@@ -13,6 +13,7 @@ mod idempotency;
 mod ledger;
 mod limits;
 mod matching;
+mod measures;
 mod money;
 mod money_back;
 mod ordering;
@@ -24,7 +25,7 @@ mod webhooks;
 
 use std::time::Duration;
 
-use platform::{Service, config::Env};
+use platform::{Service, config::Env, metrics::Metrics, telemetry::with_metrics};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, query, query_scalar};
 use stripe_double::{Options, StripeDouble};
@@ -237,11 +238,21 @@ struct Logs {
 
 impl Logs {
     fn start() -> Self {
+        Self::with(Metrics::Off)
+    }
+
+    fn with(metrics: Metrics) -> Self {
         let captured = testkit::logs::Captured::default();
-        let subscriber = platform::telemetry::subscriber("transaction-service", "info", captured.writer());
+        let subscriber = with_metrics("transaction-service", "info", metrics, captured.writer());
         let logging = tracing::subscriber::set_default(subscriber);
-        let second = tracing::Dispatch::new(platform::telemetry::subscriber("nobody", "debug", std::io::sink));
+        let second = tracing::Dispatch::new(with_metrics("nobody", "debug", metrics, std::io::sink));
         Self { captured, _logging: logging, _second: second }
+    }
+
+    /// The business metrics since the last time, without those of requests.
+    fn take_metrics(&self) -> Vec<testkit::emf::Datum> {
+        let business = |line: &Value| line.get("Requests").is_none();
+        self.captured.take_lines().iter().filter(|line| business(line)).flat_map(testkit::emf::data).collect()
     }
 
     /// The lines with this message.

@@ -1,6 +1,6 @@
 //! The keys that sign access tokens, and what a token says.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::{error::Unspecified, rand::SystemRandom, rsa::KeyPair, signature::RSA_PKCS1_SHA256};
 use base64::{
@@ -71,6 +71,12 @@ impl fmt::Display for KeysError {
 
 impl std::error::Error for KeysError {}
 
+impl From<SecretError> for KeysError {
+    fn from(error: SecretError) -> Self {
+        Self::Secret(error)
+    }
+}
+
 /// The first key signs; all are published, so that tokens of the key before stay good, and the key after is known
 /// everywhere before it signs.
 pub struct SigningKeys {
@@ -78,7 +84,7 @@ pub struct SigningKeys {
     signer: KeyPair,
     /// As each token begins.
     header: String,
-    published: JwkSet,
+    published: Arc<JwkSet>,
 }
 
 impl fmt::Debug for SigningKeys {
@@ -94,7 +100,7 @@ impl SigningKeys {
         for (index, text) in setting.split(',').map(str::trim).filter(|text| !text.is_empty()).enumerate() {
             keys.push(read_key(text).ok_or(KeysError::Unusable { position: index + 1 })?);
         }
-        let published = JwkSet { keys: keys.iter().map(|(_, public)| public.clone()).collect() };
+        let published = Arc::new(JwkSet { keys: keys.iter().map(|(_, public)| public.clone()).collect() });
         let (signer, public) = keys.into_iter().next().ok_or(KeysError::Missing)?;
         let header = Header { kid: public.common.key_id, typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::RS256) };
         let header = serde_json::to_vec(&header).map_err(|error| KeysError::Signing(Unsigned::Unwritable(error)))?;
@@ -102,7 +108,7 @@ impl SigningKeys {
     }
 
     /// The public halves.
-    pub fn published(&self) -> &JwkSet {
+    pub fn published(&self) -> &Arc<JwkSet> {
         &self.published
     }
 
@@ -167,7 +173,7 @@ mod tests {
     #[test]
     fn all_keys_are_published_for_signatures_under_different_thumbprints() {
         let keys = SigningKeys::parse(&format!("{},\n {}", key(), key())).unwrap();
-        let json = serde_json::to_value(keys.published()).unwrap();
+        let json = serde_json::to_value(&**keys.published()).unwrap();
         assert_eq!(json["keys"].as_array().unwrap().len(), 2);
         for key in json["keys"].as_array().unwrap() {
             assert_eq!((&key["kty"], &key["use"], &key["alg"]), (&"RSA".into(), &"sig".into(), &"RS256".into()));

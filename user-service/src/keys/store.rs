@@ -1,34 +1,23 @@
-//! Where the signing keys are kept: a secret, read when the first token is made or judged.
+//! Where the signing keys are kept: a secret, read when the first token is made or judged, and again when it has changed.
 
 use std::sync::Arc;
 
-use platform::config::Secret;
-use tokio::sync::OnceCell;
+use platform::config::{Made, Secret};
 
 use super::domain::{KeysError, SigningKeys};
 
 /// The signing keys. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct KeyStore(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    setting: Secret,
-    keys: OnceCell<SigningKeys>,
-}
+pub struct KeyStore(Arc<Made<Arc<SigningKeys>>>);
 
 impl KeyStore {
     /// The keys in `setting`; nothing is read yet.
     pub fn new(setting: Secret) -> Self {
-        Self(Arc::new(Inner { setting, keys: OnceCell::new() }))
+        Self(Arc::new(Made::of(setting)))
     }
 
-    /// The keys; read once.
-    pub async fn get(&self) -> Result<&SigningKeys, KeysError> {
-        let read = async || {
-            let setting = self.0.setting.get().await.map_err(KeysError::Secret)?;
-            SigningKeys::parse(&setting)
-        };
-        self.0.keys.get_or_try_init(read).await
+    /// The keys as they are now; read once for each value of the setting.
+    pub async fn get(&self) -> Result<Arc<SigningKeys>, KeysError> {
+        self.0.get(async |setting| SigningKeys::parse(&setting).map(Arc::new)).await
     }
 }

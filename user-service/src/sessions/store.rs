@@ -1,7 +1,8 @@
 //! Every query of sessions and their refresh tokens.
 
 use common::timestamp::Timestamp;
-use sqlx::{FromRow, PgExecutor, PgPool};
+use platform::postgres::Pool;
+use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -158,7 +159,7 @@ pub async fn end_of_token(db: impl PgExecutor<'_>, token: Hashed) -> Result<(), 
 
 /// Deletes sessions that have ended; says how many. Their tokens go first, in a batch of their own: deleted along with
 /// their sessions, there would be no limit to them. A session whose tokens are not all gone waits for the next sweep.
-pub async fn delete_expired(pool: &PgPool, now: Timestamp) -> Result<u64, sqlx::Error> {
+pub async fn delete_expired(pool: &Pool, now: Timestamp) -> Result<u64, sqlx::Error> {
     // An array is made once; `IN (SELECT ...)` may be planned to ask again for every row, whatever the limit.
     let tokens = "DELETE FROM refresh_tokens WHERE token_hash = ANY (ARRAY(
                       SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id

@@ -9,7 +9,8 @@ use common::{
     sku::Sku,
     timestamp::Timestamp,
 };
-use sqlx::{FromRow, PgExecutor, PgPool, types::Json};
+use platform::postgres::Pool;
+use sqlx::{FromRow, PgExecutor, types::Json};
 use uuid::Uuid;
 
 use super::domain::{CheckoutContext, ContextCart, Profile, ProfilePatch, Role, UserId};
@@ -162,7 +163,7 @@ pub async fn by_email(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<K
 }
 
 /// Gives a user another password, and ends everything that was begun with the one before.
-pub async fn reset_password(pool: &PgPool, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+pub async fn reset_password(pool: &Pool, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), sqlx::Error> {
     let mut tx = pool.begin().await?;
     let reset = "UPDATE users SET password_hash = $2, version = version + 1, updated_at = GREATEST($3, created_at)
                  WHERE id = $1";

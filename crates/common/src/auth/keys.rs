@@ -4,11 +4,12 @@ use std::{
     collections::HashMap,
     fmt,
     pin::Pin,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use jsonwebtoken::{DecodingKey, jwk::JwkSet};
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::Mutex;
 
 use crate::{outbound, problem::Problem};
 
@@ -36,17 +37,17 @@ pub enum Keys {
     Fetched(Fetched),
 }
 
-type Loading = Pin<Box<dyn Future<Output = Result<JwkSet, Problem>> + Send>>;
+type Loading = Pin<Box<dyn Future<Output = Result<Arc<JwkSet>, Problem>> + Send>>;
 
-/// Keys that are loaded once and kept.
+/// Keys that are asked for each time, and parsed again when they are others.
 pub struct Own {
     load: Box<dyn Fn() -> Loading + Send + Sync>,
-    kept: OnceCell<HashMap<String, DecodingKey>>,
+    kept: Mutex<Option<(Arc<JwkSet>, HashMap<String, DecodingKey>)>>,
 }
 
 impl fmt::Debug for Own {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Own(loaded: {})", self.kept.initialized())
+        f.write_str("Own")
     }
 }
 
@@ -71,13 +72,13 @@ impl Keys {
         Self::Fixed(usable(set))
     }
 
-    /// The issuer's own keys; `load` is asked until it succeeds once.
+    /// The issuer's own keys. `load` is asked each time, and answers the same pointer as long as they are the same.
     pub fn own<F, Load>(load: F) -> Self
     where
         F: Fn() -> Load + Send + Sync + 'static,
-        Load: Future<Output = Result<JwkSet, Problem>> + Send + 'static,
+        Load: Future<Output = Result<Arc<JwkSet>, Problem>> + Send + 'static,
     {
-        Self::Own(Own { load: Box::new(move || Box::pin(load())), kept: OnceCell::new() })
+        Self::Own(Own { load: Box::new(move || Box::pin(load())), kept: Mutex::default() })
     }
 
     /// Keys behind `url`, asked for at most once in `floor` (production: [`FETCH_FLOOR`]).
@@ -97,8 +98,17 @@ impl Keys {
 
 impl Own {
     async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
-        let load = async || (self.load)().await.map(|set| usable(&set));
-        self.kept.get_or_try_init(load).await.map(|keys| keys.get(kid).cloned())
+        let set = (self.load)().await?;
+        let mut kept = self.kept.lock().await;
+        match &*kept {
+            Some((of, keys)) if Arc::ptr_eq(of, &set) => Ok(keys.get(kid).cloned()),
+            _ => {
+                let keys = usable(&set);
+                let found = keys.get(kid).cloned();
+                *kept = Some((set, keys));
+                Ok(found)
+            }
+        }
     }
 }
 

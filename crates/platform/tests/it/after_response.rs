@@ -128,5 +128,5 @@ async fn only_the_first_request_of_a_process_is_a_cold_start() {
     let lines = sample.log();
     let cold: Vec<&Value> = lines.iter().map(|line| &line["cold_start"]).collect();
     assert_eq!(cold, [&json!(true), &json!(false), &json!(false)]);
-    assert!(lines.iter().all(|line| line["route"] == "/ping/{name}"), "{lines:?}");
+    assert!(lines.iter().all(|line| line["route"] == "GET /ping/{name}"), "{lines:?}");
 }

@@ -31,6 +31,25 @@ async fn the_source_address_is_the_gateways_word_or_that_of_our_own_cdn() {
 }
 
 #[tokio::test]
+async fn the_way_around_the_cdn_is_closed_by_a_setting_and_leads_to_no_route() {
+    let sample = Sample::start(&[SECRETS, ("ORIGIN_REQUIRED", "true")]).await;
+    let around = [&[][..], &[("x-origin-secret", "hunter2")]];
+    for headers in around {
+        let answer = sample.send(from_source(http_event("GET", "/seen", headers, ""), "198.51.100.9")).await;
+        assert_eq!((answer.status, &answer.json()["type"]), (403, &json!("origin_required")), "{headers:?}");
+    }
+    // What asks whether the process answers comes to the routes: this service has none of that name.
+    for (method, status) in [("GET", 404), ("POST", 403)] {
+        let live = sample.send(http_event(method, "/health/sample-service/live", &[], "")).await;
+        assert_eq!(live.status, status, "{method}");
+    }
+    assert_eq!(source(&sample, &[("x-origin-secret", "hunter2-old"), VIEWER]).await, "2001:db8::7");
+    crate::until("each is logged", async || sample.log().len() >= 5).await;
+    let told: Vec<_> = sample.log().iter().map(|line| (line["status"].clone(), line["route"].clone())).collect();
+    assert_eq!(told[0], (json!(403), json!("GET /seen")), "{told:?}");
+}
+
+#[tokio::test]
 async fn without_an_origin_secret_no_header_changes_the_source_address() {
     let sample = Sample::start(&[("ORIGIN_SECRET", "")]).await;
     for secret in ["", "hunter2"] {
@@ -71,7 +90,7 @@ async fn a_stage_in_front_of_the_path_is_cut_off_by_a_setting_and_put_before_loc
     ] {
         assert_eq!(sample.send(event).await.status, 200);
     }
-    assert!(sample.log().iter().all(|line| line["route"] == "/ping/{name}"), "{}", sample.log_text());
+    assert!(sample.log().iter().all(|line| line["route"] == "GET /ping/{name}"), "{}", sample.log_text());
     let made = |event: Value| async { sample.send(event).await.header("location").map(str::to_owned) };
     assert_eq!(made(in_stage(http_event("POST", "/seen", &[], ""), "prod")).await.as_deref(), Some("/prod/seen/1"));
     assert_eq!(made(http_event("POST", "/seen", &[], "")).await.as_deref(), Some("/seen/1"));

@@ -9,6 +9,7 @@ mod function;
 mod gateway;
 mod health;
 mod logs;
+mod metrics;
 mod outbox;
 mod postgres;
 mod secrets;

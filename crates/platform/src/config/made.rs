@@ -1,0 +1,99 @@
+//! What is made of a secret and kept: keys that were parsed, a client that was given its address.
+
+use std::{
+    fmt::{self, Display},
+    sync::Arc,
+};
+
+use tokio::sync::Mutex;
+
+use super::{Secret, SecretError};
+
+/// Something made of a secret, and made anew when the secret has another value.
+pub struct Made<T> {
+    secret: Secret,
+    kept: Mutex<Option<(Arc<str>, T)>>,
+}
+
+impl<T> fmt::Debug for Made<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Made({:?})", self.secret)
+    }
+}
+
+impl<T: Clone> Made<T> {
+    /// To be made of `secret`; nothing is fetched or made yet.
+    pub fn of(secret: Secret) -> Self {
+        Self { secret, kept: Mutex::default() }
+    }
+
+    /// What was made of the secret as it is now. Where nothing can be made of a new value, what was made of the one before
+    /// goes on, and the log says so once.
+    pub async fn get<Making, E>(&self, make: impl FnOnce(Arc<str>) -> Making) -> Result<T, E>
+    where
+        Making: Future<Output = Result<T, E>>,
+        E: From<SecretError> + Display,
+    {
+        let value = self.secret.shared().await?;
+        let mut kept = self.kept.lock().await;
+        if let Some((known, made)) = &*kept
+            && Arc::ptr_eq(known, &value)
+        {
+            return Ok(made.clone());
+        }
+        let made = match (make(Arc::clone(&value)).await, &*kept) {
+            (Ok(made), _) => made,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some((_, before))) => {
+                tracing::error!(%error, setting = self.secret.name, "new secret is no good; the one of before is used");
+                before.clone()
+            }
+        };
+        *kept = Some((value, made.clone()));
+        Ok(made)
+    }
+
+    /// Fetches secrets anew because what was made of them was refused, so that the next [`Made::get`] makes another if
+    /// there is one; whether there is.
+    pub async fn was_refused(&self) -> bool {
+        let refused = self.kept.lock().await.as_ref().map(|(value, _)| Arc::clone(value));
+        match refused {
+            Some(refused) => self.secret.instead_of(&refused).await.is_some(),
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::config::Env;
+
+    async fn length(value: Arc<str>) -> Result<usize, SecretError> {
+        if value.is_empty() { Err(SecretError("empty".into())) } else { Ok(value.len()) }
+    }
+
+    #[tokio::test]
+    async fn what_was_made_of_a_secret_is_made_again_only_when_the_secret_changes() {
+        let mut env = Env::from_pairs([("KEY", "ssm:/shop/key")]);
+        let made = Made::of(env.secret("KEY").unwrap());
+        let fetch = |value: &str| {
+            let values = HashMap::from([("/shop/key".to_owned(), value.to_owned())]);
+            env.secrets.kept().take(values, env.secrets.clock.now());
+        };
+        fetch("four");
+        assert_eq!(made.get(length).await.unwrap(), 4);
+        let again = made.get(async |_| Err(SecretError("made again".into()))).await;
+        assert_eq!(again.unwrap(), 4, "made once");
+        fetch("four");
+        assert_eq!(made.get(async |_| Err(SecretError("made again".into()))).await.unwrap(), 4, "the same value");
+        fetch("longer");
+        assert_eq!(made.get(length).await.unwrap(), 6);
+        fetch("");
+        assert_eq!(made.get(length).await.unwrap(), 6, "nothing can be made of the new one");
+        fetch("five!");
+        assert_eq!(made.get(length).await.unwrap(), 5);
+    }
+}

@@ -1,0 +1,242 @@
+//! The lines themselves. The one of a request is written on every request, so it is put together by hand, from pieces that
+//! were rendered once, in the buffer that the log keeps for its lines; its metrics add little more than a copy of a few
+//! hundred bytes to it.
+
+use std::fmt::{self, Write};
+
+use common::{http::REQUEST, timestamp::Timestamp};
+use tracing::{
+    Event,
+    field::{Field, Visit},
+};
+
+use super::{Metric, Metrics, directive};
+
+/// Writes the line of a request: what the log says of it, and its metrics.
+#[derive(Debug)]
+pub(crate) struct RequestLine {
+    service: &'static str,
+    directives: Option<Directives>,
+}
+
+/// What comes after `_aws`' time, by what the request was.
+#[derive(Debug)]
+struct Directives {
+    /// Of any request, and of the first.
+    warm: String,
+    cold: String,
+    /// By route: where all went well, where the client was wrong, where we were.
+    fine: String,
+    client_error: String,
+    server_error: String,
+}
+
+impl Directives {
+    fn new(by_route: bool) -> Self {
+        let service = |metrics: &[Metric]| format!(r#","CloudWatchMetrics":[{}"#, directive(&[&["service"]], metrics));
+        let route = |metrics: &[Metric]| match by_route {
+            true => format!(",{}]}}}}\n", directive(&[&["service", "route"]], metrics)),
+            false => "]}}\n".to_owned(),
+        };
+        let all = [Metric::Requests, Metric::Latency, Metric::ClientErrors, Metric::ServerErrors, Metric::ColdStart];
+        Self {
+            warm: service(&all[..4]),
+            cold: service(&all),
+            fine: route(&[Metric::Latency]),
+            client_error: route(&[Metric::Latency, Metric::ClientErrors]),
+            server_error: route(&[Metric::Latency, Metric::ServerErrors]),
+        }
+    }
+}
+
+impl RequestLine {
+    pub(crate) fn new(service: &'static str, metrics: Metrics) -> Self {
+        let directives = match metrics {
+            Metrics::Off => None,
+            Metrics::Emf => Some(Directives::new(false)),
+            Metrics::EmfByRoute => Some(Directives::new(true)),
+        };
+        Self { service, directives }
+    }
+
+    pub(crate) fn is_of(event: &Event<'_>) -> bool {
+        event.metadata().target() == REQUEST
+    }
+
+    pub(crate) fn write(&self, out: &mut dyn Write, event: &Event<'_>) -> fmt::Result {
+        let now = Timestamp::now();
+        write!(out, r#"{{"timestamp":"{now}","level":"{}","service":"#, event.metadata().level())?;
+        text(out, self.service)?;
+        let mut members = Members { out, written: Ok(()), status: 0, latency: 0, is_cold: false };
+        event.record(&mut members);
+        let Members { out, written, status, latency, is_cold } = members;
+        written?;
+        let Some(directives) = &self.directives else { return out.write_str("}\n") };
+        let (client, server, by_route) = match status {
+            500.. => (0, 1, &directives.server_error),
+            400.. => (1, 0, &directives.client_error),
+            _ => (0, 0, &directives.fine),
+        };
+        out.write_str(r#","Requests":1,"Latency":"#)?;
+        number(out, latency)?;
+        out.write_str(if client == 1 { r#","ClientErrors":1"# } else { r#","ClientErrors":0"# })?;
+        out.write_str(if server == 1 { r#","ServerErrors":1"# } else { r#","ServerErrors":0"# })?;
+        if is_cold {
+            out.write_str(r#","ColdStart":1"#)?;
+        }
+        out.write_str(r#","_aws":{"Timestamp":"#)?;
+        number(out, u64::try_from(now.unix_millis()).unwrap_or_default())?;
+        out.write_str(if is_cold { &directives.cold } else { &directives.warm })?;
+        out.write_str(by_route)
+    }
+}
+
+/// Writes an event's fields as members, and remembers those that are measured.
+struct Members<'a> {
+    out: &'a mut dyn Write,
+    written: fmt::Result,
+    status: u64,
+    latency: u64,
+    is_cold: bool,
+}
+
+impl Members<'_> {
+    fn member(&mut self, field: &Field, value: impl FnOnce(&mut dyn Write) -> fmt::Result) {
+        if self.written.is_ok() {
+            self.written = self.name(field).and_then(|()| value(self.out));
+        }
+    }
+
+    /// Names of fields are ours, and need no escapes.
+    fn name(&mut self, field: &Field) -> fmt::Result {
+        self.out.write_str(",\"")?;
+        self.out.write_str(field.name())?;
+        self.out.write_str("\":")
+    }
+}
+
+impl Visit for Members<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.member(field, |out| text(out, value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        match field.name() {
+            "status" => self.status = value,
+            "latency_ms" => self.latency = value,
+            _ => {}
+        }
+        self.member(field, |out| number(out, value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if field.name() == "cold_start" {
+            self.is_cold = value;
+        }
+        self.member(field, |out| out.write_str(if value { "true" } else { "false" }));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        if field.name() == "message" {
+            // It is always the same.
+            return self.member(field, |out| out.write_str(r#""request""#));
+        }
+        self.member(field, |out| text(out, &format!("{value:?}")));
+    }
+}
+
+/// A string of JSON. What needs escapes is rare, and is left to whoever knows them all.
+fn text(out: &mut dyn Write, text: &str) -> fmt::Result {
+    if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
+        return out.write_str(&serde_json::Value::from(text).to_string());
+    }
+    out.write_char('"')?;
+    out.write_str(text)?;
+    out.write_char('"')
+}
+
+/// Without the formatter, which weighs more than the digits.
+fn number(out: &mut dyn Write, mut number: u64) -> fmt::Result {
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    loop {
+        first -= 1;
+        digits[first] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.write_str(std::str::from_utf8(&digits[first..]).unwrap_or("0"))
+}
+
+/// A business metric, as its event says it.
+#[derive(Debug, Default)]
+pub(crate) struct Business {
+    metric: Option<Metric>,
+    value: i64,
+    currency: Option<String>,
+}
+
+impl Business {
+    pub(crate) fn is_of(event: &Event<'_>) -> bool {
+        event.metadata().target() == super::TARGET
+    }
+
+    pub(crate) fn write(service: &str, out: &mut dyn Write, event: &Event<'_>) -> fmt::Result {
+        let mut business = Self::default();
+        event.record(&mut business);
+        let Self { metric: Some(metric), value, currency } = business else { return Ok(()) };
+        let now = Timestamp::now();
+        write!(out, r#"{{"timestamp":"{now}","level":"INFO","service":"{service}","{}":{value}"#, metric.name())?;
+        if let Some(currency) = currency {
+            write!(out, r#","currency":"{currency}""#)?;
+        }
+        let dimensions = metric.dimensions();
+        let dimensions: Vec<_> = dimensions.iter().map(Vec::as_slice).collect();
+        let (time, directive) = (now.unix_millis(), directive(&dimensions, &[metric]));
+        writeln!(out, r#","_aws":{{"Timestamp":{time},"CloudWatchMetrics":[{directive}]}}}}"#)
+    }
+}
+
+impl Visit for Business {
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        if field.name() == "metric" {
+            self.metric = usize::try_from(value).ok().and_then(|place| Metric::ALL.get(place)).copied();
+        }
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        if field.name() == "value" {
+            self.value = value;
+        }
+    }
+
+    /// The code of a currency: three capitals.
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "currency" {
+            self.currency = Some(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn fmt::Debug) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_texts_are_json() {
+        for value in [0, 7, 10, 1_796_040_000_000, u64::MAX] {
+            let mut out = String::new();
+            number(&mut out, value).unwrap();
+            assert_eq!(out, value.to_string());
+        }
+        for value in ["", "GET /a/{b}", "\"\\\n\u{0}\u{1f}", "é😀", "\u{7f}"] {
+            let mut out = String::new();
+            text(&mut out, value).unwrap();
+            assert_eq!(serde_json::from_str::<String>(&out).unwrap(), value);
+        }
+    }
+}
