@@ -14,6 +14,7 @@ mod demo;
 mod gallery;
 mod home;
 mod images;
+mod letters;
 mod logs;
 mod mail_pictures;
 mod measure;

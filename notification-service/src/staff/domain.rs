@@ -138,7 +138,8 @@ pub struct Resend {
     "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "channel": "email", "template": "order_confirmation",
     "state": "sent", "provider": "ses", "provider_message_id": "0100019ac-1", "attempts": 1,
     "created_at": "2026-11-30T09:00:00.000Z", "sent_at": "2026-11-30T09:00:00.250Z", "last_error": null,
-    "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}, "can_be_resent": true, "resends": []
+    "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}, "can_be_resent": true, "resends": [],
+    "resend_of": null
 }))]
 pub struct MessageView {
     /// The event that it tells of.
@@ -152,6 +153,8 @@ pub struct MessageView {
     pub can_be_resent: bool,
     /// When staff had it sent again.
     pub resends: Vec<Resend>,
+    /// The event that was sent first, where this message is one that staff had sent again. Its `resends` stand there.
+    pub resend_of: Option<EventId>,
 }
 
 /// Why staff send something again: one line of up to 200 characters.
