@@ -34,12 +34,13 @@ pub struct DirectMailBody {
     /// The language of what stands around the text; English where this is left out.
     locale: Option<LanguageTag>,
     /// One line.
-    #[schema(min_length = 1, max_length = 150)]
+    #[schema(min_length = 1, max_length = 150, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     subject: String,
     /// Several lines; an empty one begins another paragraph.
     #[schema(
         min_length = 1,
-        max_length = 10_000
+        max_length = 10_000,
+        pattern = r"^\s*[^\s\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$"
     )]
     text: String,
 }
@@ -61,7 +62,8 @@ pub struct DirectTextBody {
     /// What it says: up to six segments of an SMS.
     #[schema(
         min_length = 1,
-        max_length = 10_000
+        max_length = 10_000,
+        pattern = r"^\s*[^\s\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$"
     )]
     text: String,
 }

@@ -97,7 +97,7 @@ pub struct MessageQuery {
     #[param(value_type = Option<State>)]
     pub state: Option<WantedState>,
     /// Only those of this template.
-    #[param(value_type = Option<String>, example = "order_confirmation")]
+    #[param(value_type = Option<Template>, example = "order_confirmation")]
     pub template: Option<WantedTemplate>,
     /// Only those on this channel.
     #[param(value_type = Option<Channel>)]
@@ -181,7 +181,7 @@ impl FromStr for Purpose {
 #[schema(example = json!({"reason": "the shopper says that it never came"}))]
 pub struct ResendRequest {
     /// Why; it stands with the message and in the log. No address belongs here.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub reason: Purpose,
     /// Only on this channel; on each that it was meant for where this is left out.
     pub channel: Option<Channel>,
