@@ -43,7 +43,11 @@ fn is_taken(case: &Value) -> Result<bool, Failure> {
             let key = public_key(text("certificate")?.as_bytes()).ok_or("the certificate cannot be read")?;
             let topic = text("topic")?.parse()?;
             let envelope = Envelope::read(body)?;
-            envelope.must_be_of(&topic).and(envelope.certificate()).and(envelope.verify(&key, now)).is_ok()
+            envelope
+                .must_be_of(&topic)
+                .and(envelope.certificate(&topic))
+                .and(envelope.verify(&topic, &key, now))
+                .is_ok()
         }
         other => return Err(format!("no vendor is called {other}").into()),
     })

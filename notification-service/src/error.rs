@@ -9,6 +9,7 @@ use platform::config::SecretError;
 
 use crate::{
     aws::Failure,
+    notifications::domain::Channel,
     providers::Undelivered,
     templates::Unwritable,
     webhooks::{Invalid, certificates::SnsError},
@@ -19,6 +20,8 @@ use crate::{
 pub enum Error {
     /// Another request is sending the event; it holds it for so long at most.
     InProgress(Duration),
+    /// The event's id was used on this channel for another message, or for another recipient.
+    EventIdReused(Channel),
     /// There is no such thing.
     NotFound,
     /// What a message said is not kept, so that it cannot be sent again.
@@ -62,6 +65,11 @@ impl From<Error> for Problem {
                 "Another request is sending this event. Ask again, and hear how it ended.",
             )
             .with_retry_after(left),
+            Error::EventIdReused(_) => Self::conflict(
+                "event_id_reused",
+                "The event's id was used before",
+                "This event was told with another template or to another recipient. Nothing was sent. Give each event an id of its own.",
+            ),
             Error::NotFound => Self::not_found(),
             Error::ContentNotKept => Self::conflict(
                 "content_not_kept",
@@ -122,6 +130,9 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InProgress(_) => f.write_str("another request is sending it"),
+            Self::EventIdReused(channel) => {
+                write!(f, "{channel}: the event's id was used for another template or recipient")
+            }
             Self::NotFound => f.write_str("there is no such thing"),
             Self::ContentNotKept => f.write_str("the content is not kept"),
             Self::TooManyResends => f.write_str("sent again too often"),

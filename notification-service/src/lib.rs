@@ -11,7 +11,7 @@ pub mod locale;
 pub mod notifications;
 pub mod providers;
 mod queue;
-mod schema;
+pub mod schema;
 pub mod sender;
 pub mod sqs;
 pub mod staff;
@@ -19,6 +19,8 @@ pub mod suppressions;
 pub mod templates;
 pub mod unsubscribe;
 pub mod webhooks;
+
+use std::time::Duration;
 
 use axum::{
     Router,
@@ -44,6 +46,7 @@ use crate::{
     aws::{Aws, Limits},
     notifications::{domain::Caps, store::Store},
     providers::Providers,
+    schema::TableOwner,
     sqs::Queues,
     templates::Shop,
     webhooks::Webhooks,
@@ -56,6 +59,8 @@ pub struct App {
     pub verifier: Verifier,
     /// Which events were told.
     pub store: Store,
+    /// Who makes the table.
+    pub table_owner: TableOwner,
     /// Carry what is sent.
     pub providers: Providers,
     /// What messages say of the shop.
@@ -72,6 +77,8 @@ pub struct App {
     pub queues: Queues,
     /// After how many receives a message is given up.
     pub give_up_after: u32,
+    /// For how long a message that no provider takes is tried again.
+    pub keep_trying: Duration,
     /// How long things may take.
     pub limits: Limits,
 }
@@ -91,11 +98,13 @@ impl App {
         let jwks = env.url("JWKS_URL");
         let shop = Shop::configure(env);
         let table = env.text("NOTIFICATION_TABLE");
+        let table_owner = env.parsed_or("TABLE_OWNER", TableOwner::Service);
         let fingerprints = Fingerprints::configure(env);
         let public_url = env.url_or("PUBLIC_URL", issuer.as_deref().unwrap_or_default());
         let webhooks = Webhooks::configure(env, public_url.as_deref().unwrap_or_default());
         let caps = Caps::configure(env);
         let give_up_after = env.number_or("QUEUE_GIVE_UP_AFTER", 20, 1..=1_000);
+        let keep_trying = env.number_or("KEEP_TRYING_HOURS", 72, 1..=720).map(Duration::from_hours);
         let aws = Aws::configure(env, limits);
         let providers = Providers::configure(env, &aws);
         let queues = Queues::configure(env, &aws);
@@ -104,6 +113,7 @@ impl App {
             verifier: Verifier::new(&issuer?, &audience?, keys),
             providers: providers?,
             store: Store::new(aws, table?),
+            table_owner: table_owner?,
             shop: shop?,
             fingerprints: fingerprints?,
             webhooks: webhooks?,
@@ -111,6 +121,7 @@ impl App {
             caps: caps?,
             queues: queues?,
             give_up_after: give_up_after?,
+            keep_trying: keep_trying?,
             limits,
         })
     }
@@ -132,7 +143,7 @@ impl Service for App {
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
-        schema::migrate(&self.store, direction).await
+        schema::migrate(&self.store, self.table_owner, direction).await
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {

@@ -54,13 +54,14 @@ pub(crate) async fn tell(app: App, notification: Notification) -> Result<Told, E
 
 /// Send a notification
 ///
-/// Each event is told once on each channel, whatever is sent with its id again; asked again, the answer is the same. While
-/// another request is sending it the answer is 409; ask again, and hear how that ended. After 503 something could not be
-/// handed over: ask again.
+/// Each event is told once on each channel; asked again, the answer is the same. While another request is sending it the answer
+/// is 409 `notification_in_progress`; ask again, and hear how that ended. Under an id that was used for another template or
+/// another recipient nothing is sent: 409 `event_id_reused`. After 503 something could not be handed over: ask again.
 #[utoipa::path(post, path = "/notifications", tag = "notifications", security(("token" = ["notifications:send"])),
     request_body(content = Notification, example = json!(sample(Template::OrderConfirmation))), responses(
     (status = OK, body = Told, description = "Nothing is left to do: on each channel it is `sent`, or it never will be."),
-    (status = CONFLICT, description = "`notification_in_progress`; `Retry-After` says when to ask again at the latest.",
+    (status = CONFLICT, description = "`notification_in_progress`; `Retry-After` says when to ask again at the latest. Or \
+        `event_id_reused`: another event has this id.",
         body = ProblemBody, content_type = "application/problem+json")))]
 async fn send_notification(
     State(app): State<App>,

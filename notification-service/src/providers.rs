@@ -4,6 +4,7 @@
 //! what follows from it, [`circuit`] when a provider is left alone.
 
 pub mod circuit;
+mod deadline;
 pub mod domain;
 mod log;
 mod outgoing;
@@ -16,7 +17,6 @@ mod wire;
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
 };
 
 use common::timestamp::Timestamp;
@@ -30,6 +30,7 @@ use self::{
     twilio::Twilio,
 };
 pub use self::{
+    deadline::Deadline,
     domain::{Handed, Name, Unclear, Undelivered},
     outgoing::{OutgoingMail, OutgoingText},
 };
@@ -63,10 +64,10 @@ impl MailProvider {
         }
     }
 
-    async fn send(&self, outgoing: &OutgoingMail<'_>, limit: Duration) -> Result<String, Trouble> {
+    async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, Trouble> {
         match self {
-            Self::Ses(ses) => ses.send(outgoing, limit).await,
-            Self::Sendgrid(sendgrid) => sendgrid.send(outgoing, limit).await,
+            Self::Ses(ses) => ses.send(outgoing, until).await,
+            Self::Sendgrid(sendgrid) => sendgrid.send(outgoing, until).await,
             Self::Log => Ok(log::mail(outgoing)),
         }
     }
@@ -88,9 +89,9 @@ impl TextProvider {
         }
     }
 
-    async fn send(&self, outgoing: &OutgoingText<'_>, limit: Duration) -> Result<String, Trouble> {
+    async fn send(&self, outgoing: &OutgoingText<'_>, until: Deadline) -> Result<String, Trouble> {
         match self {
-            Self::Twilio(twilio) => twilio.send(outgoing, limit).await,
+            Self::Twilio(twilio) => twilio.send(outgoing, until).await,
             Self::Log => Ok(log::text(outgoing)),
         }
     }
@@ -155,16 +156,17 @@ impl Providers {
     }
 
     /// Hands the mail to the first provider that takes it. Where one gave no clear answer the next may send it a second time.
-    pub async fn send_mail(&self, outgoing: &OutgoingMail<'_>, deadline: Instant) -> Result<Handed, Undelivered> {
+    /// None is asked after the deadline.
+    pub async fn send_mail(&self, outgoing: &OutgoingMail<'_>, deadline: Deadline) -> Result<Handed, Undelivered> {
         let (list, mut reasons) = (&self.0.mail, Reasons::default());
         for (at, guarded) in list.iter().enumerate() {
             let provider = guarded.provider.name();
-            let limit = share(left(deadline), list.len() - at);
-            if let Some(why) = closed(limit, guarded) {
+            if let Some(why) = closed(deadline, guarded) {
                 reasons.add(provider, why);
                 continue;
             }
-            let outcome = guarded.provider.send(outgoing, limit).await;
+            let until = deadline.part(|left| share(left, list.len() - at));
+            let outcome = guarded.provider.send(outgoing, until).await;
             guarded.note(provider, outgoing.event_id, &outcome);
             let trouble = match outcome {
                 Ok(id) => return Ok(Handed { provider, id }),
@@ -179,7 +181,7 @@ impl Providers {
     }
 
     /// Hands the text to the first provider that takes it. While it is not clear whether one took it, no other is asked.
-    pub async fn send_text(&self, outgoing: &OutgoingText<'_>, deadline: Instant) -> Result<Handed, Undelivered> {
+    pub async fn send_text(&self, outgoing: &OutgoingText<'_>, deadline: Deadline) -> Result<Handed, Undelivered> {
         let (list, mut reasons) = (&self.0.texts, Reasons::default());
         if let Some(unclear) = outgoing.asked_before
             && let Some(handed) = self.found_out(outgoing, unclear, deadline).await?
@@ -192,13 +194,12 @@ impl Providers {
         }
         for guarded in list {
             let provider = guarded.provider.name();
-            let limit = before_finding_out(left(deadline));
-            if let Some(why) = closed(limit, guarded) {
+            if let Some(why) = closed(deadline, guarded) {
                 reasons.add(provider, why);
                 continue;
             }
             let since = Timestamp::now();
-            let outcome = guarded.provider.send(outgoing, limit).await;
+            let outcome = guarded.provider.send(outgoing, deadline.part(before_finding_out)).await;
             guarded.note(provider, outgoing.event_id, &outcome);
             let trouble = match outcome {
                 Ok(id) => return Ok(Handed { provider, id }),
@@ -226,7 +227,7 @@ impl Providers {
         &self,
         outgoing: &OutgoingText<'_>,
         unclear: Unclear,
-        deadline: Instant,
+        deadline: Deadline,
     ) -> Result<Option<Handed>, Undelivered> {
         let (event_id, provider) = (outgoing.event_id, unclear.provider);
         let twilio = match provider {
@@ -239,7 +240,7 @@ impl Providers {
         };
         // What is named instead of it sends nothing, so nothing can be sent twice.
         let Some(twilio) = twilio else { return Ok(None) };
-        match twilio.find(outgoing, unclear, left(deadline)).await {
+        match twilio.find(outgoing, unclear, deadline).await {
             Ok(Some(id)) => {
                 tracing::info!(%event_id, %provider, "SMS was taken, though its answer was lost");
                 Ok(Some(Handed { provider, id }))
@@ -258,15 +259,11 @@ impl Providers {
 }
 
 /// Why this provider is not asked; `None` where it is.
-fn closed<P>(limit: Duration, guarded: &Guarded<P>) -> Option<&'static str> {
-    if limit.is_zero() {
+fn closed<P>(deadline: Deadline, guarded: &Guarded<P>) -> Option<&'static str> {
+    if deadline.left().is_none() {
         return Some("was not asked: no time is left");
     }
     if guarded.circuit().lets_through(Timestamp::now()) { None } else { Some("was not asked: its circuit is open") }
-}
-
-fn left(deadline: Instant) -> Duration {
-    deadline.saturating_duration_since(Instant::now())
 }
 
 fn ended(provider: Name, trouble: &Trouble) -> Undelivered {

@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | handed over, withheld, suppressed | done |
 //! | not handed over, or another request is sending it | comes again, when SQS makes it visible |
-//! | that so often that it is given up; not understood; refused by the provider | into the dead-letter queue with its `reason`, then done |
+//! | that so often that it is given up; not understood; refused by the provider; its event's id was used for something else | into the dead-letter queue with its `reason`, then done |
 //! | the dead-letter queue is not configured or does not take it | comes again; SQS's own policy ends that, without a reason |
 
 mod dead;
@@ -86,6 +86,7 @@ async fn take(app: &App, message: &Message) -> Result<(), Untaken> {
             if refused.is_empty() { Ok(()) } else { Err(dead("refused", &refused.join("; "))) }
         }
         Err(Error::Unwritable(Unwritable::Refused(errors))) => Err(dead("not_understood", &described(&errors))),
+        Err(error @ Error::EventIdReused(_)) => Err(dead("event_id_reused", &error.to_string())),
         Err(error) if message.receives() >= app.give_up_after => {
             tracing::error!(%event_id, message_id = message.id, %error, "message given up: it came too often");
             Err(dead("given_up", &error.to_string()))

@@ -5,10 +5,15 @@
 //! | 1 | the table, by `event_id`; `expires_at` lets DynamoDB delete what has expired |
 //! | 2 | the index `listed`, by which staff list notifications and suppressions: `listed` and, in order, `listed_at` |
 //!
+//! Where the table belongs to the stack that deploys the service (`TABLE_OWNER=cdk`), nothing of this is done: the trigger
+//! only checks that the table is as it has to be, and fails with what is not.
+//!
 //! An index is added to a table that is in use: DynamoDB fills it from the items that have both attributes. Those that an
 //! older release wrote have neither, and are not listed.
 
-use std::time::Duration;
+mod check;
+
+use std::{str::FromStr, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
@@ -19,6 +24,7 @@ use aws_sdk_dynamodb::{
         ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
     },
 };
+use common::input::Refusal;
 use platform::{TriggerError, trigger::Direction};
 use serde_json::{Value, json};
 
@@ -36,8 +42,44 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The newest version.
 const NEWEST: i64 = 2;
 
+/// Who makes and changes the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableOwner {
+    /// The service, by its `migrate` trigger.
+    Service,
+    /// The stack of the AWS CDK that deploys it.
+    Cdk,
+}
+
+impl FromStr for TableOwner {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        match text {
+            "service" => Ok(Self::Service),
+            "cdk" => Ok(Self::Cdk),
+            _ => Err(Refusal::new("unknown_owner", "must be service or cdk")),
+        }
+    }
+}
+
+/// Does what a migration is where the table is this owner's.
+pub(crate) async fn migrate(store: &Store, owner: TableOwner, direction: Direction) -> Result<Value, TriggerError> {
+    match (owner, direction) {
+        (TableOwner::Service, direction) => change(store, direction).await,
+        (TableOwner::Cdk, Direction::Up) => {
+            check::check(&store.aws().patient_dynamodb(CALL).await, store.table()).await?;
+            Ok(json!({ "table": store.table(), "direction": "up", "is_checked_only": true }))
+        }
+        (TableOwner::Cdk, Direction::Down { .. }) => {
+            Err(format!("the table {} belongs to the CDK stack (TABLE_OWNER=cdk): take it back there", store.table())
+                .into())
+        }
+    }
+}
+
 /// Makes the table with its index, or goes back: `down` to 1 removes the index, to 0 the table with all that it remembers.
-pub(crate) async fn migrate(store: &Store, direction: Direction) -> Result<Value, TriggerError> {
+async fn change(store: &Store, direction: Direction) -> Result<Value, TriggerError> {
     let (client, table) = (store.aws().patient_dynamodb(CALL).await, store.table());
     let done = match direction {
         Direction::Up => {

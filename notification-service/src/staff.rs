@@ -104,7 +104,8 @@ async fn get_messages(
 /// Send a message again
 ///
 /// On purpose, and as another event: its id follows from this one's and the key, so that it is sent once, however often this
-/// is repeated with the same key. Who asked for it, when and why stands with the message. Limits and suppressions hold.
+/// is repeated with the same key. Who asked for it, when and why stands with the message that was sent first: what was sent again
+/// and is sent again counts there, too. Limits and suppressions hold.
 #[utoipa::path(post, path = "/admin/notifications/{event_id}/resend", tag = "notifications",
     params(("event_id" = EventId, Path), IdempotencyKey), security(("token" = ["notifications:manage"])),
     request_body = ResendRequest, responses((status = OK, body = Told),
@@ -131,7 +132,7 @@ async fn resend_messages(
 #[utoipa::path(post, path = "/admin/notifications/email", tag = "notifications",
     security(("token" = ["notifications:manage"])), request_body = DirectMailBody,
     responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
-        content_type = "application/problem+json", description = "`notification_in_progress`")))]
+        content_type = "application/problem+json", description = "`notification_in_progress`, or `event_id_reused`: another event has this id.")))]
 async fn send_direct_mail(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,
@@ -147,7 +148,7 @@ async fn send_direct_mail(
 #[utoipa::path(post, path = "/admin/notifications/sms", tag = "notifications",
     security(("token" = ["notifications:manage"])), request_body = DirectTextBody,
     responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
-        content_type = "application/problem+json", description = "`notification_in_progress`")))]
+        content_type = "application/problem+json", description = "`notification_in_progress`, or `event_id_reused`: another event has this id.")))]
 async fn send_direct_text(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,

@@ -105,7 +105,7 @@ struct NewSuppression {
     #[schema(value_type = Option<Phone>)]
     phone: Option<Phone>,
     /// What is to be remembered of it; no address belongs here.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     note: Option<Note>,
 }
 

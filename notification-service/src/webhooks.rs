@@ -64,6 +64,8 @@ pub enum Invalid {
     OtherTopic,
     /// An address in it is on no host of SNS.
     CertificateHost,
+    /// An address in it is on a host of SNS in another region than the topic's.
+    OtherRegion,
     /// It is about another account.
     OtherAccount,
 }
@@ -76,6 +78,7 @@ impl fmt::Display for Invalid {
             Self::NotNow => "the signature is too old, or from the future",
             Self::OtherTopic => "the message is of another topic",
             Self::CertificateHost => "an address of the message is on no host of SNS",
+            Self::OtherRegion => "an address of the message is on the host of another region than the topic's",
             Self::OtherAccount => "the message is about another account",
         })
     }
@@ -166,9 +169,9 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
     let topic = app.webhooks.topic.as_ref().ok_or(Error::WebhookNotConfigured)?;
     let envelope = Envelope::read(&body).map_err(Error::Webhook)?;
     envelope.must_be_of(topic).map_err(Error::Webhook)?;
-    let certificate = envelope.certificate().map_err(Error::Webhook)?;
+    let certificate = envelope.certificate(topic).map_err(Error::Webhook)?;
     let key = app.webhooks.certificates.key(&certificate, now).await.map_err(Error::Sns)?;
-    match envelope.verify(&key, now).map_err(Error::Webhook)? {
+    match envelope.verify(topic, &key, now).map_err(Error::Webhook)? {
         Verified::Notification(message) => match ses::read(&message) {
             Ok(report) => apply::all(&app, report.into_iter().collect(), now).await?,
             Err(error) => {

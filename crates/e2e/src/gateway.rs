@@ -46,7 +46,10 @@ impl Owner {
             | ["orders" | "quotes", ..]
             | ["admin", "orders", ..]
             | ["webhooks", "stripe"] => Self::Transactions,
-            ["health", "notification-service", ..] | ["notifications", ..] => Self::Notifications,
+            ["health", "notification-service", ..]
+            | ["notifications" | "unsubscribe", ..]
+            | ["webhooks", "ses" | "sendgrid" | "twilio"]
+            | ["admin", "notifications" | "suppressions" | "templates", ..] => Self::Notifications,
             _ => Self::Users,
         }
     }

@@ -49,6 +49,13 @@ impl Fingerprints {
         self.of("source", &network(address)).await
     }
 
+    /// Tells keys apart: fingerprints can be compared only where they were made under the same one.
+    pub async fn key_id(&self) -> Result<String, SecretError> {
+        let mut id = hex(self.of("key id", "").await?);
+        id.truncate(8);
+        Ok(id)
+    }
+
     async fn of(&self, kind: &str, value: &str) -> Result<Fingerprint, SecretError> {
         let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.get().await?.as_bytes());
         let tag = hmac::sign(&key, format!("{kind}\n{value}").as_bytes());
@@ -89,6 +96,13 @@ mod tests {
         assert_eq!(ours.recipient(&email("Ada@Example.COM")).await.unwrap(), ada);
         assert_ne!(ours.recipient(&email("bob@example.com")).await.unwrap(), ada);
         assert_ne!(theirs.recipient(&email("ada@example.com")).await.unwrap(), ada);
+    }
+
+    #[tokio::test]
+    async fn keys_are_told_apart_by_their_ids() {
+        let (ours, theirs) = (keyed(&"a".repeat(LEAST_KEY)), keyed(&"b".repeat(LEAST_KEY)));
+        assert_eq!(ours.key_id().await.unwrap(), keyed(&"a".repeat(LEAST_KEY)).key_id().await.unwrap());
+        assert_ne!(ours.key_id().await.unwrap(), theirs.key_id().await.unwrap());
     }
 
     #[tokio::test]

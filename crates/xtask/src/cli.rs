@@ -190,8 +190,10 @@ enum Proof {
     /// Twilio's packages of npm and PyPI sign for the service; SendGrid's packages and a validator of SNS check what our doubles
     /// sign. Node.js 20 with npm, and Python are needed.
     Webhooks,
-    /// Whatever is sent: product-service answers as openapi/product-service.yaml says, by Schemathesis
+    /// Whatever is sent: a service answers as its openapi/*.yaml says, by Schemathesis
     Api {
+        /// Which service; without it both, one after the other
+        service: Option<measure::Described>,
         /// Handed to Schemathesis, such as --include-operation-id create_product; SEED repeats a run
         #[arg(last = true)]
         more: Vec<String>,
@@ -265,7 +267,7 @@ pub(crate) async fn run() -> Result<()> {
         }
         Verb::Prove(Proof::Stripe) => sdk::prove(&home).await,
         Verb::Prove(Proof::Webhooks) => sdk::prove_webhooks(&home).await,
-        Verb::Prove(Proof::Api { more }) => measure::api(&home, more).await,
+        Verb::Prove(Proof::Api { service, more }) => measure::api(&home, service, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,

@@ -16,6 +16,7 @@ mod gallery;
 mod home;
 mod images;
 mod infra;
+mod letters;
 mod logs;
 mod mail_pictures;
 mod measure;

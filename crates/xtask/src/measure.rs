@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 use tokio::process::Command;
 
 use crate::deploy::BROKEN;
@@ -69,6 +70,22 @@ pub(crate) async fn notifications(home: &Home, messages: u32, seed: Option<u64>,
     run(home, Bench { package: "e2e", name: "notifications", build, arguments }).await
 }
 
+/// A service that Schemathesis can be run against.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Described {
+    ProductService,
+    NotificationService,
+}
+
+impl Described {
+    fn name(self) -> &'static str {
+        match self {
+            Self::ProductService => "product-service",
+            Self::NotificationService => "notification-service",
+        }
+    }
+}
+
 /// Beside `commit`, other figures: what an order costs the processes of each of the two builds.
 pub(crate) async fn checkout(home: &Home, commit: Option<&str>, dev: bool) -> Result<()> {
     match commit {
@@ -100,11 +117,14 @@ fn text(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Schemathesis against product-service. `more` is handed to it.
-pub(crate) async fn api(home: &Home, more: Vec<String>) -> Result<()> {
-    let program = python::schemathesis(home).await?.display().to_string();
-    let arguments = std::iter::once(program).chain(more).collect();
-    across_services(home, "api", Build::DEV, arguments).await
+/// Schemathesis against one service, or each of those that it is set up for. `more` is handed to it.
+pub(crate) async fn api(home: &Home, service: Option<Described>, more: Vec<String>) -> Result<()> {
+    let program = text(&python::schemathesis(home).await?);
+    let services = match service {
+        Some(service) => service.name().to_owned(),
+        None => Described::value_variants().iter().map(|service| service.name()).collect::<Vec<_>>().join(","),
+    };
+    across_services(home, "api", Build::DEV, [program, services].into_iter().chain(more).collect()).await
 }
 
 pub(crate) async fn reservations(home: &Home) -> Result<()> {

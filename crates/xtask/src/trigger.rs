@@ -1,7 +1,8 @@
 //! Waking a service by something else than HTTP. `cargo lambda watch` has no way to; AWS invokes a function of its own.
 
 use std::fs::OpenOptions;
-use std::time::Duration;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use lambda_double::Function;
@@ -39,4 +40,39 @@ pub(crate) async fn once(
     answer.with_context(|| {
         format!("{service}, {trigger}; its log: {}", home.show(&home.log(&format!("{service}-{trigger}"))))
     })
+}
+
+/// A function that is woken again and again. Its process is kept, as Lambda keeps one, until it fails or its binary was built
+/// anew.
+pub(crate) struct Standing<'a> {
+    home: &'a Home,
+    settings: &'a Settings,
+    service: &'a str,
+    trigger: &'a str,
+    running: Option<(Function, Option<SystemTime>)>,
+}
+
+impl<'a> Standing<'a> {
+    pub(crate) fn new(home: &'a Home, settings: &'a Settings, service: &'a str, trigger: &'a str) -> Self {
+        Self { home, settings, service, trigger, running: None }
+    }
+
+    /// Wakes it and returns its answer.
+    pub(crate) async fn invoke(&mut self, event: Value, patience: Duration) -> Result<Value> {
+        let built = modified(&self.home.binary(Profile::Dev, self.service));
+        let (function, built) = match self.running.take() {
+            Some((function, of)) if of == built => (function, built),
+            _ => (start(self.home, self.settings, self.service, self.trigger).await?, built),
+        };
+        let answer = function.invoke(event, patience).await.with_context(|| {
+            let log = self.home.log(&format!("{}-{}", self.service, self.trigger));
+            format!("see {}", self.home.show(&log))
+        })?;
+        self.running = Some((function, built));
+        Ok(answer)
+    }
+}
+
+fn modified(binary: &Path) -> Option<SystemTime> {
+    std::fs::metadata(binary).and_then(|file| file.modified()).ok()
 }

@@ -15,7 +15,8 @@ use crate::secrets::{Secrets, password};
 use crate::settings::{Settings, given};
 use crate::stores::{self, Keeping, Place, Postgres};
 use crate::{
-    admin, gallery, images, logs, port, python, reload, router, seed, services, stripe, sweep, trigger, vendors, watch,
+    admin, gallery, images, letters, logs, port, python, reload, router, seed, services, stripe, sweep, trigger,
+    vendors, watch,
 };
 
 const DATABASES: [(&str, &str); 2] =
@@ -61,6 +62,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     step("starting the double of Stripe", stripe::start(&place, &mut settings)).await?;
     step("starting the doubles of SES, SendGrid and Twilio", vendors::start(&place, &mut settings)).await?;
     step("making the bucket for images", images::make_bucket(&mut settings)).await?;
+    step("making the queues of notifications", letters::make_queues(&mut settings)).await?;
     // Services wake for nothing without the secrets that user-service gives them.
     let [user_service, others @ ..] = services::WITH_A_STORE;
     step("migrating accounts", migrate(home, &settings, &[user_service])).await?;
@@ -216,6 +218,7 @@ async fn stay(home: &Home, run: &Run, settings: &Settings, port: u16, gateway: P
         sweep::keep_sweeping(home, settings, services::WITH_A_SWEEP[0]),
         sweep::keep_sweeping(home, settings, services::WITH_A_SWEEP[1]),
         sweep::keep_sweeping(home, settings, services::WITH_A_SWEEP[2]),
+        letters::keep_delivering(home, settings),
     )
     .map(drop)
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::{
     limits::{Caps, Count, CountBy, Reason, barring},
-    record::{Delivery, LastEvent, Record, Stands},
+    record::{Delivery, LastEvent, RecipientKey, Record, Stands},
 };
 use crate::{
     providers::Name,
@@ -177,6 +177,8 @@ pub struct Notification {
     pub message: Message,
     /// The data of the message as they were written.
     pub data: Value,
+    /// The event of which staff have it sent again.
+    pub resend_of: Option<EventId>,
 }
 
 /// Shows no address.
@@ -231,7 +233,7 @@ impl FromFields for Notification {
             recipient.locale = locale;
         }
         let (message, data) = message??;
-        Some(Self { event_id: event_id?, recipient, channels, message, data })
+        Some(Self { event_id: event_id?, recipient, channels, message, data, resend_of: None })
     }
 }
 
@@ -285,7 +287,7 @@ pub enum State {
     Withheld,
     /// Its address is suppressed (it bounced, or its owner wants nothing more); it is not sent, now or later.
     Suppressed,
-    /// The provider refuses it for good: the address is bad.
+    /// The provider refuses it for good: the address is bad. Or no provider took it for as long as that is tried.
     Refused,
 }
 

@@ -10,7 +10,11 @@
 //!    the answer is 200, so that its sender's outbox comes to an end.
 //! 3. **Send**: the providers are asked, in their order, within one deadline.
 //! 4. **Mark**: the item becomes `sent`, or `refused` or `suppressed` where the provider says so, if the claim is still
-//!    ours. What no provider took is given back: it is `waiting`, with the reason, and the answer is 503.
+//!    ours. What no provider took is given back: it is `waiting`, with the reason, and the answer is 503. It does not wait for
+//!    ever: a try that fails `KEEP_TRYING_HOURS` after the first request is the last, and the message is `refused`.
+//!
+//! An event's id stands for one message to one recipient. What has another template or goes to another address under an id
+//! that was used is answered 409 `event_id_reused`: nobody shall believe that it was sent.
 //!
 //! | what happens | what is left | what the next request does |
 //! | --- | --- | --- |
@@ -30,8 +34,6 @@
 //! shorter than a request's deadline. What is sent carries the event's id, so that two mails of one event can be told to be
 //! that. `docs/operations.md` has the table of what can be sent twice, and when.
 
-use std::time::Instant;
-
 use common::{
     contact::{Email, Phone},
     timestamp::Timestamp,
@@ -47,7 +49,7 @@ use crate::{
     App,
     aws::Failure,
     error::Error,
-    providers::{Handed, OutgoingMail, OutgoingText, Undelivered},
+    providers::{Deadline, Handed, OutgoingMail, OutgoingText, Undelivered},
     templates::{self, Mail, Unwritable},
     unsubscribe,
 };
@@ -64,18 +66,20 @@ pub(super) async fn send_once(app: App, notification: Notification) -> Result<Ve
     tokio::spawn(work.in_current_span()).await.map_err(Error::Stopped)?
 }
 
-/// What became of all channels. What failed and can be asked for again outweighs what another request is doing.
+/// What became of all channels. What failed and can be asked for again outweighs what can never be, and that outweighs what
+/// another request is doing.
 fn all(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
-    let mut in_progress = None;
+    let (mut reused, mut in_progress) = (None, None);
     let mut deliveries = Vec::new();
     for end in ends {
         match end {
             Ok(delivery) => deliveries.push(delivery),
+            Err(error @ Error::EventIdReused(_)) => reused = Some(error),
             Err(error @ Error::InProgress(_)) => in_progress = Some(error),
             Err(error) => return Err(error),
         }
     }
-    in_progress.map_or(Ok(deliveries), Err)
+    reused.or(in_progress).map_or(Ok(deliveries), Err)
 }
 
 /// What is sent on a channel, written.
@@ -117,6 +121,7 @@ async fn attempt(app: &App, notification: &Notification, channel: Channel) -> Re
     match claimed.map_err(Error::Store)? {
         Claimed::Ended(record) => Ok(ended(notification, &record)),
         Claimed::Theirs(left) => Err(Error::InProgress(left)),
+        Claimed::Reused => Err(Error::EventIdReused(channel)),
         Claimed::Ours(claim) => deliver(app, notification, &written, &claim).await,
     }
 }
@@ -134,7 +139,7 @@ async fn wish(
     let (recipient, counts) = match written {
         Written::Mail(email, _) => {
             let recipient = app.fingerprints.recipient(email).await.map_err(Error::Secret)?;
-            (recipient, Ok(app.caps.of_mail(template, recipient, now)))
+            (recipient, Ok(app.caps.of_mail(template, recipient, now).into_iter().collect()))
         }
         Written::Text(phone, _) => {
             let recipient = app.fingerprints.phone(phone).await.map_err(Error::Secret)?;
@@ -142,8 +147,10 @@ async fn wish(
         }
     };
     let never = counts.as_ref().err().copied();
-    let request = notification.kept(key.channel);
-    Ok((Wish { key, template, recipient, counts: counts.unwrap_or_default(), request }, never))
+    let key_id = app.fingerprints.key_id().await.map_err(Error::Secret)?;
+    let (counts, request) = (counts.unwrap_or_default(), notification.kept(key.channel));
+    let resend_of = notification.resend_of;
+    Ok((Wish { key, template, recipient, key_id, resend_of, counts, request }, never))
 }
 
 fn ended(notification: &Notification, record: &Record) -> Delivery {
@@ -196,6 +203,12 @@ async fn deliver(
         }
         Err(undelivered @ (Undelivered::Retryable { .. } | Undelivered::Unclear(_))) => {
             let error = Error::Undelivered(undelivered);
+            if claim.is_overdue(Timestamp::now(), app.keep_trying) {
+                let reason =
+                    Some(format!("given up, {} h after it was asked for: {error}", app.keep_trying.as_secs() / 3_600));
+                let end = Delivery { last_error: reason, ..delivery(claim, State::Refused) };
+                return Ok(not_taken(app, notification, claim, end).await);
+            }
             give_back(app, notification, claim, &error).await;
             Err(error)
         }
@@ -209,7 +222,7 @@ async fn hand_over(
     claim: &Claim,
 ) -> Result<Handed, Undelivered> {
     let (event_id, template) = (notification.event_id, notification.message.template().as_str());
-    let deadline = Instant::now() + app.limits.send;
+    let deadline = Deadline::within(app.limits.send, claim.until());
     match written {
         Written::Mail(to, mail) => {
             let unsubscribe = unsubscribe_link(app, notification, to).await?;
@@ -256,14 +269,13 @@ async fn sent(app: &App, notification: &Notification, claim: &Claim, handed: Han
 async fn not_taken(app: &App, notification: &Notification, claim: &Claim, end: Delivery) -> Delivery {
     let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
     let (state, reason) = (end.state, end.last_error.as_deref().unwrap_or_default());
-    if let Some(provider) = end.provider {
-        tracing::warn!(%event_id, %channel, template, %state, %provider, reason, "message is not sent");
-        match app.store.mark_ended(claim, state, provider, reason).await {
-            Ok(true) => {}
-            Ok(false) => tracing::warn!(%event_id, %channel, template, %state, "message ended after its lease"),
-            Err(failure) => {
-                tracing::error!(%event_id, %channel, template, %state, error = %failure, "end of a message not marked");
-            }
+    let provider = end.provider.map(tracing::field::display);
+    tracing::warn!(%event_id, %channel, template, %state, provider, reason, "message is not sent");
+    match app.store.mark_ended(claim, state, end.provider, reason).await {
+        Ok(true) => {}
+        Ok(false) => tracing::warn!(%event_id, %channel, template, %state, "message ended after its lease"),
+        Err(failure) => {
+            tracing::error!(%event_id, %channel, template, %state, error = %failure, "end of a message not marked");
         }
     }
     end

@@ -8,7 +8,8 @@
 //! | `claim` | who is, or was, sending: a UUID of one attempt |
 //! | `lease_until` | until when no other may try, in milliseconds since 1970; while `sending` |
 //! | `attempts` | how often it was claimed |
-//! | `recipient_key` | the keyed hash of the address |
+//! | `recipient_key`, `key_id` | the keyed hash of the address, and which key that is |
+//! | `resend_of` | the event of which staff had it sent again |
 //! | `created_at`, `sent_at` | when it was first asked for, and when a provider took it (milliseconds) |
 //! | `provider`, `provider_message_id` | who took it, and what they call it |
 //! | `last_error` | why the last try failed, or why it is never sent |
@@ -19,7 +20,7 @@
 //! | `expires_at` | when DynamoDB may delete the item, in seconds since 1970 |
 //!
 //! `request` has the address and what the message says; nothing else of an item is personal. Beside them stand items that
-//! count, each for a while: `recipient#HASH#DAY` and `phone#HASH#DAY` (a keyed hash of the address and the days since 1970)
+//! count, each for a while: `recipient#HASH#DAY`, `direct#HASH#DAY` and `phone#HASH#DAY` (a keyed hash of the address and the days since 1970)
 //! have in `counted` the set of the events that count; `country#CODE#HOUR` has in `number` how many texts went there. And
 //! there are the items of suppressed addresses, `suppression#CHANNEL#HASH`, of which only the keys matter here.
 
@@ -36,7 +37,7 @@ use aws_sdk_dynamodb::{
 use common::timestamp::Timestamp;
 
 pub use self::claims::{Claim, Claimed, Wish};
-use super::domain::{Channel, EventId, EventKey, LastEvent, Record, State};
+use super::domain::{Channel, EventId, EventKey, LastEvent, RecipientKey, Record, State};
 use crate::{
     aws::{Aws, Failure},
     providers::Unclear,
@@ -149,8 +150,13 @@ pub(crate) fn read(item: &Item) -> Option<Record> {
     let unclear = unclear.and_then(|unclear| {
         Some(Unclear { provider: words(unclear, "provider")?.parse().ok()?, since: moment(unclear, "since")? })
     });
+    let recipient = words(item, "recipient_key")
+        .map(|hash| RecipientKey { hash: hash.to_owned(), key_id: words(item, "key_id").map(str::to_owned) });
     Some(Record {
         key: words(item, "event_id")?.parse().ok()?,
+        template: words(item, "template").map(str::to_owned),
+        recipient,
+        resend_of: words(item, "resend_of").and_then(|id| id.parse().ok()),
         state: words(item, "state")?.parse::<State>().ok()?,
         claim: words(item, "claim").unwrap_or_default().to_owned(),
         lease_until: moment(item, "lease_until"),

@@ -145,6 +145,11 @@ pub(super) enum Next {
 }
 
 impl Trouble {
+    /// It was not asked: the time for it was over.
+    pub(super) fn too_late() -> Self {
+        Self::Unreachable("no time is left".to_owned())
+    }
+
     /// Of a mail: rather twice than never.
     pub(super) fn next_of_mail(&self) -> Next {
         match self {

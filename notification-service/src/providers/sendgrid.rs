@@ -3,8 +3,6 @@
 //! It has no key for idempotency: a lost answer may be a sent mail. The event's id goes along in `custom_args`, which
 //! stand in each of its webhook's events. Links are not rewritten and opens not counted: links of ours may be secrets.
 
-use std::time::Duration;
-
 use common::outbound;
 use http::StatusCode;
 use platform::config::{Env, Secret};
@@ -12,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
+    deadline::Deadline,
     domain::Trouble,
     outgoing::OutgoingMail,
     wire::{self, Answered},
@@ -38,10 +37,10 @@ impl Sendgrid {
     }
 
     /// Hands the mail over and returns what its events call it.
-    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, limit: Duration) -> Result<String, Trouble> {
-        let key = self.key.get().await.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, Trouble> {
+        let key = wire::secret(&self.key, until).await?;
         let request = outbound::client().post(format!("{}/v3/mail/send", self.base)).bearer_auth(key);
-        let answered = wire::call(request.json(&self.body(outgoing)), limit, wire::ANSWER).await?;
+        let answered = wire::call(request.json(&self.body(outgoing)), until, wire::ANSWER).await?;
         if answered.status.is_success() {
             let id = answered.headers.get("x-message-id").and_then(|id| id.to_str().ok());
             return Ok(id.unwrap_or_default().to_owned());

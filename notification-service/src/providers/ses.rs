@@ -4,8 +4,6 @@
 //! same: in the header `X-Bodega-Event`, and with the template's name as message tags, which stand in what SES publishes
 //! about deliveries, bounces and complaints.
 
-use std::time::Duration;
-
 use aws_sdk_sesv2::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
     operation::send_email::SendEmailError,
@@ -13,7 +11,7 @@ use aws_sdk_sesv2::{
 };
 use platform::config::Env;
 
-use super::{domain::Trouble, outgoing::OutgoingMail};
+use super::{deadline::Deadline, domain::Trouble, outgoing::OutgoingMail};
 use crate::{
     aws::{Aws, Failure},
     sender::Sender,
@@ -44,7 +42,7 @@ impl Ses {
     }
 
     /// Hands the mail over and returns what SES calls it.
-    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, limit: Duration) -> Result<String, Trouble> {
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, Trouble> {
         let incomplete = |error: BuildError| Trouble::Rejected(error.to_string());
         let content = EmailContent::builder().simple(message(outgoing).map_err(incomplete)?).build();
         let tags: Result<Vec<_>, _> = outgoing.tags().iter().map(|(name, value)| tag(name, value)).collect();
@@ -56,7 +54,8 @@ impl Ses {
             .set_configuration_set_name(self.configuration_set.clone())
             .set_email_tags(Some(tags.map_err(incomplete)?));
         let late = |_| Trouble::Lost("no answer in time".to_owned());
-        let sent = tokio::time::timeout(limit, call.send()).await.map_err(late)?;
+        let left = until.left().ok_or_else(Trouble::too_late)?;
+        let sent = tokio::time::timeout(left, call.send()).await.map_err(late)?;
         Ok(sent.map_err(|error| trouble(&error))?.message_id.unwrap_or_default())
     }
 }

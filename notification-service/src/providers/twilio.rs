@@ -18,6 +18,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use self::words::{Account, Key, Service, TextFrom};
 use super::{
+    deadline::Deadline,
     domain::{Trouble, Unclear},
     outgoing::OutgoingText,
     wire::{self, Answered},
@@ -30,9 +31,17 @@ const PAGE_SIZE: &str = "50";
 const MAX_PAGES: usize = 4;
 /// "Attempt to send to unsubscribed recipient": they answered STOP.
 const UNSUBSCRIBED: u32 = 21610;
-/// The numbers of errors that say that this recipient cannot be sent to: no phone number, not reachable from ours, no
-/// country that the account may send to, not a mobile one. <https://www.twilio.com/docs/api/errors>
-const NOT_REACHABLE: [u32; 6] = [21211, 21217, 21401, 21408, 21612, 21614];
+/// The numbers of errors that say that this recipient cannot be sent to. What is about our number, our account or the text
+/// (21401, 21606, 21608, 21617, ...) is not among them: it is mended here, and the message is tried again.
+/// <https://www.twilio.com/docs/api/errors>
+const NOT_REACHABLE: [u32; 9] = [
+    // No phone number; does not look like one.
+    21211, 21217, // A short code; the number that it comes from; a premium number.
+    21265, 21266, 21268, // A country that the account does not send to.
+    21408, // Not reachable from ours.
+    21612, // No mobile number; a landline.
+    21614, 21635,
+];
 
 /// Twilio, with one account and sender.
 #[derive(Debug)]
@@ -84,10 +93,10 @@ impl Twilio {
     }
 
     /// Hands the text over and returns Twilio's id of it.
-    pub(super) async fn send(&self, outgoing: &OutgoingText<'_>, limit: Duration) -> Result<String, Trouble> {
+    pub(super) async fn send(&self, outgoing: &OutgoingText<'_>, until: Deadline) -> Result<String, Trouble> {
         let request = outbound::client().post(format!("{}{}", self.base, self.messages()));
-        let request = self.signed_in(request).await?.header("content-type", "application/x-www-form-urlencoded");
-        let answered = wire::call(request.body(self.form(outgoing)), limit, wire::ANSWER).await?;
+        let request = self.signed_in(request, until).await?.header("content-type", "application/x-www-form-urlencoded");
+        let answered = wire::call(request.body(self.form(outgoing)), until, wire::ANSWER).await?;
         if !answered.status.is_success() {
             return Err(trouble(&answered));
         }
@@ -96,19 +105,19 @@ impl Twilio {
         Ok(taken.sid)
     }
 
-    /// Twilio's id of the text, if it took it since then.
+    /// Twilio's id of the text, if it took it since then. All pages together have to come in time.
     pub(super) async fn find(
         &self,
         outgoing: &OutgoingText<'_>,
         unclear: Unclear,
-        limit: Duration,
+        until: Deadline,
     ) -> Result<Option<String>, Trouble> {
         let query = encoded(&[("To", number(outgoing.to)), ("PageSize", PAGE_SIZE)]);
         let mut next = Some(format!("{}?{query}", self.messages()));
         for _ in 0..MAX_PAGES {
             let Some(path) = next else { return Ok(None) };
-            let request = self.signed_in(outbound::client().get(format!("{}{path}", self.base))).await?;
-            let answered = wire::call(request, limit, wire::PAGE).await?;
+            let request = self.signed_in(outbound::client().get(format!("{}{path}", self.base)), until).await?;
+            let answered = wire::call(request, until, wire::PAGE).await?;
             if !answered.status.is_success() {
                 return Err(trouble(&answered));
             }
@@ -142,12 +151,12 @@ impl Twilio {
         encoded(&fields)
     }
 
-    async fn signed_in(&self, request: RequestBuilder) -> Result<RequestBuilder, Trouble> {
+    async fn signed_in(&self, request: RequestBuilder, until: Deadline) -> Result<RequestBuilder, Trouble> {
         let (name, secret) = match &self.login {
             Login::Token(token) => (&self.account.0, token),
             Login::Key { sid, secret } => (&sid.0, secret),
         };
-        let secret = secret.get().await.map_err(|error| Trouble::Unreachable(error.to_string()))?;
+        let secret = wire::secret(secret, until).await?;
         Ok(request.basic_auth(name, Some(secret)))
     }
 }
@@ -215,11 +224,12 @@ fn trouble(answered: &Answered) -> Trouble {
     let status = answered.status;
     let why = code.map_or_else(|| status.to_string(), |code| format!("{status} (code {code})"));
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Unauthorized(why),
         StatusCode::TOO_MANY_REQUESTS => Trouble::Busy(why),
         status if status.is_server_error() => Trouble::Broken(why),
-        StatusCode::BAD_REQUEST if code == Some(UNSUBSCRIBED) => Trouble::Suppressed,
-        StatusCode::BAD_REQUEST if code.is_some_and(|code| NOT_REACHABLE.contains(&code)) => Trouble::Refused(why),
+        // The number says more than whether it is a 400 or a 403.
+        _ if code == Some(UNSUBSCRIBED) => Trouble::Suppressed,
+        _ if code.is_some_and(|code| NOT_REACHABLE.contains(&code)) => Trouble::Refused(why),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Unauthorized(why),
         _ => Trouble::Rejected(why),
     }
 }
@@ -240,8 +250,15 @@ mod tests {
         let coded = |code: u32| format!(r#"{{"code": {code}, "message": "+442079460000", "status": 400}}"#);
         assert_eq!(read(400, &coded(21610)), Trouble::Suppressed);
         assert_eq!(read(400, &coded(21211)), Trouble::Refused("400 Bad Request (code 21211)".into()));
-        assert_eq!(read(400, &coded(21408)), Trouble::Refused("400 Bad Request (code 21408)".into()));
-        assert_eq!(read(400, &coded(21606)), Trouble::Rejected("400 Bad Request (code 21606)".into()));
+        assert_eq!(read(403, &coded(21610)), Trouble::Suppressed);
+        for of_the_recipient in [21211, 21217, 21265, 21266, 21268, 21408, 21612, 21614, 21635] {
+            let why = |status: &str| format!("{status} (code {of_the_recipient})");
+            assert_eq!(read(400, &coded(of_the_recipient)), Trouble::Refused(why("400 Bad Request")));
+            assert_eq!(read(403, &coded(of_the_recipient)), Trouble::Refused(why("403 Forbidden")));
+        }
+        for of_ours in [21212, 21401, 21606, 21608, 21617, 21659] {
+            assert_eq!(read(400, &coded(of_ours)), Trouble::Rejected(format!("400 Bad Request (code {of_ours})")));
+        }
         assert_eq!(read(400, "no"), Trouble::Rejected("400 Bad Request".into()));
         assert_eq!(read(404, &coded(20404)), Trouble::Rejected("404 Not Found (code 20404)".into()));
         assert_eq!(read(401, &coded(20003)), Trouble::Unauthorized("401 Unauthorized (code 20003)".into()));

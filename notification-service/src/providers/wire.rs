@@ -1,11 +1,12 @@
 //! One call of a vendor's HTTP API: bounded in time and size, never repeated, no redirect followed.
 
-use std::{error::Error, time::Duration};
+use std::error::Error;
 
 use http::{HeaderMap, StatusCode};
+use platform::config::Secret;
 use reqwest::{RequestBuilder, Response};
 
-use super::domain::Trouble;
+use super::{deadline::Deadline, domain::Trouble};
 
 /// The largest answer to a message.
 pub(super) const ANSWER: usize = 64 << 10;
@@ -20,9 +21,17 @@ pub(super) struct Answered {
     pub(super) body: Vec<u8>,
 }
 
-/// Makes the call within `limit` and reads an answer of at most so many bytes.
-pub(super) async fn call(request: RequestBuilder, limit: Duration, most: usize) -> Result<Answered, Trouble> {
-    let response = request.timeout(limit).send().await.map_err(|error| trouble(&error))?;
+/// A secret, which may have to be fetched: in time, or the provider is not asked.
+pub(super) async fn secret(secret: &Secret, until: Deadline) -> Result<String, Trouble> {
+    let left = until.left().ok_or_else(Trouble::too_late)?;
+    let fetched = tokio::time::timeout(left, secret.get()).await.map_err(|_| Trouble::too_late())?;
+    fetched.map_err(|error| Trouble::Unreachable(error.to_string()))
+}
+
+/// Makes the call in time and reads an answer of at most so many bytes. No call is begun after the deadline.
+pub(super) async fn call(request: RequestBuilder, until: Deadline, most: usize) -> Result<Answered, Trouble> {
+    let left = until.left().ok_or_else(Trouble::too_late)?;
+    let response = request.timeout(left).send().await.map_err(|error| trouble(&error))?;
     let (status, headers) = (response.status(), response.headers().clone());
     let body = bounded(response, most).await?;
     Ok(Answered { status, headers, body })

@@ -24,7 +24,7 @@ const BUDGET: Duration = Duration::from_secs(20);
 
 /// Why a message will not be worked off.
 pub(super) struct Dead {
-    /// For programs: `not_understood`, `refused` or `given_up`.
+    /// For programs: `not_understood`, `refused`, `event_id_reused` or `given_up`.
     pub(super) kind: &'static str,
     /// For people. May name members of the message, and is not logged.
     pub(super) details: String,

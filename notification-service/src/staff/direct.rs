@@ -34,10 +34,14 @@ pub struct DirectMailBody {
     /// The language of what stands around the text; English where this is left out.
     locale: Option<LanguageTag>,
     /// One line.
-    #[schema(min_length = 1, max_length = 150)]
+    #[schema(min_length = 1, max_length = 150, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     subject: String,
     /// Several lines; an empty one begins another paragraph.
-    #[schema(min_length = 1, max_length = 10_000)]
+    #[schema(
+        min_length = 1,
+        max_length = 10_000,
+        pattern = r"^\s*[^\s\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$"
+    )]
     text: String,
 }
 
@@ -56,7 +60,11 @@ pub struct DirectTextBody {
     /// The language of what stands around the text; English where this is left out.
     locale: Option<LanguageTag>,
     /// What it says: up to six segments of an SMS.
-    #[schema(min_length = 1, max_length = 10_000)]
+    #[schema(
+        min_length = 1,
+        max_length = 10_000,
+        pattern = r"^\s*[^\s\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$"
+    )]
     text: String,
 }
 
@@ -103,7 +111,8 @@ impl FromFields for DirectText {
 fn notification(event_id: EventId, recipient: Recipient, channel: Channel, words: DirectData) -> Notification {
     let subject = words.subject.as_ref().map(|subject| &subject.0);
     let data = json!({ "subject": subject, "text": words.text() });
-    Notification { event_id, recipient, channels: vec![channel], message: Message::Direct(words), data }
+    let (channels, message) = (vec![channel], Message::Direct(words));
+    Notification { event_id, recipient, channels, message, data, resend_of: None }
 }
 
 /// Sends it once. What the shop does not send is refused with pointers into this request, which has the words at its top.

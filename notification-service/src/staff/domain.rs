@@ -97,7 +97,7 @@ pub struct MessageQuery {
     #[param(value_type = Option<State>)]
     pub state: Option<WantedState>,
     /// Only those of this template.
-    #[param(value_type = Option<String>, example = "order_confirmation")]
+    #[param(value_type = Option<Template>, example = "order_confirmation")]
     pub template: Option<WantedTemplate>,
     /// Only those on this channel.
     #[param(value_type = Option<Channel>)]
@@ -138,7 +138,8 @@ pub struct Resend {
     "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "channel": "email", "template": "order_confirmation",
     "state": "sent", "provider": "ses", "provider_message_id": "0100019ac-1", "attempts": 1,
     "created_at": "2026-11-30T09:00:00.000Z", "sent_at": "2026-11-30T09:00:00.250Z", "last_error": null,
-    "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}, "can_be_resent": true, "resends": []
+    "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}, "can_be_resent": true, "resends": [],
+    "resend_of": null
 }))]
 pub struct MessageView {
     /// The event that it tells of.
@@ -152,6 +153,8 @@ pub struct MessageView {
     pub can_be_resent: bool,
     /// When staff had it sent again.
     pub resends: Vec<Resend>,
+    /// The event that was sent first, where this message is one that staff had sent again. Its `resends` stand there.
+    pub resend_of: Option<EventId>,
 }
 
 /// Why staff send something again: one line of up to 200 characters.
@@ -178,7 +181,7 @@ impl FromStr for Purpose {
 #[schema(example = json!({"reason": "the shopper says that it never came"}))]
 pub struct ResendRequest {
     /// Why; it stands with the message and in the log. No address belongs here.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub reason: Purpose,
     /// Only on this channel; on each that it was meant for where this is left out.
     pub channel: Option<Channel>,

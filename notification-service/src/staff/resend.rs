@@ -1,13 +1,14 @@
 //! Sending a message again, on purpose.
 //!
 //! It is written down with the old message first, so that nothing is sent again of which it is not known who asked for it.
-//! Repeated with the same key, it finds that written down, and goes on to the sending, which happens once.
+//! Repeated with the same key, it finds that written down, and goes on to the sending, which happens once. What was itself
+//! sent again is written down with the message that was sent first, so that there is one count for all of it.
 
 use common::{idempotency::IdempotencyKey, input::Fields, timestamp::Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    domain::{MessageView, Resend, ResendRequest, resent_as},
+    domain::{Resend, ResendRequest, resent_as},
     store::{self, Kept},
 };
 use crate::{
@@ -31,12 +32,21 @@ pub(super) async fn resend(
     let is_wanted = |kept: &Kept| request.channel.is_none_or(|channel| channel == kept.view.delivery.channel);
     let kept: Vec<Kept> = kept.into_iter().filter(is_wanted).collect();
     let new = resent_as(event_id, &actor, key);
-    let notification = again(&kept, new)?;
+    let first = first(&app, event_id, &kept).await?;
+    let notification = Notification { resend_of: Some(first), ..again(&kept, new)? };
     let resend = Resend { event_id: new, at: now, by: actor, reason: request.reason.as_str().to_owned() };
-    for kept in &kept {
-        write_down(&app, &kept.view, &resend).await?;
+    for Kept { view, .. } in &kept {
+        let key = EventKey { event_id: first, channel: view.delivery.channel };
+        write_down(&app, key, &view.template, &resend).await?;
     }
     notifications::tell(app, notification).await
+}
+
+/// The event that was sent first. Where that is forgotten already, this one.
+async fn first(app: &App, event_id: EventId, kept: &[Kept]) -> Result<EventId, Error> {
+    let Some(first) = kept.iter().find_map(|kept| kept.view.resend_of) else { return Ok(event_id) };
+    let known = store::of_event(&app.store, first).await.map_err(Error::Store)?;
+    Ok(if known.is_empty() { event_id } else { first })
 }
 
 /// The notification as it was, under its new id, on the channels that are wanted. Each channel has kept its own address.
@@ -59,11 +69,10 @@ fn again(kept: &[Kept], new: EventId) -> Result<Notification, Error> {
     Fields::read(whole).map_err(|_| Error::ContentNotKept)
 }
 
-async fn write_down(app: &App, view: &MessageView, resend: &Resend) -> Result<(), Error> {
-    let key = EventKey { event_id: view.event_id, channel: view.delivery.channel };
+async fn write_down(app: &App, key: EventKey, template: &str, resend: &Resend) -> Result<(), Error> {
     if store::note_resend(&app.store, key, resend).await.map_err(Error::Store)? {
         let EventKey { event_id, channel } = key;
-        let (actor, reason, template) = (&resend.by, &resend.reason, &view.template);
+        let (actor, reason) = (&resend.by, &resend.reason);
         tracing::info!(%event_id, %channel, template, actor, reason, resent_as = %resend.event_id, "message sent again by staff");
         return Ok(());
     }

@@ -162,6 +162,7 @@ fn read(item: &Item) -> Option<MessageView> {
         delivery: record.delivery(),
         can_be_resent: item.contains_key("request"),
         resends: resends(item),
+        resend_of: record.resend_of,
     })
 }
 

@@ -130,7 +130,8 @@ impl FromStr for SuppressionId {
 
 /// What staff write down about a suppression: one line of up to 200 characters, in which no address belongs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = SuppressionNote, value_type = String, min_length = 1, max_length = 200, examples("asked for by telephone"))]
+#[schema(as = SuppressionNote, value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+    examples("asked for by telephone"))]
 pub struct Note(String);
 
 impl Note {

@@ -108,10 +108,9 @@ fn named(name: &str) -> Result<Template, Problem> {
 #[schema(example = json!({"template": "order_shipped", "locale": "de-DE"}))]
 struct Preview {
     /// Which template.
-    #[schema(value_type = String, min_length = 1, examples("order_shipped"))]
     template: Template,
     /// For a reader of this language tag; `en-US` where it is left out.
-    #[schema(value_type = Option<String>, max_length = 64, examples("de-DE"))]
+    #[schema(value_type = Option<LanguageTag>)]
     locale: LanguageTag,
     /// With these data, which are as the template's schema says; those of the sample where they are left out.
     #[schema(rename = "data", value_type = Option<Object>)]
@@ -123,11 +122,11 @@ impl FromFields for Preview {
         let template = fields.text("template");
         let locale = fields.optional_text("locale");
         let message = match template {
-            Some(template) if fields.has("data") => {
+            Some(template) if fields.raw("data").is_some_and(|data| !data.is_null()) => {
                 fields.object_by("data", |data| Message::read(template, data)).map(Some)
             }
             _ => {
-                // Nothing can be said of data before their template is known.
+                // There are none, or nothing can be said of them before their template is known.
                 fields.ignore("data");
                 Some(None)
             }

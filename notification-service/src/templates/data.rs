@@ -8,11 +8,15 @@ mod order;
 mod parts;
 mod stock;
 
-use std::str::FromStr;
+use std::{borrow::Cow, str::FromStr};
 
 use common::{
     input::{Fields, FromFields, Refusal},
     problem::{FieldError, FieldErrors},
+};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
 };
 
 pub use self::{
@@ -215,6 +219,20 @@ impl Template {
     /// Whether its data may be kept, to send it once more: not where they hold a link that lets in whoever has it.
     pub fn may_be_kept(self) -> bool {
         !matches!(self, Self::VerifyEmail | Self::PasswordReset | Self::StaffInvited | Self::GuestOrderLink)
+    }
+}
+
+impl PartialSchema for Template {
+    fn schema() -> RefOr<Schema> {
+        let names = Self::ALL.map(Self::as_str);
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        schema.description(Some("Which message it is.")).examples([names[0]]).into()
+    }
+}
+
+impl ToSchema for Template {
+    fn name() -> Cow<'static, str> {
+        "TemplateName".into()
     }
 }
 

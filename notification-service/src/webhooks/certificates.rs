@@ -3,16 +3,24 @@
 //! That a certificate is Amazon's follows from where it is: HTTPS says that the host is SNS. What is read out of it is its
 //! public key, by the parser that rustls checks servers' certificates with.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use common::timestamp::Timestamp;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
 use rustls_pki_types::{CertificateDer, pem::PemObject};
-use tokio::sync::Mutex;
 use webpki::EndEntityCert;
 
 use super::sns::SnsAddress;
 
-/// SNS changes its certificate about once a year.
+/// How many certificates are known, are being fetched, and are known to be none, at most: of each kind so many. SNS changes its
+/// own about once a year.
 const MAX_KNOWN: usize = 4;
 /// The largest certificate: real ones have 2 kB.
 const MAX_BYTES: usize = 16 * 1024;
@@ -33,17 +41,27 @@ impl fmt::Display for SnsError {
 
 impl std::error::Error for SnsError {}
 
+/// What a fetch brought: the public key, or why there is none and until when it is not fetched again.
+type Fetched = Result<Arc<[u8]>, (Timestamp, SnsError)>;
+
 #[derive(Debug)]
 struct Known {
     address: SnsAddress,
-    /// The public key, or until when there is none.
-    key: Result<Arc<[u8]>, (Timestamp, SnsError)>,
+    /// Under way, or done: many may wait for it.
+    fetch: Shared<BoxFuture<'static, Fetched>>,
+}
+
+impl Known {
+    /// What it brought; `None` while it is under way.
+    fn fetched(&self) -> Option<&Fetched> {
+        self.fetch.peek()
+    }
 }
 
 /// What is known of certificates. Cheap to clone; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Certificates {
-    /// In the order in which they came.
+    /// In the order in which they were asked for. The lock is never held while anything waits.
     known: Arc<Mutex<Vec<Known>>>,
     client: Option<reqwest::Client>,
 }
@@ -60,25 +78,31 @@ impl Certificates {
     }
 
     /// The public key of the certificate at an address, as a DER-encoded `SubjectPublicKeyInfo`. Of many that ask at once,
-    /// one fetches.
+    /// one fetches; those that ask for another address, or for a key that is known, do not wait for it.
     pub async fn key(&self, address: &SnsAddress, now: Timestamp) -> Result<Arc<[u8]>, SnsError> {
-        let mut known = self.known.lock().await;
-        if let Some(at) = known.iter().position(|known| known.address == *address) {
-            match &known[at].key {
-                Ok(key) => return Ok(Arc::clone(key)),
-                Err((until, error)) if now < *until => return Err(error.clone()),
-                Err(_) => drop(known.remove(at)),
-            }
+        self.fetch_of(address, now)?.await.map_err(|(_, error)| error)
+    }
+
+    /// The fetch that is under way or done, or else a new one.
+    fn fetch_of(&self, address: &SnsAddress, now: Timestamp) -> Result<Shared<BoxFuture<'static, Fetched>>, SnsError> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|known| !matches!(known.fetched(), Some(Err((until, _))) if *until <= now));
+        if let Some(known) = known.iter().find(|known| known.address == *address) {
+            return Ok(known.fetch.clone());
         }
-        let fetched = self.fetch(address).await;
-        if known.len() == MAX_KNOWN {
-            // A failure first: it must not push out what is good.
-            let at = known.iter().position(|known| known.key.is_err()).unwrap_or(0);
-            known.remove(at);
+        if known.iter().filter(|known| known.fetched().is_none()).count() == MAX_KNOWN {
+            return Err(SnsError("too many certificates are being fetched".to_owned()));
         }
-        let key = fetched.clone().map_err(|error| (now.plus(PAUSE), error));
-        known.push(Known { address: address.clone(), key });
-        fetched
+        // By kind, so that failures push out no good key.
+        drop_oldest_beyond(&mut known, |fetched| matches!(fetched, Some(Ok(_))));
+        drop_oldest_beyond(&mut known, |fetched| matches!(fetched, Some(Err(_))));
+        let (this, of) = (self.clone(), address.clone());
+        let fetch = async move { this.fetch(&of).await.map_err(|error| (now.plus(PAUSE), error)) };
+        let fetch = fetch.boxed().shared();
+        // It ends also where the request that began it is given up.
+        tokio::spawn(fetch.clone());
+        known.push(Known { address: address.clone(), fetch: fetch.clone() });
+        Ok(fetch)
     }
 
     async fn fetch(&self, address: &SnsAddress) -> Result<Arc<[u8]>, SnsError> {
@@ -109,6 +133,16 @@ impl Certificates {
             return Ok(());
         }
         Err(SnsError(format!("status {}", response.status().as_u16())))
+    }
+}
+
+/// Makes room for one more of a kind.
+fn drop_oldest_beyond(known: &mut Vec<Known>, is_of_the_kind: impl Fn(Option<&Fetched>) -> bool) {
+    let of_the_kind = known.iter().filter(|known| is_of_the_kind(known.fetched())).count();
+    if of_the_kind >= MAX_KNOWN
+        && let Some(at) = known.iter().position(|known| is_of_the_kind(known.fetched()))
+    {
+        known.remove(at);
     }
 }
 

@@ -23,7 +23,12 @@ const AHEAD: Duration = Duration::from_mins(5);
 
 /// The name of a topic, such as `arn:aws:sns:us-east-1:123456789012:mail-events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicArn(String);
+pub struct TopicArn {
+    arn: String,
+    region: String,
+    /// `aws`, `aws-cn` (China), `aws-us-gov`.
+    partition: String,
+}
 
 impl FromStr for TopicArn {
     type Err = Refusal;
@@ -34,10 +39,18 @@ impl FromStr for TopicArn {
             ["arn", partition, "sns", region, account, name]
                 if partition.starts_with("aws") && !region.is_empty() && !account.is_empty() && !name.is_empty() =>
             {
-                Ok(Self(text.to_owned()))
+                Ok(Self { arn: text.to_owned(), region: region.to_owned(), partition: partition.to_owned() })
             }
             _ => Err(Refusal::new("invalid_arn", "must be of the form arn:aws:sns:us-east-1:123456789012:name")),
         }
+    }
+}
+
+impl TopicArn {
+    /// The host of SNS where the topic is: it signs the topic's messages, and confirms its subscriptions.
+    fn host(&self) -> String {
+        let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("sns.{}.{suffix}", self.region)
     }
 }
 
@@ -87,18 +100,19 @@ impl Envelope {
 
     /// Whether it names the topic, which is the first thing to ask: any topic of any account has messages that SNS signed.
     pub fn must_be_of(&self, topic: &TopicArn) -> Result<(), Invalid> {
-        if self.topic_arn == topic.0 { Ok(()) } else { Err(Invalid::OtherTopic) }
+        if self.topic_arn == topic.arn { Ok(()) } else { Err(Invalid::OtherTopic) }
     }
 
-    /// Where the certificate is that the message claims to be signed with.
-    pub fn certificate(&self) -> Result<SnsAddress, Invalid> {
-        let address = SnsAddress::read(&self.signing_cert_url).ok_or(Invalid::CertificateHost)?;
+    /// Where the certificate is that the message claims to be signed with: on the host of the topic's own region. A host of
+    /// another region signs for topics of that region.
+    pub fn certificate(&self, topic: &TopicArn) -> Result<SnsAddress, Invalid> {
+        let address = SnsAddress::of(topic, &self.signing_cert_url)?;
         let is_certificate = address.0.path().rsplit('.').next() == Some("pem") && address.0.query().is_none();
         if is_certificate { Ok(address) } else { Err(Invalid::CertificateHost) }
     }
 
     /// What the message is, if the owner of `key`, a DER-encoded `SubjectPublicKeyInfo`, signed it not long ago.
-    pub fn verify(&self, key: &[u8], now: Timestamp) -> Result<Verified, Invalid> {
+    pub fn verify(&self, topic: &TopicArn, key: &[u8], now: Timestamp) -> Result<Verified, Invalid> {
         let algorithm: &RsaParameters = match self.signature_version.as_str() {
             "1" => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
             "2" => &RSA_PKCS1_2048_8192_SHA256,
@@ -112,14 +126,14 @@ impl Envelope {
         if at < now.minus(MAX_AGE) || at > now.plus(AHEAD) {
             return Err(Invalid::NotNow);
         }
-        self.kind()
+        self.kind(topic)
     }
 
-    fn kind(&self) -> Result<Verified, Invalid> {
+    fn kind(&self, topic: &TopicArn) -> Result<Verified, Invalid> {
         match (self.kind.as_str(), &self.subscribe_url) {
             ("Notification", _) => Ok(Verified::Notification(self.message.clone())),
             ("SubscriptionConfirmation", Some(address)) => {
-                let address = SnsAddress::read(address).ok_or(Invalid::CertificateHost)?;
+                let address = SnsAddress::of(topic, address)?;
                 Ok(Verified::SubscriptionConfirmation(address))
             }
             ("UnsubscribeConfirmation", _) => Ok(Verified::UnsubscribeConfirmation),
@@ -181,6 +195,12 @@ impl SnsAddress {
         let is_region =
             is_of_a_region(region) && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         (is_plain && is_region).then_some(Self(address))
+    }
+
+    /// An address on the host of a topic's region.
+    fn of(topic: &TopicArn, text: &str) -> Result<Self, Invalid> {
+        let address = Self::read(text).ok_or(Invalid::CertificateHost)?;
+        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(Invalid::OtherRegion) }
     }
 
     /// The address.

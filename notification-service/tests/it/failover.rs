@@ -1,20 +1,29 @@
 //! What happens when a provider does not take a message: a row of the table in docs/operations.md is a test here. What was
 //! sent, and by whom, is read from what the vendors' doubles took.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
-    Router,
+    Json, Router,
     response::{IntoResponse, Redirect, Response},
 };
 use common::timestamp::Timestamp;
 use notification_service::{
     aws::{Aws, Limits},
     notifications::domain::EventId,
-    providers::{Handed, Name, OutgoingMail, OutgoingText, Providers, Unclear, Undelivered, circuit::FAILURES},
+    providers::{
+        Deadline, Handed, Name, OutgoingMail, OutgoingText, Providers, Unclear, Undelivered, circuit::FAILURES,
+    },
     templates::Mail,
 };
 use platform::config::Env;
+use serde_json::json;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 use vendor_doubles::{Answer, Fault, Kind, Options, Record, Vendor, VendorDoubles};
@@ -67,10 +76,14 @@ impl Post {
     }
 
     async fn mail_within(&self, patience: Duration) -> Result<Name, Undelivered> {
+        self.mail_until(in_time(patience)).await
+    }
+
+    async fn mail_until(&self, deadline: Deadline) -> Result<Name, Undelivered> {
         let mail = Mail { subject: "Hello".into(), text: "Hi".into(), html: "<p>Hi</p>".into() };
         let (to, event_id) = (ADA.parse().unwrap(), event());
         let outgoing = OutgoingMail { event_id, template: "order_shipped", to: &to, mail: &mail, unsubscribe: None };
-        let handed = self.providers.send_mail(&outgoing, Instant::now() + patience).await?;
+        let handed = self.providers.send_mail(&outgoing, deadline).await?;
         let taken = self.taken();
         // SendGrid's events have a longer id, which begins with the one it answers.
         assert!(taken.iter().any(|record| record.id.starts_with(&handed.id)), "{handed:?} {taken:?}");
@@ -87,9 +100,18 @@ impl Post {
         asked_before: Option<Unclear>,
         patience: Duration,
     ) -> Result<Handed, Undelivered> {
+        self.text_until(to, asked_before, in_time(patience)).await
+    }
+
+    async fn text_until(
+        &self,
+        to: &str,
+        asked_before: Option<Unclear>,
+        deadline: Deadline,
+    ) -> Result<Handed, Undelivered> {
         let to = to.parse().unwrap();
         let outgoing = OutgoingText { event_id: event(), template: "order_shipped", to: &to, text: TEXT, asked_before };
-        self.providers.send_text(&outgoing, Instant::now() + patience).await
+        self.providers.send_text(&outgoing, deadline).await
     }
 
     async fn text(&self) -> Result<Name, Undelivered> {
@@ -115,6 +137,11 @@ impl Post {
     fn asked(&self, vendor: Vendor) -> usize {
         self.doubles.calls().iter().filter(|call| call.vendor == vendor && call.method == "POST").count()
     }
+}
+
+/// So long from now on, with a lease that does not end before.
+pub(crate) fn in_time(patience: Duration) -> Deadline {
+    Deadline::within(patience, Timestamp::now().plus(Duration::from_hours(1)))
 }
 
 fn event() -> EventId {
@@ -348,7 +375,57 @@ async fn text_whose_number_is_refused_is_sent_by_nobody() {
     let post = text_post().await;
     let refused = post.text_to(NO_NUMBER, None, PATIENT).await.unwrap_err();
     assert!(matches!(refused, Undelivered::Refused { provider: Name::Twilio, .. }), "{refused:?}");
+    for code in ["21211", "21217", "21265", "21266", "21268", "21408", "21612", "21614", "21635"] {
+        post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
+        let refused = post.text_to(PHONE, None, PATIENT).await.unwrap_err();
+        let why = format!("refuses the recipient: 400 Bad Request (code {code})");
+        assert_eq!(refused, Undelivered::Refused { provider: Name::Twilio, reason: why });
+    }
     assert_eq!(post.sent_by(), []);
+}
+
+#[tokio::test]
+async fn text_that_is_refused_for_what_is_ours_is_to_be_tried_again() {
+    let post = text_post().await;
+    for code in ["21401", "21606", "21608", "21659"] {
+        post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
+        let outcome = post.text().await;
+        assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{code}: {outcome:?}");
+    }
+    assert_eq!(post.sent_by(), []);
+}
+
+#[tokio::test]
+async fn no_provider_is_asked_once_the_lease_is_over_however_much_time_the_request_has() {
+    let post = Post::open("ses,sendgrid", "twilio", &[]).await;
+    let over = Deadline::within(PATIENT, Timestamp::now().minus(Duration::from_millis(1)));
+    let Err(Undelivered::Retryable { reason }) = post.mail_until(over).await else { panic!("not to be tried again") };
+    assert_eq!(reason, "ses was not asked: no time is left; sendgrid was not asked: no time is left");
+    let outcome = post.text_until(PHONE, None, over).await;
+    assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{outcome:?}");
+    let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
+    assert_eq!(post.text_until(PHONE, Some(unclear), over).await, Err(Undelivered::Unclear(unclear)));
+    assert_eq!(post.doubles.calls(), []);
+}
+
+#[tokio::test]
+async fn all_pages_of_a_vendors_list_together_have_to_come_in_time() {
+    // Each page alone would come in time, and names another one.
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let page = async move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        Json(json!({"messages": [], "next_page_uri": "/2010-04-01/next"}))
+    };
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(page)).await });
+    let post = Post::open("ses", "twilio", &[("TWILIO_API_BASE", &address)]).await;
+    let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
+    let outcome = post.text_to(PHONE, Some(unclear), Duration::from_secs(1)).await;
+    assert_eq!(outcome, Err(Undelivered::Unclear(unclear)));
+    assert!(asked.load(Ordering::Relaxed) <= 2, "{asked:?} pages were asked for");
 }
 
 #[tokio::test]

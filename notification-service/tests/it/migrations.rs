@@ -1,5 +1,9 @@
-use aws_sdk_dynamodb::types::{AttributeValue, BillingMode, TimeToLiveStatus};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveStatus,
+};
 use common::timestamp::Timestamp;
+use notification_service::{App, schema::TableOwner};
 use platform::{Service, trigger::Direction};
 use serde_json::json;
 use uuid::Uuid;
@@ -40,6 +44,68 @@ async fn going_back_removes_the_table_and_may_be_repeated() {
     office.app.migrate(Direction::Up).await.unwrap();
     assert_eq!(office.status(&event("account_created")).await, "sent");
     assert!(office.app.migrate(Direction::Down { to: 3 }).await.is_err());
+}
+
+/// The same office, whose table belongs to the CDK stack.
+fn of_cdk(office: &Office) -> App {
+    App { table_owner: TableOwner::Cdk, ..office.app.clone() }
+}
+
+#[tokio::test]
+async fn a_table_of_the_cdk_stack_is_checked_and_neither_made_nor_changed_nor_removed() {
+    let office = Office::open().await;
+    let calls = || {
+        let seen = office.network.seen().into_iter().map(|seen| seen.operation);
+        seen.filter(|operation| !operation.starts_with("Describe")).collect::<Vec<_>>()
+    };
+    let before = calls();
+    let table = office.app.store.table();
+    let checked = of_cdk(&office).migrate(Direction::Up).await.unwrap();
+    assert_eq!(checked, json!({"table": table, "direction": "up", "is_checked_only": true}));
+    for to in [0, 1, 2] {
+        let error = of_cdk(&office).migrate(Direction::Down { to }).await.unwrap_err();
+        assert!(error.to_string().contains("TABLE_OWNER=cdk"), "{error}");
+    }
+    assert_eq!(calls(), before, "nothing but descriptions were asked for");
+    office.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    let before = calls();
+    let error = of_cdk(&office).migrate(Direction::Up).await.unwrap_err();
+    assert_eq!(error.to_string(), format!("the table {table} is missing"));
+    assert_eq!(calls(), before, "it is not made");
+}
+
+#[tokio::test]
+async fn a_table_of_the_cdk_stack_that_is_not_as_it_has_to_be_is_refused_with_all_that_is_missing() {
+    let office = Office::open().await;
+    let (client, table) = (office.app.store.aws().dynamodb().await, office.app.store.table());
+    let error = async || of_cdk(&office).migrate(Direction::Up).await.unwrap_err().to_string();
+    office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+    let index = "the index listed is missing: partition key listed, sort key listed_at, both strings, all attributes";
+    assert_eq!(error().await, format!("the table {table}: {index}"));
+
+    // Another key, an index of the name with other keys and without the attributes, and no expiry.
+    client.delete_table().table_name(table).send().await.unwrap();
+    let text = |name: &str| {
+        let kind = ScalarAttributeType::S;
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    };
+    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let index = GlobalSecondaryIndex::builder()
+        .index_name("listed")
+        .key_schema(key("listed", KeyType::Hash))
+        .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+    let create = client.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    let create = create.attribute_definitions(text("event_id")).attribute_definitions(text("listed"));
+    let create = create.attribute_definitions(text("day")).key_schema(key("event_id", KeyType::Hash));
+    let create = create.key_schema(key("day", KeyType::Range)).global_secondary_indexes(index.build().unwrap());
+    create.send().await.unwrap();
+    let expected = [
+        "its key must be the partition key event_id, a string, alone",
+        "the index listed must have the partition key listed and the sort key listed_at, both strings",
+        "the index listed must have all attributes",
+        "time to live must be on, by the attribute expires_at",
+    ];
+    assert_eq!(error().await, format!("the table {table}: {}", expected.join("; ")));
 }
 
 #[tokio::test]

@@ -1,16 +1,22 @@
 use std::{sync::Arc, time::Duration};
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use common::timestamp::Timestamp;
 use futures_util::future::join_all;
 use notification_service::{
+    App,
     notifications::domain::{DeliveryEvent, EventKey, EventKind},
     providers::Name,
+    router,
 };
+use platform::config::Env;
 use serde_json::json;
+use testkit::{Client, tokens};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
-use crate::{Office, event, network::Fault, outcome, sent};
+use crate::{Office, PATIENT, address, event, network::Fault, outcome, sent, text};
 
 #[tokio::test]
 async fn the_same_event_again_is_answered_and_sends_no_second_mail() {
@@ -22,10 +28,119 @@ async fn the_same_event_again_is_answered_and_sends_no_second_mail() {
         assert_eq!(outcome(&again), sent(&body));
     }
     // What counts is the event, not what is said of it.
-    let mut other = event("account_created");
-    other["event_id"] = body["event_id"].clone();
+    let mut other = body.clone();
+    other["data"]["order"]["total"]["amount"] = json!(1);
+    other["recipient"]["locale"] = json!("de-DE");
+    other["recipient"]["email"] = json!(address(&body).to_uppercase());
     assert_eq!(office.status(&other).await, "sent");
     assert_eq!((office.mails(&body), office.mails(&other)), (1, 0));
+}
+
+#[tokio::test]
+async fn an_event_that_was_used_for_another_template_or_recipient_is_refused_and_sends_nothing() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    let (mut other_template, mut other_recipient) = (event("order_cancelled"), event("order_confirmation"));
+    other_template["event_id"] = body["event_id"].clone();
+    other_template["recipient"] = body["recipient"].clone();
+    other_recipient["event_id"] = body["event_id"].clone();
+    let are_refused = async || {
+        for other in [&other_template, &other_recipient] {
+            assert_eq!(office.send(other).await.expect(409).problem(), "event_id_reused");
+        }
+    };
+    // While it waits, and once it is sent.
+    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+    office.send(&body).await.expect(503);
+    are_refused().await;
+    assert_eq!(office.status(&body).await, "sent");
+    are_refused().await;
+    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!((office.mails(&body), office.mails(&other_recipient)), (1, 0));
+    assert_eq!(office.network.count("SendEmail"), 2);
+    // To an address that is suppressed, or beyond a limit, it is the same.
+    let email = address(&other_recipient).parse().unwrap();
+    let hash = platform::fingerprint::hex(office.app.fingerprints.recipient(&email).await.unwrap());
+    let put = office.app.store.aws().dynamodb().await.put_item().table_name(office.app.store.table());
+    put.item("event_id", AttributeValue::S(format!("suppression#email#{hash}"))).send().await.unwrap();
+    are_refused().await;
+}
+
+#[tokio::test]
+async fn events_of_before_the_key_of_the_hashes_was_replaced_are_still_known() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    assert_eq!(office.status(&body).await, "sent");
+    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
+    settings.retain(|(name, _)| *name != "FINGERPRINT_KEY");
+    settings.push(("FINGERPRINT_KEY", "another key for tests, of 32 characters and more".to_owned()));
+    let mut env = Env::from_pairs(settings);
+    let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
+    let later = Client::new(router(App { verifier: tokens::verifier(), ..app }));
+    let again = later.post("/notifications").token(&crate::token()).json(&body).send().await.expect(200);
+    assert_eq!(outcome(&again), sent(&body));
+    assert_eq!(office.mails(&body), 1);
+}
+
+/// It was asked for so many hours ago.
+async fn ages(office: &Office, key: &str, hours: u64) {
+    let past = Timestamp::now().minus(Duration::from_hours(hours)).unix_millis();
+    let update = office.app.store.aws().dynamodb().await.update_item().table_name(office.app.store.table());
+    let update = update.key("event_id", AttributeValue::S(key.to_owned())).update_expression("SET created_at = :past");
+    let update = update.condition_expression("attribute_exists(event_id)");
+    update.expression_attribute_values(":past", AttributeValue::N(past.to_string())).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mail_that_no_provider_takes_is_refused_once_it_is_three_days_old() {
+    let office = Office::open().await;
+    let body = event("order_confirmation");
+    let id = body["event_id"].as_str().unwrap();
+    office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
+    office.send(&body).await.expect(503);
+    ages(&office, id, 71).await;
+    office.send(&body).await.expect(503);
+    ages(&office, id, 72).await;
+    let answer = office.send(&body).await.expect(200).json();
+    let channel = &answer["channels"][0];
+    assert_eq!(
+        (&channel["state"], &channel["attempts"], &channel["provider"]),
+        (&json!("refused"), &json!(3), &json!(null))
+    );
+    let reason = channel["last_error"].as_str().unwrap();
+    assert!(reason.starts_with("given up, 72 h after it was asked for: no provider took it: ses "), "{reason}");
+    // For good: what is sent again is sent on purpose.
+    office.network.heal();
+    assert_eq!(office.send(&body).await.expect(200).json(), answer);
+    assert_eq!(office.of_event(&body).await.expect(200).json(), answer);
+    assert_eq!((office.mails(&body), office.network.count("SendEmail")), (0, 3));
+    // Old, and taken: the last try is one.
+    let late = event("order_confirmation");
+    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+    office.send(&late).await.expect(503);
+    ages(&office, late["event_id"].as_str().unwrap(), 500).await;
+    assert_eq!((office.status(&late).await.as_str(), office.mails(&late)), ("sent", 1));
+}
+
+#[tokio::test]
+async fn a_text_of_which_it_never_becomes_clear_whether_it_was_sent_is_refused_once_it_is_too_old() {
+    let office = Office::open_with_texts(&[("KEEP_TRYING_HOURS", "1")]).await;
+    let body = text();
+    let key = format!("{}#sms", body["event_id"].as_str().unwrap());
+    let vendors = office.vendors();
+    vendors.inject(Vendor::Twilio, VendorFault::next(Kind::Reset { after_effect: true }));
+    let list = VendorFault { method: "GET".into(), ..VendorFault::always(Kind::Answer(Answer::status(503))) };
+    vendors.inject(Vendor::Twilio, list);
+    office.send(&body).await.expect(503);
+    office.send(&body).await.expect(503);
+    ages(&office, &key, 1).await;
+    let answer = office.send(&body).await.expect(200).json();
+    let channel = &answer["channels"][0];
+    assert_eq!(channel["state"], "refused", "{answer}");
+    let reason = channel["last_error"].as_str().unwrap();
+    let expected = "given up, 1 h after it was asked for: whether twilio took it is not clear since ";
+    assert!(reason.starts_with(expected), "{reason}");
+    assert_eq!((office.status(&body).await.as_str(), office.texts(&body)), ("refused", 1));
 }
 
 #[tokio::test]

@@ -119,6 +119,7 @@ async fn what_is_kept_of_a_mail_is_ids_and_times_and_what_was_asked_for_for_nine
         "created_at",
         "event_id",
         "expires_at",
+        "key_id",
         "listed",
         "listed_at",
         "provider",

@@ -1,6 +1,6 @@
 //! What each vendor is sent. The vendors' doubles check it against the vendors' descriptions.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use notification_service::{
     aws::{Aws, Limits},
@@ -11,7 +11,7 @@ use notification_service::{
 use platform::config::Env;
 use vendor_doubles::{Record, Vendor};
 
-use crate::failover::Post;
+use crate::failover::{Post, in_time};
 
 const EVENT: &str = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d";
 const UNSUBSCRIBE: &str = "https://shop.example/unsubscribe/abc";
@@ -20,7 +20,7 @@ async fn send_mail(post: &Post, unsubscribe: Option<&str>) -> Record {
     let mail = Mail { subject: "Grüße".into(), text: "Schöne Söckchen".into(), html: "<p>Söckchen</p>".into() };
     let (to, event_id) = ("ada@example.com".parse().unwrap(), EVENT.parse::<EventId>().unwrap());
     let outgoing = OutgoingMail { event_id, template: "order_shipped", to: &to, mail: &mail, unsubscribe };
-    post.providers.send_mail(&outgoing, Instant::now() + Duration::from_secs(20)).await.unwrap();
+    post.providers.send_mail(&outgoing, in_time(Duration::from_secs(20))).await.unwrap();
     post.doubles.records().pop().unwrap()
 }
 
@@ -28,7 +28,7 @@ async fn send_text(post: &Post) -> Record {
     let (to, event_id) = ("+442079460000".parse().unwrap(), EVENT.parse::<EventId>().unwrap());
     let text = "Bodega: on its way & soon there.";
     let outgoing = OutgoingText { event_id, template: "order_shipped", to: &to, text, asked_before: None };
-    post.providers.send_text(&outgoing, Instant::now() + Duration::from_secs(20)).await.unwrap();
+    post.providers.send_text(&outgoing, in_time(Duration::from_secs(20))).await.unwrap();
     post.doubles.records().pop().unwrap()
 }
 

@@ -213,6 +213,19 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_don
 }
 
 #[tokio::test]
+async fn an_event_that_was_used_for_something_else_becomes_a_dead_letter() {
+    let depot = Depot::open().await;
+    let (body, mut other) = (event("order_confirmation"), event("order_confirmation"));
+    other["event_id"] = body["event_id"].clone();
+    assert!(depot.work_off(&[received(&body, 1)]).await.is_empty());
+    assert!(depot.work_off(&[received(&other, 1)]).await.is_empty());
+    let letters = depot.dead.take().await;
+    let reason = "event_id_reused: email: the event's id was used for another template or recipient";
+    assert_eq!(letters, [(other.to_string(), Some(reason.to_owned()))]);
+    assert_eq!((depot.office.mails(&body), depot.office.mails(&other)), (1, 0));
+}
+
+#[tokio::test]
 async fn what_the_vendor_refuses_and_what_came_too_often_becomes_a_dead_letter() {
     let depot = Depot::open().await;
     let mut refused = text();

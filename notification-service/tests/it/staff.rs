@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 
 use http::HeaderName;
+use notification_service::{App, router};
+use platform::config::Env;
 use serde_json::{Value, json};
-use testkit::{Answer, logs::Captured};
+use testkit::{Answer, Client, logs::Captured, tokens};
 use uuid::Uuid;
 
 use crate::{
-    Office, address, event,
+    Office, PATIENT, address, event, text,
     webhooks::{Desk, staff},
 };
 
@@ -168,6 +170,35 @@ async fn a_message_is_sent_again_twenty_times_at_most() {
 }
 
 #[tokio::test]
+async fn what_was_sent_again_is_sent_again_within_the_same_twenty_times() {
+    let office = Office::open().await;
+    let mut body = event("account_created");
+    body["template"] = json!("account_exists");
+    office.status(&body).await;
+    let request = json!({ "reason": REASON });
+    // Each time the one that was sent last.
+    let mut last = body.clone();
+    for nth in 0..20 {
+        let again = resend(&office, &last, "one", &request).await.expect(200).json();
+        assert_eq!(resend(&office, &last, "one", &request).await.expect(200).json(), again, "{nth}");
+        last["event_id"] = again["event_id"].clone();
+    }
+    assert_eq!(resend(&office, &last, "one", &request).await.expect(409).problem(), "too_many_resends");
+    assert_eq!(resend(&office, &body, "two", &request).await.expect(409).problem(), "too_many_resends");
+    assert_eq!(office.mails(&body), 21);
+    let first = get(&office, &format!("/admin/notifications/{}", id(&body))).await["messages"][0].clone();
+    let ids: BTreeSet<&str> = first["resends"].as_array().unwrap().iter().map(|resend| id(resend)).collect();
+    assert_eq!((ids.len(), &first["resend_of"]), (20, &json!(null)));
+    let shown = get(&office, &format!("/admin/notifications/{}", id(&last))).await["messages"][0].clone();
+    assert_eq!((&shown["resend_of"], &shown["resends"]), (&body["event_id"], &json!([])));
+    // Where the first is forgotten, what was sent again counts by itself.
+    let delete = office.app.store.aws().dynamodb().await.delete_item().table_name(office.app.store.table());
+    let key = aws_sdk_dynamodb::types::AttributeValue::S(id(&body).to_owned());
+    delete.key("event_id", key).send().await.unwrap();
+    resend(&office, &last, "two", &request).await.expect(200);
+}
+
+#[tokio::test]
 async fn what_is_not_kept_or_not_there_cannot_be_sent_again() {
     let office = Office::open().await;
     let body = event("order_confirmation");
@@ -217,6 +248,82 @@ async fn staff_write_a_mail_which_is_sent_once() {
     assert!(sent[0].to_string().contains("52 cm wide"), "{}", sent[0]);
     let shown = get(&office, &format!("/admin/notifications/{}", id(&mail))).await;
     assert_eq!(shown["messages"][0]["template"], "direct");
+}
+
+#[tokio::test]
+async fn mails_that_staff_write_beyond_the_days_limit_are_withheld_and_sent_again_they_count() {
+    let office = Office::open().await;
+    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
+    settings.push(("DIRECT_MAILS_PER_RECIPIENT", "3".to_owned()));
+    let mut env = Env::from_pairs(settings);
+    let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
+    let office = Office { client: Client::new(router(App { verifier: tokens::verifier(), ..app })), ..office };
+    let mut mail = direct_mail(&Uuid::now_v7().to_string());
+    let write = async |mail: &Value| {
+        let request = office.client.post("/admin/notifications/email").token(&staff()).json(mail);
+        request.send().await.expect(200).json()["channels"][0].clone()
+    };
+    assert_eq!(write(&mail).await["state"], "sent");
+    let again = resend(&office, &mail, "one", &json!({ "reason": REASON })).await.expect(200).json();
+    assert_eq!(again["channels"][0]["state"], "sent");
+    mail["event_id"] = json!(Uuid::now_v7());
+    assert_eq!(write(&mail).await["state"], "sent");
+    mail["event_id"] = json!(Uuid::now_v7());
+    let withheld = write(&mail).await;
+    assert_eq!(withheld["state"], "withheld");
+    assert_eq!(withheld["last_error"], "the recipient has had the day's limit of mails written by staff");
+    let again = resend(&office, &mail, "two", &json!({ "reason": REASON })).await.expect(200).json();
+    assert_eq!(again["channels"][0]["state"], "withheld");
+    assert_eq!(office.network.taken_to(mail["email"].as_str().unwrap()), 3);
+    // Orders are counted by themselves, and others are not hindered.
+    let mut order = event("order_confirmation");
+    order["recipient"]["email"] = mail["email"].clone();
+    assert_eq!(office.status(&order).await, "sent");
+    assert_eq!(write(&direct_mail(&Uuid::now_v7().to_string())).await["state"], "sent");
+}
+
+#[tokio::test]
+async fn staff_write_a_text_which_is_sent_once_within_the_limits() {
+    let office = Office::open_with_texts(&[("SMS_PER_RECIPIENT", "2")]).await;
+    let phone = text()["recipient"]["phone"].as_str().unwrap().to_owned();
+    let of = |event_id: Uuid, words: &str| json!({"event_id": event_id, "phone": phone, "text": words});
+    let write =
+        async |body: &Value| office.client.post("/admin/notifications/sms").token(&staff()).json(body).send().await;
+    let words = "Your parcel waits at our desk until 6 pm.";
+    let first = of(Uuid::now_v7(), words);
+    for _ in 0..2 {
+        let answer = write(&first).await.expect(200).json();
+        let channel = &answer["channels"][0];
+        let told = (&answer["event_id"], &channel["channel"], &channel["state"], &channel["provider"]);
+        assert_eq!(told, (&first["event_id"], &json!("sms"), &json!("sent"), &json!("twilio")));
+    }
+    let records = office.vendors().records();
+    let [record] = &records[..] else { panic!("not one text: {records:?}") };
+    assert_eq!(record.to, phone);
+    assert!(record.text.contains(words), "{}", record.text);
+    let shown = get(&office, &format!("/admin/notifications/{}", id(&first))).await["messages"][0].clone();
+    assert_eq!((&shown["template"], &shown["channel"]), (&json!("direct"), &json!("sms")));
+    // To another number under the same id; with a subject; too long for an SMS; without a token for it.
+    let mut other = first.clone();
+    other["phone"] = json!("+4915123456789");
+    assert_eq!(write(&other).await.expect(409).problem(), "event_id_reused");
+    let mut with_subject = of(Uuid::now_v7(), words);
+    with_subject["subject"] = json!("Hello");
+    assert_eq!(write(&with_subject).await.expect(422).refused_fields(), ["/subject not_allowed"]);
+    let long = write(&of(Uuid::now_v7(), &"word ".repeat(400))).await.expect(422);
+    assert!(long.refused_fields()[0].starts_with("/text "), "{:?}", long.refused_fields());
+    let path = "/admin/notifications/sms";
+    office.client.post(path).token(&crate::token()).json(&of(Uuid::now_v7(), words)).send().await.expect(403);
+    office.client.post(path).json(&of(Uuid::now_v7(), words)).send().await.expect(401);
+    assert_eq!(office.vendors().records().len(), 1);
+    // Limits hold, also for what is sent again, and so do countries.
+    let state = |answer: Answer| answer.json()["channels"][0]["state"].clone();
+    assert_eq!(state(resend(&office, &first, "one", &json!({ "reason": REASON })).await.expect(200)), "sent");
+    assert_eq!(state(write(&of(Uuid::now_v7(), words)).await.expect(200)), "withheld");
+    let mut french = of(Uuid::now_v7(), words);
+    french["phone"] = json!("+33612345678");
+    assert_eq!(state(write(&french).await.expect(200)), "withheld");
+    assert_eq!(office.vendors().records().len(), 2);
 }
 
 #[tokio::test]

@@ -2,8 +2,12 @@ use std::sync::LazyLock;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use common::timestamp::Timestamp;
+use futures_util::FutureExt;
 use http::HeaderName;
-use notification_service::{App, router};
+use notification_service::{
+    App, router,
+    webhooks::{certificates::Certificates, sns::SnsAddress},
+};
 use platform::config::Env;
 use serde_json::{Value, json};
 use testkit::{Answer, Client, tokens};
@@ -304,7 +308,7 @@ async fn a_certificate_is_fetched_once_and_a_missing_one_is_not_asked_for_again_
     }
     assert_eq!(desk.host.asked(), ["/SimpleNotificationService-7506a1e35b36ef5a444dd1a8e7cc3ed8.pem"]);
 
-    let address = "https://sns.eu-central-1.amazonaws.com/other.pem";
+    let address = "https://sns.us-east-1.amazonaws.com/other.pem";
     for (status, body) in [(404, Vec::new()), (200, b"no certificate".to_vec()), (200, vec![b'a'; 20_000])] {
         let desk = Desk::open().await;
         desk.host.answers(status, body);
@@ -313,6 +317,44 @@ async fn a_certificate_is_fetched_once_and_a_missing_one_is_not_asked_for_again_
         }
         assert_eq!(desk.host.asked(), ["/other.pem"]);
     }
+}
+
+#[tokio::test]
+async fn what_another_region_signs_is_refused_before_its_certificate_is_fetched() {
+    let desk = Desk::open().await;
+    let mut envelope = sns::notification(TOPIC, "m-1", &now(), "{\"eventType\": \"Send\"}");
+    let address = CERTIFICATE.replace("us-east-1", "eu-central-1");
+    SNS.sign(&mut envelope, sns::Version::Two, &address).unwrap();
+    assert_eq!(desk.post_ses(&envelope).await.expect(400).problem(), "invalid_signature");
+    assert_eq!(desk.host.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_slow_to_come_holds_up_nobody_who_asks_for_another() {
+    let host = SnsHost::start(SNS.certificate_pem()).await;
+    let certificates = Certificates::default().with_client(host.client.clone());
+    let address = |name: &str| {
+        SnsAddress::read(&format!("https://sns.us-east-1.amazonaws.com/{name}.pem")).expect("a host of SNS")
+    };
+    let (good, moment) = (address("good"), Timestamp::now());
+    certificates.key(&good, moment).await.unwrap();
+    // One that is slow, and as many as may be fetched at once; no more are begun.
+    let slow: Vec<SnsAddress> = (0..5).map(|nth| address(&format!("slow-{nth}"))).collect();
+    let mut fetching: Vec<_> = slow.iter().map(|slow| Box::pin(certificates.key(slow, moment))).collect();
+    let mut begun = 0;
+    for fetch in &mut fetching {
+        match fetch.as_mut().now_or_never() {
+            None => begun += 1,
+            Some(outcome) => assert!(outcome.is_err(), "what is not begun is refused"),
+        }
+        // What is known is there at once.
+        assert!(certificates.key(&good, moment).now_or_never().is_some_and(|key| key.is_ok()));
+    }
+    assert_eq!(begun, 4);
+    // What is given up by who asked for it is fetched all the same, once.
+    drop(fetching);
+    certificates.key(&slow[0], moment).await.unwrap();
+    assert_eq!(host.asked().iter().filter(|path| *path == "/slow-0.pem").count(), 1);
 }
 
 #[tokio::test]

@@ -134,12 +134,13 @@ async fn tell_all(store: &Store, staff: Option<&Staff>, now: Timestamp, swept: &
     Ok(())
 }
 
-/// Tells staff that a SKU runs low. Told twice, it is mailed once: the id of the notice follows from the SKU and from how
-/// often it ran low before.
+/// Tells staff that a SKU runs low. Told twice, it is mailed once: the id of the notice follows from the SKU, from how often
+/// it ran low before, and from the address, which may be another one by the second time.
 async fn tell(staff: &Staff, low: &Low, product: Option<&Product>) -> Result<(), CallError> {
     let Stock { sku, available, low_stock_at, .. } = &low.stock;
     let title = product.map_or_else(|| sku.to_string(), |product| product.title.clone());
-    let event_id = Uuid::new_v5(&NAMESPACE, format!("{sku}\n{}", low.times_told).as_bytes());
+    let notice = format!("{sku}\n{}\n{}", low.times_told, staff.email.as_str());
+    let event_id = Uuid::new_v5(&NAMESPACE, notice.as_bytes());
     let body = json!({
         "event_id": event_id, "template": "low_stock", "recipient": { "email": staff.email },
         "channels": ["email"],

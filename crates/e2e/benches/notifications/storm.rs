@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::timestamp::Timestamp;
 use futures_util::future::join_all;
 use lambda_double::{Function, InvokeError};
 use notification_service::templates::{Template, sample};
@@ -46,9 +47,17 @@ pub(crate) struct Asked {
     pub(crate) events: Vec<(Uuid, Vec<String>)>,
     pub(crate) poisoned: usize,
     pub(crate) twice: usize,
-    pub(crate) kills: usize,
-    /// Events that were in the hands of a function when it was killed.
-    pub(crate) killed: HashSet<String>,
+    pub(crate) kills: Vec<Kill>,
+}
+
+/// A function that was killed at work.
+pub(crate) struct Kill {
+    /// What it had in its hands.
+    pub(crate) events: HashSet<String>,
+    /// When it was handed that.
+    pub(crate) from: Timestamp,
+    /// When it was surely dead.
+    pub(crate) until: Timestamp,
 }
 
 pub(crate) async fn run(python: &str, messages: usize, seed: u64) {
@@ -58,10 +67,10 @@ pub(crate) async fn run(python: &str, messages: usize, seed: u64) {
     let mut dice = fastrand::Rng::with_seed(seed);
     let (bodies, events, poisoned) = bodies(messages);
     let (queue, twice) = Queue::of(bodies, TWICE, &mut dice);
-    let killed = Mutex::new((0, HashSet::new()));
+    let kills = Mutex::new(Vec::new());
     let workers = (0..FUNCTIONS).map(|nth| {
         let dice = fastrand::Rng::with_seed(seed ^ u64::try_from(nth + 1).unwrap());
-        work(&office, &queue, &killed, dice)
+        work(&office, &queue, &kills, dice)
     });
     let watched = async {
         tokio::select! {
@@ -70,8 +79,8 @@ pub(crate) async fn run(python: &str, messages: usize, seed: u64) {
         }
     };
     watched.await;
-    let (kills, killed) = killed.into_inner().unwrap();
-    let asked = Asked { events, poisoned, twice, kills, killed };
+    let kills = kills.into_inner().unwrap();
+    let asked = Asked { events, poisoned, twice, kills };
     verdict::judge(&office, &asked, started.elapsed()).await;
 }
 
@@ -138,7 +147,7 @@ pub(crate) fn order(nth: usize) -> Value {
     body
 }
 
-async fn work(office: &Office, queue: &Queue, killed: &Mutex<(usize, HashSet<String>)>, mut dice: fastrand::Rng) {
+async fn work(office: &Office, queue: &Queue, kills: &Mutex<Vec<Kill>>, mut dice: fastrand::Rng) {
     let mut function = office.start().await;
     loop {
         let batch = match queue.receive(BATCH) {
@@ -151,14 +160,12 @@ async fn work(office: &Office, queue: &Queue, killed: &Mutex<(usize, HashSet<Str
         };
         let after = Duration::from_millis(dice.u64(0..WITHIN_MS));
         let is_killed = dice.u8(0..100) < KILLED;
+        let from = Timestamp::now();
         match invoke(&function, &batch, is_killed.then_some(after)).await {
             Ok(answer) => settle(queue, batch, &answer),
             Err(InvokeError::ProcessGone(_)) if is_killed => {
-                {
-                    let mut killed = killed.lock().unwrap();
-                    killed.0 += 1;
-                    killed.1.extend(event_ids(&batch));
-                }
+                let kill = Kill { events: event_ids(&batch).collect(), from, until: Timestamp::now() };
+                kills.lock().unwrap().push(kill);
                 queue.lost(batch);
                 function = office.start().await;
             }

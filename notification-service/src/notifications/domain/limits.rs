@@ -22,6 +22,8 @@ const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 
 /// Mails about orders that one recipient gets on one day of UTC, unless configured otherwise.
 const ORDER_MAILS: u32 = 20;
+/// Mails written by staff that one recipient gets on one day of UTC.
+const DIRECT_MAILS: u32 = 20;
 /// Texts that one recipient gets on one day of UTC.
 const TEXTS: u32 = 10;
 /// Texts that go to one country in one hour.
@@ -45,15 +47,18 @@ impl FromStr for Countries {
 #[derive(Debug, Clone)]
 pub struct Caps {
     order_mails: u32,
+    direct_mails: u32,
     texts: u32,
     texts_by_country: u32,
     countries: Countries,
 }
 
 impl Caps {
-    /// Reads `ORDER_MAILS_PER_RECIPIENT`, `SMS_PER_RECIPIENT`, `SMS_PER_COUNTRY_PER_HOUR` and `SMS_COUNTRIES`.
+    /// Reads `ORDER_MAILS_PER_RECIPIENT`, `DIRECT_MAILS_PER_RECIPIENT`, `SMS_PER_RECIPIENT`, `SMS_PER_COUNTRY_PER_HOUR` and
+    /// `SMS_COUNTRIES`.
     pub fn configure(env: &mut Env) -> Option<Self> {
         let order_mails = env.number_or("ORDER_MAILS_PER_RECIPIENT", ORDER_MAILS, 1..=1_000);
+        let direct_mails = env.number_or("DIRECT_MAILS_PER_RECIPIENT", DIRECT_MAILS, 1..=1_000);
         let texts = env.number_or("SMS_PER_RECIPIENT", TEXTS, 1..=1_000);
         let texts_by_country = env.number_or("SMS_PER_COUNTRY_PER_HOUR", TEXTS_BY_COUNTRY, 1..=100_000);
         // A shop that sends texts says where to.
@@ -63,23 +68,24 @@ impl Caps {
         };
         Some(Self {
             order_mails: order_mails?,
+            direct_mails: direct_mails?,
             texts: texts?,
             texts_by_country: texts_by_country?,
             countries: countries?,
         })
     }
 
-    /// What a mail counts against. Only mail about orders is counted: its address was typed by whoever ordered.
-    pub fn of_mail(&self, template: Template, recipient: Fingerprint, now: Timestamp) -> Vec<Count> {
+    /// What a mail counts against: mail about orders, of which the address was typed by whoever ordered, and what staff write,
+    /// where a stolen account or a loop in a program would write it without end.
+    pub fn of_mail(&self, template: Template, recipient: Fingerprint, now: Timestamp) -> Option<Count> {
         let day = now.unix_seconds().div_euclid(DAY_SECONDS);
-        let count = || Count {
-            key: format!("recipient#{}#{day}", hex(recipient)),
-            most: self.order_mails,
-            by: CountBy::Events,
-            kept_for: Duration::from_hours(48),
-            reason: Reason::OrderMails,
+        let (kind, most, reason) = match template {
+            Template::Direct => ("direct", self.direct_mails, Reason::DirectMails),
+            template if template.is_about_an_order() => ("recipient", self.order_mails, Reason::OrderMails),
+            _ => return None,
         };
-        template.is_about_an_order().then(count).into_iter().collect()
+        let key = format!("{kind}#{}#{day}", hex(recipient));
+        Some(Count { key, most, by: CountBy::Events, kept_for: Duration::from_hours(48), reason })
     }
 
     /// What a text counts against, or why it is never sent.
@@ -136,6 +142,8 @@ pub enum CountBy {
 pub enum Reason {
     /// The recipient has had the day's mails about orders.
     OrderMails,
+    /// The recipient has had the day's mails written by staff.
+    DirectMails,
     /// The recipient has had the day's texts.
     Texts,
     /// The country has had the hour's texts.
@@ -153,6 +161,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OrderMails => "the recipient has had the day's limit of mails about orders",
+            Self::DirectMails => "the recipient has had the day's limit of mails written by staff",
             Self::Texts => "the recipient has had the day's limit of texts",
             Self::TextsByCountry => "the country has had the hour's limit of texts",
             Self::Country => "texts do not go to the country",
@@ -164,7 +173,9 @@ impl Reason {
     /// The state that follows.
     pub fn state(self) -> State {
         match self {
-            Self::OrderMails | Self::Texts | Self::TextsByCountry | Self::Country => State::Withheld,
+            Self::OrderMails | Self::DirectMails | Self::Texts | Self::TextsByCountry | Self::Country => {
+                State::Withheld
+            }
             Self::NoTexts => State::Refused,
             Self::Suppressed => State::Suppressed,
         }
@@ -213,10 +224,18 @@ mod tests {
     }
 
     #[test]
-    fn only_mail_about_orders_is_counted() {
-        let (caps, now) = (caps(&[]).unwrap(), Timestamp::EPOCH);
+    fn only_mail_about_orders_and_mail_that_staff_write_is_counted_each_by_itself() {
+        let (caps, now) = (caps(&[("DIRECT_MAILS_PER_RECIPIENT", "3")]).unwrap(), Timestamp::EPOCH);
         for template in Template::ALL {
-            assert_eq!(caps.of_mail(template, [0; 16], now).len(), usize::from(template.is_about_an_order()));
+            let counted = caps.of_mail(template, [0; 16], now).map(|count| (count.key, count.most, count.reason));
+            let expected = match template {
+                Template::Direct => Some((format!("direct#{}#0", "00".repeat(16)), 3, Reason::DirectMails)),
+                template if template.is_about_an_order() => {
+                    Some((format!("recipient#{}#0", "00".repeat(16)), 20, Reason::OrderMails))
+                }
+                _ => None,
+            };
+            assert_eq!(counted, expected, "{}", template.as_str());
         }
     }
 

@@ -6,14 +6,39 @@ use common::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Channel, EventKey, EventKind, State};
-use crate::providers::{Name, Unclear};
+use super::{Channel, EventId, EventKey, EventKind, State};
+use crate::{
+    providers::{Name, Unclear},
+    templates::Template,
+};
+
+/// Whom a message goes to: the keyed hash of the address, in hexadecimal, and which key that is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecipientKey {
+    /// The hash.
+    pub hash: String,
+    /// Names the key. Not known of what an older release wrote.
+    pub key_id: Option<String>,
+}
+
+impl RecipientKey {
+    /// Whether they are surely two addresses. Hashes under two keys say nothing of each other.
+    fn is_another_than(&self, other: &Self) -> bool {
+        self.key_id.is_some() && self.key_id == other.key_id && self.hash != other.hash
+    }
+}
 
 /// What the table has of an event on a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The event and the channel.
     pub key: EventKey,
+    /// What is told; not known of what an older release wrote.
+    pub template: Option<String>,
+    /// Who is told; not known of what an older release wrote.
+    pub recipient: Option<RecipientKey>,
+    /// The event of which staff had it sent again.
+    pub resend_of: Option<EventId>,
     /// What became of it.
     pub state: State,
     /// Who claimed it last.
@@ -50,6 +75,12 @@ pub enum Stands {
 }
 
 impl Record {
+    /// Whether it is about something else than what is asked for now under its event's id.
+    pub fn is_another(&self, template: Template, recipient: &RecipientKey) -> bool {
+        self.template.as_deref().is_some_and(|told| told != template.as_str())
+            || self.recipient.as_ref().is_some_and(|told| told.is_another_than(recipient))
+    }
+
     /// What it means at this moment.
     pub fn stands(&self, now: Timestamp) -> Stands {
         match self.state {
@@ -139,6 +170,9 @@ mod tests {
     fn record(state: State, lease_until: Option<Timestamp>, key: &str) -> Record {
         Record {
             key: key.parse().unwrap(),
+            template: None,
+            recipient: None,
+            resend_of: None,
             state,
             claim: "theirs".into(),
             lease_until,
@@ -168,6 +202,25 @@ mod tests {
         for state in [State::Sent, State::Withheld, State::Suppressed, State::Refused] {
             assert_eq!(stands(state, Some(now.plus(second))), Stands::Ended);
         }
+    }
+
+    #[test]
+    fn an_event_is_another_one_by_its_template_or_by_its_address_under_one_key() {
+        let recipient =
+            |hash: &str, key_id: Option<&str>| RecipientKey { hash: hash.into(), key_id: key_id.map(str::to_owned) };
+        let told = Record {
+            template: Some("order_confirmation".into()),
+            recipient: Some(recipient("aa", Some("1"))),
+            ..record(State::Sent, None, MAIL)
+        };
+        let is_another = |told: &Record, template, hash, key| told.is_another(template, &recipient(hash, key));
+        assert!(!is_another(&told, Template::OrderConfirmation, "aa", Some("1")));
+        assert!(is_another(&told, Template::OrderCancelled, "aa", Some("1")));
+        assert!(is_another(&told, Template::OrderConfirmation, "bb", Some("1")));
+        assert!(!is_another(&told, Template::OrderConfirmation, "bb", Some("2")), "the key was replaced meanwhile");
+        let of_before = Record { recipient: Some(recipient("aa", None)), ..told };
+        assert!(!is_another(&of_before, Template::OrderConfirmation, "bb", Some("1")));
+        assert!(!is_another(&record(State::Sent, None, MAIL), Template::Direct, "bb", Some("1")));
     }
 
     #[test]

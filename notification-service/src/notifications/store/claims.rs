@@ -10,14 +10,14 @@ mod writes;
 use std::time::Duration;
 
 use common::timestamp::Timestamp;
-use platform::fingerprint::Fingerprint;
+use platform::fingerprint::{Fingerprint, hex};
 use uuid::Uuid;
 
 use self::writes::Hurdle;
 use super::{LEASE, Store};
 use crate::{
     aws::Failure,
-    notifications::domain::{Count, EventKey, Reason, Record, Stands},
+    notifications::domain::{Count, EventId, EventKey, Reason, RecipientKey, Record, Stands},
     providers::Unclear,
     templates::Template,
 };
@@ -34,10 +34,20 @@ pub struct Wish {
     pub template: Template,
     /// The keyed hash of its address.
     pub recipient: Fingerprint,
+    /// Which key that is.
+    pub key_id: String,
+    /// The event of which staff have it sent again.
+    pub resend_of: Option<EventId>,
     /// What it counts against.
     pub counts: Vec<Count>,
     /// What is kept for sending it again.
     pub request: Option<String>,
+}
+
+impl Wish {
+    fn recipient_key(&self) -> RecipientKey {
+        RecipientKey { hash: hex(self.recipient), key_id: Some(self.key_id.clone()) }
+    }
 }
 
 /// What became of the wish to send.
@@ -49,6 +59,8 @@ pub enum Claimed {
     Ended(Record),
     /// Another request is sending it, for so long at most.
     Theirs(Duration),
+    /// The event's id was used before for something else, or for somebody else.
+    Reused,
 }
 
 /// The right to send one message, once.
@@ -92,6 +104,16 @@ impl Claim {
         self.created_at
     }
 
+    /// Until when it is ours.
+    pub fn until(&self) -> Timestamp {
+        self.until
+    }
+
+    /// Whether it was asked for first so long ago that this try is the last.
+    pub fn is_overdue(&self, now: Timestamp, tried_for: Duration) -> bool {
+        self.created_at.is_some_and(|created_at| now >= created_at.plus(tried_for))
+    }
+
     /// A text that may have been sent by an earlier try.
     pub fn unclear(&self) -> Option<Unclear> {
         self.unclear
@@ -117,6 +139,9 @@ impl Store {
                 None => return Ok(Claimed::Ours(claim)),
                 // The answer to the first try was lost, and the SDK tried again.
                 Some(Hurdle::Record(found)) if found.claim == claim.id => return Ok(Claimed::Ours(claim)),
+                Some(Hurdle::Record(found)) if found.is_another(wish.template, &wish.recipient_key()) => {
+                    return Ok(Claimed::Reused);
+                }
                 Some(Hurdle::Record(found)) => match found.stands(now) {
                     Stands::Ended => return Ok(Claimed::Ended(*found)),
                     Stands::Theirs(left) => return Ok(Claimed::Theirs(left)),
@@ -149,7 +174,10 @@ impl Store {
                 Some(before) => self.exchange_end(&claim, before, reason).await?,
             };
             match hurdle {
-                None => return Ok(Claimed::Ended(ended(&claim, reason, before.as_deref()))),
+                None => return Ok(Claimed::Ended(ended(&claim, wish, reason, before.as_deref()))),
+                Some(Hurdle::Record(found)) if found.is_another(wish.template, &wish.recipient_key()) => {
+                    return Ok(Claimed::Reused);
+                }
                 Some(Hurdle::Record(found)) => match found.stands(now) {
                     Stands::Ended => return Ok(Claimed::Ended(*found)),
                     Stands::Theirs(left) => return Ok(Claimed::Theirs(left)),
@@ -163,9 +191,12 @@ impl Store {
 }
 
 /// The record of a message that is not sent.
-fn ended(claim: &Claim, reason: Reason, before: Option<&Record>) -> Record {
+fn ended(claim: &Claim, wish: &Wish, reason: Reason, before: Option<&Record>) -> Record {
     Record {
         key: claim.key,
+        template: Some(wish.template.as_str().to_owned()),
+        recipient: Some(wish.recipient_key()),
+        resend_of: wish.resend_of,
         state: reason.state(),
         claim: claim.id.clone(),
         lease_until: None,
@@ -197,5 +228,15 @@ mod tests {
         assert!(claim.covers(now.plus(LEASE).minus(takes).minus(Duration::from_millis(1)), takes));
         assert!(!claim.covers(now.plus(LEASE).minus(takes), takes));
         assert!(!claim.covers(now.plus(LEASE * 2), takes));
+    }
+
+    #[test]
+    fn a_try_is_the_last_once_the_message_is_as_old_as_it_may_become() {
+        let (first, hours) = (Timestamp::now(), |hours| Duration::from_hours(hours));
+        let claim = Claim { created_at: Some(first), ..Claim::first(key(), first.plus(hours(80))) };
+        assert!(!claim.is_overdue(first.plus(hours(72)).minus(Duration::from_millis(1)), hours(72)));
+        assert!(claim.is_overdue(first.plus(hours(72)), hours(72)));
+        let of_before = Claim { created_at: None, ..claim };
+        assert!(!of_before.is_overdue(first.plus(hours(999)), hours(72)), "an older release did not write when");
     }
 }

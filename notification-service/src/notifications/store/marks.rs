@@ -28,19 +28,29 @@ impl Store {
         noted(update).await
     }
 
-    /// Notes that a provider will never send it, and why. Whether the claim was still ours.
-    pub async fn mark_ended(&self, claim: &Claim, state: State, provider: Name, reason: &str) -> Result<bool, Failure> {
+    /// Notes that a provider, or where none is named no provider, will ever send it, and why. Whether the claim was still ours.
+    pub async fn mark_ended(
+        &self,
+        claim: &Claim,
+        state: State,
+        provider: Option<Name>,
+        reason: &str,
+    ) -> Result<bool, Failure> {
+        let expression = match provider {
+            Some(_) => "SET #state = :state, provider = :provider, last_error = :reason REMOVE lease_until, unclear",
+            None => "SET #state = :state, last_error = :reason REMOVE lease_until, unclear",
+        };
         let update = self.client().await.update_item().table_name(self.table()).key("event_id", text(&claim.key));
-        let update = update
-            .update_expression(
-                "SET #state = :state, provider = :provider, last_error = :reason REMOVE lease_until, unclear",
-            )
+        let mut update = update
+            .update_expression(expression)
             .condition_expression("claim = :claim")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":state", text(&state))
-            .expression_attribute_values(":provider", text(&provider))
             .expression_attribute_values(":reason", text(&reason))
             .expression_attribute_values(":claim", text(&claim.id));
+        if let Some(provider) = provider {
+            update = update.expression_attribute_values(":provider", text(&provider));
+        }
         noted(update).await
     }
 

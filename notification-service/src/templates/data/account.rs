@@ -48,10 +48,12 @@ pub struct SignInData {
     pub at: Timestamp,
     /// On what, in words that a person understands. The one who signs in may have chosen them, so they hold no address of a
     /// web page.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, examples("Firefox on Windows"))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("Firefox on Windows"))]
     pub device: Option<AddressLine>,
     /// Roughly where; likewise.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, examples("Berlin, Germany"))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("Berlin, Germany"))]
     pub place: Option<AddressLine>,
 }
 

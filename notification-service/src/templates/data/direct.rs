@@ -23,10 +23,12 @@ impl FromStr for Prose {
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct DirectData {
     /// The mail's subject; without it the mail says that it is a message from the shop. Text messages have none.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, examples("About your return"))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("About your return"))]
     pub subject: Option<Line<150>>,
     /// What is written. In a mail an empty line begins another paragraph; a text message has at most 6 segments.
-    #[schema(value_type = String, min_length = 1, max_length = 10000, examples("Your parcel has come back to us."))]
+    #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = r"^\s*[^\s\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$",
+        examples("Your parcel has come back to us."))]
     pub text: Prose,
 }
 

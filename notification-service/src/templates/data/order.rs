@@ -98,7 +98,8 @@ impl FromStr for KnownCurrency {
 #[schema(as = NotifiedLine)]
 pub struct OrderLine {
     /// What the product is called.
-    #[schema(value_type = String, min_length = 1, max_length = 200, examples("Organic cotton tee"))]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("Organic cotton tee"))]
     pub title: Line<200>,
     /// Which of its variants: names and values, at most 20.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
@@ -181,7 +182,8 @@ pub struct Order {
     /// Where it goes.
     pub shipping_address: PostalAddress,
     /// Of `payment_failed` a sentence for the shopper; of `order_cancelled` a code, of which `sold_out` is known.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, examples("Your card was declined."))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("Your card was declined."))]
     pub reason: Option<Line<500>>,
 }
 

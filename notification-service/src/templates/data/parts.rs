@@ -35,7 +35,8 @@ impl FromFields for PaymentActionData {
 #[schema(as = NotifiedItem)]
 pub struct Item {
     /// What the product is called.
-    #[schema(value_type = String, min_length = 1, max_length = 200, examples("Organic cotton tee"))]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("Organic cotton tee"))]
     pub title: Line<200>,
     /// Which of its variants: names and values, at most 20.
     #[schema(value_type = std::collections::BTreeMap<String, String>)]
@@ -82,7 +83,8 @@ impl FromFields for ShippedData {
 #[schema(as = NotifiedShipment)]
 pub struct Shipment {
     /// Who carries it.
-    #[schema(value_type = String, min_length = 1, max_length = 60, examples("DHL"))]
+    #[schema(value_type = String, min_length = 1, max_length = 60, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("DHL"))]
     pub carrier: Line<60>,
     /// What the carrier calls it.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 60, pattern = "^[A-Za-z0-9 #./_-]+$",
@@ -222,7 +224,8 @@ pub struct Withdrawal {
     /// When it was received.
     pub received_at: Timestamp,
     /// Who declared it; a name with the address of a web page is refused.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, examples("Ada Lovelace"))]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
+        examples("Ada Lovelace"))]
     pub name: Option<PersonName>,
     /// What it is about, where that is not the whole order.
     #[schema(value_type = Option<Vec<Item>>, max_items = 100)]

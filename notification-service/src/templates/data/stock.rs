@@ -33,7 +33,7 @@ pub struct Stock {
     /// Which.
     pub sku: Sku,
     /// What its product is called.
-    #[schema(value_type = String, min_length = 1, max_length = 200)]
+    #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub title: Line<200>,
     /// How many can still be sold; below zero where more were sold than there are.
     #[schema(minimum = -1_000_000, maximum = 1_000_000)]

@@ -33,9 +33,10 @@ fn verified(message: &Value) -> Result<Verified, Invalid> {
 
 fn verified_at(message: &Value, now: Timestamp) -> Result<Verified, Invalid> {
     let envelope = Envelope::read(message.to_string().as_bytes())?;
-    envelope.must_be_of(&TOPIC.parse().unwrap())?;
-    envelope.certificate()?;
-    envelope.verify(&signer().1, now)
+    let topic = TOPIC.parse().unwrap();
+    envelope.must_be_of(&topic)?;
+    envelope.certificate(&topic)?;
+    envelope.verify(&topic, &signer().1, now)
 }
 
 #[test]
@@ -158,7 +159,7 @@ fn a_certificate_is_a_file_of_a_host_of_sns() {
     let of = |address: &str| {
         let mut message = notification(TOPIC, "m-1", AT, "{}");
         signer().0.sign(&mut message, Version::Two, address).unwrap();
-        Envelope::read(message.to_string().as_bytes()).unwrap().certificate()
+        Envelope::read(message.to_string().as_bytes()).unwrap().certificate(&TOPIC.parse().unwrap())
     };
     assert!(of(CERTIFICATE).is_ok());
     for bad in [
@@ -172,9 +173,43 @@ fn a_certificate_is_a_file_of_a_host_of_sns() {
 }
 
 #[test]
-fn a_subscription_is_confirmed_on_a_host_of_sns_only() {
-    let message = confirmation("SubscriptionConfirmation", TOPIC, "m-2", AT, "https://evil.example/?Token=1");
-    assert_eq!(verified(&signed(message, Version::Two)), Err(Invalid::CertificateHost));
+fn a_subscription_is_confirmed_on_the_host_of_the_topics_region_only() {
+    for (address, invalid) in [
+        ("https://evil.example/?Token=1", Invalid::CertificateHost),
+        ("https://sns.eu-central-1.amazonaws.com/?Token=1", Invalid::OtherRegion),
+    ] {
+        let message = confirmation("SubscriptionConfirmation", TOPIC, "m-2", AT, address);
+        assert_eq!(verified(&signed(message, Version::Two)), Err(invalid), "{address}");
+    }
+}
+
+#[test]
+fn a_certificate_is_on_the_host_of_the_topics_own_region() {
+    let of = |topic: &str, address: &str| {
+        let mut message = notification(topic, "m-1", AT, "{}");
+        signer().0.sign(&mut message, Version::Two, address).unwrap();
+        Envelope::read(message.to_string().as_bytes()).unwrap().certificate(&topic.parse().unwrap()).map(drop)
+    };
+    let (european, chinese) = ("arn:aws:sns:eu-central-1:1:a", "arn:aws-cn:sns:cn-north-1:1:a");
+    let american = "arn:aws-us-gov:sns:us-gov-west-1:1:a";
+    for (topic, host) in [
+        (TOPIC, "sns.us-east-1.amazonaws.com"),
+        (european, "sns.eu-central-1.amazonaws.com"),
+        (chinese, "sns.cn-north-1.amazonaws.com.cn"),
+        (american, "sns.us-gov-west-1.amazonaws.com"),
+    ] {
+        assert_eq!(of(topic, &format!("https://{host}/a.pem")), Ok(()), "{topic}");
+    }
+    for (topic, host) in [
+        (TOPIC, "sns.us-east-2.amazonaws.com"),
+        (TOPIC, "sns.eu-central-1.amazonaws.com"),
+        (TOPIC, "sns.us-east-1.amazonaws.com.cn"),
+        (european, "sns.us-east-1.amazonaws.com"),
+        (chinese, "sns.cn-north-1.amazonaws.com"),
+        (chinese, "sns.cn-northwest-1.amazonaws.com.cn"),
+    ] {
+        assert_eq!(of(topic, &format!("https://{host}/a.pem")), Err(Invalid::OtherRegion), "{topic} {host}");
+    }
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub(super) enum Hurdle {
 impl Store {
     /// The item of an event that is new.
     fn item(wish: &Wish, claim: &Claim, now: Timestamp) -> Item {
-        let Wish { key, template, recipient, request, .. } = wish;
+        let Wish { key, template, recipient, key_id, resend_of, request, .. } = wish;
         let day = &now.to_string()[.."2026-11-30".len()];
         let mut item = HashMap::from([
             ("event_id".to_owned(), text(key)),
@@ -44,11 +44,13 @@ impl Store {
             ("claim".to_owned(), text(&claim.id)),
             ("attempts".to_owned(), number(claim.attempts)),
             ("recipient_key".to_owned(), text(&hex(*recipient))),
+            ("key_id".to_owned(), text(key_id)),
             ("created_at".to_owned(), number(now.unix_millis())),
             ("listed".to_owned(), text(&format!("notification#{day}"))),
             ("listed_at".to_owned(), text(&format!("{now}#{key}"))),
             ("expires_at".to_owned(), number(now.plus(MEMORY).unix_seconds())),
         ]);
+        item.extend(resend_of.map(|event_id| ("resend_of".to_owned(), text(&event_id))));
         item.extend(request.as_ref().map(|request| ("request".to_owned(), text(request))));
         item
     }
@@ -290,6 +292,8 @@ mod tests {
             key: key(),
             template: Template::OrderConfirmation,
             recipient: [0; 16],
+            key_id: "1".into(),
+            resend_of: None,
             counts: vec![count],
             request: None,
         };
