@@ -44,8 +44,13 @@ impl FromStr for Level {
     }
 }
 
+/// Starts logging for this process, panics included, without metrics.
+pub fn start(service: &'static str, level: &Level) {
+    start_measured(service, level, Metrics::Off);
+}
+
 /// Starts logging for this process, panics included.
-pub fn start(service: &'static str, level: &Level, metrics: Metrics) {
+pub fn start_measured(service: &'static str, level: &Level, metrics: Metrics) {
     // Fails only when a test harness has set a subscriber already; that one is then used.
     let _ = tracing::subscriber::set_global_default(with_metrics(service, &level.0, metrics, std::io::stdout));
     std::panic::set_hook(Box::new(|panic| {

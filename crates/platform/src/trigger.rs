@@ -114,7 +114,7 @@ pub fn run<S: Service>() -> ExitCode {
     let mut env = Env::from_process();
     let level = env.parsed_or("LOG_LEVEL", telemetry::Level::default());
     let metrics = env.parsed_or("METRICS", Metrics::EmfByRoute);
-    telemetry::start(S::NAME, &level.clone().unwrap_or_default(), metrics.unwrap_or(Metrics::Off));
+    telemetry::start_measured(S::NAME, &level.clone().unwrap_or_default(), metrics.unwrap_or(Metrics::Off));
     env.secret_age();
     let trigger = env.parsed_or("TRIGGER", Trigger::Http);
     let entry = Entry::configure(&mut env);
