@@ -19,7 +19,7 @@ use crate::services::SERVICES;
 use crate::settings::{Settings, given};
 
 /// A function that starts, and then connects, takes seconds.
-const UNTIL_READY: Duration = Duration::from_secs(20);
+const UNTIL_READY: Duration = Duration::from_secs(40);
 /// What Stripe tells the shop of takes a moment.
 const UNTIL_PAID: Duration = Duration::from_secs(60);
 const REAL_STRIPE: &str = "https://api.stripe.com";
