@@ -24,7 +24,7 @@ import {
 } from "aws-cdk-lib";
 import type { Construct } from "constructs";
 import { CUT_IMAGES, UNKNOWN_ROUTE } from "./edge-functions.ts";
-import { rules } from "./firewall.ts";
+import { RATE_LIMITS, rules } from "./firewall.ts";
 import { acknowledge } from "./nag.ts";
 import { prefixes } from "./prefixes.ts";
 
@@ -284,7 +284,7 @@ export class EdgeStack extends Stack {
       name: `bodega-${props.stage}`,
       scope: "CLOUDFRONT",
       defaultAction: { allow: {} },
-      rules: rules(),
+      rules: rules(props.stage === "dev" ? RATE_LIMITS.dev : RATE_LIMITS.prod),
       associationConfig: { requestBody: { CLOUDFRONT: { defaultSizeInspectionLimit: "KB_64" } } },
       visibilityConfig: {
         cloudWatchMetricsEnabled: true,

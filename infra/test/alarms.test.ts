@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { SERVICES } from "../lib/services.ts";
 import { type Json, resources, synthesize, type Template } from "./support.ts";
@@ -424,6 +424,16 @@ describe("while a deployment runs", () => {
       TreatMissingData: "notBreaching",
       Threshold: 0,
     });
+  });
+
+  it("the pipeline writes the metric that the suppressor looks at", () => {
+    const xtask = new URL("../../crates/xtask/src/", import.meta.url);
+    const sources = readdirSync(xtask, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".rs"));
+    const writes = sources.filter((name) => readFileSync(new URL(name, xtask), "utf8").includes('"Deploying"'));
+    // Before there is a pipeline nothing deploys either.
+    expect(writes.length > 0 || !sources.includes("deploy.rs"), "no step of cargo xtask deploy writes Deploying").toBe(
+      true,
+    );
   });
 
   it("each service's own alarms take its own deployment back, and no other's", () => {

@@ -455,6 +455,15 @@ describe("the firewall", () => {
     expect(exempt("/carts/mine") || exempt("/auth/login") || exempt("/orders")).toBe(false);
   });
 
+  it("limits addresses in prod, and lets a load test pass in dev", () => {
+    const limits = (stage: string) =>
+      only<{ Rules: readonly Rule[] }>(edge({ stage }).template, "AWS::WAFv2::WebACL").Rules.flatMap(
+        ({ Statement }) => Statement.RateBasedStatement?.Limit ?? [],
+      );
+    expect(limits("prod")).toEqual([3_000, 300]);
+    expect(limits("dev")).toEqual([1_000_000, 100_000]);
+  });
+
   it("logs what it blocks, without tokens", () => {
     const logging = only<{
       LoggingFilter: { DefaultBehavior: string };
