@@ -30,7 +30,7 @@ pub(super) async fn check(home: &Home) -> Result<()> {
     schema.args(["--builtin-schema", "vendor.github-workflows"]).args(&files);
     succeed(&mut schema).await.context("check-jsonschema")?;
     let mut actionlint = Command::new(python::check(home, "jactionlint").await?);
-    actionlint.arg("-no-color").args(&files);
+    actionlint.args(["--no-color", "--shellcheck="]).args(&files);
     succeed(actionlint.current_dir(home.root())).await.context("jactionlint")?;
     println!("{} workflows: nothing to say", files.len());
     Ok(())
