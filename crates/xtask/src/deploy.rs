@@ -43,6 +43,8 @@ impl Stage {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::doc_markdown, reason = "these comments are the help text")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that a person types")]
 pub(crate) struct Options {
     /// Which shop
     #[arg(long)]

@@ -37,7 +37,7 @@ pub(crate) async fn install(home: &Home) -> Result<()> {
 /// A folder with `<service>/bootstrap` as `cargo lambda build` leaves it, of the binaries that tests run: the templates are
 /// the same but for the programs' hashes, and nothing is linked for minutes.
 pub(crate) fn dev_artifacts(home: &Home) -> Result<PathBuf> {
-    let folder = home.target().join("deploy/dev-artifacts");
+    let folder = home.target().join("deploy/test-programs");
     for service in &SERVICES {
         let program = home.binary(Profile::Dev, service.name);
         ensure!(program.exists(), "{} is not built", home.show(&program));

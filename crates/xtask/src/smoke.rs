@@ -19,14 +19,15 @@ use crate::services::SERVICES;
 use crate::settings::{Settings, given};
 
 /// A function that starts, and then connects, takes seconds.
-const UNTIL_READY: Duration = Duration::from_secs(20);
+const UNTIL_READY: Duration = Duration::from_secs(40);
 /// What Stripe tells the shop of takes a moment.
-const UNTIL_PAID: Duration = Duration::from_secs(60);
+const UNTIL_PAID: Duration = Duration::from_mins(1);
 const REAL_STRIPE: &str = "https://api.stripe.com";
 /// A mailbox of SES that takes every mail and belongs to no one.
 const MAILBOX: &str = "success@simulator.amazonses.com";
 
 #[derive(Debug, Args)]
+#[allow(clippy::doc_markdown, reason = "these comments are the help text")]
 pub(crate) struct Options {
     /// The shop's public address; without it the running stack's
     #[arg(long, value_name = "URL")]
@@ -96,17 +97,14 @@ pub(crate) async fn run(home: &Home, options: Options) -> Result<()> {
 impl Shopper {
     fn of(home: &Home, options: &Options) -> Result<Self> {
         let http = Client::builder().timeout(Duration::from_secs(30)).user_agent("bodega-smoke").build()?;
-        let (api, stripe) = match &options.api {
-            Some(api) => (
-                api.clone(),
-                Stripe::of(options.stripe.clone().or_else(|| given("STRIPE_API_BASE")), given("STRIPE_SECRET_KEY"))?,
-            ),
-            None => {
-                let settings = Settings::read(&home.local("env"))?;
-                let setting = |name: &str| settings.get(name).map(str::to_owned);
-                let api = setting("API_BASE_URL").context("API_BASE_URL is not in .local/env")?;
-                (api, Stripe::of(setting("STRIPE_API_BASE"), setting("STRIPE_SECRET_KEY"))?)
-            }
+        let (api, stripe) = if let Some(api) = &options.api {
+            let base = options.stripe.clone().or_else(|| given("STRIPE_API_BASE"));
+            (api.clone(), Stripe::of(base, given("STRIPE_SECRET_KEY"))?)
+        } else {
+            let settings = Settings::read(&home.local("env"))?;
+            let setting = |name: &str| settings.get(name).map(str::to_owned);
+            let api = setting("API_BASE_URL").context("API_BASE_URL is not in .local/env")?;
+            (api, Stripe::of(setting("STRIPE_API_BASE"), setting("STRIPE_SECRET_KEY"))?)
         };
         Ok(Self { http, api: api.trim_end_matches('/').to_owned(), stripe, started: Instant::now() })
     }
@@ -125,7 +123,7 @@ impl Shopper {
                 match answer {
                     Ok((StatusCode::OK, _)) => break,
                     _ if may_pass && started.elapsed() < UNTIL_READY => {
-                        tokio::time::sleep(Duration::from_millis(500)).await
+                        tokio::time::sleep(Duration::from_millis(500)).await;
                     }
                     Ok((status, answer)) => bail!("{path}: {status} {answer}"),
                     Err(error) => return Err(error.context(path)),

@@ -53,6 +53,11 @@ case "$program $*" in
     for trigger in http sweep; do
         cp "$here/deploys" "$here/bodega-dev-transaction-service-$trigger"
     done
+    tries=0
+    while [ "$(cat "$here/deploys")" = 2 ] && [ ! -e "$here/met" ] && [ $tries -lt 300 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
     ;;
 "npx cdk deploy"*) ;;
 *)

@@ -16,12 +16,13 @@ use std::{
     process::{Output, Stdio},
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use e2e::{Card, Functions, Owner, Shop, Shopper, UNLIMITED};
+use platform::Service;
 use serde_json::Value;
 use sqlx::query_scalar;
 use tokio::{process::Command, time::sleep};
@@ -31,7 +32,11 @@ const SERVICE: &str = "transaction-service";
 /// Answers every request with 500.
 const BROKEN: &str = "broken-service";
 const ALIAS: &str = "bodega-dev-transaction-service-http";
-const SHOPPERS: usize = 4;
+const SHOPPERS: usize = 3;
+/// Between two orders of a shopper: Stripe tells of one payment after the other, and the smoke purchase waits its turn.
+const BETWEEN_ORDERS: Duration = Duration::from_millis(700);
+/// What a schedule does.
+const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
 /// How long a shopper repeats a request that failed: longer than a deployment that fails takes.
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -43,15 +48,29 @@ async fn main() {
     let staff = shop.admin().await;
     shop.sell(&staff, "CUP-1", 100_000).await;
     let aws = Aws::new(&shop.address);
-    let [good, broken] = [SERVICE, BROKEN].map(|program| Functions::start(&programs, program, &shop.settings, 2));
+    let [good, broken] = [SERVICE, BROKEN].map(|program| Functions::start(&programs, program, &shop.settings, 3));
     let (good, broken) = (good.await, broken.await);
     // Versions 1 and 3 are the good one.
-    let alias = aws.folder.join(ALIAS);
+    let (alias, met, answered) = (aws.folder.join(ALIAS), aws.folder.join("met"), AtomicUsize::new(0));
     shop.gateway.answer(Owner::Transactions, move |request| {
         let version = fs::read_to_string(&alias).unwrap();
-        if version.trim() == "2" { broken.clone().answer(request) } else { good.clone().answer(request) }
+        if version.trim() != "2" {
+            return good.clone().answer(request);
+        }
+        // The deployment of a stack takes minutes on AWS: here it ends when shoppers have met what it brought.
+        if request.uri().path() == "/orders" && answered.fetch_add(1, Ordering::SeqCst) + 1 == SHOPPERS {
+            fs::write(&met, "").unwrap();
+        }
+        broken.clone().answer(request)
     });
 
+    let transactions = shop.transactions.clone();
+    tokio::spawn(async move {
+        loop {
+            sleep(BETWEEN_SWEEPS).await;
+            transactions.sweep().await.unwrap();
+        }
+    });
     let is_over = Arc::new(AtomicBool::new(false));
     let mut crowd = Vec::new();
     for nth in 0..SHOPPERS {
@@ -107,7 +126,7 @@ async fn order_until(shopper: Shopper, is_over: Arc<AtomicBool>) -> (Vec<String>
         let order: Value = serde_json::from_slice(&order).unwrap();
         assert_eq!(order["state"], "paid", "{order}");
         placed.push(order["id"].as_str().unwrap().to_owned());
-        sleep(Duration::from_millis(50)).await;
+        sleep(BETWEEN_ORDERS).await;
     }
     (placed, failures)
 }
@@ -115,7 +134,7 @@ async fn order_until(shopper: Shopper, is_over: Arc<AtomicBool>) -> (Vec<String>
 /// Each order that was answered is there, once, paid once; and none that was not answered in the end.
 async fn nothing_is_lost(shop: &Shop, placed: &[String], refused: usize) {
     assert!(refused > 0, "no shopper met the broken version: nothing was rehearsed");
-    assert!(placed.len() > SHOPPERS, "{placed:?}");
+    assert!(placed.len() >= SHOPPERS, "{placed:?}");
     let mut db = shop.orders.connect().await;
     let paid: Vec<String> = query_scalar("SELECT id::text FROM orders WHERE state = 'paid' AND owner_kind = 'user'")
         .fetch_all(&mut db)

@@ -113,8 +113,8 @@ mod tests {
 
     use super::*;
 
-    fn template(resources: Value) -> Value {
-        json!({ "Resources": resources })
+    fn template(resources: impl Into<Value>) -> Value {
+        json!({ "Resources": resources.into() })
     }
 
     fn table() -> Value {
@@ -146,9 +146,9 @@ mod tests {
 
     #[test]
     fn a_changed_property_is_named() {
-        let mut changed = table();
-        changed["Properties"]["TableName"] = json!("u");
-        let changes = compare(&template(json!({ "Table": table() })), &template(json!({ "Table": changed })));
+        let mut other = table();
+        other["Properties"]["TableName"] = json!("u");
+        let changes = compare(&template(json!({ "Table": table() })), &template(json!({ "Table": other })));
         assert_eq!(changes.changed, [("Table".to_owned(), "AWS::DynamoDB::GlobalTable".to_owned())]);
     }
 }
