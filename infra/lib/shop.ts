@@ -12,7 +12,7 @@ export interface Shop {
   readonly origins: readonly string[];
   /** Frontends that may post files to the bucket: the staff's. */
   readonly staffOrigins: readonly string[];
-  /** Who is told of alarms; absent: the topic has no subscriber, and `cdk synth` says so. */
+  /** Who is told of alarms by mail; absent: the topic has no subscriber. */
   readonly alarmEmail?: string;
   /** What a month may cost before a warning goes out, in US dollars. */
   readonly monthlyBudget: number;
@@ -112,3 +112,8 @@ const PROD: Shop = {
 };
 
 export const SHOPS = { dev: DEV, prod: PROD } as const;
+
+/** Whether the owner has put real addresses in place of the made-up ones above, which end in `.example` or `example.com`. */
+export function isFilledIn(shop: Shop): boolean {
+  return !/[.@]example\b/.test(JSON.stringify(shop));
+}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { secretsOf } from "../lib/secrets.ts";
-import { SHOPS } from "../lib/shop.ts";
-import { type Json, only, resources, synthesize } from "./support.ts";
+import { isFilledIn, SHOPS } from "../lib/shop.ts";
+import { ELSEWHERE, type Json, only, resources, synthesize } from "./support.ts";
 
 const prod = synthesize({ stage: "prod" });
 const data = prod.of("data");
@@ -165,7 +165,7 @@ describe("secrets", () => {
         ([, s]) => s.Properties.Name === "bodega/prod/ORIGIN_SECRET",
       ) ?? [];
     expect(origin?.Properties.ReplicaRegions).toEqual([{ Region: "us-east-1" }]);
-    const there = synthesize({ region: "us-east-1" }).of("data");
+    const there = synthesize(ELSEWHERE).of("data");
     for (const [, { Properties }] of resources(there, "AWS::SecretsManager::Secret")) {
       expect(Properties.ReplicaRegions).toBeUndefined();
     }
@@ -181,6 +181,15 @@ describe("the key", () => {
     );
     expect(services).toHaveLength(1);
     expect(services[0].Condition).toEqual({ StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } });
+  });
+});
+
+describe("a shop that was not filled in", () => {
+  it("is known by its made-up addresses", () => {
+    expect([isFilledIn(SHOPS.dev), isFilledIn(SHOPS.prod)]).toEqual([false, false]);
+    const real = JSON.stringify(SHOPS.prod).replaceAll("shop.example", "bodega.shop");
+    expect(isFilledIn(JSON.parse(real))).toBe(true);
+    expect(isFilledIn({ ...JSON.parse(real), staffEmail: "staff@example.com" })).toBe(false);
   });
 });
 

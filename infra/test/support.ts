@@ -56,6 +56,9 @@ export function programs(): string {
   return made;
 }
 
+/** All that can differ from what most tests look at, in one: each other context is a shop more to synthesize. */
+export const ELSEWHERE = { architecture: "x86_64", region: "us-east-1", account: "123456789012" } as const;
+
 const cache = new Map<string, Synthesized>();
 
 /** Synthesizes all stacks in a temporary folder; the same contexts give the same object. */
