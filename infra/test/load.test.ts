@@ -6,7 +6,16 @@ import { checkStage, type Options, options, percentile, Refused, run, verdict } 
 const token = (claims: object) => `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.sig`;
 
 let server: Server | undefined;
-afterEach(() => new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve())));
+afterEach(async () => {
+  const open = server;
+  server = undefined;
+  if (open !== undefined) {
+    const closed = new Promise<void>((resolve) => open.close(() => resolve()));
+    // The script's connections are kept alive.
+    open.closeAllConnections();
+    await closed;
+  }
+});
 
 /** A shop on this machine, as small as the script needs it. */
 async function shop(behaviour: { aud?: string; status?: (line: string, nth: number) => number | undefined } = {}) {
