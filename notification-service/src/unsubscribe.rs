@@ -113,7 +113,7 @@ async fn show_unsubscribe(
 /// enough, and again does no harm. What is transactional, such as the confirmation of an order, comes all the same.
 #[utoipa::path(post, path = "/unsubscribe/{token}", tag = "unsubscribe",
     params(("token" = String, Path, description = "From the mail.")),
-    request_body(content = Option<String>, content_type = "application/x-www-form-urlencoded",
+    request_body(content = Option<serde_json::Value>, content_type = "application/x-www-form-urlencoded",
         description = "What RFC 8058 says; it is not read.", example = json!("List-Unsubscribe=One-Click")),
     responses((status = OK, body = String, content_type = "text/html", description = "A page that says so.",
         example = json!("<!doctype html>...")),

@@ -40,8 +40,8 @@ def is_right(error, path):
     # How long a text may be is counted in segments of an SMS.
     if code == "too_long" and pointer in ("/text", "/data/text"):
         return True
-    # Addresses are described for all services, without what a line is.
-    if code == "control_character" and "/shipping_address/" in pointer:
+    # Addresses and telephones are described for all services, without what a line is.
+    if code == "control_character" and ("/shipping_address/" in pointer or pointer.endswith("/phone")):
         return True
     # Described as any object: its template says what it has.
     return path == "/admin/templates/preview" and pointer.startswith("/data")

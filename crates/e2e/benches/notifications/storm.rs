@@ -142,7 +142,12 @@ pub(crate) fn order(nth: usize) -> Value {
     body["event_id"] = json!(Uuid::new_v4());
     body["recipient"]["email"] = json!(format!("shopper-{nth}@example.com"));
     body["recipient"]["phone"] = json!(format!("+1{}55501{:02}", AREAS[nth / 100 % AREAS.len()], nth % 100));
-    body["data"]["order"]["id"] = json!(Uuid::new_v4());
+    // Each order has a number and a page of its own, so that no two say the same to one telephone: a vendor's list would not
+    // tell them apart.
+    let order = Uuid::new_v4();
+    body["data"]["order"]["id"] = json!(order);
+    body["data"]["order"]["number"] = json!(format!("BO-2026-{nth}"));
+    body["data"]["order"]["link"] = json!(format!("https://shop.example/orders/{order}"));
     body["channels"] = json!(["email"]);
     body
 }

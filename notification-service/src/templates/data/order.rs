@@ -9,7 +9,13 @@ use common::{
     sku::Sku,
     timestamp::Timestamp,
 };
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{Object, ObjectBuilder, Type},
+    },
+};
 use uuid::Uuid;
 
 use super::Link;
@@ -93,6 +99,22 @@ impl FromStr for KnownCurrency {
     }
 }
 
+/// A name or a value of an option.
+fn option_word() -> Object {
+    let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(100));
+    text.pattern(Some(r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")).build()
+}
+
+/// Of a line or an item.
+pub(super) fn options() -> Object {
+    ObjectBuilder::new()
+        .property_names(Some(option_word()))
+        .additional_properties(Some(RefOr::T(Schema::from(option_word()))))
+        .max_properties(Some(MAX_OPTIONS))
+        .description(Some("Which of its variants: names and values."))
+        .build()
+}
+
 /// So many of one product, ordered.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedLine)]
@@ -102,7 +124,7 @@ pub struct OrderLine {
         examples("Organic cotton tee"))]
     pub title: Line<200>,
     /// Which of its variants: names and values, at most 20.
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    #[schema(schema_with = options)]
     pub options: Vec<(Line<100>, Line<100>)>,
     /// How many.
     #[schema(minimum = 1, maximum = 99_900, examples(2))]

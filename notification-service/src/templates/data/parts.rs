@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::{
     Link,
-    order::{Amount, Code, Line, MAX_LINES, MAX_OPTIONS, MAX_QUANTITY, Order},
+    order::{Amount, Code, Line, MAX_LINES, MAX_OPTIONS, MAX_QUANTITY, Order, options},
 };
 
 /// The data of `payment_action_required`.
@@ -39,7 +39,7 @@ pub struct Item {
         examples("Organic cotton tee"))]
     pub title: Line<200>,
     /// Which of its variants: names and values, at most 20.
-    #[schema(value_type = std::collections::BTreeMap<String, String>)]
+    #[schema(schema_with = options)]
     pub options: Vec<(Line<100>, Line<100>)>,
     /// How many.
     #[schema(minimum = 1, maximum = 99_900, examples(2))]
