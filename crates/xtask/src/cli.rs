@@ -114,7 +114,7 @@ pub(crate) enum Part {
     Home,
     /// Formatting, clippy, docs, OpenAPI, licences
     Lint,
-    /// The stacks of infra/ and the workflows of .github/
+    /// What is delivered: the stacks of infra/, the workflows of .github/, and that the API breaks no caller
     Infra,
 }
 
