@@ -13,6 +13,9 @@ use tokio::sync::Mutex;
 
 use crate::{outbound, problem::Problem};
 
+/// Keys by their `kid`.
+type ById = HashMap<String, DecodingKey>;
+
 /// The least time between two fetches, so that tokens with made-up key ids cannot make us hammer the issuer.
 pub const FETCH_FLOOR: Duration = Duration::from_secs(30);
 
@@ -30,7 +33,7 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub enum Keys {
     /// Known from the start: no network.
-    Fixed(HashMap<String, DecodingKey>),
+    Fixed(ById),
     /// The issuer's own, which are a secret and so are had when the first token is judged.
     Own(Own),
     /// Fetched from a JWKS address on first use, and again when a token names a key that is not known.
@@ -42,7 +45,7 @@ type Loading = Pin<Box<dyn Future<Output = Result<Arc<JwkSet>, Problem>> + Send>
 /// Keys that are asked for each time, and parsed again when they are others.
 pub struct Own {
     load: Box<dyn Fn() -> Loading + Send + Sync>,
-    kept: Mutex<Option<(Arc<JwkSet>, HashMap<String, DecodingKey>)>>,
+    kept: Mutex<Option<(Arc<JwkSet>, ById)>>,
 }
 
 impl fmt::Debug for Own {
@@ -61,7 +64,7 @@ pub struct Fetched {
 
 #[derive(Debug, Default)]
 struct Kept {
-    keys: HashMap<String, DecodingKey>,
+    keys: ById,
     fetched: Option<Instant>,
     failed: Option<Instant>,
 }
