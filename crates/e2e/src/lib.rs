@@ -111,12 +111,13 @@ impl Shop {
             settings.push((name, (*value).to_owned()));
         }
         let users: user_service::App = configure(&settings);
-        settings.push(("TRANSACTION_SERVICE_CLIENT_SECRET", client_secret(&users).await));
+        settings.push(("TRANSACTION_SERVICE_CLIENT_SECRET", Box::pin(client_secret(&users)).await));
         let products: product_service::App = configure(&settings);
         let transactions: transaction_service::App = configure(&settings);
         let notifications: notification_service::App = configure(&settings);
-        products.migrate(Direction::Up).await.unwrap();
-        notifications.migrate(Direction::Up).await.unwrap();
+        // Boxed: with the drivers' futures inside, this one is too large to move about.
+        Box::pin(products.migrate(Direction::Up)).await.unwrap();
+        Box::pin(notifications.migrate(Direction::Up)).await.unwrap();
         let gateway = Gateway::default();
         gateway.serve(Owner::Users, users.clone());
         gateway.serve(Owner::Products, products.clone());

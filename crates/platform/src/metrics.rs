@@ -1,4 +1,4 @@
-//! What is counted and measured: lines in the embedded metric format, of which CloudWatch makes metrics when it takes the
+//! What is counted and measured: lines in the embedded metric format, of which `CloudWatch` makes metrics when it takes the
 //! log in ("Specification: Embedded metric format" in its user guide). No call is made.
 //!
 //! [`Metric`] is the whole list; alarms are made of `infra/metrics.json`, which a test writes from it. A metric has few
@@ -133,7 +133,7 @@ impl Metric {
         Definition { name, unit, dimension, services }
     }
 
-    /// As CloudWatch knows it.
+    /// As `CloudWatch` knows it.
     pub const fn name(self) -> &'static str {
         self.definition().name
     }

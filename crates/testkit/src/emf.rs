@@ -1,11 +1,11 @@
-//! Reads metrics out of log lines as CloudWatch does, and panics where a line breaks a rule of "Specification: Embedded
+//! Reads metrics out of log lines as `CloudWatch` does, and panics where a line breaks a rule of "Specification: Embedded
 //! metric format" in its user guide.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// The units that CloudWatch knows (`StandardUnit` in its API reference).
+/// The units that `CloudWatch` knows (`StandardUnit` in its API reference).
 const UNITS: [&str; 27] = [
     "Seconds",
     "Microseconds",

@@ -41,13 +41,13 @@ pub(crate) async fn run(python: &str, messages: usize) {
     let before = office.vendors.records().len();
     let bodies = (0..messages).map(|nth| order(nth).to_string()).collect();
     let (queue, _) = Queue::of(bodies, 0, &mut fastrand::Rng::new());
-    let spent = || functions.iter().map(|function| processor_time(function.process_id())).sum::<Duration>();
-    let (spent_before, stores_before) = (spent(), office.processor_time_of_the_store());
+    let processor = || functions.iter().map(|function| processor_time(function.process_id())).sum::<Duration>();
+    let (before_ours, before_stores) = (processor(), office.processor_time_of_the_store());
     let ours = a_second(messages, work_off(&functions, &queue).await);
     let thousands = f64::from(u32::try_from(messages).unwrap()) / 1_000.0;
     let milliseconds = |time: Duration| time.as_secs_f64() / thousands;
-    let service = milliseconds(spent() - spent_before);
-    let store = milliseconds(office.processor_time_of_the_store() - stores_before);
+    let service = milliseconds(processor().checked_sub(before_ours).unwrap());
+    let store = milliseconds(office.processor_time_of_the_store().checked_sub(before_stores).unwrap());
     let sent = office.vendors.records().len() - before;
     println!("\nNothing fails, the provider answers after {} ms, {FUNCTIONS} at a time:", LATENCY.as_millis());
     println!("{bare:>8.1}  bare calls of the provider a second");

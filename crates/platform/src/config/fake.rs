@@ -45,7 +45,7 @@ impl Store {
 
     pub(crate) fn clock(&self) -> Clock {
         let seconds = Arc::clone(&self.seconds);
-        let start = SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_040_000);
+        let start = SystemTime::UNIX_EPOCH + Duration::from_hours(498_900);
         Clock::of(move || start + Duration::from_secs(seconds.load(Ordering::Relaxed)))
     }
 

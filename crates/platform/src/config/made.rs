@@ -36,21 +36,21 @@ impl<T: Clone> Made<T> {
     {
         let value = self.secret.shared().await?;
         let mut kept = self.kept.lock().await;
-        if let Some((known, made)) = &*kept
+        if let Some((known, before)) = &*kept
             && Arc::ptr_eq(known, &value)
         {
-            return Ok(made.clone());
+            return Ok(before.clone());
         }
-        let made = match (make(Arc::clone(&value)).await, &*kept) {
-            (Ok(made), _) => made,
+        let now = match (make(Arc::clone(&value)).await, &*kept) {
+            (Ok(now), _) => now,
             (Err(error), None) => return Err(error),
             (Err(error), Some((_, before))) => {
                 tracing::error!(%error, setting = self.secret.name, "new secret is no good; the one of before is used");
                 before.clone()
             }
         };
-        *kept = Some((value, made.clone()));
-        Ok(made)
+        *kept = Some((value, now.clone()));
+        Ok(now)
     }
 
     /// Fetches secrets anew because what was made of them was refused, so that the next [`Made::get`] makes another if

@@ -34,9 +34,12 @@ struct Directives {
 impl Directives {
     fn new(by_route: bool) -> Self {
         let service = |metrics: &[Metric]| format!(r#","CloudWatchMetrics":[{}"#, directive(&[&["service"]], metrics));
-        let route = |metrics: &[Metric]| match by_route {
-            true => format!(",{}]}}}}\n", directive(&[&["service", "route"]], metrics)),
-            false => "]}}\n".to_owned(),
+        let route = |metrics: &[Metric]| {
+            if by_route {
+                format!(",{}]}}}}\n", directive(&[&["service", "route"]], metrics))
+            } else {
+                "]}}\n".to_owned()
+            }
         };
         let all = [Metric::Requests, Metric::Latency, Metric::ClientErrors, Metric::ServerErrors, Metric::ColdStart];
         Self {

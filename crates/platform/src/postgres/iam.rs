@@ -91,7 +91,7 @@ mod tests {
     use super::*;
     use crate::config::fake::sdk_config;
 
-    /// What botocore 1.43.0 (PyPI) makes of these by `generate_db_auth_token` at 2026-11-30T12:00:00Z with the credentials
+    /// What botocore 1.43.0 (`PyPI`) makes of these by `generate_db_auth_token` at 2026-11-30T12:00:00Z with the credentials
     /// of AWS's examples: host, port, user, session token, token.
     const BOTOCORE: [(&str, u16, &str, Option<&str>, &str); 3] = [
         (
@@ -124,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_token_is_what_botocore_makes_of_the_same() {
-        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_796_040_000);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_hours(498_900);
         for (host, port, user, session, expected) in BOTOCORE {
             let tokens = Tokens::of(sdk_config(session));
             let token = tokens.token(Door { host, port, user }, now).await.unwrap();

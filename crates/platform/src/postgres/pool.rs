@@ -50,7 +50,7 @@ struct Grant {
 pub struct Pool {
     access: Arc<Access>,
     grant: Mutex<Grant>,
-    pool: PgPool,
+    connections: PgPool,
 }
 
 impl fmt::Debug for Pool {
@@ -123,7 +123,7 @@ impl Pool {
     pub(super) async fn open(access: &Arc<Access>) -> Result<Self, sqlx::Error> {
         let (url, ca) = access.now().await?;
         let (grant, options) = access.grant(url, ca).await?;
-        let pool = PgPoolOptions::new()
+        let connections = PgPoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(Duration::from_mins(5))
@@ -137,20 +137,20 @@ impl Pool {
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { access: Arc::clone(access), grant: Mutex::new(grant), pool })
+        Ok(Self { access: Arc::clone(access), grant: Mutex::new(grant), connections })
     }
 
     /// The connections themselves, of which one was let in just now: for migrations, which take nothing else.
     pub(super) async fn of_sqlx(&self) -> Result<&PgPool, sqlx::Error> {
         drop(self.acquire().await?);
-        Ok(&self.pool)
+        Ok(&self.connections)
     }
 
     /// A connection.
     pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let used = self.keep_up().await?;
-        match self.pool.acquire().await {
-            Err(error) if is_refused(&error) && self.renew(&used).await => self.pool.acquire().await,
+        match self.connections.acquire().await {
+            Err(error) if is_refused(&error) && self.renew(&used).await => self.connections.acquire().await,
             acquired => acquired,
         }
     }
@@ -158,8 +158,8 @@ impl Pool {
     /// Starts a transaction; it is rolled back unless committed.
     pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         let used = self.keep_up().await?;
-        match self.pool.begin().await {
-            Err(error) if is_refused(&error) && self.renew(&used).await => self.pool.begin().await,
+        match self.connections.begin().await {
+            Err(error) if is_refused(&error) && self.renew(&used).await => self.connections.begin().await,
             begun => begun,
         }
     }
@@ -177,7 +177,7 @@ impl Pool {
 
     async fn replace(&self, grant: &mut Grant, url: Arc<str>, ca: Option<Arc<str>>) -> Result<(), sqlx::Error> {
         let (next, options) = self.access.grant(url, ca).await?;
-        self.pool.set_connect_options(options);
+        self.connections.set_connect_options(options);
         *grant = next;
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Pool {
 
 /// Whether the database did not let us in: `invalid_password`, `invalid_authorization_specification`.
 fn is_refused(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code());
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| matches!(&*code, "28P01" | "28000"))
 }
 

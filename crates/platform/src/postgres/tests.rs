@@ -179,7 +179,7 @@ async fn a_refused_token_is_signed_anew_and_shown_once_more() {
     keeper.lets_in("nobody");
     let database = with_tokens(&keeper, &store).await;
     let error = database.pool().await.unwrap().acquire().await.unwrap_err();
-    assert_eq!(error.as_database_error().and_then(|error| error.code()).as_deref(), Some("28P01"));
+    assert_eq!(error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("28P01"));
     assert_eq!(keeper.visits().len(), 2);
     assert_eq!(problem(error).status().as_u16(), 503);
 }
