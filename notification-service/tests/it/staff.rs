@@ -187,7 +187,7 @@ async fn what_was_sent_again_is_sent_again_within_the_same_twenty_times() {
     assert_eq!(resend(&office, &body, "two", &request).await.expect(409).problem(), "too_many_resends");
     assert_eq!(office.mails(&body), 21);
     let first = get(&office, &format!("/admin/notifications/{}", id(&body))).await["messages"][0].clone();
-    let ids: BTreeSet<&str> = first["resends"].as_array().unwrap().iter().map(|resend| id(resend)).collect();
+    let ids: BTreeSet<&str> = first["resends"].as_array().unwrap().iter().map(id).collect();
     assert_eq!((ids.len(), &first["resend_of"]), (20, &json!(null)));
     let shown = get(&office, &format!("/admin/notifications/{}", id(&last))).await["messages"][0].clone();
     assert_eq!((&shown["resend_of"], &shown["resends"]), (&body["event_id"], &json!([])));
