@@ -7,7 +7,7 @@ import { type Config, EDGE_REGION } from "./config.ts";
 import { acknowledge } from "./findings.ts";
 import type { Shop } from "./shop.ts";
 
-/** What the secret is until its owner has set it: services refuse to work with it, and `cargo xtask deploy` names those left. */
+/** What the secret is until its owner has set it: services refuse to work with it. */
 export const UNSET = "to-be-set";
 
 /** Made by Secrets Manager when the stack is: only our own parts need to know them. */
