@@ -65,7 +65,7 @@ impl Entry {
     }
 }
 
-/// Liveness needs no proof: whoever looks after a function asks it directly, and learns nothing.
+/// Liveness needs no proof: monitoring asks a function directly, past the CDN, and the answer holds nothing of the shop.
 fn asks_whether_live(request: &Request) -> bool {
     let path = request.uri().path().strip_prefix("/health/");
     request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/live"))

@@ -44,7 +44,7 @@ impl FromStr for Level {
     }
 }
 
-/// Starts logging for this process, panics included, without metrics.
+/// Starts logging for this process, panics included, without metrics: for programs that are no function of ours.
 pub fn start(service: &'static str, level: &Level) {
     start_measured(service, level, Metrics::Off);
 }

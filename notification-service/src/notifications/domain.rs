@@ -336,7 +336,7 @@ pub enum EventKind {
     Delivered,
     /// The recipient opened it.
     Read,
-    /// It came back, perhaps for now only.
+    /// It came back; the same address may accept a later one.
     SoftBounced,
     /// It came back for good: there is no such address.
     HardBounced,

@@ -64,7 +64,7 @@ pub(crate) async fn open() -> Stage {
     Stage { shop, names: vec![("STAFF_TOKEN", staff), ("SERVICE_TOKEN", service), ("UNSUBSCRIBE_TOKEN", token)] }
 }
 
-/// From a link in a mail to somebody of whom nothing else is told.
+/// The token in the unsubscribe link of a mail. No other request of this run names its recipient.
 async fn unsubscribe_token(shop: &Shop) -> String {
     let app = &shop.notifications;
     let reader = app.fingerprints.recipient(&"reader@example.com".parse().unwrap()).await.unwrap();

@@ -38,7 +38,7 @@ const WITHIN_MS: u64 = 250;
 const LATE_MS: u64 = 2_500;
 /// Far more than a function may take.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Each has a hundred numbers, 555-0100 to 555-0199, that are nobody's.
+/// Area codes. In each the numbers 555-0100 to 555-0199 are reserved for fiction and assigned to no subscriber.
 const AREAS: [u16; 10] = [202, 206, 212, 213, 303, 305, 312, 404, 415, 617];
 
 /// What was asked for.

@@ -148,7 +148,7 @@ impl Visit for Members<'_> {
     }
 }
 
-/// A string of JSON. What needs escapes is rare, and is left to whoever knows them all.
+/// A string of JSON. Text that needs escapes is rare; `serde_json` writes it.
 fn text(out: &mut dyn Write, text: &str) -> fmt::Result {
     if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         return out.write_str(&serde_json::Value::from(text).to_string());

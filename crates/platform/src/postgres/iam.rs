@@ -1,6 +1,6 @@
-//! Tokens that take the place of a password: Aurora and RDS let in whoever presents a request `connect` that AWS would
-//! let them make ("IAM database authentication" in the user guide of Aurora). The request is signed here and sent to
-//! nobody but the database, so it costs no call.
+//! Tokens in place of a password ("IAM database authentication" in the user guide of Aurora). A token is a signed request
+//! `connect`; Aurora and RDS accept it as the password of a role that the signer may connect as. It is signed here and
+//! sent to the database alone, so it costs no call.
 
 use std::{
     fmt::Write,

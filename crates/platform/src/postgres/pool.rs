@@ -76,7 +76,7 @@ impl Access {
         self.grant(url, ca).await.map(|(_, options)| options)
     }
 
-    /// A connection as somebody else, who shows what the service would.
+    /// A connection to another address, such as the administrator's, with the same certificates and kind of credentials.
     pub(super) async fn connect_as(&self, url: &Secret) -> Result<PgConnection, sqlx::Error> {
         let url = url.shared().await.map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let (_, ca) = self.now().await?;
@@ -187,7 +187,7 @@ impl Pool {
     async fn renew(&self, refused: &Arc<str>) -> bool {
         let mut grant = self.grant.lock().await;
         if !Arc::ptr_eq(&grant.url, refused) {
-            // Somebody else was quicker.
+            // Another task has replaced the credentials already.
             return true;
         }
         let other = self.access.url.instead_of(refused).await;

@@ -1,5 +1,5 @@
-//! A role and a database for a service whose cluster is new. Where roles come in with tokens nobody hands out passwords,
-//! so that the first `migrate` can make both by itself.
+//! A role and a database for a service whose cluster is new. A role that logs in with tokens has no password that an
+//! operator would have to set, so the first `migrate` makes both by itself.
 
 use sqlx::{AssertSqlSafe, PgConnection, query, query_scalar, raw_sql};
 

@@ -1,5 +1,5 @@
-//! What a database is shown: a listener that speaks as much of PostgreSQL's protocol as letting somebody in takes
-//! ("Message Flow" in its manual).
+//! What a connection shows the database. In its place stands a listener that speaks PostgreSQL's protocol up to the end of
+//! a login ("Message Flow" in its manual).
 
 use std::{
     collections::BTreeMap,

@@ -55,7 +55,7 @@ impl Measured {
         let wanted = dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let of = |datum: Datum| (datum.dimensions == wanted).then_some((datum.name, datum.value));
         let found = data.into_iter().filter_map(of);
-        // How long it took is nobody's to say, and whether it was the process's first either.
+        // The latency and whether it was the process's first request differ from run to run.
         found
             .filter(|(name, _)| name != "ColdStart")
             .map(|(name, value)| if name == "Latency" { (name, 0.0) } else { (name, value) })

@@ -75,7 +75,7 @@ pub enum Stands {
 }
 
 impl Record {
-    /// Whether it is about something else than what is asked for now under its event's id.
+    /// Whether the stored message has another template or recipient than the request that names its event id.
     pub fn is_another(&self, template: Template, recipient: &RecipientKey) -> bool {
         self.template.as_deref().is_some_and(|told| told != template.as_str())
             || self.recipient.as_ref().is_some_and(|told| told.is_another_than(recipient))
