@@ -112,15 +112,18 @@ function not(statement: wafv2.CfnWebACL.StatementProperty): wafv2.CfnWebACL.Stat
   return { notStatement: { statement } };
 }
 
+/** How a client that asks too often is answered. */
+const TOO_MANY = {
+  block: { customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] } },
+};
+
 /** The rules, in the order in which they are asked. */
 export function rules(most: RateLimits = RATE_LIMITS.prod): Rule[] {
   const limits: Rule[] = [
     {
       name: "rate",
       priority: 0,
-      action: {
-        block: { customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] } },
-      },
+      action: TOO_MANY,
       statement: {
         rateBasedStatement: {
           aggregateKeyType: "IP",
@@ -134,9 +137,7 @@ export function rules(most: RateLimits = RATE_LIMITS.prod): Rule[] {
     {
       name: "sign-in-rate",
       priority: 1,
-      action: {
-        block: { customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] } },
-      },
+      action: TOO_MANY,
       statement: {
         rateBasedStatement: {
           aggregateKeyType: "IP",
