@@ -202,8 +202,11 @@ enum Proof {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Start-up, size and memory of each service beside a bare function
+    /// Start-up, size and memory of each service beside a bare function, and instructions where valgrind is installed
     ColdStart {
+        /// A commit that this clone has, whose services are measured too, in turns with those of this tree
+        #[arg(long, value_name = "COMMIT")]
+        beside: Option<String>,
         /// How often each is started
         #[arg(long, default_value_t = 20)]
         runs: usize,
@@ -278,7 +281,9 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,
         Verb::Bench(Bench::Login { beside, dev }) => measure::login(&home, &beside, dev).await,
         Verb::Bench(Bench::Catalog { sizes, dev }) => measure::catalog(&home, &sizes, dev).await,
-        Verb::Bench(Bench::ColdStart { runs, requests }) => cold_start::run(&home, runs, requests).await,
+        Verb::Bench(Bench::ColdStart { beside, runs, requests }) => {
+            cold_start::run(&home, beside.as_deref(), runs, requests).await
+        }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Measuring the services as processes: what Lambda bills for a cold start.
 
+mod instructions;
+
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -11,14 +14,18 @@ use crate::home::{Home, Profile};
 use crate::secrets::signing_key;
 use crate::services::{self, SERVICES};
 use crate::settings::Settings;
-use crate::vendors;
+use crate::{baseline, vendors};
 
 const BARE: &str = "cold-start-hello";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One binary's measurements.
 struct Measured {
+    /// The function, as Lambda names it.
     name: &'static str,
+    /// As the table names it: with the commit, where it is another one's.
+    label: String,
+    program: PathBuf,
     starts: Vec<Duration>,
     /// Kilobytes, as the kernel counts them.
     resident: Vec<u64>,
@@ -26,23 +33,25 @@ struct Measured {
     size: u64,
 }
 
-/// Starts each service and a bare function in turns, so that whatever else the machine does falls on all of them.
-pub(crate) async fn run(home: &Home, runs: usize, requests: usize) -> Result<()> {
+impl Measured {
+    fn new(name: &'static str, label: String, program: PathBuf) -> Result<Self> {
+        let size = fs::metadata(&program).with_context(|| format!("{} is not there", program.display()))?.len();
+        Ok(Self { name, label, program, starts: Vec::new(), resident: Vec::new(), peak: 0, size })
+    }
+}
+
+/// Starts each service, the same of another commit if there is one, and a bare function in turns, so that whatever else
+/// the machine does falls on all of them.
+pub(crate) async fn run(home: &Home, commit: Option<&str>, runs: usize, requests: usize) -> Result<()> {
     if runs == 0 {
         bail!("at least one run is needed");
     }
-    println!("building for release: minutes, the first time");
-    services::build(home, Profile::Release, &[BARE]).await?;
+    let mut all = build(home, commit).await?;
     let settings = settings(home)?;
-    let mut all = Vec::new();
-    for name in std::iter::once(BARE).chain(SERVICES.iter().map(|service| service.name)) {
-        let size = fs::metadata(home.binary(Profile::Release, name))?.len();
-        all.push(Measured { name, starts: Vec::new(), resident: Vec::new(), peak: 0, size });
-    }
     for run in 0..=runs {
         for measured in &mut all {
-            let function = start(home, &settings, measured.name).await?;
-            let cold = function.cold_start().await.with_context(|| format!("{} did not start", measured.name))?;
+            let function = start(&settings, measured.name, Command::new(&measured.program)).await?;
+            let cold = function.cold_start().await.with_context(|| format!("{} did not start", measured.label))?;
             // The first round only brings the binaries into the page cache.
             if run > 0 {
                 measured.starts.push(cold);
@@ -51,11 +60,32 @@ pub(crate) async fn run(home: &Home, runs: usize, requests: usize) -> Result<()>
         }
     }
     for measured in &mut all {
-        println!("{requests} requests to {}", measured.name);
-        measured.peak = peak(home, &settings, measured.name, requests).await?;
+        println!("{requests} requests to {}", measured.label);
+        measured.peak = peak(&settings, measured, requests).await?;
     }
     print_table(&mut all, runs, requests);
-    Ok(())
+    instructions::count(home, &settings, &all).await
+}
+
+/// The bare function and the services, each followed by what it was at `commit`.
+async fn build(home: &Home, commit: Option<&str>) -> Result<Vec<Measured>> {
+    let names = SERVICES.iter().map(|service| service.name);
+    let packages: Vec<&str> = names.clone().collect();
+    println!("building for release: minutes, the first time");
+    // This tree's come second: programs of the same name replace each other in the target folder.
+    let other = match commit {
+        Some(commit) => Some((commit, baseline::build(home, commit, Profile::Release, &packages).await?)),
+        None => None,
+    };
+    services::build(home, Profile::Release, &[BARE]).await?;
+    let mut all = Vec::new();
+    for name in std::iter::once(BARE).chain(names) {
+        all.push(Measured::new(name, name.to_owned(), home.binary(Profile::Release, name))?);
+        if let Some((commit, folder)) = other.as_ref().filter(|_| name != BARE) {
+            all.push(Measured::new(name, format!("  at {commit}"), folder.join(name))?);
+        }
+    }
+    Ok(all)
 }
 
 /// The running stack's environment, else made-up values: nothing is connected to before a request needs it.
@@ -105,15 +135,20 @@ pub(crate) fn made_up() -> Result<Settings> {
     Ok(settings)
 }
 
-async fn start(home: &Home, settings: &Settings, name: &str) -> Result<Function> {
-    let mut command = Command::new(home.binary(Profile::Release, name));
+async fn start(settings: &Settings, name: &str, mut command: Command) -> Result<Function> {
     command.envs(settings.iter()).env("LOG_LEVEL", "warn").stdout(std::process::Stdio::null());
     Function::launch(command, name).await.with_context(|| format!("starting {name}"))
 }
 
 /// The most memory the process ever had, after so many requests.
-async fn peak(home: &Home, settings: &Settings, name: &str, requests: usize) -> Result<u64> {
-    let function = start(home, settings, name).await?;
+async fn peak(settings: &Settings, measured: &Measured, requests: usize) -> Result<u64> {
+    let function = start(settings, measured.name, Command::new(&measured.program)).await?;
+    ask(&function, measured.name, requests).await?;
+    memory(&function, "VmHWM:")
+}
+
+/// Sends so many requests, one after the other: whether the service lives, which asks no store.
+async fn ask(function: &Function, name: &str, requests: usize) -> Result<()> {
     let event = http_event("GET", &format!("/health/{name}/live"), &[("host", "127.0.0.1")], "");
     for _ in 0..requests {
         let answer = HttpAnswer::from(function.invoke(event.clone(), PATIENCE).await.with_context(|| name.to_owned())?);
@@ -121,7 +156,7 @@ async fn peak(home: &Home, settings: &Settings, name: &str, requests: usize) -> 
             bail!("{name} answered {}: {}", answer.status, answer.text());
         }
     }
-    memory(&function, "VmHWM:")
+    Ok(())
 }
 
 fn memory(function: &Function, field: &str) -> Result<u64> {
@@ -140,7 +175,7 @@ fn print_table(all: &mut [Measured], runs: usize, requests: usize) {
         let start = median(&mut measured.starts);
         println!(
             "{:<22} {:>8.2} {:>6.2}x {:>9} {:>9} {:>9}",
-            measured.name,
+            measured.label,
             start.as_secs_f64() * 1000.0,
             start.as_secs_f64() / hello.as_secs_f64(),
             format!("{}.{}", measured.size / 1_000_000, measured.size % 1_000_000 / 100_000),

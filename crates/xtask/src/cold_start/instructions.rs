@@ -1,0 +1,90 @@
+//! Instructions of a start and of a request, counted by callgrind: hardly a per cent of noise, whatever else the machine does.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
+
+use super::{Measured, ask, start};
+use crate::home::Home;
+use crate::settings::Settings;
+
+const VALGRIND: &str = "valgrind";
+/// What only the first requests do is over after these.
+const WARM: usize = 100;
+/// How many more requests are counted.
+const COUNTED: usize = 100;
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// Prints a table of all programs, or that there is nothing to count with.
+pub(super) async fn count(home: &Home, settings: &Settings, all: &[Measured]) -> Result<()> {
+    let known = Command::new(VALGRIND).arg("--version").stdout(std::process::Stdio::null()).status().await;
+    if !known.is_ok_and(|status| status.success()) {
+        println!("\ninstructions were not counted: there is no {VALGRIND} on the PATH");
+        return Ok(());
+    }
+    let file = home.local_folder("cold-start")?.join("callgrind.out");
+    println!("\ninstructions by callgrind; a request is GET /health/<service>/live\n");
+    println!("{:<22} {:>12} {:>12} {:>12}", "", "start", "a request", "METRICS=off");
+    for measured in all {
+        let mut off = settings.clone();
+        off.set("METRICS", "off");
+        let started = instructions(&file, settings, measured, 0).await?;
+        let request = a_request(&file, settings, measured).await?;
+        let without = a_request(&file, &off, measured).await?;
+        println!("{:<22} {started:>12} {request:>12} {without:>12}", measured.label);
+    }
+    Ok(())
+}
+
+async fn a_request(file: &Path, settings: &Settings, measured: &Measured) -> Result<u64> {
+    let before = instructions(file, settings, measured, WARM).await?;
+    let after = instructions(file, settings, measured, WARM + COUNTED).await?;
+    Ok(after.saturating_sub(before) / COUNTED as u64)
+}
+
+/// All instructions of a process that starts, answers so many requests and is asked to end.
+async fn instructions(file: &Path, settings: &Settings, measured: &Measured, requests: usize) -> Result<u64> {
+    let _ = fs::remove_file(file);
+    let mut command = Command::new(VALGRIND);
+    command.args(["--quiet", "--tool=callgrind"]).arg(format!("--callgrind-out-file={}", file.display()));
+    command.arg(&measured.program);
+    let function = start(settings, measured.name, command).await?;
+    function.cold_start().await.with_context(|| format!("{} did not start under {VALGRIND}", measured.label))?;
+    ask(&function, measured.name, requests).await?;
+    let process = i32::try_from(function.process_id()).ok().and_then(Pid::from_raw).context("it has ended")?;
+    kill_process(process, Signal::TERM).context("asking it to end")?;
+    // Callgrind writes its file while the process ends.
+    let asked = Instant::now();
+    loop {
+        let said = fs::read_to_string(file).unwrap_or_default();
+        if let Some(total) = total(&said) {
+            return Ok(total);
+        }
+        if asked.elapsed() > PATIENCE {
+            bail!("{VALGRIND} wrote no totals of {} within {PATIENCE:?}", measured.label);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The last line of a file of callgrind's, when it is there whole.
+fn total(said: &str) -> Option<u64> {
+    let (_, after) = said.split_once("\ntotals: ")?;
+    after.strip_suffix('\n')?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    #[test]
+    fn the_total_is_read_once_its_line_is_written_whole() {
+        assert_eq!(total("events: Ir\nsummary: 7\n\nfn=(1)\n0 7\n\ntotals: 1234567\n"), Some(1_234_567));
+        assert_eq!(total("events: Ir\nsummary: 7\n\ntotals: 1234"), None);
+        assert_eq!(total("events: Ir\n"), None);
+    }
+}
