@@ -199,7 +199,7 @@ fn expand() -> Form {
 impl Stripe {
     /// Makes a PaymentIntent; takes nothing yet.
     pub async fn create_payment_intent(&self, key: &str, new: &NewPaymentIntent) -> Result<PaymentIntent, StripeError> {
-        self.post("/v1/payment_intents", key, &new.form()).await
+        self.make("/v1/payment_intents", key, &new.form()).await
     }
 
     /// Tries to take the money. `return_url` is where methods that redirect lead back to.

@@ -88,8 +88,9 @@ pub async fn count_decline(
         SELECT coalesce((SELECT declines FROM noted),
                         (SELECT cardinality(declines)::bigint FROM orders WHERE id = $1), 0) AS of_one,
                coalesce((SELECT max(declines)::bigint FROM counted WHERE kind <> 'source'),
-                        (SELECT c.declines::bigint FROM orders o
-                         JOIN limit_counters c ON c.kind = o.owner_kind AND c.key = uuid_send(o.owner_id)
+                        (SELECT max(c.declines)::bigint FROM orders o
+                         JOIN limit_counters c ON (c.kind, c.key) IN
+                             ((o.owner_kind, uuid_send(o.owner_id)), ('recipient', o.recipient_key))
                          WHERE o.id = $1 AND c.declines_until > $3), 0) AS of_caller,
                EXISTS (SELECT FROM noted) AS is_new";
     let declined = sqlx::query_as(count)

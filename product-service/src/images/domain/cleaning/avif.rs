@@ -71,11 +71,12 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
         clear_between(&mut out, data, &kept);
     }
     if let Some(idat) = meta.idat {
-        let at = |range: &Range<usize>| idat.start + range.start..idat.start + range.end;
-        let kept: Vec<Range<usize>> = meta.in_idat.iter().filter(is_picture).map(|(_, range)| at(range)).collect();
-        if kept.iter().any(|range| !holds(&idat, range)) {
-            return Err(MALFORMED);
-        }
+        let at = |range: &Range<usize>| {
+            let range = idat.start.checked_add(range.start)?..idat.start.checked_add(range.end)?;
+            holds(&idat, &range).then_some(range)
+        };
+        let kept = meta.in_idat.iter().filter(is_picture).map(|(_, range)| at(range).ok_or(MALFORMED));
+        let kept: Vec<Range<usize>> = kept.collect::<Result<_, _>>()?;
         clear_between(&mut out, idat, &kept);
     } else if meta.in_idat.iter().any(|one| is_picture(&one)) {
         return Err(MALFORMED);

@@ -305,6 +305,39 @@ fn what_contradicts_itself_or_is_not_shown_by_browsers_is_refused() {
     }
 }
 
+fn boxed(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
+    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], name, body].concat()
+}
+
+/// A plain AVIF whose picture is one byte of `idat`, said to start at `start`.
+fn avif_in_idat(start: u64) -> Vec<u8> {
+    let meta = find(PLAIN_AVIF, b"meta").unwrap() - 4;
+    let size = |at: usize| usize::try_from(u32::from_be_bytes(PLAIN_AVIF[at..at + 4].try_into().unwrap())).unwrap();
+    let (mut at, end, mut inside) = (meta + 12, meta + size(meta), vec![0; 4]);
+    while at < end {
+        if &PLAIN_AVIF[at + 4..at + 8] != b"iloc" {
+            inside.extend(&PLAIN_AVIF[at..at + size(at)]);
+        }
+        at += size(at);
+    }
+    // Version 1, offsets of 8 bytes and lengths of 4; one item, number 1, by method 1, of one extent.
+    let (head, tail) = (b"\x01\0\0\0\x84\0\0\x01\0\x01\0\x01\0\0\0\x01", b"\0\0\0\x01");
+    inside.extend(boxed(b"iloc", &[&head[..], &start.to_be_bytes(), tail].concat()));
+    inside.extend(boxed(b"idat", &[7; 3]));
+    [&PLAIN_AVIF[..meta], &boxed(b"meta", &inside)].concat()
+}
+
+#[test]
+fn an_avif_whose_picture_is_said_to_be_beyond_any_number_is_malformed() {
+    for start in [0, 2] {
+        assert!(cleaned(MediaType::Avif, &avif_in_idat(start)).is_ok(), "{start}");
+    }
+    for start in [3, u64::MAX - 1, u64::MAX] {
+        let refused = cleaned(MediaType::Avif, &avif_in_idat(start)).unwrap_err();
+        assert_eq!(refused.code().as_str(), "malformed", "{start}");
+    }
+}
+
 #[test]
 fn a_progressive_picture_may_have_a_hundred_scans_and_no_more() {
     let scan_at = find(PLAIN_JPEG, b"\xff\xda").unwrap();
