@@ -2,8 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Shop, Shopper, TOTAL, siblings::Instead};
-use testkit::Logs;
+use crate::{Logs, Shop, Shopper, TOTAL, siblings::Instead};
 
 #[tokio::test]
 async fn a_sibling_that_hangs_is_given_up_in_time_and_nothing_is_charged() {
