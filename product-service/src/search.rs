@@ -104,10 +104,10 @@ async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -
     let listing =
         Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, sort }.read()?;
     if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
-        return Err(Problem::invalid_query("cursor is one of a list in another order".into()).into());
+        return Err(Problem::invalid_parameter("cursor", "is one of a list in another order").into());
     }
     if listing.price.is_some_and(|price| !app.currencies.0.contains(&price.currency)) {
-        return Err(Problem::invalid_query("the shop does not sell in this currency".into()).into());
+        return Err(Problem::invalid_parameter("currency", "is none that the shop sells in").into());
     }
     let counting = async { if query.facets { store::facets(&app.store, &listing).await.map(Some) } else { Ok(None) } };
     let (found, facets) = tokio::try_join!(store::find(&app.store, &listing, after.as_ref(), limit + 1), counting)?;

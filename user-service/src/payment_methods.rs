@@ -81,8 +81,8 @@ async fn read_page(
             Ok(list.data)
         }
         Err(error) if after.is_some() && is_about_the_cursor(&error) => {
-            let detail = "The payment method that the cursor stands at is gone: read the first page again.";
-            Err(Problem::invalid_query(detail.into()).into())
+            let detail = "stands at a payment method that is gone: read the first page again";
+            Err(Problem::invalid_parameter("cursor", detail).into())
         }
         // The customer is gone at Stripe, and its cards with it.
         Err(StripeError::NotFound) => Ok(Vec::new()),

@@ -398,8 +398,15 @@ impl FromStr for EventKind {
 pub struct DeliveryEvent {
     /// What happened.
     pub kind: EventKind,
-    /// When, as the provider says.
+    /// When, as the provider says; where it says nothing of times, when it reached us.
     pub at: Timestamp,
     /// Who says so.
     pub provider: Name,
+}
+
+impl DeliveryEvent {
+    /// Whether its provider says when things happened. Twilio does not: an event that comes again seems to be a new one.
+    pub fn is_timed(&self) -> bool {
+        self.provider != Name::Twilio
+    }
 }

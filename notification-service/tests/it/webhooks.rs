@@ -532,6 +532,11 @@ async fn the_end_of_a_text_is_noted_with_its_event() {
     assert_eq!(status("sent").await, Value::Null);
     assert_eq!(status("delivered").await, "delivered");
     assert_eq!(status("queued").await, "delivered");
+    // What comes again is not news.
+    assert_eq!(status("read").await, "read");
+    assert_eq!(status("delivered").await, "read");
+    assert_eq!(status("undelivered").await, "failed");
+    assert_eq!(status("delivered").await, "failed");
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
         if !is_json(&request) {
-            return Err(Problem::unsupported_media_type("application/json"));
+            return Err(Problem::unsupported_media_type("application/json, in UTF-8 and without a Content-Encoding,"));
         }
         let body = body(request, state).await?;
         let value = read_json(&body)?;
@@ -66,15 +66,19 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
     })
 }
 
+/// Whether the body is said to be JSON as it is read here. JSON has no parameters (RFC 8259, 11); a charset that is not
+/// UTF-8 says that the bytes mean something else.
 fn is_json(request: &Request) -> bool {
-    media_type(request).is_some_and(|media| {
-        media.eq_ignore_ascii_case("application/json") || media.eq_ignore_ascii_case("application/merge-patch+json")
-    })
-}
-
-fn media_type(request: &Request) -> Option<&str> {
-    let value = single(request.headers(), &header::CONTENT_TYPE).ok()??.to_str().ok()?;
-    value.split(';').next().map(str::trim)
+    let headers = request.headers();
+    let value = single(headers, &header::CONTENT_TYPE).ok().flatten().and_then(|value| value.to_str().ok());
+    let (media, parameters) = value.unwrap_or_default().split_once(';').unwrap_or((value.unwrap_or_default(), ""));
+    let is_json =
+        ["application/json", "application/merge-patch+json"].iter().any(|json| media.trim().eq_ignore_ascii_case(json));
+    let is_utf8 = parameters.split(';').filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        !name.trim().eq_ignore_ascii_case("charset") || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    let is_plain = headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
+    is_json && is_utf8 && is_plain
 }
 
 /// Any JSON that is not nested too deeply. 400 otherwise: `too_deep` or `malformed_json`.

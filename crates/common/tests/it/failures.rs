@@ -175,9 +175,33 @@ async fn bodies_may_be_as_large_and_as_deep_as_the_limits_and_no_more() {
 async fn a_body_that_is_json_by_any_of_its_names_is_read() {
     let client = sample::client();
     let names =
-        ["application/json", "Application/JSON", "application/json; charset=utf-8", "application/merge-patch+json"];
+        ["application/json", "Application/JSON", "application/json; charset=\"UTF-8\"", "application/merge-patch+json"];
     for name in names {
         client.post("/things").token(&staff()).body(name, good().to_string()).send().await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_says_to_be_in_another_encoding_is_not_read_as_if_it_were_not() {
+    let post = |name: &str| sample::client().post("/things").token(&staff()).body(name, good().to_string());
+    for name in ["application/json; charset=utf-16", "application/json;profile=x; Charset=ISO-8859-1"] {
+        check(name, &post(name).send().await, 415, "unsupported_media_type");
+    }
+    for encoding in ["gzip", "br", "identity, gzip"] {
+        let packed = post("application/json").header(header::CONTENT_ENCODING, encoding);
+        check(encoding, &packed.send().await, 415, "unsupported_media_type");
+    }
+    post("application/json").header(header::CONTENT_ENCODING, "identity").send().await.expect(201);
+}
+
+#[tokio::test]
+async fn an_if_match_that_is_no_etag_is_not_answered_as_if_it_were_an_old_one() {
+    let patch = || sample::client().patch(&format!("/things/{KNOWN}")).token(&staff()).json(&good());
+    for odd in ["", "3", "null", "\"abc", "*, \"x\""] {
+        check(odd, &patch().header(header::IF_MATCH, odd).send().await, 400, "malformed_request");
+    }
+    for stale in ["\"3\"", "W/\"x\"", "\"x\", \"y\""] {
+        patch().header(header::IF_MATCH, stale).send().await.expect(412);
     }
 }
 
