@@ -12,7 +12,8 @@ use serde_json::Value;
 use super::{Fields, FromFields};
 use crate::{http::single, problem::Problem};
 
-/// The largest body any route takes, in bytes. Larger data goes through presigned uploads.
+/// The largest body that a route takes unless it has a limit of its own (webhooks do), in bytes. Larger data goes through
+/// presigned uploads.
 pub const MAX_BODY: usize = 256 * 1024;
 /// How deep a body may be nested. Our deepest request has four levels.
 pub const MAX_DEPTH: usize = 16;
@@ -34,7 +35,8 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
     }
 }
 
-/// The bytes of a body as they came, for what is signed over them. 413 above [`MAX_BODY`].
+/// The bytes of a body as they came, for what is signed over them. 413 above the route's
+/// limit, which is [`MAX_BODY`] unless the route says otherwise.
 #[derive(Debug, Clone)]
 pub struct RawBody(pub Bytes);
 
@@ -56,11 +58,11 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// Reads a body of at most [`MAX_BODY`] bytes.
+/// Reads a body of at most as many bytes as the route takes.
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
-            return Problem::too_large(MAX_BODY);
+            return Problem::too_large();
         }
         Problem::malformed("The body could not be read to its end.")
     })
