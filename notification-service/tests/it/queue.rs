@@ -1,8 +1,14 @@
 //! The queue door: the same requests, batches of them, and what becomes of those that cannot be worked off.
 
+use std::collections::BTreeMap;
+
 use notification_service::App;
-use platform::{Service, config::Env};
+use platform::{Service, config::Env, metrics::Metrics, telemetry::with_metrics};
 use serde_json::{Value, json};
+use testkit::{
+    emf::{self, Datum},
+    logs::Captured,
+};
 use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
@@ -251,6 +257,32 @@ async fn what_the_vendor_refuses_and_what_came_too_often_becomes_a_dead_letter()
     french["recipient"]["phone"] = json!("+33612345678");
     assert!(depot.work_off(&[received(&french, 1)]).await.is_empty());
     assert!(depot.dead.take().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_message_counts_as_a_dead_letter_once_the_queue_for_them_has_it() {
+    let captured = Captured::default();
+    let subscriber = with_metrics("notification-service", "info", Metrics::Emf, captured.writer());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    // With a single subscriber, tracing asks the first thread that comes to a line, and believes it for ever.
+    let _second = tracing::Dispatch::new(with_metrics("other", "info", Metrics::Emf, std::io::sink));
+    let depot = Depot::open().await;
+    let counted = || -> Vec<Datum> { captured.take_lines().iter().flat_map(emf::data).collect() };
+    counted();
+    assert!(depot.work_off(&[received(&event("order_confirmation"), 1)]).await.is_empty());
+    assert_eq!(counted(), []);
+    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0], "the dead-letter queue is down");
+    assert_eq!(counted(), []);
+    let letter = Datum {
+        namespace: "Bodega".to_owned(),
+        name: "DeadLetters".to_owned(),
+        unit: "Count".to_owned(),
+        dimensions: BTreeMap::from([("service".to_owned(), "notification-service".to_owned())]),
+        value: 1.0,
+    };
+    assert!(depot.work_off(&[received(&json!("hello"), 2), received(&json!("{}"), 1)]).await.is_empty());
+    assert_eq!(counted(), [letter.clone(), letter], "each is a line of its own");
 }
 
 #[tokio::test]

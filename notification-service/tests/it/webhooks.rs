@@ -21,7 +21,7 @@ use crate::{
     sns_host::{CERTIFICATE, SnsHost},
 };
 
-const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:mail-events";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:mail-events";
 const PUBLIC: &str = "https://shop.example";
 const TOKEN: &str = "the token of our account";
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
