@@ -337,6 +337,16 @@ export class ServiceAlarms extends Construct {
       missing: TreatMissingData.IGNORE,
       tells: "topic",
     });
+    this.add({
+      what: "messages-given-up",
+      describe: "An outbox gave up a message that its receiver refuses for good.",
+      metric: this.own("DeadLetters", "Sum"),
+      threshold: 0,
+      // It is counted once, when it is given up.
+      datapoints: 1,
+      periods: 1,
+      tells: "topic",
+    });
   }
 
   private ofLedger(): void {

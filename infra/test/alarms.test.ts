@@ -219,6 +219,7 @@ describe("every alarm", () => {
       "dead-letters: 1 of 1",
       "deploying: 1 of 15",
       "kill-switch: 2 of 15",
+      "messages-given-up: 1 of 1",
       "sweep-dead-letters: 1 of 1",
       "sweep-missing: 4 of 5",
     ]);

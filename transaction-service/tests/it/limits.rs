@@ -669,6 +669,33 @@ async fn a_setup_that_could_not_be_cancelled_is_cancelled_when_the_event_comes_a
 }
 
 #[tokio::test]
+async fn a_setup_that_the_sweep_could_not_cancel_is_cancelled_by_a_later_one() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let ada = Shopper::customer_at_the_frontend();
+    let setup = shop.set_up(&ada).await;
+    for _ in 0..5 {
+        shop.try_card(&setup, DECLINED).await;
+    }
+    shop.break_stripe("POST", "/v1/setup_intents/*", json!({"kind": "drop"}), 50).await;
+    assert_eq!(shop.sweep().await["passed_over"], 1, "the fifth event");
+    assert_eq!(shop.status_of(&setup), "requires_payment_method");
+    // It is due, fails once more, and comes back later.
+    let due = "UPDATE setup_declines SET cancel_due_at = now() - interval '1 second'";
+    query(due).execute(&mut shop.db).await.unwrap();
+    let tries = shop.cancels(&setup);
+    shop.sweep().await;
+    assert!(shop.cancels(&setup) > tries, "it was tried again");
+    assert_eq!(shop.count("setup_declines WHERE cancel_due_at > now() + interval '50 seconds'").await, 1);
+    shop.break_stripe("", "", Value::Null, 0).await;
+    shop.sweep().await;
+    assert_eq!(shop.status_of(&setup), "requires_payment_method", "not due yet");
+    query(due).execute(&mut shop.db).await.unwrap();
+    shop.sweep().await;
+    assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
+    assert_eq!(shop.count("setup_declines WHERE cancel_due_at IS NULL").await, 1, "it is done");
+}
+
+#[tokio::test]
 async fn a_setup_that_is_not_the_shops_is_left_alone() {
     let mut shop = Shop::open_with_default_limits().await;
     let setup = shop.ask_stripe("setup_intents", &[("automatic_payment_methods[enabled]", "true")]).await;
