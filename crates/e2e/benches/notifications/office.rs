@@ -34,7 +34,7 @@ impl Office {
     /// Mail goes by these providers, each of which answers after `latency`.
     pub(crate) async fn open(python: &str, mail_providers: &str, latency: Duration) -> Self {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/notifications/store.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/python/aws_double.py");
         let mut command = tokio::process::Command::new(python);
         command.args([script, &port.to_string()]).kill_on_drop(true);
         let store = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
