@@ -38,7 +38,7 @@ async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) ->
 /// Text messages are sent only with consent, which is given by `sms` in `notify_by` and needs a phone number that takes them
 /// (`needs_phone`, `takes_no_texts`). It goes with the number: removing that ends it; when it was given for which number is kept.
 #[utoipa::path(patch, path = "/users/me", tag = "users", security(("token" = ["profile"])), request_body = ProfilePatch,
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
+    params(IfMatch),
     responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, description = "The profile was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]

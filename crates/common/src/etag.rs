@@ -13,6 +13,13 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, Required, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 use uuid::Uuid;
 
 use crate::{input::Json, problem::Problem};
@@ -177,6 +184,28 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
         let text = joined(&parts.headers, &header::IF_NONE_MATCH).ok().flatten();
         Ok(text.map_or_else(|| Self::Tags(Vec::new()), |text| Self::parse(&text)))
     }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![condition("If-Match", "The `ETag` of the answer that you have seen, as it was.")]
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![condition("If-None-Match", "The `ETag` of the answer that you have, as it was.")]
+    }
+}
+
+fn condition(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
 }
 
 /// The list that a header holds, which may come on several lines (RFC 9110, 5.3).

@@ -20,7 +20,8 @@ use super::{
     alarms,
     commit::{With, write},
     domain::{CREATE_WITHIN, Mismatch, Step, has_money, mismatch, money, next_step, own_of},
-    refunds, store,
+    refunds::{self, Booked},
+    store,
 };
 use crate::{
     App,
@@ -58,19 +59,31 @@ pub async fn settle(app: &App, order: Order, now: Timestamp) -> Result<Order, Er
 /// Like [`settle`], with the PaymentIntent as it is now in hand.
 pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     // Boxed: with the clients' futures inside, this one is too large to move about.
-    Box::pin(take_steps(app, order, intent, now)).await
+    if order.state.is_open() {
+        Box::pin(take_steps(app, order, intent, now)).await
+    } else {
+        Box::pin(book_late(app, order, &intent, false, now)).await.map(|booked| booked.order)
+    }
 }
 
-async fn take_steps(app: &App, mut order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
-    if !order.state.is_open() {
-        let is_paid = order.payment.captured > 0;
-        if intent.status == PaymentIntentStatus::Succeeded
-            && let Some(why) = mismatch(&order, &intent).or((!is_paid).then_some(Mismatch::OrderIsOver))
-        {
-            order = Box::pin(mismatched(app, order, &intent, why, now)).await?;
-        }
-        return Ok(Box::pin(refunds::book(app, order, &intent, false, now)).await?.order);
+/// Books what Stripe says of an order that came to an end. `is_told` as for [`refunds::book`].
+pub async fn book_late(
+    app: &App,
+    mut order: Order,
+    intent: &PaymentIntent,
+    is_told: bool,
+    now: Timestamp,
+) -> Result<Booked, Error> {
+    let is_paid = order.payment.captured > 0;
+    if intent.status == PaymentIntentStatus::Succeeded
+        && let Some(why) = mismatch(&order, intent).or((!is_paid).then_some(Mismatch::OrderIsOver))
+    {
+        order = Box::pin(mismatched(app, order, intent, why, now)).await?;
     }
+    Box::pin(refunds::book(app, order, intent, is_told, now)).await
+}
+
+async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     for attempt in 1..=MAX_STEPS {
         intent = match next_step(&order, &intent, now) {
             Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
