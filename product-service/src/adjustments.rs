@@ -51,9 +51,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// `If-Match`: 412 when anything of the answer that you have seen has changed, by a sale too. While a SKU is being sold,
 /// adjust it by so many instead.
 #[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
-    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
+    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M"), IfMatch),
     request_body = SetStock,
-    responses((status = OK, body = Stock),
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`below_reserved`."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
@@ -75,7 +75,7 @@ async fn set_stock(
 /// Once a key, however often it is sent; the answer to a repetition is the first one. Honours `If-Match` with the `ETag` of
 /// `GET /inventory/{sku}`; a repetition is answered whatever has changed since.
 #[utoipa::path(post, path = "/inventory/{sku}/adjustments", tag = "inventory",
-    security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey),
+    security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey, IfMatch),
     request_body = NewAdjustment,
     responses((status = CREATED, body = Adjustment),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",

@@ -60,11 +60,11 @@ async fn list_categories(State(store): State<Store>, Query(query): Query<PageQue
 
 /// Read a category, by id or slug, with where it stands and all that stands in it
 #[utoipa::path(get, path = "/categories/{category}", tag = "categories",
-    params(("category" = String, Path, description = "The category's id or slug.", example = "coffee")),
+    params(("category" = String, Path, description = "The category's id or slug.", example = "coffee"), IfNoneMatch),
     responses((status = OK, body = Branch, example = json!({
         "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null,
         "position": 0, "version": 1, "ancestors": [], "descendants": []
-    })), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
+    }), headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
 async fn get_category(
     State(store): State<Store>,
     Path(category): Path<String>,
@@ -79,17 +79,18 @@ async fn get_category(
 /// Make a category
 #[utoipa::path(post, path = "/admin/categories", tag = "categories", security(("token" = ["catalog:write"])),
     request_body = NewCategory,
-    responses((status = CREATED, body = Category),
+    responses((status = CREATED, body = Category, headers(("ETag" = String, description = "That of `GET /categories/{category}`, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`, or `too_many_categories`: 1,000 are the most.")))]
 async fn create_category(
     State(store): State<Store>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewCategory>,
-) -> Result<Created<Category>, Error> {
+) -> Result<Created<Versioned<Category>>, Error> {
     let now = Timestamp::now();
-    let category = change(&store, |tree| tree.add(new.clone(), now)).await?;
-    Ok(Created { location: format!("/categories/{}", category.slug), body: category })
+    let (category, tree) = change(&store, |tree| tree.add(new.clone(), now)).await?;
+    let location = format!("/categories/{}", category.slug);
+    Ok(Created { location, body: Versioned { tag: tree.branch_tag(category.id), body: category } })
 }
 
 /// Change a category, or move it with all that stands in it
@@ -97,8 +98,8 @@ async fn create_category(
 /// Honours `If-Match`, with the tag of this route's answer or with that of `GET /categories/{category}`, which names all that
 /// is answered there: it is stale once any category was changed.
 #[utoipa::path(patch, path = "/admin/categories/{category_id}", tag = "categories",
-    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)), request_body = CategoryPatch,
-    responses((status = OK, body = Category),
+    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch), request_body = CategoryPatch,
+    responses((status = OK, body = Category, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`, or `category_circle`: it would stand in itself."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
@@ -111,7 +112,7 @@ async fn patch_category(
     Json(patch): Json<CategoryPatch>,
 ) -> Result<Versioned<Category>, Error> {
     let now = Timestamp::now();
-    let category = change(&store, |tree| {
+    let (category, _) = change(&store, |tree| {
         must_have_seen(tree, id, &if_match)?;
         tree.change(id, patch.clone(), now)
     })
@@ -125,7 +126,7 @@ async fn patch_category(
 ///
 /// Refused while products or other categories stand in it. Honours `If-Match` as a change does.
 #[utoipa::path(delete, path = "/admin/categories/{category_id}", tag = "categories",
-    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)),
+    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch),
     responses((status = NO_CONTENT),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`category_in_use`."),
@@ -156,13 +157,13 @@ fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(),
 }
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.
-async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<T, Error> {
+async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<(T, Tree), Error> {
     for _ in 0..ROUNDS {
         let mut tree = store::tree(store).await?;
         let before = tree.clone();
         let changed = change(&mut tree)?;
-        if tree == before || store::save(store, &tree).await? {
-            return Ok(changed);
+        if tree == before || store::save(store, &mut tree).await? {
+            return Ok((changed, tree));
         }
     }
     Err(Error::TreeBusy)
@@ -181,7 +182,7 @@ pub async fn follow_moves(store: &Store, now: Timestamp) -> Result<usize, Error>
         // Where the tree was changed meanwhile, the next sweep does this.
         let mut settled = tree;
         settled.moved.clear();
-        store::save(store, &settled).await?;
+        store::save(store, &mut settled).await?;
     }
     Ok(followed)
 }

@@ -51,8 +51,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// Read a product on sale, by id or slug
 #[utoipa::path(get, path = "/products/{product}", tag = "products",
-    params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee")),
-    responses((status = OK, body = ProductView),
+    params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee"), IfNoneMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
         (status = NOT_MODIFIED, description = "`If-None-Match` has its version.")))]
 async fn get_product(
     State(app): State<App>,
@@ -99,25 +99,26 @@ async fn list_all_products(
 /// 409 when the slug or a SKU is taken.
 #[utoipa::path(post, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
     request_body = NewProduct,
-    responses((status = CREATED, body = ProductView),
+    responses((status = CREATED, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken` or `sku_taken`.")))]
 async fn create_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
-) -> Result<Created<ProductView>, Error> {
+) -> Result<Created<Versioned<ProductView>>, Error> {
     let tree = categories::store::tree(&app.store).await?;
     categories::must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
     store::insert(&app.store, &product, &tree).await?;
     let location = format!("/products/{}", product.slug);
-    Ok(Created { location, body: ProductView::new(product, &app.bucket) })
+    let body = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
+    Ok(Created { location, body })
 }
 
 /// Read any product, by id
 #[utoipa::path(get, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView)))]
+    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_any_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -131,8 +132,8 @@ async fn get_any_product(
 ///
 /// Variants and images have routes of their own. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path)), request_body = ProductPatch,
-    responses((status = OK, body = ProductView),
+    params(("product_id" = ProductId, Path), IfMatch), request_body = ProductPatch,
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`, or `archived`: restore it first."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
@@ -153,8 +154,8 @@ async fn patch_product(
 ///
 /// Its slug is free for another; its SKUs stay its own. Orders that hold units of it go on. Archived ones stay so.
 #[utoipa::path(post, path = "/admin/products/{product_id}/archive", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn archive_product(
@@ -170,8 +171,8 @@ async fn archive_product(
 ///
 /// Others stay as they are.
 #[utoipa::path(post, path = "/admin/products/{product_id}/restore", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`: another product has its slug now; give that one another, or this one."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
@@ -187,8 +188,8 @@ async fn restore_product(
 
 /// Sell a product in one more form
 #[utoipa::path(post, path = "/admin/products/{product_id}/variants", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)), request_body = Variant,
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch), request_body = Variant,
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`sku_taken` or `too_many_variants`."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
@@ -207,9 +208,9 @@ async fn add_variant(
 ///
 /// Orders keep the price they were made at. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
     request_body = VariantPatch,
-    responses((status = OK, body = ProductView),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_variant(
@@ -226,8 +227,8 @@ async fn patch_variant(
 ///
 /// Refused while orders hold units of it.
 #[utoipa::path(delete, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`variant_reserved`, or `last_variant`: archive the product instead."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",

@@ -53,19 +53,25 @@ pub async fn tree(store: &Store) -> Result<Tree, Error> {
     Ok(found.map_or_else(Tree::default, Tree::from))
 }
 
-/// Saves a tree that was changed, unless somebody else changed it since it was read; false then.
-pub async fn save(store: &Store, tree: &Tree) -> Result<bool, Error> {
+/// Saves a tree that was changed, as its next version, unless another request changed it since it was read; false then.
+pub async fn save(store: &Store, tree: &mut Tree) -> Result<bool, Error> {
     let record = Record::next(tree);
+    let next = record.version;
     let categories = categories(store).await?;
-    if tree.version > 0 {
+    let is_saved = if tree.version > 0 {
         let replaced = categories.replace_one(doc! { "_id": TREE, "version": tree.version }, record).await?;
-        return Ok(replaced.matched_count == 1);
+        replaced.matched_count == 1
+    } else {
+        match categories.insert_one(record).await {
+            Ok(_) => true,
+            Err(error) if violates(&error, "_id_") => false,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if is_saved {
+        tree.version = next;
     }
-    match categories.insert_one(record).await {
-        Ok(_) => Ok(true),
-        Err(error) if violates(&error, "_id_") => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    Ok(is_saved)
 }
 
 /// Whether any product, on sale or not, is in a category.

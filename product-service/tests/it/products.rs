@@ -345,3 +345,28 @@ async fn the_tag_of_one_product_is_not_that_of_another_which_has_its_slug_later(
     let change = shop.client.patch(&path).token(&staff()).header(IF_MATCH, &seen).json(&json!({"title": "Mine"}));
     assert_eq!(change.send().await.expect(412).problem(), "stale");
 }
+
+#[tokio::test]
+async fn what_is_made_is_answered_with_the_tag_that_reading_it_answers() {
+    let shop = Shop::open().await;
+    let product = json!({"title": "Mug", "slug": "mug", "description": "", "status": "active", "category_ids": [],
+        "options": [], "variants": [{"sku": "MUG", "options": {}, "prices": [{"amount": 1, "currency": "USD"}]}]});
+    for (path, new) in [
+        ("/admin/products", product),
+        ("/admin/categories", json!({"slug": "home", "name": "Home"})),
+        ("/admin/categories", json!({"slug": "garden", "name": "Garden"})),
+    ] {
+        let made = shop.client.post(path).token(&staff()).json(&new).send().await.expect(201);
+        let read = shop.client.get(made.header("location")).send().await.expect(200);
+        assert_eq!(made.header("etag"), read.header("etag"), "{path}");
+        assert!(!made.header("etag").is_empty());
+        let path = format!("{path}/{}", made.json()["id"].as_str().unwrap());
+        let change = |tag: &str| {
+            let name = if path.contains("products") { "title" } else { "name" };
+            let change = json!({ name: "Another" });
+            shop.client.patch(&path).token(&staff()).header(IF_MATCH, tag).json(&change).send()
+        };
+        change(made.header("etag")).await.expect(200);
+        change(made.header("etag")).await.expect(412);
+    }
+}

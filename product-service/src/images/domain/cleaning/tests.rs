@@ -149,6 +149,41 @@ fn of_an_avif_the_pictures_stay_where_they_are_and_the_words_become_nothing() {
     assert!(after.iter().filter(|byte| **byte != 0).count() > 100, "the pictures are there");
 }
 
+/// Where `photo.avif` says that its items are: the colours, what shines through, EXIF and XMP.
+const ITEMS: [(std::ops::Range<usize>, bool); 4] =
+    [(0x5cc..0x622, true), (0x5b2..0x5cc, true), (0x48f..0x565, false), (0x565..0x5b2, false)];
+
+#[test]
+fn the_coded_pictures_of_an_avif_stay_byte_for_byte_and_what_else_was_beside_them_is_gone() {
+    let file = photo(MediaType::Avif);
+    let out = cleaned(MediaType::Avif, file).unwrap();
+    // Which is which, how they are coded, and where they are.
+    for words in [&b"iloc"[..], b"pitm", b"av1C", b"ipma"] {
+        let (before, after) = (find(file, words).unwrap(), find(&out, words).unwrap());
+        assert_eq!((before, &file[before..before + 18]), (after, &out[after..after + 18]));
+    }
+    for (place, is_picture) in ITEMS {
+        assert!(file[place.clone()].iter().any(|byte| *byte != 0), "{place:?}");
+        if is_picture {
+            assert_eq!(out[place.clone()], file[place.clone()], "{place:?}");
+        } else {
+            assert!(out[place.clone()].iter().all(|byte| *byte == 0), "{place:?}");
+        }
+    }
+}
+
+#[test]
+fn an_avif_that_codes_larger_frames_than_it_says_is_refused() {
+    // A still picture of 24 x 16 points (`0x0a` begins its sequence header) whose coded data become one of 65,536 x 65,536.
+    let mut file = photo(MediaType::Avif).to_vec();
+    let (place, _) = &ITEMS[0];
+    let padding = u8::try_from(place.len()).unwrap() - 11;
+    let huge = [0x0a, 7, 0x18, 0x3f, 0xff, 0xff, 0xff, 0xff, 0xc0, 0x7a, padding];
+    file[place.start..place.start + huge.len()].copy_from_slice(&huge);
+    let refused = cleaned(MediaType::Avif, &file).unwrap_err();
+    assert_eq!(refused, Mismatch::Points { width: 65_536, height: 65_536 });
+}
+
 #[test]
 fn a_small_picture_beside_the_one_that_is_shown_becomes_nothing() {
     // The picture that is shown through becomes a thumbnail of the other.
@@ -323,7 +358,8 @@ fn avif_in_idat(start: u64) -> Vec<u8> {
     // Version 1, offsets of 8 bytes and lengths of 4; one item, number 1, by method 1, of one extent.
     let (head, tail) = (b"\x01\0\0\0\x84\0\0\x01\0\x01\0\x01\0\0\0\x01", b"\0\0\0\x01");
     inside.extend(boxed(b"iloc", &[&head[..], &start.to_be_bytes(), tail].concat()));
-    inside.extend(boxed(b"idat", &[7; 3]));
+    // Three temporal delimiters of AV1.
+    inside.extend(boxed(b"idat", &[0x10; 3]));
     [&PLAIN_AVIF[..meta], &boxed(b"meta", &inside)].concat()
 }
 
