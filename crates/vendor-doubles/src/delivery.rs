@@ -106,14 +106,14 @@ async fn post_event(controls: &Controls, record: &Record, status: &str) -> Resul
     let Some(event) = event(record, status) else { return Ok(()) };
     let signer = controls.sendgrid().ok_or("no key can be made here")?;
     let body = sendgrid::body(&[event]);
-    let signed = async || {
+    let attempt = async || {
         let timestamp = OffsetDateTime::now_utc().unix_timestamp().to_string();
         let signature = signer.sign(&timestamp, &body).map_err(|_| "the event cannot be signed")?;
         let request = HTTP.post(url).header(sendgrid::SIGNATURE_HEADER, signature);
         let request = request.header(sendgrid::TIMESTAMP_HEADER, timestamp);
         post(request.header("content-type", "application/json; charset=utf-8").body(body.clone())).await
     };
-    until_taken(signed).await
+    until_taken(attempt).await
 }
 
 /// <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>; `None` for what SendGrid has no event for.
