@@ -255,6 +255,13 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     let amount = order.pricing.total;
     let new = NewPaymentIntent { amount, customer, payment_method, capture: Capture::Automatic, metadata };
     let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
+        Ok(intent) if is_saved_by_another(order, &intent) => {
+            // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and nobody can confirm it.
+            if let Err(error) = cancel(app, &intent.id, CancellationReason::Abandoned).await {
+                tracing::warn!(order_id = %order.id, %error, "a payment that is not confirmed stays open at Stripe");
+            }
+            not_saved()
+        }
         Ok(intent) => return Ok(Created::Intent(Box::new(intent))),
         Err(StripeError::Declined(decline)) => {
             Failure { code: decline.decline_code.unwrap_or(decline.code), message: decline.message }
@@ -272,6 +279,19 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
         Err(error) => return Err(error.into()),
     };
     Ok(Created::Refused(failure))
+}
+
+/// Whether Stripe would take a payment method that the order's customer has not saved: it takes one that nobody has.
+fn is_saved_by_another(order: &Order, intent: &PaymentIntent) -> bool {
+    let Method::Saved { customer, .. } = &order.payment.method else { return false };
+    intent.payment_method.as_ref().is_some_and(|used| used.customer.as_ref() != Some(customer))
+}
+
+fn not_saved() -> Failure {
+    Failure {
+        code: "unknown_payment_method".to_owned(),
+        message: "This payment method is none of your saved ones.".to_owned(),
+    }
 }
 
 /// What Stripe writes about a refused request is for developers; about amounts it is fit for shoppers.

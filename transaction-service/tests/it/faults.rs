@@ -91,3 +91,24 @@ async fn an_amount_below_a_minimum_that_stripe_does_not_state_fails_the_order_in
         (&json!("payment_failed"), &json!("amount_too_small"))
     );
 }
+
+/// Stripe takes one that no customer saved, for one payment.
+#[tokio::test]
+async fn a_payment_method_that_the_shopper_has_not_saved_is_not_charged() {
+    let shop = Shop::open().await;
+    let mut ada = shop.customer("pm_card_visa").await;
+    let fresh = shop.ask_stripe("payment_methods", &[("type", "card"), ("card[token]", "tok_visa")]).await;
+    ada.payment_method = Some(fresh["id"].as_str().unwrap().to_owned());
+    let answer = shop.order(&ada, "k").send().await.expect(201);
+    let order = answer.json();
+    assert_eq!(
+        (&order["state"], &order["payment"]["failure"]["code"]),
+        (&json!("payment_failed"), &json!("unknown_payment_method"))
+    );
+    assert_eq!(shop.order(&ada, "k").send().await.expect(201).text(), answer.text());
+    let intents = shop.stripe.all("payment_intent");
+    assert_eq!((shop.charged().0, intents.len(), &intents[0]["status"]), (0, 1, &json!("canceled")));
+    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("held"), "until its message is sent");
+    shop.relay().await;
+    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
+}
