@@ -151,7 +151,7 @@ async fn a_change_is_made_only_to_a_version_the_client_has_seen() {
     }
     let of_another = ETag::new(Uuid::from_u128(7), 3).to_string();
     let weak = format!("W/{}", tag(3));
-    for seen in [&tag(2), &tag(4), &weak, &of_another, "\"3\"", "3", "\"x\"", ""] {
+    for seen in [&tag(2), &tag(4), &weak, &of_another, "\"3\"", "\"x\""] {
         check(seen, &change(Some(seen.to_owned())).await, 412, "stale");
     }
 }
