@@ -6,7 +6,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
-use crate::{Office, PATIENT, event, network::Fault, outcome, sent, settings, text};
+use crate::{
+    Office, PATIENT, event,
+    network::{Fault, Network},
+    outcome, sent, settings, text,
+};
 
 /// A message as SQS hands it over, received so many times.
 fn received(body: &Value, receives: u32) -> Value {
@@ -262,6 +266,15 @@ async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
     let message = received(&json!("hello"), 9);
     let answer = depot.office.app.queue(json!({ "Records": [message] })).await.unwrap();
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": message["messageId"]}]));
+}
+
+#[tokio::test]
+async fn a_signed_call_with_a_message_in_it_follows_no_redirect() {
+    let depot = Depot::open().await;
+    let elsewhere = Network::start().await;
+    depot.office.network.plan("SendMessage", 2, Fault::Redirect(elsewhere.address.clone()));
+    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
+    assert_eq!(elsewhere.count("SendMessage"), 0, "the message went to another host");
 }
 
 #[tokio::test]
