@@ -2,9 +2,10 @@
 
 use common::timestamp::Timestamp;
 
-use super::{Claim, Store, noted, number, text, unclear_map};
+use super::{Claim, Store, unclear_map};
 use crate::{
     aws::Failure,
+    dynamo::{noted, number, text},
     notifications::domain::{DeliveryEvent, EventKey, State},
     providers::{Handed, Name, Unclear},
 };
