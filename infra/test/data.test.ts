@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { secretsOf } from "../lib/secrets.ts";
 import { isFilledIn, SHOPS } from "../lib/shop.ts";
@@ -22,11 +23,22 @@ describe("the table of notifications", () => {
             { AttributeName: "listed", KeyType: "HASH" },
             { AttributeName: "listed_at", KeyType: "RANGE" },
           ],
-          Projection: { ProjectionType: "ALL" },
+          Projection: { ProjectionType: "INCLUDE" },
         },
       ],
     });
     expect(Properties.AttributeDefinitions.map(({ AttributeType }: Json) => AttributeType)).toEqual(["S", "S", "S"]);
+  });
+
+  it("has in its index what notification-service reads of it, and no content of a message", () => {
+    const store = readFileSync("../notification-service/src/notifications/store.rs", "utf8");
+    const [, projected] = store.match(/const PROJECTED: \[&str; \d+\] = \[([^\]]+)\]/) ?? [];
+    const read = [...(projected ?? "").matchAll(/"(\w+)"/g)].map(([, name]) => name);
+    expect(Properties.GlobalSecondaryIndexes[0].Projection.NonKeyAttributes).toEqual(read);
+    expect(read).toContain("is_kept");
+    expect(read).not.toContain("request");
+    // DynamoDB takes no more.
+    expect(read.length).toBeLessThanOrEqual(20);
   });
 
   it("can be restored to any second of the last weeks", () => {
