@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::{
-    error::{BuildError, ProvideErrorMetadata, SdkError},
+    error::{ProvideErrorMetadata, SdkError},
     operation::{
         transact_write_items::TransactWriteItemsError,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
@@ -39,7 +39,7 @@ pub(crate) fn moment(item: &Item, name: &str) -> Option<Timestamp> {
 }
 
 /// A write that lacks something that DynamoDB requires: our mistake.
-pub(crate) fn incomplete(error: BuildError) -> Failure {
+pub(crate) fn incomplete(error: impl std::error::Error) -> Failure {
     Failure::Refused(error.to_string())
 }
 

@@ -159,7 +159,7 @@ struct PreviewedSms {
     text: String,
     /// `gsm7`, or `ucs2` where a letter is not in GSM's alphabet.
     encoding: &'static str,
-    /// How many segments are paid for. What staff write is sent as a text with 6 at most, and as a mail whatever this says.
+    /// How many segments are paid for. What staff write is sent as a text with 6 at most, and as a mail at any length.
     segments: usize,
 }
 

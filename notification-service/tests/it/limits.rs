@@ -112,7 +112,7 @@ async fn mails_that_a_stranger_causes_by_registering_an_address_are_withheld_bey
     let answer = send(&client, &another(&first, "account_exists")).await.json();
     assert_eq!(answer["channels"][0]["last_error"], "the recipient has had the day's limit of mails about accounts");
     assert_eq!(office.mails(&first), 3);
-    // The links without which nobody comes into their account have limits of their own, each by itself.
+    // Links into an account have limits of their own, each kind by itself.
     for template in [Template::VerifyEmail, Template::PasswordReset] {
         for expected in [sent(), sent(), withheld()] {
             assert_eq!(status(&client, &link_to(&first, template)).await, expected, "{template:?}");

@@ -90,7 +90,8 @@ mod tests {
             let rest = &text[at + found.len()..];
             rest[..end(rest)].trim_end_matches('.')
         });
-        names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit()) && name.ends_with(".md")).collect()
+        let is_document = |name: &str| Path::new(name).extension().is_some_and(|end| end == "md");
+        names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit()) && is_document(name)).collect()
     }
 
     /// All files below a folder that have words in them, other than what is built or fetched.
