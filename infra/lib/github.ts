@@ -2,7 +2,7 @@
  * What a workflow of GitHub may do: deploy this stage, from this repository and its environment of the stage's name. Deployed once, by hand:
  * `npx cdk deploy bodega-<stage>-github -c repository=OWNER/NAME`.
  */
-import { ArnFormat, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { OidcProviderNative, PolicyStatement, Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import { because } from "./because.ts";
@@ -35,6 +35,8 @@ export class GithubStack extends Stack {
     const role = new Role(this, "Deploy", {
       roleName: named(config, "deploy"),
       description: `Workflows of ${repository} deploy ${config.stage}`,
+      // As long as the job of stage.yml may run: four shifts of traffic, and an undoing after the last of them, take more than an hour.
+      maxSessionDuration: Duration.hours(2),
       assumedBy: new WebIdentityPrincipal(provider, {
         StringEquals: {
           [`${ISSUER}:aud`]: AUDIENCE,
