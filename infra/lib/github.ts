@@ -9,6 +9,7 @@ import { because } from "./because.ts";
 import { type Config, EDGE_REGION, named } from "./config.ts";
 import { acknowledge, inAccount } from "./findings.ts";
 import { functionName } from "./function.ts";
+import { ownedOf, secretId } from "./secrets.ts";
 import { SERVICES, SERVING, shapes, type Trigger } from "./services.ts";
 
 const ISSUER = "token.actions.githubusercontent.com";
@@ -109,6 +110,20 @@ export class GithubStack extends Stack {
         "RememberReleases",
         ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
         [arn("ssm", "parameter", `bodega/${config.stage}/*`)],
+      ),
+      // The labels of their versions tell whether they were set; values are not read.
+      allow(
+        "AskWhetherSecretsAreSet",
+        ["secretsmanager:DescribeSecret"],
+        // Secrets Manager ends the name with six characters of its own.
+        ownedOf(config.shop).map((name) =>
+          this.formatArn({
+            service: "secretsmanager",
+            resource: "secret",
+            resourceName: `${secretId(config, name)}-??????`,
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ),
       ),
       metric,
       allow(
