@@ -54,6 +54,11 @@ export function secretsOf(shop: Shop): SecretName[] {
   return names;
 }
 
+/** Those of them that have no value until their owner sets one: `cargo xtask deploy` stops where one is missing. */
+export function ownedOf(shop: Shop): SecretName[] {
+  return secretsOf(shop).filter((name) => !MADE.some((made) => made === name));
+}
+
 /** `bodega/dev/MONGODB_URI` */
 export function secretId(config: Pick<Config, "stage">, name: SecretName): string {
   return `bodega/${config.stage}/${name}`;

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, Stack } from "aws-cdk-lib";
@@ -140,6 +140,13 @@ describe("the stages", () => {
 });
 
 describe("a synthesis", () => {
+  it("writes into its own folder and the run's temporary folder, which the run removes", () => {
+    const { app } = synthesize();
+    expect(tmpdir()).toMatch(/bodega-tests-\w+$/);
+    expect(app.outdir.startsWith(`${tmpdir()}/`)).toBe(true);
+    expect(existsSync(join(app.outdir, "rds-roots/rds-ca.pem"))).toBe(true);
+  });
+
   it("needs no look-up, so that it works without credentials, whichever account it is for", () => {
     for (const { app } of [synthesize(), synthesize(ELSEWHERE)]) {
       expect(app.synth().manifest.missing ?? []).toEqual([]);

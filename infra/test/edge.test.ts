@@ -436,6 +436,19 @@ describe("the firewall", () => {
     }
   });
 
+  it("lets the longest query pass that the API describes", () => {
+    // What the rule of AWS refuses: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+    const refused = 2_048;
+    const queries = operations().flatMap(({ parameters }) => parameters?.filter(({ in: place }) => place === "query"));
+    // A hundred SKUs of forty characters, with commas.
+    const skus = 100 * 40 + 99;
+    expect(queries.map((query) => query?.name)).toContain("skus");
+    const longest = Math.max(skus, ...queries.map((query) => query?.schema?.maxLength ?? 0));
+    expect(longest).toBeGreaterThan(refused);
+    expect(COUNTED_RULES.AWSManagedRulesCommonRuleSet).toContain("SizeRestrictions_QUERYSTRING");
+    expect(longest).toBeLessThan(8_192);
+  });
+
   it("counts shoppers by address, and the shop's own services not at all", () => {
     const own = ["inventory:reserve", "checkout:read", "carts:clear", "notifications:send"];
     const patterns = SERVICE_PATHS.map((pattern) => new RegExp(pattern));

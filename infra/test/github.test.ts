@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { UNSET } from "../lib/secrets.ts";
 import { type Json, only, resources, synthesize } from "./support.ts";
 
 const shop = synthesize({ stage: "prod", repository: "acme/bodega" });
@@ -46,6 +47,7 @@ describe("the role that workflows deploy with", () => {
       Migrate: ["lambda:InvokeFunction"],
       GoBack: ["lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias"],
       DeleteOldVersions: ["lambda:DeleteFunction"],
+      AskWhetherSecretsAreSet: ["secretsmanager:DescribeSecret"],
       RememberReleases: ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"],
       SayThatItDeploys: ["cloudwatch:PutMetricData"],
       SayThatItHasEnded: ["cloudwatch:SetAlarmState"],
@@ -65,6 +67,15 @@ describe("the role that workflows deploy with", () => {
       expect(one).toMatch(/function:bodega-prod-[a-z]+-service-(http|sweep|queue):\*"/);
     }
     expect(of("SayThatItDeploys").Condition).toEqual({ StringEquals: { "cloudwatch:namespace": "Bodega" } });
+  });
+
+  it("asks for the secrets that their owners set, and reads none", () => {
+    const made = resources(shop.of("data"), "AWS::SecretsManager::Secret").map(([, { Properties }]) => Properties);
+    const owned = made.filter(({ SecretString }) => SecretString === UNSET).map(({ Name }) => Name);
+    expect(owned).toContain("bodega/prod/MONGODB_URI");
+    const asked = texts("AskWhetherSecretsAreSet").map((text) => /:secret:(.+)-\?{6}"/.exec(text)?.[1]);
+    expect(asked.sort()).toEqual(owned.sort());
+    expect(JSON.stringify(statements)).not.toContain("GetSecretValue");
   });
 
   it("is made only where the context names a repository", () => {

@@ -10,6 +10,7 @@ mod first_day;
 mod plan;
 mod report;
 mod runner;
+mod secrets;
 mod templates;
 
 use std::fs;

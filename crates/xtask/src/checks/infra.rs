@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::lint::succeed;
 use crate::home::{Home, Profile};
 use crate::progress::step;
+use crate::temporary::Temporary;
 use crate::{deploy, infra, python, services};
 
 /// That a function may be called by its own name is so in every template that CDK writes.
@@ -75,8 +76,10 @@ async fn tests(home: &Home) -> Result<()> {
         let mut vitest = Command::new("node");
         vitest.args(["node_modules/vitest/vitest.mjs", "run"]).current_dir(infra::folder(home));
         vitest.stdin(std::process::Stdio::null()).kill_on_drop(true);
+        let temporary = Temporary::new()?;
+        temporary.lend(&mut vitest);
         match timeout(TESTS_WITHIN, succeed(vitest)).await {
-            Ok(outcome) => return outcome,
+            Ok(outcome) => return outcome.and_then(|()| temporary.must_be_empty()),
             Err(_) => println!("the tests of the stacks did not end in {} min", TESTS_WITHIN.as_secs() / 60),
         }
     }

@@ -113,6 +113,8 @@ pub(crate) struct Known {
     pub(crate) commit: Option<String>,
     /// Where the shop answers.
     pub(crate) api: Option<String>,
+    /// Secrets that the deployed services read, by their ids.
+    pub(crate) secrets: Vec<String>,
     /// Services that were taken back by their last deployment.
     pub(crate) undone: Vec<&'static str>,
     /// Versions to delete, by function.
@@ -148,6 +150,10 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Remember(service) => {
             shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
         }
+        Step::Secrets if known.secrets.is_empty() => {
+            vec![describe_secret(wanted, &secret_id(stage, "<each that the templates name>"))]
+        }
+        Step::Secrets => known.secrets.iter().map(|id| describe_secret(wanted, id)).collect(),
         Step::Deploy(stack) => vec![deploy(wanted, *stack)],
         Step::Migrate(service) => vec![migrate(wanted, service)],
         Step::Buy | Step::BuyAgain => buy(wanted, known),
@@ -288,6 +294,22 @@ pub(crate) fn address(wanted: &Wanted) -> Line {
     aws(region, ["cloudformation", "describe-stacks", "--stack-name", &edge, "--query", query, "--output", "text"])
 }
 
+/// As `secretId` in `infra/lib/secrets.ts` names it.
+pub(crate) fn secret_id(stage: Stage, name: &str) -> String {
+    format!("bodega/{}/{name}", stage.name())
+}
+
+/// The labels of a secret's versions, and no value.
+pub(crate) fn describe_secret(wanted: &Wanted, id: &str) -> Line {
+    let query = ["--query", "VersionIdsToStages", "--output", "json"];
+    aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", id].into_iter().chain(query))
+}
+
+/// `value` is the address of a file, so that the value itself is on no line.
+pub(crate) fn put_secret(wanted: &Wanted, id: &str, value: &str) -> Line {
+    aws(&wanted.region, ["secretsmanager", "put-secret-value", "--secret-id", id, "--secret-string", value])
+}
+
 pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {
     let query = ["lambda", "get-alias", "--function-name", function, "--name", "live", "--query", "FunctionVersion"];
     aws(&wanted.region, query).with(["--output", "text"])
@@ -397,6 +419,21 @@ mod tests {
               --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"
             ]
         );
+    }
+
+    #[test]
+    fn a_secret_is_asked_for_the_labels_of_its_versions_and_not_for_its_value() {
+        let known = Known { secrets: vec!["bodega/dev/MONGODB_URI".to_owned()], ..Known::default() };
+        let asked: Vec<String> = lines(&Step::Secrets, &wanted(), &known).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            asked,
+            [
+                "aws secretsmanager describe-secret --secret-id bodega/dev/MONGODB_URI --query VersionIdsToStages --output json \
+              --region eu-central-1"
+            ]
+        );
+        let before_any_template = typed(&Step::Secrets).remove(0);
+        assert!(before_any_template.contains("'bodega/dev/<each that the templates name>'"), "{before_any_template}");
     }
 
     #[test]

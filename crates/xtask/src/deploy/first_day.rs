@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::Stage;
-use super::command::{Line, Program, aws, lines};
+use super::command::{Line, Program, aws, lines, secret_id};
 use super::plan::{self, Stack, Step, Wanted, function};
-use super::report;
 use super::runner::Runner;
+use super::{report, secrets};
 use crate::admin::{EMAIL, SERVICE_CLIENTS};
 use crate::api::Api;
 use crate::home::{Home, Profile};
@@ -78,6 +78,7 @@ fn acts(wanted: &Wanted) -> Vec<Act> {
     acts.extend([Act::Issuer, Act::Secrets]);
     let users = "user-service";
     acts.extend([planned(Step::Deploy(Stack::Migrate(users))), planned(Step::Migrate(users)), Act::Identities]);
+    acts.extend([Act::Webhook, planned(Step::Secrets)]);
     let rest =
         plan::stacks(wanted).into_iter().filter(|stack| !matches!(stack, Stack::Data | Stack::Events | Stack::Edge));
     for stack in rest {
@@ -86,7 +87,7 @@ fn acts(wanted: &Wanted) -> Vec<Act> {
             acts.push(planned(Step::Migrate(service)));
         }
     }
-    acts.extend([Act::Webhook, Act::Stock, planned(Step::Buy), Act::Everything]);
+    acts.extend([Act::Stock, planned(Step::Buy), Act::Everything]);
     acts.extend([Act::Break, Act::FindWhole, planned(Step::Buy), Act::Mend, planned(Step::Buy), Act::TearDown]);
     acts
 }
@@ -180,9 +181,8 @@ fn broken(wanted: &Wanted) -> PathBuf {
 }
 
 fn put_secret(wanted: &Wanted, name: &str) -> Line {
-    let id = format!("bodega/{}/{name}", wanted.stage.name());
     let file = format!("file://{}", folder(wanted).join(name).display());
-    aws(&wanted.region, ["secretsmanager", "put-secret-value", "--secret-id", &id, "--secret-string", &file])
+    super::command::put_secret(wanted, &secret_id(wanted.stage, name), &file)
 }
 
 fn invoke_admin(wanted: &Wanted) -> Line {
@@ -322,7 +322,12 @@ impl Day<'_> {
         let admin =
             json!({ "command": "create_admin", "email": EMAIL, "password": self.admin, "reset_password": true });
         self.invoke(&admin, &lines[0]).await?;
+        let owned = secrets::owned(self.wanted.stage, &self.wanted.assembly)?;
         for ((name, service, scopes), lines) in SERVICE_CLIENTS.into_iter().zip(lines[1..].chunks(2)) {
+            if !owned.contains(&secret_id(self.wanted.stage, name)) {
+                println!("{service}: this shop has no {name}");
+                continue;
+            }
             let client = json!({ "command": "create_service_client", "name": service, "scopes": scopes });
             let answer = self.invoke(&client, &lines[0]).await?;
             let secret = answer["client_secret"].as_str().context("user-service answered without a client_secret")?;
@@ -445,6 +450,18 @@ mod tests {
         assert!(position(&acts, &Act::Planned(Step::Deploy(Stack::Edge))) < issuer);
         for service in plan::ORDER {
             assert!(issuer < position(&acts, &Act::Planned(Step::Deploy(Stack::Service(service)))), "{service}");
+        }
+    }
+
+    #[test]
+    fn every_secret_is_kept_before_the_step_that_asks_for_them_and_before_a_service_reads_them() {
+        let acts = acts(&wanted());
+        let asked = position(&acts, &Act::Planned(Step::Secrets));
+        for kept in [Act::Issuer, Act::Secrets, Act::Identities, Act::Webhook] {
+            assert!(position(&acts, &kept) < asked, "{kept}");
+        }
+        for service in plan::ORDER {
+            assert!(asked < position(&acts, &Act::Planned(Step::Deploy(Stack::Service(service)))), "{service}");
         }
     }
 

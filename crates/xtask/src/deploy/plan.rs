@@ -103,6 +103,8 @@ pub(crate) enum Step {
     Diff(Vec<Stack>),
     Quiet,
     Remember(&'static str),
+    /// Before the first service: its functions refuse to work without them.
+    Secrets,
     Deploy(Stack),
     Migrate(&'static str),
     /// On what was deployed.
@@ -131,6 +133,9 @@ pub(crate) fn steps(wanted: &Wanted) -> Vec<Step> {
     let services = wanted.services();
     steps.extend(services.iter().copied().map(Step::Remember));
     for stack in stacks(wanted) {
+        if matches!(stack, Stack::Migrate(_)) && !steps.contains(&Step::Secrets) {
+            steps.push(Step::Secrets);
+        }
         steps.push(Step::Deploy(stack));
         // The schema is widened before the code that needs it serves. The function that does it is the new one.
         if let Stack::Migrate(service) = stack {
@@ -220,6 +225,7 @@ impl Display for Step {
             Self::Diff(_) => f.write_str("compare with what is deployed; nothing that holds data is lost"),
             Self::Quiet => f.write_str("alarms of the shop wait while it is deployed"),
             Self::Remember(service) => write!(f, "remember which versions of {service} serve"),
+            Self::Secrets => f.write_str("every secret that these services read was set by its owner"),
             Self::Deploy(Stack::Service(service)) => {
                 write!(
                     f,
@@ -290,6 +296,7 @@ pub(crate) mod tests {
                 "compare with what is deployed; nothing that holds data is lost",
                 "alarms of the shop wait while it is deployed",
                 "remember which versions of transaction-service serve",
+                "every secret that these services read was set by its owner",
                 "deploy transaction-service-migrate",
                 "migrate transaction-service, by its new function",
                 "deploy transaction-service: a new version, traffic shifted to it step by step, back by itself on an alarm",
@@ -347,6 +354,17 @@ pub(crate) mod tests {
         assert_eq!(checks.count(), ORDER.len() + 2);
         let after = &plan[first..];
         assert!(!after.iter().any(|step| matches!(step, Step::Remember(_) | Step::Diff(_))));
+    }
+
+    #[test]
+    fn secrets_are_asked_for_once_when_they_exist_and_before_any_service_changes() {
+        let plan = steps(&wanted());
+        let asked = position(&plan, &Step::Secrets);
+        assert_eq!(plan.iter().filter(|step| **step == Step::Secrets).count(), 1);
+        assert!(position(&plan, &Step::Deploy(Stack::Data)) < asked);
+        let first = plan.iter().position(|step| matches!(step, Step::Deploy(Stack::Migrate(_) | Stack::Service(_))));
+        assert_eq!(first, Some(asked + 1));
+        assert_eq!(undo(&plan[..=asked], &[]), [Step::Loud]);
     }
 
     #[test]

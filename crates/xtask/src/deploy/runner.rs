@@ -16,8 +16,8 @@ use tokio::process::Command;
 use super::command::{self, Known, Line, Program, RELEASE, UNDONE};
 use super::contracts::{self, Migration};
 use super::plan::{self, Before, Step, Wanted, function, shifted};
-use super::report;
 use super::templates::{self, compare, is_kept};
+use super::{report, secrets};
 use crate::home::Home;
 use crate::python::last_lines;
 use crate::{python, up};
@@ -110,6 +110,7 @@ impl<'a> Runner<'a> {
                 self.nothing_is_lost(stacks).await
             }
             Step::Remember(service) => self.remember(service).await,
+            Step::Secrets => self.secrets().await,
             Step::Deploy(_) => self.run_with_signs(&lines[0]).await,
             Step::Migrate(service) => self.migrate(service, &lines[0]).await,
             Step::Buy | Step::BuyAgain => self.buy(step).await,
@@ -213,6 +214,21 @@ impl<'a> Runner<'a> {
             println!("{name}: {}", version.as_deref().unwrap_or("does not exist yet"));
             self.before.push(Before { service, trigger, version });
         }
+        Ok(())
+    }
+
+    async fn secrets(&mut self) -> Result<()> {
+        let mut unset = secrets::needed(&self.wanted, &self.wanted.assembly)?;
+        self.known.secrets = unset.keys().cloned().collect();
+        let lines = command::lines(&Step::Secrets, &self.wanted, &self.known);
+        for (id, line) in self.known.secrets.iter().zip(&lines) {
+            let labels = self.lookup(line).await?;
+            let labels = labels.with_context(|| format!("{id} does not exist: deploy the whole stage first"))?;
+            if secrets::is_set(&serde_json::from_str(&labels).with_context(|| format!("the versions of {id}"))?) {
+                unset.remove(id);
+            }
+        }
+        ensure!(unset.is_empty(), "{}", secrets::complaint(&self.wanted, &unset));
         Ok(())
     }
 

@@ -29,6 +29,29 @@ done < "$DOUBLE/answers"
 exit 0
 "#;
 
+/// The one that each service of the double reads.
+fn secret_of(service: &str) -> &'static str {
+    match service {
+        "product-service" => "bodega/dev/MONGODB_URI",
+        "transaction-service" => "bodega/dev/STRIPE_WEBHOOK_SECRET",
+        _ => "bodega/dev/FINGERPRINT_KEY",
+    }
+}
+
+fn secrets() -> Value {
+    let secret = |name: &str, value: &str| json!({ "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": name, value: "to-be-set" } });
+    json!({
+        "Mongo": secret("bodega/dev/MONGODB_URI", "SecretString"),
+        "Webhook": secret("bodega/dev/STRIPE_WEBHOOK_SECRET", "SecretString"),
+        "Made": secret("bodega/dev/FINGERPRINT_KEY", "GenerateSecretString"),
+    })
+}
+
+fn reads_secret(id: &str) -> Value {
+    let settings = json!({ "SECRET": format!("secretsmanager:{id}") });
+    json!({ "Http": { "Type": "AWS::Lambda::Function", "Properties": { "Environment": { "Variables": settings } } } })
+}
+
 impl Double {
     fn new(answers: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -50,6 +73,7 @@ impl Double {
         }
         let usual = "git rev-parse|0123abc\naws --version|aws-cli/2.31.0\nget-caller-identity|123456789012\n\
                      ssm get-parameter|!ParameterNotFound\nget-template|!Stack does not exist\nget-alias|7\n\
+                     describe-secret|{\"v1\":[\"AWSPREVIOUS\"],\"v2\":[\"AWSCURRENT\"]}\n\
                      lambda invoke|{\"StatusCode\":200}\nlist-versions|[\"$LATEST\",\"7\",\"8\"]\n\
                      describe-stacks|https://shop.example\n";
         fs::write(root.join("answers"), format!("{answers}\n{usual}")).unwrap();
@@ -62,9 +86,15 @@ impl Double {
         let wanted =
             Wanted { only, artifacts: Some(root.join("lambda")), assembly: root.join("deploy/dev"), ..wanted() };
         fs::create_dir_all(&wanted.assembly).unwrap();
-        for stack in plan::stacks(&wanted) {
+        let all = Wanted { only: None, ..wanted.clone() };
+        for stack in plan::stacks(&all) {
+            let resources = match stack {
+                plan::Stack::Data => secrets(),
+                plan::Stack::Service(service) => reads_secret(secret_of(service)),
+                _ => json!({ "Other": { "Type": "AWS::IAM::Role" } }),
+            };
             let file = wanted.assembly.join(format!("{}.template.json", stack.name(wanted.stage)));
-            fs::write(file, json!({ "Resources": { "Other": { "Type": "AWS::IAM::Role" } } }).to_string()).unwrap();
+            fs::write(file, json!({ "Resources": resources }).to_string()).unwrap();
         }
         let mut runner = Runner::new(&self.home, wanted);
         let real = std::env::var("PATH").unwrap_or_default();
@@ -220,4 +250,44 @@ fn the_newest_versions_stay_and_the_one_that_serves() {
     let all: Vec<String> = ["$LATEST", "1", "2", "9", "10", "11", "12", "13"].map(str::to_owned).to_vec();
     assert_eq!(old_versions(&all, Some("2")), ["1"]);
     assert_eq!(old_versions(&all, Some("13")), ["2", "1"]);
+}
+
+#[tokio::test]
+async fn a_secret_that_was_never_set_stops_the_deployment_before_its_service_changes() {
+    let double = Double::new("describe-secret --secret-id bodega/dev/STRIPE_WEBHOOK_SECRET|{\"v1\":[\"AWSCURRENT\"]}");
+    let error = double.runner(Some("transaction-service")).deploy().await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("bodega/dev/STRIPE_WEBHOOK_SECRET (transaction-service): aws secretsmanager put-secret-value"),
+        "{error}"
+    );
+    assert!(error.contains("no version that serves was changed"), "{error}");
+    assert_eq!(double.changes(), Vec::<String>::new());
+    let asked = fs::read_to_string(double.folder.path().join("asked")).unwrap();
+    // Neither another service's nor one that the stack makes, and no value at all.
+    assert_eq!(asked.matches("secretsmanager").count(), 1, "{asked}");
+}
+
+#[tokio::test]
+async fn every_secret_that_was_never_set_is_named_at_once_when_the_stack_that_makes_them_is_deployed() {
+    let double = Double::new("describe-secret|{\"v1\":[\"AWSCURRENT\"]}");
+    let error = format!("{:#}", double.runner(None).deploy().await.unwrap_err());
+    assert!(error.contains("bodega/dev/MONGODB_URI (product-service)"), "{error}");
+    assert!(error.contains("bodega/dev/STRIPE_WEBHOOK_SECRET (transaction-service)"), "{error}");
+    assert!(!error.contains("FINGERPRINT_KEY"), "{error}");
+    begins_with(
+        &double.changes(),
+        &[
+            "npx cdk deploy bodega-dev-data --exclusively",
+            "npx cdk deploy bodega-dev-events --exclusively",
+            "npx cdk deploy bodega-dev-edge --exclusively",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_no_stack_has_made_yet_is_no_secret_that_is_set() {
+    let double = Double::new("describe-secret|!ResourceNotFoundException");
+    let error = format!("{:#}", double.runner(Some("product-service")).deploy().await.unwrap_err());
+    assert!(error.contains("bodega/dev/MONGODB_URI does not exist: deploy the whole stage first"), "{error}");
 }
