@@ -95,7 +95,7 @@ async fn an_amount_below_a_minimum_that_stripe_does_not_state_fails_the_order_in
 /// Stripe takes one that no customer saved, for one payment.
 #[tokio::test]
 async fn a_payment_method_that_the_shopper_has_not_saved_is_not_charged() {
-    let shop = Shop::open().await;
+    let mut shop = Shop::open().await;
     let mut ada = shop.customer("pm_card_visa").await;
     let fresh = shop.ask_stripe("payment_methods", &[("type", "card"), ("card[token]", "tok_visa")]).await;
     ada.payment_method = Some(fresh["id"].as_str().unwrap().to_owned());
