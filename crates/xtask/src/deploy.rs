@@ -22,6 +22,7 @@ pub(crate) use self::first_day::BROKEN;
 use self::plan::Wanted;
 pub(crate) use self::plan::shifted;
 use self::runner::Runner;
+pub(crate) use self::runner::gather;
 use crate::home::Home;
 use crate::services;
 use crate::settings::given;

@@ -152,7 +152,13 @@ fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
         Act::Break => {
             let architecture = if wanted.x86_64 { "--x86-64" } else { "--arm64" };
             let build = ["lambda", "build", "--release", "--skip-target-check", architecture, "--package", BROKEN];
-            vec![Line::new(Program::Cargo, build), again(wanted, Some(&broken(wanted)))]
+            vec![
+                Line::new(Program::Cargo, build),
+                shifts(wanted),
+                again(wanted, Some(&broken(wanted))),
+                shifts(wanted),
+                shift(wanted, "<new deployment>"),
+            ]
         }
         Act::FindWhole => {
             vec![super::command::get_alias(wanted, &function(wanted.stage, VICTIM, "http"))]
@@ -207,6 +213,27 @@ fn again(wanted: &Wanted, artifacts: Option<&Path>) -> Line {
         line.arguments.push("--x86-64".to_owned());
     }
     line
+}
+
+/// What CodeDeploy was asked to shift of the service that is broken, the newest first.
+fn shifts(wanted: &Wanted) -> Line {
+    let name = Stack::Service(VICTIM).name(wanted.stage);
+    let list = ["deploy", "list-deployments", "--application-name", &name, "--deployment-group-name", &name];
+    let mut line = aws(&wanted.region, list);
+    line.arguments.extend(["--query", "deployments", "--output", "json"].map(str::to_owned));
+    line
+}
+
+fn shift(wanted: &Wanted, id: &str) -> Line {
+    let get = ["deploy", "get-deployment", "--deployment-id", id, "--query", "deploymentInfo.status"];
+    let mut line = aws(&wanted.region, get);
+    line.arguments.extend(["--output", "text"].map(str::to_owned));
+    line
+}
+
+/// Those that were not there before.
+fn newly<'a>(before: &[String], after: &'a [String]) -> Vec<&'a str> {
+    after.iter().filter(|id| !before.contains(id)).map(String::as_str).collect()
 }
 
 pub(super) async fn run(home: &Home, wanted: &Wanted, dry_run: bool) -> Result<()> {
@@ -400,13 +427,32 @@ impl Day<'_> {
         fs::create_dir_all(&folder)?;
         let from = self.home.target().join("lambda").join(BROKEN).join("bootstrap");
         fs::copy(&from, folder.join("bootstrap")).with_context(|| from.display().to_string())?;
-        match self.runner.run(&lines[1]).await {
-            Err(error) => {
-                println!("it failed, as it has to: {error:#}");
-                Ok(())
-            }
-            Ok(()) => bail!("a service that answers 500 was deployed, and nothing noticed"),
+        let [_, list, deploy, ..] = lines else { bail!("the lines of breaking are others") };
+        let before = self.shifts(list).await?;
+        let Err(error) = self.runner.run(deploy).await else {
+            bail!("a service that answers 500 was deployed, and nothing noticed")
+        };
+        println!("it failed: {error:#}");
+        self.codedeploy_refused(&before, list).await
+    }
+
+    async fn shifts(&self, line: &Line) -> Result<Vec<String>> {
+        serde_json::from_str(&self.runner.ask(line).await?).context("CodeDeploy listed no deployments")
+    }
+
+    /// A deployment may fail for many reasons: it has to be CodeDeploy that has seen the version and refused it.
+    async fn codedeploy_refused(&self, before: &[String], list: &Line) -> Result<()> {
+        let after = self.shifts(list).await?;
+        let made = newly(before, &after);
+        ensure!(!made.is_empty(), "it failed before CodeDeploy was asked to shift anything: that proves nothing");
+        let mut statuses = Vec::new();
+        for id in made {
+            statuses.push(self.runner.ask(&shift(&self.wanted, id)).await?);
         }
+        println!("CodeDeploy: {}", statuses.join(", "));
+        let refused = statuses.iter().any(|status| ["Failed", "Stopped"].contains(&status.as_str()));
+        ensure!(refused, "CodeDeploy refused nothing: {}", statuses.join(", "));
+        Ok(())
     }
 
     async fn address(&self) -> Result<String> {
@@ -457,6 +503,19 @@ mod tests {
                 assert!(!line.contains("password"), "{line}");
             }
         }
+    }
+
+    #[test]
+    fn a_failure_without_a_deployment_of_codedeploys_is_not_the_one_that_was_looked_for() {
+        let of = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect::<Vec<_>>();
+        assert!(newly(&of(&["d-1"]), &of(&["d-1"])).is_empty());
+        assert_eq!(newly(&of(&["d-1"]), &of(&["d-2", "d-1"])), ["d-2"]);
+        let lines: Vec<String> = typed(&Act::Break, &wanted()).iter().map(ToString::to_string).collect();
+        let at = |what: &str| lines.iter().position(|line| line.contains(what)).unwrap();
+        let asked: Vec<usize> = (0..lines.len()).filter(|&line| lines[line].contains("list-deployments")).collect();
+        let deployed = at("--service transaction-service");
+        assert!(asked.len() == 2 && asked[0] < deployed && deployed < asked[1], "{lines:#?}");
+        assert!(asked[1] < at("deploy get-deployment"), "{lines:#?}");
     }
 
     #[test]

@@ -326,7 +326,7 @@ impl<'a> Runner<'a> {
 
 /// Puts the programs together as CDK takes them. All stacks are written together, and only those of `services` are deployed:
 /// the others get a stand-in, which is never uploaded.
-pub(super) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         fs::remove_dir_all(to)?;
     }
@@ -336,6 +336,8 @@ pub(super) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
         let bootstrap = folder.join("bootstrap");
         if !services.contains(&service) {
             fs::write(&bootstrap, "not deployed\n")?;
+            // CDK refuses what cannot be started, of every stack that it writes.
+            fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755))?;
             continue;
         }
         let program = from.join(service).join("bootstrap");

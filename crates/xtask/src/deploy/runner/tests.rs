@@ -194,6 +194,17 @@ async fn a_program_that_is_not_executable_is_not_uploaded() {
     assert!(format!("{error:#}").contains("user-service/bootstrap is not executable"), "{error:#}");
 }
 
+#[test]
+fn what_stands_in_for_a_service_that_is_not_deployed_can_be_started() {
+    let double = Double::new("");
+    let to = double.folder.path().join("gathered");
+    gather(&["user-service"], &double.folder.path().join("lambda"), &to).unwrap();
+    for service in plan::ORDER {
+        let mode = fs::metadata(to.join(service).join("bootstrap")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{service}");
+    }
+}
+
 #[tokio::test]
 async fn a_service_that_was_taken_back_moves_at_once_and_is_forgotten_when_it_is_well() {
     let double = Double::new("user-service/undone|0123abc");
