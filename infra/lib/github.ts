@@ -2,7 +2,7 @@
  * What a workflow of GitHub may do: deploy this stage, from this repository and its environment of the stage's name. Deployed once, by hand:
  * `npx cdk deploy bodega-<stage>-github -c repository=OWNER/NAME`.
  */
-import { ArnFormat, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { OidcProviderNative, PolicyStatement, Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import { because } from "./because.ts";
@@ -35,6 +35,8 @@ export class GithubStack extends Stack {
     const role = new Role(this, "Deploy", {
       roleName: named(config, "deploy"),
       description: `Workflows of ${repository} deploy ${config.stage}`,
+      // As long as the job: what it undoes it undoes at its end.
+      maxSessionDuration: Duration.hours(2),
       assumedBy: new WebIdentityPrincipal(provider, {
         StringEquals: {
           [`${ISSUER}:aud`]: AUDIENCE,
@@ -110,16 +112,22 @@ export class GithubStack extends Stack {
       ),
       metric,
       allow(
-        "SayThatItHasEnded",
-        ["cloudwatch:SetAlarmState"],
-        [
+        "StopAStack",
+        ["cloudformation:CancelUpdateStack"],
+        SERVICES.map((service) => arn("cloudformation", "stack", `${named(config, service)}/*`)),
+      ),
+      allow(
+        "ReadTheIssuer",
+        ["s3:GetObject"],
+        ["jwks.json", "openid-configuration"].map((document) =>
           this.formatArn({
-            service: "cloudwatch",
-            resource: "alarm",
-            resourceName: named(config, "watch", "deploying"),
-            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            service: "s3",
+            region: "",
+            account: "",
+            resource: named(config, "images", this.account),
+            resourceName: `issuer/.well-known/${document}`,
           }),
-        ],
+        ),
       ),
     ];
   }
@@ -143,6 +151,11 @@ export class GithubStack extends Stack {
       );
     }
     for (const service of SERVICES) {
+      answer(
+        `arn:aws:cloudformation:${config.region}:${account}:stack/${named(config, service)}/*`,
+        "the stack of this service; CloudFormation gives it an id of its own",
+        "cloudformation:CancelUpdateStack",
+      );
       for (const trigger of Object.keys(shapes(config)[service].functions) as Trigger[]) {
         if (SERVING.includes(trigger)) {
           answer(

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { SHOPS, type Shop } from "../lib/shop.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
@@ -64,9 +65,19 @@ describe("docs/operations.md", () => {
   });
 });
 
+describe("docs/deploying.md", () => {
+  it("names what each stage's canary buys, which a shop has to have on sale", () => {
+    const page = read("docs/deploying.md");
+    const skus = Object.values(SHOPS).flatMap((shop: Shop) => shop.canary?.sku ?? []);
+    expect(skus.length).toBeGreaterThan(0);
+    expect(skus.filter((sku) => !page.includes(`\`${sku}\``))).toEqual([]);
+  });
+});
+
 describe("links between the documents of operations", () => {
   it.each([
     "docs/operations.md",
+    "docs/deploying.md",
     "docs/checks.md",
     "docs/cost.md",
     "SECURITY.md",

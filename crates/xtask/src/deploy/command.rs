@@ -1,9 +1,10 @@
 //! What is typed for each step.
 
 use std::fmt::{self, Display};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Stage;
+use super::issuer::DOCUMENTS;
 use super::plan::{Stack, Step, Wanted, function, shifted};
 
 /// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
@@ -149,6 +150,12 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
             shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
         }
         Step::Deploy(stack) => vec![deploy(wanted, *stack)],
+        Step::Publish => {
+            let read = DOCUMENTS.map(|document| read_document(wanted, document));
+            let write = DOCUMENTS.map(|document| write_document(wanted, document));
+            let keys = [get_secret(wanted, "SIGNING_KEYS"), put_secret(wanted, "SIGNING_KEYS")];
+            [address(wanted)].into_iter().chain(read).chain(keys).chain(write).collect()
+        }
         Step::Migrate(service) => vec![migrate(wanted, service)],
         Step::Buy | Step::BuyAgain => buy(wanted, known),
         Step::Record(service) => {
@@ -277,6 +284,9 @@ fn buy(wanted: &Wanted, known: &Known) -> Vec<Line> {
     if let Some(sku) = &wanted.sku {
         smoke = smoke.with(["--sku", sku.as_str()]);
     }
+    if wanted.calls_off {
+        smoke = smoke.knowing("STRIPE_SECRET_KEY", "");
+    }
     lines.push(smoke);
     lines
 }
@@ -286,6 +296,49 @@ pub(crate) fn address(wanted: &Wanted) -> Line {
     let edge = Stack::Edge.name(wanted.stage);
     let region = Stack::Edge.region(&wanted.region);
     aws(region, ["cloudformation", "describe-stacks", "--stack-name", &edge, "--query", query, "--output", "text"])
+}
+
+fn document(wanted: &Wanted, name: &str) -> String {
+    let account = wanted.account.as_deref().unwrap_or("<account>");
+    format!("s3://bodega-{}-images-{account}/issuer/.well-known/{name}", wanted.stage.name())
+}
+
+pub(crate) fn read_document(wanted: &Wanted, name: &str) -> Line {
+    aws(&wanted.region, ["s3", "cp", &document(wanted, name), "-"])
+}
+
+pub(crate) fn write_document(wanted: &Wanted, name: &str) -> Line {
+    let from = text(&private(wanted).join(name));
+    let copy = ["s3", "cp", &from, &document(wanted, name), "--content-type", "application/json"];
+    aws(&wanted.region, copy).with(["--cache-control", "public, max-age=300"])
+}
+
+/// Where secrets are on their way, and only there: in files that this user alone reads.
+pub(crate) fn private(wanted: &Wanted) -> PathBuf {
+    wanted.assembly.with_file_name("first-day")
+}
+
+fn secret_id(wanted: &Wanted, name: &str) -> String {
+    format!("bodega/{}/{name}", wanted.stage.name())
+}
+
+pub(crate) fn get_secret(wanted: &Wanted, name: &str) -> Line {
+    let id = secret_id(wanted, name);
+    let get = ["secretsmanager", "get-secret-value", "--secret-id", &id, "--query", "SecretString"];
+    aws(&wanted.region, get).with(["--output", "text"])
+}
+
+pub(crate) fn put_secret(wanted: &Wanted, name: &str) -> Line {
+    let file = format!("file://{}", private(wanted).join(name).display());
+    let id = secret_id(wanted, name);
+    aws(&wanted.region, ["secretsmanager", "put-secret-value", "--secret-id", &id, "--secret-string", &file])
+}
+
+/// Whether this shop has it.
+pub(crate) fn describe_secret(wanted: &Wanted, name: &str) -> Line {
+    let id = secret_id(wanted, name);
+    aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", &id, "--query", "Name"])
+        .with(["--output", "text"])
 }
 
 pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {

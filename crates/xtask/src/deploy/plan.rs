@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub(crate) assembly: PathBuf,
     pub(crate) api: Option<String>,
     pub(crate) sku: Option<String>,
+    /// The purchase is called off, not paid, whatever key of Stripe there is.
+    pub(crate) calls_off: bool,
     pub(crate) accept_loss: bool,
 }
 
@@ -70,6 +72,11 @@ impl Stack {
         }
     }
 
+    /// In `dev` they go with the stack: of `cargo xtask test`, which reads the templates, this is the list.
+    pub(crate) fn has_buckets(self) -> bool {
+        matches!(self, Self::Data | Self::Edge)
+    }
+
     /// CloudFront takes its certificate and its firewall from there only.
     pub(crate) fn region(self, shop: &str) -> &str {
         if self == Self::Edge { "us-east-1" } else { shop }
@@ -104,6 +111,8 @@ pub(crate) enum Step {
     Quiet,
     Remember(&'static str),
     Deploy(Stack),
+    /// The issuer's documents, which gateways read when services come.
+    Publish,
     Migrate(&'static str),
     /// On what was deployed.
     Buy,
@@ -135,6 +144,9 @@ pub(crate) fn steps(wanted: &Wanted) -> Vec<Step> {
         // The schema is widened before the code that needs it serves. The function that does it is the new one.
         if let Stack::Migrate(service) = stack {
             steps.push(Step::Migrate(service));
+        }
+        if stack == Stack::Edge {
+            steps.push(Step::Publish);
         }
     }
     steps.push(Step::Buy);
@@ -227,6 +239,7 @@ impl Display for Step {
                 )
             }
             Self::Deploy(stack) => write!(f, "deploy {stack}"),
+            Self::Publish => f.write_str("the issuer's documents are where gateways read them"),
             Self::Migrate(service) => write!(f, "migrate {service}, by its new function"),
             Self::Buy => f.write_str("buy something"),
             Self::BuyAgain => f.write_str("buy something on the versions before"),
@@ -257,6 +270,7 @@ pub(crate) mod tests {
             assembly: "/build/deploy/dev".into(),
             api: None,
             sku: None,
+            calls_off: false,
             accept_loss: false,
         }
     }
@@ -347,6 +361,17 @@ pub(crate) mod tests {
         assert_eq!(checks.count(), ORDER.len() + 2);
         let after = &plan[first..];
         assert!(!after.iter().any(|step| matches!(step, Step::Remember(_) | Step::Diff(_))));
+    }
+
+    #[test]
+    fn the_issuer_is_published_when_it_has_an_address_and_before_a_gateway_reads_its_documents() {
+        let plan = steps(&wanted());
+        let published = position(&plan, &Step::Publish);
+        assert!(position(&plan, &Step::Deploy(Stack::Edge)) < published);
+        for service in ORDER {
+            assert!(published < position(&plan, &Step::Deploy(Stack::Service(service))), "{service}");
+        }
+        assert!(!steps(&Wanted { only: Some("user-service"), ..wanted() }).contains(&Step::Publish));
     }
 
     #[test]

@@ -20,6 +20,7 @@ use super::report;
 use super::templates::{self, compare, is_kept};
 use crate::home::Home;
 use crate::python::last_lines;
+use crate::secrets::write_private;
 use crate::{python, up};
 
 /// The alarm that holds the others back looks at fifteen minutes.
@@ -31,8 +32,8 @@ const ABSENT: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "do
 
 /// A deployment under way.
 pub(super) struct Runner<'a> {
-    home: &'a Home,
-    wanted: Wanted,
+    pub(super) home: &'a Home,
+    pub(super) wanted: Wanted,
     known: Known,
     before: Vec<Before>,
     path: OsString,
@@ -111,6 +112,7 @@ impl<'a> Runner<'a> {
             }
             Step::Remember(service) => self.remember(service).await,
             Step::Deploy(_) => self.run_with_signs(&lines[0]).await,
+            Step::Publish => self.publish().await,
             Step::Migrate(service) => self.migrate(service, &lines[0]).await,
             Step::Buy | Step::BuyAgain => self.buy(step).await,
             Step::Prune(service) => self.prune(service).await,
@@ -229,11 +231,27 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// Where the stack of the edge says that the shop is.
+    pub(super) async fn address(&self) -> Result<String> {
+        let address = self.lookup(&command::address(&self.wanted)).await?;
+        let address = address.filter(|address| address.starts_with("http"));
+        address.context("the stack of the edge has no output ApiUrl: where is the shop?")
+    }
+
+    /// Keeps a secret; it is on no line.
+    pub(super) async fn keep(&self, name: &str, secret: &str) -> Result<()> {
+        let folder = command::private(&self.wanted);
+        fs::create_dir_all(&folder)?;
+        let file = folder.join(name);
+        write_private(&file, secret)?;
+        let outcome = self.ask(&command::put_secret(&self.wanted, name)).await;
+        fs::remove_file(file)?;
+        outcome.map(drop)
+    }
+
     async fn buy(&mut self, step: &Step) -> Result<()> {
         if self.wanted.api.is_none() && self.known.api.is_none() {
-            let address = self.lookup(&command::address(&self.wanted)).await?;
-            let address = address.filter(|address| address.starts_with("http"));
-            self.known.api = Some(address.context("the stack of the edge has no output ApiUrl: where is the shop?")?);
+            self.known.api = Some(self.address().await?);
         }
         self.run_all(&command::lines(step, &self.wanted, &self.known)).await
     }

@@ -51,7 +51,8 @@ impl Double {
         let usual = "git rev-parse|0123abc\naws --version|aws-cli/2.31.0\nget-caller-identity|123456789012\n\
                      ssm get-parameter|!ParameterNotFound\nget-template|!Stack does not exist\nget-alias|7\n\
                      lambda invoke|{\"StatusCode\":200}\nlist-versions|[\"$LATEST\",\"7\",\"8\"]\n\
-                     describe-stacks|https://shop.example\n";
+                     describe-stacks|https://shop.example\njwks.json -|{\"keys\":[{\"kid\":\"a\"}]}\n\
+                     openid-configuration -|{\"issuer\":\"https://shop.example\"}\n";
         fs::write(root.join("answers"), format!("{answers}\n{usual}")).unwrap();
         let home = Home::at(root);
         Self { folder, home }
@@ -192,6 +193,15 @@ async fn a_program_that_is_not_executable_is_not_uploaded() {
     fs::set_permissions(program, fs::Permissions::from_mode(0o644)).unwrap();
     let error = double.runner(None).deploy().await.unwrap_err();
     assert!(format!("{error:#}").contains("user-service/bootstrap is not executable"), "{error:#}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_not_published_stops_a_workflow_before_any_service() {
+    let double = Double::new("openid-configuration -|!Key does not exist\nget-secret-value|!AccessDeniedException");
+    let error = double.runner(None).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("deploy by hand once"), "{error:#}");
+    let changes = double.changes();
+    assert!(changes.last().unwrap().contains("bodega-dev-edge"), "{changes:#?}");
 }
 
 #[test]
