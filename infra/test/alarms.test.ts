@@ -217,7 +217,7 @@ describe("every alarm", () => {
       "canary-failed: 2 of 3",
       "database-capacity: 5 of 5",
       "dead-letters: 1 of 1",
-      "deploying: 1 of 15",
+      "deploying: 1 of 3",
       "kill-switch: 2 of 15",
       "sweep-dead-letters: 1 of 1",
       "sweep-missing: 4 of 5",

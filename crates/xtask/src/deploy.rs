@@ -90,6 +90,9 @@ pub(crate) struct Options {
     /// Deploy although a resource that holds data would be deleted or replaced
     #[arg(long)]
     pub(crate) accept_loss: bool,
+    /// Deploy a commit although a service was taken back at it
+    #[arg(long)]
+    pub(crate) again: bool,
     /// A new stage: bootstrap, issuer, secrets, first admin, something on sale, and all stacks (docs/deploying.md says what it takes)
     #[arg(long, conflicts_with_all = ["service", "artifacts", "last", "api", "rehearse_account"])]
     pub(crate) first: bool,
@@ -147,6 +150,7 @@ fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
         sku: options.sku.clone().or_else(|| options.stage.canary().map(str::to_owned)),
         calls_off: false,
         accept_loss: options.accept_loss,
+        again: options.again,
     })
 }
 

@@ -145,7 +145,7 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Synthesize => vec![synthesize(wanted, known)],
         Step::Diff(stacks) => diff(wanted, stacks),
         Step::Quiet => vec![deploying(wanted)],
-        Step::Loud => vec![deployed(wanted)],
+        Step::Settle(service) => vec![status(wanted, service), cancel(wanted, service)],
         Step::Remember(service) => {
             shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
         }
@@ -367,18 +367,22 @@ pub(crate) fn delete_version(wanted: &Wanted, function: &str, version: &str) -> 
     aws(&wanted.region, ["lambda", "delete-function", "--function-name", function, "--qualifier", version])
 }
 
-/// Said again every few minutes while it is true: the alarm that holds the others back ends by itself when nothing says it.
+/// Said again each minute while it is true: the alarm that holds the others back ends by itself when nothing says it.
 pub(crate) fn deploying(wanted: &Wanted) -> Line {
     let stage = format!("stage={}", wanted.stage.name());
     let metric = ["cloudwatch", "put-metric-data", "--namespace", "Bodega", "--metric-name", "Deploying"];
     aws(&wanted.region, metric).with(["--dimensions", &stage, "--value", "1"])
 }
 
-fn deployed(wanted: &Wanted) -> Line {
-    let name = format!("bodega-{}-watch-deploying", wanted.stage.name());
-    let reason = "cargo xtask deploy has ended";
-    let set = ["cloudwatch", "set-alarm-state", "--alarm-name", &name, "--state-value", "OK", "--state-reason", reason];
-    aws(&wanted.region, set)
+pub(crate) fn status(wanted: &Wanted, service: &'static str) -> Line {
+    let name = Stack::Service(service).name(wanted.stage);
+    let describe = ["cloudformation", "describe-stacks", "--stack-name", &name, "--query", "Stacks[0].StackStatus"];
+    aws(&wanted.region, describe).with(["--output", "text"])
+}
+
+pub(crate) fn cancel(wanted: &Wanted, service: &'static str) -> Line {
+    let name = Stack::Service(service).name(wanted.stage);
+    aws(&wanted.region, ["cloudformation", "cancel-update-stack", "--stack-name", &name])
 }
 
 fn parameter(stage: Stage, service: &str, name: &str) -> String {
