@@ -63,6 +63,7 @@ export class Service extends Construct {
   readonly aliases: Readonly<Partial<Record<WatchedTrigger, Alias>>>;
   private readonly props: ServiceProps;
   private readonly shape: ServiceShape;
+  private readonly logs: LogGroup[] = [];
 
   constructor(scope: Construct, id: string, props: ServiceProps) {
     super(scope, id);
@@ -111,6 +112,7 @@ export class Service extends Construct {
     const { service, around } = this.props;
     const id = trigger[0]?.toUpperCase() + trigger.slice(1);
     const made = new ServiceFunction(this, id, { service, trigger, size: this.size(trigger), around });
+    this.logs.push(made.logs);
     return new Alias(made, "Live", { aliasName: ALIAS, version: made.fn.currentVersion });
   }
 
@@ -238,7 +240,9 @@ export class Service extends Construct {
     const { config } = around;
     const stack = Stack.of(this);
     const name = named(config, service, "sweep");
-    const lost = deadLetters(this, config, `${name}-dead`, []);
+    // A letter is a record, not work: what matters is whether several came one after the other.
+    const kept = Duration.minutes(Math.max(60, 4 * config.sweepEvery.toMinutes()));
+    const lost = deadLetters(this, config, `${name}-dead`, [], kept);
     sweep.configureAsyncInvoke({
       onFailure: new SqsDestination(lost),
       maxEventAge: Duration.minutes(1),
@@ -306,6 +310,7 @@ export class Service extends Construct {
         : { lost: [{ name: "sweep", queueName: `${named(config, service, "sweep")}-dead` }] }),
       topic: data.alarms,
       apiId: data.apis[service].apiId,
+      logs: this.logs,
       functions: (Object.keys(this.aliases) as WatchedTrigger[]).map((trigger) => {
         const { timeout, reserved } = this.size(trigger);
         return { trigger, timeout, reserved, alias: ALIAS };
