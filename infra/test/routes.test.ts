@@ -193,7 +193,7 @@ describe("classes of throttling", () => {
     ["GET /categories/{category}", "catalogue"],
     ["GET /.well-known/jwks.json", "catalogue"],
     ["POST /auth/login", "credentials"],
-    ["POST /oauth/token", "credentials"],
+    ["POST /oauth/token", "service"],
     ["POST /orders", "checkout"],
     ["POST /quotes", "checkout"],
     ["GET /users/me", "shopper"],
