@@ -13,6 +13,7 @@ const BATCHES: usize = 20;
 /// One sweep; says what it did.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let now = Timestamp::now();
+    app.database.wake().await?;
     let pool = app.database.pool().await?;
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
     let relayed = relay(app).await;
