@@ -250,7 +250,7 @@ fn again(wanted: &Wanted, artifacts: Option<&Path>) -> Line {
     line
 }
 
-/// What CodeDeploy was asked to shift of the service that is broken, the newest first.
+/// What `CodeDeploy` was asked to shift of the service that is broken, the newest first.
 fn shifts(wanted: &Wanted) -> Line {
     let name = Stack::Service(VICTIM).name(wanted.stage);
     let list = ["deploy", "list-deployments", "--application-name", &name, "--deployment-group-name", &name];
@@ -518,7 +518,7 @@ impl UnderWay<'_> {
         serde_json::from_str(&self.runner.ask(line).await?).context("CodeDeploy listed no deployments")
     }
 
-    /// A deployment may fail for many reasons: it has to be CodeDeploy that has seen the version and refused it.
+    /// A deployment may fail for many reasons: it has to be `CodeDeploy` that has seen the version and refused it.
     async fn codedeploy_refused(&self, before: &[String], list: &Line) -> Result<()> {
         let after = self.shifts(list).await?;
         let made = newly(before, &after);

@@ -79,7 +79,7 @@ async fn documents(home: &Home, keys: &str, address: &str) -> Result<Vec<Vec<u8>
         let event = http_event("GET", &format!("/.well-known/{document}"), &[("host", "127.0.0.1")], "");
         let answer = HttpAnswer::from(function.invoke(event, Duration::from_secs(30)).await?);
         ensure!(answer.status == 200, "{document}: {} {}", answer.status, answer.text());
-        documents.push(answer.body.to_vec());
+        documents.push(answer.body.clone());
     }
     Ok(documents)
 }

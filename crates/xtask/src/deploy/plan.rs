@@ -9,6 +9,7 @@ use super::Stage;
 pub(crate) const ORDER: [&str; 4] = ["notification-service", "user-service", "product-service", "transaction-service"];
 
 /// What is asked for.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that a person types")]
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) stage: Stage,

@@ -26,7 +26,7 @@ use crate::{python, up};
 
 /// The alarm that holds the others back looks at three minutes (`infra/lib/watch.ts`).
 const BETWEEN_SIGNS: Duration = Duration::from_mins(1);
-/// CloudFormation and CodeDeploy go back within minutes.
+/// `CloudFormation` and `CodeDeploy` go back within minutes.
 const UNTIL_SETTLED: Duration = Duration::from_mins(30);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 /// How many versions of a function are kept to go back to.
@@ -43,7 +43,7 @@ pub(super) struct Runner<'a> {
     path: OsString,
     myself: PathBuf,
     between_looks: Duration,
-    /// Services that CloudFormation took back itself.
+    /// Services that `CloudFormation` took back itself.
     went_back: Vec<&'static str>,
     /// Says that a deployment is under way, until it is dropped.
     signs: JoinSet<()>,
@@ -331,7 +331,7 @@ impl<'a> Runner<'a> {
         });
     }
 
-    /// A command that is gone, or has lost its credentials, stops neither CloudFormation nor CodeDeploy.
+    /// A command that is gone, or has lost its credentials, stops neither `CloudFormation` nor `CodeDeploy`.
     async fn settle(&mut self, service: &'static str) -> Result<()> {
         let started = Instant::now();
         let mut is_told = false;
