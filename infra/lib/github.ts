@@ -127,16 +127,22 @@ export class GithubStack extends Stack {
       ),
       metric,
       allow(
-        "SayThatItHasEnded",
-        ["cloudwatch:SetAlarmState"],
-        [
+        "StopAStack",
+        ["cloudformation:CancelUpdateStack"],
+        SERVICES.map((service) => arn("cloudformation", "stack", `${named(config, service)}/*`)),
+      ),
+      allow(
+        "ReadTheIssuer",
+        ["s3:GetObject"],
+        ["jwks.json", "openid-configuration"].map((document) =>
           this.formatArn({
-            service: "cloudwatch",
-            resource: "alarm",
-            resourceName: named(config, "watch", "deploying"),
-            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+            service: "s3",
+            region: "",
+            account: "",
+            resource: named(config, "images", this.account),
+            resourceName: `issuer/.well-known/${document}`,
           }),
-        ],
+        ),
       ),
     ];
   }
@@ -160,6 +166,11 @@ export class GithubStack extends Stack {
       );
     }
     for (const service of SERVICES) {
+      answer(
+        `arn:aws:cloudformation:${config.region}:${account}:stack/${named(config, service)}/*`,
+        "the stack of this service; CloudFormation gives it an id of its own",
+        "cloudformation:CancelUpdateStack",
+      );
       for (const trigger of Object.keys(shapes(config)[service].functions) as Trigger[]) {
         if (SERVING.includes(trigger)) {
           answer(

@@ -29,6 +29,7 @@ const OPTIONAL = [
   "SENDGRID_WEBHOOK_KEY",
   "TWILIO_AUTH_TOKEN",
   "TWILIO_API_KEY_SECRET",
+  "TWILIO_WEBHOOK_KEY",
 ] as const;
 
 export type SecretName = (typeof MADE)[number] | (typeof GIVEN)[number] | (typeof OPTIONAL)[number];
@@ -49,6 +50,9 @@ export function secretsOf(shop: Shop): SecretName[] {
     names.push("TWILIO_AUTH_TOKEN");
     if (TWILIO_API_KEY_SID !== undefined) {
       names.push("TWILIO_API_KEY_SECRET");
+    }
+    if (shop.twilioSharesKey) {
+      names.push("TWILIO_WEBHOOK_KEY");
     }
   }
   return names;

@@ -30,6 +30,7 @@ const AT_ONCE: usize = 5;
 
 /// One sweep. What fails of it is tried again by the next; the rest is done all the same.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
+    app.database.wake().await?;
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
     let mut caught = CaughtUp::default();
     let events = payments::events::catch_up(app, &mut caught, now).await;

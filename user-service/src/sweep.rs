@@ -14,6 +14,7 @@ const RELAY_WITHIN: Duration = Duration::from_secs(40);
 
 /// One sweep; says what it did.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
+    app.database.wake().await?;
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
     let pool = app.database.pool().await?;
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
