@@ -17,6 +17,7 @@ const NOT_ON_AWS: Readonly<Record<string, string>> = {
   AWS_ENDPOINT_URL: "stands in for AWS at home",
   BASE_PATH: "the gateway's stage is $default, and the edge adds no prefix",
   DATABASE_CA: "the address names the file, which a layer brings",
+  SNS_DOUBLE_URL: "stands in for SNS at home; a function that has it does not start",
   STRIPE_API_BASE: "stands in for Stripe at home",
   TWILIO_API_BASE: "stands in for Twilio at home",
   SECRET_MAX_AGE_SECONDS: "operations.md reckons with its default",

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { UNSET } from "../lib/secrets.ts";
 import { parse } from "yaml";
+import { UNSET } from "../lib/secrets.ts";
 import { type Json, only, resources, synthesize } from "./support.ts";
 
 const shop = synthesize({ stage: "prod", repository: "acme/bodega" });
