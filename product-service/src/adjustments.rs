@@ -17,7 +17,7 @@ use common::{
     extract::{Path, Query},
     idempotency::IdempotencyKey,
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -37,6 +37,8 @@ use crate::{
     products::{NO_STORE, domain::Sku},
     store::Store,
 };
+
+const LIST: List<(Timestamp, AdjustmentId)> = List::new("/inventory/{sku}/adjustments");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -105,9 +107,9 @@ async fn list_adjustments(
     Path(sku): Path<Sku>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
-    let (limit, after) = query.read::<(Timestamp, AdjustmentId)>()?;
+    let (limit, after) = LIST.read(&query)?;
     let found = store::list(&store, &sku, after, limit + 1).await?;
-    let page = Page::new(found, limit, |adjustment| (adjustment.at, adjustment.id));
+    let page = LIST.page(found, limit, |adjustment| (adjustment.at, adjustment.id));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
 

@@ -11,7 +11,7 @@ use common::{
     etag::{IfMatch, IfNoneMatch, Versioned},
     extract::{Created, Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::{FieldError, ProblemBody},
     timestamp::Timestamp,
 };
@@ -34,6 +34,8 @@ const ROUNDS: usize = 5;
 /// So long after a move its products are looked after: a request that read the tree before may save one until then.
 const FOLLOWED_FOR: Duration = Duration::from_mins(1);
 
+const LIST: List<Slug> = List::new("/categories");
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(list_categories))
@@ -48,13 +50,13 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/categories", tag = "categories", params(PageQuery),
     responses((status = OK, body = Page<Category>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_categories(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
-    let (limit, after) = query.read::<Slug>()?;
+    let (limit, after) = LIST.read(&query)?;
     let tree = store::tree(&store).await?;
     let mut categories = tree.categories().to_vec();
     categories.sort_unstable_by(|one, other| one.slug.cmp(&other.slug));
     categories.retain(|category| after.as_ref().is_none_or(|after| category.slug > *after));
     categories.truncate(limit + 1);
-    let page = Page::new(categories, limit, |category| category.slug.clone());
+    let page = LIST.page(categories, limit, |category| category.slug.clone());
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 

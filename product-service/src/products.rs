@@ -14,7 +14,7 @@ use common::{
     etag::{IfMatch, IfNoneMatch, Versioned},
     extract::{Created, Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -36,6 +36,8 @@ pub(crate) const CATALOGUE_CACHE: HeaderValue =
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// How often a change starts over when others change the product under it.
 const ROUNDS: usize = 5;
+
+const LIST: List<ProductId> = List::new("/admin/products");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -87,9 +89,9 @@ async fn list_all_products(
     _: Caller<CatalogWrite>,
     Query(query): Query<StaffQuery>,
 ) -> Result<Response, Error> {
-    let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<ProductId>()?;
+    let (limit, after) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
     let products = store::all(&app.store, query.status, after, limit + 1).await?;
-    let page = Page::new(products, limit, |product| product.id);
+    let page = LIST.page(products, limit, |product| product.id);
     let page = page.map(|product| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }

@@ -148,12 +148,32 @@ async fn a_made_up_cursor_of_saved_cards_is_refused_or_read_and_never_fails() {
 }
 
 #[tokio::test]
+async fn a_cursor_of_cards_is_none_of_addresses_and_the_other_way_round() {
+    const ADDRESSES: &str = "/users/me/addresses";
+    let till = Till::open().await;
+    let ada = till.home.customer("ada@example.com").await;
+    for line in ["1", "2"] {
+        till.save(&ada, "pm_card_visa").await;
+        let address = json!({"name": "Ada", "line1": line, "city": "London", "country": "GB"});
+        till.home.client.post(ADDRESSES).token(&ada.access).json(&address).send().await.expect(201);
+    }
+    let list = |path: String| till.home.client.get(&path).token(&ada.access);
+    for (own, other) in [(LIST, ADDRESSES), (ADDRESSES, LIST)] {
+        let page = list(format!("{own}?limit=1")).send().await.expect(200).json();
+        let cursor = page["next_cursor"].as_str().unwrap();
+        list(format!("{own}?cursor={cursor}")).send().await.expect(200);
+        let refused = list(format!("{other}?cursor={cursor}")).send().await.expect(400);
+        assert_eq!((refused.problem(), &refused.json()["parameter"]), ("invalid_query".to_owned(), &json!("cursor")));
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_at_a_card_that_stripe_does_not_know_is_refused() {
     let till = Till::open().await;
     let ada = till.home.customer("ada@example.com").await;
     till.save(&ada, "pm_card_visa").await;
     for place in ["pm_1PgafTB7WZ01zgkW5mhKPw9q", "no id of a card"] {
-        let cursor = URL_SAFE_NO_PAD.encode(json!(place).to_string());
+        let cursor = URL_SAFE_NO_PAD.encode(json!([LIST, place]).to_string());
         let answer = till.home.client.get(&format!("{LIST}?cursor={cursor}")).token(&ada.access).send().await;
         assert_eq!(answer.expect(400).problem(), "invalid_query", "{place}");
     }

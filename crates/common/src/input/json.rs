@@ -1,13 +1,18 @@
 //! [`Json`]: a body as an extractor, within limits, and as an answer. [`RawBody`]: one that is not read as JSON.
 
+use std::fmt;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use serde::Serialize;
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
 
 use super::{Fields, FromFields};
 use crate::{http::single, problem::Problem};
@@ -83,15 +88,84 @@ fn is_json(request: &Request) -> bool {
     is_json && is_utf8 && is_plain
 }
 
-/// Any JSON that is not nested too deeply. 400 otherwise: `too_deep` or `malformed_json`.
+/// Any JSON that is not nested too deeply and whose objects name no member twice: readers differ in which of the two they
+/// take (RFC 8259, 4). 400 otherwise: `too_deep` or `malformed_json`.
 pub fn read_json(body: &[u8]) -> Result<Value, Problem> {
     if depth(body) > MAX_DEPTH {
         return Err(Problem::too_deep(MAX_DEPTH));
     }
-    serde_json::from_slice(body).map_err(|error| {
+    let read = serde_json::from_slice(body).map(|Distinct(value)| value);
+    read.map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        Problem::malformed_json(format!("JSON ends or breaks at line {line}, column {column}."))
+        // Every value is taken, so that nothing else is wrong with data that is JSON.
+        let wrong = if error.is_data() { "A member of an object is named twice" } else { "JSON ends or breaks" };
+        Problem::malformed_json(format!("{wrong} at line {line}, column {column}."))
     })
+}
+
+/// A value in which no object names a member twice, at any depth. (serde_json's own keeps the last.)
+struct Distinct(Value);
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_any(AnyDistinct).map(Self)
+    }
+}
+
+struct AnyDistinct;
+
+impl<'de> Visitor<'de> for AnyDistinct {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON whose objects name no member twice")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Distinct(item)) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(Value::Array(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((name, Distinct(value))) = object.next_entry::<String, Distinct>()? {
+            if members.insert(name, value).is_some() {
+                return Err(de::Error::custom("a member is named twice"));
+            }
+        }
+        Ok(Value::Object(members))
+    }
 }
 
 /// The deepest nesting of brackets outside strings; good enough before parsing, exact for valid JSON.
@@ -121,5 +195,38 @@ mod tests {
     fn depth_counts_brackets_outside_strings() {
         assert_eq!(depth(br#"{"a": [[1], "[[[[\"[["]}"#), 3);
         assert_eq!(depth(&[b'['; 1000]), 1000);
+    }
+
+    #[test]
+    fn a_member_that_is_named_twice_is_refused_at_any_depth_without_its_value() {
+        for twice in [
+            r#"{"quantity": 1, "quantity": 7}"#,
+            r#"{"quantity": 1, "quantity": 1}"#,
+            r#"{"a": {"b": [1, {"swordfish": "swordfish", "c": 2, "swordfish": null}]}}"#,
+            r#"[{"a": 1, "\u0061": 2}]"#,
+            r#"{"": 1, "": 2}"#,
+        ] {
+            let problem = read_json(twice.as_bytes()).expect_err(twice);
+            assert_eq!((problem.status().as_u16(), problem.kind()), (400, "malformed_json"), "{twice}");
+            assert!(problem.detail().starts_with("A member of an object is named twice"), "{}", problem.detail());
+            assert!(!problem.detail().contains("swordfish"), "{}", problem.detail());
+        }
+        assert!(read_json(br#"{"a": 1, "a": }"#).unwrap_err().detail().starts_with("JSON ends or breaks"));
+    }
+
+    #[test]
+    fn every_value_is_read_as_it_is_written() {
+        for text in [
+            r#"{"a":[{"b":1},{"b":2}],"b":{"a":{"a":null}},"c":[],"d":{}}"#,
+            r#"[true,false,null,"","\u0000\u00e9\ud83d\ude00",0,-1,1.5,1e300,-0.0,18446744073709551615,-9223372036854775808]"#,
+            "9223372036854775808",
+            "\"text\"",
+        ] {
+            let expected: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(read_json(text.as_bytes()).unwrap(), expected, "{text}");
+        }
+        for broken in ["", "{", "[1,]", "{} {}", "{\"a\":1,}", "nul", "\"\\ud800\"", "1e999"] {
+            assert_eq!(read_json(broken.as_bytes()).unwrap_err().kind(), "malformed_json", "{broken}");
+        }
     }
 }

@@ -243,8 +243,9 @@ async fn a_query_that_cannot_be_read_names_its_parameter() {
         ("limit=", "limit", "limit must not be empty: leave it out."),
         ("cursor=", "cursor", "cursor must not be empty: leave it out."),
         ("cursor=%FF", "cursor", "cursor must be percent-encoded UTF-8."),
-        ("cursor=x", "cursor", "cursor must be the next_cursor of an earlier page, unchanged."),
+        ("cursor=x", "cursor", "cursor must be the next_cursor of an earlier page of this list, unchanged."),
         ("page=2", "page", "page is not a parameter of this route, which takes limit, cursor."),
+        ("limit=999999999999999999999999999999999999999999", "limit", "limit is out of range."),
         ("limit=1&limit=1", "limit", "limit must be given once."),
     ] {
         let answer = client.get(&format!("/things?{query}")).send().await;
