@@ -267,7 +267,8 @@ fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Valu
     fields.object_by("data", |data| Message::read(template, data)).map(|message| (message, data))
 }
 
-/// What became of an event on a channel.
+/// What became of an event on a channel. `sending`: a request is handing it over; or one began to, and did not come to its end:
+/// half a minute later another may try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = DeliveryState)]
 #[serde(rename_all = "snake_case")]
