@@ -115,7 +115,7 @@ async fn get_messages(
             content_type = "application/problem+json"),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`content_not_kept`: what it said is not stored, since it held a secret or is too old; \
-                `too_many_resends`; or `notification_in_progress`, when `Retry-After` says when to ask again.")))]
+                `told_differently`: its channels were told different things, and `channel` names none; `too_many_resends`; or `notification_in_progress`, when `Retry-After` says when to ask again.")))]
 async fn resend_messages(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,

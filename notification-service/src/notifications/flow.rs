@@ -1,7 +1,8 @@
 //! Sending once, on each channel. The channels of a notification go this way side by side, each by itself.
 //!
 //! 1. The message is written. What cannot be written claims nothing. What the limits rule out whatever was sent before (a
-//!    text to a country that gets none, to a number that takes none) ends here, as `withheld` or `refused`.
+//!    text to a country that gets none, to a number that takes none) ends here, as `withheld` or `refused`. Where that text was all
+//!    that was asked for, the mail is sent instead, if the request has an address.
 //! 2. **Claim**: one transaction puts the event's item in the state `sending`, with a lease, if there is none; counts it
 //!    against the limits; and makes sure that the address is not suppressed. All of it, or nothing. Of many requests at once
 //!    DynamoDB lets one through. The others read from the refusal what stands in their way: the answer as it was given
@@ -57,6 +58,7 @@ use crate::{
 
 /// Sends the event on each of its channels, unless it was sent there; goes on where its caller gives up.
 pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<Delivery>, Error> {
+    let notification = notification.or_by_mail(&app.caps);
     let has_sms = notification.channels.contains(&Channel::Sms);
     let refused = |errors| Error::Unwritable(Unwritable::Refused(errors));
     notification.message.check(&app.shop, has_sms).map_err(refused)?;

@@ -47,6 +47,12 @@ async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, Trouble
     Ok(body)
 }
 
+/// What a vendor calls the message that it took. A success that does not name it is not this vendor's: a proxy, or a page in its
+/// place, may have answered, and nothing was taken.
+pub(super) fn named(id: Option<String>, lacks: &str) -> Result<String, Trouble> {
+    id.filter(|id| !id.is_empty()).ok_or_else(|| Trouble::Lost(lacks.to_owned()))
+}
+
 /// What an error says about the message: only where no connection came about is it sure that it was not sent.
 fn trouble(error: &reqwest::Error) -> Trouble {
     if error.is_builder() {

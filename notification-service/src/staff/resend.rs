@@ -49,16 +49,23 @@ async fn first(app: &App, event_id: EventId, kept: &[Kept]) -> Result<EventId, E
     Ok(if known.is_empty() { event_id } else { first })
 }
 
-/// The notification as it was, under its new id, on the channels that are wanted. Each channel has kept its own address.
+/// The notification as it was, under its new id, on the channels that are wanted. Each channel has kept its own address. Several
+/// are one notification only where they were told the same.
 fn again(kept: &[Kept], new: EventId) -> Result<Notification, Error> {
     if kept.is_empty() {
         return Err(Error::NotFound);
+    }
+    if kept.iter().any(|other| other.view.template != kept[0].view.template) {
+        return Err(Error::ToldDifferently);
     }
     // What an earlier release kept may be no request of this one.
     let read = |kept: &Kept| serde_json::from_str::<Value>(kept.request.as_deref()?).ok();
     let requests: Option<Vec<Value>> = kept.iter().map(read).collect();
     let requests = requests.ok_or(Error::ContentNotKept)?;
-    let mut whole = requests.first().cloned().unwrap_or_default();
+    if requests.iter().any(|other| said(other) != said(&requests[0])) {
+        return Err(Error::ToldDifferently);
+    }
+    let mut whole = requests[0].clone();
     for request in &requests {
         for (name, value) in request["recipient"].as_object().into_iter().flatten() {
             whole["recipient"][name] = value.clone();
@@ -67,6 +74,11 @@ fn again(kept: &[Kept], new: EventId) -> Result<Notification, Error> {
     whole["event_id"] = json!(new);
     whole["channels"] = kept.iter().map(|kept| json!(kept.view.delivery.channel)).collect();
     Fields::read(whole).map_err(|_| Error::ContentNotKept)
+}
+
+/// What a request says, and in which language.
+fn said(request: &Value) -> [&Value; 2] {
+    [&request["data"], &request["recipient"]["locale"]]
 }
 
 /// Writes it down with the event that was sent first, on each channel of these messages.

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use http::HeaderName;
-use notification_service::{App, router};
+use notification_service::{App, router, templates::Template};
 use platform::config::Env;
 use serde_json::{Value, json};
 use testkit::{Answer, Client, logs::Captured, tokens};
@@ -162,6 +162,53 @@ async fn a_key_that_was_used_for_another_channel_is_refused() {
         for other in others {
             resend(&office, &body, "two", other).await.expect(if other == others[0] { 200 } else { 422 });
         }
+    }
+}
+
+#[tokio::test]
+async fn where_the_channels_were_told_different_things_one_is_named_and_sent_as_it_was() {
+    let office = Office::open_with_texts(&[]).await;
+    let (every, email, sms) = (
+        json!({ "reason": REASON }),
+        json!({"reason": REASON, "channel": "email"}),
+        json!({"reason": REASON, "channel": "sms"}),
+    );
+    let shipped = || {
+        let mut mail = event("order_shipped");
+        mail["data"] = text()["data"].clone();
+        mail
+    };
+    let (mut other_data, mut other_locale) = (shipped(), shipped());
+    other_data["data"]["shipment"]["carrier"] = json!("UPS");
+    other_locale["recipient"]["locale"] = json!("de-DE");
+    // Of which nothing is kept: it holds a secret.
+    let mut secret = event("account_created");
+    secret["template"] = json!("verify_email");
+    secret["data"] = notification_service::templates::sample(Template::VerifyEmail)["data"].clone();
+    for mail in [event("account_created"), other_data, other_locale, secret] {
+        let mut text = text();
+        text["event_id"] = mail["event_id"].clone();
+        office.send(&mail).await.expect(200);
+        office.send(&text).await.expect(200);
+        assert_eq!(resend(&office, &mail, "every", &every).await.expect(409).problem(), "told_differently", "{mail}");
+        assert_eq!((office.mails(&mail), office.texts(&text)), (1, 1), "{mail}");
+        let is_kept = mail["template"] != "verify_email";
+        resend(&office, &mail, "email", &email).await.expect(if is_kept { 200 } else { 409 });
+        let again = resend(&office, &mail, "sms", &sms).await.expect(200).json();
+        assert_eq!((office.mails(&mail), office.texts(&text)), (if is_kept { 2 } else { 1 }, 2), "{mail}");
+        let shown = get(&office, &format!("/admin/notifications/{}", id(&again))).await;
+        assert_eq!(shown["messages"][0]["template"], "order_shipped");
+        // The same words on each channel.
+        let asked =
+            office.network.seen().into_iter().filter(|seen| seen.operation == "SendEmail").map(|seen| seen.body);
+        let mails: Vec<Value> = asked
+            .filter(|asked| asked["Destination"]["ToAddresses"][0] == address(&mail))
+            .map(|asked| asked["Content"]["Simple"]["Body"].clone())
+            .collect();
+        assert!(!mails.is_empty() && mails.iter().all(|words| *words == mails[0]), "{mails:?}");
+        let records = office.vendors().records();
+        let texts: Vec<_> = records.iter().filter(|sent| sent.to == text["recipient"]["phone"]).collect();
+        assert_eq!(texts[0].text, texts[1].text);
     }
 }
 

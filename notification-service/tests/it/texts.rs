@@ -232,6 +232,28 @@ async fn texts_go_only_to_countries_that_the_shop_names_and_to_numbers_that_take
 }
 
 #[tokio::test]
+async fn whoever_wants_texts_alone_is_told_by_mail_where_none_ever_goes_to_their_number() {
+    let office = Office::open_with_texts(&[]).await;
+    for (number, expected) in [("+393331234567", "withheld"), ("+449012345678", "refused")] {
+        let mut body = both();
+        body["channels"] = json!(["sms"]);
+        body["recipient"]["phone"] = json!(number);
+        for _ in 0..2 {
+            assert_eq!(outcome(&office.send(&body).await.expect(200)), states(&body, "sent", expected), "{number}");
+        }
+        assert_eq!((office.mails(&body), office.texts(&body)), (1, 0), "{number}");
+    }
+    // A text that is not sent today, or no more, is no reason for a mail.
+    let mut reached = both();
+    reached["channels"] = json!(["sms"]);
+    assert_eq!(office.status(&reached).await, "sent");
+    office.vendors().suppress(Vendor::Twilio, reached["recipient"]["phone"].as_str().unwrap());
+    reached["event_id"] = json!(uuid::Uuid::now_v7());
+    assert_eq!(office.status(&reached).await, "suppressed");
+    assert_eq!((office.mails(&reached), office.texts(&reached)), (0, 1));
+}
+
+#[tokio::test]
 async fn a_shop_without_providers_of_texts_refuses_them_and_sends_the_mail() {
     let office = Office::open().await;
     let body = both();

@@ -103,12 +103,17 @@ impl Caps {
         Some(Count { key, most, by: CountBy::Events, kept_for: Duration::from_hours(48), reason })
     }
 
-    /// What a text counts against, or why it is never sent.
-    pub fn of_text(&self, phone: &Phone, recipient: Fingerprint, now: Timestamp) -> Result<Vec<Count>, Reason> {
+    /// The country that a text goes to, or why none ever goes to this number.
+    pub fn country(&self, phone: &Phone) -> Result<CountryCode, Reason> {
         if !phone.takes_texts() {
             return Err(Reason::NoTexts);
         }
-        let country = phone.country().filter(|country| self.countries.0.contains(country)).ok_or(Reason::Country)?;
+        phone.country().filter(|country| self.countries.0.contains(country)).ok_or(Reason::Country)
+    }
+
+    /// What a text counts against, or why it is never sent.
+    pub fn of_text(&self, phone: &Phone, recipient: Fingerprint, now: Timestamp) -> Result<Vec<Count>, Reason> {
+        let country = self.country(phone)?;
         let (day, hour) = (now.unix_seconds().div_euclid(DAY_SECONDS), now.unix_seconds().div_euclid(HOUR_SECONDS));
         let by_recipient = Count {
             key: format!("phone#{}#{day}", hex(recipient)),
