@@ -61,10 +61,11 @@ async fn list_categories(State(store): State<Store>, Query(query): Query<PageQue
 /// Read a category, by id or slug, with where it stands and all that stands in it
 #[utoipa::path(get, path = "/categories/{category}", tag = "categories",
     params(("category" = String, Path, description = "The category's id or slug.", example = "coffee"), IfNoneMatch),
-    responses((status = OK, body = Branch, example = json!({
+    responses((status = OK, body = Branch,
+        headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")), example = json!({
         "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null,
         "position": 0, "version": 1, "ancestors": [], "descendants": []
-    }), headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
+    })), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
 async fn get_category(
     State(store): State<Store>,
     Path(category): Path<String>,
