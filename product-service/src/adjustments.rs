@@ -128,13 +128,16 @@ struct Restocked {
 
 /// Put what a return brings back on the shelf
 ///
-/// Once a return, however often it is sent. A SKU that the shop does not have any more is left out, and said so.
+/// Once a return, however often it is sent. A SKU that the shop does not have any more is left out, and said so. Where a SKU would
+/// have more on hand than may be, it is refused with 409: the other lines are on the shelf then, and the same return, sent again
+/// once there is room, puts the rest there.
 #[utoipa::path(put, path = "/inventory/returns/{return_id}", tag = "inventory",
     security(("token" = ["inventory:reserve"])), params(("return_id" = ReturnId, Path)),
     request_body = RestockRequest,
     responses((status = OK, body = Restocked),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`return_differs`: it brought back something else before; or `adjustment_in_progress`: \
+            description = "`return_differs`: it brought back something else before; `too_many_on_hand`: some lines are not \
+                           on the shelf; or `adjustment_in_progress`: \
                            `Retry-After` says when to ask again.")))]
 async fn restock_return(
     State(store): State<Store>,

@@ -22,17 +22,18 @@ use self::domain::{Branch, Category, CategoryId, CategoryKey, CategoryPatch, New
 use crate::{
     App,
     error::Error,
-    products::{CATALOGUE_CACHE, domain::Slug},
-    store::Store,
+    products::{self, CATALOGUE_CACHE, domain::Slug},
+    store::{Patience, Store},
 };
 
 pub mod domain;
 pub mod store;
 
-/// How often a change starts over when others change the tree under it.
-const ROUNDS: usize = 5;
 /// So long after a move its products are looked after: a request that read the tree before may save one until then.
 const FOLLOWED_FOR: Duration = Duration::from_mins(1);
+/// So long after it was deleted a category is looked for in products: no function lives longer (15 minutes), and so none that
+/// read the tree before can save a product later.
+const EMPTIED_FOR: Duration = Duration::from_mins(20);
 
 const LIST: List<Slug> = List::new("/categories");
 
@@ -84,7 +85,8 @@ async fn get_category(
     request_body = NewCategory,
     responses((status = CREATED, body = Category, headers(("ETag" = String, description = "That of `GET /categories/{category}`, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, or `too_many_categories`: 1,000 are the most.")))]
+            description = "`slug_taken`; `too_many_categories`: 1,000 are the most; or `categories_contended`, with `Retry-After`: others \
+                are changing the categories.")))]
 async fn create_category(
     State(store): State<Store>,
     _: Caller<CatalogWrite>,
@@ -104,7 +106,8 @@ async fn create_category(
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch), request_body = CategoryPatch,
     responses((status = OK, body = Category, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, or `category_circle`: it would stand in itself."),
+            description = "`slug_taken`; `category_circle`: it would stand in itself; or `categories_contended`, with `Retry-After`: \
+                others are changing the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_category(
@@ -132,7 +135,7 @@ async fn patch_category(
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch),
     responses((status = NO_CONTENT),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`category_in_use`."),
+            description = "`category_in_use`, or `categories_contended`, with `Retry-After`: others are changing the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn delete_category(
@@ -141,16 +144,34 @@ async fn delete_category(
     Path(id): Path<CategoryId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Error> {
-    if store::is_used(&store, id).await? {
-        return Err(Error::CategoryInUse);
+    let mut patience = Patience::default();
+    loop {
+        // The common refusal, which leaves the tree as it is.
+        must_be_empty(&store, id).await?;
+        let ((), mut tree) = change(&store, |tree| {
+            must_have_seen(tree, id, &if_match)?;
+            tree.begin_removal(id)
+        })
+        .await?;
+        if let Err(refused) = must_be_empty(&store, id).await {
+            tree.keep(&[id]);
+            // A mark that stays because another changed the tree hinders nothing.
+            store::save(&store, &mut tree).await?;
+            return Err(refused);
+        }
+        tree.remove(id, Timestamp::now())?;
+        if store::save(&store, &mut tree).await? {
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        if !patience.is_left().await {
+            return Err(Error::CategoriesContended);
+        }
     }
-    // A product that is put into it at this very moment keeps an id that leads nowhere, which no reader minds.
-    change(&store, |tree| {
-        must_have_seen(tree, id, &if_match)?;
-        tree.remove(id)
-    })
-    .await?;
-    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses to delete a category that products stand in.
+async fn must_be_empty(store: &Store, id: CategoryId) -> Result<(), Error> {
+    if store::is_used(store, id).await? { Err(Error::CategoryInUse) } else { Ok(()) }
 }
 
 /// Refuses a change with a tag of neither the category nor its branch as they are now.
@@ -161,33 +182,68 @@ fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(),
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.
 async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<(T, Tree), Error> {
-    for _ in 0..ROUNDS {
+    let mut patience = Patience::default();
+    loop {
         let mut tree = store::tree(store).await?;
         let before = tree.clone();
         let changed = change(&mut tree)?;
         if tree == before || store::save(store, &mut tree).await? {
             return Ok((changed, tree));
         }
+        if !patience.is_left().await {
+            return Err(Error::CategoriesContended);
+        }
     }
-    Err(Error::TreeBusy)
 }
 
-/// Has the products of categories that were moved be found where these stand now. Answers how many.
+/// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
+/// called after the product was saved; why in this order, says [`store`].
+pub(crate) async fn hold(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
+    change(store, |tree| {
+        must_be_in(tree, ids)?;
+        tree.keep(ids);
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Of these categories those that are gone; the others stay, though they may be being deleted.
+pub(crate) async fn gone_of(store: &Store, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
+    change(store, |tree| {
+        tree.keep(ids);
+        Ok(ids.iter().copied().filter(|id| tree.get(*id).is_none()).collect())
+    })
+    .await
+}
+
+/// Has the products of categories that were moved be found where these stand now, and takes categories that were deleted out
+/// of products that a request which ended early left in them. Answers how many products it changed.
 pub async fn follow_moves(store: &Store, now: Timestamp) -> Result<usize, Error> {
     let tree = store::tree(store).await?;
+    let mut settled = tree.clone();
+    let followed = follow_moved(store, &tree).await?;
+    if followed == 0 && tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now) {
+        settled.moved.clear();
+    }
+    let gone: Vec<CategoryId> = tree.gone.iter().map(|gone| gone.id).collect();
+    let emptied = products::shelving::empty(store, &gone).await?;
+    if emptied == 0 {
+        settled.gone.retain(|gone| gone.at.plus(EMPTIED_FOR) >= now);
+    }
+    if settled != tree {
+        // Where the tree was changed meanwhile, the next sweep does this.
+        store::save(store, &mut settled).await?;
+    }
+    Ok(followed + emptied)
+}
+
+async fn follow_moved(store: &Store, tree: &Tree) -> Result<usize, Error> {
     if tree.moved.is_empty() {
         return Ok(0);
     }
     let ids: Vec<CategoryId> = tree.moved.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
-    let followed = crate::products::store::follow(store, &tree, &ids).await?;
-    let is_over = tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now);
-    if followed == 0 && is_over {
-        // Where the tree was changed meanwhile, the next sweep does this.
-        let mut settled = tree;
-        settled.moved.clear();
-        store::save(store, &mut settled).await?;
-    }
-    Ok(followed)
+    products::store::follow(store, tree, &ids).await
 }
 
 /// Refuses ids in a product's `category_ids` that are no categories.

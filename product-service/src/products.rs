@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod domain;
+pub mod shelving;
 pub mod store;
 mod view;
 
@@ -27,15 +28,13 @@ use self::domain::{
     Change, NewProduct, Product, ProductId, ProductKey, ProductPatch, Sku, Status, Variant, VariantPatch,
 };
 pub(crate) use self::view::ProductView;
-use crate::{App, categories, error::Error, inventory};
+use crate::{App, categories, error::Error, inventory, store::Patience};
 
 /// What shared caches may do with the public catalogue: serve it for a minute, and once more while they fetch anew.
 pub(crate) const CATALOGUE_CACHE: HeaderValue =
     HeaderValue::from_static("public, max-age=0, s-maxage=60, stale-while-revalidate=60");
 /// Staff see what they changed.
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// How often a change starts over when others change the product under it.
-const ROUNDS: usize = 5;
 
 const LIST: List<ProductId> = List::new("/admin/products");
 
@@ -103,7 +102,7 @@ async fn list_all_products(
     request_body = NewProduct,
     responses((status = CREATED, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken` or `sku_taken`.")))]
+            description = "`slug_taken`, `sku_taken`, or `categories_contended`, with `Retry-After`: others are changing the categories.")))]
 async fn create_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -112,7 +111,7 @@ async fn create_product(
     let tree = categories::store::tree(&app.store).await?;
     categories::must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
-    store::insert(&app.store, &product, &tree).await?;
+    shelving::insert(&app.store, &product, &tree).await?;
     let location = format!("/products/{}", product.slug);
     let body = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
     Ok(Created { location, body })
@@ -137,7 +136,8 @@ async fn get_any_product(
     params(("product_id" = ProductId, Path), IfMatch), request_body = ProductPatch,
     responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, or `archived`: restore it first."),
+            description = "`slug_taken`; `archived`: restore it first; or, with `Retry-After`, `product_contended` or \
+                `categories_contended`: others are changing the product or the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_product(
@@ -158,6 +158,8 @@ async fn patch_product(
 #[utoipa::path(post, path = "/admin/products/{product_id}/archive", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
     responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn archive_product(
@@ -176,7 +178,8 @@ async fn archive_product(
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
     responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`: another product has its slug now; give that one another, or this one."),
+            description = "`slug_taken`: another product has its slug now; give that one another, or this one; \
+                or `product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn restore_product(
@@ -193,7 +196,7 @@ async fn restore_product(
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch), request_body = Variant,
     responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`sku_taken` or `too_many_variants`."),
+            description = "`sku_taken`, `too_many_variants`, or `product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn add_variant(
@@ -213,6 +216,8 @@ async fn add_variant(
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
     request_body = VariantPatch,
     responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_variant(
@@ -232,7 +237,8 @@ async fn patch_variant(
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
     responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`variant_reserved`, or `last_variant`: archive the product instead."),
+            description = "`variant_reserved`; `last_variant`: archive the product instead; or `product_contended`, with `Retry-After`: \
+                others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn remove_variant(
@@ -260,16 +266,19 @@ async fn remove_variant(
 
 /// Reads, changes and saves a product, again where somebody else was quicker, unless the client insists on a version.
 async fn change(app: &App, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
-    for _ in 0..ROUNDS {
+    let mut patience = Patience::default();
+    loop {
         let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
         let next = product.after(change.clone(), Timestamp::now())?;
         let tree = categories::store::tree(&app.store).await?;
-        if next.version == product.version || store::replace(&app.store, product.version, &next, &tree).await? {
+        if next.version == product.version || shelving::replace(&app.store, &product, &next, &tree).await? {
             return Ok(answer(next, app));
         }
+        if !patience.is_left().await {
+            return Err(Error::ProductContended);
+        }
     }
-    Err(Error::Stale)
 }
 
 fn answer(product: Product, app: &App) -> Response {

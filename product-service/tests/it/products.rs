@@ -370,3 +370,32 @@ async fn what_is_made_is_answered_with_the_tag_that_reading_it_answers() {
         change(made.header("etag")).await.expect(412);
     }
 }
+
+#[tokio::test]
+async fn changes_at_once_without_a_condition_are_all_made() {
+    let shop = Shop::open().await;
+    let flask = shop.make(&flask()).await;
+    let id = flask["id"].as_str().unwrap();
+    let answers = join_all((0..12).map(|n| {
+        let shop = &shop;
+        async move {
+            let (path, patch) = if n % 3 == 0 {
+                (format!("{id}/variants/FLASK-S"), json!({"weight_grams": 500 + n}))
+            } else {
+                (id.to_owned(), json!({"brand": format!("b{n}")}))
+            };
+            // On a slow machine one may have to come again.
+            loop {
+                let answer = shop.patch(&path, &patch).await;
+                match answer.status.as_u16() {
+                    409 => assert_eq!(answer.problem(), "product_contended"),
+                    status => return status,
+                }
+            }
+        }
+    }))
+    .await;
+    assert_eq!(answers, [200; 12]);
+    let read = shop.staff_reads(&format!("/{id}")).await.expect(200);
+    assert_eq!(read.header("etag"), tag(&flask, 13));
+}
