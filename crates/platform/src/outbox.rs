@@ -214,9 +214,8 @@ impl Outbox {
 
     async fn deliver(&self, pool: &Pool, row: Row) -> Result<Outcome, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
-        let error = match self.client.send(call).await {
-            Ok(_) => return delete(pool, row.id).await.map(|()| Outcome::Delivered),
-            Err(error) => error,
+        let Err(error) = self.client.send(call).await else {
+            return delete(pool, row.id).await.map(|()| Outcome::Delivered);
         };
         if let CallError::Refused(refused) = &error {
             match self.remedy(&row, refused).await {
