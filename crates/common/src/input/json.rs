@@ -103,7 +103,7 @@ pub fn read_json(body: &[u8]) -> Result<Value, Problem> {
     })
 }
 
-/// A value in which no object names a member twice, at any depth. (`serde_json`'s own keeps the last.)
+/// A value in which no object names a member twice, at any depth. (The one of `serde_json` keeps the last.)
 struct Distinct(Value);
 
 impl<'de> Deserialize<'de> for Distinct {
