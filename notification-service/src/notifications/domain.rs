@@ -192,6 +192,7 @@ impl fmt::Debug for Notification {
 impl Notification {
     /// With mail as a second channel where a text is all that is asked for, none ever goes to that number, and the address is
     /// known: its recipient would hear nothing.
+    #[must_use]
     pub fn or_by_mail(mut self, caps: &Caps) -> Self {
         let never = self.recipient.phone.as_ref().is_some_and(|phone| caps.country(phone).is_err());
         if never && self.channels == [Channel::Sms] && self.recipient.email.is_some() {

@@ -1,5 +1,6 @@
 //! What is noted of a message that was claimed.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use common::timestamp::Timestamp;
 
 use super::{Claim, Store, unclear_map};
@@ -91,7 +92,7 @@ impl Store {
         match delete.send().await {
             Ok(_) => Ok(()),
             Err(error)
-                if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+                if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
             {
                 Ok(())
             }
