@@ -379,14 +379,14 @@ async fn changes_at_once_without_a_condition_are_all_made() {
     let answers = join_all((0..12).map(|n| {
         let shop = &shop;
         async move {
-            let (path, change) = if n % 3 == 0 {
+            let (path, body) = if n % 3 == 0 {
                 (format!("{id}/variants/FLASK-S"), json!({"weight_grams": 500 + n}))
             } else {
                 (id.to_owned(), json!({"brand": format!("b{n}")}))
             };
             // On a slow machine one may have to come again.
             loop {
-                let answer = shop.patch(&path, &change).await;
+                let answer = shop.patch(&path, &body).await;
                 match answer.status.as_u16() {
                     409 => assert_eq!(answer.problem(), "product_contended"),
                     status => return status,
