@@ -3,6 +3,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    globalSetup: ["test/temporary.ts"],
     // CDK checks each template against CloudFormation's schemas whenever it synthesizes: two seconds a stack. `cdk synth` does it once.
     env: { CDK_VALIDATION: "false" },
     // The library takes seconds to load, and a shop to synthesize: files share both.

@@ -6,9 +6,11 @@ import {
   aws_cloudwatch_actions as actions,
   aws_cloudwatch as cloudwatch,
   Duration,
+  aws_logs as logs,
   type aws_sns as sns,
 } from "aws-cdk-lib";
 import { Construct } from "constructs";
+import { LINES, type Lines } from "./lines.ts";
 
 const { ComparisonOperator, TreatMissingData } = cloudwatch;
 
@@ -40,6 +42,8 @@ export interface ServiceAlarmsProps {
   readonly service: string;
   readonly topic: sns.ITopic;
   readonly apiId: string;
+  /** What the functions write, in which lines are looked for. */
+  readonly logs?: readonly logs.ILogGroup[];
   readonly functions: readonly WatchedFunction[];
   readonly queues?: readonly WatchedQueue[];
   /** Queues of invocations that failed, by the trigger of their function. */
@@ -135,14 +139,15 @@ export class ServiceAlarms extends Construct {
     for (const { name, queueName } of props.lost ?? []) {
       this.add({
         what: `${name}-dead-letters`,
-        describe: `A run of ${name} was given up.`,
+        describe: `Several runs of ${name} were given up, one soon after the other.`,
         metric: sqs("ApproximateNumberOfMessagesVisible", queueName),
-        threshold: 0,
-        // A letter stays until an operator takes it: one minute says as much as two.
-        datapoints: 1,
-        periods: 1,
-        tells: "topic",
+        // The next run does what one would have done, and a letter ends by itself: nothing is to be purged.
+        threshold: 2,
+        tells: "composite",
       });
+    }
+    for (const lines of LINES[props.service] ?? []) {
+      this.ofLines(lines);
     }
     this.killSwitch();
     if (OUTBOXES.includes(props.service)) {
@@ -298,6 +303,36 @@ export class ServiceAlarms extends Construct {
     });
   }
 
+  /** Counted where they are written, under a name that has the stage in it: a filter's metric has no dimensions. */
+  private ofLines({ what, describe, messages }: Lines): void {
+    const metricName = alarmName(this.props.stage, this.service, what);
+    const metricNamespace = `${NAMESPACE}Lines`;
+    const filterPattern = logs.FilterPattern.all(
+      logs.FilterPattern.stringValue("$.level", "=", "ERROR"),
+      logs.FilterPattern.any(...messages.map((message) => logs.FilterPattern.stringValue("$.message", "=", message))),
+    );
+    (this.props.logs ?? []).forEach((logGroup, index) => {
+      new logs.MetricFilter(this, `${pascal(what)}-${index}`, {
+        logGroup,
+        filterPattern,
+        metricNamespace,
+        metricName,
+        metricValue: "1",
+        unit: cloudwatch.Unit.COUNT,
+      });
+    });
+    this.add({
+      what,
+      describe,
+      metric: new cloudwatch.Metric({ namespace: metricNamespace, metricName, statistic: "Sum", period: MINUTE }),
+      threshold: 0,
+      // Each line is raised once: there is no second minute.
+      datapoints: 1,
+      periods: 1,
+      tells: "topic",
+    });
+  }
+
   /**
    * A function whose reserved concurrency was set to 0 refuses everything and runs nothing. That is no metric of its own: throttles without
    * invocations are.
@@ -335,6 +370,16 @@ export class ServiceAlarms extends Construct {
       threshold: Math.max(600, 2 * (this.props.sweepEvery ?? MINUTE).toSeconds()),
       // The sweep writes it each minute; where it does not run, sweep-missing says so.
       missing: TreatMissingData.IGNORE,
+      tells: "topic",
+    });
+    this.add({
+      what: "messages-given-up",
+      describe: "An outbox gave up a message that its receiver refuses for good.",
+      metric: this.own("DeadLetters", "Sum"),
+      threshold: 0,
+      // It is counted once, when it is given up.
+      datapoints: 1,
+      periods: 1,
       tells: "topic",
     });
   }

@@ -43,6 +43,8 @@ export interface Config {
   readonly repository: string | undefined;
   /** What the owner of the shop decides. */
   readonly shop: Shop;
+  /** Templates of prod may be written although nobody has filled in its shop: to look at, not to deploy. */
+  readonly allowsMadeUp: boolean;
   /** Of what holds data. */
   readonly removal: RemovalPolicy;
   readonly logRetention: RetentionDays;
@@ -109,6 +111,7 @@ export function configure(node: Node): Config {
     artifacts: resolve(text("artifacts") ?? resolve(REPOSITORY, "target/lambda")),
     repository: matching("repository", text("repository"), /^[\w.-]+\/[\w.-]+$/),
     shop: SHOPS[stage],
+    allowsMadeUp: one("made-up-addresses", ["refused", "allowed"], "refused") === "allowed",
     removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     logRetention: isProd ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
     // The sweep wakes the databases: each minute would never let those of `dev` pause.

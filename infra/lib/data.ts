@@ -21,6 +21,33 @@ import { SERVICES, type ServiceName } from "./services.ts";
 const EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-Id"];
 const ACCEPTED = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"];
 
+/**
+ * What lists of messages and suppressed addresses show: `PROJECTED` in `notification-service/src/notifications/store.rs`. An index
+ * cannot change it: it has to be removed in one deployment and added in the next (decision 60).
+ */
+const LISTED_ATTRIBUTES = [
+  "channel",
+  "template",
+  "state",
+  "attempts",
+  "created_at",
+  "sent_at",
+  "provider",
+  "provider_message_id",
+  "last_error",
+  "last_event",
+  "last_event_at",
+  "is_kept",
+  "resends",
+  "resend_of",
+  "hard_bounce_at",
+  "complaint_at",
+  "stop_at",
+  "unsubscribed_at",
+  "staff_at",
+  "note",
+];
+
 export interface DataStackProps extends StackProps {
   readonly config: Config;
 }
@@ -117,7 +144,8 @@ export class DataStack extends Stack {
       indexName: "listed",
       partitionKey: { name: "listed", type: AttributeType.STRING },
       sortKey: { name: "listed_at", type: AttributeType.STRING },
-      projectionType: ProjectionType.ALL,
+      projectionType: ProjectionType.INCLUDE,
+      nonKeyAttributes: [...LISTED_ATTRIBUTES],
     });
     return table;
   }

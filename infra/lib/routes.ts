@@ -118,8 +118,12 @@ export function classOf(operation: Operation): ThrottleClass {
   if (below("/webhooks")) {
     return "webhook";
   }
-  if (below("/auth") || below("/oauth")) {
+  if (below("/auth")) {
     return "credentials";
+  }
+  // Where services get their tokens: 256-bit secrets, which no one guesses.
+  if (below("/oauth")) {
+    return "service";
   }
   if (scopes.some((scope) => OF_SERVICES.has(scope))) {
     return "service";

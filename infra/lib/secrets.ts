@@ -29,6 +29,7 @@ const OPTIONAL = [
   "SENDGRID_WEBHOOK_KEY",
   "TWILIO_AUTH_TOKEN",
   "TWILIO_API_KEY_SECRET",
+  "TWILIO_WEBHOOK_KEY",
 ] as const;
 
 export type SecretName = (typeof MADE)[number] | (typeof GIVEN)[number] | (typeof OPTIONAL)[number];
@@ -50,8 +51,16 @@ export function secretsOf(shop: Shop): SecretName[] {
     if (TWILIO_API_KEY_SID !== undefined) {
       names.push("TWILIO_API_KEY_SECRET");
     }
+    if (shop.twilioSharesKey) {
+      names.push("TWILIO_WEBHOOK_KEY");
+    }
   }
   return names;
+}
+
+/** Those of them that have no value until their owner sets one: `cargo xtask deploy` stops where one is missing. */
+export function ownedOf(shop: Shop): SecretName[] {
+  return secretsOf(shop).filter((name) => !MADE.some((made) => made === name));
 }
 
 /** `bodega/dev/MONGODB_URI` */

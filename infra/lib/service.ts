@@ -21,7 +21,14 @@ import { HttpJwtAuthorizer } from "aws-cdk-lib/aws-apigatewayv2-authorizers";
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { LambdaApplication, LambdaDeploymentConfig, LambdaDeploymentGroup } from "aws-cdk-lib/aws-codedeploy";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
-import { Alias, type CfnAlias, EventSourceMapping, type IFunction, type IVersion } from "aws-cdk-lib/aws-lambda";
+import {
+  Alias,
+  type CfnAlias,
+  CfnPermission,
+  EventSourceMapping,
+  type IFunction,
+  type IVersion,
+} from "aws-cdk-lib/aws-lambda";
 import { SqsDestination } from "aws-cdk-lib/aws-lambda-destinations";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { CfnSchedule } from "aws-cdk-lib/aws-scheduler";
@@ -56,6 +63,7 @@ export class Service extends Construct {
   readonly aliases: Readonly<Partial<Record<WatchedTrigger, Alias>>>;
   private readonly props: ServiceProps;
   private readonly shape: ServiceShape;
+  private readonly logs: LogGroup[] = [];
 
   constructor(scope: Construct, id: string, props: ServiceProps) {
     super(scope, id);
@@ -104,6 +112,7 @@ export class Service extends Construct {
     const { service, around } = this.props;
     const id = trigger[0]?.toUpperCase() + trigger.slice(1);
     const made = new ServiceFunction(this, id, { service, trigger, size: this.size(trigger), around });
+    this.logs.push(made.logs);
     return new Alias(made, "Live", { aliasName: ALIAS, version: made.fn.currentVersion });
   }
 
@@ -165,7 +174,22 @@ export class Service extends Construct {
       "It answers what no operation is: the service says 404 or 405, and checks tokens itself",
     );
     limit("$default", "unknown");
+    this.letIn(api);
     this.stage(api, settings, made);
+  }
+
+  /**
+   * The library lets in `<api>/<stage>/<method>/<path>`. What no route fits comes as `<api>/$default/$default`, one part less, and would be
+   * the gateway's 500 (so it was with SAM: its issue 1860).
+   */
+  private letIn(api: IHttpApi): void {
+    const stack = Stack.of(this);
+    const sourceArn = stack.formatArn({ service: "execute-api", resource: api.apiId, resourceName: "*/*" });
+    for (const permission of this.node.findAll().filter((child) => child instanceof CfnPermission)) {
+      if (permission.principal === "apigateway.amazonaws.com") {
+        permission.sourceArn = sourceArn;
+      }
+    }
   }
 
   private stage(api: IHttpApi, settings: Record<string, object>, routes: readonly CfnResource[]): void {
@@ -216,22 +240,25 @@ export class Service extends Construct {
     const { config } = around;
     const stack = Stack.of(this);
     const name = named(config, service, "sweep");
-    const lost = deadLetters(this, config, `${name}-dead`, []);
+    // A letter is a record, not work: what matters is whether several came one after the other.
+    const kept = Duration.minutes(Math.max(60, 4 * config.sweepEvery.toMinutes()));
+    const lost = deadLetters(this, config, `${name}-dead`, [], kept);
     sweep.configureAsyncInvoke({
       onFailure: new SqsDestination(lost),
       maxEventAge: Duration.minutes(1),
       retryAttempts: 0,
     });
-    const schedule = stack.formatArn({
+    // EventBridge Scheduler shows the group as the source, and wants no role that is for one schedule of it (its guide, "Confused deputy").
+    const group = stack.formatArn({
       service: "scheduler",
-      resource: "schedule",
-      resourceName: `default/${name}`,
+      resource: "schedule-group",
+      resourceName: "default",
       arnFormat: ArnFormat.SLASH_RESOURCE_NAME,
     });
     const role = new Role(this, "ScheduleRole", {
       description: `Wakes ${name}`,
       assumedBy: new ServicePrincipal("scheduler.amazonaws.com", {
-        conditions: { StringEquals: { "aws:SourceAccount": stack.account }, ArnEquals: { "aws:SourceArn": schedule } },
+        conditions: { StringEquals: { "aws:SourceAccount": stack.account }, ArnEquals: { "aws:SourceArn": group } },
       }),
     });
     role.addToPolicy(
@@ -283,6 +310,7 @@ export class Service extends Construct {
         : { lost: [{ name: "sweep", queueName: `${named(config, service, "sweep")}-dead` }] }),
       topic: data.alarms,
       apiId: data.apis[service].apiId,
+      logs: this.logs,
       functions: (Object.keys(this.aliases) as WatchedTrigger[]).map((trigger) => {
         const { timeout, reserved } = this.size(trigger);
         return { trigger, timeout, reserved, alias: ALIAS };

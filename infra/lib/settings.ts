@@ -152,6 +152,9 @@ function notification({ around, trigger, serves, secret, secretIf }: Own): Recor
   if (data.secrets.has("SENDGRID_WEBHOOK_KEY") && trigger === "http") {
     vendors.SENDGRID_WEBHOOK_KEY = secret("SENDGRID_WEBHOOK_KEY");
   }
+  if (data.secrets.has("TWILIO_WEBHOOK_KEY") && trigger === "http") {
+    vendors.TWILIO_WEBHOOK_KEY = secret("TWILIO_WEBHOOK_KEY");
+  }
   const queues: Record<string, string> = {};
   if (trigger === "queue" || trigger === "admin") {
     queues.NOTIFICATION_DEAD_LETTER_QUEUE_URL = events.notifications.deadLetters.queueUrl;

@@ -22,6 +22,8 @@ export interface Shop {
   readonly user: Settings<never, UserOption>;
   /** Who hears of stock that runs low. */
   readonly staffEmail?: string;
+  /** Twilio signs its webhooks with a shared key, the secret TWILIO_WEBHOOK_KEY, and not with the account's token. */
+  readonly twilioSharesKey?: true;
   /** What the canary buys, and for whom; absent: there is no canary. */
   readonly canary?: {
     readonly sku: string;
@@ -72,9 +74,14 @@ type NotificationOption =
   | "MAIL_IMAGE_BASES"
   | "TRACKING_URL_BASES"
   | "ORDER_MAILS_PER_RECIPIENT"
+  | "ACCOUNT_MAILS_PER_RECIPIENT"
+  | "CODE_MAILS_PER_RECIPIENT"
+  | "DIRECT_MAILS_PER_RECIPIENT"
   | "SMS_PER_RECIPIENT"
   | "SMS_COUNTRIES"
-  | "SMS_PER_COUNTRY_PER_HOUR";
+  | "SMS_PER_COUNTRY_PER_HOUR"
+  | "DIRECT_MAILS_PER_RECIPIENT"
+  | "KEEP_TRYING_HOURS";
 
 const DEV: Shop = {
   origins: ["http://localhost:3000", "http://localhost:5173"],

@@ -36,7 +36,7 @@ export class WatchStack extends Stack {
 
     const deploying = watch(this, stage, "watch", topic, {
       what: "deploying",
-      describe: "A deployment runs, or ran within the last quarter of an hour: composite alarms keep silent.",
+      describe: "A deployment runs, or ran within the last minutes: composite alarms keep silent.",
       metric: new cloudwatch.Metric({
         namespace: NAMESPACE,
         metricName: "Deploying",
@@ -45,9 +45,10 @@ export class WatchStack extends Stack {
         period: Duration.minutes(1),
       }),
       threshold: 0,
-      // The pipeline writes it before it begins and every few minutes: where it dies, silence ends by itself.
+      // The pipeline writes it before it begins and each minute: where it ends or dies, silence ends by itself. No call could end it: a metric
+      // alarm that is set by hand is back where its metric has it within seconds.
       datapoints: 1,
-      periods: 15,
+      periods: 3,
       // To tell of a deployment is not its purpose.
       tells: "composite",
     });

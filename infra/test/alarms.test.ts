@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { LINES } from "../lib/lines.ts";
 import { SERVICES } from "../lib/services.ts";
 import { type Json, resources, synthesize, type Template } from "./support.ts";
 
@@ -217,9 +218,13 @@ describe("every alarm", () => {
       "canary-failed: 2 of 3",
       "database-capacity: 5 of 5",
       "dead-letters: 1 of 1",
-      "deploying: 1 of 15",
+      "deploying: 1 of 3",
       "kill-switch: 2 of 15",
-      "sweep-dead-letters: 1 of 1",
+      // Each line is raised once.
+      "limit-lines: 1 of 1",
+      "messages-given-up: 1 of 1",
+      "money-lines: 1 of 1",
+      "provider-lines: 1 of 1",
       "sweep-missing: 4 of 5",
     ]);
   });
@@ -265,6 +270,14 @@ describe("every alarm", () => {
       }
       own.set(name, services);
     }
+    // A metric filter makes a metric of its own.
+    for (const template of Object.values(templates)) {
+      for (const [, { Properties }] of resources(template, "AWS::Logs::MetricFilter")) {
+        for (const { MetricNamespace, MetricName } of Properties.MetricTransformations) {
+          known.add(key(MetricNamespace, MetricName, []));
+        }
+      }
+    }
     const dashboards = Object.values(templates).flatMap((template) =>
       resources(template, "AWS::CloudWatch::Dashboard").flatMap(([, { Properties }]) => {
         const body = Properties.DashboardBody["Fn::Join"][1]
@@ -301,6 +314,108 @@ describe("every alarm", () => {
       if (Namespace === "Bodega" && typeof service === "string") {
         expect([...(own.get(MetricName) ?? [])], `${MetricName} of ${service}`).toContain(service);
       }
+    }
+  });
+});
+
+describe("a run of the sweep that failed", () => {
+  it.each(["dev", "prod"] as const)(
+    "wakes no one by itself in %s; several do, and their record ends by itself",
+    (stage) => {
+      const { templates, shop } = synthesize({ stage });
+      for (const service of SERVICES) {
+        const name = `bodega-${stage}-${service}-sweep-dead`;
+        const template = templates[`bodega-${stage}-${service}`] as Template;
+        const queue = resources(template, "AWS::SQS::Queue").find(
+          ([, { Properties }]) => Properties.QueueName === name,
+        );
+        const alarm = all({ [service]: template }).find(({ properties }) =>
+          properties.AlarmName.endsWith("-sweep-dead-letters"),
+        );
+        if (queue === undefined) {
+          expect(alarm).toBeUndefined();
+          continue;
+        }
+        expect(alarm?.properties.AlarmActions ?? []).toEqual([]);
+        expect(alarm?.properties.Threshold).toBeGreaterThan(1);
+        // As many as the alarm asks for fit into the time that a letter is kept, and not many more hours than that.
+        const kept = queue[1].Properties.MessageRetentionPeriod as number;
+        expect(kept / shop.config.sweepEvery.toSeconds()).toBeGreaterThan(alarm?.properties.Threshold ?? 0);
+        expect(kept).toBeLessThanOrEqual(4 * 3600);
+      }
+    },
+  );
+});
+
+describe("lines of logs", () => {
+  const root = new URL("../../", import.meta.url);
+  const text = (file: string) => readFileSync(new URL(file, root), "utf8");
+  const filters = Object.values(templates).flatMap((template) =>
+    resources(template, "AWS::Logs::MetricFilter").map(([, { Properties }]) => ({
+      pattern: String(Properties.FilterPattern),
+      metric: String(Properties.MetricTransformations[0].MetricName),
+      logs: template.Resources[Properties.LogGroupName.Ref]?.Properties.LogGroupName as string,
+    })),
+  );
+  /** The logs in which a message is counted, for an alarm that tells the topic of the first. */
+  const watchedIn = (message: string) =>
+    filters
+      .filter(({ pattern }) => pattern.includes(`$.message = "${message}"`))
+      .filter(({ metric }) =>
+        alarms.some(
+          ({ properties }) =>
+            properties.MetricName === metric &&
+            properties.Threshold === 0 &&
+            properties.EvaluationPeriods === 1 &&
+            (properties.AlarmActions?.length ?? 0) > 0,
+        ),
+      )
+      .map(({ logs }) => logs.replace(/^.*-service-/, ""))
+      .sort();
+
+  const raised = [
+    ...text("transaction-service/src/payments/alarms.rs").matchAll(/tracing::error!\([^;]*"([^"]+)"\s*\)/g),
+  ];
+  const page = text("docs/operations.md").split("## Alarms about money")[1]?.split("\n## ")[0] ?? "";
+  const listed = [...page.matchAll(/^\| `([^`]+)` \|/gm)];
+
+  it("about money raise an alarm each, wherever they are written", () => {
+    const messages = new Set([...raised, ...listed].map(([, message]) => message ?? ""));
+    expect(messages.size).toBeGreaterThanOrEqual(7);
+    for (const message of messages) {
+      expect([message, watchedIn(message)]).toEqual([message, ["http", "sweep"]]);
+    }
+  });
+
+  it("of limits and of providers do as well", () => {
+    expect(watchedIn("limit counter differs from the open orders; it is set to what they say")).toEqual([
+      "http",
+      "sweep",
+    ]);
+    expect(watchedIn("provider needs our attention")).toEqual(["http", "queue"]);
+    expect(watchedIn("circuit opens: the provider is left alone for a while")).toEqual(["http", "queue"]);
+  });
+
+  it("are lines that the code writes, with the level that is looked for, and fit into a filter", () => {
+    const log = {
+      "transaction-service": ["payments.rs", "limits.rs", "payments/events.rs", "payments/alarms.rs"],
+      "notification-service": ["providers.rs"],
+    };
+    for (const [service, lines] of Object.entries(LINES)) {
+      const code = (log[service as keyof typeof log] ?? []).map((file) => text(`${service}/src/${file}`)).join("\n");
+      for (const message of lines.flatMap(({ messages }) => messages)) {
+        expect(
+          code
+            .split("tracing::error!")
+            .slice(1)
+            .some((call) => call.split(";")[0]?.includes(message.split(";")[0] ?? "")),
+          message,
+        ).toBe(true);
+      }
+    }
+    for (const { pattern } of filters) {
+      expect(pattern).toContain('$.level = "ERROR"');
+      expect(pattern.length).toBeLessThanOrEqual(1024);
     }
   });
 });

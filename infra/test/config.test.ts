@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { App, Stack } from "aws-cdk-lib";
@@ -8,6 +8,33 @@ import { codeOf } from "../lib/function.ts";
 import { context, ELSEWHERE, synthesize } from "./support.ts";
 
 const read = (given: Record<string, unknown>) => configure(new App({ context: { ...context(), ...given } }).node);
+
+/** Settings of `.env.example` that a shop on AWS has no use for, and why. */
+const NOT_ON_AWS: Readonly<Record<string, string>> = {
+  AWS_ACCESS_KEY_ID: "functions have roles",
+  AWS_SECRET_ACCESS_KEY: "functions have roles",
+  AWS_REGION: "Lambda sets it",
+  AWS_ENDPOINT_URL: "stands in for AWS at home",
+  BASE_PATH: "the gateway's stage is $default, and the edge adds no prefix",
+  DATABASE_CA: "the address names the file, which a layer brings",
+  SNS_DOUBLE_URL: "stands in for SNS at home; a function that has it does not start",
+  STRIPE_API_BASE: "stands in for Stripe at home",
+  TWILIO_API_BASE: "stands in for Twilio at home",
+  SECRET_MAX_AGE_SECONDS: "operations.md reckons with its default",
+  CHECKOUT_DEADLINE_SECONDS: "it has to be below the gateway's time, which is fixed",
+};
+
+describe("every setting of .env.example", () => {
+  it("is the owner's to choose, or made by the stacks, or of no use on AWS for a reason", () => {
+    const text = (file: string) => readFileSync(new URL(file, import.meta.url), "utf8");
+    const names = [...text("../../.env.example").matchAll(/^#? ?([A-Z][A-Z0-9_]+)=/gm)].map(([, name]) => name ?? "");
+    expect(names.length).toBeGreaterThan(70);
+    const known = ["shop", "settings", "secrets"].map((file) => text(`../lib/${file}.ts`)).join("\n");
+    const written = (name: string) => new RegExp(`\\b${name}\\b`).test(known);
+    expect(names.filter((name) => !written(name) && NOT_ON_AWS[name] === undefined)).toEqual([]);
+    expect(Object.keys(NOT_ON_AWS).filter((name) => !names.includes(name) || written(name))).toEqual([]);
+  });
+});
 
 describe("the context", () => {
   it("has a default for everything", () => {
@@ -140,6 +167,13 @@ describe("the stages", () => {
 });
 
 describe("a synthesis", () => {
+  it("writes into its own folder and the run's temporary folder, which the run removes", () => {
+    const { app } = synthesize();
+    expect(tmpdir()).toMatch(/bodega-tests-\w+$/);
+    expect(app.outdir.startsWith(`${tmpdir()}/`)).toBe(true);
+    expect(existsSync(join(app.outdir, "rds-roots/rds-ca.pem"))).toBe(true);
+  });
+
   it("needs no look-up, so that it works without credentials, whichever account it is for", () => {
     for (const { app } of [synthesize(), synthesize(ELSEWHERE)]) {
       expect(app.synth().manifest.missing ?? []).toEqual([]);

@@ -1,7 +1,11 @@
+import { readFileSync } from "node:fs";
+import { App } from "aws-cdk-lib";
 import { describe, expect, it } from "vitest";
+import { build } from "../lib/app.ts";
+import { sayWhatIsMadeUp } from "../lib/made-up.ts";
 import { secretsOf } from "../lib/secrets.ts";
 import { isFilledIn, SHOPS } from "../lib/shop.ts";
-import { ELSEWHERE, type Json, only, resources, synthesize } from "./support.ts";
+import { context, ELSEWHERE, type Json, only, programs, resources, synthesize } from "./support.ts";
 
 const prod = synthesize({ stage: "prod" });
 const data = prod.of("data");
@@ -22,11 +26,22 @@ describe("the table of notifications", () => {
             { AttributeName: "listed", KeyType: "HASH" },
             { AttributeName: "listed_at", KeyType: "RANGE" },
           ],
-          Projection: { ProjectionType: "ALL" },
+          Projection: { ProjectionType: "INCLUDE" },
         },
       ],
     });
     expect(Properties.AttributeDefinitions.map(({ AttributeType }: Json) => AttributeType)).toEqual(["S", "S", "S"]);
+  });
+
+  it("has in its index what notification-service reads of it, and no content of a message", () => {
+    const store = readFileSync("../notification-service/src/notifications/store.rs", "utf8");
+    const [, projected] = store.match(/const PROJECTED: \[&str; \d+\] = \[([^\]]+)\]/) ?? [];
+    const read = [...(projected ?? "").matchAll(/"(\w+)"/g)].map(([, name]) => name);
+    expect(Properties.GlobalSecondaryIndexes[0].Projection.NonKeyAttributes).toEqual(read);
+    expect(read).toContain("is_kept");
+    expect(read).not.toContain("request");
+    // DynamoDB takes no more.
+    expect(read.length).toBeLessThanOrEqual(20);
   });
 
   it("can be restored to any second of the last weeks", () => {
@@ -147,13 +162,14 @@ describe("secrets", () => {
       SMS_PROVIDERS: "twilio",
       TWILIO_API_KEY_SID: "SK0",
     };
-    expect(secretsOf({ ...shop, notification })).toEqual(
+    expect(secretsOf({ ...shop, notification, twilioSharesKey: true })).toEqual(
       expect.arrayContaining([
         "PRODUCT_SERVICE_CLIENT_SECRET",
         "SENDGRID_API_KEY",
         "SENDGRID_WEBHOOK_KEY",
         "TWILIO_AUTH_TOKEN",
         "TWILIO_API_KEY_SECRET",
+        "TWILIO_WEBHOOK_KEY",
       ]),
     );
     expect(secretsOf(SHOPS.prod).filter((name) => /SENDGRID|TWILIO|PRODUCT/.test(name))).toEqual([]);
@@ -185,6 +201,21 @@ describe("the key", () => {
 });
 
 describe("a shop that was not filled in", () => {
+  it("is not written for prod with them, for dev with a warning", () => {
+    const said = (overrides: Record<string, string>) => {
+      const app = new App({ context: { ...context(), artifacts: programs(), ...overrides } });
+      const { data, config } = build(app);
+      sayWhatIsMadeUp(data, config);
+      return data.node.metadata
+        .filter(({ type }) => /error|warning/.test(type))
+        .map(({ type, data }) => [type, String(data)]);
+    };
+    expect(said({})).toEqual([["aws:cdk:warning", expect.stringContaining("made-up addresses for dev")]]);
+    expect(said({ stage: "prod" })).toEqual([["aws:cdk:error", expect.stringContaining("made-up addresses for prod")]]);
+    const looked = said({ stage: "prod", "made-up-addresses": "allowed" });
+    expect(looked).toEqual([["aws:cdk:warning", expect.stringContaining("made-up addresses for prod")]]);
+  });
+
   it("is known by its made-up addresses", () => {
     expect([isFilledIn(SHOPS.dev), isFilledIn(SHOPS.prod)]).toEqual([false, false]);
     const real = JSON.stringify(SHOPS.prod).replaceAll("shop.example", "bodega.shop");

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { SHOPS, type Shop } from "../lib/shop.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(join(ROOT, file), "utf8");
@@ -64,9 +65,41 @@ describe("docs/operations.md", () => {
   });
 });
 
+describe("commands of docs/operations.md that are pasted as a whole", () => {
+  const blocks = [...read("docs/operations.md").matchAll(/```sh\n(.*?)```/gs)].map(([, block]) => block ?? "");
+  const changes = /put-secret-value|update-secret-version-stage|update-alias|put-parameter|s3 cp|cdk deploy/;
+
+  // A shell goes on behind a command that failed: what it was to give is then empty, or is what was before.
+  it("end at the first that fails, where one needs what another gave", () => {
+    const needing = blocks.filter((block) => /=\$\(aws /.test(block) && changes.test(block));
+    expect(needing.length).toBeGreaterThanOrEqual(3);
+    expect(needing.filter((block) => !/^\(\s*set -eu\b/.test(block)).map((block) => block.slice(0, 60))).toEqual([]);
+  });
+
+  it("look what CloudFront sends before functions take nothing else", () => {
+    const lines = blocks.find((block) => block.includes("origin-secret-version="))?.split("\n") ?? [];
+    const at = (what: string) => lines.findIndex((line) => line.includes(what));
+    expect(at("get-distribution-config")).toBeGreaterThan(at("cdk deploy"));
+    expect(at('[ "$SENT" = "$NEW" ]')).toBeGreaterThan(at("get-distribution-config"));
+    expect(at("update-secret-version-stage")).toBeGreaterThan(at('[ "$SENT" = "$NEW" ]'));
+    expect(at("npm ci")).toBeGreaterThan(-1);
+    expect(at("chmod 755")).toBeGreaterThan(-1);
+  });
+});
+
+describe("docs/deploying.md", () => {
+  it("names what each stage's canary buys, which a shop has to have on sale", () => {
+    const page = read("docs/deploying.md");
+    const skus = Object.values(SHOPS).flatMap((shop: Shop) => shop.canary?.sku ?? []);
+    expect(skus.length).toBeGreaterThan(0);
+    expect(skus.filter((sku) => !page.includes(`\`${sku}\``))).toEqual([]);
+  });
+});
+
 describe("links between the documents of operations", () => {
   it.each([
     "docs/operations.md",
+    "docs/deploying.md",
     "docs/checks.md",
     "docs/cost.md",
     "SECURITY.md",

@@ -1,12 +1,16 @@
+import { readFileSync } from "node:fs";
 import vm from "node:vm";
 import { App, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { Template } from "aws-cdk-lib/assertions";
 import { Bucket } from "aws-cdk-lib/aws-s3";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 import { CACHED_PREFIXES, type EdgeProps, EdgeStack } from "../lib/edge.ts";
 import { CUT_IMAGES, UNKNOWN_ROUTE } from "../lib/edge-functions.ts";
 import { COUNTED_RULES, LARGE_BODIES, MANAGED_RULE_GROUPS, SERVICE_PATHS } from "../lib/firewall.ts";
 import { parsePrefixes, prefixes } from "../lib/prefixes.ts";
+import { classOf, operationsOf, throttle } from "../lib/routes.ts";
+import { SERVICES as DEPLOYED } from "../lib/services.ts";
 import { isPublic, operations } from "./openapi.ts";
 
 const SERVICES = ["notification-service", "product-service", "transaction-service", "user-service"];
@@ -369,9 +373,18 @@ describe("the firewall", () => {
         readonly Name: string;
         readonly RuleActionOverrides?: readonly { readonly Name: string; readonly ActionToUse: unknown }[];
       };
-      readonly RateBasedStatement?: { readonly Limit: number };
+      readonly RateBasedStatement?: {
+        readonly Limit: number;
+        readonly ScopeDownStatement?: { readonly RegexMatchStatement?: { readonly RegexString: string } };
+      };
       readonly AndStatement?: { readonly Statements: readonly unknown[] };
     };
+  }
+  interface Parameter {
+    readonly name: string;
+    readonly in: string;
+    readonly description?: string;
+    readonly schema?: { readonly maxLength?: number; readonly maxItems?: number };
   }
   const acl = only<{ Scope: string; Rules: readonly Rule[]; DefaultAction: unknown; AssociationConfig: unknown }>(
     template,
@@ -418,7 +431,14 @@ describe("the firewall", () => {
   });
 
   it("blocks: no group only counts, and our rules come first", () => {
-    expect(acl.Rules.map(({ Name }) => Name)).toEqual(["rate", "sign-in-rate", "body-limit", ...MANAGED_RULE_GROUPS]);
+    expect(acl.Rules.map(({ Name }) => Name)).toEqual([
+      "rate",
+      "sign-in-rate",
+      "token-rate",
+      "webhook-rate",
+      "body-limit",
+      ...MANAGED_RULE_GROUPS,
+    ]);
     expect(new Set(acl.Rules.map(({ Priority }) => Priority)).size).toBe(acl.Rules.length);
     for (const rule of acl.Rules) {
       const blocks = rule.Action?.Block !== undefined || rule.OverrideAction?.None !== undefined;
@@ -434,6 +454,19 @@ describe("the firewall", () => {
     for (const operation of large) {
       expect(operation.path.startsWith("/webhooks/") || !isPublic(operation), operation.path).toBe(true);
     }
+  });
+
+  it("lets the longest query pass that the API describes", () => {
+    // What the rule of AWS refuses: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-baseline.html
+    const refused = 2_048;
+    const queries = operations().flatMap(({ parameters }) => parameters?.filter(({ in: place }) => place === "query"));
+    // A hundred SKUs of forty characters, with commas.
+    const skus = 100 * 40 + 99;
+    expect(queries.map((query) => query?.name)).toContain("skus");
+    const longest = Math.max(skus, ...queries.map((query) => query?.schema?.maxLength ?? 0));
+    expect(longest).toBeGreaterThan(refused);
+    expect(COUNTED_RULES.AWSManagedRulesCommonRuleSet).toContain("SizeRestrictions_QUERYSTRING");
+    expect(longest).toBeLessThan(8_192);
   });
 
   it("counts shoppers by address, and the shop's own services not at all", () => {
@@ -460,8 +493,49 @@ describe("the firewall", () => {
       only<{ Rules: readonly Rule[] }>(edge({ stage }).template, "AWS::WAFv2::WebACL").Rules.flatMap(
         ({ Statement }) => Statement.RateBasedStatement?.Limit ?? [],
       );
-    expect(limits("prod")).toEqual([3_000, 300]);
-    expect(limits("dev")).toEqual([1_000_000, 100_000]);
+    expect(limits("prod")).toEqual([3_000, 300, 3_000, 20_000]);
+    expect(limits("dev")).toEqual([1_000_000, 100_000, 3_000, 3_000]);
+  });
+
+  // What one address may ask for must not be all that the route lets through: the shop's own functions ask there as well.
+  it.each(["dev", "prod"] as const)(
+    "leaves others in %s their share of what is public and not counted with the rest",
+    (stage) => {
+      const { Rules } = only<{ Rules: readonly Rule[] }>(edge({ stage }).template, "AWS::WAFv2::WebACL");
+      const limits = Rules.flatMap(({ Name, Statement: { RateBasedStatement: rate } }) => {
+        const scope = rate?.ScopeDownStatement?.RegexMatchStatement?.RegexString;
+        return rate === undefined || scope === undefined ? [] : [{ Name, limit: rate.Limit, scope: new RegExp(scope) }];
+      });
+      const open = DEPLOYED.flatMap(operationsOf).filter(
+        ({ access, path }) =>
+          access === "public" && SERVICE_PATHS.some((pattern) => new RegExp(pattern).test(concrete(path))),
+      );
+      expect(open.map(({ path }) => path)).toEqual(expect.arrayContaining(["/oauth/token", "/webhooks/stripe"]));
+      for (const operation of open) {
+        const own = limits.find(({ scope }) => scope.test(concrete(operation.path)));
+        expect(own, operation.path).toBeDefined();
+        expect((own?.limit ?? 0) / 300, operation.path).toBeLessThan(throttle(classOf(operation), stage).rate);
+      }
+    },
+  );
+
+  // SizeRestrictions_QUERYSTRING of the common rule set stops at 2,048 bytes.
+  it("lets through the longest query that an operation allows", () => {
+    const longest = ({ name, description, schema }: Parameter): number => {
+      const listed = Number(/Up to (\d+) \w+, separated by commas/.exec(description ?? "")?.[1] ?? 0);
+      // A SKU has 40 characters, and a comma behind it.
+      return name.length + 2 + (listed > 0 ? listed * 41 : (schema?.maxLength ?? 0) + (schema?.maxItems ?? 0) * 41);
+    };
+    const queries = SERVICES.flatMap((service) => {
+      const text = readFileSync(new URL(`../../openapi/${service}.yaml`, import.meta.url), "utf8");
+      const { paths } = parse(text) as { paths: Record<string, Record<string, { parameters?: Parameter[] }>> };
+      return Object.values(paths)
+        .flatMap((item) => Object.values(item))
+        .map(({ parameters }) => (parameters ?? []).filter((one) => one.in === "query"));
+    });
+    const most = Math.max(...queries.map((query) => query.reduce((sum, one) => sum + longest(one), 0)));
+    expect(most).toBeGreaterThan(2_048);
+    expect(COUNTED_RULES.AWSManagedRulesCommonRuleSet).toContain("SizeRestrictions_QUERYSTRING");
   });
 
   it("logs what it blocks, without tokens", () => {
@@ -475,6 +549,8 @@ describe("the firewall", () => {
       { SingleHeader: { Name: "authorization" } },
       { SingleHeader: { Name: "cookie" } },
       { QueryString: {} },
+      // The page to unsubscribe has its token in the path.
+      { UriPath: {} },
     ]);
     const log = only<{ LogGroupName: string; RetentionInDays: number }>(template, "AWS::Logs::LogGroup");
     expect(log.LogGroupName).toMatch(/^aws-waf-logs-/);

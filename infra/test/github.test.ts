@@ -1,4 +1,7 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { UNSET } from "../lib/secrets.ts";
 import { type Json, only, resources, synthesize } from "./support.ts";
 
 const shop = synthesize({ stage: "prod", repository: "acme/bodega" });
@@ -46,9 +49,11 @@ describe("the role that workflows deploy with", () => {
       Migrate: ["lambda:InvokeFunction"],
       GoBack: ["lambda:GetAlias", "lambda:ListVersionsByFunction", "lambda:UpdateAlias"],
       DeleteOldVersions: ["lambda:DeleteFunction"],
+      AskWhetherSecretsAreSet: ["secretsmanager:DescribeSecret"],
       RememberReleases: ["ssm:DeleteParameter", "ssm:GetParameter", "ssm:PutParameter"],
+      ReadTheIssuer: ["s3:GetObject"],
       SayThatItDeploys: ["cloudwatch:PutMetricData"],
-      SayThatItHasEnded: ["cloudwatch:SetAlarmState"],
+      StopAStack: ["cloudformation:CancelUpdateStack"],
     });
     expect(texts("DeployByCdk")).toHaveLength(6);
     for (const one of texts("DeployByCdk")) {
@@ -67,7 +72,49 @@ describe("the role that workflows deploy with", () => {
     expect(of("SayThatItDeploys").Condition).toEqual({ StringEquals: { "cloudwatch:namespace": "Bodega" } });
   });
 
+  it("asks for the secrets that their owners set, and reads none", () => {
+    const made = resources(shop.of("data"), "AWS::SecretsManager::Secret").map(([, { Properties }]) => Properties);
+    const owned = made.filter(({ SecretString }) => SecretString === UNSET).map(({ Name }) => Name);
+    expect(owned).toContain("bodega/prod/MONGODB_URI");
+    const asked = texts("AskWhetherSecretsAreSet").map((text) => /:secret:(.+)-\?{6}"/.exec(text)?.[1]);
+    expect(asked.sort()).toEqual(owned.sort());
+    expect(JSON.stringify(statements)).not.toContain("GetSecretValue");
+  });
+
+  it("stays the pipeline's until its job has ended, undoing included", () => {
+    const workflow = readFileSync(new URL("../../.github/workflows/stage.yml", import.meta.url), "utf8");
+    const { jobs } = parse(workflow) as { jobs: { deploy: { "timeout-minutes": number; steps: Json[] } } };
+    const minutes = jobs.deploy["timeout-minutes"];
+    const asked = jobs.deploy.steps.find(({ uses }) => uses?.startsWith("aws-actions/configure-aws-credentials"));
+    expect(asked.with["role-duration-seconds"]).toBeGreaterThanOrEqual(minutes * 60);
+    expect(role.Properties.MaxSessionDuration).toBeGreaterThanOrEqual(asked.with["role-duration-seconds"]);
+  });
+
+  it("stops stacks of services only, and reads of the bucket what everybody may read", () => {
+    for (const one of texts("StopAStack")) {
+      expect(one).toMatch(/:stack\/bodega-prod-[a-z]+-service\/\*/);
+    }
+    expect(texts("ReadTheIssuer").join()).toMatch(/\/issuer\/\.well-known\/jwks\.json.*openid-configuration/);
+  });
+
   it("is made only where the context names a repository", () => {
     expect(Object.keys(synthesize({ stage: "prod" }).templates)).not.toContain("bodega-prod-github");
+  });
+});
+
+describe("workflows", () => {
+  const folder = new URL("../../.github/workflows/", import.meta.url);
+  const jobs = readdirSync(folder).flatMap((file) => {
+    const { jobs } = parse(readFileSync(new URL(file, folder), "utf8")) as { jobs: Record<string, Json> };
+    return Object.entries(jobs).map(([name, job]) => ({ name: `${file}, ${name}`, job }));
+  });
+  const deploying = jobs.filter(({ job }) => job.environment !== undefined);
+
+  // By default a group has one that waits, and a newer one takes its place: its service would keep the commit before, and nothing says so.
+  it("that deploy wait for each other, and none is thrown away", () => {
+    expect(deploying.length).toBeGreaterThan(0);
+    for (const { name, job } of deploying) {
+      expect(job.concurrency, name).toMatchObject({ queue: "max", "cancel-in-progress": false });
+    }
   });
 });

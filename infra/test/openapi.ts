@@ -9,6 +9,11 @@ export interface Operation {
   readonly operationId: string;
   /** One entry for each way to be let in: scopes of a token, or nothing at all. */
   readonly security: readonly { readonly token?: readonly string[] }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema?: { readonly maxLength?: number };
+  }[];
 }
 
 const FOLDER = new URL("../../openapi/", import.meta.url);
@@ -27,12 +32,13 @@ export function operations(): Operation[] {
       return Object.entries(paths).flatMap(([path, methods]) =>
         Object.entries(methods)
           .filter(([method]) => METHODS.includes(method))
-          .map(([method, { operationId, security }]) => ({
+          .map(([method, { operationId, security, parameters }]) => ({
             service: name.replace(/\.yaml$/, ""),
             method: method.toUpperCase(),
             path,
             operationId,
             security,
+            parameters: parameters ?? [],
           })),
       );
     });

@@ -81,9 +81,15 @@ describe.each(SERVICES)("the API of %s", (service) => {
       ([, { Properties }]) => Properties.Principal === "apigateway.amazonaws.com",
     );
     expect(permissions).toHaveLength(1);
-    const text = JSON.stringify(permissions[0]?.[1].Properties);
-    expect(text).toContain("/*/*");
-    expect(text).toContain("HttpLive");
+    expect(JSON.stringify(permissions[0]?.[1].Properties.FunctionName)).toContain("HttpLive");
+    // What API Gateway shows as the source of a request: <api>/<stage>/<method>/<path>, and <api>/<stage>/$default for all else.
+    const source = JSON.stringify(permissions[0]?.[1].Properties.SourceArn);
+    const pattern = source.match(/(\/[^"]*)"\]\]\}$/)?.[1] ?? "";
+    const part = new RegExp(`^${pattern.replaceAll("*", "[^:]*")}$`);
+    for (const key of routes(template).keys()) {
+      const asked = key === "$default" ? "/$default/$default" : `/$default/${key.replace(" ", "")}`;
+      expect(asked, `${pattern} of the permission`).toMatch(part);
+    }
   });
 
   it("limits every route by its class, and exactly those that there are, once they are there", () => {
@@ -187,7 +193,7 @@ describe("classes of throttling", () => {
     ["GET /categories/{category}", "catalogue"],
     ["GET /.well-known/jwks.json", "catalogue"],
     ["POST /auth/login", "credentials"],
-    ["POST /oauth/token", "credentials"],
+    ["POST /oauth/token", "service"],
     ["POST /orders", "checkout"],
     ["POST /quotes", "checkout"],
     ["GET /users/me", "shopper"],

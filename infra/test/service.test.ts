@@ -313,16 +313,22 @@ describe("what wakes a function", () => {
     expect(Properties.ScheduleExpression).toBe("rate(30 minutes)");
   });
 
-  it("may be woken by the schedule of this name only", () => {
-    const template = synthesize(forms.prod).of("user-service");
-    const roles = resources(template, "AWS::IAM::Role").filter(([id]) => id.includes("ScheduleRole"));
-    expect(roles).toHaveLength(1);
-    const [trust] = roles[0]?.[1].Properties.AssumeRolePolicyDocument.Statement ?? [];
-    expect(trust.Principal).toEqual({ Service: "scheduler.amazonaws.com" });
-    expect(JSON.stringify(trust.Condition)).toMatch(
-      /aws:SourceAccount.*schedule\/default\/bodega-prod-user-service-sweep/,
-    );
-  });
+  // EventBridge Scheduler's guide, "Confused deputy prevention": the source is the group, never one schedule of it.
+  it.each(["user-service", "product-service", "transaction-service"] as const)(
+    "has for %s a role that schedules of this account's group may take",
+    (service) => {
+      const template = synthesize(forms.prod).of(service);
+      const roles = resources(template, "AWS::IAM::Role").filter(([id]) => id.includes("ScheduleRole"));
+      expect(roles).toHaveLength(1);
+      const [trust] = roles[0]?.[1].Properties.AssumeRolePolicyDocument.Statement ?? [];
+      expect(trust.Principal).toEqual({ Service: "scheduler.amazonaws.com" });
+      const [, schedule] = only(template, "AWS::Scheduler::Schedule");
+      const group = schedule.Properties.GroupName ?? "default";
+      const condition = JSON.stringify(trust.Condition);
+      expect(condition).toMatch(new RegExp(`aws:SourceAccount.*:schedule-group/${group}"`));
+      expect(condition).not.toContain(":schedule/");
+    },
+  );
 
   it.each([
     ["product-service", "images"],

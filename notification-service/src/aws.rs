@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::{
     config::Credentials,
     error::{ProvideErrorMetadata, SdkError},
 };
+use common::cause::chain;
 use platform::config::Env;
 use tokio::sync::OnceCell;
 
@@ -206,12 +207,5 @@ fn described<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> 
         let status = service.raw().status().as_u16();
         return error.code().map_or_else(|| format!("status {status}"), |code| format!("{code} (status {status})"));
     }
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    line
+    chain(error)
 }

@@ -26,6 +26,8 @@ pub enum Error {
     NotFound,
     /// What a message said is not kept, so that it cannot be sent again.
     ContentNotKept,
+    /// An event was told with different words on its channels, so that it is no one message that can be sent again on all.
+    ToldDifferently,
     /// A message was sent again as often as it may be.
     TooManyResends,
     /// The caller used the idempotency key for something else.
@@ -75,6 +77,11 @@ impl From<Error> for Problem {
                 "content_not_kept",
                 "The content is not kept",
                 "What this message said is not stored: it held a secret, or it is too old. It cannot be sent again from here.",
+            ),
+            Error::ToldDifferently => Self::conflict(
+                "told_differently",
+                "The channels were told different things",
+                "This event has another template, other data or another locale on each of its channels. Name the channel that is to be sent again.",
             ),
             Error::TooManyResends => Self::conflict(
                 "too_many_resends",
@@ -135,6 +142,7 @@ impl fmt::Display for Error {
             }
             Self::NotFound => f.write_str("there is no such thing"),
             Self::ContentNotKept => f.write_str("the content is not kept"),
+            Self::ToldDifferently => f.write_str("the channels were told different things"),
             Self::TooManyResends => f.write_str("sent again too often"),
             Self::KeyReused => f.write_str("the idempotency key was used for another request"),
             Self::Webhook(invalid) => write!(f, "a webhook is refused: {invalid}"),

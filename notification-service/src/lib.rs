@@ -5,6 +5,7 @@
 //! it).
 
 pub mod aws;
+mod dynamo;
 pub mod error;
 pub mod listing;
 pub mod locale;

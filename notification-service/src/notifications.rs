@@ -57,6 +57,10 @@ pub(crate) async fn tell(app: App, notification: Notification) -> Result<Told, E
 /// Each event is told once on each channel; asked again, the answer is the same. While another request is sending it the answer
 /// is 409 `notification_in_progress`; ask again, and hear how that ended. Under an id that was used for another template or
 /// another recipient nothing is sent: 409 `event_id_reused`. After 503 something could not be handed over: ask again.
+///
+/// Of each of these kinds a recipient gets so many mails on a day of UTC, and what is beyond is `withheld`: mails about orders;
+/// `account_created` and `account_exists` together; `verify_email`; `password_reset`; `direct`. Texts are counted by recipient
+/// and day, and by country and hour, and go only to the countries of the shop. Other mails are not counted.
 #[utoipa::path(post, path = "/notifications", tag = "notifications", security(("token" = ["notifications:send"])),
     request_body(content = Notification, example = json!(sample(Template::OrderConfirmation))), responses(
     (status = OK, body = Told, description = "Nothing is left to do: on each channel it is `sent`, or it never will be."),

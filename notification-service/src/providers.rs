@@ -24,7 +24,7 @@ use platform::config::Env;
 
 use self::{
     circuit::Circuit,
-    domain::{Next, Trouble, before_finding_out, share},
+    domain::{Next, Trouble, Verdict, before_finding_out, share},
     sendgrid::Sendgrid,
     ses::Ses,
     twilio::Twilio,
@@ -123,12 +123,14 @@ impl<P> Guarded<P> {
             Some(trouble) => tracing::warn!(%event_id, provider = %name, error = %trouble, "provider did not take it"),
             None => {}
         }
-        if trouble.is_some_and(Trouble::is_providers) {
-            if self.circuit().failed(Timestamp::now()) {
+        match trouble.map_or(Verdict::Answered, Trouble::verdict) {
+            Verdict::Failed if self.circuit().failed(Timestamp::now()) => {
                 tracing::error!(provider = %name, "circuit opens: the provider is left alone for a while");
             }
-        } else if self.circuit().succeeded() {
-            tracing::info!(provider = %name, "circuit closes: the provider is back");
+            Verdict::Answered if self.circuit().succeeded() => {
+                tracing::info!(provider = %name, "circuit closes: the provider is back");
+            }
+            Verdict::Failed | Verdict::Answered | Verdict::Unknown => {}
         }
     }
 }
@@ -270,5 +272,30 @@ fn ended(provider: Name, trouble: &Trouble) -> Undelivered {
     match trouble {
         Trouble::Suppressed => Undelivered::Suppressed { provider },
         trouble => Undelivered::Refused { provider, reason: trouble.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_was_not_made_neither_opens_a_circuit_nor_closes_it() {
+        let guarded = Guarded::new(MailProvider::Log);
+        let event_id = EventId::from(uuid::Uuid::nil());
+        let note = |outcome: Result<String, Trouble>| {
+            guarded.note(Name::Log, event_id, &outcome);
+            *guarded.circuit()
+        };
+        let before = note(Err(Trouble::Unreachable(String::new())));
+        assert_eq!(before, Circuit::Closed { failures: 1 });
+        for _ in 0..circuit::FAILURES {
+            assert_eq!(note(Err(Trouble::too_late())), before);
+        }
+        for _ in 1..circuit::FAILURES {
+            note(Err(Trouble::Unreachable(String::new())));
+        }
+        assert!(matches!(note(Err(Trouble::too_late())), Circuit::Open { .. }));
+        assert_eq!(note(Err(Trouble::Suppressed)), Circuit::default());
     }
 }

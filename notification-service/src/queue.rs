@@ -71,7 +71,7 @@ enum Untaken {
 }
 
 async fn take(app: &App, message: &Message) -> Result<(), Untaken> {
-    let content = message.content().map(without_bus).ok_or_else(|| dead("not_understood", "it is no JSON"))?;
+    let content = message.content().map(without_bus).map_err(|unread| dead("not_understood", &unread.to_string()))?;
     let notification: Notification =
         Fields::read(content).map_err(|errors| dead("not_understood", &described(&errors)))?;
     let event_id = notification.event_id;
@@ -101,6 +101,8 @@ fn dead(kind: &'static str, details: &str) -> Untaken {
 
 /// Which members are refused, and why. No values: they are in the message itself.
 fn described(errors: &FieldErrors) -> String {
-    let errors: Vec<String> = errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect();
+    // The pointer to the whole is empty.
+    let at = |pointer: &str| if pointer.is_empty() { "the message".to_owned() } else { pointer.to_owned() };
+    let errors: Vec<String> = errors.iter().map(|error| format!("{} {}", at(&error.pointer), error.code)).collect();
     errors.join(", ")
 }

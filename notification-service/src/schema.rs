@@ -3,25 +3,30 @@
 //! | version | what it has |
 //! | --- | --- |
 //! | 1 | the table, by `event_id`; `expires_at` lets DynamoDB delete what has expired |
-//! | 2 | the index `listed`, by which staff list notifications and suppressions: `listed` and, in order, `listed_at` |
+//! | 2 | the index `listed`, by which staff list notifications and suppressions: `listed` and, in order, `listed_at`, with the attributes that lists show |
 //!
 //! Where the table belongs to the stack that deploys the service (`TABLE_OWNER=cdk`), nothing of this is done: the trigger
 //! only checks that the table is as it has to be, and fails with what is not.
 //!
 //! An index is added to a table that is in use: DynamoDB fills it from the items that have both attributes. Those that an
 //! older release wrote have neither, and are not listed.
+//!
+//! DynamoDB does not let an index change which attributes it has. Where a table has the index of a release before, which had all of
+//! them, the trigger changes nothing and says how it is made anew: `down` to 1, and `up`. Between the two, lists fail, and
+//! nothing else does. A stack removes the index in one deployment and adds it in the next.
 
 mod check;
 
-use std::{str::FromStr, time::Duration};
+use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     types::{
         AttributeDefinition, BillingMode, CreateGlobalSecondaryIndexAction, DeleteGlobalSecondaryIndexAction,
-        GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType, Projection, ProjectionType,
-        ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification, TimeToLiveStatus,
+        GlobalSecondaryIndexDescription, GlobalSecondaryIndexUpdate, IndexStatus, KeySchemaElement, KeyType,
+        Projection, ProjectionType, ScalarAttributeType, TableDescription, TableStatus, TimeToLiveSpecification,
+        TimeToLiveStatus,
     },
 };
 use common::input::Refusal;
@@ -30,7 +35,7 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::Failure,
-    notifications::store::{LISTED, Store},
+    notifications::store::{LISTED, PROJECTED, Store},
 };
 
 /// How long one call may take: an operator waits.
@@ -160,12 +165,31 @@ fn index(table: &TableDescription) -> Option<IndexStatus> {
     Some(index.index_status().cloned().unwrap_or(IndexStatus::Active))
 }
 
+/// Whether an index has the attributes of lists and no others.
+fn is_projected(index: &GlobalSecondaryIndexDescription) -> bool {
+    let Some(projection) = index.projection() else { return false };
+    let has: BTreeSet<&str> = projection.non_key_attributes().iter().map(String::as_str).collect();
+    projection.projection_type() == Some(&ProjectionType::Include) && has == BTreeSet::from(PROJECTED)
+}
+
 async fn add_index(client: &Client, table: &str) -> Result<(), TriggerError> {
-    if index(&describe(client, table).await?).is_none() {
+    let described = describe(client, table).await?;
+    let before = described.global_secondary_indexes().iter().find(|index| index.index_name() == Some(LISTED));
+    if before.is_some_and(|index| index.index_status() != Some(&IndexStatus::Deleting) && !is_projected(index)) {
+        return Err(format!(
+            "the index {LISTED} of the table {table} has other attributes than this release reads, and DynamoDB cannot change \
+             them: migrate down to 1, which removes the index and nothing else, and then up"
+        )
+        .into());
+    }
+    if before.is_none() {
         let of =
             |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
         let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
-        let projection = Projection::builder().projection_type(ProjectionType::All).build();
+        let projection = Projection::builder()
+            .projection_type(ProjectionType::Include)
+            .set_non_key_attributes(Some(PROJECTED.map(str::to_owned).to_vec()))
+            .build();
         let create = CreateGlobalSecondaryIndexAction::builder()
             .index_name(LISTED)
             .key_schema(key("listed", KeyType::Hash)?)

@@ -1,17 +1,16 @@
 //! Queues of SQS, as far as dead letters need them: three calls of its JSON protocol, signed by AWS's own crate. The SDK's
 //! client for SQS would be far larger than these (`docs/decisions/0031-queue-door-and-dead-letters.md`).
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SigningSettings, sign},
     sign::v4,
 };
-use common::timestamp::Timestamp;
+use common::{outbound, timestamp::Timestamp};
 use platform::config::Env;
 use serde_json::{Value, json};
-use tokio::sync::OnceCell;
 
 use crate::aws::{Aws, Failure};
 
@@ -34,13 +33,12 @@ pub struct Queues {
 impl Queues {
     /// Reads the addresses of both queues, which may be absent.
     pub fn configure(env: &mut Env, aws: &Aws) -> Option<Self> {
-        let http = Arc::new(OnceCell::new());
         let mut queue = |name: &str| {
             if env.optional(name).is_none() {
                 Some(None)
             } else {
                 let url = env.url(name)?;
-                Some(Some(Queue { url, aws: aws.clone(), http: Arc::clone(&http) }))
+                Some(Some(Queue { url, aws: aws.clone() }))
             }
         };
         let (main, dead_letters) = (queue("NOTIFICATION_QUEUE_URL"), queue("NOTIFICATION_DEAD_LETTER_QUEUE_URL"));
@@ -48,12 +46,11 @@ impl Queues {
     }
 }
 
-/// A queue. Cheap to clone; clones share their client, which is made when it is first used.
+/// A queue. Cheap to clone.
 #[derive(Clone)]
 pub struct Queue {
     url: String,
     aws: Aws,
-    http: Arc<OnceCell<reqwest::Client>>,
 }
 
 impl fmt::Debug for Queue {
@@ -108,14 +105,12 @@ impl Queue {
 
     async fn call(&self, operation: &str, body: &Value) -> Result<Value, Failure> {
         let unavailable = |error: &dyn fmt::Display| Failure::Unavailable(error.to_string());
-        let client = self.http.get_or_try_init(|| async { reqwest::Client::builder().timeout(CALL).build() }).await;
-        let client = client.map_err(|error| unavailable(&error.without_url()))?;
         let body = body.to_string();
         let target = format!("AmazonSQS.{operation}");
         let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target.as_str())];
         let address = origin(&self.url);
         let signature = self.sign(address, &headers, body.as_bytes()).await?;
-        let mut request = client.post(address).body(body);
+        let mut request = outbound::client().post(address).timeout(CALL).body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }

@@ -11,7 +11,7 @@ use common::{
     extract::{Path, Query},
     idempotency::IdempotencyKey,
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::{Problem, ProblemBody},
     timestamp::Timestamp,
 };
@@ -29,6 +29,8 @@ use crate::{
     error::Error,
     notifications::{Told, domain::EventId},
 };
+
+const LIST: List<Place> = List::new("/admin/notifications");
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -62,7 +64,7 @@ async fn list_messages(
     _: Caller<NotificationsManage>,
     Query(query): Query<MessageQuery>,
 ) -> Result<Json<Page<MessageView>>, Error> {
-    let (limit, place) = PageQuery::new(query.limit, query.cursor).read::<Place>()?;
+    let (limit, place) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
     // A list of today that is read on after midnight goes on where it was.
     let day = query.day.or(place.as_ref().map(|place| place.day)).unwrap_or_else(|| Day::of(Timestamp::now()));
     if place.as_ref().is_some_and(|place| place.day != day) {
@@ -78,7 +80,7 @@ async fn list_messages(
     };
     let listed = store::list(&app.store, filter, limit, place.map(|place| place.after)).await.map_err(Error::Store)?;
     let next = listed.next.map(|after| Place { day, after });
-    Ok(Json(Page::up_to(listed.items, next.as_ref())))
+    Ok(Json(LIST.up_to(listed.items, next.as_ref())))
 }
 
 /// Get the messages of an event
@@ -113,7 +115,7 @@ async fn get_messages(
             content_type = "application/problem+json"),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`content_not_kept`: what it said is not stored, since it held a secret or is too old; \
-                `too_many_resends`; or `notification_in_progress`, when `Retry-After` says when to ask again.")))]
+                `told_differently`: its channels were told different things, and `channel` names none; `too_many_resends`; or `notification_in_progress`, when `Retry-After` says when to ask again.")))]
 async fn resend_messages(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,

@@ -12,7 +12,7 @@ use common::{
     contact::{Email, Phone},
     extract::{Created, Path, Query},
     input::{Fields, FromFields, Json},
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -27,6 +27,8 @@ use self::{
     store::Wish,
 };
 use crate::{App, error::Error, listing::ListedAt, webhooks::report::Address};
+
+const LIST: List<ListedAt> = List::new("/admin/suppressions");
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {
@@ -130,9 +132,9 @@ async fn list_suppressions(
     _: Caller<NotificationsManage>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Suppression>>, Error> {
-    let (limit, after) = page.read::<ListedAt>()?;
+    let (limit, after) = LIST.read(&page)?;
     let items = store::list(&app.store, limit + 1, after.as_ref()).await.map_err(Error::Store)?;
-    let page = Page::new(items, limit, |(place, _)| place.clone());
+    let page = LIST.page(items, limit, |(place, _)| place.clone());
     Ok(Json(page.map(|(_, suppression)| suppression)))
 }
 

@@ -102,7 +102,12 @@ pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail
 /// Writes the text message of a message; none where its template has none.
 pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
     message.check(shop, true).map_err(Unwritable::Refused)?;
-    Ok(Pen::new(shop, Locale::from(locale), words::of(locale)).text(message))
+    Ok(text_of_any_length(message, shop, locale))
+}
+
+/// The same of a message that was checked for mail, and may be too long for a text.
+fn text_of_any_length(message: &Message, shop: &Shop, locale: &LanguageTag) -> Option<String> {
+    Pen::new(shop, Locale::from(locale), words::of(locale)).text(message)
 }
 
 /// Breaks lines that are too long between words, and keeps their indentation. A word that is too long stays whole.

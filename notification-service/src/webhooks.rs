@@ -34,7 +34,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::{
     certificates::Certificates,
     sendgrid::VerificationKey,
-    sns::{Envelope, TopicArn, Verified},
+    sns::{Envelope, SnsDouble, TopicArn, Verified},
     twilio::Secrets,
 };
 use crate::{App, error::Error};
@@ -107,12 +107,17 @@ struct Twilio {
 }
 
 impl Webhooks {
-    /// Reads `SES_TOPIC_ARN`, `SENDGRID_WEBHOOK_KEY`, `TWILIO_AUTH_TOKEN`, `TWILIO_WEBHOOK_KEY` and
-    /// `TWILIO_ACCOUNT_SID`, all of which may be absent; `public_url` is what the vendors call.
+    /// Reads `SES_TOPIC_ARN`, at home `SNS_DOUBLE_URL`, `SENDGRID_WEBHOOK_KEY`, `TWILIO_AUTH_TOKEN`, `TWILIO_WEBHOOK_KEY`
+    /// and `TWILIO_ACCOUNT_SID`, all of which may be absent; `public_url` is what the vendors call.
     pub fn configure(env: &mut Env, public_url: &str) -> Option<Self> {
+        let double = env.at_home::<SnsDouble>("SNS_DOUBLE_URL");
         let topic = match env.optional("SES_TOPIC_ARN") {
             None => None,
-            Some(_) => Some(env.parsed("SES_TOPIC_ARN")?),
+            Some(_) => Some(env.parsed::<TopicArn>("SES_TOPIC_ARN")?),
+        };
+        let topic = match double? {
+            Some(double) => topic.map(|topic| topic.played_by(double)),
+            None => topic,
         };
         let sendgrid = env.optional_secret("SENDGRID_WEBHOOK_KEY");
         let token = env.optional_secret("TWILIO_AUTH_TOKEN");

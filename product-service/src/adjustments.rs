@@ -17,7 +17,7 @@ use common::{
     extract::{Path, Query},
     idempotency::IdempotencyKey,
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -38,6 +38,8 @@ use crate::{
     store::Store,
 };
 
+const LIST: List<(Timestamp, AdjustmentId)> = List::new("/inventory/{sku}/adjustments");
+
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(set_stock))
@@ -51,9 +53,9 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// `If-Match`: 412 when anything of the answer that you have seen has changed, by a sale too. While a SKU is being sold,
 /// adjust it by so many instead.
 #[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
-    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
+    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M"), IfMatch),
     request_body = SetStock,
-    responses((status = OK, body = Stock),
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`below_reserved`."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
@@ -75,7 +77,7 @@ async fn set_stock(
 /// Once a key, however often it is sent; the answer to a repetition is the first one. Honours `If-Match` with the `ETag` of
 /// `GET /inventory/{sku}`; a repetition is answered whatever has changed since.
 #[utoipa::path(post, path = "/inventory/{sku}/adjustments", tag = "inventory",
-    security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey),
+    security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey, IfMatch),
     request_body = NewAdjustment,
     responses((status = CREATED, body = Adjustment),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
@@ -105,9 +107,9 @@ async fn list_adjustments(
     Path(sku): Path<Sku>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
-    let (limit, after) = query.read::<(Timestamp, AdjustmentId)>()?;
+    let (limit, after) = LIST.read(&query)?;
     let found = store::list(&store, &sku, after, limit + 1).await?;
-    let page = Page::new(found, limit, |adjustment| (adjustment.at, adjustment.id));
+    let page = LIST.page(found, limit, |adjustment| (adjustment.at, adjustment.id));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
 
@@ -126,13 +128,16 @@ struct Restocked {
 
 /// Put what a return brings back on the shelf
 ///
-/// Once a return, however often it is sent. A SKU that the shop does not have any more is left out, and said so.
+/// Once a return, however often it is sent. A SKU that the shop does not have any more is left out, and said so. Where a SKU would
+/// have more on hand than may be, it is refused with 409: the other lines are on the shelf then, and the same return, sent again
+/// once there is room, puts the rest there.
 #[utoipa::path(put, path = "/inventory/returns/{return_id}", tag = "inventory",
     security(("token" = ["inventory:reserve"])), params(("return_id" = ReturnId, Path)),
     request_body = RestockRequest,
     responses((status = OK, body = Restocked),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`return_differs`: it brought back something else before; or `adjustment_in_progress`: \
+            description = "`return_differs`: it brought back something else before; `too_many_on_hand`: some lines are not \
+                           on the shelf; or `adjustment_in_progress`: \
                            `Retry-After` says when to ask again.")))]
 async fn restock_return(
     State(store): State<Store>,

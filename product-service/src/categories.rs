@@ -11,7 +11,7 @@ use common::{
     etag::{IfMatch, IfNoneMatch, Versioned},
     extract::{Created, Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::{FieldError, ProblemBody},
     timestamp::Timestamp,
 };
@@ -22,17 +22,20 @@ use self::domain::{Branch, Category, CategoryId, CategoryKey, CategoryPatch, New
 use crate::{
     App,
     error::Error,
-    products::{CATALOGUE_CACHE, domain::Slug},
-    store::Store,
+    products::{self, CATALOGUE_CACHE, domain::Slug},
+    store::{Patience, Store},
 };
 
 pub mod domain;
 pub mod store;
 
-/// How often a change starts over when others change the tree under it.
-const ROUNDS: usize = 5;
 /// So long after a move its products are looked after: a request that read the tree before may save one until then.
 const FOLLOWED_FOR: Duration = Duration::from_mins(1);
+/// So long after it was deleted a category is looked for in products: no function lives longer (15 minutes), and so none that
+/// read the tree before can save a product later.
+const EMPTIED_FOR: Duration = Duration::from_mins(20);
+
+const LIST: List<Slug> = List::new("/categories");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -48,20 +51,21 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(get, path = "/categories", tag = "categories", params(PageQuery),
     responses((status = OK, body = Page<Category>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_categories(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
-    let (limit, after) = query.read::<Slug>()?;
+    let (limit, after) = LIST.read(&query)?;
     let tree = store::tree(&store).await?;
     let mut categories = tree.categories().to_vec();
     categories.sort_unstable_by(|one, other| one.slug.cmp(&other.slug));
     categories.retain(|category| after.as_ref().is_none_or(|after| category.slug > *after));
     categories.truncate(limit + 1);
-    let page = Page::new(categories, limit, |category| category.slug.clone());
+    let page = LIST.page(categories, limit, |category| category.slug.clone());
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 
 /// Read a category, by id or slug, with where it stands and all that stands in it
 #[utoipa::path(get, path = "/categories/{category}", tag = "categories",
-    params(("category" = String, Path, description = "The category's id or slug.", example = "coffee")),
-    responses((status = OK, body = Branch, example = json!({
+    params(("category" = String, Path, description = "The category's id or slug.", example = "coffee"), IfNoneMatch),
+    responses((status = OK, body = Branch,
+        headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")), example = json!({
         "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null,
         "position": 0, "version": 1, "ancestors": [], "descendants": []
     })), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
@@ -79,17 +83,19 @@ async fn get_category(
 /// Make a category
 #[utoipa::path(post, path = "/admin/categories", tag = "categories", security(("token" = ["catalog:write"])),
     request_body = NewCategory,
-    responses((status = CREATED, body = Category),
+    responses((status = CREATED, body = Category, headers(("ETag" = String, description = "That of `GET /categories/{category}`, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, or `too_many_categories`: 1,000 are the most.")))]
+            description = "`slug_taken`; `too_many_categories`: 1,000 are the most; or `categories_contended`, with `Retry-After`: others \
+                are changing the categories.")))]
 async fn create_category(
     State(store): State<Store>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewCategory>,
-) -> Result<Created<Category>, Error> {
+) -> Result<Created<Versioned<Category>>, Error> {
     let now = Timestamp::now();
-    let category = change(&store, |tree| tree.add(new.clone(), now)).await?;
-    Ok(Created { location: format!("/categories/{}", category.slug), body: category })
+    let (category, tree) = change(&store, |tree| tree.add(new.clone(), now)).await?;
+    let location = format!("/categories/{}", category.slug);
+    Ok(Created { location, body: Versioned { tag: tree.branch_tag(category.id), body: category } })
 }
 
 /// Change a category, or move it with all that stands in it
@@ -97,10 +103,11 @@ async fn create_category(
 /// Honours `If-Match`, with the tag of this route's answer or with that of `GET /categories/{category}`, which names all that
 /// is answered there: it is stale once any category was changed.
 #[utoipa::path(patch, path = "/admin/categories/{category_id}", tag = "categories",
-    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)), request_body = CategoryPatch,
-    responses((status = OK, body = Category),
+    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch), request_body = CategoryPatch,
+    responses((status = OK, body = Category, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, or `category_circle`: it would stand in itself."),
+            description = "`slug_taken`; `category_circle`: it would stand in itself; or `categories_contended`, with `Retry-After`: \
+                others are changing the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_category(
@@ -111,7 +118,7 @@ async fn patch_category(
     Json(patch): Json<CategoryPatch>,
 ) -> Result<Versioned<Category>, Error> {
     let now = Timestamp::now();
-    let category = change(&store, |tree| {
+    let (category, _) = change(&store, |tree| {
         must_have_seen(tree, id, &if_match)?;
         tree.change(id, patch.clone(), now)
     })
@@ -125,10 +132,10 @@ async fn patch_category(
 ///
 /// Refused while products or other categories stand in it. Honours `If-Match` as a change does.
 #[utoipa::path(delete, path = "/admin/categories/{category_id}", tag = "categories",
-    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path)),
+    security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch),
     responses((status = NO_CONTENT),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`category_in_use`."),
+            description = "`category_in_use`, or `categories_contended`, with `Retry-After`: others are changing the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn delete_category(
@@ -137,16 +144,34 @@ async fn delete_category(
     Path(id): Path<CategoryId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Error> {
-    if store::is_used(&store, id).await? {
-        return Err(Error::CategoryInUse);
+    let mut patience = Patience::default();
+    loop {
+        // The common refusal, which leaves the tree as it is.
+        must_be_empty(&store, id).await?;
+        let ((), mut tree) = change(&store, |tree| {
+            must_have_seen(tree, id, &if_match)?;
+            tree.begin_removal(id)
+        })
+        .await?;
+        if let Err(refused) = must_be_empty(&store, id).await {
+            tree.keep(&[id]);
+            // A mark that stays because another changed the tree hinders nothing.
+            store::save(&store, &mut tree).await?;
+            return Err(refused);
+        }
+        tree.remove(id, Timestamp::now())?;
+        if store::save(&store, &mut tree).await? {
+            return Ok(StatusCode::NO_CONTENT);
+        }
+        if !patience.is_left().await {
+            return Err(Error::CategoriesContended);
+        }
     }
-    // A product that is put into it at this very moment keeps an id that leads nowhere, which no reader minds.
-    change(&store, |tree| {
-        must_have_seen(tree, id, &if_match)?;
-        tree.remove(id)
-    })
-    .await?;
-    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Refuses to delete a category that products stand in.
+async fn must_be_empty(store: &Store, id: CategoryId) -> Result<(), Error> {
+    if store::is_used(store, id).await? { Err(Error::CategoryInUse) } else { Ok(()) }
 }
 
 /// Refuses a change with a tag of neither the category nor its branch as they are now.
@@ -156,34 +181,69 @@ fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(),
 }
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.
-async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<T, Error> {
-    for _ in 0..ROUNDS {
+async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<(T, Tree), Error> {
+    let mut patience = Patience::default();
+    loop {
         let mut tree = store::tree(store).await?;
         let before = tree.clone();
         let changed = change(&mut tree)?;
-        if tree == before || store::save(store, &tree).await? {
-            return Ok(changed);
+        if tree == before || store::save(store, &mut tree).await? {
+            return Ok((changed, tree));
+        }
+        if !patience.is_left().await {
+            return Err(Error::CategoriesContended);
         }
     }
-    Err(Error::TreeBusy)
 }
 
-/// Has the products of categories that were moved be found where these stand now. Answers how many.
+/// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
+/// called after the product was saved; why in this order, says [`store`].
+pub(crate) async fn hold(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
+    change(store, |tree| {
+        must_be_in(tree, ids)?;
+        tree.keep(ids);
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Of these categories those that are gone; the others stay, though they may be being deleted.
+pub(crate) async fn gone_of(store: &Store, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
+    change(store, |tree| {
+        tree.keep(ids);
+        Ok(ids.iter().copied().filter(|id| tree.get(*id).is_none()).collect())
+    })
+    .await
+}
+
+/// Has the products of categories that were moved be found where these stand now, and takes categories that were deleted out
+/// of products that a request which ended early left in them. Answers how many products it changed.
 pub async fn follow_moves(store: &Store, now: Timestamp) -> Result<usize, Error> {
     let tree = store::tree(store).await?;
+    let mut settled = tree.clone();
+    let followed = follow_moved(store, &tree).await?;
+    if followed == 0 && tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now) {
+        settled.moved.clear();
+    }
+    let gone: Vec<CategoryId> = tree.gone.iter().map(|gone| gone.id).collect();
+    let emptied = products::shelving::empty(store, &gone).await?;
+    if emptied == 0 {
+        settled.gone.retain(|gone| gone.at.plus(EMPTIED_FOR) >= now);
+    }
+    if settled != tree {
+        // Where the tree was changed meanwhile, the next sweep does this.
+        store::save(store, &mut settled).await?;
+    }
+    Ok(followed + emptied)
+}
+
+async fn follow_moved(store: &Store, tree: &Tree) -> Result<usize, Error> {
     if tree.moved.is_empty() {
         return Ok(0);
     }
     let ids: Vec<CategoryId> = tree.moved.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
-    let followed = crate::products::store::follow(store, &tree, &ids).await?;
-    let is_over = tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now);
-    if followed == 0 && is_over {
-        // Where the tree was changed meanwhile, the next sweep does this.
-        let mut settled = tree;
-        settled.moved.clear();
-        store::save(store, &settled).await?;
-    }
-    Ok(followed)
+    products::store::follow(store, tree, &ids).await
 }
 
 /// Refuses ids in a product's `category_ids` that are no categories.

@@ -46,8 +46,10 @@ pub enum Error {
     UnknownParent,
     /// Products or other categories stand in the category.
     CategoryInUse,
-    /// Others changed the categories again and again.
-    TreeBusy,
+    /// Others changed the categories again and again; nothing was changed.
+    CategoriesContended,
+    /// Others changed the product again and again; nothing was changed.
+    ProductContended,
     /// These fields refer to something that does not exist.
     InvalidInput(Vec<FieldError>),
     /// Fewer on hand than are reserved already.
@@ -162,7 +164,18 @@ impl From<Error> for Problem {
                 "The category is in use",
                 "Products or other categories stand in it. Move them first.",
             ),
-            Error::TreeBusy => Self::unavailable("the categories are changed by many at once"),
+            Error::CategoriesContended => Self::conflict(
+                "categories_contended",
+                "Others are changing the categories",
+                "Nothing was changed. Ask again shortly.",
+            )
+            .with_retry_after(ABOUT_TO_END),
+            Error::ProductContended => Self::conflict(
+                "product_contended",
+                "Others are changing the product",
+                "Nothing was changed. Ask again shortly.",
+            )
+            .with_retry_after(ABOUT_TO_END),
             Error::InvalidInput(errors) => Self::invalid_input(errors),
             Error::BelowReserved => Self::conflict(
                 "below_reserved",
@@ -346,6 +359,15 @@ impl std::error::Error for Error {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_are_changing_is_to_be_asked_for_again_and_is_no_outage() {
+        for error in [Error::CategoriesContended, Error::ProductContended] {
+            let answer = error.into_response();
+            assert_eq!(answer.status(), StatusCode::CONFLICT);
+            assert_eq!(answer.headers()["retry-after"], "1");
+        }
+    }
 
     #[test]
     fn a_change_of_primary_is_an_outage_and_a_bad_command_is_our_mistake() {

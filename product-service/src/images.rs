@@ -180,8 +180,8 @@ async fn complete_upload(
 /// The whole list, in order; honours `If-Match`.
 #[utoipa::path(put, path = "/admin/products/{product_id}/images", tag = "images",
     security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path, description = "The product.")), request_body = ImageList,
-    responses((status = OK, body = ProductView),
+    params(("product_id" = ProductId, Path, description = "The product."), IfMatch), request_body = ImageList,
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn arrange_images(

@@ -10,7 +10,7 @@ use common::{
     auth::{Caller, scopes::CatalogWrite},
     extract::{Created, Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::{FieldError, ProblemBody},
     timestamp::Timestamp,
 };
@@ -28,6 +28,8 @@ mod apply;
 pub mod domain;
 mod flow;
 pub mod store;
+
+const LIST: List<i64> = List::new("/admin/products/imports/{import_id}/errors");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -203,9 +205,9 @@ async fn list_import_errors(
     Path(id): Path<ImportId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
-    let (limit, after) = query.read::<i64>()?;
+    let (limit, after) = LIST.read(&query)?;
     store::find(&store, id).await?.ok_or(Error::NotFound)?;
     let refused = store::refused(&store, id, after, limit + 1).await?;
-    let page = Page::new(refused, limit, |refused| refused.line).map(RefusedLine::from);
+    let page = LIST.page(refused, limit, |refused| refused.line).map(RefusedLine::from);
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }

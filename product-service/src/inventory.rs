@@ -31,7 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 /// Read how many there are of a SKU
 #[utoipa::path(get, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
-    responses((status = OK, body = Stock)))]
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_stock(
     State(store): State<Store>,
     _: Caller<InventoryWrite>,
@@ -45,9 +45,9 @@ async fn get_stock(
 ///
 /// Honours `If-Match`.
 #[utoipa::path(patch, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
-    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
+    params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M"), IfMatch),
     request_body = StockPatch,
-    responses((status = OK, body = Stock),
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`below_reserved`: more is promised than there is, so backorders cannot end."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",

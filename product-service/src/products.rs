@@ -2,6 +2,7 @@
 
 mod batch;
 pub mod domain;
+pub mod shelving;
 pub mod store;
 mod view;
 
@@ -14,7 +15,7 @@ use common::{
     etag::{IfMatch, IfNoneMatch, Versioned},
     extract::{Created, Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -27,15 +28,15 @@ use self::domain::{
     Change, NewProduct, Product, ProductId, ProductKey, ProductPatch, Sku, Status, Variant, VariantPatch,
 };
 pub(crate) use self::view::ProductView;
-use crate::{App, categories, error::Error, inventory};
+use crate::{App, categories, error::Error, inventory, store::Patience};
 
 /// What shared caches may do with the public catalogue: serve it for a minute, and once more while they fetch anew.
 pub(crate) const CATALOGUE_CACHE: HeaderValue =
     HeaderValue::from_static("public, max-age=0, s-maxage=60, stale-while-revalidate=60");
 /// Staff see what they changed.
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
-/// How often a change starts over when others change the product under it.
-const ROUNDS: usize = 5;
+
+const LIST: List<ProductId> = List::new("/admin/products");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -51,8 +52,8 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
 
 /// Read a product on sale, by id or slug
 #[utoipa::path(get, path = "/products/{product}", tag = "products",
-    params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee")),
-    responses((status = OK, body = ProductView),
+    params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee"), IfNoneMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
         (status = NOT_MODIFIED, description = "`If-None-Match` has its version.")))]
 async fn get_product(
     State(app): State<App>,
@@ -87,9 +88,9 @@ async fn list_all_products(
     _: Caller<CatalogWrite>,
     Query(query): Query<StaffQuery>,
 ) -> Result<Response, Error> {
-    let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<ProductId>()?;
+    let (limit, after) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
     let products = store::all(&app.store, query.status, after, limit + 1).await?;
-    let page = Page::new(products, limit, |product| product.id);
+    let page = LIST.page(products, limit, |product| product.id);
     let page = page.map(|product| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
@@ -99,25 +100,26 @@ async fn list_all_products(
 /// 409 when the slug or a SKU is taken.
 #[utoipa::path(post, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
     request_body = NewProduct,
-    responses((status = CREATED, body = ProductView),
+    responses((status = CREATED, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken` or `sku_taken`.")))]
+            description = "`slug_taken`, `sku_taken`, or `categories_contended`, with `Retry-After`: others are changing the categories.")))]
 async fn create_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
-) -> Result<Created<ProductView>, Error> {
+) -> Result<Created<Versioned<ProductView>>, Error> {
     let tree = categories::store::tree(&app.store).await?;
     categories::must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
-    store::insert(&app.store, &product, &tree).await?;
+    shelving::insert(&app.store, &product, &tree).await?;
     let location = format!("/products/{}", product.slug);
-    Ok(Created { location, body: ProductView::new(product, &app.bucket) })
+    let body = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
+    Ok(Created { location, body })
 }
 
 /// Read any product, by id
 #[utoipa::path(get, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView)))]
+    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_any_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -131,10 +133,11 @@ async fn get_any_product(
 ///
 /// Variants and images have routes of their own. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path)), request_body = ProductPatch,
-    responses((status = OK, body = ProductView),
+    params(("product_id" = ProductId, Path), IfMatch), request_body = ProductPatch,
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, or `archived`: restore it first."),
+            description = "`slug_taken`; `archived`: restore it first; or, with `Retry-After`, `product_contended` or \
+                `categories_contended`: others are changing the product or the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_product(
@@ -153,8 +156,10 @@ async fn patch_product(
 ///
 /// Its slug is free for another; its SKUs stay its own. Orders that hold units of it go on. Archived ones stay so.
 #[utoipa::path(post, path = "/admin/products/{product_id}/archive", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn archive_product(
@@ -170,10 +175,11 @@ async fn archive_product(
 ///
 /// Others stay as they are.
 #[utoipa::path(post, path = "/admin/products/{product_id}/restore", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)),
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`: another product has its slug now; give that one another, or this one."),
+            description = "`slug_taken`: another product has its slug now; give that one another, or this one; \
+                or `product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn restore_product(
@@ -187,10 +193,10 @@ async fn restore_product(
 
 /// Sell a product in one more form
 #[utoipa::path(post, path = "/admin/products/{product_id}/variants", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path)), request_body = Variant,
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch), request_body = Variant,
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`sku_taken` or `too_many_variants`."),
+            description = "`sku_taken`, `too_many_variants`, or `product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn add_variant(
@@ -207,9 +213,11 @@ async fn add_variant(
 ///
 /// Orders keep the price they were made at. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
     request_body = VariantPatch,
-    responses((status = OK, body = ProductView),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`product_contended`, with `Retry-After`: others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_variant(
@@ -226,10 +234,11 @@ async fn patch_variant(
 ///
 /// Refused while orders hold units of it.
 #[utoipa::path(delete, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
-    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path)),
-    responses((status = OK, body = ProductView),
+    security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`variant_reserved`, or `last_variant`: archive the product instead."),
+            description = "`variant_reserved`; `last_variant`: archive the product instead; or `product_contended`, with `Retry-After`: \
+                others are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn remove_variant(
@@ -257,16 +266,19 @@ async fn remove_variant(
 
 /// Reads, changes and saves a product, again where somebody else was quicker, unless the client insists on a version.
 async fn change(app: &App, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
-    for _ in 0..ROUNDS {
+    let mut patience = Patience::default();
+    loop {
         let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
         let next = product.after(change.clone(), Timestamp::now())?;
         let tree = categories::store::tree(&app.store).await?;
-        if next.version == product.version || store::replace(&app.store, product.version, &next, &tree).await? {
+        if next.version == product.version || shelving::replace(&app.store, &product, &next, &tree).await? {
             return Ok(answer(next, app));
         }
+        if !patience.is_left().await {
+            return Err(Error::ProductContended);
+        }
     }
-    Err(Error::Stale)
 }
 
 fn answer(product: Product, app: &App) -> Response {

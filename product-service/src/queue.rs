@@ -64,7 +64,7 @@ async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> R
 /// The keys of the objects that a message says were made in this bucket; `None` when it is not understood. What happens in
 /// other buckets, and what is not the making of an object, is understood and has none.
 fn created_keys(body: &str, bucket: &str) -> Option<Vec<String>> {
-    keys_of(&content(body)?, bucket)
+    keys_of(&content(body).ok()?, bucket)
 }
 
 /// Reads an event in either of the forms that S3 sends.

@@ -11,7 +11,7 @@ use axum::{
 use common::{
     extract::Query,
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::Problem,
 };
 use http::header;
@@ -26,6 +26,8 @@ use crate::{
     error::Error,
     products::{CATALOGUE_CACHE, ProductView},
 };
+
+const LIST: List<Place> = List::new("/products");
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_products))
@@ -99,19 +101,19 @@ struct FoundProducts {
     responses((status = OK, body = FoundProducts)))]
 async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Response, Error> {
     let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, .. } = query;
-    let (limit, after) = PageQuery::new(query.limit, query.cursor).read::<Place>()?;
+    let (limit, after) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
     let sort = query.sort;
     let listing =
         Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, sort }.read()?;
     if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
-        return Err(Problem::invalid_query("cursor is one of a list in another order".into()).into());
+        return Err(Problem::invalid_parameter("cursor", "is one of a list in another order").into());
     }
     if listing.price.is_some_and(|price| !app.currencies.0.contains(&price.currency)) {
-        return Err(Problem::invalid_query("the shop does not sell in this currency".into()).into());
+        return Err(Problem::invalid_parameter("currency", "is none that the shop sells in").into());
     }
     let counting = async { if query.facets { store::facets(&app.store, &listing).await.map(Some) } else { Ok(None) } };
     let (found, facets) = tokio::try_join!(store::find(&app.store, &listing, after.as_ref(), limit + 1), counting)?;
     let page =
-        Page::new(found, limit, |(place, _)| place.clone()).map(|(_, product)| ProductView::new(product, &app.bucket));
+        LIST.page(found, limit, |(place, _)| place.clone()).map(|(_, product)| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(FoundProducts { page, facets })).into_response())
 }

@@ -6,10 +6,10 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use common::timestamp::Timestamp;
+use common::{id::Id, timestamp::Timestamp};
 use mongodb::{
     Client, Collection, Database, Namespace,
     bson::{DateTime, Document, doc},
@@ -87,6 +87,41 @@ impl Store {
     /// The full name of a collection, for writes that go to several.
     pub async fn namespace(&self, collection: &str) -> Result<Namespace, Error> {
         Ok(self.database().await?.collection::<Document>(collection).namespace())
+    }
+}
+
+/// How long a request starts over while others change the same document under it: most of its time.
+const PATIENCE: Duration = Duration::from_millis(1_800);
+/// The first wait before it does, and the longest.
+const WAITS: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(64));
+
+/// What is left of a request's time to start over.
+#[derive(Debug)]
+pub struct Patience {
+    until: Instant,
+    wait: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { until: Instant::now() + PATIENCE, wait: WAITS.0 }
+    }
+}
+
+impl Patience {
+    /// Waits a moment of chance, so that those who met do not meet again, the longer the more often; false once the time is
+    /// over.
+    pub async fn is_left(&mut self) -> bool {
+        // The last bits of an id are random.
+        let (_, random) = Id::<Self>::new(Timestamp::now()).uuid().as_u64_pair();
+        let part = u32::try_from(random % 100).unwrap_or_default();
+        let wait = self.wait * part / 100;
+        self.wait = WAITS.1.min(self.wait * 2);
+        if Instant::now() + wait >= self.until {
+            return false;
+        }
+        tokio::time::sleep(wait).await;
+        true
     }
 }
 

@@ -52,12 +52,15 @@ pub fn routes() -> OpenApiRouter<App> {
     responses((status = CREATED, body = OrderView, headers(("Location" = String, description = "Where the order is."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`out_of_stock` (`errors` says what is short), `quote_changed` (`quote` has the price that \
-                           holds), `cart_changed`, `attempt_ended`; `cart_already_ordered` (`order_id` is the order that \
+                           holds), `cart_changed`, `cart_empty`, `attempt_ended`; `cart_already_ordered` (`order_id` is the order that \
                            this version of the cart became); `too_many_open_orders` or `too_many_units_held` \
                            (`counted_by` is `caller`, `recipient` or `source`; `open_orders` has the ids of the caller's \
                            own orders that wait for payment, if there are any: pay or cancel one); or `request_in_progress` or \
                            `stock_contended` (what is left is taken by orders under way): repeat it, with the same \
                            key, after `Retry-After`."),
+        (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json",
+            description = "`forbidden`: the access token lacks the scope. `account_disabled`: the account may not order; it \
+                           has to ask the shop."),
         (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
             description = "`invalid_input` (an entry about a line names its `sku`; where the line is in the cart, \
                            `pointer` is `/cart_version`), `idempotency_key_reused`: the key made another order; \

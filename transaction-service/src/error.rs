@@ -162,7 +162,10 @@ impl From<Error> for Problem {
             .with_member("total", serde_json::json!(total))
             .with_member("minimum", serde_json::json!(minimum)),
             Error::TotalTooLarge { total, maximum } => {
-                let detail = format!("Nothing was ordered. One payment takes up to {maximum}: make several orders.");
+                let detail = format!(
+                    "Nothing was ordered. One payment takes up to {maximum}: order less at a time; what costs more by itself \
+                     cannot be paid in one payment."
+                );
                 let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
                 let problem = Self::new(status, "total_too_large", title, detail);
                 let problem = problem.with_member("maximum", serde_json::json!(maximum));

@@ -171,12 +171,12 @@ fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
     let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
     // Far below the day after which product-service gives the stock to others.
     let payment_window = env.number_or("PAYMENT_WINDOW_MINUTES", 30, 1..=720).map(Duration::from_mins)?;
-    // Whoever made the order is gone once its deadline is over.
     let reduced = match reduced {
         None => None,
         Some(read) => Some(read?),
     };
     let tax = TaxRates { standard: standard?, reduced };
+    // A request that works on an order is over at its deadline.
     Some(Terms { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
 }
 

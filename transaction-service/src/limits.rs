@@ -64,6 +64,7 @@ pub struct Swept {
 /// Deletes counters that have had their time, and compares the rest with the open orders.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
     let pool = app.database.pool().await?;
+    setups::sweep(app, now).await?;
     let expired = store::delete_expired(pool, now).await? + store::delete_expired_setups(pool, now).await?;
     let forgotten = store::forget_closed(pool, now.minus(app.limits.window)).await?;
     let wrong = store::wrong(pool).await?;

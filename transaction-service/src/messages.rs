@@ -62,10 +62,8 @@ fn clear_cart(order: &Order) -> Message {
 
 /// Each template has a form as a text message, and is asked for once an order: its id follows from both.
 fn notification(order: &Order, template: &'static str, channels: Channels, reason: Option<&str>) -> Message {
-    let mut recipient = json!({});
-    if channels.contains(Channel::Email) {
-        recipient["email"] = json!(order.email);
-    }
+    // The address in any case: where texts alone were chosen and none goes to the number, it is told by mail.
+    let mut recipient = json!({ "email": order.email });
     if let Some(phone) = order.phone.as_ref().filter(|_| channels.contains(Channel::Sms)) {
         recipient["phone"] = json!(phone);
     }

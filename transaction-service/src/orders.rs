@@ -12,7 +12,7 @@ use common::{
     auth::{Caller, scopes},
     extract::{Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -27,6 +27,8 @@ use self::{
     view::OrderView,
 };
 use crate::{App, error::Error, ledger, ledger::domain::LedgerEntry, payments};
+
+const LIST: List<Place> = List::new("/orders");
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -50,9 +52,9 @@ async fn list_orders(
     Query(page): Query<PageQuery>,
 ) -> Result<Response, Error> {
     let owner = Owner::of(&caller.subject)?;
-    let (limit, after) = page.read::<Place>()?;
+    let (limit, after) = LIST.read(&page)?;
     let orders = store::list(app.database.pool().await?, owner, after, limit + 1).await?;
-    let page = Page::new(orders, limit, |order| Place { created_at: order.created_at, id: order.id });
+    let page = LIST.page(orders, limit, |order| Place { created_at: order.created_at, id: order.id });
     let items = page.items.iter().map(OrderView::from).collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }).into_response())
 }

@@ -1,6 +1,8 @@
 //! The work nobody waits for: what a crash left half way, orders that were not paid in time, events that did not reach
 //! us, messages that were not taken. Bounded, and safe to run many times at once.
 
+use std::time::{Duration, Instant};
+
 use common::timestamp::Timestamp;
 use futures_util::{StreamExt, stream};
 use platform::{
@@ -21,17 +23,20 @@ use crate::{
 const ORDERS: i64 = 50;
 /// Of how many entries, the newest, one sweep compares the orders with their payments.
 const BOOKED_LAST: i64 = 500;
+/// How long after its beginning a sweep begins to send messages. A run may take a minute, and the books come after.
+const RELAY_WITHIN: Duration = Duration::from_secs(40);
 /// How many of them at once: each asks Stripe, and the pool has few connections.
 const AT_ONCE: usize = 5;
 
 /// One sweep. What fails of it is tried again by the next; the rest is done all the same.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
-    let now = Timestamp::now();
+    app.database.wake().await?;
+    let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
     let mut caught = CaughtUp::default();
     let events = payments::events::catch_up(app, &mut caught, now).await;
     let orders = due(app, now).await;
     let counters = limits::sweep(app, now).await;
-    let relayed = app.outbox.relay().await;
+    let relayed = app.outbox.drain(until).await;
     let measured = app.outbox.measure().await;
     let audited = audit(app).await;
     let swept = json!({ "events": caught.applied, "passed_over": caught.passed_over,

@@ -8,7 +8,7 @@ use common::{
     auth::{Caller, scopes},
     extract::{Created, Path, Query},
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::ProblemBody,
     timestamp::Timestamp,
 };
@@ -28,12 +28,16 @@ fn page_example() -> Value {
     }], "next_cursor": null })
 }
 
+const LIST: List<AddressId> = List::new("/users/me/addresses");
+
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list_addresses, create_address)).routes(routes!(delete_address))
 }
 
 /// One's own addresses, oldest first
+///
+/// There are none if the account of the token is gone.
 #[utoipa::path(get, path = "/users/me/addresses", tag = "addresses", security(("token" = ["profile"])),
     params(PageQuery), responses((status = OK, body = Page<Address>, example = page_example)))]
 async fn list_addresses(
@@ -42,9 +46,9 @@ async fn list_addresses(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Address>>, Error> {
     let owner = caller.user_id()?.into();
-    let (limit, after) = page.read::<AddressId>()?;
+    let (limit, after) = LIST.read(&page)?;
     let addresses = store::list(app.database.pool().await?, owner, after, limit + 1).await?;
-    Ok(Json(Page::new(addresses, limit, |address| address.id)))
+    Ok(Json(LIST.page(addresses, limit, |address| address.id)))
 }
 
 /// Add an address
@@ -53,6 +57,8 @@ async fn list_addresses(
 #[utoipa::path(post, path = "/users/me/addresses", tag = "addresses", security(("token" = ["profile"])),
     request_body = NewAddress,
     responses((status = CREATED, body = Address, headers(("Location" = String, description = "Where the address is."))),
+        (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
+            content_type = "application/problem+json"),
         (status = CONFLICT, description = "You have 50 addresses already.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn create_address(

@@ -45,7 +45,7 @@ async fn get_own_cart(State(app): State<App>, caller: Caller<scopes::Cart>) -> R
 /// With `If-Match`, only the version that you have seen is changed. What changes nothing leaves the version as it is.
 #[utoipa::path(put, path = "/carts/mine/items/{sku}", tag = "carts", security(("token" = ["cart"])),
     params(("sku" = Sku, Path, description = "Of what.", example = "TEE-ORG-NAVY-M"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
+        IfMatch),
     request_body = SetQuantity,
     responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names the new version."))),
         (status = CONFLICT, description = "`cart_full`: there are 100 other SKUs in it.", body = ProblemBody,
@@ -70,7 +70,7 @@ async fn put_cart_item(
 /// With `If-Match`, only the version that you have seen is changed. What was not in it changes nothing.
 #[utoipa::path(delete, path = "/carts/mine/items/{sku}", tag = "carts", security(("token" = ["cart"])),
     params(("sku" = Sku, Path, description = "Of what.", example = "TEE-ORG-NAVY-M"),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
+        IfMatch),
     responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names the new version."))),
         (status = PRECONDITION_FAILED, description = "The cart was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]

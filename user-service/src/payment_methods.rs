@@ -15,7 +15,7 @@ use common::{
     extract::{Path, Query},
     http::RequestContext,
     input::Json,
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::{Problem, ProblemBody},
     timestamp::Timestamp,
 };
@@ -40,6 +40,8 @@ fn page_example() -> Value {
     }], "next_cursor": null })
 }
 
+const LIST: List<PaymentMethodId> = List::new("/users/me/payment-methods");
+
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -50,21 +52,23 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// One's own saved payment methods, newest first
 #[utoipa::path(get, path = "/users/me/payment-methods", tag = "payment methods", security(("token" = ["profile"])),
-    params(PageQuery), responses((status = OK, body = Page<PaymentMethod>, example = page_example)))]
+    params(PageQuery), responses((status = OK, body = Page<PaymentMethod>, example = page_example),
+        (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
+            content_type = "application/problem+json")))]
 async fn list_payment_methods(
     State(app): State<App>,
     caller: Caller<scopes::Profile>,
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<PaymentMethod>>, Error> {
     let user = caller.user_id()?.into();
-    let (limit, after) = page.read::<PaymentMethodId>()?;
+    let (limit, after) = LIST.read(&page)?;
     let limit = limit.min(MAX_PAGE);
     let customer = store::customer(app.database.pool().await?, user).await?.ok_or(Error::NotFound)?;
     let methods = match customer {
         None => Vec::new(),
         Some(customer) => read_page(&app, &customer, limit + 1, after.as_ref()).await?,
     };
-    Ok(Json(Page::new(methods, limit, |method| method.id.clone()).map(PaymentMethod::from)))
+    Ok(Json(LIST.page(methods, limit, |method| method.id.clone()).map(PaymentMethod::from)))
 }
 
 async fn read_page(
@@ -81,8 +85,8 @@ async fn read_page(
             Ok(list.data)
         }
         Err(error) if after.is_some() && is_about_the_cursor(&error) => {
-            let detail = "The payment method that the cursor stands at is gone: read the first page again.";
-            Err(Problem::invalid_query(detail.into()).into())
+            let detail = "stands at a payment method that is gone: read the first page again";
+            Err(Problem::invalid_parameter("cursor", detail).into())
         }
         // The customer is gone at Stripe, and its cards with it.
         Err(StripeError::NotFound) => Ok(Vec::new()),
@@ -110,6 +114,8 @@ fn is_about_the_cursor(error: &StripeError) -> bool {
 #[utoipa::path(post, path = "/users/me/payment-methods/setup", tag = "payment methods",
     security(("token" = ["profile"])),
     responses((status = CREATED, description = "Confirm it with Stripe.", body = Setup),
+    (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
+        content_type = "application/problem+json"),
     (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
         body = ProblemBody, content_type = "application/problem+json")))]
 async fn set_up_payment_method(

@@ -1,47 +1,36 @@
 //! What the `sweep` trigger does: sends what the outbox still holds, and deletes what has ended. Bounded, and safe to run
 //! many at once.
 
+use std::time::{Duration, Instant};
+
 use common::timestamp::Timestamp;
 use platform::{Service, TriggerError, outbox::Relayed, trigger::report};
 use serde_json::{Value, json};
 
-use crate::{App, carts, error::Error, limits, sessions};
+use crate::{App, carts, limits, sessions};
 
-/// How many batches of messages one sweep sends at most.
-const BATCHES: usize = 20;
+/// How long after its beginning a sweep begins to send messages. A run may take a minute, and deletes what has ended after.
+const RELAY_WITHIN: Duration = Duration::from_secs(40);
 
 /// One sweep; says what it did.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
-    let now = Timestamp::now();
+    app.database.wake().await?;
+    let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
     let pool = app.database.pool().await?;
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
-    let relayed = relay(app).await;
+    let relayed = app.outbox.drain(until).await;
     let measured = app.outbox.measure().await;
     let sessions = sessions::store::delete_expired(pool, now).await;
     let attempts = limits::store::delete_old(pool, now).await;
     let carts = carts::store::delete_unused(pool, now).await;
     let clearings = carts::store::delete_old_clearings(pool, now).await;
-    let Relayed { delivered, deferred } = relayed?;
+    let Relayed { delivered, deferred, given_up } = relayed?;
     measured?;
     Ok(report(
         App::NAME,
         json!({
-            "delivered": delivered, "deferred": deferred, "sessions_deleted": sessions?, "attempts_deleted": attempts?,
-            "carts_deleted": carts?, "clearings_deleted": clearings?
+            "delivered": delivered, "deferred": deferred, "given_up": given_up, "sessions_deleted": sessions?,
+            "attempts_deleted": attempts?, "carts_deleted": carts?, "clearings_deleted": clearings?
         }),
     ))
-}
-
-/// Until nothing is due: what could not be sent is due again only later.
-async fn relay(app: &App) -> Result<Relayed, Error> {
-    let mut total = Relayed::default();
-    for _ in 0..BATCHES {
-        let batch = app.outbox.relay().await?;
-        if batch == Relayed::default() {
-            break;
-        }
-        total.delivered += batch.delivered;
-        total.deferred += batch.deferred;
-    }
-    Ok(total)
 }

@@ -24,7 +24,9 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// One's own profile
 #[utoipa::path(get, path = "/users/me", tag = "users", security(("token" = ["profile"])),
-    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
+    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
+        (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
+            content_type = "application/problem+json")))]
 async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Versioned<Profile>, Error> {
     let id = caller.user_id()?.into();
     let profile = store::profile(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
@@ -38,8 +40,10 @@ async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) ->
 /// Text messages are sent only with consent, which is given by `sms` in `notify_by` and needs a phone number that takes them
 /// (`needs_phone`, `takes_no_texts`). It goes with the number: removing that ends it; when it was given for which number is kept.
 #[utoipa::path(patch, path = "/users/me", tag = "users", security(("token" = ["profile"])), request_body = ProfilePatch,
-    params(("If-Match" = Option<String>, Header, description = "The `ETag` of the answer that you have seen, as it was.")),
+    params(IfMatch),
     responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names the new version."))),
+        (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
+            content_type = "application/problem+json"),
         (status = PRECONDITION_FAILED, description = "The profile was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn update_profile(

@@ -66,12 +66,17 @@ impl FromStr for Email {
     }
 }
 
-/// An international domain in its `xn--` form; any other as it was written.
+/// An international domain in its `xn--` form; any other as it was written. A label that begins with `xn--` and stands for
+/// no name in any script (UTS 46, 4.1) can be registered nowhere.
 fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
-    if domain.is_ascii() {
-        return Some(domain.into());
+    if !domain.is_ascii() {
+        return idna::domain_to_ascii_strict(domain).ok().map(Cow::Owned);
     }
-    idna::domain_to_ascii_strict(domain).ok().map(Cow::Owned)
+    let is_converted = |label: &str| label.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+    if domain.split('.').any(is_converted) && idna::domain_to_ascii(domain).is_err() {
+        return None;
+    }
+    Some(domain.into())
 }
 
 /// RFC 5321's dot-string: mail servers refuse a dot at either end, and two in a row.
@@ -225,11 +230,15 @@ mod tests {
             ("ada@пример.рф", "ada@xn--e1afmkfd.xn--p1ai"),
             ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
             ("ada@xn--exmple-cua.com", "ada@xn--exmple-cua.com"),
+            ("ada@XN--EXMPLE-CUA.com", "ada@XN--EXMPLE-CUA.com"),
         ] {
             let email: Email = typed.parse().unwrap();
             assert_eq!(email.as_str(), kept, "{typed}");
             assert_eq!(email.key(), kept.to_lowercase());
             assert_eq!(kept.parse::<Email>().unwrap(), email, "what is stored is read again");
+        }
+        for unregistrable in ["ada@xn--a.com", "ada@mail.xn--exmple-.com", "ada@XN--.com", "ada@xn--a-ecp.ru.com"] {
+            assert_eq!(unregistrable.parse::<Email>().unwrap_err().code, "invalid_email", "{unregistrable}");
         }
         let refused = "ädä@example.com".parse::<Email>().unwrap_err();
         assert_eq!(refused.code, "invalid_email");

@@ -13,6 +13,13 @@ use axum::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts};
 use serde::Serialize;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        ObjectBuilder, Required, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+    },
+};
 use uuid::Uuid;
 
 use crate::{input::Json, problem::Problem};
@@ -112,22 +119,34 @@ impl IfMatch {
         Some(tags.iter().filter(|tag| tag.document == document).map(|tag| tag.version).collect())
     }
 
-    fn parse(header: &str) -> Self {
+    /// `None` where it is neither `*` nor a list of tags, each in quotes.
+    fn parse(header: &str) -> Option<Self> {
         if header.trim() == "*" {
-            return Self::Any;
+            return Some(Self::Any);
+        }
+        // A list may have empty elements (RFC 9110, 5.6.1.2), and not those alone.
+        let tags: Vec<&str> = header.split(',').map(str::trim).filter(|tag| !tag.is_empty()).collect();
+        if tags.is_empty() || !tags.iter().all(|tag| is_tag(tag)) {
+            return None;
         }
         // A tag that is not ours, a weak one included, matches no version: strong comparison.
-        Self::Tags(header.split(',').filter_map(|tag| ETag::parse(tag.trim())).collect())
+        Some(Self::Tags(tags.into_iter().filter_map(ETag::parse).collect()))
     }
+}
+
+/// Whether it is an entity tag of any server's that has no comma in it; ours have none.
+fn is_tag(tag: &str) -> bool {
+    let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
+    opaque.is_some_and(|opaque| opaque.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e)))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let text = joined(&parts.headers, &header::IF_MATCH);
-        let text = text.map_err(|_| Problem::malformed("If-Match must be plain ASCII."))?;
-        Ok(text.map_or(Self::Any, |text| Self::parse(&text)))
+        let malformed = || Problem::malformed("If-Match must be an ETag as an answer had it, quotes included, or *.");
+        let text = joined(&parts.headers, &header::IF_MATCH).map_err(|_| malformed())?;
+        text.map_or(Some(Self::Any), |text| Self::parse(&text)).ok_or_else(malformed)
     }
 }
 
@@ -165,6 +184,28 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
         let text = joined(&parts.headers, &header::IF_NONE_MATCH).ok().flatten();
         Ok(text.map_or_else(|| Self::Tags(Vec::new()), |text| Self::parse(&text)))
     }
+}
+
+impl IntoParams for IfMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![condition("If-Match", "The `ETag` of the answer that you have seen, as it was.")]
+    }
+}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![condition("If-None-Match", "The `ETag` of the answer that you have, as it was.")]
+    }
+}
+
+fn condition(name: &str, description: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
 }
 
 /// The list that a header holds, which may come on several lines (RFC 9110, 5.3).
@@ -224,14 +265,25 @@ mod tests {
     #[test]
     fn if_match_takes_lists_and_stars_and_compares_strongly() {
         let (tag, ours) = (ETag::new(DOCUMENT, 3), ours());
-        assert_eq!(IfMatch::parse("*"), IfMatch::Any);
+        assert_eq!(IfMatch::parse(" * "), Some(IfMatch::Any));
         assert_eq!(IfMatch::Any.versions_of(DOCUMENT), None);
         let several = IfMatch::parse(&format!("{ours}, {}, {}", ETag::new(DOCUMENT, 4), ETag::new(OTHER, 9)));
+        let several = several.unwrap();
         assert!(several.check(tag).is_ok());
         assert_eq!(several.versions_of(DOCUMENT), Some(vec![3, 4]));
         let others = [ETag::new(DOCUMENT, 2).to_string(), ETag::new(OTHER, 3).to_string(), format!("W/{ours}")];
-        for stale in others.into_iter().chain(["\"3\"", "3", "\"x\"", ""].map(str::to_owned)) {
-            assert!(IfMatch::parse(&stale).check(tag).is_err(), "{stale}");
+        for stale in others.into_iter().chain(["\"3\"", "\"x\"", "\"\"", ", \"3\" ,"].map(str::to_owned)) {
+            assert!(IfMatch::parse(&stale).unwrap().check(tag).is_err(), "{stale}");
+        }
+    }
+
+    #[test]
+    fn if_match_that_is_no_list_of_tags_is_not_taken_for_one() {
+        let (ours, of) = (ours(), digits());
+        let odd = ["", " ", ",", "3", "null", "\"abc", "abc\"", "\"", "*, *", "w/\"3\"", "W/3", "\"a b\"", "\"a\"b\""];
+        let odd = odd.map(str::to_owned).into_iter();
+        for odd in odd.chain([format!("{of}-3"), format!("*, {ours}"), format!("{ours}, 3"), format!("'{of}-3'")]) {
+            assert_eq!(IfMatch::parse(&odd), None, "{odd}");
         }
     }
 

@@ -7,7 +7,7 @@ use axum::{
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use serde::de::DeserializeOwned;
 
-use crate::{input::Json, problem::Problem};
+use crate::{etag::Versioned, input::Json, problem::Problem};
 
 mod query;
 
@@ -57,11 +57,22 @@ pub struct Created<T> {
 
 impl<T: serde::Serialize> IntoResponse for Created<T> {
     fn into_response(self) -> Response {
-        let mut response = (StatusCode::CREATED, Json(self.body)).into_response();
-        // Our locations are made of route templates, ids and slugs: always visible ASCII.
-        if let Ok(location) = HeaderValue::try_from(self.location) {
-            response.headers_mut().insert(header::LOCATION, location);
-        }
-        response
+        created(Json(self.body).into_response(), self.location)
     }
+}
+
+/// With the tag that reading it answers (RFC 9110, 15.3.2).
+impl<T: serde::Serialize> IntoResponse for Created<Versioned<T>> {
+    fn into_response(self) -> Response {
+        created(self.body.into_response(), self.location)
+    }
+}
+
+fn created(mut response: Response, location: String) -> Response {
+    *response.status_mut() = StatusCode::CREATED;
+    // Our locations are made of route templates, ids and slugs: always visible ASCII.
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }

@@ -189,13 +189,15 @@ impl Fields<'_> {
     /// A required whole number.
     pub fn integer(&mut self, name: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.required(name)?;
-        let Some(number) = value.as_i64().or_else(|| whole(&value)) else {
+        let number = value.as_i64().or_else(|| whole(&value));
+        if number.is_none() && !is_huge(&value) {
             return self.refuse(name, "wrong_type", "must be a whole number");
-        };
-        if !number.validate_range(Some(*range.start()), Some(*range.end()), None, None) {
+        }
+        let taken = number.filter(|n| n.validate_range(Some(*range.start()), Some(*range.end()), None, None));
+        if taken.is_none() {
             return self.refuse(name, "out_of_range", format!("must be from {} to {}", range.start(), range.end()));
         }
-        Some(number)
+        taken
     }
 
     /// A required list of at most `max` strings, each parsed into `T`.
@@ -376,10 +378,17 @@ impl Fields<'_> {
 
 /// `2.0` is a whole number, too (JSON Schema, 4.2.3). Beyond 2^53, where decimals are not exact, it is none of ours.
 fn whole(value: &Value) -> Option<i64> {
-    let decimal =
-        value.as_f64().filter(|decimal| decimal.fract() == 0.0 && decimal.abs() <= 9_007_199_254_740_992.0)?;
+    let decimal = value.as_f64().filter(|decimal| decimal.fract() == 0.0 && decimal.abs() <= MOST_EXACT)?;
     format!("{decimal:.0}").parse().ok()
 }
+
+/// A number beyond what [`whole`] reads. So far from zero every decimal is whole, and no range of ours reaches there.
+fn is_huge(value: &Value) -> bool {
+    value.as_f64().is_some_and(|decimal| decimal.abs() > MOST_EXACT)
+}
+
+/// Up to here a decimal is the number that was written.
+const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors) -> Option<T> {
     object_by(value, pointer, errors, |fields| T::from_fields(fields))

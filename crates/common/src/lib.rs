@@ -6,10 +6,12 @@
 //! - [`contact`]: how to reach people, and where parcels go
 //! - [`idempotency`]: the name a client gives to one attempt
 //! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
+//! - [`cause`]: an error with its causes, for the log
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
 //! - [`openapi`]: what every operation's documentation has in common
 
 pub mod auth;
+pub mod cause;
 pub mod contact;
 pub mod etag;
 pub mod extract;

@@ -175,7 +175,8 @@ fn add_problems(operation: &mut Operation) {
         ("500", "Our mistake; logged under the request id."),
         ("503", "A part of the shop does not answer; `Retry-After` says when to try again."),
     ];
-    if path || query || body {
+    // A header that must be given once may be given twice.
+    if path || query || body || operation.security.is_some() {
         problems.push(("400", "The request cannot be read."));
     }
     if body {

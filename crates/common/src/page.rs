@@ -1,5 +1,7 @@
 //! Lists are pages with a cursor: `?limit=1..100&cursor=` -> `{"items": [...], "next_cursor": null}`.
 
+use std::marker::PhantomData;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -38,31 +40,67 @@ impl PageQuery {
     pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
         Self { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor }
     }
-
-    /// How many items to read, and after which place. 400 for a limit out of range or a cursor that is not ours.
-    pub fn read<Place: DeserializeOwned>(&self) -> Result<(usize, Option<Place>), Problem> {
-        if self.limit == 0 || self.limit > MAX_LIMIT {
-            return Err(Problem::invalid_parameter("limit", &format!("must be from 1 to {MAX_LIMIT}")));
-        }
-        let place = match &self.cursor {
-            None => None,
-            Some(cursor) => Some(decode(cursor).ok_or_else(|| {
-                Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page, unchanged")
-            })?),
-        };
-        Ok((self.limit as usize, place))
-    }
 }
 
-/// A cursor comes from a client, whatever we wrote into it: a `Place` is made of types that refuse what they cannot be,
-/// such as a moment out of range, and of no text that a store cannot hold.
-fn decode<Place: DeserializeOwned>(cursor: &str) -> Option<Place> {
-    let bytes = URL_SAFE_NO_PAD.decode(Some(cursor).filter(|cursor| cursor.len() <= MAX_CURSOR)?).ok()?;
-    let json: Value = serde_json::from_slice(&bytes).ok()?;
-    if !holds_storable_text(&json) {
-        return None;
+/// A list that is read page by page, and what says where in its order an item stands.
+#[derive(Debug)]
+pub struct List<Place> {
+    name: &'static str,
+    place: PhantomData<fn() -> Place>,
+}
+
+impl<Place: Serialize + DeserializeOwned> List<Place> {
+    /// A list by a name that no other has, such as the route that reads it. Its cursors carry the name: a cursor of another
+    /// list, whose places may look the same, would begin this one anywhere.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, place: PhantomData }
     }
-    serde_json::from_value(json).ok()
+
+    /// How many items to read, and after which place. 400 for a limit out of range or a cursor that is not of this list.
+    pub fn read(&self, query: &PageQuery) -> Result<(usize, Option<Place>), Problem> {
+        if query.limit == 0 || query.limit > MAX_LIMIT {
+            return Err(Problem::invalid_parameter("limit", &format!("must be from 1 to {MAX_LIMIT}")));
+        }
+        let place = match &query.cursor {
+            None => None,
+            Some(cursor) => Some(self.decode(cursor).ok_or_else(|| {
+                Problem::invalid_parameter(
+                    "cursor",
+                    "must be the next_cursor of an earlier page of this list, unchanged",
+                )
+            })?),
+        };
+        Ok((query.limit as usize, place))
+    }
+
+    /// A cursor comes from a client, whatever we wrote into it: a `Place` is made of types that refuse what they cannot be,
+    /// such as a moment out of range, and of no text that a store cannot hold.
+    fn decode(&self, cursor: &str) -> Option<Place> {
+        let bytes = URL_SAFE_NO_PAD.decode(Some(cursor).filter(|cursor| cursor.len() <= MAX_CURSOR)?).ok()?;
+        let json: Value = serde_json::from_slice(&bytes).ok()?;
+        if !holds_storable_text(&json) {
+            return None;
+        }
+        let (name, place): (String, Place) = serde_json::from_value(json).ok()?;
+        Some(place).filter(|_| name == self.name)
+    }
+
+    /// Makes a page from up to `limit + 1` items: the one too many says that there is a next page.
+    /// `place` says where in the list's order an item stands.
+    pub fn page<T>(&self, mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Place) -> Page<T> {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(place);
+        self.up_to(items, next.as_ref())
+    }
+
+    /// Makes a page that ends at a place in the list's order, beyond its last item where what was read there is left out;
+    /// without one it is the last page.
+    pub fn up_to<T>(&self, items: Vec<T>, next: Option<&Place>) -> Page<T> {
+        // A place is a few numbers and strings; those always have a JSON form.
+        let json = next.and_then(|place| serde_json::to_vec(&(self.name, place)).ok());
+        Page { items, next_cursor: json.map(|json| URL_SAFE_NO_PAD.encode(json)) }
+    }
 }
 
 /// One page of a list.
@@ -75,23 +113,6 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Makes a page from up to `limit + 1` items: the one too many says that there is a next page.
-    /// `place` says where in the list's order an item stands.
-    pub fn new<Place: Serialize>(mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Place) -> Self {
-        let more = items.len() > limit;
-        items.truncate(limit);
-        let next = items.last().filter(|_| more).map(place);
-        Self::up_to(items, next.as_ref())
-    }
-
-    /// Makes a page that ends at a place in the list's order, beyond its last item where what was read there is left out;
-    /// without one it is the last page.
-    pub fn up_to<Place: Serialize>(items: Vec<T>, next: Option<&Place>) -> Self {
-        // A place is a few numbers and strings; those always have a JSON form.
-        let json = next.and_then(|place| serde_json::to_vec(place).ok());
-        Self { items, next_cursor: json.map(|json| URL_SAFE_NO_PAD.encode(json)) }
-    }
-
     /// The same page with every item turned into something else.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
@@ -103,39 +124,56 @@ mod tests {
     use super::*;
     use crate::timestamp::Timestamp;
 
+    const NUMBERS: List<i32> = List::new("/numbers");
+
+    fn asked(limit: u32, cursor: Option<String>) -> PageQuery {
+        PageQuery { limit, cursor }
+    }
+
     #[test]
     fn the_cursor_of_a_page_is_the_place_of_its_last_item() {
-        let page = Page::new(vec![9, 8, 7], 2, |n| *n);
+        let page = NUMBERS.page(vec![9, 8, 7], 2, |n| *n);
         assert_eq!(page.items, [9, 8]);
-        let query = PageQuery { limit: 2, cursor: page.next_cursor };
-        assert_eq!(query.read::<i32>().unwrap(), (2, Some(8)));
+        assert_eq!(NUMBERS.read(&asked(2, page.next_cursor)).unwrap(), (2, Some(8)));
     }
 
     #[test]
     fn a_page_without_items_may_have_a_next_one() {
-        let page = Page::<i32>::up_to(Vec::new(), Some(&7));
-        let query = PageQuery { limit: 2, cursor: page.next_cursor };
-        assert_eq!(query.read::<i32>().unwrap(), (2, Some(7)));
-        assert_eq!(Page::<i32>::up_to(Vec::new(), None::<&i32>).next_cursor, None);
+        let page = NUMBERS.up_to(Vec::<i32>::new(), Some(&7));
+        assert_eq!(NUMBERS.read(&asked(2, page.next_cursor)).unwrap(), (2, Some(7)));
+        assert_eq!(NUMBERS.up_to(Vec::<i32>::new(), None).next_cursor, None);
     }
 
     #[test]
     fn the_last_page_has_no_cursor() {
-        assert_eq!(Page::new(vec![9, 8], 2, |n| *n).next_cursor, None);
-        assert_eq!(Page::new(Vec::<i32>::new(), 2, |n| *n).next_cursor, None);
+        assert_eq!(NUMBERS.page(vec![9, 8], 2, |n| *n).next_cursor, None);
+        assert_eq!(NUMBERS.page(Vec::new(), 2, |n| *n).next_cursor, None);
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_is_refused_though_its_places_look_the_same() {
+        let other = List::<i32>::new("/others");
+        let cursor = other.page(vec![9, 8, 7], 2, |n| *n).next_cursor;
+        assert!(other.read(&asked(2, cursor.clone())).is_ok());
+        let refused = NUMBERS.read(&asked(2, cursor)).unwrap_err();
+        assert_eq!((refused.status().as_u16(), refused.kind()), (400, "invalid_query"));
+        assert!(refused.detail().starts_with("cursor must be the next_cursor of an earlier page of this list"));
+        for nameless in ["8", "[8]", "[\"/numbers\"]", "[\"/numbers\", 8, 8]", "{\"/numbers\": 8}"] {
+            let cursor = Some(URL_SAFE_NO_PAD.encode(nameless));
+            assert!(NUMBERS.read(&asked(2, cursor)).is_err(), "{nameless}");
+        }
     }
 
     #[test]
     fn a_strange_cursor_or_limit_is_refused() {
         for (limit, cursor) in [(0, None), (101, None), (5, Some("%%%")), (5, Some("aGVsbG8"))] {
-            let query = PageQuery { limit, cursor: cursor.map(str::to_owned) };
-            assert!(query.read::<i32>().is_err(), "{limit} {cursor:?}");
+            assert!(NUMBERS.read(&asked(limit, cursor.map(str::to_owned))).is_err(), "{limit} {cursor:?}");
         }
     }
 
-    fn is_taken<Place: DeserializeOwned>(json: &str) -> bool {
-        let query = PageQuery { limit: 1, cursor: Some(URL_SAFE_NO_PAD.encode(json)) };
-        query.read::<Place>().is_ok()
+    fn is_taken<Place: Serialize + DeserializeOwned>(json: &str) -> bool {
+        let cursor = Some(URL_SAFE_NO_PAD.encode(format!("[\"/numbers\", {json}]")));
+        List::<Place>::new("/numbers").read(&asked(1, cursor)).is_ok()
     }
 
     #[test]

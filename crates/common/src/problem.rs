@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::sku::Sku;
+use crate::{cause::chain, sku::Sku};
 
 /// One bad field of a request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -257,9 +257,9 @@ impl Problem {
         Self::new(StatusCode::PRECONDITION_FAILED, "stale", "The resource has changed", detail)
     }
 
-    /// 413: the body is larger than `limit` bytes.
-    pub fn too_large(limit: usize) -> Self {
-        let detail = format!("The body is larger than {limit} bytes.");
+    /// 413: the body is larger than its route takes. Routes differ in that, and the extractor does not see which limit it was.
+    pub fn too_large() -> Self {
+        let detail = "The body is larger than this route takes.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large", detail)
     }
 
@@ -361,14 +361,7 @@ impl Problem {
     /// The causes, outermost first, in one line for the log.
     pub(crate) fn cause(&self) -> Option<String> {
         let first: &(dyn Error + 'static) = self.0.cause.as_deref()?;
-        let mut line = first.to_string();
-        let mut next = first.source();
-        while let Some(cause) = next {
-            line.push_str(": ");
-            line.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        Some(line)
+        Some(chain(first))
     }
 
     /// Writes the answer.

@@ -31,7 +31,7 @@ pub use self::{
 pub const PASSWORD: &str = "seven green umbrellas sing";
 
 /// Limits that no crowd of a proof or benchmark meets. What it costs to count is paid all the same.
-pub const UNLIMITED: [(&str, &str); 14] = [
+pub const UNLIMITED: [(&str, &str); 16] = [
     ("LOGIN_LIMIT", "1000000"),
     ("LOGIN_LIMIT_PER_SOURCE", "1000000"),
     ("REGISTRATION_LIMIT", "1000000"),
@@ -46,6 +46,8 @@ pub const UNLIMITED: [(&str, &str); 14] = [
     ("HELD_UNITS_PER_SOURCE", "1000000"),
     ("DECLINES_PER_SOURCE", "1000000"),
     ("ORDER_MAILS_PER_RECIPIENT", "1000"),
+    ("ACCOUNT_MAILS_PER_RECIPIENT", "1000"),
+    ("CODE_MAILS_PER_RECIPIENT", "1000"),
 ];
 
 /// What each service runs with, beside what only its process knows.

@@ -38,7 +38,7 @@ use utoipa::openapi::{Info, OpenApi, Paths};
 
 const TABLE: &str = "CREATE TABLE outbox (id uuid PRIMARY KEY, path text NOT NULL, body jsonb NOT NULL,
                      attempts int NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT now(),
-                     due_at timestamptz NOT NULL DEFAULT now())";
+                     due_at timestamptz NOT NULL DEFAULT now(), failed text)";
 
 #[derive(Clone)]
 struct Sample {

@@ -336,3 +336,80 @@ fn pause(attempt: u32) -> Duration {
     let base = 50 * u64::from(2_u32.saturating_pow(attempt.saturating_sub(1)));
     Duration::from_millis(base + fastrand::u64(0..=base))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex as Shared;
+
+    use axum::{Router, extract::Request, response::IntoResponse};
+    use http::HeaderMap;
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::fake::Store;
+
+    /// What came in at a gateway: lines, and who asked for a token with which password.
+    type Came = Arc<Shared<Vec<String>>>;
+
+    /// A gateway that gives tokens for this client secret and no other.
+    async fn gateway(secret: &'static str) -> (String, Came) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let (url, came) = (format!("http://{}", listener.local_addr().unwrap()), Came::default());
+        let seen = Arc::clone(&came);
+        let router = Router::new().fallback(async move |headers: HeaderMap, request: Request| {
+            let line = format!("{} {}", request.method(), request.uri().path());
+            let is_right = headers["authorization"] == basic(secret) || line != "POST /oauth/token";
+            seen.lock().unwrap().push(format!("{line} {}", if is_right { 200 } else { 401 }));
+            if is_right {
+                axum::Json(json!({"access_token": "t", "expires_in": 900})).into_response()
+            } else {
+                (StatusCode::UNAUTHORIZED, axum::Json(json!({"type": "invalid_client"}))).into_response()
+            }
+        });
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        (url, came)
+    }
+
+    fn basic(secret: &str) -> String {
+        let request = reqwest::Client::new().get("http://localhost").basic_auth("a-service", Some(secret)).build();
+        request.unwrap().headers()["authorization"].to_str().unwrap().to_owned()
+    }
+
+    /// A client whose secret is in that store, under `/secret`.
+    async fn client(store: &Store, url: String) -> ServiceClient {
+        let secret = store.env(&[("CLIENT_SECRET", "ssm:/secret")]).await.secret("CLIENT_SECRET").unwrap();
+        ServiceClient::new(url, Credentials::Client { id: "a-service", secret })
+    }
+
+    #[tokio::test]
+    async fn a_client_secret_that_was_replaced_is_fetched_when_it_is_refused_and_a_token_asked_for_once_more() {
+        let (store, (url, came)) = (Store::default(), gateway("new").await);
+        store.set("/secret", "old");
+        let client = client(&store, url).await;
+        assert!(matches!(client.send(Call::get("/things")).await, Err(CallError::Refused(_))));
+        assert_eq!(*came.lock().unwrap(), ["POST /oauth/token 401"], "there is no other secret yet");
+        assert_eq!(store.calls(), 2);
+
+        store.set("/secret", "new");
+        store.at(6);
+        client.send(Call::post("/things", json!({}))).await.unwrap();
+        let expected = ["POST /oauth/token 401", "POST /oauth/token 401", "POST /oauth/token 200", "POST /things 200"];
+        assert_eq!(*came.lock().unwrap(), expected, "what follows is sent once");
+        assert_eq!(store.calls(), 3);
+    }
+
+    #[tokio::test]
+    async fn a_client_secret_that_stays_refused_is_tried_once_a_call() {
+        let (store, (url, came)) = (Store::default(), gateway("another").await);
+        store.set("/secret", "old");
+        let client = client(&store, url).await;
+        client.send(Call::get("/things")).await.unwrap_err();
+        store.set("/secret", "new");
+        store.at(6);
+        let refused = client.send(Call::get("/things")).await.unwrap_err();
+        assert_eq!(refused.to_string(), "refused with 401 Unauthorized (invalid_client)");
+        // The first call had one secret to try, the second two.
+        assert_eq!(*came.lock().unwrap(), ["POST /oauth/token 401"; 3]);
+    }
+}

@@ -2,42 +2,36 @@
 //! values, or say where they are kept, and are then fetched together when the first of them is needed.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::HashMap,
     ffi::OsString,
     fmt::{self, Display},
     ops::RangeInclusive,
     str::FromStr,
-    sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
-use aws_sdk_ssm::{
-    error::{ProvideErrorMetadata, SdkError},
-    operation::get_parameters::GetParametersError,
-    types::Parameter,
-};
-use tokio::sync::OnceCell;
 use validator::ValidateUrl;
 
 pub(crate) use self::kept::Clock;
-use self::kept::Kept;
-use crate::trigger::chain;
+use self::{
+    kept::MAX_AGE,
+    parameters::parameter_of,
+    secrets::{Secrets, is_shorter, too_short},
+};
 
 mod kept;
 mod made;
+mod parameters;
+mod secrets;
 
-pub use self::made::Made;
+pub use self::{
+    made::Made,
+    secrets::{Secret, SecretError},
+};
 
-/// How long fetching the secrets may take.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
-/// The same where there are old values to go on with.
-const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
-/// For how long fetched values are taken for true unless configured otherwise, in seconds.
-const MAX_AGE: u64 = 300;
-/// `GetParameters` takes at most ten names a call.
-const NAMES_A_CALL: usize = 10;
-/// Where Parameter Store answers for Secrets Manager.
-const SECRETS_MANAGER: &str = "/aws/reference/secretsmanager/";
+/// Set by Lambda, which refuses functions with a setting of this name; `cargo lambda watch` does not set it.
+const LAMBDA: &str = "LAMBDA_TASK_ROOT";
 
 /// The environment, and what was found wrong with it.
 pub struct Env {
@@ -111,6 +105,19 @@ impl Env {
         if self.optional(name).is_none() { Some(default) } else { self.parsed(name) }
     }
 
+    /// A value of type `T` that may be absent, and must be on AWS: it lets in what only a machine at home may take. What tells
+    /// AWS from home is `LAMBDA_TASK_ROOT`: Lambda sets it in each function, and takes no setting of that name.
+    pub fn at_home<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<Option<T>> {
+        if self.optional(name).is_none() {
+            return Some(None);
+        }
+        if self.variables.contains_key(LAMBDA) {
+            self.wrong.push(format!("{name} must not be set on AWS: it is for machines at home"));
+            return None;
+        }
+        self.parsed(name).map(Some)
+    }
+
     /// A whole number within `range`, or `default` when absent.
     pub fn number_or<N>(&mut self, name: &str, default: N, range: RangeInclusive<N>) -> Option<N>
     where
@@ -128,14 +135,10 @@ impl Env {
     /// `secretsmanager:<secret id>`. Nothing is fetched here.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let value = self.text(name)?;
-        let source = match parameter_of(&value) {
-            None => Source::Literal(value.into()),
-            Some(parameter) => {
-                self.secrets.declare(name, parameter.clone());
-                Source::Fetched { parameter, secrets: Arc::clone(&self.secrets) }
-            }
-        };
-        Some(Secret { name: name.to_owned(), least: 0, complaint: Arc::new(Once::new()), source })
+        Some(match parameter_of(&value) {
+            None => Secret::literal(name, value),
+            Some(parameter) => Secret::fetched(name, parameter, &self.secrets),
+        })
     }
 
     /// Reads `SECRET_MAX_AGE_SECONDS`: for how long fetched secrets are taken for true.
@@ -153,7 +156,7 @@ impl Env {
             self.wrong.push(too_short(name, least));
             return None;
         }
-        self.secret(name).map(|secret| Secret { least, ..secret })
+        self.secret(name).map(|secret| secret.of_at_least(least))
     }
 
     /// A secret that may be absent.
@@ -170,242 +173,6 @@ impl Env {
     pub fn report(&self) -> String {
         format!("cannot start, {} setting(s) are wrong: {}", self.wrong.len(), self.wrong.join("; "))
     }
-}
-
-/// A secret of this process, fetched on first use, and again when its value is older than it may be.
-#[derive(Clone)]
-pub struct Secret {
-    name: String,
-    /// How many characters it must have.
-    least: usize,
-    /// Whether the log says already that it has fewer.
-    complaint: Arc<Once>,
-    source: Source,
-}
-
-#[derive(Clone)]
-enum Source {
-    Literal(Arc<str>),
-    Fetched { parameter: String, secrets: Arc<Secrets> },
-}
-
-impl Secret {
-    /// The value. The first call of any secret fetches all of them.
-    pub async fn get(&self) -> Result<String, SecretError> {
-        self.shared().await.map(|value| (*value).to_owned())
-    }
-
-    /// The value, shared: the same pointer as before unless the value has changed. What keeps something that was made of a
-    /// secret asks for this and compares ([`Arc::ptr_eq`]).
-    pub async fn shared(&self) -> Result<Arc<str>, SecretError> {
-        let value = match &self.source {
-            Source::Literal(value) => Arc::clone(value),
-            Source::Fetched { parameter, secrets } => {
-                let value = secrets.get(parameter).await?;
-                value.ok_or_else(|| SecretError(format!("{} names nothing that can be read", self.name)))?
-            }
-        };
-        if !is_shorter(&value, self.least) {
-            return Ok(value);
-        }
-        let what = too_short(&self.name, self.least);
-        self.complaint.call_once(|| tracing::error!(setting = self.name, least = self.least, "secret is too short"));
-        Err(SecretError(what))
-    }
-
-    /// The value to try instead of one that was refused, if there is another: secrets are fetched anew, at most once in
-    /// five seconds, as what is refused for another reason will be refused again.
-    pub async fn instead_of(&self, refused: &str) -> Option<Arc<str>> {
-        let Source::Fetched { secrets, .. } = &self.source else { return None };
-        let other = async || self.shared().await.ok().filter(|value| **value != *refused);
-        if let Some(known) = other().await {
-            return Some(known);
-        }
-        secrets.refetch().await;
-        other().await
-    }
-}
-
-fn is_shorter(value: &str, least: usize) -> bool {
-    value.chars().count() < least
-}
-
-fn too_short(name: &str, least: usize) -> String {
-    format!("{name} must have at least {least} characters")
-}
-
-/// Never shows the value.
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Secret({})", self.name)
-    }
-}
-
-/// The secrets could not be had. The message names settings, never values.
-#[derive(Debug, Clone)]
-pub struct SecretError(String);
-
-impl Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SecretError {}
-
-#[derive(Default)]
-struct Secrets {
-    /// Which parameters the settings name.
-    declared: Mutex<BTreeMap<String, String>>,
-    client: OnceCell<aws_sdk_ssm::Client>,
-    kept: Mutex<Kept>,
-    /// Held while fetching, so that those who need a value at the same time share one fetch.
-    fetching: tokio::sync::Mutex<()>,
-    clock: Clock,
-}
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secrets")
-    }
-}
-
-impl Secrets {
-    fn declare(&self, name: &str, parameter: String) {
-        self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), parameter);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The value of a parameter; `None` where there is none.
-    async fn get(&self, parameter: &str) -> Result<Option<Arc<str>>, SecretError> {
-        {
-            let kept = self.kept();
-            if kept.is_good(self.clock.now()) {
-                return Ok(kept.value(parameter));
-            }
-        }
-        let is_due = |kept: &mut Kept| !kept.is_good(self.clock.now());
-        let is_empty = self.kept().is_empty();
-        if is_empty {
-            let _fetching = self.fetching.lock().await;
-            let is_due = is_due(&mut self.kept());
-            if is_due {
-                self.fetch(FETCH_TIMEOUT).await?;
-            }
-        } else {
-            self.refresh(is_due).await;
-        }
-        Ok(self.kept().value(parameter))
-    }
-
-    /// Fetches anew because a value was refused.
-    async fn refetch(&self) {
-        self.refresh(|kept| kept.is_refetched(self.clock.now())).await;
-    }
-
-    /// Fetches where there are old values to go on with; one fetch at a time.
-    async fn refresh(&self, is_due: impl Fn(&mut Kept) -> bool) {
-        let _fetching = self.fetching.lock().await;
-        let is_due = is_due(&mut self.kept());
-        if !is_due {
-            return;
-        }
-        let Err(error) = self.fetch(REFRESH_TIMEOUT).await else { return };
-        if self.kept().is_first_failure() {
-            tracing::warn!(%error, "secrets not refreshed; the values of before are used until they can be");
-        }
-    }
-
-    async fn fetch(&self, limit: Duration) -> Result<(), SecretError> {
-        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let settings: Vec<&str> = declared.keys().map(String::as_str).collect();
-        // Two settings may name the same secret; asking twice for one is an error.
-        let names: BTreeSet<String> = declared.values().cloned().collect();
-        let fetched = tokio::time::timeout(limit, ask(&self.client, names)).await;
-        let fetched = fetched.unwrap_or_else(|_| Err("no answer in time".to_owned()));
-        let now = self.clock.now();
-        match fetched {
-            Ok(values) => {
-                self.kept().take(values, now);
-                Ok(())
-            }
-            Err(why) => {
-                self.kept().failed(now);
-                Err(SecretError(format!("{} could not be fetched: {why}", settings.join(", "))))
-            }
-        }
-    }
-}
-
-/// The Parameter Store name of an indirection. Parameter Store also answers for Secrets Manager under a reserved path,
-/// so that one call fetches both kinds.
-fn parameter_of(value: &str) -> Option<String> {
-    if let Some(name) = value.strip_prefix("ssm:") {
-        return Some(name.to_owned());
-    }
-    value.strip_prefix("secretsmanager:").map(|id| format!("{SECRETS_MANAGER}{id}"))
-}
-
-async fn ask(
-    client: &OnceCell<aws_sdk_ssm::Client>,
-    names: BTreeSet<String>,
-) -> Result<HashMap<String, String>, String> {
-    let client = client.get_or_init(|| async { aws_sdk_ssm::Client::new(&aws_config::load_from_env().await) }).await;
-    let mut values = HashMap::new();
-    for names in calls(names) {
-        let call = client.get_parameters().set_names(Some(names.clone())).with_decryption(true);
-        let answer = call.send().await.map_err(|error| refusal(&error))?;
-        let parameters = answer.parameters.unwrap_or_default();
-        values.extend(parameters.iter().filter_map(|parameter| answered(&names, parameter)));
-    }
-    Ok(values)
-}
-
-/// AWS's own words where it has any. Never the SDK's rendering: that shows the answer as it came, values included.
-fn refusal(error: &SdkError<GetParametersError>) -> String {
-    match (error.code(), error.message()) {
-        (Some(code), message) => format!("{code}: {}", message.unwrap_or("without a message")),
-        (None, _) => chain(error),
-    }
-}
-
-/// The names, as calls ask for them: at most ten a call, and no parameter twice in one, so that an answer, which names the
-/// parameter without its selector, belongs to one of the names.
-fn calls(names: BTreeSet<String>) -> Vec<Vec<String>> {
-    let mut calls: Vec<Vec<String>> = Vec::new();
-    for name in names {
-        let has_room = |call: &&mut Vec<String>| {
-            call.len() < NAMES_A_CALL && call.iter().all(|other| without_selector(other) != without_selector(&name))
-        };
-        match calls.iter_mut().find(has_room) {
-            Some(call) => call.push(name),
-            None => calls.push(vec![name]),
-        }
-    }
-    calls
-}
-
-/// `/shop/url` of `/shop/url:3` and `/shop/url:label`. Of a colon only a selector begins; an ARN has five of its own.
-fn without_selector(name: &str) -> &str {
-    let own = if name.starts_with("arn:") { 5 } else { 0 };
-    name.match_indices(':').nth(own).map_or(name, |(at, _)| &name[..at])
-}
-
-/// The name that was asked for with its value. Parameter Store answers `Name` without the selector, which stands apart as
-/// `Selector` (moto leaves that out). A secret of Secrets Manager comes with its source; moto gives it without the
-/// reserved path in front of its id.
-fn answered(names: &[String], parameter: &Parameter) -> Option<(String, String)> {
-    let name = parameter.name()?;
-    let is_short = parameter.source_result().is_some() && !name.starts_with(SECRETS_MANAGER);
-    let name = if is_short { format!("{SECRETS_MANAGER}{name}") } else { name.to_owned() };
-    let is_it = |asked: &&String| {
-        let bare = without_selector(asked);
-        **asked == name || bare == without_selector(&name) || parameter.arn() == Some(bare)
-    };
-    Some((names.iter().find(is_it)?.clone(), parameter.value()?.to_owned()))
 }
 
 #[cfg(test)]
@@ -449,6 +216,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_for_machines_at_home_is_refused_on_aws_whatever_it_says() {
+        let read = |pairs: &[(&str, &str)]| {
+            let mut env = Env::from_pairs(pairs.iter().copied());
+            (env.at_home::<u16>("DOUBLE"), env.report())
+        };
+        assert_eq!(read(&[]).0, Some(None));
+        assert_eq!(read(&[("DOUBLE", "7")]).0, Some(Some(7)));
+        assert_eq!(read(&[("LAMBDA_TASK_ROOT", "/var/task")]).0, Some(None));
+        assert_eq!(read(&[("DOUBLE", "seven")]).0, None);
+        for root in ["/var/task", ""] {
+            for value in ["7", "seven"] {
+                let (value, report) = read(&[("LAMBDA_TASK_ROOT", root), ("DOUBLE", value)]);
+                assert_eq!(value, None, "{root:?}");
+                assert!(report.contains("DOUBLE must not be set on AWS"), "{report}");
+            }
+        }
+    }
+
+    #[test]
     fn an_address_is_one_that_paths_can_be_appended_to() {
         let read = |value: &str| Env::from_pairs([("API", value)]).url("API");
         for (value, kept) in [
@@ -474,126 +260,5 @@ mod tests {
         ] {
             assert_eq!(read(value), None, "{value} was taken");
         }
-    }
-
-    #[tokio::test]
-    async fn a_literal_secret_needs_no_network_and_is_not_shown() {
-        let mut env = Env::from_pairs([("PASSWORD", "hunter2")]);
-        let secret = env.secret("PASSWORD").unwrap();
-        assert_eq!(secret.get().await.unwrap(), "hunter2");
-        assert_eq!(format!("{secret:?} {env:?}"), "Secret(PASSWORD) Env(wrong: [])");
-    }
-
-    #[tokio::test]
-    async fn a_fetched_secret_that_is_too_short_is_refused_by_name_whenever_it_is_asked_for() {
-        let fetched = async |value: &str| {
-            let mut env = Env::from_pairs([("KEY", "ssm:/shop/key")]);
-            let secret = env.secret_of_at_least("KEY", 8).unwrap();
-            let values = HashMap::from([("/shop/key".to_owned(), value.to_owned())]);
-            env.secrets.kept().take(values, env.secrets.clock.now());
-            let first = secret.clone().get().await;
-            assert_eq!(secret.get().await.is_ok(), first.is_ok());
-            (first, secret.complaint.is_completed())
-        };
-        let (refused, is_logged) = fetched("hunter2").await;
-        let error = refused.unwrap_err();
-        assert_eq!((error.to_string().as_str(), is_logged), ("KEY must have at least 8 characters", true));
-        let (taken, is_logged) = fetched("hunter22").await;
-        assert_eq!((taken.unwrap().as_str(), is_logged), ("hunter22", false));
-    }
-
-    #[tokio::test]
-    async fn secrets_are_fetched_again_by_one_call_once_they_are_old_and_not_before() {
-        let store = fake::Store::default();
-        let mut env = store.env(&[("A", "ssm:/a"), ("B", "ssm:/b"), ("C", "literal")]).await;
-        let (a, b) = (env.secret("A").unwrap(), env.secret("B").unwrap());
-        store.set("/a", "a1");
-        store.set("/b", "b1");
-        let read = async || (a.get().await.unwrap(), b.get().await.unwrap(), store.calls());
-        assert_eq!(read().await, ("a1".into(), "b1".into(), 1));
-        store.set("/a", "a2");
-        store.at(299);
-        assert_eq!(read().await, ("a1".into(), "b1".into(), 1));
-        store.at(300);
-        assert_eq!(read().await, ("a2".into(), "b1".into(), 2));
-        store.at(599);
-        assert_eq!(read().await, ("a2".into(), "b1".into(), 2));
-    }
-
-    #[tokio::test]
-    async fn while_secrets_cannot_be_refreshed_those_of_before_go_on_and_the_log_says_so_once_a_period() {
-        let captured = testkit::logs::Captured::default();
-        let subscriber = crate::telemetry::subscriber("sample-service", "info", captured.writer());
-        let _logging = tracing::subscriber::set_default(subscriber);
-        let store = fake::Store::default();
-        let mut env = store.env(&[("A", "ssm:/a")]).await;
-        let a = env.secret("A").unwrap();
-        let warnings = || captured.text().matches("secrets not refreshed").count();
-        assert!(a.get().await.is_err(), "there is nothing to go on with");
-        store.set("/a", "hunter2");
-        assert_eq!(a.get().await.unwrap(), "hunter2");
-        store.refuse();
-        for (at, calls) in [(302, 3), (303, 3), (361, 3), (362, 4), (421, 4), (422, 5)] {
-            store.at(at);
-            assert_eq!((a.get().await.unwrap().as_str(), store.calls()), ("hunter2", calls), "{at}");
-        }
-        assert_eq!(warnings(), 1, "{}", captured.text());
-        store.set("/a", "hunter3");
-        store.at(482);
-        assert_eq!(a.get().await.unwrap(), "hunter3");
-        store.refuse();
-        store.at(800);
-        assert_eq!(a.get().await.unwrap(), "hunter3");
-        assert_eq!(warnings(), 2);
-        assert!(!captured.text().contains("hunter"), "{}", captured.text());
-    }
-
-    #[tokio::test]
-    async fn a_value_that_was_refused_is_asked_for_at_once_and_given_only_if_there_is_another() {
-        let store = fake::Store::default();
-        let mut env = store.env(&[("A", "ssm:/a"), ("B", "literal")]).await;
-        let (a, b) = (env.secret("A").unwrap(), env.secret("B").unwrap());
-        store.set("/a", "old");
-        assert_eq!(a.get().await.unwrap(), "old");
-        assert_eq!((a.instead_of("old").await, store.calls()), (None, 2));
-        store.set("/a", "new");
-        store.at(4);
-        assert_eq!((a.instead_of("old").await, store.calls()), (None, 2), "five seconds between two fetches");
-        store.at(5);
-        assert_eq!((a.instead_of("old").await.as_deref(), store.calls()), (Some("new"), 3));
-        assert_eq!((a.instead_of("old").await.as_deref(), store.calls()), (Some("new"), 3), "no fetch is needed");
-        assert_eq!(b.instead_of("literal").await, None);
-    }
-
-    #[test]
-    fn a_call_asks_for_a_parameter_once_and_for_ten_at_most() {
-        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-        let one_each = names(&["/a:1", "/b:label", "/c", "arn:aws:ssm:eu-west-1:1:parameter/a:2"]);
-        assert_eq!(calls(one_each).len(), 1);
-        let calls_of_two = calls(names(&["/a", "/a:1", "/a:label", "/b"]));
-        assert_eq!(calls_of_two, [vec!["/a", "/b"], vec!["/a:1"], vec!["/a:label"]]);
-        let eleven: BTreeSet<String> = (0..11).map(|n| format!("/{n}")).collect();
-        assert_eq!(calls(eleven).iter().map(Vec::len).collect::<Vec<_>>(), [10, 1]);
-    }
-
-    #[test]
-    fn an_answer_belongs_to_the_name_that_asked_for_it() {
-        let arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/shop/url";
-        let asked =
-            ["/other:1".to_owned(), format!("{arn}:3"), "/aws/reference/secretsmanager/db:AWSPREVIOUS".to_owned()];
-        let parameter = |name: &str| Parameter::builder().name(name).value("v");
-        let belongs = |parameter: Parameter| answered(&asked, &parameter).map(|(name, _)| name);
-        assert_eq!(belongs(parameter("/other").selector(":1").build()).as_ref(), Some(&asked[0]));
-        assert_eq!(belongs(parameter("/other:1").build()).as_ref(), Some(&asked[0]));
-        assert_eq!(belongs(parameter("/shop/url").arn(arn).selector(":3").build()).as_ref(), Some(&asked[1]));
-        assert_eq!(belongs(parameter("db").source_result("{}").build()).as_ref(), Some(&asked[2]));
-        assert_eq!(belongs(parameter("/shop/url").build()), None);
-    }
-
-    #[test]
-    fn secrets_manager_is_reached_through_parameter_store() {
-        assert_eq!(parameter_of("ssm:/bodega/url").as_deref(), Some("/bodega/url"));
-        assert_eq!(parameter_of("secretsmanager:db").as_deref(), Some("/aws/reference/secretsmanager/db"));
-        assert_eq!(parameter_of("postgres://host/db"), None);
     }
 }

@@ -77,7 +77,7 @@ pub enum Metric {
     OversellPrevented,
     /// How old the oldest message is that the outbox still holds; 0 where it is empty.
     OutboxAge,
-    /// Messages that were given up and put away.
+    /// Messages that were given up and put away: by the queue in its dead-letter queue, by an outbox in its table.
     DeadLetters,
     /// Orders among those that were booked last whose ledger and payment do not agree.
     LedgerDifference,
@@ -127,7 +127,7 @@ impl Metric {
             Self::OutOfStock => ("OutOfStock", "Count", None, &[PRODUCTS]),
             Self::OversellPrevented => ("OversellPrevented", "Count", None, &[PRODUCTS]),
             Self::OutboxAge => ("OutboxAge", "Seconds", None, &[ORDERS, USERS]),
-            Self::DeadLetters => ("DeadLetters", "Count", None, &[NOTIFICATIONS]),
+            Self::DeadLetters => ("DeadLetters", "Count", None, &[NOTIFICATIONS, ORDERS, USERS]),
             Self::LedgerDifference => ("LedgerDifference", "Count", None, &[ORDERS]),
         };
         Definition { name, unit, dimension, services }

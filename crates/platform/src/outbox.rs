@@ -3,9 +3,10 @@
 //!
 //! A row is due from `due_at`. Whoever relays moves that into the future in the same statement that picks the row (with
 //! `SKIP LOCKED`), so that nobody else sends it meanwhile, and so that it comes back by itself if the sender dies.
-//! A sent row is deleted. A refused one is tried again, ever more rarely, and never dropped: `docs/operations.md` says
-//! how to look at what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the
-//! service gives its outbox a [`Remedy`].
+//! A sent row is deleted. One that is not taken is tried again, ever more rarely, and never dropped: `docs/operations.md`
+//! says how to look at what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the
+//! service gives its outbox a [`Remedy`]. One that its receiver refuses for good is given up: the row stays, with its
+//! reason, and is not sent again (`docs/decisions/0061-outboxes-give-up.md`).
 
 use std::{
     borrow::Cow,
@@ -14,11 +15,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::{id::Id, timestamp::Timestamp};
 use futures_util::future::{BoxFuture, join_all};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -36,6 +38,11 @@ const LEASE_SECONDS: i32 = 30;
 const BATCH: i64 = 10;
 /// How long one delivery may take.
 const DELIVERY_TIMEOUT: Duration = Duration::from_millis(1_500);
+/// Problems that no time mends: at its receiver, the message's id stands for another message.
+const FINAL: [&str; 2] = ["event_id_reused", "idempotency_key_reused"];
+/// How long a message is tried that is refused otherwise, in hours since it was written: a release of the receiver may
+/// take what the one before refuses.
+const KEEP_TRYING_HOURS: i32 = 72;
 
 /// A message to a sibling service: `POST path` with `body`, and the id as `Idempotency-Key`.
 #[derive(Debug, Clone)]
@@ -72,9 +79,20 @@ pub struct Undelivered {
     pub refused: Refused,
 }
 
-/// What a service does about a refused message: whether it is taken care of, so that the message may go. It may be
-/// called again for the same message, after a crash or by two relays at once.
-pub type Remedy = Arc<dyn Fn(Undelivered) -> BoxFuture<'static, bool> + Send + Sync>;
+/// What a service did about a refused message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedied {
+    /// It is taken care of, so that the message may go.
+    Done,
+    /// It could not be taken care of just now. The message is tried again, however old it is.
+    Later,
+    /// The service has no remedy for it.
+    Unknown,
+}
+
+/// What a service does about a refused message. It may be called again for the same message, after a crash or by two
+/// relays at once.
+pub type Remedy = Arc<dyn Fn(Undelivered) -> BoxFuture<'static, Remedied> + Send + Sync>;
 
 /// What one relay did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
@@ -83,6 +101,23 @@ pub struct Relayed {
     pub delivered: usize,
     /// Not taken by the receiver; due again later.
     pub deferred: usize,
+    /// Refused by the receiver for good; kept, and not sent again.
+    pub given_up: usize,
+}
+
+impl Relayed {
+    fn add(&mut self, other: Self) {
+        self.delivered += other.delivered;
+        self.deferred += other.deferred;
+        self.given_up += other.given_up;
+    }
+}
+
+/// What became of one message.
+enum Outcome {
+    Delivered,
+    Deferred,
+    GivenUp,
 }
 
 /// The outbox of one service.
@@ -145,44 +180,78 @@ impl Outbox {
         let due = pick(pool).await?;
         let deliveries = due.into_iter().map(|row| self.deliver(pool, row));
         let mut relayed = Relayed::default();
-        for delivered in join_all(deliveries).await {
-            if delivered? {
-                relayed.delivered += 1;
-            } else {
-                relayed.deferred += 1;
+        for outcome in join_all(deliveries).await {
+            match outcome? {
+                Outcome::Delivered => relayed.delivered += 1,
+                Outcome::Deferred => relayed.deferred += 1,
+                Outcome::GivenUp => relayed.given_up += 1,
             }
         }
         Ok(relayed)
     }
 
-    /// Measures how old the oldest message is that was not taken yet.
+    /// Sends batch after batch until nothing is due, since what could not be sent is due again only later. After `until`
+    /// no batch is begun but the first.
+    pub async fn drain(&self, until: Instant) -> Result<Relayed, sqlx::Error> {
+        let mut total = Relayed::default();
+        loop {
+            let batch = self.relay().await?;
+            total.add(batch);
+            if batch == Relayed::default() || Instant::now() >= until {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// Measures how old the oldest message is that was not taken yet. Those that were given up do not count.
     pub async fn measure(&self) -> Result<(), sqlx::Error> {
-        let oldest = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outbox";
+        let oldest = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outbox
+                      WHERE failed IS NULL";
         let seconds: i64 = sqlx::query_scalar(oldest).fetch_one(self.database.pool().await?).await?;
         metrics::record(Metric::OutboxAge, seconds.max(0));
         Ok(())
     }
 
-    async fn deliver(&self, pool: &Pool, row: Row) -> Result<bool, sqlx::Error> {
+    async fn deliver(&self, pool: &Pool, row: Row) -> Result<Outcome, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
-        match self.client.send(call).await {
-            Ok(_) => delete(pool, row.id).await.map(|()| true),
-            Err(CallError::Refused(refused)) if self.is_remedied(&row, &refused).await => {
-                tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
-                delete(pool, row.id).await.map(|()| true)
-            }
-            Err(error) => {
-                tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
-                defer(pool, row.id, backoff(row.attempts)).await.map(|()| false)
+        let Err(error) = self.client.send(call).await else {
+            return delete(pool, row.id).await.map(|()| Outcome::Delivered);
+        };
+        if let CallError::Refused(refused) = &error {
+            match self.remedy(&row, refused).await {
+                Remedied::Done => {
+                    tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
+                    return delete(pool, row.id).await.map(|()| Outcome::Delivered);
+                }
+                Remedied::Unknown if is_final(refused, row.is_old) => {
+                    return give_up(pool, &row, refused).await.map(|()| Outcome::GivenUp);
+                }
+                Remedied::Later | Remedied::Unknown => {}
             }
         }
+        tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
+        defer(pool, row.id, backoff(row.attempts)).await.map(|()| Outcome::Deferred)
     }
 
-    async fn is_remedied(&self, row: &Row, refused: &Refused) -> bool {
-        let Some(remedy) = &self.remedy else { return false };
+    async fn remedy(&self, row: &Row, refused: &Refused) -> Remedied {
+        let Some(remedy) = &self.remedy else { return Remedied::Unknown };
         let (path, body) = (row.path.clone(), row.body.clone());
         remedy(Undelivered { id: row.id, path, body, refused: refused.clone() }).await
     }
+}
+
+/// Whether a message that is refused so, and was tried for long, is not to be sent again. Who we are and what we may is
+/// mended by a setting and not by the message; that it is too early or too late passes.
+fn is_final(refused: &Refused, is_old: bool) -> bool {
+    let may_pass = matches!(
+        refused.status,
+        StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::REQUEST_TIMEOUT
+            | StatusCode::TOO_EARLY
+            | StatusCode::TOO_MANY_REQUESTS
+    );
+    refused.status.is_client_error() && !may_pass && (is_old || FINAL.contains(&refused.kind.as_str()))
 }
 
 /// 2 s, 4 s, 8 s ... an hour: quick after a hiccup, quiet during an outage. In seconds.
@@ -196,6 +265,8 @@ struct Row {
     path: String,
     body: Value,
     attempts: i32,
+    /// Whether it was written so long ago that a refusal ends it.
+    is_old: bool,
 }
 
 async fn pick(pool: &Pool) -> Result<Vec<Row>, sqlx::Error> {
@@ -204,8 +275,8 @@ async fn pick(pool: &Pool) -> Result<Vec<Row>, sqlx::Error> {
     let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
                 WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE due_at <= now()
                                       ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
-                RETURNING id, path, body, attempts";
-    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).fetch_all(pool).await
+                RETURNING id, path, body, attempts, created_at <= now() - make_interval(hours => $3) AS is_old";
+    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).bind(KEEP_TRYING_HOURS).fetch_all(pool).await
 }
 
 async fn delete(pool: &Pool, id: Uuid) -> Result<(), sqlx::Error> {
@@ -217,9 +288,45 @@ async fn defer(pool: &Pool, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
     sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(pool).await.map(|_| ())
 }
 
+/// Keeps a message for operators, with the reason. It is due again only if one of them says so.
+async fn give_up(pool: &Pool, row: &Row, refused: &Refused) -> Result<(), sqlx::Error> {
+    let reason = format!("{} {}", refused.status.as_u16(), refused.kind);
+    let keep = "UPDATE outbox SET due_at = 'infinity', failed = $2 WHERE id = $1";
+    sqlx::query(keep).bind(row.id).bind(&reason).execute(pool).await?;
+    metrics::count(Metric::DeadLetters);
+    tracing::error!(message_id = %row.id, path = row.path, attempts = row.attempts, reason, "message given up");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn refused(status: u16, kind: &str) -> Refused {
+        let status = StatusCode::from_u16(status).unwrap();
+        Refused { status, kind: kind.to_owned(), errors: Vec::new(), is_repeated: false }
+    }
+
+    #[test]
+    fn a_refusal_ends_a_message_once_it_is_old_and_at_once_where_its_id_stands_for_another() {
+        for kind in FINAL {
+            assert!(is_final(&refused(409, kind), false) && is_final(&refused(422, kind), true), "{kind}");
+        }
+        for status in [400, 404, 409, 410, 413, 415, 422] {
+            assert!(!is_final(&refused(status, "invalid_input"), false), "{status}");
+            assert!(is_final(&refused(status, "invalid_input"), true), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_a_setting_or_time_mends_ends_no_message() {
+        for status in [401, 403, 408, 425, 429] {
+            for kind in ["invalid_input", FINAL[0]] {
+                assert!(!is_final(&refused(status, kind), true), "{status} {kind}");
+            }
+        }
+        assert!(!is_final(&refused(503, "unavailable"), true));
+    }
 
     #[test]
     fn a_message_that_is_refused_is_tried_ever_more_rarely_but_at_least_hourly() {

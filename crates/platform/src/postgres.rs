@@ -11,7 +11,7 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use common::problem::Problem;
 use serde_json::{Value, json};
 use sqlx::{Postgres, Transaction, migrate::Migrator};
-use tokio::sync::OnceCell;
+use tokio::{sync::OnceCell, time::Instant};
 
 pub use self::pool::Pool;
 use self::{iam::Tokens, pool::Access};
@@ -22,6 +22,8 @@ use crate::{
 
 /// How long getting a connection may take, opening one included.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long work that no one waits for may wait for a database that is paused: it comes back in about 15 s.
+const WAKING: Duration = Duration::from_secs(30);
 /// A function instance serves one request at a time; its outbox relay may need a second connection.
 const CONNECTIONS: u32 = 2;
 /// A frozen instance loses its sockets without being told: check a connection that slept longer than this.
@@ -94,6 +96,21 @@ impl Database {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
         sqlx::query("SELECT 1").execute(self.pool().await?).await.map(|_| ())
+    }
+
+    /// Waits until the database answers, half a minute at most: one that is paused resumes when it is connected to, and is not
+    /// there in the time that a request has for a connection. For what runs by a schedule.
+    pub async fn wake(&self) -> Result<(), sqlx::Error> {
+        let until = Instant::now() + WAKING;
+        loop {
+            match self.ping().await {
+                Err(error) if is_outage(&error) && Instant::now() < until => {
+                    // One that refuses at once is asked again in a moment.
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Migrates the schema; safe to run twice at once (an advisory lock makes the second wait).

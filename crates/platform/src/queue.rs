@@ -1,5 +1,11 @@
 //! What SQS brings: batches of messages, each as its sender wrote it or wrapped by what stands between sender and queue.
 
+use std::fmt;
+
+use common::{
+    input::{MAX_DEPTH, read_json},
+    problem::Problem,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -35,20 +41,45 @@ impl Message {
         self.attributes.receives.as_deref().and_then(|count| count.parse().ok()).unwrap_or(1)
     }
 
-    /// What it says, as its sender wrote it; `None` where that is no JSON. A topic of SNS between sender and queue wraps its
-    /// messages, unless it delivers them raw.
-    pub fn content(&self) -> Option<Value> {
+    /// What it says, as its sender wrote it. A topic of SNS between sender and queue wraps its messages, unless it delivers
+    /// them raw.
+    pub fn content(&self) -> Result<Value, Unread> {
         content(&self.body)
     }
 }
 
-/// What a body says, without the wrapping of a topic.
-pub fn content(body: &str) -> Option<Value> {
-    let message: Value = serde_json::from_str(body).ok()?;
-    if message["Type"] == "Notification" && message["TopicArn"].is_string() {
-        return serde_json::from_str(message["Message"].as_str()?).ok();
+/// Why a message says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// It is no JSON.
+    NoJson,
+    /// It is nested deeper than a body of ours may be.
+    TooDeep,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoJson => f.write_str("it is no JSON"),
+            Self::TooDeep => write!(f, "it is nested more than {MAX_DEPTH} levels deep"),
+        }
     }
-    Some(message)
+}
+
+impl std::error::Error for Unread {}
+
+/// What a body says, without the wrapping of a topic.
+pub fn content(body: &str) -> Result<Value, Unread> {
+    let message = read(body)?;
+    if message["Type"] == "Notification" && message["TopicArn"].is_string() {
+        return read(message["Message"].as_str().ok_or(Unread::NoJson)?);
+    }
+    Ok(message)
+}
+
+fn read(text: &str) -> Result<Value, Unread> {
+    let unread = |problem: Problem| if problem.kind() == "too_deep" { Unread::TooDeep } else { Unread::NoJson };
+    read_json(text.as_bytes()).map_err(unread)
 }
 
 /// What a message says that came over a bus of `EventBridge`, which puts it under `detail` ("Events in Amazon `EventBridge`"
@@ -93,18 +124,25 @@ mod tests {
         let message = json!({"a": 1, "detail": "its own", "Type": "its own"});
         let read = |body: &Value| content(&body.to_string()).map(without_bus);
         for body in [message.clone(), by_topic(&message), by_bus(&message), by_topic(&by_bus(&message))] {
-            assert_eq!(read(&body), Some(message.clone()), "{body}");
+            assert_eq!(read(&body), Ok(message.clone()), "{body}");
         }
         // Each wrapping is taken off once: what is below is the sender's.
-        assert_eq!(read(&by_topic(&by_topic(&message))), Some(by_topic(&message)));
-        assert_eq!(read(&by_bus(&by_bus(&message))), Some(by_bus(&message)));
-        assert_eq!(read(&by_bus(&by_topic(&message))), Some(by_topic(&message)));
+        assert_eq!(read(&by_topic(&by_topic(&message))), Ok(by_topic(&message)));
+        assert_eq!(read(&by_bus(&by_bus(&message))), Ok(by_bus(&message)));
+        assert_eq!(read(&by_bus(&by_topic(&message))), Ok(by_topic(&message)));
     }
 
     #[test]
     fn what_is_no_json_says_nothing() {
         for body in ["", "{", "hello", &by_topic(&json!({})).to_string().replace("{}", "hello")] {
-            assert_eq!(content(body), None, "{body}");
+            assert_eq!(content(body), Err(Unread::NoJson), "{body}");
+        }
+        let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(content(&nested(MAX_DEPTH)).is_ok());
+        let deep = nested(MAX_DEPTH + 1);
+        let wrapped = json!({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-central-1:1:x", "Message": deep});
+        for body in [deep.clone(), wrapped.to_string(), nested(100_000)] {
+            assert_eq!(content(&body), Err(Unread::TooDeep));
         }
     }
 

@@ -31,7 +31,7 @@ pub(crate) struct Sources {
 /// What is known of where a request came from.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// Its address.
+    /// Its address; `None` where the CDN does not say it, and where its proof could not be checked.
     pub(crate) address: Option<IpAddr>,
     /// Why it is refused, where requests that go around the CDN are.
     pub(crate) refusal: Option<Problem>,
@@ -58,7 +58,9 @@ impl Sources {
         };
         let address = match &is_ours {
             Ok(true) => from_cdn(viewer.as_ref()),
-            _ => peer.and_then(|peer| peer.parse().ok()),
+            Ok(false) => peer.and_then(|peer| peer.parse().ok()),
+            // It may be the CDN, whose own address stands for all shoppers of a location.
+            Err(_) => None,
         };
         let refusal = match is_ours {
             _ if !self.is_required => None,
@@ -79,7 +81,7 @@ impl Sources {
         match secret.shared().await {
             Ok(secrets) => Ok(is_one_of(given.as_bytes(), &secrets)),
             Err(error) => {
-                tracing::warn!(error = %error, "origin secret not available: the gateway's source address is used");
+                tracing::warn!(error = %error, "origin secret not available: the request has no source address");
                 Err(error)
             }
         }

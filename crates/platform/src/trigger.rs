@@ -2,6 +2,7 @@
 
 use std::{env, process::ExitCode, str::FromStr};
 
+pub(crate) use common::cause::chain;
 use futures_util::{
     FutureExt,
     future::{BoxFuture, ready},
@@ -164,18 +165,6 @@ async fn handle<S: Service>(service: &S, trigger: Trigger, payload: Value) -> Re
         tracing::error!(error = %chain(&*error), trigger = ?trigger, "trigger failed");
         Diagnostic { error_type: "TriggerFailed".into(), error_message: chain(&*error) }
     })
-}
-
-/// An error and its causes in one line.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    line
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the one thing a service prints for people")]

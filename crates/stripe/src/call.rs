@@ -15,8 +15,12 @@ use crate::{API_VERSION, List, PaymentIntentId, Stripe, StripeError};
 const ATTEMPTS: u32 = 3;
 /// How many pages of a list are read at most, of a hundred elements each.
 const MAX_PAGES: usize = 20;
+/// Under how many keys the making of an object is tried at most.
+const KEYS: u32 = 3;
 /// Stripe's own word on whether repeating a call helps; it knows better than the status.
 const SHOULD_RETRY: &str = "stripe-should-retry";
+/// Stripe's word that an answer is the one it gave to this key before: <https://docs.stripe.com/api/idempotent_requests>.
+const REPLAYED: &str = "idempotent-replayed";
 
 /// Parameters of a call.
 pub(crate) type Form = Vec<(String, String)>;
@@ -28,29 +32,45 @@ struct Failed {
     may_repeat: bool,
     /// How long to wait before that at least.
     not_before: Duration,
+    /// Whether it is a 5xx that Stripe saved with the key, and answers to whatever is sent with that key for a day.
+    is_kept: bool,
 }
 
 impl Failed {
     /// The connection failed: whether the call had its effect is unknown, and its key makes repeating it harmless.
     fn on_the_way(error: &reqwest::Error) -> Self {
-        Self { error: StripeError::Unknown(cause(error)), may_repeat: true, not_before: Duration::ZERO }
+        Self { error: StripeError::Unknown(cause(error)), may_repeat: true, not_before: Duration::ZERO, is_kept: false }
     }
 
     fn for_good(error: StripeError) -> Self {
-        Self { error, may_repeat: false, not_before: Duration::ZERO }
+        Self { error, may_repeat: false, not_before: Duration::ZERO, is_kept: false }
     }
 }
 
 impl Stripe {
     /// Reads; repeated when the connection failed, after a 5xx, and where Stripe asks for it.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Form) -> Result<T, StripeError> {
-        self.send(Method::GET, path, None, query).await
+        self.send(Method::GET, path, None, query).await.map_err(|failed| failed.error)
     }
 
     /// Posts under an idempotency key. Repeated, with the same key, when the connection failed, when the key or the object is
     /// in use, and where Stripe asks for it; not after a 5xx, which Stripe would only replay.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T, StripeError> {
-        self.send(Method::POST, path, Some(key), form).await
+        self.send(Method::POST, path, Some(key), form).await.map_err(|failed| failed.error)
+    }
+
+    /// Posts what makes an object that moves no money by itself. Where Stripe keeps a 5xx as the answer to the key, the next
+    /// key is tried: what the first may have made is known to no client, so a second does no harm. All callers with this
+    /// key come to the same object, since a kept answer is that of every caller.
+    pub(crate) async fn make<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T, StripeError> {
+        let mut made = self.send(Method::POST, path, Some(key), form).await;
+        for number in 2..=KEYS {
+            if !made.as_ref().is_err_and(|failed| failed.is_kept) {
+                break;
+            }
+            made = self.send(Method::POST, path, Some(&format!("{key}:key-{number}")), form).await;
+        }
+        made.map_err(|failed| failed.error)
     }
 
     /// Reads all pages of what belongs to a payment.
@@ -78,15 +98,19 @@ impl Stripe {
         path: &str,
         key: Option<&str>,
         form: &Form,
-    ) -> Result<T, StripeError> {
+    ) -> Result<T, Failed> {
         // Boxed: fetching secrets is most of what a call would weigh otherwise, and is done once.
-        let secret = Box::pin(self.key.shared()).await.map_err(|error| StripeError::Unknown(error.to_string()))?;
+        let secret = Box::pin(self.key.shared())
+            .await
+            .map_err(|error| Failed::for_good(StripeError::Unknown(error.to_string())))?;
         match self.send_with(&secret, method.clone(), path, key, form).await {
             // A key that was replaced. Refused before Stripe looked at the call, so sending it again is harmless.
-            Err(StripeError::Unauthorized(why)) => match Box::pin(self.key.instead_of(&secret)).await {
-                Some(other) => self.send_with(&other, method, path, key, form).await,
-                None => Err(StripeError::Unauthorized(why)),
-            },
+            Err(failed @ Failed { error: StripeError::Unauthorized(_), .. }) => {
+                match Box::pin(self.key.instead_of(&secret)).await {
+                    Some(other) => self.send_with(&other, method, path, key, form).await,
+                    None => Err(failed),
+                }
+            }
             answered => answered,
         }
     }
@@ -98,26 +122,27 @@ impl Stripe {
         path: &str,
         key: Option<&str>,
         form: &Form,
-    ) -> Result<T, StripeError> {
+    ) -> Result<T, Failed> {
         let deadline = Instant::now() + self.deadline;
         let mut attempt = 1;
-        let mut unclear: Option<StripeError> = None;
+        let mut unclear: Option<Failed> = None;
         loop {
             let failed = match self.once(&method, path, key, form, secret, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
             let pause = pause(attempt).max(failed.not_before);
-            if !failed.may_repeat || attempt >= ATTEMPTS || Instant::now() + pause >= deadline {
+            let time_left = deadline.saturating_duration_since(Instant::now());
+            if !failed.may_repeat || attempt >= ATTEMPTS || pause >= time_left {
                 return Err(match failed.error {
                     // Refused before Stripe looked at the key: what became of an attempt before is as unclear as it was.
-                    error @ (StripeError::RateLimited | StripeError::Unauthorized(_)) => unclear.unwrap_or(error),
-                    error => error,
+                    StripeError::RateLimited | StripeError::Unauthorized(_) => unclear.unwrap_or(failed),
+                    _ => failed,
                 });
             }
             tokio::time::sleep(pause).await;
             if failed.error.may_have_had_effect() {
-                unclear = Some(failed.error);
+                unclear = Some(failed);
             }
             attempt += 1;
         }
@@ -160,7 +185,8 @@ impl Stripe {
             _ => is_harmless,
         };
         let seconds = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-        Err(Failed { error, may_repeat, not_before: Duration::from_secs(seconds.unwrap_or(0)) })
+        let is_kept = status.is_server_error() && headers.get(REPLAYED).is_some_and(|value| value == "true");
+        Err(Failed { error, may_repeat, not_before: Duration::from_secs(seconds.unwrap_or(0)), is_kept })
     }
 }
 

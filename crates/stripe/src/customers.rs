@@ -14,7 +14,7 @@ pub struct Customer {
 impl Stripe {
     /// Makes a customer that is known by `metadata` alone.
     pub async fn create_customer(&self, key: &str, metadata: &[(&str, &str)]) -> Result<Customer, StripeError> {
-        self.post("/v1/customers", key, &metadata_form(metadata)).await
+        self.make("/v1/customers", key, &metadata_form(metadata)).await
     }
 }
 

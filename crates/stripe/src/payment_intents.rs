@@ -36,11 +36,22 @@ pub struct PaymentIntent {
     /// The latest try to take the money. In an answer that did not expand it, `None`.
     #[serde(default, deserialize_with = "expanded")]
     pub latest_charge: Option<Charge>,
+    /// With what it is to be taken. In an answer that did not expand it, `None`.
+    #[serde(default, deserialize_with = "expanded")]
+    pub payment_method: Option<UsedMethod>,
     /// What we noted on it.
     #[serde(default, deserialize_with = "crate::or_default")]
     pub metadata: BTreeMap<String, String>,
     /// When it was made, in seconds since 1970.
     pub created: i64,
+}
+
+/// The payment method of a PaymentIntent.
+#[derive(Debug, Clone, Deserialize)]
+pub struct UsedMethod {
+    /// Who saved it; `None` where nobody did.
+    #[serde(default, deserialize_with = "crate::reference")]
+    pub customer: Option<CustomerId>,
 }
 
 open_enum! {
@@ -178,6 +189,7 @@ impl NewPaymentIntent {
             add("payment_method", payment_method.as_str());
             // We confirm it ourselves, and have no page that a redirect could lead back to.
             add("automatic_payment_methods[allow_redirects]", "never");
+            add("expand[]", "payment_method");
         }
         if self.capture == Capture::Manual {
             add("capture_method", "manual");
@@ -199,7 +211,7 @@ fn expand() -> Form {
 impl Stripe {
     /// Makes a PaymentIntent; takes nothing yet.
     pub async fn create_payment_intent(&self, key: &str, new: &NewPaymentIntent) -> Result<PaymentIntent, StripeError> {
-        self.post("/v1/payment_intents", key, &new.form()).await
+        self.make("/v1/payment_intents", key, &new.form()).await
     }
 
     /// Tries to take the money. `return_url` is where methods that redirect lead back to.
@@ -249,16 +261,16 @@ impl Stripe {
     }
 }
 
-fn expanded<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Charge>, D::Error> {
+fn expanded<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum Latest {
-        Charge(Box<Charge>),
-        #[expect(dead_code, reason = "only tells an id from a charge")]
+    enum Expanded<T> {
+        #[expect(dead_code, reason = "only tells an id from an object")]
         Id(String),
+        Object(Box<T>),
     }
-    Ok(match Option::<Latest>::deserialize(deserializer)? {
-        Some(Latest::Charge(charge)) => Some(*charge),
-        Some(Latest::Id(_)) | None => None,
+    Ok(match Option::<Expanded<T>>::deserialize(deserializer)? {
+        Some(Expanded::Object(object)) => Some(*object),
+        Some(Expanded::Id(_)) | None => None,
     })
 }

@@ -30,7 +30,7 @@ impl Stripe {
             [("customer", customer.as_str()), ("usage", "on_session"), ("automatic_payment_methods[enabled]", "true")];
         let mut form = form.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         form.extend(metadata_form(metadata));
-        self.post("/v1/setup_intents", key, &form).await
+        self.make("/v1/setup_intents", key, &form).await
     }
 
     /// Makes sure that no payment method can be tried or saved with it any more; refused once one is saved.

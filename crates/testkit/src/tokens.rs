@@ -6,7 +6,10 @@ use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der},
     rsa::{KeyPair, KeySize},
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
+use base64::{
+    Engine,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use common::{
     auth::{Claims, Keys, TYPE, Verifier},
     timestamp::Timestamp,
@@ -15,6 +18,7 @@ use jsonwebtoken::{
     Algorithm, EncodingKey, Header, encode,
     jwk::{Jwk, JwkSet, ThumbprintHash},
 };
+use serde_json::Value;
 use uuid::Uuid;
 
 /// The issuer that tests configure.
@@ -83,6 +87,15 @@ impl Signer {
     /// Signs anything, to make tokens that are wrong in one way.
     pub fn sign(&self, header: &Header, claims: &impl serde::Serialize) -> String {
         encode(header, claims, &self.key).unwrap()
+    }
+
+    /// Signs with a header that [`Header`] cannot be.
+    pub fn sign_raw(&self, header: &Value, claims: &impl serde::Serialize) -> String {
+        let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
+        let message =
+            format!("{}.{}", part(serde_json::to_vec(header).unwrap()), part(serde_json::to_vec(claims).unwrap()));
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &self.key, Algorithm::RS256).unwrap();
+        format!("{message}.{signature}")
     }
 
     /// Signs claims with the header a real token has.

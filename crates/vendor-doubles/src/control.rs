@@ -1,17 +1,17 @@
 //! The control's routes, on an address of their own, so that a vendor who refuses connections can be healed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::{Controls, Fault, Vendor, inbox, records::Record};
+use crate::{Controls, Fault, Vendor, inbox, records::Record, signing::sns::TOKEN};
 
 type Desk = State<Arc<Controls>>;
 
@@ -31,6 +31,7 @@ pub(crate) fn routes(controls: Arc<Controls>) -> Router {
         .route("/suppressions/{vendor}/{recipient}", post(suppress))
         .route("/connections/{vendor}", post(switch_connections))
         .route(CERTIFICATE, get(show_certificate))
+        .route("/", get(confirm_subscription))
         .with_state(controls)
 }
 
@@ -96,6 +97,16 @@ async fn switch_connections(State(controls): Desk, Path(vendor): Path<String>, J
     let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
     let Some(refused_now) = body["refused"].as_bool() else { return refused("`refused` is true or false") };
     controls.refuse_connections(vendor, refused_now).await;
+    Json(json!({})).into_response()
+}
+
+/// `?Action=ConfirmSubscription&Token=...`
+async fn confirm_subscription(State(controls): Desk, Query(query): Query<BTreeMap<String, String>>) -> Response {
+    let is = |name: &str, value: &str| query.get(name).is_some_and(|given| given == value);
+    if !is("Action", "ConfirmSubscription") || !is("Token", TOKEN) {
+        return absent("subscription");
+    }
+    controls.subscription.confirm();
     Json(json!({})).into_response()
 }
 

@@ -1,7 +1,6 @@
 //! What becomes of messages once they are taken, where the doubles deliver at all: after a moment they are `sent`, then
 //! `delivered`, and the vendor tells so at the shop's webhooks, signed. Twilio calls the address that came with the message;
-//! SendGrid the one of its settings, and again where that did not answer. SES would tell a topic of SNS, whose certificate
-//! comes from a host of Amazon's and cannot be played at home, so SES tells nothing.
+//! SendGrid the one of its settings, and SES the one of its topic ([`topic`]); both again where that did not answer.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -17,18 +16,19 @@ use crate::{
     Controls, Vendor,
     records::{Record, digits},
     signing::{sendgrid, twilio},
+    topic,
 };
 
 /// From one state to the next.
 const STEP: Duration = Duration::from_millis(400);
 /// How long a receiver may take: at home a service may have to be built first.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The pauses before SendGrid posts again what was not taken. It tries for a day.
+/// The pauses before SendGrid and SNS post again what was not taken. SendGrid tries for a day, SNS for an hour.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
 
 /// One for all doubles of a process, made when it is first needed. It keeps no connections, since those belong to the
 /// runtime of whoever opened them.
-static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
+pub(crate) static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
@@ -69,7 +69,7 @@ pub(crate) async fn tell(controls: &Controls, record: &Record, status: &str) {
     let told = match record.vendor {
         Vendor::Twilio => call_back(controls, record, status).await,
         Vendor::Sendgrid => post_event(controls, record, status).await,
-        Vendor::Ses => Ok(()),
+        Vendor::Ses => topic::publish(controls, record, status).await,
     };
     if let Err(error) = told {
         tracing::warn!(vendor = %record.vendor, id = record.id, status, error, "the shop was not told");
@@ -106,19 +106,14 @@ async fn post_event(controls: &Controls, record: &Record, status: &str) -> Resul
     let Some(event) = event(record, status) else { return Ok(()) };
     let signer = controls.sendgrid().ok_or("no key can be made here")?;
     let body = sendgrid::body(&[event]);
-    let mut pauses = PAUSES.iter();
-    loop {
+    let attempt = async || {
         let timestamp = OffsetDateTime::now_utc().unix_timestamp().to_string();
         let signature = signer.sign(&timestamp, &body).map_err(|_| "the event cannot be signed")?;
         let request = HTTP.post(url).header(sendgrid::SIGNATURE_HEADER, signature);
         let request = request.header(sendgrid::TIMESTAMP_HEADER, timestamp);
-        let posted = post(request.header("content-type", "application/json; charset=utf-8").body(body.clone())).await;
-        match (posted, pauses.next()) {
-            (Ok(()), _) => return Ok(()),
-            (Err(error), None) => return Err(error),
-            (Err(_), Some(pause)) => sleep(*pause).await,
-        }
-    }
+        post(request.header("content-type", "application/json; charset=utf-8").body(body.clone())).await
+    };
+    until_taken(attempt).await
 }
 
 /// <https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event>; `None` for what SendGrid has no event for.
@@ -144,7 +139,21 @@ fn event(record: &Record, status: &str) -> Option<Value> {
     Some(event)
 }
 
-async fn post(request: reqwest::RequestBuilder) -> Result<(), String> {
+/// Posts, and again after each pause until the shop takes it.
+pub(crate) async fn until_taken<Posting>(mut post: impl FnMut() -> Posting) -> Result<(), String>
+where
+    Posting: Future<Output = Result<(), String>>,
+{
+    for pause in PAUSES {
+        if post().await.is_ok() {
+            return Ok(());
+        }
+        sleep(pause).await;
+    }
+    post().await
+}
+
+pub(crate) async fn post(request: reqwest::RequestBuilder) -> Result<(), String> {
     let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
     if answer.status().is_success() { Ok(()) } else { Err(format!("the shop answered {}", answer.status())) }
 }

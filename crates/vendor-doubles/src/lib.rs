@@ -9,12 +9,12 @@
 //!   filters and pages, errors as `{code, message, more_info, status}`, the numbers that Twilio keeps for tests, recipients
 //!   who said STOP. A message that is queued has no `date_sent`, and is in no list that asks for one.
 //! - SES's `SendEmail` of a simple message: headers, tags, configuration set, errors named in a header.
-//! - How each signs its webhooks: [`signing`]. With [`Options::delivers`] messages are delivered after a moment, and SendGrid
-//!   and Twilio post what became of them; otherwise a message stays as it was taken until it is told otherwise.
+//! - How each signs its webhooks: [`signing`]. With [`Options::delivers`] messages are delivered after a moment, and the
+//!   vendors post what became of them, SES by way of SNS; otherwise a message stays as it was taken until it is told otherwise.
 //!
 //! # Left out
 //!
-//! All other operations; rate limits that are not injected; SES's events; whether SES's requests are signed rightly. Unknown fields are refused where Twilio would overlook them.
+//! All other operations; rate limits that are not injected; whether SES's requests are signed rightly. Unknown fields are refused where Twilio would overlook them.
 //! State is in memory.
 //!
 //! # Control
@@ -33,6 +33,7 @@
 //! | `POST connections/{vendor}` | `{"refused": true}`: connections are refused until it is `false` |
 //! | `POST suppressions/{vendor}/{recipient}` | the vendor sends to this recipient no more |
 //! | `GET SimpleNotificationService-....pem` | the certificate of the SNS messages that [`VendorDoubles::sns`] signs |
+//! | `GET /?Action=ConfirmSubscription&Token=...` | what SNS sends as `SubscribeURL`: confirms the subscription to SES's topic |
 
 mod control;
 mod delivery;
@@ -47,6 +48,7 @@ mod sendgrid;
 mod server;
 mod ses;
 pub mod signing;
+mod topic;
 mod twilio;
 
 use std::{
@@ -66,10 +68,11 @@ use self::{
     line::{Cutter, Lines},
     server::Shared,
     signing::{sendgrid as sendgrid_signing, sns},
+    topic::Subscription,
 };
 pub use self::{
     faults::{Answer, Chance, Fault, Kind},
-    options::{Options, TwilioAccount, Vendor},
+    options::{Options, SesTopic, TwilioAccount, Vendor},
     records::{Call, Record},
 };
 
@@ -78,6 +81,9 @@ pub use self::{
 pub(crate) struct Controls {
     pub(crate) shared: Arc<Shared>,
     doors: BTreeMap<Vendor, Door>,
+    /// Where the control listens, which is where SNS's certificate is.
+    pub(crate) control: String,
+    pub(crate) subscription: Subscription,
     sns: OnceLock<Option<sns::Signer>>,
     sendgrid: OnceLock<Option<sendgrid_signing::Signer>>,
 }
@@ -139,7 +145,6 @@ impl Shared {
 #[derive(Debug)]
 pub struct VendorDoubles {
     bases: BTreeMap<Vendor, String>,
-    control: String,
     controls: Arc<Controls>,
     all: Cutter,
     tasks: Vec<JoinHandle<()>>,
@@ -170,20 +175,27 @@ impl VendorDoubles {
             tasks.push(tokio::spawn(serve(listener, router, is_closed.subscribe(), tell)));
             doors.insert(vendor, Door { is_closed, has_closed });
         }
-        let controls = Arc::new(Controls { shared, doors, sns: OnceLock::new(), sendgrid: OnceLock::new() });
+        let listener = bind(control_port).await?;
+        let control = format!("http://{}", listener.local_addr()?);
+        let controls = Arc::new(Controls {
+            shared,
+            doors,
+            control,
+            subscription: Subscription::default(),
+            sns: OnceLock::new(),
+            sendgrid: OnceLock::new(),
+        });
         if controls.shared.options.delivers {
             let (courier, taken) = mpsc::unbounded_channel();
             controls.shared.employ(courier);
             tasks.push(tokio::spawn(delivery::deliver(Arc::clone(&controls), taken)));
         }
-        let listener = bind(control_port).await?;
-        let control = format!("http://{}", listener.local_addr()?);
         let routes = control::routes(Arc::clone(&controls)).into_make_service_with_connect_info::<Cutter>();
         let lines = Lines { listener, all: all.clone() };
         tasks.push(tokio::spawn(async move {
             let _ = axum::serve(lines, routes).await;
         }));
-        Ok(Self { bases, control, controls, all, tasks })
+        Ok(Self { bases, controls, all, tasks })
     }
 
     /// `http://127.0.0.1:<port>`, in place of the vendor's address.
@@ -193,7 +205,7 @@ impl VendorDoubles {
 
     /// Where the control listens.
     pub fn control(&self) -> &str {
-        &self.control
+        &self.controls.control
     }
 
     /// What callers of SendGrid must present.
@@ -259,7 +271,7 @@ impl VendorDoubles {
 
     /// Where SNS's certificate is.
     pub fn certificate_url(&self) -> String {
-        format!("{}{}", self.control, control::CERTIFICATE)
+        format!("{}{}", self.control(), control::CERTIFICATE)
     }
 
     /// Stops them; their ports are free afterwards.

@@ -1,11 +1,12 @@
 //! The doubles as a program: `SENDGRID_DOUBLE_PORT`, `TWILIO_DOUBLE_PORT`, `SES_DOUBLE_PORT`, `VENDOR_DOUBLES_PORT` (the
 //! control), `SENDGRID_API_KEY`, `TWILIO_ACCOUNT_SID`, `TWILIO_AUTH_TOKEN` and `SES_CONFIGURATION_SET`. Messages are delivered
-//! after a moment; SendGrid posts its events to `SENDGRID_WEBHOOK_URL`. It stops on SIGTERM and Ctrl-C.
+//! after a moment; SendGrid posts its events to `SENDGRID_WEBHOOK_URL`, and SES publishes its own to `SES_TOPIC_ARN`, which
+//! posts to `SES_WEBHOOK_URL`. It stops on SIGTERM and Ctrl-C.
 
 use std::{io, process::ExitCode};
 
 use tokio::signal::unix::{SignalKind, signal};
-use vendor_doubles::{Options, TwilioAccount, Vendor, VendorDoubles};
+use vendor_doubles::{Options, SesTopic, TwilioAccount, Vendor, VendorDoubles};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -40,6 +41,8 @@ async fn run() -> io::Result<()> {
 fn options() -> io::Result<Options> {
     let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let mut options = Options { delivers: true, sendgrid_webhook: given("SENDGRID_WEBHOOK_URL"), ..Options::default() };
+    let topic = given("SES_TOPIC_ARN").zip(given("SES_WEBHOOK_URL"));
+    options.ses_topic = topic.map(|(arn, webhook)| SesTopic { arn, webhook });
     let names = ["SENDGRID_DOUBLE_PORT", "TWILIO_DOUBLE_PORT", "SES_DOUBLE_PORT", "VENDOR_DOUBLES_PORT"];
     for (port, name) in options.ports.iter_mut().zip(names) {
         if let Some(text) = given(name) {

@@ -87,6 +87,17 @@ pub struct Options {
     pub delivers: bool,
     /// Where SendGrid posts its events; it posts none without.
     pub sendgrid_webhook: Option<String>,
+    /// Where SES publishes its events; it publishes none without.
+    pub ses_topic: Option<SesTopic>,
+}
+
+/// The topic of SNS to which each configuration set publishes, with one subscription.
+#[derive(Debug, Clone)]
+pub struct SesTopic {
+    /// `arn:aws:sns:us-east-1:000000000000:mail-events`.
+    pub arn: String,
+    /// Where SNS posts the topic's messages.
+    pub webhook: String,
 }
 
 impl Default for Options {
@@ -100,6 +111,7 @@ impl Default for Options {
             latency: Duration::ZERO,
             delivers: false,
             sendgrid_webhook: None,
+            ses_topic: None,
         }
     }
 }

@@ -19,8 +19,12 @@ impl Api {
 
     /// As the admin of a machine at home.
     pub(crate) async fn log_in(base: &str, password: &str) -> Result<Self> {
+        Self::log_in_as(base, EMAIL, password).await
+    }
+
+    pub(crate) async fn log_in_as(base: &str, email: &str, password: &str) -> Result<Self> {
         let mut api = Self::public(base);
-        let credentials = json!({ "email": EMAIL, "password": password });
+        let credentials = json!({ "email": email, "password": password });
         let tokens = api.call(Method::POST, "/auth/login", Some(credentials)).await?;
         let token = tokens["access_token"].as_str().context("/auth/login answered without an access_token")?;
         api.token = Some(token.to_owned());

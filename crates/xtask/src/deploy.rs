@@ -7,9 +7,11 @@
 mod command;
 mod contracts;
 mod first_day;
+mod issuer;
 mod plan;
 mod report;
 mod runner;
+mod secrets;
 mod templates;
 
 use std::fs;
@@ -19,9 +21,11 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 
 pub(crate) use self::first_day::BROKEN;
+use self::first_day::Day;
 use self::plan::Wanted;
 pub(crate) use self::plan::shifted;
 use self::runner::Runner;
+pub(crate) use self::runner::gather;
 use crate::home::Home;
 use crate::services;
 use crate::settings::given;
@@ -38,6 +42,14 @@ impl Stage {
         match self {
             Self::Dev => "dev",
             Self::Prod => "prod",
+        }
+    }
+
+    /// What the canary and the trials of new versions buy there, as in `infra/lib/shop.ts`.
+    pub(crate) fn canary(self) -> Option<&'static str> {
+        match self {
+            Self::Dev => None,
+            Self::Prod => Some("CANARY"),
         }
     }
 }
@@ -79,6 +91,12 @@ pub(crate) struct Options {
     /// Deploy although a resource that holds data would be deleted or replaced
     #[arg(long)]
     pub(crate) accept_loss: bool,
+    /// Deploy a commit although a service was taken back at it
+    #[arg(long)]
+    pub(crate) again: bool,
+    /// A new stage: bootstrap, issuer, secrets, first admin, something on sale, and all stacks (docs/deploying.md says what it takes)
+    #[arg(long, conflicts_with_all = ["service", "artifacts", "last", "api", "rehearse_account"])]
+    pub(crate) first: bool,
     /// The day an account exists: set up, deploy dev, buy, break, see it go back, tear down
     #[arg(long, conflicts_with_all = ["service", "artifacts", "last", "api"])]
     pub(crate) rehearse_account: bool,
@@ -86,13 +104,24 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(home: &Home, options: Options) -> Result<()> {
     let wanted = wanted(home, &options)?;
+    if options.first {
+        return first_day::run(home, &wanted, Day::First, options.dry_run).await;
+    }
     if options.rehearse_account {
-        return first_day::run(home, &wanted, options.dry_run).await;
+        return first_day::run(home, &wanted, Day::Rehearsal, options.dry_run).await;
     }
     if options.dry_run {
         return report::dry_run(home, &wanted, options.last.as_deref()).await;
     }
     Runner::new(home, wanted).deploy().await
+}
+
+/// By their names in `dev`, sorted.
+pub(crate) fn stacks_with_buckets() -> Vec<String> {
+    let services = plan::ORDER.into_iter().flat_map(|name| [plan::Stack::Migrate(name), plan::Stack::Service(name)]);
+    let shared = [plan::Stack::Data, plan::Stack::Edge, plan::Stack::Events, plan::Stack::Watch];
+    let all = shared.into_iter().chain(services).filter(|stack| stack.has_buckets());
+    all.map(|stack| stack.name(Stage::Dev)).collect()
 }
 
 fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
@@ -118,7 +147,24 @@ fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
         lambda: home.target().join("lambda"),
         assembly: home.target().join("deploy").join(options.stage.name()),
         api: options.api.clone(),
-        sku: options.sku.clone(),
+        // Where a canary buys, the purchase after a deployment takes the same: no unit of what shoppers want.
+        sku: options.sku.clone().or_else(|| options.stage.canary().map(str::to_owned)),
+        calls_off: false,
         accept_loss: options.accept_loss,
+        again: options.again,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_bought_after_a_deployment_is_what_the_stages_canary_buys() {
+        let shop = include_str!("../../../infra/lib/shop.ts");
+        let sku = Stage::Prod.canary().unwrap();
+        assert!(shop.contains(&format!("const CANARY = {{ sku: \"{sku}\",")), "{sku}");
+        assert!(shop.contains("canary: CANARY,"), "prod has no canary any more");
+        assert_eq!(Stage::Dev.canary(), None);
+    }
 }

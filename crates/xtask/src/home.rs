@@ -35,7 +35,6 @@ impl Home {
     }
 
     /// A repository elsewhere.
-    #[cfg(test)]
     pub(crate) fn at(root: &Path) -> Self {
         Self { root: root.to_path_buf(), target: root.join("target"), local: root.join(".local") }
     }

@@ -11,6 +11,7 @@ use crate::home::{Home, Profile};
 use crate::progress::step;
 use crate::python;
 use crate::services::SERVICES;
+use crate::temporary::Temporary;
 
 const LOCK: &str = "package-lock.json";
 
@@ -66,6 +67,8 @@ pub(crate) async fn synthesize(
     let mut cdk = Command::new("npx");
     cdk.args(["cdk", "synth", "--quiet", "--no-notices", "--no-version-reporting"]);
     cdk.args(["--context", &format!("stage={stage}"), "--context", &format!("artifacts={}", artifacts.display())]);
+    // These templates are looked at, not deployed.
+    cdk.args(["--context", "made-up-addresses=allowed"]);
     for pair in more {
         cdk.args(["--context", pair]);
     }
@@ -75,7 +78,12 @@ pub(crate) async fn synthesize(
         cdk.env_remove(name);
     }
     cdk.env("AWS_EC2_METADATA_DISABLED", "true");
+    // tsx would keep what it compiled in the temporary folder, for a next time that finds another folder.
+    cdk.env("TSX_DISABLE_CACHE", "1");
+    let temporary = Temporary::new()?;
+    temporary.lend(&mut cdk);
     python::quietly(cdk).await?;
+    temporary.must_be_empty().context("cdk synth")?;
     for entry in fs::read_dir(output)?.flatten() {
         if entry.file_name().to_string_lossy().starts_with("asset.") && entry.path().is_dir() {
             fs::remove_dir_all(entry.path())?;

@@ -40,6 +40,7 @@ mod stripe;
 mod summary;
 mod supply;
 mod sweep;
+mod temporary;
 mod trigger;
 mod up;
 mod vendors;

@@ -1,5 +1,5 @@
-//! Senders of mail and SMS at home: the doubles of SES, SendGrid and Twilio, which post what becomes of messages to the
-//! gateway and show all of them as an inbox.
+//! Senders of mail and SMS at home: the doubles of SES (with SNS), SendGrid and Twilio, which post what becomes of messages to
+//! the gateway and show all of them as an inbox.
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ use crate::stores::Place;
 pub(crate) const DOUBLES: &str = "vendor-doubles";
 /// Whom the shop's mail is from.
 pub(crate) const FROM: &str = "Bodega <shop@bodega.example>";
+/// The configuration set of SES's double, and the topic to which it publishes what becomes of mails.
+const SES_SET: &str = "bodega";
+const SES_TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:bodega-mail-events";
 /// Where the inbox is, and what the doubles are told by; no service reads it.
 const CONTROL: &str = "VENDOR_DOUBLES";
 /// How long they may take to answer.
@@ -40,10 +43,12 @@ pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<
         ("TWILIO_ACCOUNT_SID", account.clone()),
         ("TWILIO_AUTH_TOKEN", token.clone()),
         ("SENDGRID_WEBHOOK_URL", format!("{api}/webhooks/sendgrid")),
+        ("SES_CONFIGURATION_SET", SES_SET.to_owned()),
+        ("SES_TOPIC_ARN", SES_TOPIC.to_owned()),
+        ("SES_WEBHOOK_URL", format!("{api}/webhooks/ses")),
     ] {
         command.env(name, value);
     }
-    command.env_remove("SES_CONFIGURATION_SET");
     let doubles = place.run.start(DOUBLES, command, &place.log(DOUBLES))?;
     let address = |port: u16| format!("http://127.0.0.1:{port}");
     let page = format!("{}/sendgrid-key", address(control));
@@ -71,6 +76,9 @@ pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<
     }
     if given("AWS_ENDPOINT_URL").is_none() {
         settings.set("AWS_ENDPOINT_URL_SESV2", address(ses));
+        settings.set("SES_CONFIGURATION_SET", SES_SET);
+        settings.set("SES_TOPIC_ARN", SES_TOPIC);
+        settings.set("SNS_DOUBLE_URL", address(control));
     }
     ours_or_given(
         settings,

@@ -130,7 +130,8 @@ impl FromStr for EventKey {
 /// Who is told.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct Recipient {
-    /// Where mail reaches them; needed where they are told by mail.
+    /// Where mail reaches them; needed where they are told by mail. A message for the channel `sms` alone goes there by mail, too,
+    /// where texts never go to their number.
     pub email: Option<Email>,
     /// Where texts reach them; needed where they are told by SMS.
     pub phone: Option<Phone>,
@@ -189,6 +190,17 @@ impl fmt::Debug for Notification {
 }
 
 impl Notification {
+    /// With mail as a second channel where a text is all that is asked for, none ever goes to that number, and the address is
+    /// known: its recipient would hear nothing.
+    #[must_use]
+    pub fn or_by_mail(mut self, caps: &Caps) -> Self {
+        let never = self.recipient.phone.as_ref().is_some_and(|phone| caps.country(phone).is_err());
+        if never && self.channels == [Channel::Sms] && self.recipient.email.is_some() {
+            self.channels.insert(0, Channel::Email);
+        }
+        self
+    }
+
     /// What is kept of it, so that staff can have it sent again on this channel; `None` where it holds a secret, or is
     /// larger than what the table should hold for that.
     pub fn kept(&self, channel: Channel) -> Option<String> {
@@ -209,28 +221,20 @@ impl FromFields for Notification {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let event_id = fields.text("event_id");
         let recipient = fields.object::<Recipient>("recipient");
-        // Of the form before: outboxes hold such rows while a release is rolled out.
-        let old_locale = fields.optional_text::<LanguageTag>("locale");
         let template = fields.text::<Template>("template");
         let channels = channels(fields, template);
         let message = template.map(|template| message(fields, template));
         if template.is_none() {
             // Nothing can be said against them.
-            for name in ["data", "order", "stock"] {
-                fields.ignore(name);
-            }
+            fields.ignore("data");
         }
-        let mut recipient = recipient?;
-        let channels = channels?;
+        let (recipient, channels) = (recipient?, channels?);
         for channel in channels.iter().filter(|channel| !recipient.reaches(**channel)) {
             let member = match channel {
                 Channel::Email => "/recipient/email",
                 Channel::Sms => "/recipient/phone",
             };
             fields.refuse_below::<()>(member, "missing", format!("is required for the channel {channel}"));
-        }
-        if let Some(locale) = old_locale? {
-            recipient.locale = locale;
         }
         let (message, data) = message??;
         Some(Self { event_id: event_id?, recipient, channels, message, data, resend_of: None })
@@ -258,28 +262,21 @@ fn channels(fields: &mut Fields<'_>, template: Option<Template>) -> Option<Vec<C
     Some(channels)
 }
 
-/// What is told, and the data for it as they were written. In the form before, `order` and `stock` stood beside the
-/// template.
+/// What is told, and the data for it as they were written.
 fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Value)> {
-    let is_old = !fields.has("data") && (fields.has("order") || fields.has("stock"));
-    if is_old {
-        let members =
-            ["order", "stock"].into_iter().filter_map(|name| Some((name.to_owned(), fields.raw(name)?.clone())));
-        let data = Value::Object(members.collect());
-        return Message::read(template, fields).map(|message| (message, data));
-    }
     let data = fields.raw("data").cloned().unwrap_or_else(|| Value::Object(Map::new()));
     fields.object_by("data", |data| Message::read(template, data)).map(|message| (message, data))
 }
 
-/// What became of an event on a channel.
+/// What became of an event on a channel. `sending`: a request is handing it over; or one began to, and did not come to its end:
+/// half a minute later another may try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = DeliveryState)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Not handed over yet: no provider took it. Asked for again, it is tried again.
     Waiting,
-    /// Another request is handing it over at this moment.
+    /// A request is handing it over. Or one began to, and did not come to its end: half a minute later another may try.
     Sending,
     /// A provider took it.
     Sent,
@@ -398,8 +395,15 @@ impl FromStr for EventKind {
 pub struct DeliveryEvent {
     /// What happened.
     pub kind: EventKind,
-    /// When, as the provider says.
+    /// When, as the provider says; where it says nothing of times, when it reached us.
     pub at: Timestamp,
     /// Who says so.
     pub provider: Name,
+}
+
+impl DeliveryEvent {
+    /// Whether its provider says when things happened. Twilio does not: an event that comes again seems to be a new one.
+    pub fn is_timed(&self) -> bool {
+        self.provider != Name::Twilio
+    }
 }

@@ -1,7 +1,8 @@
 //! Sending once, on each channel. The channels of a notification go this way side by side, each by itself.
 //!
 //! 1. The message is written. What cannot be written claims nothing. What the limits rule out whatever was sent before (a
-//!    text to a country that gets none, to a number that takes none) ends here, as `withheld` or `refused`.
+//!    text to a country that gets none, to a number that takes none) ends here, as `withheld` or `refused`. Where that text was all
+//!    that was asked for, the mail is sent instead, if the request has an address.
 //! 2. **Claim**: one transaction puts the event's item in the state `sending`, with a lease, if there is none; counts it
 //!    against the limits; and makes sure that the address is not suppressed. All of it, or nothing. Of many requests at once
 //!    DynamoDB lets one through. The others read from the refusal what stands in their way: the answer as it was given
@@ -14,7 +15,8 @@
 //!    ever: a try that fails `KEEP_TRYING_HOURS` after the first request is the last, and the message is `refused`.
 //!
 //! An event's id stands for one message to one recipient. What has another template or goes to another address under an id
-//! that was used is answered 409 `event_id_reused`: nobody shall believe that it was sent.
+//! that was used is answered 409 `event_id_reused`, and is sent on no channel: all channels are claimed before the first is
+//! sent, and claims are withdrawn where one of them is refused for that reason.
 //!
 //! | what happens | what is left | what the next request does |
 //! | --- | --- | --- |
@@ -23,7 +25,7 @@
 //! | and it cannot be given back | a claim without a message | sends once the lease ran out |
 //! | a provider does not say whether it took the text | `waiting`, `unclear` | has the vendor asked for it, and then sends or not |
 //! | a crash in 3 or before 4 ended | a claim, and perhaps a message | once the lease ran out: a mail is sent, perhaps a second time; a text is asked for first |
-//! | DynamoDB fails in 4 | a claim and a message | this request answers `sent` all the same: its caller won't ask again |
+//! | DynamoDB fails in 4 | a claim and a message | this request answers `sent` all the same; where another channel waits, its caller asks again: as after a crash |
 //! | all goes well | `sent` | answers `sent` for [`MEMORY`](super::store::MEMORY) |
 //!
 //! Between the provider's yes and our mark lies the one window in which a mail may be sent twice (a provider that does
@@ -56,30 +58,34 @@ use crate::{
 
 /// Sends the event on each of its channels, unless it was sent there; goes on where its caller gives up.
 pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<Delivery>, Error> {
+    let notification = notification.or_by_mail(&app.caps);
     let has_sms = notification.channels.contains(&Channel::Sms);
     let refused = |errors| Error::Unwritable(Unwritable::Refused(errors));
     notification.message.check(&app.shop, has_sms).map_err(refused)?;
     let work = async move {
-        let attempts = notification.channels.iter().map(|channel| attempt(&app, &notification, *channel));
-        all(join_all(attempts).await)
+        let claims = notification.channels.iter().map(|channel| claim(&app, &notification, *channel));
+        let begun = join_all(claims).await;
+        if let Some(channel) = begun.iter().find_map(reused) {
+            join_all(begun.iter().flatten().map(|begun| withdraw(&app, begun))).await;
+            return Err(Error::EventIdReused(channel));
+        }
+        all(join_all(begun.into_iter().map(|begun| finish(&app, &notification, begun))).await)
     };
     tokio::spawn(work.in_current_span()).await.map_err(Error::Stopped)?
 }
 
-/// What became of all channels. What failed and can be asked for again outweighs what can never be, and that outweighs what
-/// another request is doing.
+/// What became of all channels. What failed outweighs what another request is doing.
 fn all(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
-    let (mut reused, mut in_progress) = (None, None);
+    let mut in_progress = None;
     let mut deliveries = Vec::new();
     for end in ends {
         match end {
             Ok(delivery) => deliveries.push(delivery),
-            Err(error @ Error::EventIdReused(_)) => reused = Some(error),
             Err(error @ Error::InProgress(_)) => in_progress = Some(error),
             Err(error) => return Err(error),
         }
     }
-    reused.or(in_progress).map_or(Ok(deliveries), Err)
+    in_progress.map_or(Ok(deliveries), Err)
 }
 
 /// What is sent on a channel, written.
@@ -104,7 +110,19 @@ fn write<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Res
     written.ok_or(Error::Unaddressed)
 }
 
-async fn attempt(app: &App, notification: &Notification, channel: Channel) -> Result<Delivery, Error> {
+/// A channel before anything is sent.
+enum Begun<'a> {
+    /// Nothing is left to do.
+    Ended(Delivery),
+    /// This message is ours to send.
+    Ours(Written<'a>, Claim),
+}
+
+fn reused(begun: &Result<Begun<'_>, Error>) -> Option<Channel> {
+    if let Err(Error::EventIdReused(channel)) = begun { Some(*channel) } else { None }
+}
+
+async fn claim<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Result<Begun<'a>, Error> {
     let key = EventKey { event_id: notification.event_id, channel };
     let written = write(app, notification, channel)?;
     let now = Timestamp::now();
@@ -119,10 +137,25 @@ async fn attempt(app: &App, notification: &Notification, channel: Channel) -> Re
     let late = |_| Err(Failure::Unavailable("no answer in time".into()));
     let claimed = tokio::time::timeout(app.limits.claim, claiming).await.unwrap_or_else(late);
     match claimed.map_err(Error::Store)? {
-        Claimed::Ended(record) => Ok(ended(notification, &record)),
+        Claimed::Ended(record) => Ok(Begun::Ended(ended(notification, &record))),
         Claimed::Theirs(left) => Err(Error::InProgress(left)),
         Claimed::Reused => Err(Error::EventIdReused(channel)),
-        Claimed::Ours(claim) => deliver(app, notification, &written, &claim).await,
+        Claimed::Ours(claim) => Ok(Begun::Ours(written, claim)),
+    }
+}
+
+async fn withdraw(app: &App, begun: &Begun<'_>) {
+    let Begun::Ours(_, claim) = begun else { return };
+    let EventKey { event_id, channel } = claim.key();
+    if let Err(failure) = app.store.withdraw(claim).await {
+        tracing::warn!(%event_id, %channel, error = %failure, "the claim stays until its lease runs out");
+    }
+}
+
+async fn finish(app: &App, notification: &Notification, begun: Result<Begun<'_>, Error>) -> Result<Delivery, Error> {
+    match begun? {
+        Begun::Ended(delivery) => Ok(delivery),
+        Begun::Ours(written, claim) => deliver(app, notification, &written, &claim).await,
     }
 }
 

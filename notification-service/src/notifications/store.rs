@@ -16,12 +16,14 @@
 //! | `unclear` | a text that may have been sent: which `provider` was asked, `since` when (milliseconds) that is not clear |
 //! | `last_event`, `last_event_at`, `last_event_by`, `last_event_rank` | what a provider told last of it, and when (milliseconds) |
 //! | `request` | what was asked for, so that staff can have it sent again; only where it holds no secret |
+//! | `is_kept` | true where `request` is there, for the index, which has no `request` |
+//! | `resends`, `resent_as` | when, by whom and why staff had it sent again, and under which ids |
 //! | `listed`, `listed_at` | the index by which staff list them: `notification#DAY`, and the moment with the key |
 //! | `expires_at` | when DynamoDB may delete the item, in seconds since 1970 |
 //!
 //! `request` has the address and what the message says; nothing else of an item is personal. Beside them stand items that
-//! count, each for a while: `recipient#HASH#DAY`, `direct#HASH#DAY` and `phone#HASH#DAY` (a keyed hash of the address and the days since 1970)
-//! have in `counted` the set of the events that count; `country#CODE#HOUR` has in `number` how many texts went there. And
+//! count, each for a while: `recipient#HASH#DAY` (mails about orders), `account#HASH#DAY`, `verify#HASH#DAY`, `reset#HASH#DAY`,
+//! `direct#HASH#DAY` and `phone#HASH#DAY` (a keyed hash of the address and the days since 1970) have in `counted` the set of the events that count; `country#CODE#HOUR` has in `number` how many texts went there. And
 //! there are the items of suppressed addresses, `suppression#CHANNEL#HASH`, of which only the keys matter here.
 
 mod claims;
@@ -29,17 +31,13 @@ mod marks;
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_dynamodb::{
-    error::ProvideErrorMetadata,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, KeysAndAttributes, TableStatus},
-};
-use common::timestamp::Timestamp;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TableStatus};
 
 pub use self::claims::{Claim, Claimed, Wish};
 use super::domain::{Channel, EventId, EventKey, LastEvent, RecipientKey, Record, State};
 use crate::{
     aws::{Aws, Failure},
+    dynamo::{Item, incomplete, moment, number, text, whole, words},
     providers::Unclear,
 };
 
@@ -52,8 +50,31 @@ pub const MEMORY: Duration = Duration::from_hours(90 * 24);
 /// The index by which staff list what there is.
 pub const LISTED: &str = "listed";
 
-/// An item of the table.
-pub(crate) type Item = HashMap<String, AttributeValue>;
+/// What the index has beside its keys: what lists show or are filtered by, of messages and, from `hard_bounce_at` on, of
+/// suppressed addresses. DynamoDB takes 20 at most. `request` is not among them: it would be written and paid for twice, and the
+/// address and what a message says would stand in two places.
+pub const PROJECTED: [&str; 20] = [
+    "channel",
+    "template",
+    "state",
+    "attempts",
+    "created_at",
+    "sent_at",
+    "provider",
+    "provider_message_id",
+    "last_error",
+    "last_event",
+    "last_event_at",
+    "is_kept",
+    "resends",
+    "resend_of",
+    "hard_bounce_at",
+    "complaint_at",
+    "stop_at",
+    "unsubscribed_at",
+    "staff_at",
+    "note",
+];
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -103,43 +124,13 @@ impl Store {
         let keys = Channel::ALL.map(|channel| EventKey { event_id, channel });
         let keys = keys.map(|key| HashMap::from([("event_id".to_owned(), text(&key))]));
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).consistent_read(true).build();
-        let wanted = wanted.map_err(|error| Failure::Refused(error.to_string()))?;
+        let wanted = wanted.map_err(incomplete)?;
         let got = self.client().await.batch_get_item().request_items(&self.table, wanted).send().await;
         let got = got.map_err(|error| Failure::of(&error))?;
         if got.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
             return Err(Failure::Unavailable("it has too much to do".into()));
         }
         Ok(got.responses.unwrap_or_default().remove(&self.table).unwrap_or_default())
-    }
-}
-
-/// How often a write that a transaction got in the way of is made again, and about how long apart. A request that is
-/// repeated while its first try ends claims the same item in a transaction.
-const CONFLICTS: usize = 2;
-const PAUSE: Duration = Duration::from_millis(30);
-
-/// Whether a write may be made again: another one was in the way, and has ended soon. Waits a little where it may.
-async fn may_repeat(conflicts: &mut usize, code: Option<&str>) -> bool {
-    let is_conflict = code.is_some_and(|code| code.contains("TransactionConflict"));
-    if !is_conflict || *conflicts >= CONFLICTS {
-        return false;
-    }
-    *conflicts += 1;
-    tokio::time::sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
-    true
-}
-
-/// Makes a conditional update. Whether its condition held.
-async fn noted(update: UpdateItemFluentBuilder) -> Result<bool, Failure> {
-    let mut conflicts = 0;
-    loop {
-        let Err(error) = update.clone().send().await else { return Ok(true) };
-        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error() {
-            return Ok(false);
-        }
-        if !may_repeat(&mut conflicts, error.code()).await {
-            return Err(Failure::of(&error));
-        }
     }
 }
 
@@ -169,26 +160,6 @@ pub(crate) fn read(item: &Item) -> Option<Record> {
         unclear,
         last_event: last_event.map(|(kind, at)| LastEvent { kind, at }),
     })
-}
-
-pub(crate) fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
-    item.get(name)?.as_s().ok().map(String::as_str)
-}
-
-fn whole(item: &Item, name: &str) -> Option<i64> {
-    item.get(name)?.as_n().ok()?.parse().ok()
-}
-
-pub(crate) fn moment(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_unix_millis(whole(item, name)?)
-}
-
-fn text(value: &impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-fn number(value: impl Into<i64>) -> AttributeValue {
-    AttributeValue::N(value.into().to_string())
 }
 
 fn unclear_map(unclear: Unclear) -> AttributeValue {

@@ -125,8 +125,10 @@ pub(super) enum Trouble {
     Busy(String),
     /// It answered that it is broken (5xx).
     Broken(String),
-    /// No connection, or nothing to say who we are: it was not asked.
+    /// No connection: it was not asked.
     Unreachable(String),
+    /// It was not asked, and by no fault of its own: our time was over, or the secret by which it knows us could not be had.
+    NotAsked(String),
     /// It was asked, and did not answer so that it can be understood: it may have taken the message.
     Lost(String),
 }
@@ -144,10 +146,21 @@ pub(super) enum Next {
     FindOut,
 }
 
+/// What a call says of its provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It would most likely fail the next message, too.
+    Failed,
+    /// It answered as it should, with a yes or with a refusal of this one message.
+    Answered,
+    /// Nothing: it was not asked.
+    Unknown,
+}
+
 impl Trouble {
-    /// It was not asked: the time for it was over.
+    /// The time for asking it was over.
     pub(super) fn too_late() -> Self {
-        Self::Unreachable("no time is left".to_owned())
+        Self::NotAsked("no time is left".to_owned())
     }
 
     /// Of a mail: rather twice than never.
@@ -159,6 +172,7 @@ impl Trouble {
             | Self::Busy(_)
             | Self::Broken(_)
             | Self::Unreachable(_)
+            | Self::NotAsked(_)
             | Self::Lost(_) => Next::GoOn,
         }
     }
@@ -168,17 +182,20 @@ impl Trouble {
     pub(super) fn next_of_text(&self) -> Next {
         match self {
             Self::Refused(_) | Self::Suppressed => Next::End,
-            Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) => Next::GoOn,
+            Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::NotAsked(_) => Next::GoOn,
             Self::Rejected(_) | Self::Unauthorized(_) => Next::Later,
             Self::Lost(_) => Next::FindOut,
         }
     }
 
-    /// Whether it counts against the provider: it would most likely fail the next message, too.
-    pub(super) fn is_providers(&self) -> bool {
+    /// What it says of the provider.
+    pub(super) fn verdict(&self) -> Verdict {
         match self {
-            Self::Unauthorized(_) | Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::Lost(_) => true,
-            Self::Refused(_) | Self::Suppressed | Self::Rejected(_) => false,
+            Self::Unauthorized(_) | Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::Lost(_) => {
+                Verdict::Failed
+            }
+            Self::Refused(_) | Self::Suppressed | Self::Rejected(_) => Verdict::Answered,
+            Self::NotAsked(_) => Verdict::Unknown,
         }
     }
 
@@ -197,7 +214,7 @@ impl fmt::Display for Trouble {
             Self::Unauthorized(why) => write!(f, "does not take our key or account: {why}"),
             Self::Busy(why) => write!(f, "has too much to do: {why}"),
             Self::Broken(why) => write!(f, "is broken: {why}"),
-            Self::Unreachable(why) => write!(f, "was not asked: {why}"),
+            Self::Unreachable(why) | Self::NotAsked(why) => write!(f, "was not asked: {why}"),
             Self::Lost(why) => write!(f, "gave no clear answer: {why}"),
         }
     }
@@ -218,7 +235,7 @@ pub(super) fn before_finding_out(left: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    fn all() -> [Trouble; 8] {
+    fn all() -> [Trouble; 9] {
         let why = String::new;
         [
             Trouble::Refused(why()),
@@ -228,6 +245,7 @@ mod tests {
             Trouble::Busy(why()),
             Trouble::Broken(why()),
             Trouble::Unreachable(why()),
+            Trouble::NotAsked(why()),
             Trouble::Lost(why()),
         ]
     }
@@ -236,17 +254,19 @@ mod tests {
     fn a_mail_goes_on_unless_its_recipient_is_the_trouble_and_a_text_only_where_it_was_surely_not_taken() {
         use Next::{End, FindOut, GoOn, Later};
         let mails = all().map(|trouble| trouble.next_of_mail());
-        assert_eq!(mails, [End, End, GoOn, GoOn, GoOn, GoOn, GoOn, GoOn]);
+        assert_eq!(mails, [End, End, GoOn, GoOn, GoOn, GoOn, GoOn, GoOn, GoOn]);
         let texts = all().map(|trouble| trouble.next_of_text());
-        assert_eq!(texts, [End, End, Later, Later, GoOn, GoOn, GoOn, FindOut]);
+        assert_eq!(texts, [End, End, Later, Later, GoOn, GoOn, GoOn, GoOn, FindOut]);
     }
 
     #[test]
     fn what_is_about_one_message_does_not_count_against_the_provider() {
-        let counts = all().map(|trouble| trouble.is_providers());
-        assert_eq!(counts, [false, false, false, true, true, true, true, true]);
+        use Verdict::{Answered, Failed, Unknown};
+        let verdicts = all().map(|trouble| trouble.verdict());
+        assert_eq!(verdicts, [Answered, Answered, Answered, Failed, Failed, Failed, Failed, Unknown, Failed]);
+        assert_eq!(Trouble::too_late().verdict(), Unknown);
         let ours = all().map(|trouble| trouble.is_ours());
-        assert_eq!(ours, [false, false, true, true, false, false, false, false]);
+        assert_eq!(ours, [false, false, true, true, false, false, false, false, false]);
     }
 
     #[test]

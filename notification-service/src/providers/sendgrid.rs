@@ -43,7 +43,7 @@ impl Sendgrid {
         let answered = wire::call(request.json(&self.body(outgoing)), until, wire::ANSWER).await?;
         if answered.status.is_success() {
             let id = answered.headers.get("x-message-id").and_then(|id| id.to_str().ok());
-            return Ok(id.unwrap_or_default().to_owned());
+            return wire::named(id.map(str::to_owned), "a success without X-Message-Id");
         }
         Err(trouble(&answered))
     }

@@ -11,7 +11,7 @@ use aws_sdk_sesv2::{
 };
 use platform::config::Env;
 
-use super::{deadline::Deadline, domain::Trouble, outgoing::OutgoingMail};
+use super::{deadline::Deadline, domain::Trouble, outgoing::OutgoingMail, wire};
 use crate::{
     aws::{Aws, Failure},
     sender::Sender,
@@ -56,7 +56,8 @@ impl Ses {
         let late = |_| Trouble::Lost("no answer in time".to_owned());
         let left = until.left().ok_or_else(Trouble::too_late)?;
         let sent = tokio::time::timeout(left, call.send()).await.map_err(late)?;
-        Ok(sent.map_err(|error| trouble(&error))?.message_id.unwrap_or_default())
+        let id = sent.map_err(|error| trouble(&error))?.message_id;
+        wire::named(id, "a success without MessageId")
     }
 }
 

@@ -102,7 +102,7 @@ impl Twilio {
         }
         let taken: Taken = serde_json::from_slice(&answered.body)
             .map_err(|_| Trouble::Lost(format!("{} with an answer that is not understood", answered.status)))?;
-        Ok(taken.sid)
+        wire::named(Some(taken.sid), "a success without sid")
     }
 
     /// Twilio's id of the text, if it took it since then. All pages together have to come in time.

@@ -1,7 +1,6 @@
 //! One call of a vendor's HTTP API: bounded in time and size, never repeated, no redirect followed.
 
-use std::error::Error;
-
+use common::cause::chain_under;
 use http::{HeaderMap, StatusCode};
 use platform::config::Secret;
 use reqwest::{RequestBuilder, Response};
@@ -25,7 +24,7 @@ pub(super) struct Answered {
 pub(super) async fn secret(secret: &Secret, until: Deadline) -> Result<String, Trouble> {
     let left = until.left().ok_or_else(Trouble::too_late)?;
     let fetched = tokio::time::timeout(left, secret.get()).await.map_err(|_| Trouble::too_late())?;
-    fetched.map_err(|error| Trouble::Unreachable(error.to_string()))
+    fetched.map_err(|error| Trouble::NotAsked(error.to_string()))
 }
 
 /// Makes the call in time and reads an answer of at most so many bytes. No call is begun after the deadline.
@@ -48,6 +47,12 @@ async fn bounded(mut response: Response, most: usize) -> Result<Vec<u8>, Trouble
     Ok(body)
 }
 
+/// What a vendor calls the message that it took. A success that does not name it is not this vendor's: a proxy, or a page in its
+/// place, may have answered, and nothing was taken.
+pub(super) fn named(id: Option<String>, lacks: &str) -> Result<String, Trouble> {
+    id.filter(|id| !id.is_empty()).ok_or_else(|| Trouble::Lost(lacks.to_owned()))
+}
+
 /// What an error says about the message: only where no connection came about is it sure that it was not sent.
 fn trouble(error: &reqwest::Error) -> Trouble {
     if error.is_builder() {
@@ -58,12 +63,5 @@ fn trouble(error: &reqwest::Error) -> Trouble {
 
 /// The causes in one line, without the address: in a list's query it names a recipient.
 fn causes(error: &reqwest::Error) -> String {
-    let mut line = if error.is_timeout() { "no answer in time".to_owned() } else { "the connection failed".to_owned() };
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    line
+    chain_under(if error.is_timeout() { "no answer in time" } else { "the connection failed" }, error)
 }

@@ -4,14 +4,17 @@ use aws_sdk_dynamodb::{
     Client,
     error::ProvideErrorMetadata,
     types::{
-        AttributeDefinition, GlobalSecondaryIndexDescription, IndexStatus, KeySchemaElement, KeyType, ProjectionType,
+        AttributeDefinition, GlobalSecondaryIndexDescription, IndexStatus, KeySchemaElement, KeyType,
         ScalarAttributeType, TableDescription, TableStatus, TimeToLiveDescription, TimeToLiveStatus,
     },
 };
 use platform::TriggerError;
 
-use super::failed;
-use crate::{aws::Failure, notifications::store::LISTED};
+use super::{failed, is_projected};
+use crate::{
+    aws::Failure,
+    notifications::store::{LISTED, PROJECTED},
+};
 
 /// Fails with all that is missing or otherwise than it has to be.
 pub(super) async fn check(client: &Client, table: &str) -> Result<(), TriggerError> {
@@ -38,7 +41,8 @@ fn faults(table: &TableDescription, expiry: Option<&TimeToLiveDescription>) -> V
     }
     match table.global_secondary_indexes().iter().find(|index| index.index_name() == Some(LISTED)) {
         None => faults.push(format!(
-            "the index {LISTED} is missing: partition key listed, sort key listed_at, both strings, all attributes"
+            "the index {LISTED} is missing: partition key listed, sort key listed_at, both strings, with the attributes {}",
+            PROJECTED.join(", ")
         )),
         Some(index) => faults.extend(faults_of(index, attributes)),
     }
@@ -59,8 +63,12 @@ fn faults_of(index: &GlobalSecondaryIndexDescription, attributes: &[AttributeDef
             "the index {LISTED} must have the partition key listed and the sort key listed_at, both strings"
         ));
     }
-    if index.projection().and_then(|projection| projection.projection_type()) != Some(&ProjectionType::All) {
-        faults.push(format!("the index {LISTED} must have all attributes"));
+    if !is_projected(index) {
+        faults.push(format!(
+            "the index {LISTED} must have the attributes {}, and no others; an index cannot change them: the stack has to \
+             remove it in one deployment and to add it in the next",
+            PROJECTED.join(", ")
+        ));
     }
     if !matches!(index.index_status(), None | Some(IndexStatus::Active | IndexStatus::Updating)) {
         faults.push(format!("the index {LISTED} is not active"));

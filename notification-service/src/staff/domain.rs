@@ -183,7 +183,8 @@ pub struct ResendRequest {
     /// Why; it stands with the message and in the log. No address belongs here.
     #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub reason: Purpose,
-    /// Only on this channel; on each that it was meant for where this is left out.
+    /// Only on this channel; on each that it was meant for where this is left out. Has to be named where the channels were told
+    /// different things.
     pub channel: Option<Channel>,
 }
 

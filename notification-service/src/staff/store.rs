@@ -5,15 +5,19 @@ use std::collections::HashMap;
 use super::domain::{Day, MAX_RESENDS, MessageView, Resend};
 use crate::{
     aws::Failure,
+    dynamo::{
+        CONFLICT, Item, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts, text,
+        words,
+    },
     listing::ListedAt,
     notifications::{
         self,
         domain::{Channel, EventId, EventKey, State},
-        store::{Item, LISTED, Store, moment, words},
+        store::{LISTED, Store},
     },
     templates::Template,
 };
-use aws_sdk_dynamodb::{operation::update_item::UpdateItemError, types::AttributeValue};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 
 /// How many messages a filter looks at in one call, and how many calls a page may cost.
 const BATCH: i32 = 200;
@@ -125,16 +129,45 @@ pub struct Kept {
     pub request: Option<String>,
 }
 
-/// Writes down that a message is sent again. False where that stands there already, or no more fits.
-pub async fn note_resend(store: &Store, key: EventKey, resend: &Resend) -> Result<bool, Failure> {
+/// Writes down with a message that it is sent again on these channels, and that it is on no other under the same id: all of it
+/// or nothing. False where that, or something else under this id, stands there already, where no more fits, and where a
+/// channel's message is gone.
+pub async fn note_resend(
+    store: &Store,
+    event_id: EventId,
+    channels: &[Channel],
+    resend: &Resend,
+) -> Result<bool, Failure> {
+    let write = |channel: Channel| {
+        let key = EventKey { event_id, channel };
+        if channels.contains(&channel) { noting(store, key, resend) } else { not_noted(store, key, resend) }
+    };
+    let writes = Channel::ALL.into_iter().map(write).collect::<Result<Vec<_>, _>>()?;
+    let mut conflicts = 0;
+    loop {
+        let call = store.aws().dynamodb().await.transact_write_items().set_transact_items(Some(writes.clone()));
+        let Err(error) = call.send().await else { return Ok(true) };
+        let reasons = cancellations(&error).ok_or_else(|| Failure::of(&error))?;
+        if reasons.iter().any(did_not_hold) {
+            return Ok(false);
+        }
+        only_conflicts(reasons)?;
+        if !may_repeat(&mut conflicts, Some(CONFLICT)).await {
+            return Err(Failure::Unavailable(CONFLICT.into()));
+        }
+    }
+}
+
+fn noting(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWriteItem, Failure> {
     let entry = HashMap::from([
         ("event_id".to_owned(), text(&resend.event_id)),
-        ("at".to_owned(), AttributeValue::N(resend.at.unix_millis().to_string())),
+        ("at".to_owned(), number(resend.at.unix_millis())),
         ("by".to_owned(), text(&resend.by)),
         ("reason".to_owned(), text(&resend.reason)),
     ]);
-    let update = store.aws().dynamodb().await.update_item().table_name(store.table()).key("event_id", text(&key));
-    let update = update
+    let update = Update::builder()
+        .table_name(store.table())
+        .key("event_id", text(&key))
         .update_expression("SET resends = list_append(if_not_exists(resends, :none), :entry) ADD resent_as :ids")
         .condition_expression(
             "attribute_exists(event_id) AND (attribute_not_exists(resent_as) \
@@ -145,13 +178,17 @@ pub async fn note_resend(store: &Store, key: EventKey, resend: &Resend) -> Resul
         .expression_attribute_values(":ids", AttributeValue::Ss(vec![resend.event_id.to_string()]))
         .expression_attribute_values(":id", text(&resend.event_id))
         .expression_attribute_values(":most", AttributeValue::N(MAX_RESENDS.to_string()));
-    match update.send().await {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(Failure::of(&error)),
-        },
-    }
+    Ok(TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build())
+}
+
+/// That nothing was sent again under this id on a channel, which need not have a message.
+fn not_noted(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWriteItem, Failure> {
+    let check = ConditionCheck::builder()
+        .table_name(store.table())
+        .key("event_id", text(&key))
+        .condition_expression("attribute_not_exists(resent_as) OR NOT contains(resent_as, :id)")
+        .expression_attribute_values(":id", text(&resend.event_id));
+    Ok(TransactWriteItem::builder().condition_check(check.build().map_err(incomplete)?).build())
 }
 
 fn read(item: &Item) -> Option<MessageView> {
@@ -160,7 +197,8 @@ fn read(item: &Item) -> Option<MessageView> {
         event_id: record.key.event_id,
         template: words(item, "template").unwrap_or_default().to_owned(),
         delivery: record.delivery(),
-        can_be_resent: item.contains_key("request"),
+        // The index has the flag only; an earlier release wrote none.
+        can_be_resent: item.contains_key("is_kept") || item.contains_key("request"),
         resends: resends(item),
         resend_of: record.resend_of,
     })
@@ -178,8 +216,4 @@ fn resends(item: &Item) -> Vec<Resend> {
         })
     };
     list.iter().filter_map(read).collect()
-}
-
-fn text(value: &impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
 }

@@ -10,12 +10,12 @@
 //! Vendors report some things twice. So that a report which comes again after staff or its owner lifted the suppression
 //! does not bring it back, each report leaves an item `seen#VENDOR#ID` for `REMEMBERED`.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::{
     error::SdkError,
-    operation::{delete_item::DeleteItemError, transact_write_items::TransactWriteItemsError},
-    types::{AttributeValue, CancellationReason, Delete, Put, ReturnValue, TransactWriteItem, Update},
+    operation::delete_item::DeleteItemError,
+    types::{CancellationReason, Delete, Put, ReturnValue, TransactWriteItem, Update},
 };
 use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
@@ -23,6 +23,10 @@ use platform::fingerprint::Fingerprint;
 use super::domain::{Cause, Note, Reason, Suppression, SuppressionId};
 use crate::{
     aws::Failure,
+    dynamo::{
+        CONFLICT, Item, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts, text,
+        words,
+    },
     listing::ListedAt,
     notifications::{
         domain::Channel,
@@ -33,9 +37,6 @@ use crate::{
 
 /// How long a report is known again: SNS repeats for hours, SendGrid for a day.
 const REMEMBERED: Duration = Duration::from_hours(30 * 24);
-/// How often a write is tried that another one got in the way of, and how long apart.
-const TRIES: usize = 3;
-const PAUSE: Duration = Duration::from_millis(40);
 
 /// The partition of the index by which suppressions are listed.
 const SUPPRESSIONS: &str = "suppression";
@@ -136,28 +137,30 @@ async fn once(store: &Store, report: Option<&str>, now: Timestamp, change: Trans
     let seen = report.map(|report| seen(store, report, now)).transpose()?;
     let has_report = seen.is_some();
     let items: Vec<TransactWriteItem> = seen.into_iter().chain([change]).collect();
-    let mut tries = 1;
+    let mut conflicts = 0;
     loop {
         let call = store.aws().dynamodb().await.transact_write_items().set_transact_items(Some(items.clone()));
         let Err(error) = call.send().await else { return Ok(Once::Done) };
-        let reasons = cancellations(&error);
-        let is = |at: usize, code: &str| reasons.get(at).and_then(CancellationReason::code) == Some(code);
-        if has_report && is(0, "ConditionalCheckFailed") {
-            return Ok(Once::Seen);
+        let reasons = cancellations(&error).ok_or_else(|| Failure::of(&error))?;
+        match not_made(reasons, has_report)? {
+            Some(end) => return Ok(end),
+            None if may_repeat(&mut conflicts, Some(CONFLICT)).await => {}
+            None => return Err(Failure::Unavailable(CONFLICT.into())),
         }
-        if is(usize::from(has_report), "ConditionalCheckFailed") {
-            return Ok(Once::Otherwise);
-        }
-        if tries == TRIES || !reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
-            return Err(Failure::of(&error));
-        }
-        tries += 1;
-        tokio::time::sleep(PAUSE).await;
     }
 }
 
-fn incomplete(error: impl std::error::Error) -> Failure {
-    Failure::Refused(error.to_string())
+/// What the reasons of a cancelled transaction mean: where there is a report its note comes first, then the change.
+/// `None`: another transaction was in the way.
+fn not_made(reasons: &[CancellationReason], has_report: bool) -> Result<Option<Once>, Failure> {
+    let failed = |at: usize| reasons.get(at).is_some_and(did_not_hold);
+    if has_report && failed(0) {
+        return Ok(Some(Once::Seen));
+    }
+    if failed(usize::from(has_report)) {
+        return Ok(Some(Once::Otherwise));
+    }
+    only_conflicts(reasons).map(|()| None)
 }
 
 fn seen(store: &Store, report: &str, now: Timestamp) -> Result<TransactWriteItem, Failure> {
@@ -169,16 +172,6 @@ fn seen(store: &Store, report: &str, now: Timestamp) -> Result<TransactWriteItem
         .build()
         .map_err(incomplete)?;
     Ok(TransactWriteItem::builder().put(put).build())
-}
-
-/// One for each item of the transaction, in their order; none where it failed for another reason.
-fn cancellations(error: &SdkError<TransactWriteItemsError>) -> Vec<CancellationReason> {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            cancelled.cancellation_reasons().to_vec()
-        }
-        _ => Vec::new(),
-    }
 }
 
 /// Frees an address of all reasons, and answers with what it had; `None` where it had none.
@@ -219,28 +212,23 @@ pub async fn list(
 }
 
 /// A suppression, and its place in the list.
-fn listed(item: &HashMap<String, AttributeValue>) -> Option<(ListedAt, Suppression)> {
-    let key = item.get("event_id")?.as_s().ok()?;
+fn listed(item: &Item) -> Option<(ListedAt, Suppression)> {
+    let key = words(item, "event_id")?;
     let id = key.strip_prefix("suppression#")?.replace('#', "-").parse().ok()?;
-    let place = ListedAt::try_from(item.get("listed_at")?.as_s().ok()?.clone()).ok()?;
+    let place = ListedAt::try_from(words(item, "listed_at")?.to_owned()).ok()?;
     Some((place, read(id, item)?))
 }
 
-fn read(id: SuppressionId, item: &HashMap<String, AttributeValue>) -> Option<Suppression> {
-    let moment = |name: &str| {
-        let millis = item.get(name)?.as_n().ok()?.parse().ok()?;
-        Timestamp::from_unix_millis(millis)
-    };
-    let words = |name: &str| item.get(name).and_then(|value| value.as_s().ok());
-    let cause = |reason: Reason| Some(Cause { reason, since: moment(attribute(reason))? });
+fn read(id: SuppressionId, item: &Item) -> Option<Suppression> {
+    let cause = |reason: Reason| Some(Cause { reason, since: moment(item, attribute(reason))? });
     Some(Suppression {
         id,
         channel: id.channel,
         scope: id.scope,
         causes: Reason::ALL.into_iter().filter_map(cause).collect(),
-        provider: words("provider").and_then(|name| name.parse().ok()),
-        created_at: moment("created_at")?,
-        note: words("note").and_then(|note| note.parse().ok()),
+        provider: words(item, "provider").and_then(|name| name.parse().ok()),
+        created_at: moment(item, "created_at")?,
+        note: words(item, "note").and_then(|note| note.parse().ok()),
     })
 }
 
@@ -254,10 +242,22 @@ fn attribute(reason: Reason) -> &'static str {
     }
 }
 
-fn text(value: &impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn number(value: i64) -> AttributeValue {
-    AttributeValue::N(value.to_string())
+    #[test]
+    fn of_several_reasons_the_report_that_was_seen_comes_first_then_the_item_and_a_conflict_is_no_refusal() {
+        let judged = |codes: &[&str], has_report| {
+            let reasons: Vec<_> = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+            not_made(&reasons, has_report)
+        };
+        let failed = "ConditionalCheckFailed";
+        assert_eq!(judged(&[failed, failed], true), Ok(Some(Once::Seen)));
+        assert_eq!(judged(&["None", failed], true), Ok(Some(Once::Otherwise)));
+        assert_eq!(judged(&[failed], false), Ok(Some(Once::Otherwise)));
+        assert_eq!(judged(&["None", CONFLICT], true), Ok(None));
+        assert_eq!(judged(&["None", "ThrottlingError"], true), Err(Failure::Unavailable("ThrottlingError".into())));
+        assert!(matches!(judged(&["ValidationError"], false), Err(Failure::Refused(_))));
+    }
 }

@@ -15,7 +15,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{Mail, Message, Template, Unwritable, languages, mail, sample, samples, schema, segments, text};
+use super::{
+    Mail, Message, Template, Unwritable, languages, mail, sample, samples, schema, segments, text_of_any_length,
+};
 use crate::{App, notifications::domain::Notification};
 
 /// The description of the API, made when the first schema is asked for.
@@ -157,7 +159,7 @@ struct PreviewedSms {
     text: String,
     /// `gsm7`, or `ucs2` where a letter is not in GSM's alphabet.
     encoding: &'static str,
-    /// How many segments are paid for.
+    /// How many segments are paid for. What staff write is sent as a text with 6 at most, and as a mail at any length.
     segments: usize,
 }
 
@@ -176,10 +178,10 @@ async fn preview_template(
         Some(message) => message,
         None => samples::message(template, &app.shop).map_err(|errors| Problem::internal(format!("{errors:?}")))?,
     };
-    message.check(&app.shop, template.has_sms()).map_err(Problem::invalid_input)?;
+    message.check(&app.shop, false).map_err(Problem::invalid_input)?;
     let unwritable = |error: Unwritable| Problem::internal(error);
     let Mail { subject, text: plain, html } = mail(&message, &app.shop, &locale).map_err(unwritable)?;
-    let sms = text(&message, &app.shop, &locale).map_err(unwritable)?.map(|text| {
+    let sms = text_of_any_length(&message, &app.shop, &locale).map(|text| {
         let count = segments::count(&text);
         PreviewedSms { text, encoding: count.encoding.as_str(), segments: count.segments }
     });

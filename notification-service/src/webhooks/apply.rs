@@ -1,5 +1,7 @@
 //! Applying what vendors report.
 
+use std::collections::HashMap;
+
 use common::timestamp::Timestamp;
 use futures_util::{TryStreamExt, stream};
 
@@ -30,8 +32,34 @@ pub(super) async fn all(app: &App, reports: Vec<Report>, now: Timestamp) -> Resu
         is_short
     };
     let reports: Vec<Report> = reports.into_iter().filter(has_name).collect();
-    let one = |report: Report| async move { apply(app, &report, now).await };
-    stream::iter(reports.into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, one).await
+    let in_turn = |reports: Vec<Report>| async move {
+        for report in &reports {
+            apply(app, report, now).await?;
+        }
+        Ok(())
+    };
+    stream::iter(by_address(reports).into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, in_turn).await
+}
+
+/// Those that change the same address together, in their order: applied at once, each would write the same item in a transaction
+/// of its own, of which DynamoDB lets one through. (One of SES may name several addresses, and comes alone.)
+fn by_address(reports: Vec<Report>) -> Vec<Vec<Report>> {
+    let mut groups: Vec<Vec<Report>> = Vec::new();
+    let mut of_address: HashMap<String, usize> = HashMap::new();
+    for report in reports {
+        let next = groups.len();
+        let place = match report.changes.first() {
+            Some(Change::Suppress { address, .. } | Change::Lift { address }) => {
+                *of_address.entry(address.one_spelling()).or_insert(next)
+            }
+            None => next,
+        };
+        match groups.get_mut(place) {
+            Some(group) => group.push(report),
+            None => groups.push(vec![report]),
+        }
+    }
+    groups
 }
 
 /// First what it means for later messages: should the rest fail, the vendor's repetition finds that done.
@@ -76,5 +104,27 @@ fn described(change: &Change) -> (Channel, &'static str) {
     match change {
         Change::Suppress { address, reason } => (address.channel(), reason.as_str()),
         Change::Lift { address } => (address.channel(), "start"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{providers::Name, webhooks::report::Address};
+
+    #[test]
+    fn reports_that_change_one_address_are_applied_one_after_the_other_and_others_at_once() {
+        let report = |id: &str, address: Option<&str>| {
+            let address = address.map(|address| Address::Email(address.parse().unwrap()));
+            let suppress = |address| Change::Suppress { address, reason: Reason::HardBounce };
+            let changes = address.map(suppress).into_iter().collect();
+            Report { id: id.into(), provider: Name::Sendgrid, at: Timestamp::EPOCH, news: None, changes }
+        };
+        let (ada, loud, bob) = (Some("ada@example.com"), Some("ADA@example.com"), Some("bob@example.com"));
+        let reports = [("1", ada), ("2", None), ("3", bob), ("4", loud), ("5", None), ("6", ada)];
+        let groups = by_address(reports.map(|(id, address)| report(id, address)).into());
+        let ids: Vec<Vec<&str>> =
+            groups.iter().map(|group| group.iter().map(|report| report.id.as_str()).collect()).collect();
+        assert_eq!(ids, [vec!["1", "4", "6"], vec!["2"], vec!["3"], vec!["5"]]);
     }
 }

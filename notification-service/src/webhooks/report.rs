@@ -62,6 +62,14 @@ impl Address {
             Self::Phone(_) => Channel::Sms,
         }
     }
+
+    /// The same for all spellings of an address: capitals make no other mailbox.
+    pub fn one_spelling(&self) -> String {
+        match self {
+            Self::Email(email) => email.as_str().to_lowercase(),
+            Self::Phone(phone) => phone.e164().to_owned(),
+        }
+    }
 }
 
 /// Shows nobody's address.

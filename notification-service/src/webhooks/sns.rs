@@ -11,10 +11,12 @@ use aws_lc_rs::signature::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::{input::Refusal, timestamp::Timestamp};
-use reqwest::Url;
 use serde::Deserialize;
 
+pub use self::address::{SnsAddress, SnsDouble};
 use super::Invalid;
+
+mod address;
 
 /// How old a message may be. SNS repeats one over HTTPS for an hour at most, whatever the delivery policy says.
 const MAX_AGE: Duration = Duration::from_hours(24);
@@ -28,6 +30,8 @@ pub struct TopicArn {
     region: String,
     /// `aws`, `aws-cn` (China), `aws-us-gov`.
     partition: String,
+    /// What plays SNS at home.
+    double: Option<SnsDouble>,
 }
 
 impl FromStr for TopicArn {
@@ -39,7 +43,8 @@ impl FromStr for TopicArn {
             ["arn", partition, "sns", region, account, name]
                 if partition.starts_with("aws") && !region.is_empty() && !account.is_empty() && !name.is_empty() =>
             {
-                Ok(Self { arn: text.to_owned(), region: region.to_owned(), partition: partition.to_owned() })
+                let (region, partition) = (region.to_owned(), partition.to_owned());
+                Ok(Self { arn: text.to_owned(), region, partition, double: None })
             }
             _ => Err(Refusal::new("invalid_arn", "must be of the form arn:aws:sns:us-east-1:123456789012:name")),
         }
@@ -47,6 +52,12 @@ impl FromStr for TopicArn {
 }
 
 impl TopicArn {
+    /// The same topic, played by a double in place of SNS: messages are taken from the double only.
+    #[must_use]
+    pub fn played_by(self, double: SnsDouble) -> Self {
+        Self { double: Some(double), ..self }
+    }
+
     /// The host of SNS where the topic is: it signs the topic's messages, and confirms its subscriptions.
     fn host(&self) -> String {
         let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
@@ -107,7 +118,8 @@ impl Envelope {
     /// another region signs for topics of that region.
     pub fn certificate(&self, topic: &TopicArn) -> Result<SnsAddress, Invalid> {
         let address = SnsAddress::of(topic, &self.signing_cert_url)?;
-        let is_certificate = address.0.path().rsplit('.').next() == Some("pem") && address.0.query().is_none();
+        let url = address.url();
+        let is_certificate = url.path().rsplit('.').next() == Some("pem") && url.query().is_none();
         if is_certificate { Ok(address) } else { Err(Invalid::CertificateHost) }
     }
 
@@ -170,51 +182,6 @@ impl Envelope {
         add("Type", &self.kind);
         Ok(signed)
     }
-}
-
-/// An address on a host of SNS: `https://sns.REGION.amazonaws.com`, in China with `.cn` behind it, at HTTPS's own port.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SnsAddress(Url);
-
-impl SnsAddress {
-    /// `None` for any other address. Parsed as the client that follows it parses it, so that both see the same host.
-    pub fn read(text: &str) -> Option<Self> {
-        // Parsers leave out white space and take a backslash for a slash; SNS writes neither.
-        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
-            return None;
-        }
-        let address = Url::parse(text).ok()?;
-        let is_plain = address.scheme() == "https"
-            && address.port().is_none()
-            && address.username().is_empty()
-            && address.password().is_none()
-            && address.fragment().is_none();
-        let host = address.host_str()?;
-        let rest = host.strip_prefix("sns.")?;
-        let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
-        let is_region =
-            is_of_a_region(region) && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-        (is_plain && is_region).then_some(Self(address))
-    }
-
-    /// An address on the host of a topic's region.
-    fn of(topic: &TopicArn, text: &str) -> Result<Self, Invalid> {
-        let address = Self::read(text).ok_or(Invalid::CertificateHost)?;
-        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(Invalid::OtherRegion) }
-    }
-
-    /// The address.
-    pub fn url(&self) -> &Url {
-        &self.0
-    }
-}
-
-/// `eu-central-1`, `us-gov-west-1`: words of which the last is a number. `sns.s3-us-west-2` is a bucket's address at S3.
-fn is_of_a_region(name: &str) -> bool {
-    let words: Vec<&str> = name.split('-').collect();
-    words.len() >= 3
-        && !name.starts_with("s3")
-        && words.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
 }
 
 #[cfg(test)]

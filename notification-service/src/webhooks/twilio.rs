@@ -196,8 +196,8 @@ impl Form {
         }
     }
 
-    /// Twilio says of no status when it came about, so that each counts from when it reaches us; and only ends count, which
-    /// no other status follows, since they may overtake each other.
+    /// Twilio says of no status when it came about, so that each counts from when it reaches us; and only ends count, the one
+    /// of the higher rank, since they may overtake each other and come again.
     fn status(&self, sid: &str, status: &str, event_id: Option<&str>, now: Timestamp) -> Option<Report> {
         let kind = match status {
             "delivered" => EventKind::Delivered,

@@ -14,6 +14,7 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use common::timestamp::Timestamp;
+use http::StatusCode;
 use notification_service::{
     aws::{Aws, Limits},
     notifications::domain::EventId,
@@ -307,6 +308,33 @@ async fn mail_whose_answer_has_no_end_or_leads_elsewhere_is_sent_by_the_second()
         assert_eq!(post.sent_by(), [Vendor::Ses]);
     }
     assert_eq!(elsewhere.doubles.calls(), [], "no redirect is followed");
+}
+
+#[tokio::test]
+async fn mail_whose_success_does_not_name_it_is_sent_by_the_second() {
+    // A proxy's page; the answer of another API; SendGrid's 202 and SES's 200 without what names the mail.
+    let page = stranger(|| (StatusCode::OK, "<html>").into_response()).await;
+    let accepted = stranger(|| StatusCode::ACCEPTED.into_response()).await;
+    let empty = stranger(|| ([("x-message-id", "")], Json(json!({"MessageId": ""}))).into_response()).await;
+    let other = stranger(|| Json(json!({"message": "Sending paused"})).into_response()).await;
+    for address in [&page, &accepted, &empty, &other] {
+        for ((first, second), setting) in ORDERS.into_iter().zip(["AWS_ENDPOINT_URL_SESV2", "SENDGRID_API_BASE"]) {
+            let post = Post::open(&format!("{first},{second}"), "", &[(setting, address)]).await;
+            assert_eq!(post.mail().await, Ok(name(second)), "{first}, {address}");
+            assert_eq!(post.sent_by(), [second]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn text_whose_success_does_not_name_it_is_looked_for_in_the_list() {
+    for body in [json!("<html>"), json!({}), json!({"sid": ""}), json!({"sid": null})] {
+        let answer = body.clone();
+        let address = stranger(move || Json(answer.clone()).into_response()).await;
+        let post = Post::open("ses", "twilio,log", &[("TWILIO_API_BASE", &address)]).await;
+        let outcome = post.text().await;
+        assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{body}: {outcome:?}");
+    }
 }
 
 #[tokio::test]

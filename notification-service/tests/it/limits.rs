@@ -1,7 +1,10 @@
 //! How many mails about orders one recipient gets on one day.
 
 use futures_util::future::join_all;
-use notification_service::{App, router};
+use notification_service::{
+    App, router,
+    templates::{Template, sample},
+};
 use platform::config::Env;
 use serde_json::{Value, json};
 use testkit::{Answer, Client, logs::Captured, tokens};
@@ -9,10 +12,15 @@ use uuid::Uuid;
 
 use crate::{Office, PATIENT, event, network::Fault, settings, state, token};
 
-/// The same office, whose shoppers get so many mails a day.
+/// The same office, whose shoppers get so many mails about orders a day.
 fn with_limit(office: &Office, limit: &str) -> Client {
+    with(office, &[("ORDER_MAILS_PER_RECIPIENT", limit)])
+}
+
+/// The same office with these limits.
+fn with(office: &Office, limits: &[(&'static str, &str)]) -> Client {
     let mut settings = settings(&office.network.address, office.app.store.table(), "ses");
-    settings.push(("ORDER_MAILS_PER_RECIPIENT", limit.to_owned()));
+    settings.extend(limits.iter().map(|(name, limit)| (*name, (*limit).to_owned())));
     let mut env = Env::from_pairs(settings);
     let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
     Client::new(router(App { verifier: tokens::verifier(), ..app }))
@@ -66,14 +74,57 @@ async fn mails_about_orders_beyond_the_days_limit_are_withheld_and_their_events_
 #[tokio::test]
 async fn other_mail_is_neither_counted_nor_withheld() {
     let office = Office::open().await;
-    let client = with_limit(&office, "1");
+    let limits = ["ORDER_MAILS_PER_RECIPIENT", "ACCOUNT_MAILS_PER_RECIPIENT", "CODE_MAILS_PER_RECIPIENT"]
+        .map(|name| (name, "1"));
+    let client = with(&office, &limits);
     let first = event("low_stock");
-    for template in ["low_stock", "account_created", "account_exists"] {
-        assert_eq!(status(&client, &another(&first, template)).await, sent(), "{template}");
+    for nth in 0..3 {
+        assert_eq!(status(&client, &another(&first, "low_stock")).await, sent(), "{nth}");
+    }
+    for template in [Template::PasswordChanged, Template::NewSignIn].repeat(2) {
+        assert_eq!(status(&client, &link_to(&first, template)).await, sent(), "{template:?}");
     }
     assert_eq!(status(&client, &another(&first, "order_confirmation")).await, sent());
     assert_eq!(status(&client, &another(&first, "order_confirmation")).await, withheld());
     assert_eq!(status(&client, &another(&first, "low_stock")).await, sent());
+}
+
+/// Such a mail to the same recipient.
+fn link_to(body: &Value, template: Template) -> Value {
+    let mut other = sample(template);
+    other["event_id"] = json!(Uuid::now_v7());
+    other["recipient"] = body["recipient"].clone();
+    other
+}
+
+#[tokio::test]
+async fn mails_that_a_stranger_causes_by_registering_an_address_are_withheld_beyond_the_days_limit() {
+    let office = Office::open().await;
+    let limits = [("ACCOUNT_MAILS_PER_RECIPIENT", "3"), ("CODE_MAILS_PER_RECIPIENT", "2")];
+    let client = with(&office, &limits);
+    let first = event("account_created");
+    assert_eq!(status(&client, &first).await, sent());
+    for nth in 1..30 {
+        let expected = if nth < 3 { sent() } else { withheld() };
+        assert_eq!(status(&client, &another(&first, "account_exists")).await, expected, "{nth}");
+    }
+    assert_eq!(status(&client, &another(&first, "account_created")).await, withheld(), "both count as one");
+    let answer = send(&client, &another(&first, "account_exists")).await.json();
+    assert_eq!(answer["channels"][0]["last_error"], "the recipient has had the day's limit of mails about accounts");
+    assert_eq!(office.mails(&first), 3);
+    // Links into an account have limits of their own, each kind by itself.
+    for template in [Template::VerifyEmail, Template::PasswordReset] {
+        for expected in [sent(), sent(), withheld()] {
+            assert_eq!(status(&client, &link_to(&first, template)).await, expected, "{template:?}");
+        }
+        let answer = send(&client, &link_to(&first, template)).await.json();
+        assert_eq!(
+            answer["channels"][0]["last_error"],
+            "the recipient has had the day's limit of mails with such a link"
+        );
+    }
+    assert_eq!(status(&client, &another(&first, "order_confirmation")).await, sent());
+    assert_eq!(status(&client, &event("account_created")).await, sent(), "another recipient is not hindered");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod providers;
 mod queue;
 mod sending;
 mod settings;
+mod sns_double;
 mod sns_host;
 mod staff;
 mod suppressions;

@@ -1,9 +1,10 @@
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType, TimeToLiveStatus,
+    AttributeDefinition, AttributeValue, BillingMode, CreateGlobalSecondaryIndexAction, GlobalSecondaryIndex,
+    GlobalSecondaryIndexUpdate, KeySchemaElement, KeyType, Projection, ProjectionType, ScalarAttributeType,
+    TimeToLiveStatus,
 };
 use common::timestamp::Timestamp;
-use notification_service::{App, schema::TableOwner};
+use notification_service::{App, notifications::store::PROJECTED, schema::TableOwner};
 use platform::{Service, trigger::Direction};
 use serde_json::json;
 use uuid::Uuid;
@@ -80,8 +81,10 @@ async fn a_table_of_the_cdk_stack_that_is_not_as_it_has_to_be_is_refused_with_al
     let (client, table) = (office.app.store.aws().dynamodb().await, office.app.store.table());
     let error = async || of_cdk(&office).migrate(Direction::Up).await.unwrap_err().to_string();
     office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
-    let index = "the index listed is missing: partition key listed, sort key listed_at, both strings, all attributes";
-    assert_eq!(error().await, format!("the table {table}: {index}"));
+    let attributes = PROJECTED.join(", ");
+    let index =
+        "the index listed is missing: partition key listed, sort key listed_at, both strings, with the attributes";
+    assert_eq!(error().await, format!("the table {table}: {index} {attributes}"));
 
     // Another key, an index of the name with other keys and without the attributes, and no expiry.
     client.delete_table().table_name(table).send().await.unwrap();
@@ -102,10 +105,53 @@ async fn a_table_of_the_cdk_stack_that_is_not_as_it_has_to_be_is_refused_with_al
     let expected = [
         "its key must be the partition key event_id, a string, alone",
         "the index listed must have the partition key listed and the sort key listed_at, both strings",
-        "the index listed must have all attributes",
+        &format!(
+            "the index listed must have the attributes {attributes}, and no others; an index cannot change them: the stack \
+             has to remove it in one deployment and to add it in the next"
+        ),
         "time to live must be on, by the attribute expires_at",
     ];
     assert_eq!(error().await, format!("the table {table}: {}", expected.join("; ")));
+}
+
+#[tokio::test]
+async fn an_index_with_all_attributes_is_refused_with_what_to_do_and_that_mends_it() {
+    let office = Office::open().await;
+    let (client, table) = (office.app.store.aws().dynamodb().await, office.app.store.table());
+    office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+    // As the release before made it.
+    let text = |name: &str| {
+        let kind = ScalarAttributeType::S;
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    };
+    let key = |name: &str, kind| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let index = CreateGlobalSecondaryIndexAction::builder()
+        .index_name("listed")
+        .key_schema(key("listed", KeyType::Hash))
+        .key_schema(key("listed_at", KeyType::Range))
+        .projection(Projection::builder().projection_type(ProjectionType::All).build());
+    let change = GlobalSecondaryIndexUpdate::builder().create(index.build().unwrap()).build();
+    let update = client.update_table().table_name(table).global_secondary_index_updates(change);
+    let update = update.attribute_definitions(text("event_id")).attribute_definitions(text("listed"));
+    update.attribute_definitions(text("listed_at")).send().await.unwrap();
+    let body = event("order_confirmation");
+    assert_eq!(office.status(&body).await, "sent");
+
+    let error = office.app.migrate(Direction::Up).await.unwrap_err().to_string();
+    assert!(error.contains(&format!("the index listed of the table {table}")), "{error}");
+    assert!(error.contains("migrate down to 1") && error.contains("and then up"), "{error}");
+    office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+    office.app.migrate(Direction::Up).await.unwrap();
+    let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
+    let [index] = described.global_secondary_indexes() else { panic!("{described:?}") };
+    let projection = index.projection().unwrap();
+    assert_eq!(projection.projection_type(), Some(&ProjectionType::Include));
+    assert_eq!(projection.non_key_attributes(), PROJECTED);
+    let query = client.query().table_name(table).index_name("listed").key_condition_expression("listed = :day");
+    let day = AttributeValue::S(format!("notification#{}", &Timestamp::now().to_string()[..10]));
+    let found = query.expression_attribute_values(":day", day).send().await.unwrap().items.unwrap();
+    let [item] = &found[..] else { panic!("{found:?}") };
+    assert!(item.contains_key("is_kept") && !item.contains_key("request"), "{item:?}");
 }
 
 #[tokio::test]

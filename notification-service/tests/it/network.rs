@@ -24,6 +24,8 @@ pub(crate) enum Fault {
     Answer(u16, Value),
     /// AWS does it, and its answer becomes a 500 on the way.
     LostAnswer,
+    /// AWS does nothing, and sends the caller to this address.
+    Redirect(String),
     /// Nobody answers.
     Hang,
     /// It waits for a permit before it is passed on; once there will be none, AWS answers 500.
@@ -144,6 +146,9 @@ async fn carry(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     match fault(&inner, &operation) {
         None => pass(&inner, parts, body).await,
         Some(Fault::Answer(status, body)) => answer(status, &body),
+        Some(Fault::Redirect(to)) => {
+            (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, format!("{to}/"))]).into_response()
+        }
         Some(Fault::LostAnswer) => {
             pass(&inner, parts, body).await;
             answer(500, &json!({}))

@@ -48,7 +48,7 @@ async fn logs_name_events_and_templates_and_nobody() {
     let (captured, _listening) = listen("debug");
 
     let mut bodies: Vec<Value> = std::iter::repeat_with(with_reason).take(7).collect();
-    // Not counted: its only update is the mark.
+    // Its only update is the mark: what it counts against is counted with the claim.
     bodies[3] = event("account_created");
     office.send(&bodies[0]).await.expect(200);
     office.send(&bodies[0]).await.expect(200);
@@ -119,6 +119,7 @@ async fn what_is_kept_of_a_mail_is_ids_and_times_and_what_was_asked_for_for_nine
         "created_at",
         "event_id",
         "expires_at",
+        "is_kept",
         "key_id",
         "listed",
         "listed_at",

@@ -1,12 +1,22 @@
 //! The queue door: the same requests, batches of them, and what becomes of those that cannot be worked off.
 
+use std::collections::BTreeMap;
+
 use notification_service::App;
-use platform::{Service, config::Env};
+use platform::{Service, config::Env, metrics::Metrics, telemetry::with_metrics};
 use serde_json::{Value, json};
+use testkit::{
+    emf::{self, Datum},
+    logs::Captured,
+};
 use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
-use crate::{Office, PATIENT, event, network::Fault, outcome, sent, settings, text};
+use crate::{
+    Office, PATIENT, event,
+    network::{Fault, Network},
+    outcome, sent, settings, text,
+};
 
 /// A message as SQS hands it over, received so many times.
 fn received(body: &Value, receives: u32) -> Value {
@@ -193,7 +203,8 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_don
         json!({"template": "newsletter", "event_id": Uuid::now_v7(), "recipient": {"email": "ada@example.com"}});
     for (body, reason) in [
         (json!("hello"), "not_understood: it is no JSON"),
-        (json!("[]"), "not_understood:  wrong_type"),
+        (json!("[]"), "not_understood: the message wrong_type"),
+        (json!("[".repeat(200)), "not_understood: it is nested more than 16 levels deep"),
         (
             json!({"Records": []}),
             "not_understood: /event_id missing, /recipient missing, /template missing, /Records unknown_field",
@@ -250,6 +261,32 @@ async fn what_the_vendor_refuses_and_what_came_too_often_becomes_a_dead_letter()
 }
 
 #[tokio::test]
+async fn a_message_counts_as_a_dead_letter_once_the_queue_for_them_has_it() {
+    let captured = Captured::default();
+    let subscriber = with_metrics("notification-service", "info", Metrics::Emf, captured.writer());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    // With a single subscriber, tracing asks the first thread that comes to a line, and believes it for ever.
+    let _second = tracing::Dispatch::new(with_metrics("other", "info", Metrics::Emf, std::io::sink));
+    let depot = Depot::open().await;
+    let counted = || -> Vec<Datum> { captured.take_lines().iter().flat_map(emf::data).collect() };
+    counted();
+    assert!(depot.work_off(&[received(&event("order_confirmation"), 1)]).await.is_empty());
+    assert_eq!(counted(), []);
+    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0], "the dead-letter queue is down");
+    assert_eq!(counted(), []);
+    let letter = Datum {
+        namespace: "Bodega".to_owned(),
+        name: "DeadLetters".to_owned(),
+        unit: "Count".to_owned(),
+        dimensions: BTreeMap::from([("service".to_owned(), "notification-service".to_owned())]),
+        value: 1.0,
+    };
+    assert!(depot.work_off(&[received(&json!("hello"), 2), received(&json!("{}"), 1)]).await.is_empty());
+    assert_eq!(counted(), [letter.clone(), letter], "each is a line of its own");
+}
+
+#[tokio::test]
 async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
     let depot = Depot::open().await;
     depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
@@ -262,6 +299,15 @@ async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
     let message = received(&json!("hello"), 9);
     let answer = depot.office.app.queue(json!({ "Records": [message] })).await.unwrap();
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": message["messageId"]}]));
+}
+
+#[tokio::test]
+async fn a_signed_call_with_a_message_in_it_follows_no_redirect() {
+    let depot = Depot::open().await;
+    let elsewhere = Network::start().await;
+    depot.office.network.plan("SendMessage", 2, Fault::Redirect(elsewhere.address.clone()));
+    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
+    assert_eq!(elsewhere.count("SendMessage"), 0, "the message went to another host");
 }
 
 #[tokio::test]

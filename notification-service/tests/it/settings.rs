@@ -8,6 +8,8 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
     let mut env = Env::from_pairs([
         ("MAIL_PROVIDERS", "pigeon"),
         ("ORDER_MAILS_PER_RECIPIENT", "1001"),
+        ("ACCOUNT_MAILS_PER_RECIPIENT", "0"),
+        ("CODE_MAILS_PER_RECIPIENT", "many"),
         ("MAIL_FROM", "hunter2"),
         ("SHOP_NAME", "Bodega\r\nBcc: hunter2@example.com"),
         ("AWS_ENDPOINT_URL", "hunter2"),
@@ -21,6 +23,8 @@ fn every_setting_that_is_missing_or_malformed_is_named_at_once() {
         "NOTIFICATION_TABLE is missing",
         "FINGERPRINT_KEY is missing",
         "ORDER_MAILS_PER_RECIPIENT must be a whole number from 1 to 1000",
+        "ACCOUNT_MAILS_PER_RECIPIENT must be a whole number from 1 to 1000",
+        "CODE_MAILS_PER_RECIPIENT must be a whole number from 1 to 1000",
         "AWS_REGION is missing",
         "MAIL_PROVIDERS must be ses, sendgrid or log",
         "MAIL_FROM must be of the form",

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use http::HeaderName;
-use notification_service::{App, router};
+use notification_service::{App, router, templates::Template};
 use platform::config::Env;
 use serde_json::{Value, json};
 use testkit::{Answer, Client, logs::Captured, tokens};
@@ -73,6 +73,7 @@ async fn a_list_shows_neither_addresses_nor_what_was_said() {
     for path in ["/admin/notifications".to_owned(), format!("/admin/notifications/{}", id(&body))] {
         let shown = get(&office, &path).await.to_string();
         assert!(shown.contains(id(&body)), "{shown}");
+        assert!(shown.contains("\"can_be_resent\":true"), "{shown}");
         for personal in [address(&body), "Lovelace", "cotton", "St James"] {
             assert!(!shown.contains(personal), "{personal} is shown: {shown}");
         }
@@ -141,6 +142,91 @@ async fn a_key_that_was_used_for_another_reason_is_refused() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_used_for_another_channel_is_refused() {
+    let office = Office::open_with_texts(&[]).await;
+    let on = |channel: &str| json!({"reason": REASON, "channel": channel});
+    let (every, email, sms) = (json!({ "reason": REASON }), on("email"), on("sms"));
+    for (first, others) in [(&email, [&sms, &every]), (&sms, [&email, &every]), (&every, [&email, &sms])] {
+        let mut body = text();
+        body["channels"] = json!(["email", "sms"]);
+        body["recipient"]["email"] = event("account_created")["recipient"]["email"].clone();
+        office.send(&body).await.expect(200);
+        resend(&office, &body, "one", first).await.expect(200);
+        let before = (office.mails(&body), office.texts(&body));
+        for other in others {
+            let refused = resend(&office, &body, "one", other).await.expect(422);
+            assert_eq!(refused.problem(), "idempotency_key_reused", "{first} {other}");
+        }
+        resend(&office, &body, "one", first).await.expect(200);
+        assert_eq!((office.mails(&body), office.texts(&body)), before, "{first}");
+        for other in others {
+            resend(&office, &body, "two", other).await.expect(if other == others[0] { 200 } else { 422 });
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_the_channels_were_told_different_things_one_is_named_and_sent_as_it_was() {
+    let office = Office::open_with_texts(&[]).await;
+    let (every, email, sms) = (
+        json!({ "reason": REASON }),
+        json!({"reason": REASON, "channel": "email"}),
+        json!({"reason": REASON, "channel": "sms"}),
+    );
+    let shipped = || {
+        let mut mail = event("order_shipped");
+        mail["data"] = text()["data"].clone();
+        mail
+    };
+    let (mut other_data, mut other_locale) = (shipped(), shipped());
+    other_data["data"]["shipment"]["carrier"] = json!("UPS");
+    other_locale["recipient"]["locale"] = json!("de-DE");
+    // Of which nothing is kept: it holds a secret.
+    let mut secret = event("account_created");
+    secret["template"] = json!("verify_email");
+    secret["data"] = notification_service::templates::sample(Template::VerifyEmail)["data"].clone();
+    for mail in [event("account_created"), other_data, other_locale, secret] {
+        let mut text = text();
+        text["event_id"] = mail["event_id"].clone();
+        office.send(&mail).await.expect(200);
+        office.send(&text).await.expect(200);
+        assert_eq!(resend(&office, &mail, "every", &every).await.expect(409).problem(), "told_differently", "{mail}");
+        assert_eq!((office.mails(&mail), office.texts(&text)), (1, 1), "{mail}");
+        let is_kept = mail["template"] != "verify_email";
+        resend(&office, &mail, "email", &email).await.expect(if is_kept { 200 } else { 409 });
+        let again = resend(&office, &mail, "sms", &sms).await.expect(200).json();
+        assert_eq!((office.mails(&mail), office.texts(&text)), (if is_kept { 2 } else { 1 }, 2), "{mail}");
+        let shown = get(&office, &format!("/admin/notifications/{}", id(&again))).await;
+        assert_eq!(shown["messages"][0]["template"], "order_shipped");
+        // The same words on each channel.
+        let asked =
+            office.network.seen().into_iter().filter(|seen| seen.operation == "SendEmail").map(|seen| seen.body);
+        let mails: Vec<Value> = asked
+            .filter(|asked| asked["Destination"]["ToAddresses"][0] == address(&mail))
+            .map(|asked| asked["Content"]["Simple"]["Body"].clone())
+            .collect();
+        assert!(!mails.is_empty() && mails.iter().all(|words| *words == mails[0]), "{mails:?}");
+        let records = office.vendors().records();
+        let texts: Vec<_> = records.iter().filter(|sent| sent.to == text["recipient"]["phone"]).collect();
+        assert_eq!(texts[0].text, texts[1].text);
+    }
+}
+
+#[tokio::test]
+async fn many_at_once_under_one_key_on_different_channels_send_it_on_the_channels_of_one() {
+    let office = Office::open_with_texts(&[]).await;
+    let mut body = text();
+    body["channels"] = json!(["email", "sms"]);
+    body["recipient"]["email"] = event("account_created")["recipient"]["email"].clone();
+    office.send(&body).await.expect(200);
+    let wishes = ["email", "sms"].map(|channel| json!({"reason": REASON, "channel": channel}));
+    let sent = futures_util::future::join_all((0..8).map(|nth| resend(&office, &body, "one", &wishes[nth % 2]))).await;
+    let statuses: BTreeSet<u16> = sent.iter().map(|answer| answer.status.as_u16()).collect();
+    assert!(statuses.contains(&200) && statuses.contains(&422), "{statuses:?}");
+    assert!([(2, 1), (1, 2)].contains(&(office.mails(&body), office.texts(&body))));
+}
+
+#[tokio::test]
 async fn many_at_once_under_one_key_send_it_again_once() {
     let office = Office::open().await;
     let body = event("order_confirmation");
@@ -157,8 +243,8 @@ async fn many_at_once_under_one_key_send_it_again_once() {
 #[tokio::test]
 async fn a_message_is_sent_again_twenty_times_at_most() {
     let office = Office::open().await;
-    let mut body = event("account_created");
-    body["template"] = json!("account_exists");
+    // Of which a recipient gets any number.
+    let body = event("low_stock");
     office.status(&body).await;
     let request = json!({ "reason": REASON });
     for key in 0..20 {
@@ -172,8 +258,8 @@ async fn a_message_is_sent_again_twenty_times_at_most() {
 #[tokio::test]
 async fn what_was_sent_again_is_sent_again_within_the_same_twenty_times() {
     let office = Office::open().await;
-    let mut body = event("account_created");
-    body["template"] = json!("account_exists");
+    // Of which a recipient gets any number.
+    let body = event("low_stock");
     office.status(&body).await;
     let request = json!({ "reason": REASON });
     // Each time the one that was sent last.
@@ -336,6 +422,16 @@ async fn what_staff_write_is_refused_with_pointers() {
             "email",
             json!({"event_id": Uuid::nil(), "email": "a@b.example", "subject": "a\nBcc: b", "text": " "}),
             vec!["/subject control_character", "/text too_short"],
+        ),
+        (
+            "email",
+            json!({"event_id": Uuid::nil(), "email": "a@b.example", "text": "Dear Ada"}),
+            vec!["/subject missing"],
+        ),
+        (
+            "email",
+            json!({"event_id": Uuid::nil(), "email": "a@b.example", "text": "Dear Ada", "subject": null}),
+            vec!["/subject missing"],
         ),
     ] {
         let path = format!("/admin/notifications/{path}");

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::{
     event,
+    network::Fault,
     webhooks::{Desk, staff},
 };
 
@@ -29,6 +30,32 @@ async fn staff_suppress_an_address_find_it_and_lift_it_again() {
     next["recipient"] = body["recipient"].clone();
     assert_eq!(desk.office.status(&next).await, "sent");
     assert_eq!(desk.office.status(&body).await, "suppressed", "what ended stays ended");
+}
+
+/// A transaction of which one write failed for this reason.
+fn cancelled(code: &str) -> Fault {
+    let kind = "com.amazonaws.dynamodb.v20120810#TransactionCanceledException";
+    let reasons = json!([{"Code": "None"}, {"Code": code}]);
+    Fault::Answer(400, json!({"__type": kind, "CancellationReasons": reasons, "Message": "cancelled"}))
+}
+
+#[tokio::test]
+async fn a_suppression_that_others_get_in_the_way_of_is_made_again_twice_and_then_a_503() {
+    let desk = Desk::open().await;
+    let suppress = async || {
+        let new = json!({"email": event("account_created")["recipient"]["email"]});
+        desk.client.post("/admin/suppressions").token(&staff()).json(&new).send().await
+    };
+    desk.office.network.plan("TransactWriteItems", 2, cancelled("TransactionConflict"));
+    suppress().await.expect(201);
+    desk.office.network.plan("TransactWriteItems", 3, cancelled("TransactionConflict"));
+    assert_eq!(suppress().await.expect(503).problem(), "unavailable");
+    for busy in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+        desk.office.network.plan("TransactWriteItems", 1, cancelled(busy));
+        assert_eq!(suppress().await.expect(503).problem(), "unavailable", "{busy}");
+    }
+    desk.office.network.plan("TransactWriteItems", 1, cancelled("ItemCollectionSizeLimitExceeded"));
+    assert_eq!(suppress().await.expect(500).problem(), "internal");
 }
 
 #[tokio::test]

@@ -79,6 +79,16 @@ async fn a_preview_shows_the_sample_or_other_data_to_a_reader_of_any_language_an
 }
 
 #[tokio::test]
+async fn a_preview_of_words_that_only_a_mail_has_room_for_counts_the_segments_that_a_text_would_have() {
+    let office = Office::open().await;
+    let data = json!({"subject": "About your return", "text": "word ".repeat(400)});
+    let shown = preview(&office, &json!({"template": "direct", "data": data})).await.expect(200).json();
+    assert_eq!(shown["subject"], "About your return");
+    assert!(shown["text"].as_str().unwrap().contains("word word"), "{shown}");
+    assert!(shown["sms"]["segments"].as_u64().unwrap() > 6, "{shown}");
+}
+
+#[tokio::test]
 async fn a_preview_refuses_what_a_notification_refuses() {
     let office = Office::open().await;
     for (body, fields) in [

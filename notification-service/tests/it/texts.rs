@@ -67,6 +67,40 @@ async fn an_event_is_told_once_on_each_channel_by_itself() {
 }
 
 #[tokio::test]
+async fn what_is_refused_on_one_channel_is_sent_on_none_and_leaves_nothing() {
+    let office = Office::open_with_texts(&[]).await;
+    let mut first = both();
+    first["channels"] = json!(["email"]);
+    assert_eq!(office.status(&first).await, "sent");
+    // For another reader, by SMS as well.
+    let mut other = both();
+    other["event_id"] = first["event_id"].clone();
+    for _ in 0..2 {
+        assert_eq!(office.send(&other).await.expect(409).problem(), "event_id_reused");
+    }
+    assert_eq!((office.mails(&other), office.texts(&other)), (0, 0));
+    assert_eq!(office.of_event(&first).await.expect(200).json()["channels"].as_array().unwrap().len(), 1);
+    // The id is still free on the other channel, for the one whom the mail went to.
+    let mut right = first.clone();
+    right["channels"] = json!(["email", "sms"]);
+    assert_eq!(outcome(&office.send(&right).await.expect(200)), states(&right, "sent", "sent"));
+    // A text that waited goes on waiting.
+    let mut waits = both();
+    waits["channels"] = json!(["sms"]);
+    office.vendors().inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::status(503))));
+    office.send(&waits).await.expect(503);
+    let mut mail = both();
+    mail["event_id"] = waits["event_id"].clone();
+    mail["channels"] = json!(["email"]);
+    assert_eq!(office.status(&mail).await, "sent");
+    waits["channels"] = json!(["email", "sms"]);
+    assert_eq!(office.send(&waits).await.expect(409).problem(), "event_id_reused", "another address");
+    assert_eq!(office.texts(&waits), 0);
+    waits["channels"] = json!(["sms"]);
+    assert_eq!(office.status(&waits).await, "sent");
+}
+
+#[tokio::test]
 async fn a_channel_that_fails_does_not_hold_up_the_other_and_is_all_that_is_tried_again() {
     let office = Office::open_with_texts(&[]).await;
     let body = both();
@@ -195,6 +229,28 @@ async fn texts_go_only_to_countries_that_the_shop_names_and_to_numbers_that_take
     other["recipient"]["phone"] = body["recipient"]["phone"].clone();
     assert_eq!(send(&other).await, "sent");
     assert_eq!(office.status(&other).await, "sent");
+}
+
+#[tokio::test]
+async fn whoever_wants_texts_alone_is_told_by_mail_where_none_ever_goes_to_their_number() {
+    let office = Office::open_with_texts(&[]).await;
+    for (number, expected) in [("+393331234567", "withheld"), ("+449012345678", "refused")] {
+        let mut body = both();
+        body["channels"] = json!(["sms"]);
+        body["recipient"]["phone"] = json!(number);
+        for _ in 0..2 {
+            assert_eq!(outcome(&office.send(&body).await.expect(200)), states(&body, "sent", expected), "{number}");
+        }
+        assert_eq!((office.mails(&body), office.texts(&body)), (1, 0), "{number}");
+    }
+    // A text that is not sent today, or no more, is no reason for a mail.
+    let mut reached = both();
+    reached["channels"] = json!(["sms"]);
+    assert_eq!(office.status(&reached).await, "sent");
+    office.vendors().suppress(Vendor::Twilio, reached["recipient"]["phone"].as_str().unwrap());
+    reached["event_id"] = json!(uuid::Uuid::now_v7());
+    assert_eq!(office.status(&reached).await, "suppressed");
+    assert_eq!((office.mails(&reached), office.texts(&reached)), (0, 1));
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use crate::{
     sns_host::{CERTIFICATE, SnsHost},
 };
 
-const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:mail-events";
+pub(crate) const TOPIC: &str = "arn:aws:sns:us-east-1:123456789012:mail-events";
 const PUBLIC: &str = "https://shop.example";
 const TOKEN: &str = "the token of our account";
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
@@ -431,6 +431,15 @@ async fn a_list_of_sendgrid_is_applied_whole_however_large_and_again_where_a_par
 }
 
 #[tokio::test]
+async fn a_webhook_that_is_too_large_is_refused_without_the_limit_of_other_routes() {
+    let desk = Desk::open().await;
+    let (at, body) = (Timestamp::now().unix_seconds().to_string(), vec![b' '; (1 << 20) + 1]);
+    let answer = desk.post_sendgrid(&at, &SENDGRID.sign(&at, &body).unwrap(), body).await.expect(413);
+    assert_eq!(answer.problem(), "too_large");
+    assert!(!answer.text().contains("262144"), "{}", answer.text());
+}
+
+#[tokio::test]
 async fn what_sendgrid_did_not_sign_just_now_is_refused() {
     let desk = Desk::open().await;
     let body = sendgrid::body(&[sendgrid_event("bounce", &event("account_created"), 1)]);
@@ -532,6 +541,11 @@ async fn the_end_of_a_text_is_noted_with_its_event() {
     assert_eq!(status("sent").await, Value::Null);
     assert_eq!(status("delivered").await, "delivered");
     assert_eq!(status("queued").await, "delivered");
+    // What comes again is not news.
+    assert_eq!(status("read").await, "read");
+    assert_eq!(status("delivered").await, "read");
+    assert_eq!(status("undelivered").await, "failed");
+    assert_eq!(status("delivered").await, "failed");
 }
 
 #[tokio::test]

@@ -106,11 +106,12 @@ pub(crate) struct RestockedLine {
     pub sku: Sku,
     /// How many came back.
     pub quantity: u32,
-    /// Whether they are on the shelf; not where the shop does not have the SKU any more, or has too many to count.
+    /// Whether they are on the shelf; not where the shop does not have the SKU any more.
     pub restocked: bool,
 }
 
-/// Puts what a return brings back on the shelf, once.
+/// Puts what a return brings back on the shelf, once. Refused where a SKU would have too many on hand; the other lines are on the
+/// shelf then, and asking again once there is room puts the rest there.
 pub(super) async fn restock(
     store: &Store,
     id: ReturnId,
@@ -124,17 +125,22 @@ pub(super) async fn restock(
         return Err(Error::ReturnDiffers);
     }
     let mut restocked = Vec::with_capacity(request.lines.len());
+    let mut has_room = true;
     for line in &request.lines {
         let adjusted = adjust(store, Adjustment::returned(id, line, by.to_owned(), now), &IfMatch::Any).await;
         let Line { sku, quantity } = line.clone();
         let is_restocked = match adjusted {
             Ok(_) => true,
-            Err(Error::NotFound | Error::TooManyOnHand) => false,
+            Err(Error::NotFound) => false,
+            Err(Error::TooManyOnHand) => {
+                has_room = false;
+                false
+            }
             Err(error) => return Err(error),
         };
         restocked.push(RestockedLine { sku, quantity, restocked: is_restocked });
     }
-    Ok(restocked)
+    if has_room { Ok(restocked) } else { Err(Error::TooManyOnHand) }
 }
 
 /// Finishes an adjustment that was found on its SKU.

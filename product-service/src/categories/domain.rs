@@ -181,11 +181,15 @@ pub struct Tree {
     pub version: i64,
     /// Categories that got another parent lately, whose products have still to follow.
     pub moved: Vec<Moved>,
+    /// Categories that are being deleted: their products are looked for. What is put into one takes it off this list.
+    pub going: Vec<CategoryId>,
+    /// Categories that were deleted lately, which a product that was saved at that moment may still name.
+    pub gone: Vec<Moved>,
     /// Siblings in their order; where those of different parents stand does not matter.
     categories: Vec<Category>,
 }
 
-/// That a category got another parent.
+/// That a category got another parent, or was deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moved {
     /// Which.
@@ -197,7 +201,7 @@ pub struct Moved {
 impl Tree {
     /// The tree of categories that were saved, siblings in their order.
     pub fn new(version: i64, moved: Vec<Moved>, categories: Vec<Category>) -> Self {
-        let mut tree = Self { version, moved, categories };
+        let mut tree = Self { version, moved, categories, ..Self::default() };
         tree.count();
         tree
     }
@@ -301,14 +305,33 @@ impl Tree {
         self.changed(id)
     }
 
-    /// Takes a category away in which no other stands.
-    pub fn remove(&mut self, id: CategoryId) -> Result<(), Error> {
+    /// Marks a category in which no other stands as one that is being deleted.
+    pub fn begin_removal(&mut self, id: CategoryId) -> Result<(), Error> {
         self.get(id).ok_or(Error::NotFound)?;
         if self.children(Some(id)).next().is_some() {
             return Err(Error::CategoryInUse);
         }
+        if !self.going.contains(&id) {
+            self.going.push(id);
+        }
+        Ok(())
+    }
+
+    /// Takes the mark of being deleted off these categories; whether any had it.
+    pub fn keep(&mut self, ids: &[CategoryId]) -> bool {
+        let before = self.going.len();
+        self.going.retain(|id| !ids.contains(id));
+        self.going.len() < before
+    }
+
+    /// Takes a category away that is marked as being deleted, and in which no other stands.
+    pub fn remove(&mut self, id: CategoryId, now: Timestamp) -> Result<(), Error> {
+        self.begin_removal(id)?;
+        self.keep(&[id]);
         let before = self.clone();
         self.categories.retain(|category| category.id != id);
+        self.moved.retain(|moved| moved.id != id);
+        self.gone.push(Moved { id, at: now });
         self.count();
         self.note_moves(&before, None);
         Ok(())

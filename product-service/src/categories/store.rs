@@ -1,5 +1,38 @@
 //! Every query of categories. They are one document, so that one conditional update changes the tree, and one read gives
 //! any part of it.
+//!
+//! # A category is deleted while a product is put into it
+//!
+//! The tree and a product are two documents, and no transaction spans them. So each side writes first and looks at the other
+//! side's document after its own write is durable:
+//!
+//! - *Deleting* marks the category as going (a new version of the tree), then looks for products in it, then saves the tree
+//!   without the category on the condition that the tree still has exactly the version with the mark. Where a product was found,
+//!   the mark is taken off and it is `category_in_use`; where the tree has another version, all of it starts over.
+//! - *Whatever adds a category to a product* (a new product, a change, a line of an import) saves the product, then reads the
+//!   tree again ([`hold`](super::hold)). Where the category is there without a mark, the product stands. Where it has the mark,
+//!   the mark is taken off, which makes a new version of the tree; once that is saved, the product stands. Where the category is
+//!   gone, the product is set back, and it is `unknown_category`.
+//!
+//! Why no product is left in a category that is gone: writes are acknowledged by a majority, and reads are those of a majority
+//! from the primary, so that a read that begins after a write was acknowledged sees it. Let a deletion have made the mark M, the
+//! look L and the removal R, in this order, and a writer the product's write W and the second reading of the tree C.
+//!
+//! - W was acknowledged before L began: L finds the product, and there is no R.
+//! - Otherwise W was acknowledged after L began, so C began after M was acknowledged. C then sees one of three things. The mark:
+//!   the writer takes it off. Of that save and R only one can happen, since both ask for the same version of the tree; if it is
+//!   R, the writer reads the tree again and finds the category gone. The category gone: the writer sets the product back. The
+//!   category without the mark: another took it off, so the tree has moved on from the version that R asks for, and R does not
+//!   happen. A later deletion makes its own mark after C, and looks after that: it finds the product.
+//! - A write that only keeps a category that the product names already is conditional on the product's version, so that the
+//!   product named it all the time; the writer that added it is the one that has looked, or still will. Setting back is
+//!   conditional in the same way. Where others changed the product meanwhile, only the category is taken out of it. Where setting
+//!   back names a category again that the change had taken out, that one is looked at again, too.
+//! - Two deletions at once share the mark; each has its own L between the version that it saw the mark in and its R.
+//! - A child: the removal is refused where one stands in the category, and one that comes later changes the tree's version.
+//! - A process that dies after M leaves a mark that hinders nothing: the next writer takes it off, the next deletion uses it.
+//! - A process that dies between W and C leaves a product that may name a category that is gone. R notes the category in `gone`
+//!   for longer than any request or import lasts, and the sweep takes it out of the products that name it.
 
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -28,6 +61,10 @@ struct Record {
     version: i64,
     #[serde(default)]
     moved: Vec<MovedRecord>,
+    #[serde(default)]
+    going: Vec<CategoryId>,
+    #[serde(default)]
+    gone: Vec<MovedRecord>,
     categories: Vec<CategoryRecord>,
 }
 
@@ -53,19 +90,25 @@ pub async fn tree(store: &Store) -> Result<Tree, Error> {
     Ok(found.map_or_else(Tree::default, Tree::from))
 }
 
-/// Saves a tree that was changed, unless somebody else changed it since it was read; false then.
-pub async fn save(store: &Store, tree: &Tree) -> Result<bool, Error> {
+/// Saves a tree that was changed, as its next version, unless another request changed it since it was read; false then.
+pub async fn save(store: &Store, tree: &mut Tree) -> Result<bool, Error> {
     let record = Record::next(tree);
+    let next = record.version;
     let categories = categories(store).await?;
-    if tree.version > 0 {
+    let is_saved = if tree.version > 0 {
         let replaced = categories.replace_one(doc! { "_id": TREE, "version": tree.version }, record).await?;
-        return Ok(replaced.matched_count == 1);
+        replaced.matched_count == 1
+    } else {
+        match categories.insert_one(record).await {
+            Ok(_) => true,
+            Err(error) if violates(&error, "_id_") => false,
+            Err(error) => return Err(error.into()),
+        }
+    };
+    if is_saved {
+        tree.version = next;
     }
-    match categories.insert_one(record).await {
-        Ok(_) => Ok(true),
-        Err(error) if violates(&error, "_id_") => Ok(false),
-        Err(error) => Err(error.into()),
-    }
+    Ok(is_saved)
 }
 
 /// Whether any product, on sale or not, is in a category.
@@ -90,6 +133,8 @@ pub(crate) async fn gather(database: &Database) -> Result<(), TriggerError> {
         id: TREE.to_owned(),
         version: 1,
         moved: Vec::new(),
+        going: Vec::new(),
+        gone: Vec::new(),
         categories: found.into_iter().map(record).collect(),
     };
     let trees = database.collection::<Record>(schema::CATEGORIES);
@@ -126,10 +171,13 @@ impl Record {
             let Category { id, slug, name, parent_id, version, position: _ } = category.clone();
             CategoryRecord { id, slug, name, parent_id, version }
         };
+        let noted = |moved: &Moved| MovedRecord { id: moved.id, at: date(moved.at) };
         Self {
             id: TREE.to_owned(),
             version: tree.version + 1,
-            moved: tree.moved.iter().map(|moved| MovedRecord { id: moved.id, at: date(moved.at) }).collect(),
+            moved: tree.moved.iter().map(noted).collect(),
+            going: tree.going.clone(),
+            gone: tree.gone.iter().map(noted).collect(),
             categories: tree.categories().iter().map(record).collect(),
         }
     }
@@ -141,7 +189,12 @@ impl From<Record> for Tree {
             let CategoryRecord { id, slug, name, parent_id, version } = record;
             Category { id, slug, name, parent_id, position: 0, version }
         };
-        let moved = record.moved.into_iter().map(|moved| Moved { id: moved.id, at: timestamp(moved.at) });
-        Self::new(record.version, moved.collect(), record.categories.into_iter().map(category).collect())
+        let noted = |moved: MovedRecord| Moved { id: moved.id, at: timestamp(moved.at) };
+        let moved = record.moved.into_iter().map(noted).collect();
+        let gone = record.gone.into_iter().map(noted).collect();
+        let categories = record.categories.into_iter().map(category).collect();
+        let mut tree = Self::new(record.version, moved, categories);
+        (tree.going, tree.gone) = (record.going, gone);
+        tree
     }
 }

@@ -14,11 +14,8 @@ use crate::{
         self,
         domain::{Change, NewProduct, Product, ProductKey, Sku, Slug, Status},
     },
-    store::is_invalid,
+    store::{Patience, is_invalid},
 };
-
-/// How often a line starts over when others change its product under it.
-const ROUNDS: usize = 5;
 
 /// A line that is not blank.
 pub(super) struct Line {
@@ -82,14 +79,15 @@ async fn save_product(
     mut known: Option<Product>,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
-    for _ in 0..ROUNDS {
+    let mut patience = Patience::default();
+    loop {
         if let Some(product) = &known {
             let next = product.after(Change::Replace(Box::new(new.clone())), now)?;
             if next.version == product.version {
                 return Ok(Outcome::Unchanged);
             }
             let loses_variants = withdraw(app, product, &next).await?;
-            if products::store::replace(&app.store, product.version, &next, tree).await? {
+            if products::shelving::replace(&app.store, product, &next, tree).await? {
                 if loses_variants {
                     inventory::flow::list_after_removal(&app.store, &next).await;
                 }
@@ -97,15 +95,17 @@ async fn save_product(
             }
         } else {
             let product = Product::create(new.clone(), now);
-            match products::store::insert(&app.store, &product, tree).await {
+            match products::shelving::insert(&app.store, &product, tree).await {
                 Ok(()) => return Ok(Outcome::Created),
                 Err(Error::ProductSlugTaken) => {}
                 Err(error) => return Err(error),
             }
         }
+        if !patience.is_left().await {
+            return Err(Error::ProductContended);
+        }
         known = products::store::find(&app.store, &ProductKey::Slug(new.slug.to_string())).await?;
     }
-    Err(Error::Stale)
 }
 
 /// Ends the stock of the variants that a product loses, so that nobody can reserve them any more; refused while orders hold
@@ -157,7 +157,7 @@ async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, E
 /// Whether trying the same line again would end the same way.
 fn is_the_lines_own(error: &Error) -> bool {
     match error {
-        Error::InvalidInput(_) | Error::VariantReserved | Error::Stale => true,
+        Error::InvalidInput(_) | Error::VariantReserved | Error::ProductContended => true,
         Error::Mongo(error) => is_invalid(error),
         _ => false,
     }
@@ -167,7 +167,12 @@ fn is_the_lines_own(error: &Error) -> bool {
 fn reasons(error: Error) -> Vec<FieldError> {
     let problem = Problem::from(error);
     if !problem.errors().is_empty() {
-        return problem.errors().to_vec();
+        // A line has its categories under another name; one may be deleted while the line is worked off.
+        let renamed = |error: &FieldError| FieldError {
+            pointer: error.pointer.replacen("/category_ids", "/categories", 1),
+            ..error.clone()
+        };
+        return problem.errors().iter().map(renamed).collect();
     }
     vec![FieldError::new("", problem.kind(), problem.detail())]
 }

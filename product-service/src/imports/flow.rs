@@ -147,7 +147,7 @@ impl Worker<'_> {
             let found = match line.product {
                 Ok(new) => {
                     let known = known.remove(&new.slug);
-                    apply(self.app, &tree, new, known, self.moment()).await?
+                    Box::pin(apply(self.app, &tree, new, known, self.moment())).await?
                 }
                 Err(errors) => Err(errors),
             };

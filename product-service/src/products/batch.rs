@@ -37,9 +37,9 @@ pub(super) struct VariantsQuery {
 impl VariantsQuery {
     fn read(&self) -> Result<BTreeSet<Sku>, Problem> {
         let skus: Result<BTreeSet<Sku>, _> = self.skus.split(',').map(str::parse).collect();
-        let skus = skus.map_err(|_| Problem::invalid_query("skus must be SKUs, separated by commas".into()))?;
+        let skus = skus.map_err(|_| Problem::invalid_parameter("skus", "must be SKUs, separated by commas"))?;
         if skus.len() > MAX_SKUS {
-            return Err(Problem::invalid_query(format!("skus must be at most {MAX_SKUS}")));
+            return Err(Problem::invalid_parameter("skus", &format!("must be at most {MAX_SKUS}")));
         }
         Ok(skus)
     }

@@ -134,6 +134,22 @@ pub async fn replace(store: &Store, version: i64, product: &Product, tree: &Tree
     Ok(updated.matched_count == 1)
 }
 
+/// Takes a product away that was only just made, if nothing was done with it since.
+pub(crate) async fn unmake(store: &Store, product: &Product) -> Result<bool, Error> {
+    let filter = doc! {
+        "_id": product.id.to_string(), "version": product.version, "image_slots.0": { "$exists": false },
+    };
+    Ok(products(store).await?.delete_one(filter).await?.deleted_count == 1)
+}
+
+/// Up to [`FOLLOWERS`] products, on sale or not, in any of these categories.
+pub(crate) async fn in_categories(store: &Store, categories: &[CategoryId]) -> Result<Vec<Product>, Error> {
+    let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
+    let found = products(store).await?.find(doc! { "category_ids": { "$in": ids } }).limit(FOLLOWERS).await?;
+    let records: Vec<Record> = found.try_collect().await?;
+    records.into_iter().map(Product::try_from).collect()
+}
+
 /// Which of the shop's unique names was taken.
 fn taken(error: mongodb::error::Error) -> Error {
     if violates(&error, schema::PRODUCT_SLUG) {

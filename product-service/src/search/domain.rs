@@ -235,10 +235,10 @@ pub struct PriceRange {
 impl Wanted {
     /// What is asked for, or 400 with what is wrong about it.
     pub fn read(self) -> Result<Listing, Problem> {
-        let refused = |message: &str| Problem::invalid_query(message.to_owned());
+        let refused = Problem::invalid_parameter;
         let query = self.q.unwrap_or_default();
         if query.chars().count() > MAX_QUERY {
-            return Err(refused("q must have at most 200 characters"));
+            return Err(refused("q", "must have at most 200 characters"));
         }
         let found: Vec<String> = words(&query).take(MAX_WORDS).collect();
         let mut terms: BTreeSet<String> = self.category_id.map(in_category).into_iter().collect();
@@ -249,15 +249,22 @@ impl Wanted {
         let (has_tags, has_attributes) = (self.tags.is_some(), self.attributes.is_some());
         let (tags, attributes) = (listed(self.tags), listed(self.attributes));
         // Commas alone would list everything, as if nothing had been asked for.
-        if (has_tags && tags.is_empty()) || (has_attributes && attributes.is_empty()) {
-            return Err(refused("tags and attributes must name at least one, or be left out"));
+        for (name, is_empty) in
+            [("tags", has_tags && tags.is_empty()), ("attributes", has_attributes && attributes.is_empty())]
+        {
+            if is_empty {
+                return Err(refused(name, "must name at least one, or be left out"));
+            }
         }
         if tags.len() + attributes.len() > MAX_FILTERS {
-            return Err(refused("at most 10 tags and attributes together"));
+            let name = if attributes.is_empty() { "tags" } else { "attributes" };
+            return Err(refused(name, "must be at most 10, with tags and attributes together"));
         }
         terms.extend(tags.iter().map(|tag| with_tag(tag)));
         for attribute in attributes {
-            let (name, value) = attribute.split_once(':').ok_or_else(|| refused("attributes must be name:value"))?;
+            let pair =
+                attribute.split_once(':').filter(|(name, value)| !name.trim().is_empty() && !value.trim().is_empty());
+            let (name, value) = pair.ok_or_else(|| refused("attributes", "must be name:value, separated by commas"))?;
             terms.insert(with_attribute(name, value));
         }
         // A query that ends in a blank has all its words typed to their ends.
@@ -273,17 +280,22 @@ impl Wanted {
             terms.insert(ON_SALE.to_owned());
         }
         let currency = self.currency.as_deref().map(str::parse::<Currency>).transpose();
-        let currency = currency.map_err(|_: Refusal| refused("currency must be an ISO 4217 code"))?;
+        let currency = currency.map_err(|_: Refusal| refused("currency", "must be an ISO 4217 code"))?;
         let sort = self.sort.unwrap_or(if found.is_empty() { Sort::Newest } else { Sort::Relevance });
         let needs_currency = self.price_min.is_some() || self.price_max.is_some() || sort == Sort::Price;
-        if [self.price_min, self.price_max].into_iter().flatten().any(|price| price < 0) {
-            return Err(refused("prices must not be negative"));
+        for (name, price) in [("price_min", self.price_min), ("price_max", self.price_max)] {
+            if price.is_some_and(|price| price < 0) {
+                return Err(refused(name, "must not be negative"));
+            }
+        }
+        if self.price_min.zip(self.price_max).is_some_and(|(min, max)| min > max) {
+            return Err(refused("price_max", "must not be below price_min"));
         }
         if needs_currency && currency.is_none() {
-            return Err(refused("prices need a currency"));
+            return Err(refused("currency", "must be given where prices are asked for"));
         }
         if sort == Sort::Relevance && found.is_empty() {
-            return Err(refused("relevance needs words to search for, in q"));
+            return Err(refused("sort", "by relevance needs words to search for, in q"));
         }
         let range = |currency| PriceRange { currency, min: self.price_min, max: self.price_max };
         let price = currency.map(range);

@@ -282,3 +282,18 @@ async fn who_repeats_an_adjustment_that_is_under_way_is_told_so_and_not_that_too
     assert_eq!(shop.stock("A").await, (0, 0, 0));
     assert_eq!(shop.trail("A").await.len(), 2, "the two that came, and that they were lost");
 }
+
+#[tokio::test]
+async fn a_return_for_which_there_is_no_room_is_refused_and_put_there_once_there_is() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 999_999), ("B", 1)]).await;
+    let id = Uuid::from_u128(10);
+    for _ in 0..2 {
+        assert_eq!(shop.restock(id, &[("A", 2), ("B", 1)]).await.expect(409).problem(), "too_many_on_hand");
+        assert_eq!((shop.stock("A").await.0, shop.stock("B").await.0), (999_999, 2), "the rest is on the shelf, once");
+    }
+    shop.set_stock("A", 7).await;
+    let answer = shop.restock(id, &[("A", 2), ("B", 1)]).await.expect(200).json();
+    assert_eq!(answer["lines"][0], json!({"sku": "A", "quantity": 2, "restocked": true}));
+    assert_eq!((shop.stock("A").await.0, shop.stock("B").await.0), (9, 2));
+}

@@ -1,9 +1,16 @@
 //! Categories as staff arrange them and shoppers see them.
 
+use std::time::Duration;
+
+use common::{id::Id, problem::Problem, timestamp::Timestamp};
 use futures_util::future::join_all;
 use http::header::{IF_MATCH, IF_NONE_MATCH};
 use mongodb::bson::{Document, doc};
 use platform::{Service, trigger::Direction};
+use product_service::{
+    categories,
+    products::{self, domain::ProductKey, shelving},
+};
 use serde_json::{Value, json};
 use testkit::Answer;
 
@@ -91,21 +98,40 @@ async fn two_moves_that_would_make_a_circle_together_do_not_both_happen() {
     }
 }
 
+/// Asks again where others are at it: on a slow machine one may have to.
+async fn at_last<F: Future<Output = Answer>>(ask: impl Fn() -> F) -> Answer {
+    loop {
+        let answer = ask().await;
+        if answer.status != 409 {
+            return answer;
+        }
+        assert_eq!(answer.problem(), "categories_contended");
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+}
+
 #[tokio::test]
 async fn many_at_once_each_find_their_place() {
     let shop = Shop::open().await;
     let home = shop.category("home", None).await;
-    // As many as start over before one of them gives up.
-    let made = join_all((0..4).map(|n| {
+    let made = join_all((0..12).map(|n| {
         let (shop, home) = (&shop, &home);
-        async move { shop.category(&format!("room-{n}"), Some(home)).await }
+        let new = json!({"slug": format!("room-{n}"), "name": "Room", "parent_id": home["id"]});
+        let make = move || shop.client.post("/admin/categories").token(&staff()).json(&new).send();
+        async move { at_last(make).await.expect(201).json() }
     }))
     .await;
     let descendants = shop.branch("home").await["descendants"].clone();
     assert_eq!(descendants.as_array().unwrap().len(), made.len());
     let positions: Vec<i64> =
         descendants.as_array().unwrap().iter().map(|one| one["position"].as_i64().unwrap()).collect();
-    assert_eq!(positions, [0, 1, 2, 3]);
+    assert_eq!(positions, (0..12).collect::<Vec<i64>>());
+    let renamed = join_all((0..12).map(|n| {
+        let (shop, made, name) = (&shop, &made[n % 2], json!({"name": format!("Room {n}")}));
+        async move { at_last(|| shop.change(made, &name)).await.status.as_u16() }
+    }))
+    .await;
+    assert_eq!(renamed, [200; 12]);
 }
 
 #[tokio::test]
@@ -126,6 +152,139 @@ async fn a_category_in_use_is_not_deleted() {
     shop.remove(&home).await.expect(204);
     shop.remove(&home).await.expect(404);
     assert_eq!(shop.client.get("/categories").send().await.expect(200).json()["items"], json!([]));
+}
+
+fn pot(n: usize, category: &Value) -> Value {
+    json!({
+        "title": "Pot", "slug": format!("pot-{n}"), "description": "", "status": "draft", "category_ids": [category["id"]],
+        "options": [],
+        "variants": [{"sku": format!("POT-{n}"), "options": {}, "prices": [{"amount": 1, "currency": "USD"}]}]
+    })
+}
+
+/// Ids of categories that products name, and that are not there.
+async fn dangling(shop: &Shop) -> Vec<String> {
+    let tree = categories::store::tree(&shop.app.store).await.unwrap();
+    let is_there = |id: &str| tree.categories().iter().any(|category| category.id.to_string() == id);
+    let products = shop.mongo.all("products").await;
+    let named = products.iter().flat_map(|product| product.get_array("category_ids").unwrap());
+    named.map(|id| id.as_str().unwrap().to_owned()).filter(|id| !is_there(id)).collect()
+}
+
+#[tokio::test]
+async fn no_product_stays_in_a_category_that_is_deleted_while_it_is_put_there() {
+    let shop = Shop::open().await;
+    let none = json!({"id": shop.category("none", None).await["id"]});
+    let old = shop.client.post("/admin/products").token(&staff()).json(&pot(0, &none)).send().await.expect(201).json();
+    let path = format!("/admin/products/{}", old["id"].as_str().unwrap());
+    for round in 1..=48 {
+        let home = shop.category(&format!("home-{round}"), None).await;
+        let (new, into_home) = (pot(round, &home), json!({"title": "In", "category_ids": [home["id"]]}));
+        let create = shop.client.post("/admin/products").token(&staff()).json(&new).send();
+        let change = shop.client.patch(&path).token(&staff()).json(&into_home).send();
+        let delete = async {
+            // Each round the deletion comes a little later.
+            tokio::time::sleep(Duration::from_millis(round as u64 / 2 % 12)).await;
+            shop.remove(&home).await
+        };
+        let answers = match round % 3 {
+            0 => {
+                let (created, deleted) = tokio::join!(create, delete);
+                (vec![(created, 201)], deleted)
+            }
+            1 => {
+                let (changed, deleted) = tokio::join!(change, delete);
+                (vec![(changed, 200)], deleted)
+            }
+            _ => {
+                let (created, changed, deleted) = tokio::join!(create, change, delete);
+                (vec![(created, 201), (changed, 200)], deleted)
+            }
+        };
+        let (writes, deleted) = answers;
+        assert_eq!(dangling(&shop).await, [""; 0], "round {round}");
+        let is_gone = deleted.status == 204;
+        if !is_gone {
+            assert_eq!(deleted.expect(409).problem(), "category_in_use", "round {round}");
+        }
+        for (write, good) in writes {
+            if is_gone {
+                assert_eq!(write.expect(422).refused_fields(), ["/category_ids/0 unknown_category"], "round {round}");
+            } else {
+                write.expect(good);
+            }
+        }
+        let read = shop.client.get(&path).token(&staff()).send().await.expect(200).json();
+        let is_changed = read["title"] == json!("In");
+        assert_eq!(is_changed, !is_gone && round % 3 > 0, "round {round}: what was refused has changed nothing");
+        let back = json!({"title": "Pot", "category_ids": [none["id"]]});
+        shop.client.patch(&path).token(&staff()).json(&back).send().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_product_that_is_saved_after_its_category_was_deleted_is_set_back() {
+    let shop = Shop::open().await;
+    let (none, home) = (shop.category("none", None).await, shop.category("home", None).await);
+    let made = shop.client.post("/admin/products").token(&staff()).json(&pot(0, &none)).send().await.expect(201).json();
+    let key = || ProductKey::from(made["id"].as_str().unwrap().to_owned());
+    let before = products::store::find(&shop.app.store, &key()).await.unwrap().unwrap();
+    // What a request has read before another deletes the category.
+    let tree = categories::store::tree(&shop.app.store).await.unwrap();
+    shop.remove(&home).await.expect(204);
+    let home_id = home["id"].as_str().unwrap().parse().unwrap();
+
+    let mut next = before.clone();
+    (next.title, next.version) = ("Other".to_owned(), next.version + 1);
+    next.category_ids.push(home_id);
+    let refused = shelving::replace(&shop.app.store, &before, &next, &tree).await.unwrap_err();
+    assert_eq!(Problem::from(refused).status(), 422);
+    let mut after = products::store::find(&shop.app.store, &key()).await.unwrap().unwrap();
+    assert_eq!(after.version, before.version + 2, "what was taken back may have been read");
+    after.version = before.version;
+    assert_eq!(after, before);
+
+    let mut new = before.clone();
+    (new.id, new.slug, new.category_ids) = (Id::new(Timestamp::now()), "new".parse().unwrap(), vec![home_id]);
+    new.variants[0].sku = "NEW".parse().unwrap();
+    let refused = shelving::insert(&shop.app.store, &new, &tree).await.unwrap_err();
+    assert_eq!(Problem::from(refused).status(), 422);
+    assert_eq!(shop.mongo.all("products").await.len(), 1);
+    assert_eq!(dangling(&shop).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_deletion_that_ended_half_way_hinders_neither_products_nor_the_next_deletion() {
+    let shop = Shop::open().await;
+    let (home, garden) = (shop.category("home", None).await, shop.category("garden", None).await);
+    let trees = shop.mongo.database().await.collection::<Document>("categories");
+    let mark = doc! { "$set": { "going": [home["id"].as_str().unwrap(), garden["id"].as_str().unwrap()] }, "$inc": { "version": 1_i64 } };
+    trees.update_one(doc! {}, mark).await.unwrap();
+    shop.client.post("/admin/products").token(&staff()).json(&pot(1, &home)).send().await.expect(201);
+    assert_eq!(shop.remove(&home).await.expect(409).problem(), "category_in_use");
+    shop.remove(&garden).await.expect(204);
+    let tree = categories::store::tree(&shop.app.store).await.unwrap();
+    assert_eq!((tree.going.len(), tree.categories().len()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_category_that_a_request_left_in_a_product_when_it_ended_early_is_taken_out_by_the_sweep() {
+    let shop = Shop::open().await;
+    let (none, home) = (shop.category("none", None).await, shop.category("home", None).await);
+    shop.client.post("/admin/products").token(&staff()).json(&pot(1, &none)).send().await.expect(201);
+    shop.remove(&home).await.expect(204);
+    let ids = [none["id"].as_str().unwrap(), home["id"].as_str().unwrap()];
+    let products = shop.mongo.database().await.collection::<Document>("products");
+    products.update_one(doc! {}, doc! { "$set": { "category_ids": &ids[..] } }).await.unwrap();
+    assert_eq!(dangling(&shop).await, ids[1..]);
+    shop.app.sweep().await.unwrap();
+    let product = shop.mongo.all("products").await.remove(0);
+    let left: Vec<&str> = product.get_array("category_ids").unwrap().iter().map(|id| id.as_str().unwrap()).collect();
+    assert_eq!((left, product.get_i64("version").unwrap()), (vec![ids[0]], 2));
+    let gone = async || categories::store::tree(&shop.app.store).await.unwrap().gone.len();
+    assert_eq!(gone().await, 1, "until no request is left that read the tree before");
+    categories::follow_moves(&shop.app.store, Timestamp::now().plus(Duration::from_hours(1))).await.unwrap();
+    assert_eq!(gone().await, 0);
 }
 
 #[tokio::test]

@@ -26,6 +26,36 @@ fn every_operation_is_documented_with_examples() {
     assert_eq!(contract::undocumented(&document), Vec::<String>::new());
 }
 
+/// Typed clients can send and read only what is described.
+#[test]
+fn every_conditional_request_and_every_tag_is_described() {
+    let document = serde_json::to_value(openapi()).unwrap();
+    let (mut conditional, mut without) = (0, Vec::new());
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let takes = |name: &str| {
+                let parameters = operation["parameters"].as_array().into_iter().flatten();
+                parameters.clone().any(|parameter| parameter["name"] == name && parameter["in"] == "header")
+            };
+            let answers = |status: &str| &operation["responses"][status];
+            let is_conditional = [("412", "If-Match"), ("304", "If-None-Match")];
+            for (_, header) in is_conditional.iter().filter(|(status, _)| answers(status).is_object()) {
+                conditional += 1;
+                // An adjustment is no version of the stock that it changes.
+                let shows = [answers("200"), answers("201")].into_iter().filter(|answer| {
+                    let body = &answer["content"]["application/json"]["schema"]["$ref"];
+                    answer.is_object() && body != "#/components/schemas/Adjustment"
+                });
+                let has_tags = shows.into_iter().all(|answer| answer["headers"]["ETag"].is_object());
+                if !takes(header) || !has_tags {
+                    without.push(format!("{method} {path}"));
+                }
+            }
+        }
+    }
+    assert_eq!((without, conditional), (Vec::<String>::new(), 14));
+}
+
 #[test]
 fn the_committed_document_is_what_the_code_describes() {
     contract::assert_committed(&openapi(), "product-service");

@@ -106,6 +106,31 @@ async fn a_file_that_no_browser_should_show_is_refused_with_a_code() {
     }
 }
 
+#[tokio::test]
+async fn a_png_whose_data_are_no_picture_is_refused() {
+    let gallery = Gallery::open().await;
+    let at = PNG.windows(4).position(|name| name == b"IDAT").unwrap();
+    let end = PNG.windows(4).position(|name| name == b"IEND").unwrap() - 4;
+    let data = &PNG[at + 4..end - 4];
+    let with = |data: &[u8]| {
+        let chunk = [b"IDAT", data].concat();
+        let length = u32::try_from(data.len()).unwrap().to_be_bytes();
+        [&PNG[..at - 4], &length, &chunk, &crc32(&chunk).to_be_bytes(), &PNG[end..]].concat()
+    };
+    let missing = "The end of the file is missing. Upload it whole.";
+    let broken = |what: &str| format!("The file has {what}. Save the image anew and upload that.");
+    for (file, code, reason) in [
+        (with(b"<script>alert(1)</script>"), "malformed", broken("compressed data that cannot be read")),
+        (with(b""), "truncated", missing.to_owned()),
+        (with(&data[..data.len() / 2]), "truncated", missing.to_owned()),
+        (with(&[data, b"<script>"].concat()), "malformed", broken("bytes behind the compressed data")),
+    ] {
+        let form = gallery.form("image/png", file.len()).await;
+        assert_eq!(form.post(&file).await, 204);
+        assert_refused(&gallery, &form, code, &reason).await;
+    }
+}
+
 /// As PNG has it, bit by bit.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |sum: u32, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 };

@@ -24,6 +24,7 @@ mod products;
 mod quotes;
 mod races;
 mod reservations;
+mod rotation;
 mod search;
 mod stock;
 mod sweep;

@@ -345,3 +345,57 @@ async fn the_tag_of_one_product_is_not_that_of_another_which_has_its_slug_later(
     let change = shop.client.patch(&path).token(&staff()).header(IF_MATCH, &seen).json(&json!({"title": "Mine"}));
     assert_eq!(change.send().await.expect(412).problem(), "stale");
 }
+
+#[tokio::test]
+async fn what_is_made_is_answered_with_the_tag_that_reading_it_answers() {
+    let shop = Shop::open().await;
+    let product = json!({"title": "Mug", "slug": "mug", "description": "", "status": "active", "category_ids": [],
+        "options": [], "variants": [{"sku": "MUG", "options": {}, "prices": [{"amount": 1, "currency": "USD"}]}]});
+    for (path, new) in [
+        ("/admin/products", product),
+        ("/admin/categories", json!({"slug": "home", "name": "Home"})),
+        ("/admin/categories", json!({"slug": "garden", "name": "Garden"})),
+    ] {
+        let made = shop.client.post(path).token(&staff()).json(&new).send().await.expect(201);
+        let read = shop.client.get(made.header("location")).send().await.expect(200);
+        assert_eq!(made.header("etag"), read.header("etag"), "{path}");
+        assert!(!made.header("etag").is_empty());
+        let path = format!("{path}/{}", made.json()["id"].as_str().unwrap());
+        let change = |tag: &str| {
+            let name = if path.contains("products") { "title" } else { "name" };
+            let change = json!({ name: "Another" });
+            shop.client.patch(&path).token(&staff()).header(IF_MATCH, tag).json(&change).send()
+        };
+        change(made.header("etag")).await.expect(200);
+        change(made.header("etag")).await.expect(412);
+    }
+}
+
+#[tokio::test]
+async fn changes_at_once_without_a_condition_are_all_made() {
+    let shop = Shop::open().await;
+    let flask = shop.make(&flask()).await;
+    let id = flask["id"].as_str().unwrap();
+    let answers = join_all((0..12).map(|n| {
+        let shop = &shop;
+        async move {
+            let (path, body) = if n % 3 == 0 {
+                (format!("{id}/variants/FLASK-S"), json!({"weight_grams": 500 + n}))
+            } else {
+                (id.to_owned(), json!({"brand": format!("b{n}")}))
+            };
+            // On a slow machine one may have to come again.
+            loop {
+                let answer = shop.patch(&path, &body).await;
+                match answer.status.as_u16() {
+                    409 => assert_eq!(answer.problem(), "product_contended"),
+                    status => return status,
+                }
+            }
+        }
+    }))
+    .await;
+    assert_eq!(answers, [200; 12]);
+    let read = shop.staff_reads(&format!("/{id}")).await.expect(200);
+    assert_eq!(read.header("etag"), tag(&flask, 13));
+}

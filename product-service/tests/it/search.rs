@@ -152,29 +152,38 @@ async fn words_are_found_in_any_order_without_case_accents_and_plurals_and_by_th
 async fn what_is_asked_for_wrongly_is_refused_and_the_database_is_not_asked() {
     let shop = Shop::open().await;
     shop.network.take_commands();
-    for query in [
-        "sort=price",
-        "price_min=1",
-        "currency=XXQ",
-        "currency=GBP&price_min=1",
-        "currency=GBP",
-        "tags=,",
-        "attributes=,,",
-        "sort=relevance",
-        "sort=best",
-        "category_id=home",
-        "attributes=Material",
-        "price_min=cheap&currency=USD",
-        "price_min=-1&currency=USD",
-        "price_max=-1&currency=USD",
-        "colour=red",
-        "limit=0",
-        "limit=101",
-        "cursor=bogus",
-        &format!("q={}", "x".repeat(201)),
+    for (parameter, query) in [
+        ("currency", "sort=price"),
+        ("currency", "price_min=1"),
+        ("currency", "currency=XXQ"),
+        ("currency", "currency=GBP&price_min=1"),
+        ("currency", "currency=GBP"),
+        ("tags", "tags=,"),
+        ("tags", "tags=a,b,c,d,e,f,g,h,i,j,k"),
+        ("attributes", "attributes=,,"),
+        ("attributes", "attributes=Material"),
+        ("attributes", "attributes=Material:"),
+        ("attributes", "attributes=:cotton"),
+        ("attributes", "attributes=Material:cotton,:"),
+        ("sort", "sort=relevance"),
+        ("sort", "sort=best"),
+        ("category_id", "category_id=home"),
+        ("price_min", "price_min=cheap&currency=USD"),
+        ("price_min", "price_min=-1&currency=USD"),
+        ("price_max", "price_max=-1&currency=USD"),
+        ("price_max", "price_min=2&price_max=1&currency=USD"),
+        ("colour", "colour=red"),
+        ("limit", "limit=0"),
+        ("limit", "limit=101"),
+        ("cursor", "cursor=bogus"),
+        ("q", &format!("q={}", "x".repeat(201))),
     ] {
         let answer = shop.client.get(&format!("/products?{query}")).send().await.expect(400);
-        assert_eq!(answer.problem(), "invalid_query", "{query}");
+        assert_eq!(
+            (answer.problem().as_str(), &answer.json()["parameter"]),
+            ("invalid_query", &json!(parameter)),
+            "{query}"
+        );
     }
     assert_eq!(shop.network.take_commands(), Vec::<String>::new());
 }

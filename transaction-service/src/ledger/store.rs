@@ -58,15 +58,16 @@ pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerE
 }
 
 /// The orders of the newest entries whose payment does not say what its entries say: what was taken, and what was given
-/// back of it and stayed so.
+/// back of it and stayed so. Money that did not pay for the order is no part of its payment, and leaves `unmatched` when it
+/// is given back.
 pub async fn differing(db: impl PgExecutor<'_>, entries: i64) -> Result<Vec<OrderId>, Error> {
     let differing = "WITH booked AS (
             SELECT DISTINCT order_id FROM (SELECT order_id FROM ledger_entries ORDER BY id DESC LIMIT $1) AS newest),
         sums AS (
             SELECT order_id, sum(amount) AS balance,
                 coalesce(sum(amount) FILTER (WHERE account = 'stripe' AND kind = 'capture'), 0) AS captured,
-                coalesce(-sum(amount) FILTER (WHERE account = 'stripe' AND kind IN ('refund', 'refund_failure')), 0)
-                    AS refunded
+                coalesce(-sum(amount) FILTER (WHERE account IN ('stripe', 'unmatched')
+                    AND kind IN ('refund', 'refund_failure')), 0) AS refunded
             FROM booked JOIN ledger_entries USING (order_id) GROUP BY order_id)
         SELECT order_id FROM sums JOIN payments p USING (order_id)
         WHERE balance <> 0 OR p.captured <> sums.captured OR p.refunded <> sums.refunded

@@ -36,7 +36,8 @@ impl DeclinedSetup {
 }
 
 /// Counts a declined card: once, however often and late an event reports it. After too many, of this SetupIntent or of
-/// its account, the SetupIntent is cancelled at Stripe. Where that fails, the same event repeated tries it again.
+/// its account, the SetupIntent is cancelled at Stripe. Where that fails, the same event repeated tries it again, and the
+/// sweep until it is done.
 pub async fn note(app: &App, setup: &DeclinedSetup, now: Timestamp) -> Result<(), Error> {
     let DeclinedSetup { setup_intent, attempt, user } = setup;
     let pool = app.database.pool().await?;
@@ -44,7 +45,26 @@ pub async fn note(app: &App, setup: &DeclinedSetup, now: Timestamp) -> Result<()
     if !app.limits.are_enough(declined.of_one, declined.of_caller) {
         return Ok(());
     }
-    cancel(app, setup_intent, declined.of_one).await
+    store::remember_cancellation(pool, setup_intent, now).await?;
+    end(app, setup_intent, declined.of_one).await
+}
+
+/// Cancels SetupIntents of which that failed before.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
+    for (id, declines) in store::due_cancellations(app.database.pool().await?, now).await? {
+        if let Err(error) = end(app, &id, declines).await {
+            tracing::error!(%error, setup_intent = %id, "SetupIntent not cancelled; a later sweep tries again");
+            if error.may_pass() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn end(app: &App, id: &SetupIntentId, declines: i64) -> Result<(), Error> {
+    cancel(app, id, declines).await?;
+    store::forget_cancellation(app.database.pool().await?, id).await
 }
 
 async fn cancel(app: &App, id: &SetupIntentId, declines: i64) -> Result<(), Error> {

@@ -19,6 +19,8 @@ use crate::{
 const AT_ONCE: i64 = 50;
 /// How many rows one sweep deletes or forgets at most.
 const ROWS: i64 = 1_000;
+/// How many SetupIntents one sweep cancels at most.
+const CANCELLATIONS: i64 = 20;
 /// How long the declines of a SetupIntent are remembered after the last: Stripe lists events for 30 days.
 const KEEP_SETUPS: Duration = Duration::from_hours(31 * 24);
 
@@ -88,8 +90,9 @@ pub async fn count_decline(
         SELECT coalesce((SELECT declines FROM noted),
                         (SELECT cardinality(declines)::bigint FROM orders WHERE id = $1), 0) AS of_one,
                coalesce((SELECT max(declines)::bigint FROM counted WHERE kind <> 'source'),
-                        (SELECT c.declines::bigint FROM orders o
-                         JOIN limit_counters c ON c.kind = o.owner_kind AND c.key = uuid_send(o.owner_id)
+                        (SELECT max(c.declines)::bigint FROM orders o
+                         JOIN limit_counters c ON (c.kind, c.key) IN
+                             ((o.owner_kind, uuid_send(o.owner_id)), ('recipient', o.recipient_key))
                          WHERE o.id = $1 AND c.declines_until > $3), 0) AS of_caller,
                EXISTS (SELECT FROM noted) AS is_new";
     let declined = sqlx::query_as(count)
@@ -144,6 +147,38 @@ pub async fn count_declined_setup(
         .fetch_one(db)
         .await?;
     Ok(declined)
+}
+
+/// Remembers that a SetupIntent is to be cancelled: at once by its caller, and by a sweep where that fails.
+pub async fn remember_cancellation(
+    db: impl PgExecutor<'_>,
+    setup_intent: &SetupIntentId,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let remember = "UPDATE setup_declines SET cancel_due_at = $2::timestamptz + interval '30 seconds'
+                    WHERE setup_intent = $1 AND cancel_due_at IS NULL";
+    sqlx::query(remember).bind(setup_intent.as_str()).bind(now.to_offset()).execute(db).await?;
+    Ok(())
+}
+
+/// Picks SetupIntents that are to be cancelled, with how many cards were declined: again after a minute, two, ... and
+/// every six hours at least. Two sweeps never pick the same.
+pub async fn due_cancellations(db: impl PgExecutor<'_>, now: Timestamp) -> Result<Vec<(SetupIntentId, i64)>, Error> {
+    let pick = "UPDATE setup_declines SET cancel_attempts = cancel_attempts + 1,
+                    cancel_due_at = $1::timestamptz + least(60 * 2 ^ least(cancel_attempts, 12), 21600) * interval '1 second'
+                WHERE setup_intent = ANY (ARRAY(SELECT setup_intent FROM setup_declines WHERE cancel_due_at <= $1
+                                                ORDER BY cancel_due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
+                RETURNING setup_intent, cardinality(attempts)::bigint";
+    let rows: Vec<(String, i64)> = sqlx::query_as(pick).bind(now.to_offset()).bind(CANCELLATIONS).fetch_all(db).await?;
+    let corrupt = |_| Error::Corrupt("a SetupIntent that is to be cancelled".to_owned());
+    rows.into_iter().map(|(id, declines)| Ok((id.parse().map_err(corrupt)?, declines))).collect()
+}
+
+/// It is cancelled, or there is nothing to cancel any more.
+pub async fn forget_cancellation(db: impl PgExecutor<'_>, setup_intent: &SetupIntentId) -> Result<(), Error> {
+    let forget = "UPDATE setup_declines SET cancel_due_at = NULL WHERE setup_intent = $1";
+    sqlx::query(forget).bind(setup_intent.as_str()).execute(db).await?;
+    Ok(())
 }
 
 /// Deletes what is remembered of SetupIntents that Stripe tells nothing of any more; of how many.

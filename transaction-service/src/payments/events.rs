@@ -135,6 +135,9 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
         return Ok(0);
     }
     let order = limits::declines::note(app, hint.decline.as_deref(), order, now).await?;
+    if hint.is_about_money_back && !order.state.is_open() {
+        return Ok(Box::pin(flow::book_late(app, order, &intent, true, now)).await?.passed_over);
+    }
     let order = settle_with(app, order, intent.clone(), now).await?;
     // An open order has money to give back where that does not pay for it.
     if !hint.is_about_money_back || (order.state.is_open() && !has_money(&intent)) {

@@ -20,7 +20,8 @@ use super::{
     alarms,
     commit::{With, write},
     domain::{CREATE_WITHIN, Mismatch, Step, has_money, mismatch, money, next_step, own_of},
-    refunds, store,
+    refunds::{self, Booked},
+    store,
 };
 use crate::{
     App,
@@ -58,19 +59,31 @@ pub async fn settle(app: &App, order: Order, now: Timestamp) -> Result<Order, Er
 /// Like [`settle`], with the PaymentIntent as it is now in hand.
 pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     // Boxed: with the clients' futures inside, this one is too large to move about.
-    Box::pin(take_steps(app, order, intent, now)).await
+    if order.state.is_open() {
+        Box::pin(take_steps(app, order, intent, now)).await
+    } else {
+        Box::pin(book_late(app, order, &intent, false, now)).await.map(|booked| booked.order)
+    }
 }
 
-async fn take_steps(app: &App, mut order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
-    if !order.state.is_open() {
-        let is_paid = order.payment.captured > 0;
-        if intent.status == PaymentIntentStatus::Succeeded
-            && let Some(why) = mismatch(&order, &intent).or((!is_paid).then_some(Mismatch::OrderIsOver))
-        {
-            order = Box::pin(mismatched(app, order, &intent, why, now)).await?;
-        }
-        return Ok(Box::pin(refunds::book(app, order, &intent, false, now)).await?.order);
+/// Books what Stripe says of an order that came to an end. `is_told` as for [`refunds::book`].
+pub async fn book_late(
+    app: &App,
+    mut order: Order,
+    intent: &PaymentIntent,
+    is_told: bool,
+    now: Timestamp,
+) -> Result<Booked, Error> {
+    let is_paid = order.payment.captured > 0;
+    if intent.status == PaymentIntentStatus::Succeeded
+        && let Some(why) = mismatch(&order, intent).or((!is_paid).then_some(Mismatch::OrderIsOver))
+    {
+        order = Box::pin(mismatched(app, order, intent, why, now)).await?;
     }
+    Box::pin(refunds::book(app, order, intent, is_told, now)).await
+}
+
+async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     for attempt in 1..=MAX_STEPS {
         intent = match next_step(&order, &intent, now) {
             Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
@@ -242,6 +255,13 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     let amount = order.pricing.total;
     let new = NewPaymentIntent { amount, customer, payment_method, capture: Capture::Automatic, metadata };
     let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
+        Ok(intent) if is_saved_by_another(order, &intent) => {
+            // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and nobody can confirm it.
+            if let Err(error) = cancel(app, &intent.id, CancellationReason::Abandoned).await {
+                tracing::warn!(order_id = %order.id, %error, "a payment that is not confirmed stays open at Stripe");
+            }
+            not_saved()
+        }
         Ok(intent) => return Ok(Created::Intent(Box::new(intent))),
         Err(StripeError::Declined(decline)) => {
             Failure { code: decline.decline_code.unwrap_or(decline.code), message: decline.message }
@@ -259,6 +279,19 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
         Err(error) => return Err(error.into()),
     };
     Ok(Created::Refused(failure))
+}
+
+/// Whether Stripe would take a payment method that the order's customer has not saved: it takes one that nobody has.
+fn is_saved_by_another(order: &Order, intent: &PaymentIntent) -> bool {
+    let Method::Saved { customer, .. } = &order.payment.method else { return false };
+    intent.payment_method.as_ref().is_some_and(|used| used.customer.as_ref() != Some(customer))
+}
+
+fn not_saved() -> Failure {
+    Failure {
+        code: "unknown_payment_method".to_owned(),
+        message: "This payment method is none of your saved ones.".to_owned(),
+    }
 }
 
 /// What Stripe writes about a refused request is for developers; about amounts it is fit for shoppers.

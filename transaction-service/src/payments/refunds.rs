@@ -3,7 +3,7 @@
 
 use common::timestamp::Timestamp;
 use futures_util::FutureExt;
-use platform::outbox::{Remedy, Undelivered};
+use platform::outbox::{Remedied, Remedy, Undelivered};
 use stripe::{PaymentIntent, PaymentIntentId, Refund, RefundStatus};
 
 use super::{
@@ -167,14 +167,17 @@ pub fn remedy(app: App) -> Remedy {
     })
 }
 
-async fn remedied(app: &App, undelivered: &Undelivered) -> bool {
+async fn remedied(app: &App, undelivered: &Undelivered) -> Remedied {
     let is_gone = matches!(undelivered.refused.kind.as_str(), "reservation_released" | "not_found");
-    let Some(order) = messages::committed_order(&undelivered.path).filter(|_| is_gone) else { return false };
+    let Some(order) = messages::committed_order(&undelivered.path).filter(|_| is_gone) else {
+        return Remedied::Unknown;
+    };
     match Box::pin(refund_sold_out(app, order, Timestamp::now())).await {
-        Ok(order) => order.state == State::Cancelled,
+        Ok(order) if order.state == State::Cancelled => Remedied::Done,
+        Ok(_) => Remedied::Later,
         Err(error) => {
             tracing::error!(%error, order_id = %order, "a sold-out order could not be refunded; it is tried again");
-            false
+            Remedied::Later
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{Shop, Shopper, TOTAL, siblings::Instead};
+use crate::{Logs, Shop, Shopper, TOTAL, siblings::Instead};
 
 #[tokio::test]
 async fn a_sibling_that_hangs_is_given_up_in_time_and_nothing_is_charged() {
@@ -28,11 +28,27 @@ async fn a_payment_that_stripe_never_answers_for_is_left_pending_and_holds_its_s
 }
 
 #[tokio::test]
+async fn a_creation_that_stripe_keeps_as_failed_is_done_anew_and_charged_once() {
+    for after_effect in [false, true] {
+        let logs = Logs::start();
+        let shop = Shop::open().await;
+        let ada = shop.customer("pm_card_visa").await;
+        let kept = json!({"kind": "error", "status": 500, "after_effect": after_effect});
+        shop.break_stripe("POST", "/v1/payment_intents", kept, 1).await;
+        shop.order(&ada, "k").send().await.expect(503);
+        assert_eq!(shop.ordered(&ada, "k").await["state"], "paid");
+        assert_eq!(shop.charged(), (1, TOTAL));
+        shop.sweep().await;
+        assert!(logs.lines("payment does not match its order").is_empty(), "the first one took no money");
+    }
+}
+
+#[tokio::test]
 async fn a_creation_that_failed_for_good_expires_the_order_without_a_charge() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let saved_error = json!({"kind": "error", "status": 500, "after_effect": false});
-    shop.break_stripe("POST", "/v1/payment_intents", saved_error, 1).await;
+    shop.break_stripe("POST", "/v1/payment_intents", saved_error, 9).await;
     shop.order(&ada, "k").send().await.expect(503);
     shop.order(&ada, "k").send().await.expect(503);
     let age = "UPDATE orders SET created_at = created_at - interval '13 hours'";
@@ -74,4 +90,25 @@ async fn an_amount_below_a_minimum_that_stripe_does_not_state_fails_the_order_in
         (&order["state"], &order["payment"]["failure"]["code"]),
         (&json!("payment_failed"), &json!("amount_too_small"))
     );
+}
+
+/// Stripe takes one that no customer saved, for one payment.
+#[tokio::test]
+async fn a_payment_method_that_the_shopper_has_not_saved_is_not_charged() {
+    let mut shop = Shop::open().await;
+    let mut ada = shop.customer("pm_card_visa").await;
+    let fresh = shop.ask_stripe("payment_methods", &[("type", "card"), ("card[token]", "tok_visa")]).await;
+    ada.payment_method = Some(fresh["id"].as_str().unwrap().to_owned());
+    let answer = shop.order(&ada, "k").send().await.expect(201);
+    let order = answer.json();
+    assert_eq!(
+        (&order["state"], &order["payment"]["failure"]["code"]),
+        (&json!("payment_failed"), &json!("unknown_payment_method"))
+    );
+    assert_eq!(shop.order(&ada, "k").send().await.expect(201).text(), answer.text());
+    let intents = shop.stripe.all("payment_intent");
+    assert_eq!((shop.charged().0, intents.len(), &intents[0]["status"]), (0, 1, &json!("canceled")));
+    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("held"), "until its message is sent");
+    shop.relay().await;
+    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
 }

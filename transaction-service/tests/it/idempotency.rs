@@ -652,7 +652,17 @@ async fn a_client_that_hangs_up_half_way_is_charged_once() {
     shop.break_stripe("POST", CONFIRM, json!({"kind": "delay", "ms": 300}), 1).await;
     let hung_up = tokio::time::timeout(Duration::from_millis(150), shop.order(&ada, "k").send()).await;
     assert!(hung_up.is_err(), "it was answered before it could hang up");
-    shop.let_leases_end().await;
-    assert_eq!(answered(&shop, &ada).await["state"], "paid");
+    let mut again = shop.order(&ada, "k").send().await;
+    // However far the first one came, on a machine with much to do.
+    for _ in 0..50 {
+        if again.status == 201 {
+            break;
+        }
+        assert!([409, 503].contains(&again.status.as_u16()), "{}", again.text());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        shop.let_leases_end().await;
+        again = shop.order(&ada, "k").send().await;
+    }
+    assert_eq!(again.expect(201).json()["state"], "paid");
     shop.sold_once().await;
 }

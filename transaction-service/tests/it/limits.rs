@@ -320,6 +320,38 @@ async fn declined_tries_of_several_orders_end_the_next_one_at_the_callers_limit(
 }
 
 #[tokio::test]
+async fn a_decline_that_was_counted_and_not_acted_on_ends_its_order_when_it_is_told_again() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let ordered = async |shop: &Shop, guest: &Shopper| {
+        let mut request = guest.request();
+        request["email"] = json!("ada@example.com");
+        shop.client.post("/orders").token(&guest.token).header(KEY, "k").json(&request).send().await.expect(201).json()
+    };
+    for _ in 0..3 {
+        let other = Shopper::guest();
+        let order = ordered(&shop, &other).await;
+        for _ in 0..3 {
+            shop.pay_in_the_frontend(&order, DECLINED).await;
+        }
+        shop.deliver_all(&order).await;
+        shop.cancel(&other, &order).await.expect(200);
+    }
+    let guest = Shopper::guest();
+    let order = ordered(&shop, &guest).await;
+    shop.pay_in_the_frontend(&order, DECLINED).await;
+    // The service dies between the two statements.
+    let cut = "ALTER TABLE orders ADD CONSTRAINT cut CHECK (NOT no_more_tries) NOT VALID";
+    sqlx::query(cut).execute(&mut shop.db).await.unwrap();
+    shop.deliver_all(&order).await;
+    assert_eq!(shop.counted("recipient").await, (1, 1, 10));
+    assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
+    sqlx::query("ALTER TABLE orders DROP CONSTRAINT cut").execute(&mut shop.db).await.unwrap();
+    shop.deliver_all(&order).await;
+    assert_eq!(shop.read(&guest, &order).await["state"], "payment_failed", "ten declines of one recipient");
+    assert_eq!(shop.counted("recipient").await, (0, 0, 10), "and none was counted twice");
+}
+
+#[tokio::test]
 async fn cards_that_fresh_guests_try_from_one_address_are_counted_together() {
     let mut shop = Shop::open_with_default_limits().await;
     let mut tried = 0;
@@ -634,6 +666,33 @@ async fn a_setup_that_could_not_be_cancelled_is_cancelled_when_the_event_comes_a
     assert_eq!(shop.status_of(&setup), "requires_payment_method");
     shop.deliver(&told[4]).await.expect(200);
     assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
+}
+
+#[tokio::test]
+async fn a_setup_that_the_sweep_could_not_cancel_is_cancelled_by_a_later_one() {
+    let mut shop = Shop::open_with_default_limits().await;
+    let ada = Shopper::customer_at_the_frontend();
+    let setup = shop.set_up(&ada).await;
+    for _ in 0..5 {
+        shop.try_card(&setup, DECLINED).await;
+    }
+    shop.break_stripe("POST", "/v1/setup_intents/*", json!({"kind": "drop"}), 50).await;
+    assert_eq!(shop.sweep().await["passed_over"], 1, "the fifth event");
+    assert_eq!(shop.status_of(&setup), "requires_payment_method");
+    // It is due, fails once more, and comes back later.
+    let due = "UPDATE setup_declines SET cancel_due_at = now() - interval '1 second'";
+    query(due).execute(&mut shop.db).await.unwrap();
+    let tries = shop.cancels(&setup);
+    shop.sweep().await;
+    assert!(shop.cancels(&setup) > tries, "it was tried again");
+    assert_eq!(shop.count("setup_declines WHERE cancel_due_at > now() + interval '50 seconds'").await, 1);
+    shop.break_stripe("", "", Value::Null, 0).await;
+    shop.sweep().await;
+    assert_eq!(shop.status_of(&setup), "requires_payment_method", "not due yet");
+    query(due).execute(&mut shop.db).await.unwrap();
+    shop.sweep().await;
+    assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
+    assert_eq!(shop.count("setup_declines WHERE cancel_due_at IS NULL").await, 1, "it is done");
 }
 
 #[tokio::test]

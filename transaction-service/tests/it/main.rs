@@ -169,7 +169,7 @@ impl Shop {
 
     /// Delivers what is in the outbox, as happens after the answer and in each sweep.
     async fn relay(&mut self) {
-        query("UPDATE outbox SET due_at = now()").execute(&mut self.db).await.unwrap();
+        query("UPDATE outbox SET due_at = now() WHERE failed IS NULL").execute(&mut self.db).await.unwrap();
         self.app.outbox.relay().await.unwrap();
     }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::{Logs, Shop, Shopper, TOTAL, intent};
 
 const ALARM: &str = "payment does not match its order";
+const DIFFER: &str = "ledger and payment differ";
 
 impl Shop {
     /// Makes a payment with the account's key that names an order, and takes the money.
@@ -144,11 +145,14 @@ async fn its_own_payment_of_another_amount_or_currency_pays_nothing_and_is_booke
         let back = [("stripe", taken), ("unmatched", -taken), ("unmatched", taken), ("stripe", -taken)];
         assert_eq!(shop.booked(&order).await, entries(&back));
         assert_eq!(shop.read(&guest, &order).await["payment"]["refunded"]["amount"], 0, "of the order, nothing");
+        shop.sweep().await;
+        assert_eq!(logs.lines(DIFFER), Vec::<Value>::new(), "books and payment agree");
     }
 }
 
 #[tokio::test]
 async fn money_that_does_not_pay_may_be_given_back_while_its_order_still_waits() {
+    let logs = Logs::start();
     let mut shop = Shop::open().await;
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
@@ -164,6 +168,8 @@ async fn money_that_does_not_pay_may_be_given_back_while_its_order_still_waits()
     shop.let_orders_expire().await;
     shop.hear_all().await;
     assert_eq!((&shop.read(&guest, &order).await["state"], shop.booked(&order).await), (&json!("expired"), back));
+    shop.sweep().await;
+    assert_eq!(logs.lines(DIFFER), Vec::<Value>::new(), "books and payment agree");
 }
 
 #[tokio::test]

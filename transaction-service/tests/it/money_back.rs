@@ -101,6 +101,24 @@ impl Shop {
 }
 
 #[tokio::test]
+async fn an_event_about_money_back_reads_the_payment_and_each_of_its_lists_once() {
+    let shop = Shop::open().await;
+    let (_, order) = shop.paid_with("pm_card_visa").await;
+    for amount in [100, 200] {
+        shop.refund_at_stripe(&order, amount).await;
+        let told = shop.story(&order).into_iter().rev().find(|event| event["type"] == "refund.created").unwrap();
+        let before = shop.stripe.calls().len();
+        shop.deliver(&told).await.expect(200);
+        let asked: Vec<String> =
+            shop.stripe.calls()[before..].iter().map(|call| format!("{} {}", call.method, call.path)).collect();
+        let payment = format!("GET /v1/payment_intents/{}", intent(&order));
+        assert_eq!(asked, [payment.as_str(), "GET /v1/refunds", "GET /v1/disputes"], "{amount}");
+        let refunded = shop.for_staff(&order).await["order"]["payment"]["refunded"]["amount"].clone();
+        assert_eq!(refunded, if amount == 100 { 100 } else { 300 });
+    }
+}
+
+#[tokio::test]
 async fn a_refund_that_fails_later_is_taken_back_and_staff_hear_of_it_once() {
     let logs = Logs::start();
     let shop = Shop::open().await;

@@ -1,14 +1,31 @@
 //! However an attempt ends without an order, the stock that it may hold is given back, durably.
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use futures_util::future::join;
-use platform::Service;
+use futures_util::{FutureExt, future::join};
+use platform::{
+    Service,
+    client::{AccessToken, Credentials, ServiceClient},
+    metrics::Metrics,
+    telemetry::with_metrics,
+};
 use serde_json::{Value, json};
 use sqlx::query;
-use transaction_service::orders::domain::{Owner, order_id};
+use testkit::Client;
+use transaction_service::{
+    App,
+    orders::domain::{Owner, order_id},
+    router,
+};
 
-use crate::{KEY, Shop, Shopper, siblings::Instead, usd};
+use crate::{KEY, Shop, Shopper, TOTAL, siblings::Instead, usd};
 
 impl Shop {
     /// Connections and tokens are there, so that what comes next reaches the siblings well before its deadline.
@@ -140,6 +157,78 @@ async fn stock_is_released_when_the_shopper_hangs_up_while_it_is_reserved() {
         shop.relay().await;
     }
     assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("released"));
+}
+
+#[tokio::test]
+async fn stock_is_released_when_the_request_panics_while_it_is_reserved() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    // user-service is asked twice. The second time, the stock is reserved by then, and no token is made for the question.
+    shop.siblings.instead(USERS, 1, Instead::Problem(503, "unavailable", json!([])));
+    let (siblings, id, asked) = (shop.siblings.clone(), attempt(&ada, "k"), AtomicUsize::new(0));
+    let mint = move || {
+        let (siblings, id, nth) = (siblings.clone(), id.clone(), asked.fetch_add(1, Ordering::Relaxed) + 1);
+        let minting = async move {
+            if nth == 3 {
+                while siblings.reservation(&id).is_none() {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                panic!("on purpose");
+            }
+            // One that is renewed for each call.
+            Ok(AccessToken { access_token: "t".to_owned(), expires_in: 0 })
+        };
+        minting.boxed()
+    };
+    let client = ServiceClient::new(&*shop.siblings.url, Credentials::Issuer(Arc::new(mint)));
+    let app = App { siblings: transaction_service::siblings::Siblings::new(client), ..shop.app.clone() };
+    let order = Client::new(router(app)).post("/orders").token(&ada.token).header(KEY, "k").json(&ada.request());
+    assert_eq!(order.send().await.expect(500).problem(), "internal");
+    shop.holds_nothing(&attempt(&ada, "k")).await;
+    assert_eq!(shop.order(&ada, "k").send().await.expect(409).problem(), "attempt_ended");
+    assert_eq!(shop.ordered(&ada, "k2").await["state"], "paid");
+    assert_eq!(shop.charged(), (1, TOTAL));
+}
+
+/// A log that cannot be written when an order is counted, right after it was saved: once, since what is written while a
+/// panic unwinds repeats the line.
+#[derive(Clone)]
+struct Bomb(Arc<AtomicBool>);
+
+impl io::Write for Bomb {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let is_fatal = String::from_utf8_lossy(line).contains("OrdersPlaced") && self.0.swap(false, Ordering::Relaxed);
+        assert!(!is_fatal, "on purpose");
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_order_whose_request_panics_after_it_was_saved_keeps_its_stock_and_is_paid_by_who_comes_next() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    {
+        let bomb = Bomb(Arc::new(AtomicBool::new(true)));
+        let subscriber = with_metrics("transaction-service", "info", Metrics::Emf, move || bomb.clone());
+        let _logging = tracing::subscriber::set_default(subscriber);
+        // See `Logs`.
+        let _second = tracing::Dispatch::new(with_metrics("nobody", "debug", Metrics::Emf, io::sink));
+        assert_eq!(shop.order(&ada, "k").send().await.expect(500).problem(), "internal");
+    }
+    shop.app.endings.wait().await;
+    let (saved, messages) = (shop.count("orders WHERE state = 'pending'").await, shop.count("outbox").await);
+    assert_eq!((saved, messages), (1, 0));
+    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("held"));
+    assert_eq!(shop.order(&ada, "k").send().await.expect(409).problem(), "request_in_progress");
+    shop.let_leases_end().await;
+    assert_eq!(shop.ordered(&ada, "k").await["state"], "paid");
+    shop.relay().await;
+    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("committed"));
+    assert_eq!(shop.charged(), (1, TOTAL));
 }
 
 #[tokio::test]

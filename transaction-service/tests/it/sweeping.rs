@@ -105,3 +105,29 @@ async fn the_sweep_delivers_what_the_siblings_did_not_take() {
     assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("committed"));
     assert_eq!(shop.siblings.mails().len(), 1);
 }
+
+#[tokio::test]
+async fn one_sweep_sends_all_messages_that_are_due_and_not_the_first_ten() {
+    let mut shop = Shop::open().await;
+    let waiting = "INSERT INTO outbox (id, path, body)
+                   SELECT gen_random_uuid(), '/inventory/reservations/' || gen_random_uuid() || '/release', '{}'
+                   FROM generate_series(1, 35)";
+    sqlx::query(waiting).execute(&mut shop.db).await.unwrap();
+    assert_eq!(shop.sweep().await["messages"], json!({"delivered": 35, "deferred": 0, "given_up": 0}));
+    assert_eq!(shop.count("outbox").await, 0);
+}
+
+#[tokio::test]
+async fn a_mail_whose_id_was_used_for_another_is_given_up_and_the_rest_of_the_order_is_told() {
+    let mut shop = Shop::open().await;
+    let ada = shop.customer("pm_card_visa").await;
+    let reused = crate::siblings::Instead::Problem(409, "event_id_reused", json!([]));
+    shop.siblings.instead("POST /notifications", 9, reused);
+    let order = shop.ordered(&ada, "k").await;
+    assert_eq!(shop.sweep().await["messages"], json!({"delivered": 1, "deferred": 0, "given_up": 1}));
+    shop.relay().await;
+    assert_eq!(shop.sweep().await["messages"], json!({"delivered": 0, "deferred": 0, "given_up": 0}));
+    assert_eq!(shop.count("outbox WHERE failed = '409 event_id_reused' AND path = '/notifications'").await, 1);
+    assert_eq!(shop.siblings.seen("POST /notifications").len(), 1, "it is not sent again");
+    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("committed"));
+}

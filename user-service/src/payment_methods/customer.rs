@@ -9,8 +9,8 @@ use crate::{App, error::Error, users::domain::UserId};
 /// the key, and the account's row keeps the first that is saved.
 ///
 /// Under this key the parameters never vary, or Stripe would refuse it. What Stripe answered to a key it repeats for at
-/// least a day, failures included (<https://docs.stripe.com/api/idempotent_requests>): after a 500 there is no customer
-/// for this account until Stripe has forgotten the key. Then another is made, and one that the 500 hid stays empty.
+/// least a day, failures included (<https://docs.stripe.com/api/idempotent_requests>): after such a 500 the client makes
+/// another under the next key, and one that the 500 hid stays empty.
 pub(super) async fn ensure(app: &App, user: UserId, known: Option<CustomerId>) -> Result<CustomerId, Error> {
     match known {
         Some(known) => Ok(known),

@@ -24,7 +24,7 @@ async fn migrations_go_back_to_nothing_and_forth_to_the_same() {
     let app = app(&postgres.url, &tokens::signing_key_base64(), "http://127.0.0.1:9");
     let mut connection = postgres.connect().await;
     let up = app.migrate(Direction::Up).await.unwrap();
-    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]}));
+    assert_eq!(up, json!({"applied": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]}));
     let first = schema(&mut connection).await;
     assert!(first.len() > 60, "{first:#?}");
     assert_eq!(app.migrate(Direction::Down { to: 2 }).await.unwrap(), json!({"applied": [1, 2]}));
@@ -32,6 +32,19 @@ async fn migrations_go_back_to_nothing_and_forth_to_the_same() {
     assert_eq!(schema(&mut connection).await, Vec::<String>::new());
     app.migrate(Direction::Up).await.unwrap();
     assert_eq!(schema(&mut connection).await, first);
+}
+
+#[tokio::test]
+async fn going_back_makes_what_the_outbox_gave_up_due_again() {
+    let home = Home::open().await;
+    home.sql(
+        "INSERT INTO outbox (id, path, body, failed, due_at)
+              VALUES (gen_random_uuid(), '/notifications', '{}', '409 event_id_reused', 'infinity')",
+    )
+    .await;
+    home.app.migrate(Direction::Down { to: 10 }).await.unwrap();
+    assert_eq!(home.number("SELECT count(*) FROM outbox WHERE due_at <= now()").await, 1);
+    home.app.migrate(Direction::Up).await.unwrap();
 }
 
 #[tokio::test]
@@ -56,6 +69,7 @@ async fn the_database_states_every_invariant_of_its_own() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;
     let guest = "INSERT INTO sessions (id, guest_id, created_at, expires_at) VALUES (gen_random_uuid(), gen_random_uuid(), now(), ";
+    let outbox = "INSERT INTO outbox (id, path, body, failed, due_at)";
     let cart = |items: &str| format!("UPDATE carts SET items = '{items}'");
     home.sql(
         "INSERT INTO carts (guest_id, items, created_at, updated_at) VALUES (gen_random_uuid(), '{}', now(), now())",
@@ -95,6 +109,8 @@ async fn the_database_states_every_invariant_of_its_own() {
         ("UPDATE attempts SET key = 'short'".to_owned(), "attempts_key_length"),
         ("UPDATE attempts SET count = 0".to_owned(), "attempts_counted"),
         ("INSERT INTO cart_versions VALUES (false)".to_owned(), "cart_versions_only_row"),
+        (format!("{outbox} VALUES (gen_random_uuid(), '/a', '{{}}', 'refused', now())"), "outbox_failed_is_never_due"),
+        (format!("{outbox} VALUES (gen_random_uuid(), '/a', '{{}}', NULL, 'infinity')"), "outbox_failed_is_never_due"),
         ("INSERT INTO cart_versions DEFAULT VALUES".to_owned(), "cart_versions_pkey"),
         ("UPDATE refresh_tokens SET token_hash = 'short'".to_owned(), "refresh_tokens_hash_length"),
     ];

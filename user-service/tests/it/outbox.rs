@@ -33,11 +33,11 @@ async fn take(
     State((status, kept)): State<(StatusCode, Kept)>,
     headers: HeaderMap,
     Json(body): Json<Value>,
-) -> StatusCode {
+) -> (StatusCode, Json<Value>) {
     let header = |name: &str| headers[name].to_str().unwrap().to_owned();
     let (token, key) = (header("authorization").replace("Bearer ", ""), header("idempotency-key"));
     kept.lock().unwrap().push(Received { token, key, body });
-    status
+    (status, Json(json!({"type": if status == StatusCode::CONFLICT { "event_id_reused" } else { "about:blank" }})))
 }
 
 async fn register(client: &Client, email: &str) {
@@ -110,6 +110,32 @@ async fn mail_that_cannot_be_sent_for_want_of_a_key_waits_like_any_other() {
     assert_eq!(home.number("SELECT count(*) FROM outbox WHERE attempts = 1 AND due_at > now()").await, 1);
     home.sql("UPDATE outbox SET due_at = now()").await;
     assert_eq!(app.sweep().await.unwrap()["deferred"], 1);
+}
+
+#[tokio::test]
+async fn mail_whose_id_was_used_for_another_is_given_up_and_kept_with_the_reason() {
+    let home = Home::open().await;
+    let (api, received) = receiver(StatusCode::CONFLICT).await;
+    let app = home.instance(&tokens::signing_key_base64(), &api);
+    register(&Client::new(router(app.clone())), "ada@example.com").await;
+    let swept = app.sweep().await.unwrap();
+    assert_eq!((&swept["deferred"], &swept["given_up"]), (&json!(0), &json!(1)), "{swept}");
+    assert_eq!(home.number("SELECT count(*) FROM outbox WHERE failed = '409 event_id_reused'").await, 1);
+    assert_eq!(app.sweep().await.unwrap()["given_up"], 0);
+    assert_eq!(received.lock().unwrap().len(), 1, "it is not sent again");
+}
+
+#[tokio::test]
+async fn one_sweep_sends_all_that_is_due_however_many_batches_that_takes() {
+    let home = Home::open().await;
+    let (api, received) = receiver(StatusCode::ACCEPTED).await;
+    let app = home.instance(&tokens::signing_key_base64(), &api);
+    home.sql(
+        "INSERT INTO outbox (id, path, body) SELECT gen_random_uuid(), '/notifications', '{}' FROM generate_series(1, 215)",
+    )
+    .await;
+    assert_eq!(app.sweep().await.unwrap()["delivered"], 215);
+    assert_eq!(received.lock().unwrap().len(), 215);
 }
 
 #[tokio::test]

@@ -21,8 +21,8 @@ async fn a_sweep_deletes_what_has_ended_and_nothing_else() {
     home.sql("DELETE FROM outbox").await;
     let swept = home.app.sweep().await.unwrap();
     let expected = json!({
-        "service": "user-service", "delivered": 0, "deferred": 0, "sessions_deleted": 1, "attempts_deleted": 1,
-        "carts_deleted": 0, "clearings_deleted": 0
+        "service": "user-service", "delivered": 0, "deferred": 0, "given_up": 0, "sessions_deleted": 1,
+        "attempts_deleted": 1, "carts_deleted": 0, "clearings_deleted": 0
     });
     assert_eq!(swept, expected);
     home.refresh(&ended.refresh).await.expect(401);

@@ -2,8 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
 use super::Keys;
 use crate::problem::Problem;
@@ -38,6 +39,22 @@ pub struct Claims {
 /// Media types know no case, and `application/` may be left out (RFC 7515, 4.1.9).
 fn is_access_token(typ: &str) -> bool {
     [TYPE, "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
+}
+
+/// Whether the header has `crit`, whatever it holds: `null` is no list of names, and is not the same as nothing.
+fn names_extensions(token: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Extensions {
+        #[serde(default, deserialize_with = "is_there")]
+        crit: bool,
+    }
+    let header = token.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let header: Option<Extensions> = header.and_then(|json| serde_json::from_slice(&json).ok());
+    header.is_none_or(|header| header.crit)
+}
+
+fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(value).map(|_| true)
 }
 
 impl Claims {
@@ -76,7 +93,7 @@ impl Verifier {
         let header = decode_header(token).map_err(|_| refused())?;
         // Extensions that must be understood are none that we know (RFC 7515, 4.1.11), and a token of another kind, such
         // as an ID token of the same issuer, grants nothing here (RFC 9068, 4).
-        if header.crit.is_some() || !header.typ.as_deref().is_some_and(is_access_token) {
+        if names_extensions(token) || !header.typ.as_deref().is_some_and(is_access_token) {
             return Err(refused());
         }
         let kid = header.kid.ok_or_else(refused)?;

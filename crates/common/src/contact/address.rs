@@ -115,24 +115,51 @@ pub struct PostalAddress {
 impl PostalAddress {
     /// The address of an order that is placed: the rules of its day took it, and it is not judged by those of today.
     pub fn stored(fields: &mut Fields<'_>) -> Option<Self> {
-        let name = fields.text("name").map(|Stored(name)| name);
-        let line1 = fields.text("line1").map(|Stored(line)| line);
-        let line2 = fields.optional_text("line2").map(|line| line.map(|Stored(line)| line));
-        let city = fields.text("city").map(|Stored(city)| city);
-        let region = fields.optional_text("region").map(|region| region.map(|Stored(region)| region));
-        let postal_code = fields.optional_text("postal_code").map(|code| code.map(|Stored(code)| code));
+        Self::read::<Stored<PersonName>, Stored<AddressLine>, Stored<PostalCode>>(fields, |fields, _| {
+            fields.optional_text("phone").map(|phone| phone.map(|Stored(phone)| phone))
+        })
+    }
+
+    /// Reads names, lines and codes each in one way, and the telephone number in the light of the country.
+    fn read<Name: Reads<PersonName>, Line: Reads<AddressLine>, Code: Reads<PostalCode>>(
+        fields: &mut Fields<'_>,
+        phone: impl FnOnce(&mut Fields<'_>, Option<CountryCode>) -> Option<Option<Phone>>,
+    ) -> Option<Self> {
+        let name = fields.text::<Name>("name");
+        let line1 = fields.text::<Line>("line1");
+        let line2 = fields.optional_text::<Line>("line2");
+        let city = fields.text::<Line>("city");
+        let region = fields.optional_text::<Line>("region");
+        let postal_code = fields.optional_text::<Code>("postal_code");
         let country = fields.text("country");
-        let phone = fields.optional_text("phone").map(|phone| phone.map(|Stored(phone)| phone));
+        let phone = phone(fields, country);
         Some(Self {
-            name: name?,
-            line1: line1?,
-            line2: line2?,
-            city: city?,
-            region: region?,
-            postal_code: postal_code?,
+            name: name?.word(),
+            line1: line1?.word(),
+            line2: line2?.map(Line::word),
+            city: city?.word(),
+            region: region?.map(Line::word),
+            postal_code: postal_code?.map(Code::word),
             country: country?,
             phone: phone?,
         })
+    }
+}
+
+/// A way to read a word: the word itself, by the rules of today, or [`Stored`].
+trait Reads<Word>: FromStr<Err = Refusal> {
+    fn word(self) -> Word;
+}
+
+impl<Word: FromStr<Err = Refusal>> Reads<Word> for Word {
+    fn word(self) -> Word {
+        self
+    }
+}
+
+impl<Word: TryFrom<String, Error = Refusal>> Reads<Word> for Stored<Word> {
+    fn word(self) -> Word {
+        self.0
     }
 }
 
@@ -156,32 +183,19 @@ impl<T: TryFrom<String, Error = Refusal>> FromStr for Stored<T> {
 
 impl FromFields for PostalAddress {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let name = fields.text("name");
-        let line1 = fields.text("line1");
-        let line2 = fields.optional_text("line2");
-        let city = fields.text("city");
-        let region = fields.optional_text("region");
-        let postal_code = fields.optional_text("postal_code");
-        let country = fields.text("country");
-        let phone = fields.optional_text::<Written>("phone");
-        // As it is dialled in the country of the address. Without a country, only its length can be judged.
-        let phone = match (phone, country) {
-            (Some(Some(Written(text))), Some(country)) => match Phone::read(&text, Some(country)) {
-                Ok(phone) => Some(Some(phone)),
-                Err(refusal) => fields.refuse("phone", refusal.code, refusal.message),
-            },
-            (phone, _) => phone.map(|_| None),
-        };
-        Some(Self {
-            name: name?,
-            line1: line1?,
-            line2: line2?,
-            city: city?,
-            region: region?,
-            postal_code: postal_code?,
-            country: country?,
-            phone: phone?,
-        })
+        Self::read::<PersonName, AddressLine, PostalCode>(fields, dialled)
+    }
+}
+
+/// The telephone number, as it is dialled in the country of the address. Without a country, only its length can be judged.
+#[expect(clippy::option_option, reason = "refused, absent, given")]
+fn dialled(fields: &mut Fields<'_>, country: Option<CountryCode>) -> Option<Option<Phone>> {
+    match (fields.optional_text("phone"), country) {
+        (Some(Some(Written(text))), Some(country)) => match Phone::read(&text, Some(country)) {
+            Ok(phone) => Some(Some(phone)),
+            Err(refusal) => fields.refuse("phone", refusal.code, refusal.message),
+        },
+        (phone, _) => phone.map(|_| None),
     }
 }
 

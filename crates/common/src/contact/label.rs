@@ -1,9 +1,9 @@
 //! An address as it is written on a parcel or in a letter: by the custom of the country that it goes to, the country's
 //! name by that of the sender.
 //!
-//! The customs are libaddressinput's, the names CLDR's; `docs/decisions/0038-addresses-by-custom.md` says under which
-//! licences, and `cargo xtask addresses` makes both files anew. They are read when an address is written, line by line:
-//! nothing is prepared at start.
+//! The customs are libaddressinput's, the names CLDR's; `docs/decisions/0038-addresses-phones-and-language-tags.md` says
+//! under which licences, and `cargo xtask addresses` makes both files anew. They are read when an address is written, line
+//! by line: nothing is prepared at start.
 
 use super::{AddressLine, CountryCode, PostalAddress, PostalCode};
 use crate::locale::LanguageTag;

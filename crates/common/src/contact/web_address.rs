@@ -42,7 +42,7 @@ fn is_in(text: &str) -> bool {
     let has_scheme = ["http:", "https:", "ftp:", "mailto:", "javascript:", "data:", "tel:", "://", "hxxp"];
     has_scheme.iter().any(|scheme| text.contains(scheme))
         || words(&text).any(|word| word.starts_with("www.") && word.len() > "www.".len())
-        || words(&written).any(is_domain)
+        || words(&written).any(is_linked)
 }
 
 /// As a reader and a browser see it: compatibility forms (full-width, circled) as plain letters, every kind of full stop that
@@ -71,11 +71,28 @@ fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36F}' | '\u{900}'..='\u{DFF}' | '\u{E31}'..='\u{E4E}' | '\u{64B}'..='\u{65F}')
 }
 
-/// Whether a word begins with a domain name: labels that end with a top-level domain, not all of which are initials or
-/// abbreviations. Followed by a path, a port or the like it is one in any case.
-fn is_domain(word: &str) -> bool {
-    let (host, rest) = word.split_at(word.find(['/', ':', '?', '#']).unwrap_or(word.len()));
-    let has_path = rest.len() > 1 && !host.ends_with('.');
+/// Whether a part of a word is a host: mail programs link what stands after `//` or within a path, too. Followed by a path,
+/// a port or the like, or after `//`, a domain is one in any case.
+fn is_linked(word: &str) -> bool {
+    let is_end = |c: char| matches!(c, '/' | ':' | '?' | '#');
+    let mut begin = 0;
+    word.split(is_end).any(|host| {
+        let (before, rest) = (&word[..begin], &word[begin + host.len()..]);
+        begin += host.len() + 1; // each end is one byte
+        let is_certain = (rest.len() > 1 && !host.ends_with('.')) || before.ends_with("//");
+        is_domain(host, is_certain) || is_number(host)
+    })
+}
+
+/// An address of IPv4 as mail programs take it: four numbers up to 255, without zeros before them.
+fn is_number(host: &str) -> bool {
+    let host = host.trim_matches('.').split(['-', '_']).next().unwrap_or_default();
+    let is_part = |part: &str| part.parse::<u8>().is_ok_and(|number| number.to_string() == part);
+    host.split('.').count() == 4 && host.split('.').all(is_part)
+}
+
+/// Whether it has labels that end with a top-level domain, not all of which are initials or abbreviations.
+fn is_domain(host: &str, is_certain: bool) -> bool {
     let labels: Vec<&str> = host.split('.').collect();
     let mut pairs = labels.windows(2).enumerate();
     pairs.any(|(place, pair)| {
@@ -86,7 +103,7 @@ fn is_domain(word: &str) -> bool {
         if before.is_empty() || !is_top_level(top) {
             return false;
         }
-        (has_path && is_last) || (COMMON.contains(&top) && !is_degree(before)) || !is_abbreviation(before, top)
+        (is_certain && is_last) || (COMMON.contains(&top) && !is_degree(before)) || !is_abbreviation(before, top)
     })
 }
 
@@ -182,6 +199,36 @@ mod tests {
             "Nørregade 5, 2.tv",
             "and so on...",
             "Yes...No",
+            "O'Neil",
+            "c/o Smith",
+            "c/o J.Li",
+            "12 St. James's",
+            "Dr.Smith",
+            "A.B.C. Ltd.",
+            "No.5/7",
+            "St.-Denis",
+            "Str.12",
+            "Hr./Fr.Li",
+            "Muster GmbH/Co.KG",
+            "Esc.B/Pl.2",
+            "Blk.1.2.3/4",
+            "01.23.45.67.89",
+            "01.02.03.04",
+            "1.2.3.400",
+            "1/2/3/4",
+            "Flat 3//2",
+            "Lot: 5",
+            "Via S.Marco 3/A",
+            "Calle Mayor 5, 3.º/A",
+            "Rua 5, n.º 3/2.º Esq.",
+            "Apt. 4/B.2",
+            "P.O. Box:12",
+            "Haus 3/Top.4",
+            "Stiege 2/3.OG/Tür 7",
+            "Frankfurt/O.",
+            "z.Hd./c/o Weiß",
+            "Km.12/5",
+            "Shop #5/B",
         ];
         for name in names {
             assert_eq!(refuse(name.to_owned()).as_deref(), Ok(name));
@@ -241,6 +288,26 @@ mod tests {
             "ACME,evil.io",
             "evil.online#x",
             "192.0.2.7.evil.info",
+            "//evil.com",
+            "/evil.com",
+            ":evil.com",
+            "?evil.com",
+            "#evil.com",
+            "x/evil.com",
+            "a//evil.com",
+            "a/b/evil.com",
+            "a:b:evil.com/x",
+            "Flat 3/evil.com",
+            "//dr.med",
+            "x//t.co",
+            "\u{2215}\u{2215}evil.com",
+            "1.2.3.4/pay",
+            "1.2.3.4:8080",
+            "1.2.3.4",
+            "//1.2.3.4.",
+            "x/255.255.255.0?a",
+            "1.2.3.4-pay",
+            "１．２．３．４",
         ];
         for name in names {
             assert_eq!(refuse(name.to_owned()).unwrap_err().code, "web_address", "{name} was taken");

@@ -54,7 +54,7 @@ impl std::error::Error for Wrong {}
 /// What serde and the types that it reads say is for programmers, and changes with their versions.
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::new("is not of the form that it takes")
+        Self::new("is not a value that it takes")
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
@@ -79,6 +79,9 @@ fn pairs(query: &str) -> Result<Vec<Pair<'_>>, Wrong> {
     for part in query.split('&').filter(|part| !part.is_empty()) {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let name = decoded(name).ok_or_else(|| Wrong::new("The name of a parameter is not percent-encoded UTF-8."))?;
+        if name.is_empty() {
+            return Err(Wrong::new("A parameter has no name."));
+        }
         if pairs.iter().any(|(known, _)| *known == name) {
             return Err(Wrong::new("must be given once").of(&name));
         }
@@ -158,10 +161,12 @@ struct Text<'a>(&'a str);
 impl Text<'_> {
     fn whole<N: TryFrom<i128>>(&self) -> Result<N, Wrong> {
         let digits = self.0.strip_prefix('-').unwrap_or(self.0);
-        let number =
-            Some(self.0).filter(|_| digits.bytes().all(|b| b.is_ascii_digit())).and_then(|text| text.parse().ok());
-        let number: i128 = number.ok_or_else(|| Wrong::new("must be a whole number"))?;
-        N::try_from(number).map_err(|_| Wrong::new("is out of range"))
+        if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(Wrong::new("must be a whole number"));
+        }
+        // What i128 cannot hold is out of every range, too.
+        let number = self.0.parse::<i128>().ok().and_then(|number| N::try_from(number).ok());
+        number.ok_or_else(|| Wrong::new("is out of range"))
     }
 
     fn parsed<N: FromStr>(&self, message: &str) -> Result<N, Wrong> {
@@ -289,10 +294,14 @@ mod tests {
             ("skus=a&limit=-", "limit must be a whole number."),
             ("skus=a&limit=-1", "limit is out of range."),
             ("skus=a&from=9223372036854775808", "from is out of range."),
-            ("skus=a&from=999999999999999999999999999999999999999999", "from must be a whole number."),
+            ("skus=a&from=999999999999999999999999999999999999999999", "from is out of range."),
+            ("skus=a&from=-999999999999999999999999999999999999999999", "from is out of range."),
+            ("=&=", "A parameter has no name."),
+            ("skus=a&=1", "A parameter has no name."),
+            ("skus=a&=", "A parameter has no name."),
             ("skus=a&in_stock=yes", "in_stock must be true or false."),
             ("skus=a&sort=Price", "sort must be one of newest, price."),
-            ("skus=a&thing=7", "thing is not of the form that it takes."),
+            ("skus=a&thing=7", "thing is not a value that it takes."),
             ("skus=%", "skus must be percent-encoded UTF-8."),
             ("skus=%F", "skus must be percent-encoded UTF-8."),
             ("skus=%GG", "skus must be percent-encoded UTF-8."),

@@ -2,6 +2,8 @@
 //! stored (Unicode Technical Report 36, "Bidirectional Text Spoofing"). Others are part of how a script is written, and are
 //! taken where it needs them: `docs/decisions/0028-text-that-can-be-seen.md`.
 
+use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+
 use super::Refusal;
 
 /// Takes text whose invisible characters all stand where a script needs them, and that has something to see if it has
@@ -23,13 +25,21 @@ pub(super) fn check(text: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Whether it leaves a mark on the page.
+/// Whether it can be seen by itself. A combining mark has nothing that carries it, a format character has no form of its
+/// own, and what stands for no character (private use, unassigned, U+FFFD) is seen by each reader otherwise or not at all.
 fn is_visible(c: char) -> bool {
+    has_form(c)
+        && c != '\u{FFFD}'
+        && !matches!(c.general_category_group(), GeneralCategoryGroup::Mark | GeneralCategoryGroup::Other)
+}
+
+/// Whether it leaves a mark on the page, if only on the character before it.
+fn has_form(c: char) -> bool {
     // A braille pattern without dots is a blank, with a place in braille text.
     !c.is_whitespace() && !c.is_control() && c != '\u{2800}' && !is_taken_in_place(c) && !is_never_taken(c)
 }
 
-/// What no text needs: overrides, embeddings and isolates of direction, separators of lines, marks of byte order,
+/// What no text needs: soft hyphens, overrides, embeddings and isolates of direction, separators of lines, marks of byte order,
 /// annotations, fillers, invisible operators, and code points that are no characters.
 fn is_never_taken(c: char) -> bool {
     let is_no_character = u32::from(c) & 0xFFFE == 0xFFFE;
@@ -38,7 +48,8 @@ fn is_never_taken(c: char) -> bool {
             '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' // direction
             | '\u{2028}' | '\u{2029}' // separators of lines and paragraphs
             | '\u{2061}'..='\u{2065}' | '\u{206A}'..='\u{206F}' // invisible operators; deprecated controls
-            | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFB}' // byte order mark; reserved; interlinear annotations
+            | '\u{00AD}' // soft hyphen: two words with and without it look the same
+            | '\u{FEFF}' | '\u{FFF0}'..='\u{FFFC}' // byte order mark; reserved; annotations; an object that is not there
             | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' // Hangul fillers
             | '\u{17B4}' | '\u{17B5}' // Khmer vowels that Unicode advises against
             | '\u{1D159}' | '\u{1D173}'..='\u{1D17A}' | '\u{1BCA0}'..='\u{1BCA3}' // of music and shorthand
@@ -52,7 +63,9 @@ fn is_taken_in_place(c: char) -> bool {
         '\u{200C}' | '\u{200D}' // joiners
         | '\u{200E}' | '\u{200F}' | '\u{061C}' // marks of direction
         | '\u{200B}' // where a line may break
-        | '\u{00AD}' | '\u{2060}' | '\u{034F}' // where a word may break, or must not
+        | '\u{2060}' // where a line must not break
+        | '\u{034F}' // between marks that would change places
+        | '\u{13430}'..='\u{1343F}' // how hieroglyphs stand to each other
         | '\u{180B}'..='\u{180F}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0100}'..='\u{E01EF}' // variants of the character before
         | '\u{E0020}'..='\u{E007F}') // tags, in the flags of England, Scotland and Wales
 }
@@ -72,8 +85,23 @@ fn is_in_place(c: char, before: Option<char>, after: Option<char>, is_rtl: bool)
             let begun = before == '\u{1F3F4}' || matches!(before, '\u{E0020}'..='\u{E007E}');
             begun && (c == '\u{E007F}' || after.is_some_and(|after| matches!(after, '\u{E0020}'..='\u{E007F}')))
         }
-        _ => is_visible(before),
+        '\u{034F}' => is_hebrew_point(before) && after.is_some_and(is_hebrew_point),
+        '\u{2060}' => after.is_some_and(|after| binds(before, after)),
+        '\u{13430}'..='\u{1343F}' => matches!(before, '\u{13000}'..='\u{143FF}'),
+        // Variants of letters are of other scripts; on Latin, Greek and Cyrillic ones they only hide.
+        _ => has_form(before) && !(before.is_alphabetic() && before < '\u{530}'),
     }
+}
+
+/// Whether a word joiner does something between the two: not within a word, but beside a sign or in a script without spaces.
+fn binds(before: char, after: char) -> bool {
+    let is_of_word = |c: char| c.is_alphanumeric() || !is_visible(c);
+    let is_beside_sign = !is_of_word(before) || !is_of_word(after);
+    has_form(before) && has_form(after) && (is_beside_sign || (has_no_spaces(before) && has_no_spaces(after)))
+}
+
+fn is_hebrew_point(c: char) -> bool {
+    matches!(c, '\u{0591}'..='\u{05C7}')
 }
 
 /// Letters and signs of scripts whose letters change with their neighbours.
@@ -144,13 +172,19 @@ mod tests {
             "ශ්\u{200D}රී ලංකා",       // Sinhala
             "মহত্\u{200D}",          // Bengali
             "নূর",
-            "สมชาย ใจดี",            // Thai
-            "กรุงเทพ\u{200B}มหานคร", // Thai, where a line may break
-            "ភ្នំ\u{200B}ពេញ",         // Khmer
-            "ᠮᠣᠩᠭᠣᠯ\u{180B}",       // Mongolian
-            "葛\u{E0100}飾区",      // Japanese, the variant that its people write
-            "⠃⠗⠁⠊⠇⠇⠑\u{2800}⠞⠑⠭⠞",  // braille
-            "Donau\u{AD}dampf\u{AD}schiff",
+            "สมชาย ใจดี",                // Thai
+            "กรุงเทพ\u{200B}มหานคร",     // Thai, where a line may break
+            "ភ្នំ\u{200B}ពេញ",             // Khmer
+            "ᠮᠣᠩᠭᠣᠯ\u{180B}",           // Mongolian
+            "葛\u{E0100}飾区",          // Japanese, the variant that its people write
+            "⠃⠗⠁⠊⠇⠇⠑\u{2800}⠞⠑⠭⠞",      // braille
+            "תִּירָ\u{5B8}\u{34F}\u{5B4}", // Hebrew, two points in the order that is meant
+            "𓀀\u{13430}𓀁",              // Egyptian, one sign above the other
+            "A/\u{2060}B",              // no line breaks after the stroke
+            "e\u{301}te\u{301}",
+            "한국 \u{1112}\u{1161}",
+            "Apple \u{F8FF}",
+            "Jos\u{FFFD}",
             "Team 👩\u{200D}💻 ❤\u{FE0F}\u{200D}🔥 1\u{FE0F}\u{20E3}",
             "👩🏽\u{200D}🤝\u{200D}👨🏿",
             "🏴\u{E0067}\u{E0062}\u{E0073}\u{E0063}\u{E0074}\u{E007F} Glasgow",
@@ -168,7 +202,9 @@ mod tests {
             0x00AD, 0x034F, 0x061C, 0x115F, 0x1160, 0x17B4, 0x180B, 0x180E, 0x200B, 0x200C, 0x200D, 0x200E, 0x200F,
             0x202A, 0x202B, 0x202C, 0x202D, 0x202E, 0x2060, 0x2061, 0x2064, 0x2066, 0x2067, 0x2068, 0x2069, 0x206A,
             0x206F, 0x2800, 0x3164, 0xFE00, 0xFE0F, 0xFEFF, 0xFFA0, 0xFFF9, 0xFFFB, 0xFFFE, 0x1D159, 0x1D173, 0xE0001,
-            0xE0020, 0xE0041, 0xE007F, 0xE0100, 0xE01EF, 0xFDD0, 0x1FFFE,
+            0xE0020, 0xE0041, 0xE007F, 0xE0100, 0xE01EF, 0xFDD0, 0x1FFFE, 0xFFFC, 0xFFFD, 0xE000, 0xF8FF, 0xF0000,
+            0xFFFFD, 0x0378, 0x2FE0, 0x3FFF0, 0x0600, 0x06DD, 0x070F, 0x110BD, 0x13430, 0x1343F, 0x0300, 0x0301,
+            0x0903, 0x0E31, 0x20DD, 0x20E3, 0x1DA00,
         ];
         for code in invisible {
             let c = char::from_u32(code).unwrap();
@@ -209,6 +245,16 @@ mod tests {
             ("👩\u{200D}", "U+200D"),
             ("Ada\u{200F}", "U+200F"),
             ("Ada \u{AD}", "U+00AD"),
+            ("co\u{AD}op", "U+00AD"),
+            ("Donau\u{AD}dampf\u{AD}schiff", "U+00AD"),
+            ("co\u{34F}op", "U+034F"),
+            ("co\u{301}\u{34F}\u{301}op", "U+034F"),
+            ("co\u{2060}op", "U+2060"),
+            ("coop\u{2060}", "U+2060"),
+            ("co\u{FE0F}op", "U+FE0F"),
+            ("ко\u{FE00}т", "U+FE00"),
+            ("co\u{13430}op", "U+13430"),
+            ("co\u{FFFC}op", "U+FFFC"),
             ("Ada\u{AD}\u{AD}", "U+00AD"),
             ("Ada\u{FE0F}\u{FE0F}", "U+FE0F"),
         ];

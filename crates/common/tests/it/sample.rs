@@ -13,7 +13,7 @@ use common::{
     http::{RequestContext, wrap},
     id::Id,
     input::{Fields, FromFields, Json, RawBody, Refusal, line},
-    page::{Page, PageQuery},
+    page::{List, Page, PageQuery},
     problem::Problem,
 };
 use http::header;
@@ -94,10 +94,12 @@ async fn measure(RawBody(body): RawBody) -> Json<Value> {
     Json(json!({ "size": body.len() }))
 }
 
+const THINGS: List<u32> = List::new("/things");
+
 async fn list_things(Query(query): Query<PageQuery>) -> Result<Json<Page<u32>>, Problem> {
-    let (limit, after) = query.read::<u32>()?;
+    let (limit, after) = THINGS.read(&query)?;
     let things = (after.map_or(1, |after| after + 1)..=5).collect();
-    Ok(Json(Page::new(things, limit, |thing| *thing)))
+    Ok(Json(THINGS.page(things, limit, |thing| *thing)))
 }
 
 async fn get_thing(Path(id): Path<Id<Thing>>) -> Result<Json<Value>, Problem> {

@@ -3,6 +3,7 @@ use common::{
     timestamp::Timestamp,
 };
 use http::StatusCode;
+use serde_json::json;
 use testkit::tokens::{claims, signer, verifier};
 
 /// Whether a token with these changes, made this second, is good in the same second.
@@ -88,5 +89,18 @@ async fn a_token_with_extensions_that_must_be_understood_is_refused() {
         let header = jsonwebtoken::Header { crit, ..signer().header(jsonwebtoken::Algorithm::RS256) };
         let refused = verifier().verify(&signer().sign(&header, &claims)).await.unwrap_err();
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    }
+}
+
+#[tokio::test]
+async fn crit_is_refused_whatever_it_holds() {
+    let claims = claims("service:tests", "catalog:write");
+    let header = serde_json::to_value(signer().header(jsonwebtoken::Algorithm::RS256)).unwrap();
+    assert!(verifier().verify(&signer().sign_raw(&header, &claims)).await.is_ok());
+    for crit in [json!(null), json!(false), json!(0), json!(""), json!({}), json!([null])] {
+        let mut header = header.clone();
+        header["crit"] = crit.clone();
+        let refused = verifier().verify(&signer().sign_raw(&header, &claims)).await.expect_err(&crit.to_string());
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{crit}");
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     net::TcpListener,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
@@ -34,7 +34,7 @@ impl Office {
     /// Mail goes by these providers, each of which answers after `latency`.
     pub(crate) async fn open(python: &str, mail_providers: &str, latency: Duration) -> Self {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/notifications/store.py");
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../xtask/python/aws_double.py");
         let mut command = tokio::process::Command::new(python);
         command.args([script, &port.to_string()]).kill_on_drop(true);
         let store = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -51,7 +51,8 @@ impl Office {
         let settings = settings(&aws, &dead_letters, mail_providers, &vendors);
         let app: App = configure(&settings);
         app.migrate(Direction::Up).await.unwrap();
-        let logs = std::env::temp_dir().join(format!("bodega-notifications-{}-{port}", std::process::id()));
+        // Kept where a run fails, so that they are read: below the target folder, which `cargo clean` removes.
+        let logs = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("notifications-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&logs).unwrap();
         Self { app, vendors, logs, settings, aws, dead_letters, started: AtomicUsize::new(0), store }
     }

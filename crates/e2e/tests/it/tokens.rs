@@ -1,10 +1,15 @@
-use e2e::{PASSWORD, Shop};
+use e2e::{Owner, PASSWORD, Shop, configure};
 use reqwest::Method;
 use serde_json::{Value, json};
+use testkit::tokens::{Signer, signing_key_base64};
 use uuid::Uuid;
 
 async fn a_shop_that_sells(units: i64) -> (Shop, String) {
     let shop = Shop::open().await;
+    sells(shop, units).await
+}
+
+async fn sells(shop: Shop, units: i64) -> (Shop, String) {
     let staff = shop.admin().await;
     let product = json!({
         "title": "Vacuum flask", "slug": "vacuum-flask", "description": "", "status": "active", "category_ids": [],
@@ -59,6 +64,50 @@ async fn a_token_opens_only_what_its_role_allows_whichever_service_looks_at_it()
         let (status, problem) = shop.send(method.clone(), path, Some(token), body).await;
         assert_eq!((status, &problem["type"]), (403, &json!("forbidden")), "{method} {path}: {problem}");
     }
+}
+
+/// Has user-service run with these keys, as after a deployment; answers the ids that it publishes.
+async fn sign_with(shop: &Shop, keys: &[&str]) -> Vec<String> {
+    let mut settings = shop.settings.clone();
+    settings.retain(|(name, _)| *name != "SIGNING_KEYS");
+    settings.push(("SIGNING_KEYS", keys.join(",")));
+    shop.gateway.serve(Owner::Users, configure::<user_service::App>(&settings));
+    let (status, published) = shop.send(Method::GET, "/.well-known/jwks.json", None, None).await;
+    assert_eq!(status, 200, "{published}");
+    published["keys"].as_array().unwrap().iter().map(|key| key["kid"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A token's header: it names the key that signed.
+fn header(token: &str) -> &str {
+    token.split_once('.').unwrap().0
+}
+
+#[tokio::test]
+async fn signing_keys_are_replaced_while_tokens_of_both_are_good_at_every_service_until_the_old_key_is_withdrawn() {
+    let (old, new) = (signing_key_base64(), Signer::generate().base64());
+    // Published before it signs: product-service fetches the keys once in ten minutes.
+    let (shop, before) = sells(Shop::open_with(&[("SIGNING_KEYS", &format!("{old},{new}"))]).await, 3).await;
+    let service = shop.service_token().await;
+    let published = sign_with(&shop, &[&new, &old]).await;
+    let after = shop.admin().await;
+    assert_ne!(header(&before), header(&after));
+    assert_eq!(header(&before), header(&service));
+    for token in [&before, &after] {
+        shop.get("/users/me", token).await;
+        shop.stock(token, "FLASK", 5).await;
+    }
+    let order = json!({"currency": "USD", "lines": [{"sku": "FLASK", "quantity": 1}]});
+    for token in [&service, &shop.service_token().await] {
+        let path = format!("/inventory/reservations/{}", Uuid::now_v7());
+        shop.ask(Method::PUT, &path, token, Some(order.clone())).await;
+    }
+
+    let left = sign_with(&shop, &[&new]).await;
+    assert_eq!((published.len(), &published[..1]), (2, &left[..]), "the new key is published first, and then alone");
+    assert_eq!(shop.send(Method::GET, "/users/me", Some(&before), None).await.0, 401);
+    shop.get("/users/me", &after).await;
+    shop.stock(&after, "FLASK", 6).await;
+    assert_eq!(header(&after), header(&shop.admin().await));
 }
 
 #[tokio::test]

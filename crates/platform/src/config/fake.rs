@@ -15,7 +15,7 @@ use axum::{Router, body::Bytes, response::IntoResponse};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{Clock, Env};
+use super::{Clock, Env, Secrets};
 
 /// Parameters and their values; without any it refuses every call.
 #[derive(Clone, Default)]
@@ -58,8 +58,7 @@ impl Store {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let config = sdk_config(None).into_builder().endpoint_url(url).build();
         let env = Env::from_pairs(settings.iter().copied());
-        let mut secrets = super::Secrets { clock: self.clock(), ..Default::default() };
-        secrets.client = tokio::sync::OnceCell::new_with(Some(aws_sdk_ssm::Client::new(&config)));
+        let secrets = Secrets::of(aws_sdk_ssm::Client::new(&config), self.clock());
         Env { secrets: Arc::new(secrets), ..env }
     }
 

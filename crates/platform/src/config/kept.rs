@@ -9,8 +9,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::MAX_AGE;
-
+/// For how long fetched values are taken for true unless configured otherwise, in seconds.
+pub(super) const MAX_AGE: u64 = 300;
 /// After a fetch that failed, how long nothing is fetched because of age.
 const FAILURE_PAUSE: Duration = Duration::from_mins(1);
 /// The least time between two fetches because of refusals.

@@ -45,7 +45,7 @@ impl<T: Clone> Made<T> {
             (Ok(now), _) => now,
             (Err(error), None) => return Err(error),
             (Err(error), Some((_, before))) => {
-                tracing::error!(%error, setting = self.secret.name, "new secret is no good; the one of before is used");
+                tracing::error!(%error, setting = self.secret.name(), "new secret is no good; the one of before is used");
                 before.clone()
             }
         };

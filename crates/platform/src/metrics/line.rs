@@ -159,18 +159,8 @@ fn text(out: &mut dyn Write, text: &str) -> fmt::Result {
 }
 
 /// Without the formatter, which weighs more than the digits.
-fn number(out: &mut dyn Write, mut number: u64) -> fmt::Result {
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    loop {
-        first -= 1;
-        digits[first] = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-        if number == 0 {
-            break;
-        }
-    }
-    out.write_str(std::str::from_utf8(&digits[first..]).unwrap_or("0"))
+fn number(out: &mut dyn Write, number: u64) -> fmt::Result {
+    out.write_str(itoa::Buffer::new().format(number))
 }
 
 /// A business metric, as its event says it.

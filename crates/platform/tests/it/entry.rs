@@ -70,7 +70,8 @@ async fn an_origin_secret_that_cannot_be_fetched_costs_no_more_than_the_deadline
     ];
     let sample = Sample::start(&settings).await;
     let started = std::time::Instant::now();
-    assert_eq!(source(&sample, &[("x-origin-secret", "hunter2"), VIEWER]).await, "198.51.100.9");
+    // It may be the CDN, whose address is that of all shoppers of a location: none is better.
+    assert_eq!(source(&sample, &[("x-origin-secret", "hunter2"), VIEWER]).await, Value::Null);
     assert!(started.elapsed() < crate::IN_TIME, "{:?}", started.elapsed());
     assert!(sample.log_text().contains("origin secret not available"), "{}", sample.log_text());
     // A request that did not come through the CDN does not wait for the secret.

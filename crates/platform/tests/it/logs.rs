@@ -9,7 +9,7 @@ use common::{
     extract::{Path, Query},
     http::{REQUEST_ID, wrap},
     input::{Fields, FromFields, Json, Refusal, line},
-    page::PageQuery,
+    page::{List, PageQuery},
     problem::Problem,
 };
 use http::{HeaderName, header};
@@ -48,7 +48,7 @@ async fn create_account(_: Caller<Profile>, Path(_): Path<String>, Json(_): Json
 }
 
 async fn list_accounts(Query(page): Query<PageQuery>) -> Result<Json<Value>, Problem> {
-    page.read::<u32>()?;
+    List::<u32>::new("/accounts").read(&page)?;
     Ok(Json(json!([])))
 }
 

@@ -6,8 +6,10 @@ use std::{
 use common::timestamp::Timestamp;
 use futures_util::future::join_all;
 use platform::{
-    outbox::{Message, Outbox, Relayed},
+    metrics::Metrics,
+    outbox::{Message, Outbox, Relayed, Remedied},
     postgres::Database,
+    telemetry::with_metrics,
 };
 use serde_json::{Value, json};
 use sqlx::{Executor, PgConnection, query, query_scalar, raw_sql};
@@ -26,7 +28,7 @@ use crate::{
 
 const TABLE: &str = "CREATE TABLE outbox (id uuid PRIMARY KEY, path text NOT NULL, body jsonb NOT NULL,
                      attempts int NOT NULL DEFAULT 0, created_at timestamptz NOT NULL DEFAULT now(),
-                     due_at timestamptz NOT NULL DEFAULT now())";
+                     due_at timestamptz NOT NULL DEFAULT now(), failed text)";
 
 /// An outbox in a database of the test's own, and who receives its messages.
 struct Post {
@@ -71,7 +73,7 @@ impl Post {
 
     /// Lets as much time pass as all messages wait for.
     async fn age(&mut self) {
-        query("UPDATE outbox SET due_at = now()").execute(&mut self.connection).await.unwrap();
+        query("UPDATE outbox SET due_at = now() WHERE failed IS NULL").execute(&mut self.connection).await.unwrap();
     }
 
     /// The database's clock.
@@ -123,7 +125,7 @@ async fn nothing_leaves_before_it_is_committed() {
     post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
     assert_eq!(post.relay().await, Relayed::default());
     transaction.commit().await.unwrap();
-    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 0 });
 }
 
 #[tokio::test]
@@ -163,7 +165,7 @@ async fn a_message_that_fails_is_counted_and_tried_ever_later_until_it_is_taken(
     let sent = post.commit(["/mail"]).await;
     for (attempt, pause) in [(1, 2), (2, 4), (3, 8)] {
         let before = post.now().await;
-        assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1 });
+        assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1, given_up: 0 });
         let after = post.now().await;
         let ((due, attempts), pause) = (post.due().await, time::Duration::seconds(pause));
         assert_eq!(attempts, attempt);
@@ -174,7 +176,7 @@ async fn a_message_that_fails_is_counted_and_tried_ever_later_until_it_is_taken(
         post.age().await;
     }
     failing.store(false, std::sync::atomic::Ordering::Relaxed);
-    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 0 });
     assert_eq!(post.waiting().await, 0);
     assert!(post.keys("/mail").iter().all(|key| *key == sent[0].id.to_string()));
 }
@@ -195,7 +197,7 @@ async fn a_message_that_is_refused_is_never_dropped() {
     let mut post = Post::open(move |seen| (seen.line == "POST /mail").then(|| Reply::Json(422, refusal.clone()))).await;
     post.commit(["/mail"]).await;
     for attempt in 1..=3 {
-        assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1 });
+        assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1, given_up: 0 });
         assert_eq!(post.keys("/mail").len(), attempt, "a refusal is not repeated at once");
         post.age().await;
     }
@@ -209,6 +211,102 @@ async fn a_message_that_is_refused_is_never_dropped() {
         "however often it failed, it is tried hourly: {}",
         due - before
     );
+}
+
+#[tokio::test]
+async fn a_message_whose_id_stands_for_another_at_its_receiver_is_given_up_at_once_and_kept_with_the_reason() {
+    let captured = testkit::logs::Captured::default();
+    let subscriber = with_metrics("user-service", "info", Metrics::Emf, captured.writer());
+    let _logging = tracing::subscriber::set_default(subscriber);
+    // As in `Measured`: a line that another test comes to first must not be taken for one that no subscriber wants.
+    let _second = tracing::Dispatch::new(with_metrics("user-service", "debug", Metrics::Emf, std::io::sink));
+    let reused = json!({"type": "event_id_reused"});
+    let script = move |seen: &Seen| (seen.line == "POST /mail").then(|| Reply::Json(409, reused.clone()));
+    let mut post = Post::open(script).await;
+    let sent = post.commit(["/mail", "/stock"]).await;
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 1 });
+    for _ in 0..2 {
+        post.age().await;
+        assert_eq!(post.relay().await, Relayed::default(), "it is not sent again");
+    }
+    assert_eq!(post.keys("/mail"), [sent[0].id.to_string()]);
+    let kept = "SELECT id, failed, body FROM outbox WHERE due_at = 'infinity'";
+    let kept: (uuid::Uuid, String, Value) = sqlx::query_as(kept).fetch_one(&mut post.connection).await.unwrap();
+    assert_eq!(kept, (sent[0].id.uuid(), "409 event_id_reused".to_owned(), json!({"to": "/mail"})));
+
+    let lines = captured.lines();
+    let given_up: Vec<&Value> = lines.iter().filter(|line| line["message"] == "message given up").collect();
+    assert_eq!(given_up.len(), 1, "{lines:?}");
+    assert_eq!((&given_up[0]["level"], &given_up[0]["reason"]), (&json!("ERROR"), &json!("409 event_id_reused")));
+    assert_eq!(given_up[0]["message_id"], sent[0].id.to_string());
+    let counted: Vec<_> =
+        lines.iter().flat_map(testkit::emf::data).filter(|datum| datum.name == "DeadLetters").collect();
+    assert_eq!(counted.len(), 1, "{lines:?}");
+
+    captured.take_lines();
+    post.outbox.measure().await.unwrap();
+    let age = captured.lines().iter().flat_map(testkit::emf::data).map(|datum| datum.value).sum::<f64>();
+    assert!(age.abs() < f64::EPSILON, "what was given up does not wait: {age}");
+}
+
+#[tokio::test]
+async fn what_operators_say_is_tried_again_is_sent() {
+    let mended = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let script = Arc::clone(&mended);
+    let mut post = Post::open(move |seen| {
+        let is_refused = seen.line == "POST /mail" && !script.load(std::sync::atomic::Ordering::Relaxed);
+        is_refused.then(|| Reply::Json(409, json!({"type": "event_id_reused"})))
+    })
+    .await;
+    post.commit(["/mail"]).await;
+    assert_eq!(post.relay().await.given_up, 1);
+    mended.store(true, std::sync::atomic::Ordering::Relaxed);
+    query("UPDATE outbox SET due_at = now(), failed = NULL").execute(&mut post.connection).await.unwrap();
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 0 });
+    assert_eq!(post.waiting().await, 0);
+}
+
+#[tokio::test]
+async fn a_message_that_is_refused_for_three_days_is_given_up_and_one_that_may_pass_is_not() {
+    let replies = [("/invalid", 422), ("/gone", 404), ("/forbidden", 403), ("/unsigned", 401), ("/down", 503)];
+    let mut post = Post::open(move |seen| {
+        let reply = replies.iter().find(|(path, _)| seen.line == format!("POST {path}"));
+        reply.map(|(_, status)| Reply::Json(*status, json!({"type": "refused"})))
+    })
+    .await;
+    post.commit(replies.map(|(path, _)| path)).await;
+    let (young, old) = ("interval '71 hours'", "interval '73 hours'");
+    for (age, expected) in [(young, (5, 0)), (old, (3, 2))] {
+        let written = sqlx::AssertSqlSafe(format!("UPDATE outbox SET created_at = now() - {age}, due_at = now()"));
+        query(written).execute(&mut post.connection).await.unwrap();
+        let Relayed { delivered, deferred, given_up } = post.relay().await;
+        assert_eq!((delivered, (deferred, given_up)), (0, expected), "{age}");
+    }
+    let failed = "SELECT path FROM outbox WHERE failed IS NOT NULL ORDER BY path";
+    let failed: Vec<String> = query_scalar(failed).fetch_all(&mut post.connection).await.unwrap();
+    assert_eq!(failed, ["/gone", "/invalid"]);
+}
+
+#[tokio::test]
+async fn a_message_whose_remedy_fails_is_tried_again_however_old_it_is() {
+    let mut post =
+        Post::open(|seen| (seen.line == "POST /stock").then(|| Reply::Json(409, json!({"type": "gone"})))).await;
+    post.outbox = post.outbox.clone().with_remedy(Arc::new(|_| Box::pin(async { Remedied::Later })));
+    post.commit(["/stock"]).await;
+    let old = "UPDATE outbox SET created_at = now() - interval '99 days'";
+    query(old).execute(&mut post.connection).await.unwrap();
+    assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 1, given_up: 0 });
+}
+
+#[tokio::test]
+async fn draining_sends_all_that_is_due_and_after_its_time_one_batch() {
+    let mut post = Post::open(|seen| (seen.line == "POST /down").then_some(Reply::Status(503))).await;
+    post.commit(["/mail"; 34]).await;
+    post.commit(["/down"]).await;
+    let (over, later) = (Instant::now(), Instant::now() + Duration::from_mins(10));
+    assert_eq!(post.outbox.drain(over).await.unwrap(), Relayed { delivered: 10, deferred: 0, given_up: 0 });
+    assert_eq!(post.outbox.drain(later).await.unwrap(), Relayed { delivered: 24, deferred: 1, given_up: 0 });
+    assert_eq!(post.waiting().await, 1);
 }
 
 #[tokio::test]
@@ -226,7 +324,7 @@ async fn a_receiver_that_hangs_holds_up_no_other_message() {
         assert_eq!(post.gateway.hung_up(), 0, "the others waited for the one that hangs");
     };
     let (relayed, ()) = tokio::join!(relaying, others);
-    assert_eq!(relayed, Relayed { delivered: 8, deferred: 2 });
+    assert_eq!(relayed, Relayed { delivered: 8, deferred: 2, given_up: 0 });
     assert_eq!(post.waiting().await, 2);
 }
 
@@ -235,7 +333,7 @@ async fn without_a_token_messages_are_kept() {
     let mut post = Post::open(|seen| (seen.line == "POST /oauth/token").then_some(Reply::Hang)).await;
     post.commit(["/mail"; 5]).await;
     let started = Instant::now();
-    assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 5 });
+    assert_eq!(post.relay().await, Relayed { delivered: 0, deferred: 5, given_up: 0 });
     assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
     assert_eq!((post.waiting().await, post.gateway.seen().len()), (5, 0));
 }
@@ -250,8 +348,8 @@ async fn eight_relays_at_once_deliver_each_of_a_hundred_messages_exactly_once() 
             let mut delivered = 0;
             loop {
                 match outbox.relay().await.unwrap() {
-                    Relayed { delivered: 0, deferred: 0 } => return delivered,
-                    Relayed { delivered: batch, deferred: 0 } => delivered += batch,
+                    Relayed { delivered: 0, deferred: 0, given_up: 0 } => return delivered,
+                    Relayed { delivered: batch, deferred: 0, given_up: 0 } => delivered += batch,
                     relayed => panic!("{relayed:?}"),
                 }
             }
@@ -273,7 +371,7 @@ async fn a_batch_is_ten_messages_whatever_the_database_expects_of_the_table() {
     post.commit(["/mail"]).await;
     post.connection.execute("VACUUM ANALYZE outbox").await.unwrap();
     post.commit(["/mail"; 59]).await;
-    assert_eq!(post.relay().await, Relayed { delivered: 10, deferred: 0 });
+    assert_eq!(post.relay().await, Relayed { delivered: 10, deferred: 0, given_up: 0 });
     assert_eq!(post.waiting().await, 50);
 }
 
@@ -293,7 +391,7 @@ async fn after_a_crash_between_delivery_and_deletion_the_message_comes_again_und
     assert!(attempts == 1 && due - before >= time::Duration::seconds(30), "{attempts} {due}");
     assert_eq!(post.relay().await, Relayed::default(), "nobody else sends it while its sender may live");
     post.age().await;
-    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 });
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 0 });
     assert_eq!(post.keys("/mail"), [sent[0].id.to_string(), sent[0].id.to_string()]);
     assert_eq!(post.waiting().await, 0);
 }
@@ -316,7 +414,7 @@ async fn a_database_that_dies_after_the_delivery_leaves_the_message_to_come_agai
     outbox.relay().await.unwrap_err();
     assert_eq!((post.waiting().await, post.keys("/mail").len()), (1, 2));
     post.age().await;
-    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0 }, "another instance finds it");
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 0 }, "another instance finds it");
     let keys = post.keys("/mail");
     assert_eq!((keys.len(), &keys[1]), (3, &keys[2]));
 }
@@ -329,10 +427,10 @@ async fn a_refused_message_that_the_service_takes_care_of_goes_and_one_it_does_n
     post.outbox = post.outbox.clone().with_remedy(Arc::new(|undelivered| {
         let is_ours = undelivered.path == "/stock/1" && undelivered.refused.kind == "gone";
         assert_eq!(undelivered.body, json!({"to": undelivered.path}));
-        Box::pin(async move { is_ours })
+        Box::pin(async move { if is_ours { Remedied::Done } else { Remedied::Unknown } })
     }));
     post.commit(["/stock/1", "/stock/2"]).await;
-    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 1 });
+    assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 1, given_up: 0 });
     assert_eq!(post.waiting().await, 1);
 }
 

@@ -34,6 +34,21 @@ async fn a_database_that_is_dead_or_hangs_is_a_503_in_time_and_works_again_when_
 }
 
 #[tokio::test]
+async fn a_database_that_is_paused_is_waited_for_by_what_runs_by_a_schedule() {
+    let postgres = postgres::empty().await;
+    let network = Proxy::start(&postgres.address(), Protocol::Postgres).await;
+    network.hang();
+    let database = Database::new(secret(&postgres.url_through(&network.address)));
+    // It is back when a request has given up already.
+    let resuming = async {
+        database.ping().await.unwrap_err();
+        network.heal();
+    };
+    let (woken, ()) = tokio::join!(database.wake(), resuming);
+    woken.unwrap();
+}
+
+#[tokio::test]
 async fn a_connection_that_was_ended_by_the_server_is_a_503_and_replaced() {
     let postgres = postgres::empty().await;
     let database = Database::new(secret(&postgres.url));

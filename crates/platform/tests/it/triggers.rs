@@ -30,7 +30,7 @@ async fn migrate_admin_and_sweep_do_their_work_and_say_what_they_did() {
 
     let changes = [("DATABASE_URL", postgres.url.as_str()), ("GATEWAY_URL", &gateway.url)];
     let sweep = Sample::start(&[&changes[..], &[("TRIGGER", "sweep")]].concat()).await;
-    let swept = json!({"service": "sample-service", "delivered": 1, "deferred": 0});
+    let swept = json!({"service": "sample-service", "delivered": 1, "deferred": 0, "given_up": 0});
     assert_eq!(sweep.invoke(json!({"source": "aws.events"})).await.unwrap(), swept);
     assert_eq!(sweep.invoke(json!({})).await.unwrap()["delivered"], 0, "one process sweeps again and again");
     assert_eq!(gateway.seen_at("POST /quick")[0].header("idempotency-key"), id.to_string());

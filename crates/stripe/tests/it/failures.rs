@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stripe::{NewPaymentIntent, PaymentIntentStatus as Status, StripeError};
 use stripe_double::CallFault;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::support::{Shop, client, failure, money, order};
 
@@ -87,6 +88,50 @@ async fn a_500_may_have_had_its_effect_and_its_key_has_nothing_else_to_say() {
         let now = shop.stripe.retrieve_payment_intent(&ordered.id).await.unwrap().status;
         assert_eq!((now == Status::Succeeded, shop.charges().len()), (after_effect, charges));
     }
+}
+
+/// Stripe answers a key what it answered first for a day: <https://docs.stripe.com/api/idempotent_requests>.
+#[tokio::test]
+async fn what_makes_an_object_is_done_under_another_key_where_stripe_keeps_a_500() {
+    for (after_effect, made) in [(false, 1), (true, 2)] {
+        let shop = Shop::open().await;
+        shop.fault(CREATE, (1, 1), CallFault::Error { status: 500, after_effect });
+        let broken = failure(shop.stripe.create_payment_intent("order", &order("pm_card_visa"))).await;
+        assert!(is_unknown(&broken), "{broken:?}");
+        assert_eq!(shop.answers(CREATE), [500], "not known yet to be kept");
+        let (one, other) = (shop.ordered("pm_card_visa").await, shop.ordered("pm_card_visa").await);
+        assert_eq!(one.id, other.id, "all that come later come to one");
+        assert_eq!(shop.answers(CREATE), [500, 500, 200, 500, 200]);
+        assert_eq!((shop.double.all("payment_intent").len(), shop.charges().len()), (made, 0));
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_is_never_made_is_tried_under_three_keys_and_no_more() {
+    let shop = Shop::open().await;
+    shop.fault(CREATE, (1, 9), CallFault::Error { status: 500, after_effect: false });
+    for answers in [1, 3, 6, 9] {
+        let broken = failure(shop.stripe.create_payment_intent("order", &order("pm_card_visa"))).await;
+        assert!(is_unknown(&broken), "{broken:?}");
+        assert_eq!(shop.answers(CREATE), vec![500; answers]);
+    }
+}
+
+#[tokio::test]
+async fn a_pause_that_nobody_can_wait_for_ends_the_call() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let stripe = client(&format!("http://{}", listener.local_addr().unwrap()), "sk_test_double");
+    let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 18446744073709551615\r\ncontent-length: 0\r\n\r\n";
+    let server = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        socket.read_buf(&mut Vec::with_capacity(4096)).await.unwrap();
+        socket.write_all(answer.as_bytes()).await.unwrap();
+        socket
+    };
+    let id = "pi_1".parse().unwrap();
+    let read = stripe.retrieve_payment_intent(&id);
+    let (failed, _) = tokio::join!(failure(read), server);
+    assert!(is_unknown(&failed), "{failed:?}");
 }
 
 #[tokio::test]

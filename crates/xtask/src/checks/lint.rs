@@ -77,3 +77,60 @@ pub(super) async fn succeed(command: impl BorrowMut<Command>) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    /// The names of decisions (`0030-claims-limits-and-states.md`) that a text refers to, as paths or as links.
+    fn decisions(text: &str) -> BTreeSet<&str> {
+        let end =
+            |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-.".contains(c)).unwrap_or(rest.len());
+        let names = text.match_indices("decisions/").map(|(at, found)| {
+            let rest = &text[at + found.len()..];
+            rest[..end(rest)].trim_end_matches('.')
+        });
+        let is_document = |name: &str| Path::new(name).extension().is_some_and(|end| end == "md");
+        names.filter(|name| name.starts_with(|c: char| c.is_ascii_digit()) && is_document(name)).collect()
+    }
+
+    /// All files below a folder that have words in them, other than what is built or fetched.
+    fn read(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            if entry.file_type().unwrap().is_dir() {
+                if !name.starts_with('.') && !["target", "node_modules", "cdk.out"].contains(&&*name) {
+                    read(&path, each);
+                }
+            } else if [".rs", ".ts", ".md", ".toml", ".json", ".sql"].iter().any(|end| name.ends_with(end)) {
+                each(&path, &fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn every_decision_that_is_named_is_there() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut missing = Vec::new();
+        let mut found = 0;
+        read(&root, &mut |path, text| {
+            for name in decisions(text) {
+                found += 1;
+                if !root.join("docs/decisions").join(name).is_file() {
+                    missing.push(format!("{}: {name}", path.display()));
+                }
+            }
+        });
+        assert!(found > 50, "only {found} names were found");
+        assert_eq!(missing, Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_of_decisions_are_found_in_paths_and_links() {
+        let text = "[32](decisions/0032-failover.md), `docs/decisions/0033-circuits.md`; see decisions/0046-edge.md. Not docs/decisions/ \
+                    and decisions/0044.";
+        let expected = ["0032-failover.md", "0033-circuits.md", "0046-edge.md"];
+        assert_eq!(decisions(text).into_iter().collect::<Vec<_>>(), expected);
+    }
+}

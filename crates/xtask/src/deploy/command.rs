@@ -1,9 +1,10 @@
 //! What is typed for each step.
 
 use std::fmt::{self, Display};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Stage;
+use super::issuer::DOCUMENTS;
 use super::plan::{Stack, Step, Wanted, function, shifted};
 
 /// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
@@ -113,6 +114,8 @@ pub(crate) struct Known {
     pub(crate) commit: Option<String>,
     /// Where the shop answers.
     pub(crate) api: Option<String>,
+    /// Secrets that the deployed services read, by their ids.
+    pub(crate) secrets: Vec<String>,
     /// Services that were taken back by their last deployment.
     pub(crate) undone: Vec<&'static str>,
     /// Versions to delete, by function.
@@ -144,11 +147,21 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Synthesize => vec![synthesize(wanted, known)],
         Step::Diff(stacks) => diff(wanted, stacks),
         Step::Quiet => vec![deploying(wanted)],
-        Step::Loud => vec![deployed(wanted)],
+        Step::Settle(service) => vec![status(wanted, service), cancel(wanted, service)],
         Step::Remember(service) => {
             shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
         }
+        Step::Secrets if known.secrets.is_empty() => {
+            vec![describe_secret(wanted, &secret_id(stage, "<each that the templates name>"))]
+        }
+        Step::Secrets => known.secrets.iter().map(|id| describe_secret(wanted, id)).collect(),
         Step::Deploy(stack) => vec![deploy(wanted, *stack)],
+        Step::Publish => {
+            let read = DOCUMENTS.map(|document| read_document(wanted, document));
+            let write = DOCUMENTS.map(|document| write_document(wanted, document));
+            let keys = [get_secret(wanted, "SIGNING_KEYS"), keep_secret(wanted, "SIGNING_KEYS")];
+            [address(wanted)].into_iter().chain(read).chain(keys).chain(write).collect()
+        }
         Step::Migrate(service) => vec![migrate(wanted, service)],
         Step::Buy | Step::BuyAgain => buy(wanted, known),
         Step::Record(service) => {
@@ -277,6 +290,9 @@ fn buy(wanted: &Wanted, known: &Known) -> Vec<Line> {
     if let Some(sku) = &wanted.sku {
         smoke = smoke.with(["--sku", sku.as_str()]);
     }
+    if wanted.calls_off {
+        smoke = smoke.knowing("STRIPE_SECRET_KEY", "");
+    }
     lines.push(smoke);
     lines
 }
@@ -286,6 +302,61 @@ pub(crate) fn address(wanted: &Wanted) -> Line {
     let edge = Stack::Edge.name(wanted.stage);
     let region = Stack::Edge.region(&wanted.region);
     aws(region, ["cloudformation", "describe-stacks", "--stack-name", &edge, "--query", query, "--output", "text"])
+}
+
+/// As `secretId` in `infra/lib/secrets.ts` names it.
+pub(crate) fn secret_id(stage: Stage, name: &str) -> String {
+    format!("bodega/{}/{name}", stage.name())
+}
+
+/// The labels of a secret's versions, and no value.
+pub(crate) fn describe_secret(wanted: &Wanted, id: &str) -> Line {
+    let query = ["--query", "VersionIdsToStages", "--output", "json"];
+    aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", id].into_iter().chain(query))
+}
+
+/// Whether this shop has it.
+pub(crate) fn find_secret(wanted: &Wanted, name: &str) -> Line {
+    let id = secret_id(wanted.stage, name);
+    aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", &id, "--query", "Name"])
+        .with(["--output", "text"])
+}
+
+pub(crate) fn get_secret(wanted: &Wanted, name: &str) -> Line {
+    let id = secret_id(wanted.stage, name);
+    let get = ["secretsmanager", "get-secret-value", "--secret-id", &id, "--query", "SecretString"];
+    aws(&wanted.region, get).with(["--output", "text"])
+}
+
+/// `value` is the address of a file, so that the value itself is on no line.
+pub(crate) fn put_secret(wanted: &Wanted, id: &str, value: &str) -> Line {
+    aws(&wanted.region, ["secretsmanager", "put-secret-value", "--secret-id", id, "--secret-string", value])
+}
+
+/// What stands in the private file of this name.
+pub(crate) fn keep_secret(wanted: &Wanted, name: &str) -> Line {
+    let file = format!("file://{}", private(wanted).join(name).display());
+    put_secret(wanted, &secret_id(wanted.stage, name), &file)
+}
+
+/// Where secrets are on their way, and only there: in files that this user alone reads.
+pub(crate) fn private(wanted: &Wanted) -> PathBuf {
+    wanted.assembly.with_file_name("first-day")
+}
+
+fn document(wanted: &Wanted, name: &str) -> String {
+    let account = wanted.account.as_deref().unwrap_or("<account>");
+    format!("s3://bodega-{}-images-{account}/issuer/.well-known/{name}", wanted.stage.name())
+}
+
+pub(crate) fn read_document(wanted: &Wanted, name: &str) -> Line {
+    aws(&wanted.region, ["s3", "cp", &document(wanted, name), "-"])
+}
+
+pub(crate) fn write_document(wanted: &Wanted, name: &str) -> Line {
+    let from = text(&private(wanted).join(name));
+    let copy = ["s3", "cp", &from, &document(wanted, name), "--content-type", "application/json"];
+    aws(&wanted.region, copy).with(["--cache-control", "public, max-age=300"])
 }
 
 pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {
@@ -314,18 +385,22 @@ pub(crate) fn delete_version(wanted: &Wanted, function: &str, version: &str) -> 
     aws(&wanted.region, ["lambda", "delete-function", "--function-name", function, "--qualifier", version])
 }
 
-/// Said again every few minutes while it is true: the alarm that holds the others back ends by itself when nothing says it.
+/// Said again each minute while it is true: the alarm that holds the others back ends by itself when nothing says it.
 pub(crate) fn deploying(wanted: &Wanted) -> Line {
     let stage = format!("stage={}", wanted.stage.name());
     let metric = ["cloudwatch", "put-metric-data", "--namespace", "Bodega", "--metric-name", "Deploying"];
     aws(&wanted.region, metric).with(["--dimensions", &stage, "--value", "1"])
 }
 
-fn deployed(wanted: &Wanted) -> Line {
-    let name = format!("bodega-{}-watch-deploying", wanted.stage.name());
-    let reason = "cargo xtask deploy has ended";
-    let set = ["cloudwatch", "set-alarm-state", "--alarm-name", &name, "--state-value", "OK", "--state-reason", reason];
-    aws(&wanted.region, set)
+pub(crate) fn status(wanted: &Wanted, service: &'static str) -> Line {
+    let name = Stack::Service(service).name(wanted.stage);
+    let describe = ["cloudformation", "describe-stacks", "--stack-name", &name, "--query", "Stacks[0].StackStatus"];
+    aws(&wanted.region, describe).with(["--output", "text"])
+}
+
+pub(crate) fn cancel(wanted: &Wanted, service: &'static str) -> Line {
+    let name = Stack::Service(service).name(wanted.stage);
+    aws(&wanted.region, ["cloudformation", "cancel-update-stack", "--stack-name", &name])
 }
 
 fn parameter(stage: Stage, service: &str, name: &str) -> String {
@@ -397,6 +472,21 @@ mod tests {
               --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"
             ]
         );
+    }
+
+    #[test]
+    fn a_secret_is_asked_for_the_labels_of_its_versions_and_not_for_its_value() {
+        let known = Known { secrets: vec!["bodega/dev/MONGODB_URI".to_owned()], ..Known::default() };
+        let asked: Vec<String> = lines(&Step::Secrets, &wanted(), &known).iter().map(ToString::to_string).collect();
+        assert_eq!(
+            asked,
+            [
+                "aws secretsmanager describe-secret --secret-id bodega/dev/MONGODB_URI --query VersionIdsToStages --output json \
+              --region eu-central-1"
+            ]
+        );
+        let before_any_template = typed(&Step::Secrets).remove(0);
+        assert!(before_any_template.contains("'bodega/dev/<each that the templates name>'"), "{before_any_template}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::Stage;
 pub(crate) const ORDER: [&str; 4] = ["notification-service", "user-service", "product-service", "transaction-service"];
 
 /// What is asked for.
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch that a person types")]
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(crate) stage: Stage,
@@ -26,7 +27,11 @@ pub(crate) struct Wanted {
     pub(crate) assembly: PathBuf,
     pub(crate) api: Option<String>,
     pub(crate) sku: Option<String>,
+    /// The purchase is called off, not paid, whatever key of Stripe there is.
+    pub(crate) calls_off: bool,
     pub(crate) accept_loss: bool,
+    /// Also a commit that was taken back.
+    pub(crate) again: bool,
 }
 
 impl Wanted {
@@ -70,6 +75,11 @@ impl Stack {
         }
     }
 
+    /// In `dev` they go with the stack: of `cargo xtask test`, which reads the templates, this is the list.
+    pub(crate) fn has_buckets(self) -> bool {
+        matches!(self, Self::Data | Self::Edge)
+    }
+
     /// CloudFront takes its certificate and its firewall from there only.
     pub(crate) fn region(self, shop: &str) -> &str {
         if self == Self::Edge { "us-east-1" } else { shop }
@@ -103,14 +113,19 @@ pub(crate) enum Step {
     Diff(Vec<Stack>),
     Quiet,
     Remember(&'static str),
+    /// Before the first service: its functions refuse to work without them.
+    Secrets,
     Deploy(Stack),
+    /// The issuer's documents, which gateways read when services come.
+    Publish,
     Migrate(&'static str),
     /// On what was deployed.
     Buy,
     Record(&'static str),
     Prune(&'static str),
-    Loud,
     // Undoing.
+    /// What CloudFormation does to a service's stack goes on when the command is gone: it is told to go back, and waited for.
+    Settle(&'static str),
     /// A function's alias, to the version before.
     Back {
         service: &'static str,
@@ -131,16 +146,21 @@ pub(crate) fn steps(wanted: &Wanted) -> Vec<Step> {
     let services = wanted.services();
     steps.extend(services.iter().copied().map(Step::Remember));
     for stack in stacks(wanted) {
+        if matches!(stack, Stack::Migrate(_)) && !steps.contains(&Step::Secrets) {
+            steps.push(Step::Secrets);
+        }
         steps.push(Step::Deploy(stack));
         // The schema is widened before the code that needs it serves. The function that does it is the new one.
         if let Stack::Migrate(service) = stack {
             steps.push(Step::Migrate(service));
         }
+        if stack == Stack::Edge {
+            steps.push(Step::Publish);
+        }
     }
     steps.push(Step::Buy);
     steps.extend(services.iter().copied().map(Step::Record));
     steps.extend(services.iter().copied().map(Step::Prune));
-    steps.push(Step::Loud);
     steps
 }
 
@@ -162,27 +182,25 @@ pub(crate) struct Before {
     pub(crate) version: Option<String>,
 }
 
-/// What takes a deployment back that failed at the last of `begun`: whole stacks of services, the last one first. Of the stack
-/// that failed itself CloudFormation has taken back what it had begun; its aliases are put where they were all the same, in
-/// case it could not, and as it knows of that nothing is written down. Schemas stay widened: the version before works with
-/// them. Stacks of data, events, edge and watch stay as they are.
+/// What takes a deployment back that failed, or was interrupted, at the last of `begun`: whole stacks of services, the last one
+/// first. The stack that failed itself comes to its end first; its aliases are put where they were all the same, in case
+/// CloudFormation could not. Schemas stay widened: the version before works with them. Stacks of data, events, edge and watch
+/// stay as they are.
 pub(crate) fn undo(begun: &[Step], before: &[Before]) -> Vec<Step> {
     let mut steps = Vec::new();
     for step in begun.iter().rev() {
         let Step::Deploy(Stack::Service(service)) = *step else { continue };
-        let aliases = before.iter().filter(|alias| alias.service == service);
-        let back: Vec<Step> = aliases.filter_map(Before::back).collect();
-        let succeeded = begun.last() != Some(step);
-        let is_to_be_known = succeeded && !back.is_empty();
+        if begun.last() == Some(step) {
+            steps.push(Step::Settle(service));
+        }
+        let back: Vec<Step> = before.iter().filter(|alias| alias.service == service).filter_map(Before::back).collect();
+        let is_to_be_known = !back.is_empty();
         steps.extend(back);
         steps.extend(is_to_be_known.then_some(Step::RecordUndo(service)));
     }
     let bought = begun.contains(&Step::Buy);
     if bought && !steps.is_empty() {
         steps.push(Step::BuyAgain);
-    }
-    if begun.contains(&Step::Quiet) {
-        steps.push(Step::Loud);
     }
     steps
 }
@@ -220,6 +238,7 @@ impl Display for Step {
             Self::Diff(_) => f.write_str("compare with what is deployed; nothing that holds data is lost"),
             Self::Quiet => f.write_str("alarms of the shop wait while it is deployed"),
             Self::Remember(service) => write!(f, "remember which versions of {service} serve"),
+            Self::Secrets => f.write_str("every secret that these services read was set by its owner"),
             Self::Deploy(Stack::Service(service)) => {
                 write!(
                     f,
@@ -227,12 +246,13 @@ impl Display for Step {
                 )
             }
             Self::Deploy(stack) => write!(f, "deploy {stack}"),
+            Self::Publish => f.write_str("the issuer's documents are where gateways read them"),
             Self::Migrate(service) => write!(f, "migrate {service}, by its new function"),
             Self::Buy => f.write_str("buy something"),
             Self::BuyAgain => f.write_str("buy something on the versions before"),
             Self::Record(service) => write!(f, "write down which commit {service} runs"),
             Self::Prune(service) => write!(f, "delete old versions of {service}, all but the newest five"),
-            Self::Loud => f.write_str("alarms of the shop speak again"),
+            Self::Settle(service) => write!(f, "what CloudFormation does to {service} comes to its end, and goes back"),
             Self::Back { service, trigger, version } => write!(f, "{service} {trigger}: back to version {version}"),
             Self::RecordUndo(service) => {
                 write!(f, "write down that {service} was taken back: its next deployment moves the alias at once")
@@ -257,7 +277,9 @@ pub(crate) mod tests {
             assembly: "/build/deploy/dev".into(),
             api: None,
             sku: None,
+            calls_off: false,
             accept_loss: false,
+            again: false,
         }
     }
 
@@ -290,13 +312,13 @@ pub(crate) mod tests {
                 "compare with what is deployed; nothing that holds data is lost",
                 "alarms of the shop wait while it is deployed",
                 "remember which versions of transaction-service serve",
+                "every secret that these services read was set by its owner",
                 "deploy transaction-service-migrate",
                 "migrate transaction-service, by its new function",
                 "deploy transaction-service: a new version, traffic shifted to it step by step, back by itself on an alarm",
                 "buy something",
                 "write down which commit transaction-service runs",
                 "delete old versions of transaction-service, all but the newest five",
-                "alarms of the shop speak again",
             ]
         );
     }
@@ -350,6 +372,27 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn secrets_are_asked_for_once_when_they_exist_and_before_any_service_changes() {
+        let plan = steps(&wanted());
+        let asked = position(&plan, &Step::Secrets);
+        assert_eq!(plan.iter().filter(|step| **step == Step::Secrets).count(), 1);
+        assert!(position(&plan, &Step::Deploy(Stack::Data)) < asked);
+        let first = plan.iter().position(|step| matches!(step, Step::Deploy(Stack::Migrate(_) | Stack::Service(_))));
+        assert_eq!(first, Some(asked + 1));
+    }
+
+    #[test]
+    fn the_issuer_is_published_when_it_has_an_address_and_before_a_gateway_reads_its_documents() {
+        let plan = steps(&wanted());
+        let published = position(&plan, &Step::Publish);
+        assert!(position(&plan, &Step::Deploy(Stack::Edge)) < published);
+        for service in ORDER {
+            assert!(published < position(&plan, &Step::Deploy(Stack::Service(service))), "{service}");
+        }
+        assert!(!steps(&Wanted { only: Some("user-service"), ..wanted() }).contains(&Step::Publish));
+    }
+
+    #[test]
     fn something_is_bought_when_all_is_deployed_and_before_it_is_written_down() {
         let plan = steps(&wanted());
         let bought = position(&plan, &Step::Buy);
@@ -364,12 +407,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_failure_before_anything_changed_has_nothing_to_undo_and_wakes_the_alarms() {
+    fn a_failure_before_anything_changed_has_nothing_to_undo() {
         let plan = steps(&wanted());
         let checked = position(&plan, &Step::Diff(stacks(&wanted())));
         assert_eq!(undo(&plan[..=checked], &[]), []);
         let remembered = position(&plan, &Step::Remember("transaction-service"));
-        assert_eq!(undo(&plan[..=remembered], &before("transaction-service", "7")), [Step::Loud]);
+        assert_eq!(undo(&plan[..=remembered], &before("transaction-service", "7")), []);
     }
 
     #[test]
@@ -394,7 +437,6 @@ pub(crate) mod tests {
                 "notification-service queue: back to version 7",
                 "write down that notification-service was taken back: its next deployment moves the alias at once",
                 "buy something on the versions before",
-                "alarms of the shop speak again",
             ]
         );
     }
@@ -414,19 +456,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_stack_that_fails_itself_leaves_nothing_for_the_next_deployment_to_know() {
+    fn a_stack_that_fails_itself_comes_to_its_end_before_its_aliases_are_put_back() {
         let plan = steps(&wanted());
         let failed = position(&plan, &Step::Deploy(Stack::Service("user-service")));
         let before: Vec<Before> = ORDER.into_iter().flat_map(|service| before(service, "3")).collect();
         assert_eq!(
             sentences(&undo(&plan[..=failed], &before)),
             [
+                "what CloudFormation does to user-service comes to its end, and goes back",
                 "user-service http: back to version 3",
                 "user-service sweep: back to version 3",
+                "write down that user-service was taken back: its next deployment moves the alias at once",
                 "notification-service http: back to version 3",
                 "notification-service queue: back to version 3",
                 "write down that notification-service was taken back: its next deployment moves the alias at once",
-                "alarms of the shop speak again",
             ]
         );
     }
@@ -437,6 +480,6 @@ pub(crate) mod tests {
         let bought = position(&plan, &Step::Buy);
         let none: Vec<Before> =
             before("user-service", "1").into_iter().map(|alias| Before { version: None, ..alias }).collect();
-        assert_eq!(undo(&plan[..=bought], &none), [Step::Loud]);
+        assert_eq!(undo(&plan[..=bought], &none), []);
     }
 }

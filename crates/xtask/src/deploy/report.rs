@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::command::{self, Known};
 use super::plan::{self, Before, Stack, Step, Wanted, shifted};
-use super::runner;
 use super::templates::{self, Changes};
+use super::{runner, secrets};
 use crate::home::Home;
 use crate::infra;
 use crate::progress::step;
@@ -77,6 +77,10 @@ async fn changes(home: &Home, wanted: &Wanted, last: Option<&Path>) -> Result<()
         resources += templates::resources(&after).len();
     }
     println!("\n{stacks} stacks, {resources} resources; the templates are in {}", home.show(&assembly));
+    println!("\nSecrets that have to be set before a service is deployed:\n");
+    for (id, services) in secrets::needed(wanted, &assembly)? {
+        println!("{id}: {}", services.into_iter().collect::<Vec<_>>().join(", "));
+    }
     Ok(())
 }
 

@@ -1,29 +1,34 @@
 //! Types what the plan says, reads the answers, and goes back where a step fails.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use tokio::process::Command;
+use tokio::task::JoinSet;
 
 use super::command::{self, Known, Line, Program, RELEASE, UNDONE};
 use super::contracts::{self, Migration};
 use super::plan::{self, Before, Step, Wanted, function, shifted};
-use super::report;
 use super::templates::{self, compare, is_kept};
+use super::{report, secrets};
 use crate::home::Home;
 use crate::python::last_lines;
+use crate::secrets::write_private;
 use crate::{python, up};
 
-/// The alarm that holds the others back looks at fifteen minutes.
-const BETWEEN_SIGNS: Duration = Duration::from_mins(5);
+/// The alarm that holds the others back looks at three minutes (`infra/lib/watch.ts`).
+const BETWEEN_SIGNS: Duration = Duration::from_mins(1);
+/// `CloudFormation` and `CodeDeploy` go back within minutes.
+const UNTIL_SETTLED: Duration = Duration::from_mins(30);
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 /// How many versions of a function are kept to go back to.
 const KEPT_VERSIONS: usize = 5;
 /// What AWS says of what does not exist.
@@ -31,12 +36,17 @@ const ABSENT: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "do
 
 /// A deployment under way.
 pub(super) struct Runner<'a> {
-    home: &'a Home,
-    wanted: Wanted,
+    pub(super) home: &'a Home,
+    pub(super) wanted: Wanted,
     known: Known,
     before: Vec<Before>,
     path: OsString,
     myself: PathBuf,
+    between_looks: Duration,
+    /// Services that `CloudFormation` took back itself.
+    went_back: Vec<&'static str>,
+    /// Says that a deployment is under way, until it is dropped.
+    signs: JoinSet<()>,
 }
 
 /// What a line printed.
@@ -51,7 +61,17 @@ impl<'a> Runner<'a> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         // Also when cargo has put another program in its place meanwhile.
         let myself = PathBuf::from("/proc/self/exe");
-        Self { home, wanted, known: Known::default(), before: Vec::new(), path, myself }
+        Self {
+            home,
+            wanted,
+            known: Known::default(),
+            before: Vec::new(),
+            path,
+            myself,
+            between_looks: BETWEEN_LOOKS,
+            went_back: Vec::new(),
+            signs: JoinSet::new(),
+        }
     }
 
     /// All of it; what was changed is taken back where a step fails, or Ctrl-C comes.
@@ -60,6 +80,12 @@ impl<'a> Runner<'a> {
     }
 
     pub(super) async fn carry_out(&mut self, steps: &[Step]) -> Result<()> {
+        let outcome = self.each(steps).await;
+        self.signs.abort_all();
+        outcome
+    }
+
+    async fn each(&mut self, steps: &[Step]) -> Result<()> {
         for (number, step) in steps.iter().enumerate() {
             println!("\n--- {}/{} {step}", number + 1, steps.len());
             let outcome = tokio::select! {
@@ -110,20 +136,30 @@ impl<'a> Runner<'a> {
                 self.nothing_is_lost(stacks).await
             }
             Step::Remember(service) => self.remember(service).await,
-            Step::Deploy(_) => self.run_with_signs(&lines[0]).await,
+            Step::Secrets => self.secrets().await,
+            Step::Settle(service) => self.settle(service).await,
+            Step::RecordUndo(service) if self.went_back.contains(service) => {
+                println!("CloudFormation went back itself: the next deployment shifts as always");
+                Ok(())
+            }
+            Step::Publish => self.publish().await,
             Step::Migrate(service) => self.migrate(service, &lines[0]).await,
             Step::Buy | Step::BuyAgain => self.buy(step).await,
             Step::Prune(service) => self.prune(service).await,
             // That alarms are held back is a kindness: no reason to stop.
-            Step::Quiet | Step::Loud => {
+            Step::Quiet => {
                 if let Err(error) = self.run_all(&lines).await {
                     println!("did not run: {error:#}");
                 }
+                self.say_that_it_deploys();
                 Ok(())
             }
-            Step::Build | Step::Install | Step::Record(_) | Step::Back { .. } | Step::RecordUndo(_) => {
-                self.run_all(&lines).await
-            }
+            Step::Deploy(_)
+            | Step::Build
+            | Step::Install
+            | Step::Record(_)
+            | Step::Back { .. }
+            | Step::RecordUndo(_) => self.run_all(&lines).await,
         }
     }
 
@@ -162,11 +198,19 @@ impl<'a> Runner<'a> {
 
     async fn past(&mut self) -> Result<()> {
         for service in self.wanted.services() {
-            if self.lookup(&command::get_parameter(&self.wanted, service, UNDONE)).await?.is_some() {
+            let undone = self.lookup(&command::get_parameter(&self.wanted, service, UNDONE)).await?;
+            let released = self.lookup(&command::get_parameter(&self.wanted, service, RELEASE)).await?;
+            if undone.is_some() {
+                // What was undone by hand is what was released last.
+                let is_again = [&undone, &released].contains(&&self.known.commit);
+                ensure!(
+                    !is_again || self.wanted.again,
+                    "{service} was taken back at this very commit: deploy one that reverts or mends it, or --again"
+                );
                 println!("{service} was taken back by its last deployment: its alias moves at once this time");
                 self.known.undone.push(service);
             }
-            let Some(commit) = self.lookup(&command::get_parameter(&self.wanted, service, RELEASE)).await? else {
+            let Some(commit) = released else {
                 println!("{service} was never deployed");
                 continue;
             };
@@ -216,6 +260,21 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    async fn secrets(&mut self) -> Result<()> {
+        let mut unset = secrets::needed(&self.wanted, &self.wanted.assembly)?;
+        self.known.secrets = unset.keys().cloned().collect();
+        let lines = command::lines(&Step::Secrets, &self.wanted, &self.known);
+        for (id, line) in self.known.secrets.iter().zip(&lines) {
+            let labels = self.lookup(line).await?;
+            let labels = labels.with_context(|| format!("{id} does not exist: deploy the whole stage first"))?;
+            if secrets::is_set(&serde_json::from_str(&labels).with_context(|| format!("the versions of {id}"))?) {
+                unset.remove(id);
+            }
+        }
+        ensure!(unset.is_empty(), "{}", secrets::complaint(&self.wanted, &unset));
+        Ok(())
+    }
+
     async fn migrate(&self, service: &str, line: &Line) -> Result<()> {
         let printed: Value =
             serde_json::from_str(&self.ask(line).await?).context("aws lambda invoke printed no JSON")?;
@@ -229,11 +288,27 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
+    /// Where the stack of the edge says that the shop is.
+    pub(super) async fn address(&self) -> Result<String> {
+        let address = self.lookup(&command::address(&self.wanted)).await?;
+        let address = address.filter(|address| address.starts_with("http"));
+        address.context("the stack of the edge has no output ApiUrl: where is the shop?")
+    }
+
+    /// Keeps a secret; it is on no line.
+    pub(super) async fn keep(&self, name: &str, secret: &str) -> Result<()> {
+        let folder = command::private(&self.wanted);
+        fs::create_dir_all(&folder)?;
+        let file = folder.join(name);
+        write_private(&file, secret)?;
+        let outcome = self.ask(&command::keep_secret(&self.wanted, name)).await;
+        fs::remove_file(file)?;
+        outcome.map(drop)
+    }
+
     async fn buy(&mut self, step: &Step) -> Result<()> {
         if self.wanted.api.is_none() && self.known.api.is_none() {
-            let address = self.lookup(&command::address(&self.wanted)).await?;
-            let address = address.filter(|address| address.starts_with("http"));
-            self.known.api = Some(address.context("the stack of the edge has no output ApiUrl: where is the shop?")?);
+            self.known.api = Some(self.address().await?);
         }
         self.run_all(&command::lines(step, &self.wanted, &self.known)).await
     }
@@ -260,14 +335,40 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// Runs a line that takes long, and says meanwhile that a deployment is under way.
-    async fn run_with_signs(&self, line: &Line) -> Result<()> {
-        let mut work = std::pin::pin!(self.run(line));
-        loop {
-            match tokio::time::timeout(BETWEEN_SIGNS, &mut work).await {
-                Ok(outcome) => return outcome,
-                Err(_) => drop(self.output(&command::deploying(&self.wanted)).await),
+    fn say_that_it_deploys(&mut self) {
+        let (home, path, myself) = (self.home.clone(), self.path.clone(), self.myself.clone());
+        let line = command::deploying(&self.wanted);
+        self.signs.spawn(async move {
+            loop {
+                tokio::time::sleep(BETWEEN_SIGNS).await;
+                let _ =
+                    process(&home, &path, &myself, &line).stdout(Stdio::null()).stderr(Stdio::null()).status().await;
             }
+        });
+    }
+
+    /// A command that is gone, or has lost its credentials, stops neither `CloudFormation` nor `CodeDeploy`.
+    async fn settle(&mut self, service: &'static str) -> Result<()> {
+        let started = Instant::now();
+        let mut is_told = false;
+        loop {
+            let status = self.lookup(&command::status(&self.wanted, service)).await?.unwrap_or_default();
+            println!("{service}: {status}");
+            if status == "UPDATE_IN_PROGRESS" && !is_told {
+                is_told = true;
+                // It may have ended between the two.
+                if let Err(error) = self.run(&command::cancel(&self.wanted, service)).await {
+                    println!("did not run: {error:#}");
+                }
+            }
+            if !status.ends_with("_IN_PROGRESS") {
+                if status.contains("ROLLBACK_COMPLETE") {
+                    self.went_back.push(service);
+                }
+                return Ok(());
+            }
+            ensure!(started.elapsed() < UNTIL_SETTLED, "still {status}");
+            tokio::time::sleep(self.between_looks).await;
         }
     }
 
@@ -305,28 +406,31 @@ impl<'a> Runner<'a> {
     }
 
     fn command(&self, line: &Line) -> Command {
-        let mut command = match line.program {
-            Program::Git => Command::new("git"),
-            Program::Cargo => Command::new("cargo"),
-            Program::Npm => Command::new("npm"),
-            Program::Npx => Command::new("npx"),
-            Program::Node => Command::new("node"),
-            Program::Aws => Command::new("aws"),
-            Program::Xtask => Command::new(&self.myself),
-        };
-        // `cargo lambda` is cargo-lambda on the PATH; ours comes from PyPI.
-        let tools = self.home.tool("").into_os_string();
-        let path = [tools, self.path.clone()].join(std::ffi::OsStr::new(":"));
-        command.args(&line.arguments).envs(line.environment.iter().map(|(name, value)| (*name, value.as_str())));
-        command.env("PATH", path).env("AWS_PAGER", "").current_dir(self.home.root().join(line.folder));
-        command.stdin(Stdio::null()).kill_on_drop(true);
-        command
+        process(self.home, &self.path, &self.myself, line)
     }
+}
+
+fn process(home: &Home, path: &OsStr, myself: &Path, line: &Line) -> Command {
+    let mut command = match line.program {
+        Program::Git => Command::new("git"),
+        Program::Cargo => Command::new("cargo"),
+        Program::Npm => Command::new("npm"),
+        Program::Npx => Command::new("npx"),
+        Program::Node => Command::new("node"),
+        Program::Aws => Command::new("aws"),
+        Program::Xtask => Command::new(myself),
+    };
+    // `cargo lambda` is cargo-lambda on the PATH; ours comes from PyPI.
+    let path = [home.tool("").as_os_str(), path].join(OsStr::new(":"));
+    command.args(&line.arguments).envs(line.environment.iter().map(|(name, value)| (*name, value.as_str())));
+    command.env("PATH", path).env("AWS_PAGER", "").current_dir(home.root().join(line.folder));
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 /// Puts the programs together as CDK takes them. All stacks are written together, and only those of `services` are deployed:
 /// the others get a stand-in, which is never uploaded.
-pub(super) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
+pub(crate) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
     if to.exists() {
         fs::remove_dir_all(to)?;
     }
@@ -336,6 +440,8 @@ pub(super) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
         let bootstrap = folder.join("bootstrap");
         if !services.contains(&service) {
             fs::write(&bootstrap, "not deployed\n")?;
+            // CDK refuses what cannot be started, of every stack that it writes.
+            fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755))?;
             continue;
         }
         let program = from.join(service).join("bootstrap");

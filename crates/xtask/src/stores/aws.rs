@@ -9,8 +9,8 @@ use crate::port;
 pub(super) async fn start(place: &Place<'_>) -> Result<String> {
     let port = port::free()?;
     let log = place.log("aws");
-    let mut command = Command::new(place.home.tool("moto_server"));
-    command.args(["-H", "127.0.0.1", "-p"]).arg(port.to_string());
+    let mut command = Command::new(place.home.tool("python"));
+    command.arg(place.home.root().join("crates/xtask/python/aws_double.py")).arg(port.to_string());
     let server = place.run.start("aws", command, &log)?;
     let address = format!("http://127.0.0.1:{port}");
     let page = format!("{address}/moto-api/");

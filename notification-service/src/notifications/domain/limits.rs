@@ -22,6 +22,10 @@ const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 
 /// Mails about orders that one recipient gets on one day of UTC, unless configured otherwise.
 const ORDER_MAILS: u32 = 20;
+/// Mails that one recipient gets on one day of UTC because an account was opened with the address, or an opening tried.
+const ACCOUNT_MAILS: u32 = 5;
+/// Mails with a link into an account that one recipient gets on one day of UTC, of each kind.
+const CODE_MAILS: u32 = 10;
 /// Mails written by staff that one recipient gets on one day of UTC.
 const DIRECT_MAILS: u32 = 20;
 /// Texts that one recipient gets on one day of UTC.
@@ -47,6 +51,8 @@ impl FromStr for Countries {
 #[derive(Debug, Clone)]
 pub struct Caps {
     order_mails: u32,
+    account_mails: u32,
+    code_mails: u32,
     direct_mails: u32,
     texts: u32,
     texts_by_country: u32,
@@ -54,10 +60,12 @@ pub struct Caps {
 }
 
 impl Caps {
-    /// Reads `ORDER_MAILS_PER_RECIPIENT`, `DIRECT_MAILS_PER_RECIPIENT`, `SMS_PER_RECIPIENT`, `SMS_PER_COUNTRY_PER_HOUR` and
-    /// `SMS_COUNTRIES`.
+    /// Reads `ORDER_MAILS_PER_RECIPIENT`, `ACCOUNT_MAILS_PER_RECIPIENT`, `CODE_MAILS_PER_RECIPIENT`,
+    /// `DIRECT_MAILS_PER_RECIPIENT`, `SMS_PER_RECIPIENT`, `SMS_PER_COUNTRY_PER_HOUR` and `SMS_COUNTRIES`.
     pub fn configure(env: &mut Env) -> Option<Self> {
         let order_mails = env.number_or("ORDER_MAILS_PER_RECIPIENT", ORDER_MAILS, 1..=1_000);
+        let account_mails = env.number_or("ACCOUNT_MAILS_PER_RECIPIENT", ACCOUNT_MAILS, 1..=1_000);
+        let code_mails = env.number_or("CODE_MAILS_PER_RECIPIENT", CODE_MAILS, 1..=1_000);
         let direct_mails = env.number_or("DIRECT_MAILS_PER_RECIPIENT", DIRECT_MAILS, 1..=1_000);
         let texts = env.number_or("SMS_PER_RECIPIENT", TEXTS, 1..=1_000);
         let texts_by_country = env.number_or("SMS_PER_COUNTRY_PER_HOUR", TEXTS_BY_COUNTRY, 1..=100_000);
@@ -68,6 +76,8 @@ impl Caps {
         };
         Some(Self {
             order_mails: order_mails?,
+            account_mails: account_mails?,
+            code_mails: code_mails?,
             direct_mails: direct_mails?,
             texts: texts?,
             texts_by_country: texts_by_country?,
@@ -75,12 +85,17 @@ impl Caps {
         })
     }
 
-    /// What a mail counts against: mail about orders, of which the address was typed by whoever ordered, and what staff write,
-    /// where a stolen account or a loop in a program would write it without end.
+    /// What a mail counts against: mail that a stranger can have sent to an address by typing it (about orders, about an account
+    /// that was opened or nearly so, and links into an account), and what staff write, where a stolen account or a loop in a
+    /// program would write it without end. Each kind of link counts by itself: registrations of an address must not use up the
+    /// mails by which its owner comes back into the account.
     pub fn of_mail(&self, template: Template, recipient: Fingerprint, now: Timestamp) -> Option<Count> {
         let day = now.unix_seconds().div_euclid(DAY_SECONDS);
         let (kind, most, reason) = match template {
             Template::Direct => ("direct", self.direct_mails, Reason::DirectMails),
+            Template::AccountCreated | Template::AccountExists => ("account", self.account_mails, Reason::AccountMails),
+            Template::VerifyEmail => ("verify", self.code_mails, Reason::CodeMails),
+            Template::PasswordReset => ("reset", self.code_mails, Reason::CodeMails),
             template if template.is_about_an_order() => ("recipient", self.order_mails, Reason::OrderMails),
             _ => return None,
         };
@@ -88,12 +103,17 @@ impl Caps {
         Some(Count { key, most, by: CountBy::Events, kept_for: Duration::from_hours(48), reason })
     }
 
-    /// What a text counts against, or why it is never sent.
-    pub fn of_text(&self, phone: &Phone, recipient: Fingerprint, now: Timestamp) -> Result<Vec<Count>, Reason> {
+    /// The country that a text goes to, or why none ever goes to this number.
+    pub fn country(&self, phone: &Phone) -> Result<CountryCode, Reason> {
         if !phone.takes_texts() {
             return Err(Reason::NoTexts);
         }
-        let country = phone.country().filter(|country| self.countries.0.contains(country)).ok_or(Reason::Country)?;
+        phone.country().filter(|country| self.countries.0.contains(country)).ok_or(Reason::Country)
+    }
+
+    /// What a text counts against, or why it is never sent.
+    pub fn of_text(&self, phone: &Phone, recipient: Fingerprint, now: Timestamp) -> Result<Vec<Count>, Reason> {
+        let country = self.country(phone)?;
         let (day, hour) = (now.unix_seconds().div_euclid(DAY_SECONDS), now.unix_seconds().div_euclid(HOUR_SECONDS));
         let by_recipient = Count {
             key: format!("phone#{}#{day}", hex(recipient)),
@@ -142,6 +162,10 @@ pub enum CountBy {
 pub enum Reason {
     /// The recipient has had the day's mails about orders.
     OrderMails,
+    /// The recipient has had the day's mails about accounts opened with the address.
+    AccountMails,
+    /// The recipient has had the day's mails of this kind with a link into the account.
+    CodeMails,
     /// The recipient has had the day's mails written by staff.
     DirectMails,
     /// The recipient has had the day's texts.
@@ -161,6 +185,8 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OrderMails => "the recipient has had the day's limit of mails about orders",
+            Self::AccountMails => "the recipient has had the day's limit of mails about accounts",
+            Self::CodeMails => "the recipient has had the day's limit of mails with such a link",
             Self::DirectMails => "the recipient has had the day's limit of mails written by staff",
             Self::Texts => "the recipient has had the day's limit of texts",
             Self::TextsByCountry => "the country has had the hour's limit of texts",
@@ -173,9 +199,13 @@ impl Reason {
     /// The state that follows.
     pub fn state(self) -> State {
         match self {
-            Self::OrderMails | Self::DirectMails | Self::Texts | Self::TextsByCountry | Self::Country => {
-                State::Withheld
-            }
+            Self::OrderMails
+            | Self::AccountMails
+            | Self::CodeMails
+            | Self::DirectMails
+            | Self::Texts
+            | Self::TextsByCountry
+            | Self::Country => State::Withheld,
             Self::NoTexts => State::Refused,
             Self::Suppressed => State::Suppressed,
         }
@@ -224,18 +254,44 @@ mod tests {
     }
 
     #[test]
-    fn only_mail_about_orders_and_mail_that_staff_write_is_counted_each_by_itself() {
-        let (caps, now) = (caps(&[("DIRECT_MAILS_PER_RECIPIENT", "3")]).unwrap(), Timestamp::EPOCH);
+    fn what_a_stranger_can_have_sent_and_what_staff_write_is_counted_each_kind_by_itself() {
+        let limits = [
+            ("ORDER_MAILS_PER_RECIPIENT", "4"),
+            ("ACCOUNT_MAILS_PER_RECIPIENT", "1"),
+            ("CODE_MAILS_PER_RECIPIENT", "2"),
+            ("DIRECT_MAILS_PER_RECIPIENT", "3"),
+        ];
+        let (some, usual) = (caps(&limits).unwrap(), caps(&[]).unwrap());
         for template in Template::ALL {
-            let counted = caps.of_mail(template, [0; 16], now).map(|count| (count.key, count.most, count.reason));
+            let of = |caps: &Caps| caps.of_mail(template, [0; 16], Timestamp::EPOCH);
+            let counted = of(&some).map(|count| (count.key, count.most, count.reason));
+            let key = |kind: &str| format!("{kind}#{}#0", "00".repeat(16));
             let expected = match template {
-                Template::Direct => Some((format!("direct#{}#0", "00".repeat(16)), 3, Reason::DirectMails)),
-                template if template.is_about_an_order() => {
-                    Some((format!("recipient#{}#0", "00".repeat(16)), 20, Reason::OrderMails))
+                Template::Direct => Some((key("direct"), 3, Reason::DirectMails, 20)),
+                Template::AccountCreated | Template::AccountExists => {
+                    Some((key("account"), 1, Reason::AccountMails, 5))
                 }
-                _ => None,
+                Template::VerifyEmail => Some((key("verify"), 2, Reason::CodeMails, 10)),
+                Template::PasswordReset => Some((key("reset"), 2, Reason::CodeMails, 10)),
+                Template::OrderConfirmation
+                | Template::PaymentFailed
+                | Template::OrderCancelled
+                | Template::PaymentActionRequired
+                | Template::OrderShipped
+                | Template::OrderDelivered
+                | Template::OrderRefunded
+                | Template::ReturnReceived
+                | Template::WithdrawalReceived
+                | Template::GuestOrderLink
+                | Template::Invoice => Some((key("recipient"), 4, Reason::OrderMails, 20)),
+                Template::LowStock
+                | Template::PasswordChanged
+                | Template::NewSignIn
+                | Template::EmailChanged
+                | Template::StaffInvited => None,
             };
-            assert_eq!(counted, expected, "{}", template.as_str());
+            assert_eq!(of(&usual).map(|count| count.most), expected.as_ref().map(|expected| expected.3));
+            assert_eq!(counted, expected.map(|(key, most, reason, _)| (key, most, reason)), "{}", template.as_str());
         }
     }
 

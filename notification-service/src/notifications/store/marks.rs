@@ -1,10 +1,12 @@
 //! What is noted of a message that was claimed.
 
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use common::timestamp::Timestamp;
 
-use super::{Claim, Store, noted, number, text, unclear_map};
+use super::{Claim, Store, unclear_map};
 use crate::{
     aws::Failure,
+    dynamo::{noted, number, text},
     notifications::domain::{DeliveryEvent, EventKey, State},
     providers::{Handed, Name, Unclear},
 };
@@ -75,8 +77,32 @@ impl Store {
         noted(update).await.map(drop)
     }
 
-    /// Notes what a provider tells of a message. The latest counts, whichever order they come in; of two of one moment the
-    /// one of the higher rank. Whether it was noted: not where a later one was, or where the event is not known.
+    /// Takes a claim back as if it had never been, where it was the first of its event; else gives it back as it was. What it
+    /// counted stays counted.
+    pub async fn withdraw(&self, claim: &Claim) -> Result<(), Failure> {
+        if claim.attempts() > 1 {
+            return self.give_back(claim, "another channel of the event was refused", claim.unclear()).await;
+        }
+        let delete = self.client().await.delete_item().table_name(self.table()).key("event_id", text(&claim.key));
+        let delete = delete
+            .condition_expression("claim = :claim AND #state = :sending")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":claim", text(&claim.id))
+            .expression_attribute_values(":sending", text(&State::Sending));
+        match delete.send().await {
+            Ok(_) => Ok(()),
+            Err(error)
+                if error.as_service_error().is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(Failure::of(&error)),
+        }
+    }
+
+    /// Notes what a provider tells of a message. The latest counts, whichever order they come in; of two of one moment, and
+    /// where the provider says nothing of times, the one of the higher rank. Whether it was noted: not where a later one was,
+    /// or where the event is not known.
     pub async fn note_event(&self, key: EventKey, event: DeliveryEvent) -> Result<bool, Failure> {
         let DeliveryEvent { kind, at, provider } = event;
         let update = self.client().await.update_item().table_name(self.table()).key("event_id", text(&key));
@@ -84,10 +110,12 @@ impl Store {
             .update_expression(
                 "SET last_event = :kind, last_event_rank = :rank, last_event_at = :at, last_event_by = :provider",
             )
-            .condition_expression(
+            .condition_expression(if event.is_timed() {
                 "attribute_exists(event_id) AND (attribute_not_exists(last_event_at) OR last_event_at < :at \
-                 OR (last_event_at = :at AND last_event_rank < :rank))",
-            )
+                 OR (last_event_at = :at AND last_event_rank < :rank))"
+            } else {
+                "attribute_exists(event_id) AND (attribute_not_exists(last_event_at) OR last_event_rank < :rank)"
+            })
             .expression_attribute_values(":kind", text(&kind.as_str()))
             .expression_attribute_values(":rank", number(kind.rank()))
             .expression_attribute_values(":at", number(at.unix_millis()))

@@ -105,8 +105,8 @@ fn slugs_are_unique_and_a_category_with_others_in_it_stays() {
     let rename = CategoryPatch { slug: Some("home".parse().unwrap()), ..keep() };
     assert!(matches!(tree.change(kitchen, rename.clone(), now()), Err(Error::CategorySlugTaken)));
     assert_eq!(tree.change(home, rename, now()).unwrap().version, 1, "its own slug is no change");
-    assert!(matches!(tree.remove(home), Err(Error::CategoryInUse)));
-    tree.remove(kitchen).unwrap();
-    tree.remove(home).unwrap();
-    assert!(matches!(tree.remove(home), Err(Error::NotFound)));
+    assert!(matches!(tree.remove(home, now()), Err(Error::CategoryInUse)));
+    tree.remove(kitchen, now()).unwrap();
+    tree.remove(home, now()).unwrap();
+    assert!(matches!(tree.remove(home, now()), Err(Error::NotFound)));
 }

@@ -2,13 +2,17 @@
 //!
 //! Each kind of file is a list of parts. A part is copied only if it is known to belong to the picture; places, dates,
 //! names of cameras and people, comments, thumbnails and whatever stands behind the end of the picture are left out. What
-//! a header promises is compared with what browsers should have to hold in memory. The pixels themselves are not decoded:
+//! a header promises is compared with what browsers should have to hold in memory. The pixels themselves are not decoded, but what AV1 says
+//! of its frames is read, as decoders believe it, and a PNG's data are inflated and counted:
 //! a picture that is broken inside is shown broken and does no harm.
 
 use super::{MediaType, Mismatch};
 
+mod av1;
 mod avif;
 mod exif;
+mod icc;
+mod inflating;
 mod jpeg;
 mod png;
 mod webp;

@@ -29,6 +29,29 @@ done < "$DOUBLE/answers"
 exit 0
 "#;
 
+/// The one that each service of the double reads.
+fn secret_of(service: &str) -> &'static str {
+    match service {
+        "product-service" => "bodega/dev/MONGODB_URI",
+        "transaction-service" => "bodega/dev/STRIPE_WEBHOOK_SECRET",
+        _ => "bodega/dev/FINGERPRINT_KEY",
+    }
+}
+
+fn secrets() -> Value {
+    let secret = |name: &str, value: &str| json!({ "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": name, value: "to-be-set" } });
+    json!({
+        "Mongo": secret("bodega/dev/MONGODB_URI", "SecretString"),
+        "Webhook": secret("bodega/dev/STRIPE_WEBHOOK_SECRET", "SecretString"),
+        "Made": secret("bodega/dev/FINGERPRINT_KEY", "GenerateSecretString"),
+    })
+}
+
+fn reads_secret(id: &str) -> Value {
+    let settings = json!({ "SECRET": format!("secretsmanager:{id}") });
+    json!({ "Http": { "Type": "AWS::Lambda::Function", "Properties": { "Environment": { "Variables": settings } } } })
+}
+
 impl Double {
     fn new(answers: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -50,8 +73,10 @@ impl Double {
         }
         let usual = "git rev-parse|0123abc\naws --version|aws-cli/2.31.0\nget-caller-identity|123456789012\n\
                      ssm get-parameter|!ParameterNotFound\nget-template|!Stack does not exist\nget-alias|7\n\
+                     describe-secret|{\"v1\":[\"AWSPREVIOUS\"],\"v2\":[\"AWSCURRENT\"]}\n\
                      lambda invoke|{\"StatusCode\":200}\nlist-versions|[\"$LATEST\",\"7\",\"8\"]\n\
-                     describe-stacks|https://shop.example\n";
+                     StackStatus|UPDATE_ROLLBACK_COMPLETE\ndescribe-stacks|https://shop.example\njwks.json -|{\"keys\":[{\"kid\":\"a\"}]}\n\
+                     openid-configuration -|{\"issuer\":\"https://shop.example\"}\n";
         fs::write(root.join("answers"), format!("{answers}\n{usual}")).unwrap();
         let home = Home::at(root);
         Self { folder, home }
@@ -62,14 +87,21 @@ impl Double {
         let wanted =
             Wanted { only, artifacts: Some(root.join("lambda")), assembly: root.join("deploy/dev"), ..wanted() };
         fs::create_dir_all(&wanted.assembly).unwrap();
-        for stack in plan::stacks(&wanted) {
+        let all = Wanted { only: None, ..wanted.clone() };
+        for stack in plan::stacks(&all) {
+            let resources = match stack {
+                plan::Stack::Data => secrets(),
+                plan::Stack::Service(service) => reads_secret(secret_of(service)),
+                _ => json!({ "Other": { "Type": "AWS::IAM::Role" } }),
+            };
             let file = wanted.assembly.join(format!("{}.template.json", stack.name(wanted.stage)));
-            fs::write(file, json!({ "Resources": { "Other": { "Type": "AWS::IAM::Role" } } }).to_string()).unwrap();
+            fs::write(file, json!({ "Resources": resources }).to_string()).unwrap();
         }
         let mut runner = Runner::new(&self.home, wanted);
         let real = std::env::var("PATH").unwrap_or_default();
         runner.path = format!("{}:{real}", root.join("bin").display()).into();
         runner.myself = root.join("bin/xtask");
+        runner.between_looks = Duration::ZERO;
         runner
     }
 
@@ -77,7 +109,7 @@ impl Double {
     fn changes(&self) -> Vec<String> {
         let asked = fs::read_to_string(self.folder.path().join("asked")).unwrap_or_default();
         let changes = |line: &&str| {
-            ["cdk deploy", "lambda invoke", "update-alias", "put-parameter", "delete-", "xtask smoke"]
+            ["cdk deploy", "cancel-update", "lambda invoke", "update-alias", "put-parameter", "delete-", "xtask smoke"]
                 .iter()
                 .any(|change| line.contains(change))
         };
@@ -195,12 +227,91 @@ async fn a_program_that_is_not_executable_is_not_uploaded() {
 }
 
 #[tokio::test]
+async fn an_issuer_that_is_not_published_stops_a_workflow_before_any_service() {
+    let double = Double::new("openid-configuration -|!Key does not exist\nget-secret-value|!AccessDeniedException");
+    let error = double.runner(None).deploy().await.unwrap_err();
+    assert!(format!("{error:#}").contains("deploy by hand once"), "{error:#}");
+    let changes = double.changes();
+    assert!(changes.last().unwrap().contains("bodega-dev-edge"), "{changes:#?}");
+}
+
+#[test]
+fn what_stands_in_for_a_service_that_is_not_deployed_can_be_started() {
+    let double = Double::new("");
+    let to = double.folder.path().join("gathered");
+    gather(&["user-service"], &double.folder.path().join("lambda"), &to).unwrap();
+    for service in plan::ORDER {
+        let mode = fs::metadata(to.join(service).join("bootstrap")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o111, 0o111, "{service}");
+    }
+}
+
+#[tokio::test]
 async fn a_service_that_was_taken_back_moves_at_once_and_is_forgotten_when_it_is_well() {
-    let double = Double::new("user-service/undone|0123abc");
+    let double = Double::new("user-service/undone|fedcba9");
     double.runner(Some("user-service")).deploy().await.unwrap();
     let asked = fs::read_to_string(double.folder.path().join("asked")).unwrap();
     assert!(asked.contains("at-once=user-service"), "{asked}");
     assert!(asked.contains("ssm delete-parameter --name /bodega/dev/user-service/undone"), "{asked}");
+}
+
+#[tokio::test]
+async fn a_commit_that_was_taken_back_is_not_deployed_again_unless_that_is_asked_for() {
+    for taken_back in ["user-service/undone|0123abc", "user-service/undone|by-hand\nuser-service/release|0123abc"] {
+        let double = Double::new(taken_back);
+        let error = double.runner(Some("user-service")).deploy().await.unwrap_err();
+        assert!(format!("{error:#}").contains("taken back at this very commit"), "{error:#}");
+        assert_eq!(double.changes(), Vec::<String>::new());
+        let mut runner = double.runner(Some("user-service"));
+        runner.wanted.again = true;
+        runner.deploy().await.unwrap();
+    }
+}
+
+/// CloudFormation is under way when it is asked first, and has ended so when it is asked again.
+fn under_way_and_then(end: &str) -> Double {
+    let double = Double::new("cdk deploy bodega-dev-user-service --|!Terminated");
+    let root = double.folder.path().display().to_string();
+    let aws = double.folder.path().join("bin/aws");
+    let first = format!(
+        "#!/bin/sh\ncase \"$*\" in *StackStatus*)\n  echo \"aws $*\" >> {root}/asked\n  \
+         [ -e {root}/looked ] && echo {end} || {{ touch {root}/looked; echo UPDATE_IN_PROGRESS; }}\n  exit 0 ;;\nesac\n"
+    );
+    let text = fs::read_to_string(&aws).unwrap().replacen("#!/bin/sh\n", &first, 1);
+    fs::write(&aws, text).unwrap();
+    double
+}
+
+#[tokio::test]
+async fn a_command_that_died_has_its_stack_cancelled_and_waited_for_before_aliases_are_put_back() {
+    let double = under_way_and_then("UPDATE_COMPLETE");
+    double.runner(Some("user-service")).deploy().await.unwrap_err();
+    begins_with(
+        &double.changes()[3..],
+        &[
+            "aws cloudformation cancel-update-stack --stack-name bodega-dev-user-service",
+            "aws lambda update-alias --function-name bodega-dev-user-service-http",
+            "aws lambda update-alias --function-name bodega-dev-user-service-sweep",
+            "aws ssm put-parameter --name /bodega/dev/user-service/undone",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_stack_that_went_back_itself_leaves_nothing_for_the_next_deployment_to_know() {
+    let double = under_way_and_then("UPDATE_ROLLBACK_COMPLETE");
+    double.runner(Some("user-service")).deploy().await.unwrap_err();
+    let changes = double.changes();
+    assert!(changes.iter().any(|line| line.contains("update-alias")), "{changes:#?}");
+    assert!(!changes.iter().any(|line| line.contains("undone")), "{changes:#?}");
+}
+
+#[test]
+fn the_alarm_that_holds_others_back_outlasts_two_signs_that_are_lost_and_no_more() {
+    let watch = include_str!("../../../../../infra/lib/watch.ts");
+    let deploying = watch.split("what: \"deploying\"").nth(1).unwrap();
+    let minutes = deploying.split("periods: ").nth(1).unwrap().split(',').next().unwrap().parse::<u64>().unwrap();
+    assert_eq!(Duration::from_mins(minutes), BETWEEN_SIGNS * 3);
 }
 
 #[tokio::test]
@@ -220,4 +331,44 @@ fn the_newest_versions_stay_and_the_one_that_serves() {
     let all: Vec<String> = ["$LATEST", "1", "2", "9", "10", "11", "12", "13"].map(str::to_owned).to_vec();
     assert_eq!(old_versions(&all, Some("2")), ["1"]);
     assert_eq!(old_versions(&all, Some("13")), ["2", "1"]);
+}
+
+#[tokio::test]
+async fn a_secret_that_was_never_set_stops_the_deployment_before_its_service_changes() {
+    let double = Double::new("describe-secret --secret-id bodega/dev/STRIPE_WEBHOOK_SECRET|{\"v1\":[\"AWSCURRENT\"]}");
+    let error = double.runner(Some("transaction-service")).deploy().await.unwrap_err();
+    let error = format!("{error:#}");
+    assert!(
+        error.contains("bodega/dev/STRIPE_WEBHOOK_SECRET (transaction-service): aws secretsmanager put-secret-value"),
+        "{error}"
+    );
+    assert!(error.contains("no version that serves was changed"), "{error}");
+    assert_eq!(double.changes(), Vec::<String>::new());
+    let asked = fs::read_to_string(double.folder.path().join("asked")).unwrap();
+    // Neither another service's nor one that the stack makes, and no value at all.
+    assert_eq!(asked.matches("secretsmanager").count(), 1, "{asked}");
+}
+
+#[tokio::test]
+async fn every_secret_that_was_never_set_is_named_at_once_when_the_stack_that_makes_them_is_deployed() {
+    let double = Double::new("describe-secret|{\"v1\":[\"AWSCURRENT\"]}");
+    let error = format!("{:#}", double.runner(None).deploy().await.unwrap_err());
+    assert!(error.contains("bodega/dev/MONGODB_URI (product-service)"), "{error}");
+    assert!(error.contains("bodega/dev/STRIPE_WEBHOOK_SECRET (transaction-service)"), "{error}");
+    assert!(!error.contains("FINGERPRINT_KEY"), "{error}");
+    begins_with(
+        &double.changes(),
+        &[
+            "npx cdk deploy bodega-dev-data --exclusively",
+            "npx cdk deploy bodega-dev-events --exclusively",
+            "npx cdk deploy bodega-dev-edge --exclusively",
+        ],
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_no_stack_has_made_yet_is_no_secret_that_is_set() {
+    let double = Double::new("describe-secret|!ResourceNotFoundException");
+    let error = format!("{:#}", double.runner(Some("product-service")).deploy().await.unwrap_err());
+    assert!(error.contains("bodega/dev/MONGODB_URI does not exist: deploy the whole stage first"), "{error}");
 }

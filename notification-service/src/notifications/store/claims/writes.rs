@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
-    error::{BuildError, ProvideErrorMetadata, SdkError},
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    error::ProvideErrorMetadata,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
     types::{
         AttributeValue, CancellationReason, ConditionCheck, Put, ReturnValuesOnConditionCheckFailure,
         TransactWriteItem, Update, builders::UpdateBuilder,
@@ -16,9 +16,10 @@ use platform::fingerprint::hex;
 use super::{Claim, Wish};
 use crate::{
     aws::Failure,
+    dynamo::{CONFLICT, Item, cancellations, did_not_hold, incomplete, may_repeat, number, only_conflicts, text},
     notifications::{
         domain::{Count, CountBy, EventKey, Reason, Record, State, barring},
-        store::{Item, MEMORY, Store, may_repeat, number, read, text, unclear_map},
+        store::{MEMORY, Store, read, unclear_map},
     },
 };
 
@@ -52,6 +53,7 @@ impl Store {
         ]);
         item.extend(resend_of.map(|event_id| ("resend_of".to_owned(), text(&event_id))));
         item.extend(request.as_ref().map(|request| ("request".to_owned(), text(request))));
+        item.extend(request.as_ref().map(|_| ("is_kept".to_owned(), AttributeValue::Bool(true))));
         item
     }
 
@@ -69,11 +71,10 @@ impl Store {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(event_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let mut writes =
-            vec![TransactWriteItem::builder().put(put.build().map_err(|error| incomplete(&error))?).build()];
+        let mut writes = vec![TransactWriteItem::builder().put(put.build().map_err(incomplete)?).build()];
         writes.extend(self.bars(wish)?);
         for count in &wish.counts {
-            let update = self.count(count, wish.key, now).build().map_err(|error| incomplete(&error))?;
+            let update = self.count(count, wish.key, now).build().map_err(incomplete)?;
             writes.push(TransactWriteItem::builder().update(update).build());
         }
         Ok(writes)
@@ -108,8 +109,7 @@ impl Store {
         if let Some(unclear) = unclear {
             update = update.expression_attribute_values(":unclear", unclear);
         }
-        let mut writes =
-            vec![TransactWriteItem::builder().update(update.build().map_err(|error| incomplete(&error))?).build()];
+        let mut writes = vec![TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build()];
         writes.extend(self.bars(wish)?);
         Ok(writes)
     }
@@ -121,7 +121,7 @@ impl Store {
                 .table_name(self.table())
                 .key("event_id", text(&key))
                 .condition_expression("attribute_not_exists(event_id)");
-            Ok(TransactWriteItem::builder().condition_check(check.build().map_err(|error| incomplete(&error))?).build())
+            Ok(TransactWriteItem::builder().condition_check(check.build().map_err(incomplete)?).build())
         };
         barring(wish.key.channel, wish.recipient, wish.template).into_iter().map(check).collect()
     }
@@ -161,8 +161,8 @@ impl Store {
             let reasons = cancellations(&error).ok_or_else(|| Failure::of(&error))?;
             match hurdle(reasons, wish)? {
                 Some(hurdle) => return Ok(Some(hurdle)),
-                None if may_repeat(&mut conflicts, Some("TransactionConflict")).await => {}
-                None => return Err(Failure::Unavailable("TransactionConflict".into())),
+                None if may_repeat(&mut conflicts, Some(CONFLICT)).await => {}
+                None => return Err(Failure::Unavailable(CONFLICT.into())),
             }
         }
     }
@@ -224,48 +224,26 @@ impl Store {
     }
 }
 
-/// Why a transaction was cancelled, in the order of its writes.
-fn cancellations(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            Some(cancelled.cancellation_reasons())
-        }
-        _ => None,
-    }
-}
-
 /// What the reasons mean: the first write is the claim, then come the bars, then the counts. `None`: another transaction
 /// was in the way.
 fn hurdle(reasons: &[CancellationReason], wish: &Wish) -> Result<Option<Hurdle>, Failure> {
-    let failed = |reason: &CancellationReason| reason.code() == Some("ConditionalCheckFailed");
     let bars = barring(wish.key.channel, wish.recipient, wish.template).len();
-    if let Some(claim) = reasons.first().filter(|reason| failed(reason)) {
+    if let Some(claim) = reasons.first().filter(|reason| did_not_hold(reason)) {
         return Ok(Some(found(claim.item())));
     }
-    if reasons.iter().skip(1).take(bars).any(failed) {
+    if reasons.iter().skip(1).take(bars).any(did_not_hold) {
         return Ok(Some(Hurdle::Barred(Reason::Suppressed)));
     }
     let counts = wish.counts.iter().zip(reasons.iter().skip(1 + bars));
-    if let Some((count, _)) = counts.into_iter().find(|(_, reason)| failed(reason)) {
+    if let Some((count, _)) = counts.into_iter().find(|(_, reason)| did_not_hold(reason)) {
         return Ok(Some(Hurdle::Barred(count.reason)));
     }
-    let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
-    match codes().find(|code| *code != "TransactionConflict") {
-        None if codes().next().is_some() => Ok(None),
-        Some(code @ ("ThrottlingError" | "ProvisionedThroughputExceeded")) => {
-            Err(Failure::Unavailable(code.to_owned()))
-        }
-        code => Err(Failure::Refused(format!("the transaction was cancelled: {}", code.unwrap_or("no reason")))),
-    }
+    only_conflicts(reasons).map(|()| None)
 }
 
 /// What the item that stood in the way says.
 fn found(item: Option<&Item>) -> Hurdle {
     item.and_then(read).map_or(Hurdle::Changed, |record| Hurdle::Record(Box::new(record)))
-}
-
-fn incomplete(error: &BuildError) -> Failure {
-    Failure::Refused(error.to_string())
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use super::{Mismatch, Reader, length, must_fit};
+use super::{Mismatch, Reader, av1, length, must_fit};
 
 /// Coded pictures, those that are put together of others, and those with more light for screens that have it.
-const PICTURES: [&[u8; 4]; 3] = [b"av01", b"grid", b"tmap"];
+const PICTURES: [&[u8; 4]; 3] = [CODED, b"grid", b"tmap"];
+/// Those that are coded by themselves.
+const CODED: &[u8; 4] = b"av01";
 /// Size, coding, colours, turning and cutting, and which picture is another one's transparency.
 const PROPERTIES: [&[u8; 4]; 16] = [
     b"ispe", b"pixi", b"av1C", b"colr", b"pasp", b"clap", b"irot", b"imir", b"auxC", b"a1op", b"a1lx", b"lsel",
@@ -36,6 +38,8 @@ struct Piece {
 struct Meta {
     /// Items that are pictures.
     pictures: BTreeSet<u32>,
+    /// Those of them whose data are AV1.
+    coded: BTreeSet<u32>,
     thumbnails: BTreeSet<u32>,
     /// Where in the file they are.
     in_file: Vec<(u32, Range<usize>)>,
@@ -70,12 +74,16 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
     for data in data {
         clear_between(&mut out, data, &kept);
     }
-    if let Some(idat) = meta.idat {
-        let at = |range: &Range<usize>| idat.start + range.start..idat.start + range.end;
-        let kept: Vec<Range<usize>> = meta.in_idat.iter().filter(is_picture).map(|(_, range)| at(range)).collect();
-        if kept.iter().any(|range| !holds(&idat, range)) {
-            return Err(MALFORMED);
-        }
+    let place = |range: &Range<usize>| file.get(range.clone());
+    frames_must_fit(&meta, &meta.in_file, place)?;
+    if let Some(idat) = meta.idat.clone() {
+        let at = |range: &Range<usize>| {
+            let range = idat.start.checked_add(range.start)?..idat.start.checked_add(range.end)?;
+            holds(&idat, &range).then_some(range)
+        };
+        let kept = meta.in_idat.iter().filter(is_picture).map(|(_, range)| at(range).ok_or(MALFORMED));
+        let kept: Vec<Range<usize>> = kept.collect::<Result<_, _>>()?;
+        frames_must_fit(&meta, &meta.in_idat, |range| file.get(at(range)?))?;
         clear_between(&mut out, idat, &kept);
     } else if meta.in_idat.iter().any(|one| is_picture(&one)) {
         return Err(MALFORMED);
@@ -86,6 +94,20 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
     let end = pieces.iter().filter(|piece| matches!(&piece.name, b"meta" | b"mdat")).map(|piece| piece.body.end).max();
     out.truncate(end.unwrap_or_default());
     Ok(out)
+}
+
+/// What the coded pictures say of their frames, each of them put together of its places.
+fn frames_must_fit<'a>(
+    meta: &Meta,
+    places: &[(u32, Range<usize>)],
+    at: impl Fn(&Range<usize>) -> Option<&'a [u8]>,
+) -> Result<(), Mismatch> {
+    for id in meta.coded.intersection(&meta.pictures) {
+        let parts = places.iter().filter(|(of, _)| of == id).map(|(_, range)| at(range).ok_or(MALFORMED));
+        let parts: Vec<&[u8]> = parts.collect::<Result<_, _>>()?;
+        av1::frames_must_fit(&parts.concat())?;
+    }
+    Ok(())
 }
 
 /// The boxes of the file, up to what is none of its own.
@@ -190,6 +212,9 @@ fn read_items(out: &mut [u8], part: &Piece, meta: &mut Meta) -> Result<(), Misma
         let is_picture = PICTURES.contains(&&reader.array()?);
         if is_picture {
             meta.pictures.insert(id);
+            if &out[name..name + 4] == CODED {
+                meta.coded.insert(id);
+            }
         } else {
             out[name..name + 4].copy_from_slice(b"skip");
         }

@@ -1,15 +1,23 @@
 //! PNG (W3C, third edition), still and moving: chunks, each with a checksum.
+//!
+//! What the data inflate to is counted, not looked at: as many bytes as the picture has, in one zlib stream with its checksum,
+//! and nothing behind that.
 
-use super::{Mismatch, Reader, exif, length, must_fit};
+use super::{
+    Mismatch, Reader, exif, icc,
+    inflating::{Inflating, Packing},
+    length, must_fit,
+};
 
 /// Besides the picture itself: transparency and colours, density, and how bright it is meant to be.
-const KEPT: [&[u8; 4]; 12] =
-    [b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"bKGD", b"pHYs", b"mDCV", b"cLLI", b"PLTE"];
+const KEPT: [&[u8; 4]; 11] =
+    [b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"sBIT", b"bKGD", b"pHYs", b"mDCV", b"cLLI", b"PLTE"];
 
 /// What was seen so far.
 #[derive(Default)]
 struct Seen {
     size: Option<(u32, u32)>,
+    packing: Packing,
     is_indexed: bool,
     has_palette: bool,
     has_orientation: bool,
@@ -17,6 +25,8 @@ struct Seen {
     frames: Option<usize>,
     frames_found: usize,
     data: Data,
+    /// The picture or frame whose data are being read.
+    inflating: Option<Inflating>,
 }
 
 /// Where the data of the first picture are, which must be in one piece.
@@ -45,6 +55,7 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
         }
         if name != *b"IDAT" && seen.data == Data::Here {
             seen.data = Data::Behind;
+            end_data(&mut seen)?;
         }
         if &name == b"IEND" {
             break;
@@ -56,6 +67,7 @@ pub(super) fn cleaned(file: &[u8]) -> Result<Vec<u8>, Mismatch> {
     if seen.data == Data::Ahead || (seen.is_indexed && !seen.has_palette) {
         return Err(Mismatch::Malformed("a PNG without a picture"));
     }
+    end_data(&mut seen)?;
     if seen.frames.is_some_and(|frames| frames != seen.frames_found) {
         return Err(Mismatch::Malformed("a PNG with another number of frames"));
     }
@@ -71,7 +83,12 @@ fn kept<'a>(seen: &mut Seen, name: [u8; 4], body: &'a [u8]) -> Result<Option<std
             if seen.data == Data::Behind {
                 return Err(Mismatch::Malformed("a PNG whose data are in several pieces"));
             }
+            if seen.data == Data::Ahead {
+                let (width, height) = seen.size.unwrap_or_default();
+                begin_data(seen, width, height);
+            }
             seen.data = Data::Here;
+            data(seen, body)?;
         }
         b"eXIf" => {
             let Some(orientation) = exif::orientation(body).filter(|_| !seen.has_orientation) else { return Ok(None) };
@@ -82,8 +99,11 @@ fn kept<'a>(seen: &mut Seen, name: [u8; 4], body: &'a [u8]) -> Result<Option<std
         // Of a picture that does not move, or is not said to.
         b"fcTL" | b"fdAT" if seen.frames.is_none() => return Ok(None),
         b"fcTL" => frame(seen, body)?,
-        b"fdAT" if body.len() > 4 && seen.data != Data::Ahead => {}
+        // A number comes first (11.3.6.3).
+        b"fdAT" if body.len() > 4 && seen.data != Data::Ahead => data(seen, &body[4..])?,
         b"fdAT" => return Err(Mismatch::Malformed("a PNG frame without data")),
+        // Its name is of people's choice (11.3.2.3).
+        b"iCCP" => return Ok(profile(body).map(Into::into)),
         b"PLTE" => seen.has_palette = true,
         name if KEPT.contains(&name) => {}
         // The first letter says whether a chunk may be left out (5.4).
@@ -107,6 +127,13 @@ fn header(seen: &mut Seen, body: &[u8]) -> Result<(), Mismatch> {
     }
     must_fit(width, height, 1)?;
     (seen.size, seen.is_indexed) = (Some((width, height)), colour == 3);
+    let channels = match colour {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    seen.packing = Packing { bits: channels * u64::from(depth), is_interlaced: interlace == 1 };
     Ok(())
 }
 
@@ -126,14 +153,48 @@ fn animation(seen: &mut Seen, body: &[u8]) -> Result<(), Mismatch> {
 fn frame(seen: &mut Seen, body: &[u8]) -> Result<(), Mismatch> {
     let mut reader = Reader::new(body);
     reader.u32()?;
-    let [width, height, x, y] = [reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?].map(u64::from);
+    let [width, height, x, y] = [reader.u32()?, reader.u32()?, reader.u32()?, reader.u32()?];
     let (whole_width, whole_height) = seen.size.unwrap_or_default();
-    let is_inside = x + width <= whole_width.into() && y + height <= whole_height.into();
-    if body.len() != 26 || width * height == 0 || !is_inside {
+    let fits = |at: u32, side: u32, whole: u32| u64::from(at) + u64::from(side) <= whole.into();
+    let is_inside = fits(x, width, whole_width) && fits(y, height, whole_height);
+    if body.len() != 26 || width == 0 || height == 0 || !is_inside {
         return Err(Mismatch::Malformed("a PNG frame outside its picture"));
     }
     seen.frames_found += 1;
+    if seen.data == Data::Ahead {
+        // The first frame may be the picture itself, which has its data in IDAT; it has that one's sides then.
+        return if (x, y, width, height) == (0, 0, whole_width, whole_height) {
+            Ok(())
+        } else {
+            Err(Mismatch::Malformed("a PNG frame of another size than its picture"))
+        };
+    }
+    end_data(seen)?;
+    begin_data(seen, width, height);
     Ok(())
+}
+
+/// Data of a picture or a frame of these sides follow.
+fn begin_data(seen: &mut Seen, width: u32, height: u32) {
+    seen.inflating = Some(Inflating::to(seen.packing.size(width, height)));
+}
+
+/// The next of them.
+fn data(seen: &mut Seen, body: &[u8]) -> Result<(), Mismatch> {
+    let inflating = seen.inflating.as_mut().ok_or(Mismatch::Malformed("a PNG frame without data"))?;
+    inflating.read(body, |_| {})
+}
+
+/// No more of them follow.
+fn end_data(seen: &mut Seen) -> Result<(), Mismatch> {
+    seen.inflating.take().map_or(Ok(()), Inflating::end)
+}
+
+/// A colour profile under a name of ours, if it is one (11.3.2.3).
+fn profile(body: &[u8]) -> Option<Vec<u8>> {
+    let name_ends = body.iter().take(80).position(|byte| *byte == 0)?;
+    let (compression, data) = body.get(name_ends + 1..)?.split_first()?;
+    (*compression == 0 && icc::is_compressed_profile(data)).then(|| [&b"icc\0\0"[..], data].concat())
 }
 
 fn checksum(name: [u8; 4], body: &[u8]) -> u32 {

@@ -43,10 +43,22 @@ fn chunk(name: [u8; 4], body: &[u8]) -> Vec<u8> {
     [&length, &name[..], body, &hasher.finalize().to_be_bytes()].concat()
 }
 
-/// A PNG whose header says this.
+/// The data of a black picture of 24 bits a point.
+fn black(width: u32, height: u32) -> Vec<u8> {
+    let size = u64::from(height) * (1 + 3 * u64::from(width));
+    miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; usize::try_from(size).unwrap()], 1)
+}
+
+/// A PNG whose header says this, with these data.
+fn png_with(width: u32, height: u32, kind: [u8; 5], data: &[u8]) -> Vec<u8> {
+    let body = [&width.to_be_bytes()[..], &height.to_be_bytes(), &kind].concat();
+    [&PLAIN_PNG[..8], &chunk(*b"IHDR", &body), &chunk(*b"IDAT", data), &chunk(*b"IEND", b"")].concat()
+}
+
+/// A PNG of these sides.
 fn png_of(width: u32, height: u32) -> Vec<u8> {
-    let body = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    [&PLAIN_PNG[..8], &chunk(*b"IHDR", &body), &PLAIN_PNG[33..]].concat()
+    let data = if u64::from(width) * u64::from(height) > MAX_POINTS { Vec::new() } else { black(width, height) };
+    png_with(width, height, [8, 2, 0, 0, 0], &data)
 }
 
 /// The points of every frame.
@@ -124,7 +136,13 @@ fn which_way_is_up_and_the_colours_stay() {
             MediaType::Png => b"iCCP",
             _ => b"ICCP",
         };
-        let (before, after) = (find(file, profile).unwrap(), find(&out, profile).unwrap());
+        let (mut before, mut after) = (find(file, profile).unwrap(), find(&out, profile).unwrap());
+        if kind == MediaType::Png {
+            // Behind the name, which is another.
+            before += file[before..].iter().position(|byte| *byte == 0).unwrap();
+            assert_eq!(&out[after + 4..after + 8], b"icc\0");
+            after += 7;
+        }
         assert_eq!(file[before..before + 300], out[after..after + 300], "{kind}");
     }
     // What it says by itself stays in AVIF: turned and with a profile.
@@ -147,6 +165,41 @@ fn of_an_avif_the_pictures_stay_where_they_are_and_the_words_become_nothing() {
     assert_eq!(kept + emptied, before.len().min(after.len()));
     // Both pictures: the colours and what shines through.
     assert!(after.iter().filter(|byte| **byte != 0).count() > 100, "the pictures are there");
+}
+
+/// Where `photo.avif` says that its items are: the colours, what shines through, EXIF and XMP.
+const ITEMS: [(std::ops::Range<usize>, bool); 4] =
+    [(0x5cc..0x622, true), (0x5b2..0x5cc, true), (0x48f..0x565, false), (0x565..0x5b2, false)];
+
+#[test]
+fn the_coded_pictures_of_an_avif_stay_byte_for_byte_and_what_else_was_beside_them_is_gone() {
+    let file = photo(MediaType::Avif);
+    let out = cleaned(MediaType::Avif, file).unwrap();
+    // Which is which, how they are coded, and where they are.
+    for words in [&b"iloc"[..], b"pitm", b"av1C", b"ipma"] {
+        let (before, after) = (find(file, words).unwrap(), find(&out, words).unwrap());
+        assert_eq!((before, &file[before..before + 18]), (after, &out[after..after + 18]));
+    }
+    for (place, is_picture) in ITEMS {
+        assert!(file[place.clone()].iter().any(|byte| *byte != 0), "{place:?}");
+        if is_picture {
+            assert_eq!(out[place.clone()], file[place.clone()], "{place:?}");
+        } else {
+            assert!(out[place.clone()].iter().all(|byte| *byte == 0), "{place:?}");
+        }
+    }
+}
+
+#[test]
+fn an_avif_that_codes_larger_frames_than_it_says_is_refused() {
+    // A still picture of 24 x 16 points (`0x0a` begins its sequence header) whose coded data become one of 65,536 x 65,536.
+    let mut file = photo(MediaType::Avif).to_vec();
+    let (place, _) = &ITEMS[0];
+    let padding = u8::try_from(place.len()).unwrap() - 11;
+    let huge = [0x0a, 7, 0x18, 0x3f, 0xff, 0xff, 0xff, 0xff, 0xc0, 0x7a, padding];
+    file[place.start..place.start + huge.len()].copy_from_slice(&huge);
+    let refused = cleaned(MediaType::Avif, &file).unwrap_err();
+    assert_eq!(refused, Mismatch::Points { width: 65_536, height: 65_536 });
 }
 
 #[test]
@@ -222,12 +275,13 @@ fn moving_png(width: u32, height: u32, frames: u32) -> Vec<u8> {
     let (data, end) = (find(&still, b"IDAT").unwrap() - 4, find(&still, b"IEND").unwrap() - 4);
     let mut out = [&still[..data], &chunk(*b"acTL", &[&frames.to_be_bytes()[..], &[0; 4]].concat())].concat();
     for n in 0..frames {
-        let places = [n.to_be_bytes(), 1_u32.to_be_bytes(), 1_u32.to_be_bytes(), [0; 4], [0; 4]].concat();
+        let (width, height) = if n == 0 { (width, height) } else { (1, 1) };
+        let places = [n.to_be_bytes(), width.to_be_bytes(), height.to_be_bytes(), [0; 4], [0; 4]].concat();
         out.extend(chunk(*b"fcTL", &[&places[..], &[0; 6]].concat()));
         if n == 0 {
             out.extend(&still[data..end]);
         } else {
-            out.extend(chunk(*b"fdAT", &[&n.to_be_bytes()[..], b"data"].concat()));
+            out.extend(chunk(*b"fdAT", &[&n.to_be_bytes()[..], &black(1, 1)].concat()));
         }
     }
     out.extend(&still[end..]);
@@ -302,6 +356,161 @@ fn what_contradicts_itself_or_is_not_shown_by_browsers_is_refused() {
     ] {
         let refused = cleaned(kind, &file).unwrap_err();
         assert_eq!(refused.code().as_str(), code, "{kind}: {refused}");
+    }
+}
+
+#[test]
+fn the_data_of_a_png_are_those_of_its_picture_and_nothing_else() {
+    let packed = |size: usize| miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; size], 6);
+    let data = packed(5 * (1 + 3 * 9));
+    let mut wrong_sum = data.clone();
+    *wrong_sum.last_mut().unwrap() ^= 1;
+    for (data, code) in [
+        (data.clone(), None),
+        (packed(5 * 28 - 1), Some("malformed")),
+        (packed(5 * 28 + 1), Some("malformed")),
+        (packed(50_000_000), Some("malformed")),
+        (wrong_sum, Some("malformed")),
+        ([&data, PAGE].concat(), Some("malformed")),
+        ([&data[..], b"\0"].concat(), Some("malformed")),
+        (PAGE.to_vec(), Some("malformed")),
+        (data[..data.len() - 1].to_vec(), Some("truncated")),
+        (Vec::new(), Some("truncated")),
+    ] {
+        let found = cleaned(MediaType::Png, &png_with(9, 5, [8, 2, 0, 0, 0], &data));
+        assert_eq!(found.map_err(|refused| refused.code().as_str()).err(), code, "{} bytes", data.len());
+    }
+    // In as many pieces as it has bytes.
+    let whole = png_with(9, 5, [8, 2, 0, 0, 0], &data);
+    let pieces: Vec<u8> = data.iter().flat_map(|byte| chunk(*b"IDAT", &[*byte])).collect();
+    let file = replaced(&whole, &chunk(*b"IDAT", &data), &pieces);
+    assert_eq!(cleaned(MediaType::Png, &file).unwrap(), file);
+    // Grey of one bit and of 16, and what seven passes have of 9 x 5 points: 1 + 1 + 1 + 2 + 1 + 3 + 2 rows.
+    for (kind, size) in [([1, 0, 0, 0, 0], 5 * 3), ([16, 4, 0, 0, 0], 5 * 37), ([8, 0, 0, 0, 1], 9 * 5 + 11)] {
+        assert!(cleaned(MediaType::Png, &png_with(9, 5, kind, &packed(size))).is_ok(), "{kind:?}");
+        assert!(cleaned(MediaType::Png, &png_with(9, 5, kind, &packed(size + 1))).is_err(), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_data_of_every_frame_of_a_png_are_those_of_its_picture() {
+    let whole = moving_png(3, 2, 3);
+    let frame = chunk(*b"fdAT", &[&[0, 0, 0, 2][..], &black(1, 1)].concat());
+    for (data, code) in [
+        (black(2, 1), "malformed"),
+        (b"data".to_vec(), "malformed"),
+        ([&black(1, 1), PAGE].concat(), "malformed"),
+        (black(1, 1)[..5].to_vec(), "truncated"),
+    ] {
+        let file = replaced(&whole, &frame, &chunk(*b"fdAT", &[&[0, 0, 0, 2][..], &data].concat()));
+        assert_eq!(cleaned(MediaType::Png, &file).unwrap_err().code().as_str(), code, "{data:?}");
+    }
+    assert_eq!(cleaned(MediaType::Png, &replaced(&whole, &frame, b"")).unwrap_err().code().as_str(), "truncated");
+}
+
+/// The shortest profile there is: a head and no tags.
+fn profile() -> Vec<u8> {
+    let mut profile = vec![0; 132];
+    profile[3] = 132;
+    profile[36..40].copy_from_slice(b"acsp");
+    profile
+}
+
+#[test]
+fn only_a_colour_profile_is_published_as_one() {
+    let mut shorter = profile();
+    shorter[3] = 131;
+    let mut nameless = profile();
+    nameless[36] = 0;
+    for (words, is_kept) in [
+        (profile(), true),
+        (shorter, false),
+        (nameless, false),
+        (PAGE.repeat(3), false),
+        (profile()[..99].to_vec(), false),
+    ] {
+        let parts = |count: u8| -> Vec<u8> {
+            let pieces = words.chunks(words.len().div_ceil(count.into())).zip(1_u8..);
+            pieces
+                .flat_map(|(piece, number)| {
+                    let body = [b"ICC_PROFILE\0", &[number, count][..], piece].concat();
+                    [b"\xff\xe2", &u16::try_from(body.len() + 2).unwrap().to_be_bytes()[..], &body].concat()
+                })
+                .collect()
+        };
+        for count in [1, 3] {
+            let file = [&PLAIN_JPEG[..2], &parts(count), &PLAIN_JPEG[2..]].concat();
+            let out = cleaned(MediaType::Jpeg, &file).unwrap();
+            assert_eq!(find(&out, b"ICC_PROFILE").is_some(), is_kept);
+            assert_eq!(find(&out, &parts(count)).is_some(), is_kept);
+            assert_eq!(find(&out, b"script"), None);
+        }
+        let packed = miniz_oxide::deflate::compress_to_vec_zlib(&words, 0);
+        let colours = |name: &[u8], tail: &[u8]| {
+            let chunk = chunk(*b"iCCP", &[name, b"\0\0", &packed, tail].concat());
+            [&PLAIN_PNG[..33], &chunk, &PLAIN_PNG[33..]].concat()
+        };
+        let out = cleaned(MediaType::Png, &colours(b"<script>", b"")).unwrap();
+        assert_eq!(out, if is_kept { colours(b"icc", b"") } else { PLAIN_PNG.to_vec() });
+        assert_eq!(cleaned(MediaType::Png, &colours(b"icc", PAGE)).unwrap(), PLAIN_PNG, "with a page behind it");
+    }
+}
+
+#[test]
+fn tables_of_a_jpeg_have_a_form_that_there_is() {
+    let at = find(PLAIN_JPEG, b"\xff\xdb").unwrap();
+    let with = |marker: u8, body: &[u8]| {
+        let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
+        let segment = [&[0xff, marker][..], &length, body].concat();
+        cleaned(MediaType::Jpeg, &[&PLAIN_JPEG[..at], &segment, &PLAIN_JPEG[at..]].concat())
+    };
+    let codes = [&[0x13][..], &[0; 15], &[2], b"ab"].concat();
+    assert!(
+        with(0xdb, &[&[3][..], &[1; 64]].concat()).is_ok() && with(0xc4, &codes).is_ok() && with(0xdd, b"ab").is_ok()
+    );
+    for (marker, body) in [
+        (0xdb, [&[15][..], PAGE, &[1; 11]].concat()),
+        (0xdb, [&[3][..], &[1; 64], PAGE].concat()),
+        (0xdb, PAGE.to_vec()),
+        (0xc4, [&codes[..], PAGE].concat()),
+        (0xc4, [&[0][..], &[255; 16], &[7; 4_080]].concat()),
+        (0xdd, PAGE.to_vec()),
+    ] {
+        assert_eq!(with(marker, &body).unwrap_err().code().as_str(), "malformed", "{marker:x} {}", body.len());
+    }
+}
+
+fn boxed(name: [u8; 4], body: &[u8]) -> Vec<u8> {
+    [&u32::try_from(body.len() + 8).unwrap().to_be_bytes()[..], &name, body].concat()
+}
+
+/// A plain AVIF whose picture is one byte of `idat`, said to start at `start`.
+fn avif_in_idat(start: u64) -> Vec<u8> {
+    let meta = find(PLAIN_AVIF, b"meta").unwrap() - 4;
+    let size = |at: usize| usize::try_from(u32::from_be_bytes(PLAIN_AVIF[at..at + 4].try_into().unwrap())).unwrap();
+    let (mut at, end, mut inside) = (meta + 12, meta + size(meta), vec![0; 4]);
+    while at < end {
+        if &PLAIN_AVIF[at + 4..at + 8] != b"iloc" {
+            inside.extend(&PLAIN_AVIF[at..at + size(at)]);
+        }
+        at += size(at);
+    }
+    // Version 1, offsets of 8 bytes and lengths of 4; one item, number 1, by method 1, of one extent.
+    let (head, tail) = (b"\x01\0\0\0\x84\0\0\x01\0\x01\0\x01\0\0\0\x01", b"\0\0\0\x01");
+    inside.extend(boxed(*b"iloc", &[&head[..], &start.to_be_bytes(), tail].concat()));
+    // Three temporal delimiters of AV1.
+    inside.extend(boxed(*b"idat", &[0x10; 3]));
+    [&PLAIN_AVIF[..meta], &boxed(*b"meta", &inside)].concat()
+}
+
+#[test]
+fn an_avif_whose_picture_is_said_to_be_beyond_any_number_is_malformed() {
+    for start in [0, 2] {
+        assert!(cleaned(MediaType::Avif, &avif_in_idat(start)).is_ok(), "{start}");
+    }
+    for start in [3, u64::MAX - 1, u64::MAX] {
+        let refused = cleaned(MediaType::Avif, &avif_in_idat(start)).unwrap_err();
+        assert_eq!(refused.code().as_str(), "malformed", "{start}");
     }
 }
 

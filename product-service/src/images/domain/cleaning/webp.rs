@@ -1,6 +1,6 @@
 //! WebP (RFC 9649): a RIFF file of chunks, still or moving.
 
-use super::{Mismatch, Reader, exif, length, must_fit};
+use super::{Mismatch, Reader, exif, icc, length, must_fit};
 
 const HAS_PROFILE: u8 = 0x20;
 const HAS_ALPHA: u8 = 0x10;
@@ -48,7 +48,7 @@ fn extended(header: &[u8], reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result
     while !reader.is_at_end() {
         let (name, body) = chunk(reader)?;
         match &name {
-            b"ICCP" => profile = profile.or(Some((name, body))),
+            b"ICCP" if icc::is_profile(body) => profile = profile.or(Some((name, body))),
             b"ANIM" => animation = animation.or(Some((name, body))),
             b"ALPH" => alpha = alpha.or(Some((name, body))),
             b"VP8 " | b"VP8L" => still = still.or(Some((name, body))),

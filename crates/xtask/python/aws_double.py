@@ -1,11 +1,13 @@
-"""moto for thousands of messages: DynamoDB and SQS at the port that is given.
+"""moto as the shop at home needs it: all of AWS at the port that is given, on 127.0.0.1.
 
-As it comes, moto copies a whole table for each item of a transaction, to be able to roll back, and checks a condition and
-writes in two steps between which other threads run. Here a transaction keeps only the items that it names, and one call is
-worked off after the other. What DynamoDB answers is moto's own code.
+As it comes, moto copies a whole table for each item of a DynamoDB transaction, to be able to roll back: with some hundred
+items a transaction takes longer than a request has. And it checks a condition and writes in two steps between which other
+threads run, so that two of two callers claim what one may have. Here a transaction keeps only the items that it names, and
+one call of DynamoDB is worked off after the other. What AWS answers is moto's own code.
 """
 
 import copy
+import os
 import sys
 import threading
 
@@ -48,13 +50,18 @@ class Handler(MotoRequestHandler):
 
 Table.__deepcopy__ = lambda self, memo: self
 DynamoDBBackend.transact_write_items = transact_write_items
+port = int(sys.argv[1])
+# As moto_server does: addresses of queues have it in them.
+os.environ["MOTO_PORT"] = str(port)
 moto = DomainDispatcherApplication(create_backend_app)
 one_at_a_time = threading.Lock()
 
 
 def application(environ, start_response):
+    if not environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+        return moto(environ, start_response)
     with one_at_a_time:
         return list(moto(environ, start_response))
 
 
-run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True, request_handler=Handler)
+run_simple("127.0.0.1", port, application, threaded=True, request_handler=Handler)

@@ -1,0 +1,126 @@
+//! Items and transactions of DynamoDB, as every store of this service reads and writes them.
+
+use std::{collections::HashMap, time::Duration};
+
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{
+        transact_write_items::TransactWriteItemsError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
+    types::{AttributeValue, CancellationReason},
+};
+use common::timestamp::Timestamp;
+
+use crate::aws::Failure;
+
+/// An item of a table.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn text(value: &impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+pub(crate) fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+    item.get(name)?.as_s().ok().map(String::as_str)
+}
+
+pub(crate) fn whole(item: &Item, name: &str) -> Option<i64> {
+    item.get(name)?.as_n().ok()?.parse().ok()
+}
+
+/// A moment, which is stored in milliseconds since 1970.
+pub(crate) fn moment(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(whole(item, name)?)
+}
+
+/// A write that lacks something that DynamoDB requires: our mistake.
+pub(crate) fn incomplete(error: impl std::error::Error) -> Failure {
+    Failure::Refused(error.to_string())
+}
+
+/// How often a write that a transaction got in the way of is made again, and about how long apart. A request that is
+/// repeated while its first try ends claims the same item in a transaction.
+const CONFLICTS: usize = 2;
+const PAUSE: Duration = Duration::from_millis(30);
+
+/// The code of a transaction's write that another transaction got in the way of.
+pub(crate) const CONFLICT: &str = "TransactionConflict";
+
+/// Whether a write may be made again: another one was in the way, and has ended soon. Waits a little where it may.
+pub(crate) async fn may_repeat(conflicts: &mut usize, code: Option<&str>) -> bool {
+    let is_conflict = code.is_some_and(|code| code.contains(CONFLICT));
+    if !is_conflict || *conflicts >= CONFLICTS {
+        return false;
+    }
+    *conflicts += 1;
+    tokio::time::sleep(PAUSE.mul_f64(0.5 + fastrand::f64())).await;
+    true
+}
+
+/// Makes a conditional update. Whether its condition held.
+pub(crate) async fn noted(update: UpdateItemFluentBuilder) -> Result<bool, Failure> {
+    let mut conflicts = 0;
+    loop {
+        let Err(error) = update.clone().send().await else { return Ok(true) };
+        if let Some(UpdateItemError::ConditionalCheckFailedException(_)) = error.as_service_error() {
+            return Ok(false);
+        }
+        if !may_repeat(&mut conflicts, error.code()).await {
+            return Err(Failure::of(&error));
+        }
+    }
+}
+
+/// Why a transaction was cancelled, in the order of its writes; `None` where it failed in another way.
+pub(crate) fn cancellations(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            Some(cancelled.cancellation_reasons())
+        }
+        _ => None,
+    }
+}
+
+/// Whether the condition of a transaction's write did not hold.
+pub(crate) fn did_not_hold(reason: &CancellationReason) -> bool {
+    reason.code() == Some("ConditionalCheckFailed")
+}
+
+/// Judges a cancelled transaction whose conditions all held. `Ok`: only other transactions got in the way of it, and it may
+/// be made again.
+pub(crate) fn only_conflicts(reasons: &[CancellationReason]) -> Result<(), Failure> {
+    let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
+    match codes().find(|code| *code != CONFLICT) {
+        None if codes().next().is_some() => Ok(()),
+        Some(code @ ("ThrottlingError" | "ProvisionedThroughputExceeded")) => {
+            Err(Failure::Unavailable(code.to_owned()))
+        }
+        code => Err(Failure::Refused(format!("the transaction was cancelled: {}", code.unwrap_or("no reason")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_is_made_again_only_where_others_alone_were_in_its_way() {
+        let judged = |codes: &[&str]| {
+            let reasons: Vec<_> = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
+            only_conflicts(&reasons)
+        };
+        assert_eq!(judged(&["None", CONFLICT]), Ok(()));
+        for busy in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
+            assert_eq!(judged(&["None", busy]), Err(Failure::Unavailable(busy.into())));
+            assert_eq!(judged(&[CONFLICT, busy]), Err(Failure::Unavailable(busy.into())));
+        }
+        for codes in [&["ValidationError", CONFLICT][..], &["None", "None"], &[]] {
+            assert!(matches!(judged(codes), Err(Failure::Refused(_))), "{codes:?}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The addresses that a message of SNS may name: where its certificate is, and where a subscription is confirmed.
+
+use std::str::FromStr;
+
+use reqwest::Url;
+
+use super::{Invalid, TopicArn};
+
+/// An address on a host of SNS: `https://sns.REGION.amazonaws.com`, in China with `.cn` behind it, at HTTPS's own port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnsAddress(Url);
+
+impl SnsAddress {
+    /// `None` for any other address. Parsed as the client that follows it parses it, so that both see the same host.
+    pub fn read(text: &str) -> Option<Self> {
+        // Parsers leave out white space and take a backslash for a slash; SNS writes neither.
+        if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
+            return None;
+        }
+        let address = Url::parse(text).ok()?;
+        let is_plain = address.scheme() == "https"
+            && address.port().is_none()
+            && address.username().is_empty()
+            && address.password().is_none()
+            && address.fragment().is_none();
+        let host = address.host_str()?;
+        let rest = host.strip_prefix("sns.")?;
+        let region = rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn"))?;
+        let is_region =
+            is_of_a_region(region) && region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        (is_plain && is_region).then_some(Self(address))
+    }
+
+    /// An address on the host of a topic's region, or of the double that plays the topic.
+    pub(super) fn of(topic: &TopicArn, text: &str) -> Result<Self, Invalid> {
+        if let Some(double) = &topic.double {
+            return double.address(text).ok_or(Invalid::CertificateHost);
+        }
+        let address = Self::read(text).ok_or(Invalid::CertificateHost)?;
+        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(Invalid::OtherRegion) }
+    }
+
+    /// The address.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+}
+
+/// What plays SNS on this machine: `http://127.0.0.1:PORT`. No other host can be named, so that the setting opens the service to
+/// nothing but programs of its own machine; on AWS it is refused altogether ([`platform::config::Env::at_home`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SnsDouble(Url);
+
+impl FromStr for SnsDouble {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refusal = "must be of the form http://127.0.0.1:9000";
+        let url = Url::parse(text).map_err(|_| refusal)?;
+        let is_root = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let is_loopback = url.scheme() == "http" && url.host_str() == Some("127.0.0.1") && url.username().is_empty();
+        if is_root && is_loopback && url.password().is_none() { Ok(Self(url)) } else { Err(refusal) }
+    }
+}
+
+impl SnsDouble {
+    /// `None` for an address that is anywhere else.
+    fn address(&self, text: &str) -> Option<SnsAddress> {
+        let address = Url::parse(text).ok()?;
+        let is_plain = address.username().is_empty() && address.password().is_none() && address.fragment().is_none();
+        (is_plain && address.origin() == self.0.origin()).then_some(SnsAddress(address))
+    }
+}
+
+/// `eu-central-1`, `us-gov-west-1`: words of which the last is a number. `sns.s3-us-west-2` is a bucket's address at S3.
+fn is_of_a_region(name: &str) -> bool {
+    let words: Vec<&str> = name.split('-').collect();
+    words.len() >= 3
+        && !name.starts_with("s3")
+        && words.last().is_some_and(|last| !last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()))
+}
