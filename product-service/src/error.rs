@@ -362,10 +362,12 @@ mod tests {
 
     #[test]
     fn what_others_are_changing_is_to_be_asked_for_again_and_is_no_outage() {
-        for error in [Error::CategoriesContended, Error::ProductContended] {
+        for (error, kind) in
+            [(Error::CategoriesContended, "categories_contended"), (Error::ProductContended, "product_contended")]
+        {
             let answer = error.into_response();
-            assert_eq!(answer.status(), StatusCode::CONFLICT);
-            assert_eq!(answer.headers()["retry-after"], "1");
+            let problem = answer.extensions().get::<Problem>().unwrap();
+            assert_eq!((answer.status(), problem.kind()), (StatusCode::CONFLICT, kind));
         }
     }
 

@@ -49,7 +49,7 @@ pub struct PaymentIntent {
 /// The payment method of a PaymentIntent.
 #[derive(Debug, Clone, Deserialize)]
 pub struct UsedMethod {
-    /// Who saved it; `None` where nobody did.
+    /// Who saved it; `None` where no customer did.
     #[serde(default, deserialize_with = "crate::reference")]
     pub customer: Option<CustomerId>,
 }

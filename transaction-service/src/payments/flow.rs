@@ -256,7 +256,7 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     let new = NewPaymentIntent { amount, customer, payment_method, capture: Capture::Automatic, metadata };
     let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
         Ok(intent) if is_saved_by_another(order, &intent) => {
-            // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and nobody can confirm it.
+            // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and no client knows its secret.
             if let Err(error) = cancel(app, &intent.id, CancellationReason::Abandoned).await {
                 tracing::warn!(order_id = %order.id, %error, "a payment that is not confirmed stays open at Stripe");
             }
@@ -281,7 +281,7 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     Ok(Created::Refused(failure))
 }
 
-/// Whether Stripe would take a payment method that the order's customer has not saved: it takes one that nobody has.
+/// Whether Stripe would take a payment method that the order's customer has not saved: it takes one that no customer has.
 fn is_saved_by_another(order: &Order, intent: &PaymentIntent) -> bool {
     let Method::Saved { customer, .. } = &order.payment.method else { return false };
     intent.payment_method.as_ref().is_some_and(|used| used.customer.as_ref() != Some(customer))
