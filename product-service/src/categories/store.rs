@@ -10,7 +10,7 @@
 //!   without the category on the condition that the tree still has exactly the version with the mark. Where a product was found,
 //!   the mark is taken off and it is `category_in_use`; where the tree has another version, all of it starts over.
 //! - *Whatever adds a category to a product* (a new product, a change, a line of an import) saves the product, then reads the
-//!   tree again ([`hold`](super::hold)). Where the category is there without a mark, the product stands. Where it has the mark,
+//!   tree again (`hold` in `categories.rs`). Where the category is there without a mark, the product stands. Where it has the mark,
 //!   the mark is taken off, which makes a new version of the tree; once that is saved, the product stands. Where the category is
 //!   gone, the product is set back, and it is `unknown_category`.
 //!
