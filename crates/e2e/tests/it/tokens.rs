@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 async fn a_shop_that_sells(units: i64) -> (Shop, String) {
     let shop = Shop::open().await;
-    sells(shop, units).await
+    Box::pin(sells(shop, units)).await
 }
 
 async fn sells(shop: Shop, units: i64) -> (Shop, String) {
@@ -22,7 +22,7 @@ async fn sells(shop: Shop, units: i64) -> (Shop, String) {
 
 #[tokio::test]
 async fn a_shopper_registers_logs_in_finds_a_product_and_a_service_reserves_it_for_them() {
-    let (shop, staff) = a_shop_that_sells(3).await;
+    let (shop, staff) = Box::pin(a_shop_that_sells(3)).await;
     let ada = json!({"email": "ada@example.com", "password": PASSWORD, "name": "Ada"});
     assert_eq!(shop.send(Method::POST, "/auth/register", None, Some(ada)).await.0, 202);
     let token = shop.log_in("ada@example.com", PASSWORD).await;
@@ -45,7 +45,7 @@ async fn a_shopper_registers_logs_in_finds_a_product_and_a_service_reserves_it_f
 
 #[tokio::test]
 async fn a_token_opens_only_what_its_role_allows_whichever_service_looks_at_it() {
-    let (shop, staff) = a_shop_that_sells(3).await;
+    let (shop, staff) = Box::pin(a_shop_that_sells(3)).await;
     let (status, guest) = shop.send(Method::POST, "/auth/guest", None, None).await;
     assert_eq!(status, 201, "{guest}");
     let guest = guest["access_token"].as_str().unwrap().to_owned();
@@ -86,7 +86,7 @@ fn header(token: &str) -> &str {
 async fn signing_keys_are_replaced_while_tokens_of_both_are_good_at_every_service_until_the_old_key_is_withdrawn() {
     let (old, new) = (signing_key_base64(), Signer::generate().base64());
     // Published before it signs: product-service fetches the keys once in ten minutes.
-    let (shop, before) = sells(Shop::open_with(&[("SIGNING_KEYS", &format!("{old},{new}"))]).await, 3).await;
+    let (shop, before) = Box::pin(sells(Shop::open_with(&[("SIGNING_KEYS", &format!("{old},{new}"))]).await, 3)).await;
     let service = shop.service_token().await;
     let published = sign_with(&shop, &[&new, &old]).await;
     let after = shop.admin().await;
