@@ -51,7 +51,7 @@ struct ListQuery {
     #[param(pattern = "[^,]", example = "organic,summer")]
     tags: Option<String>,
     /// Those with all of these attributes, as `name:value`, separated by commas. Of a list, one value is enough.
-    #[param(pattern = "^,*[^,]*:[^,]*(,+[^,]*:[^,]*)*,*$", example = "Material:cotton,Organic:true")]
+    #[param(pattern = "^,*[^,:]+:[^,]+(,+[^,:]+:[^,]+)*,*$", example = "Material:cotton,Organic:true")]
     attributes: Option<String>,
     /// What prices are in; one that the shop sells in. Lists only what has a price in it.
     #[param(pattern = "^[A-Z]{3}$", example = "USD")]

@@ -188,23 +188,28 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![condition("If-Match", "The `ETag` of the answer that you have seen, as it was.")]
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(WRITTEN));
+        vec![condition("If-Match", "The `ETag` of the answer that you have seen, as it was.", schema)]
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        vec![condition("If-None-Match", "The `ETag` of the answer that you have, as it was.")]
+        let schema = ObjectBuilder::new().schema_type(Type::String);
+        vec![condition("If-None-Match", "The `ETag` of the answer that you have, as it was.", schema)]
     }
 }
 
-fn condition(name: &str, description: &str) -> Parameter {
+/// `*`, or tags without commas in them: what [`IfMatch`] reads.
+const WRITTEN: &str = r#"^(\*|(W/)?"[!#-+\--~]*"(, *(W/)?"[!#-+\--~]*")*)$"#;
+
+fn condition(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()
         .name(name)
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some(description))
-        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .schema(Some(schema))
         .build()
 }
 

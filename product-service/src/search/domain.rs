@@ -262,8 +262,7 @@ impl Wanted {
         }
         terms.extend(tags.iter().map(|tag| with_tag(tag)));
         for attribute in attributes {
-            let pair =
-                attribute.split_once(':').filter(|(name, value)| !name.trim().is_empty() && !value.trim().is_empty());
+            let pair = attribute.split_once(':').filter(|(name, value)| !name.is_empty() && !value.is_empty());
             let (name, value) = pair.ok_or_else(|| refused("attributes", "must be name:value, separated by commas"))?;
             terms.insert(with_attribute(name, value));
         }
