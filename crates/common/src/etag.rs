@@ -201,7 +201,7 @@ impl IntoParams for IfNoneMatch {
 }
 
 /// `*`, or tags without commas in them: what [`IfMatch`] reads.
-const WRITTEN: &str = r#"^(\*|(W/)?"[!#-+\--~]*"(, *(W/)?"[!#-+\--~]*")*)$"#;
+const WRITTEN: &str = r#"^(\*|(W/)?"[!#-+.-~-]*"(, *(W/)?"[!#-+.-~-]*")*)$"#;
 
 fn condition(name: &str, description: &str, schema: ObjectBuilder) -> Parameter {
     ParameterBuilder::new()

@@ -1,8 +1,12 @@
 """Which refusals of well-formed requests are right."""
 
 import os
+import re
 
 import schemathesis
+
+# How `If-Match` is written, as the description has it.
+TAGS = r'\*|(W/)?"[!#-+.-~-]*"(, *(W/)?"[!#-+.-~-]*")*'
 
 # Rules that no schema can state: about other fields, about what there is in the shop, about digits that check others, about
 # invisible characters, which are taken where the letters around them need them.
@@ -22,8 +26,8 @@ RULES = {
 }[os.environ["SERVICE"]]
 # The same for queries, whose problems have no codes.
 QUERY_RULES = (
-    "at most 10 tags and attributes together", "currency must be", "cursor ", "prices need a currency", "relevance needs",
-    "skus must be", "the shop does not sell",
+    "attributes must be at most 10", "currency is none that", "currency must be", "cursor ", "price_max must not be below",
+    "skus must be", "sort by relevance needs", "tags must be at most 10",
 )
 # Problems of a whole request that is as it should be: an idempotency key or an event's id that an example used before, for
 # something else; a vendor's signature, which only the vendor can make.
@@ -59,6 +63,9 @@ def well_formed_requests_are_taken(ctx, response, case):
         return
     # No text of any parameter has NUL, which no store keeps; the schemas do not repeat it for each.
     if problem["type"] == "invalid_query" and problem["detail"].endswith("must not contain NUL."):
+        return
+    # Schemathesis 4.32 takes 0 for what it calls a text in a header, whatever its pattern is.
+    if problem["type"] == "malformed_request" and not re.fullmatch(TAGS, case.headers.get("If-Match", "*")):
         return
     refused = [error for error in problem.get("errors", []) if not is_right(error, case.operation.path)]
     assert problem["type"] == "invalid_input" and not refused, f"what is well formed is refused: {refused or problem}"
