@@ -9,7 +9,7 @@ use aws_sdk_s3::{
     error::{ProvideErrorMetadata, SdkError},
     primitives::ByteStream,
 };
-use common::timestamp::Timestamp;
+use common::{cause::chain, timestamp::Timestamp};
 use platform::config::Env;
 use tokio::sync::OnceCell;
 
@@ -341,15 +341,3 @@ impl fmt::Display for Failure {
 }
 
 impl Error for Failure {}
-
-/// An error and its causes in one line.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    line
-}

@@ -62,7 +62,7 @@ fn clear_cart(order: &Order) -> Message {
 
 /// Each template has a form as a text message, and is asked for once an order: its id follows from both.
 fn notification(order: &Order, template: &'static str, channels: Channels, reason: Option<&str>) -> Message {
-    // The address in any case: where texts alone were chosen and none goes to the number, it is told by mail.
+    // The address in any case: notification-service sends a mail where the shopper chose texts alone and none goes to their number.
     let mut recipient = json!({ "email": order.email });
     if let Some(phone) = order.phone.as_ref().filter(|_| channels.contains(Channel::Sms)) {
         recipient["phone"] = json!(phone);

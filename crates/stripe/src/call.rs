@@ -1,9 +1,6 @@
 //! Sending a call: headers, deadline, repeats where repeating is harmless, one reading of the answer.
 
-use std::{
-    error::Error as _,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use common::outbound;
 use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
@@ -206,12 +203,6 @@ fn pause(attempt: u32) -> Duration {
 
 /// The causes in one line: addresses, never headers or bodies. Ids in a path are no secrets; parameters are left out.
 fn cause(error: &reqwest::Error) -> String {
-    let mut line = if error.is_timeout() { "no answer in time".to_owned() } else { "the connection failed".to_owned() };
-    let mut next = error.source();
-    while let Some(cause) = next {
-        line.push_str(": ");
-        line.push_str(&cause.to_string());
-        next = cause.source();
-    }
-    line
+    let words = if error.is_timeout() { "no answer in time" } else { "the connection failed" };
+    common::cause::chain_under(words, error)
 }

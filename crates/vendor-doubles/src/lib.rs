@@ -10,7 +10,8 @@
 //!   who said STOP. A message that is queued has no `date_sent`, and is in no list that asks for one.
 //! - SES's `SendEmail` of a simple message: headers, tags, configuration set, errors named in a header.
 //! - How each signs its webhooks: [`signing`]. With [`Options::delivers`] messages are delivered after a moment, and the
-//!   vendors post what became of them, SES by way of SNS; otherwise a message stays as it was taken until it is told otherwise.
+//!   vendors post what became of them, SES by way of SNS; without it the state of a message changes only when
+//!   a caller of the double says so.
 //!
 //! # Left out
 //!

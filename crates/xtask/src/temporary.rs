@@ -49,10 +49,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_program_that_leaves_a_file_is_told_of_and_the_file_is_removed() {
-        let (temporary, folder) =
-            sh("mkdir \"$TMPDIR/work\" && echo x > \"$TMPDIR/work/file\" && touch \"$TMPDIR/b\"").await;
+        let (temporary, folder) = sh("mkdir \"$TMPDIR/a\" && echo x > \"$TMPDIR/a/file\" && touch \"$TMPDIR/b\"").await;
         let error = temporary.must_be_empty().unwrap_err().to_string();
-        assert_eq!(error, "left behind in the temporary folder: b, work");
+        assert_eq!(error, "left behind in the temporary folder: a, b");
         assert!(!fs::exists(folder).unwrap());
     }
 

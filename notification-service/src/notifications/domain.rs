@@ -262,7 +262,7 @@ fn channels(fields: &mut Fields<'_>, template: Option<Template>) -> Option<Vec<C
     Some(channels)
 }
 
-/// What is told, and the data for it as they were written.
+/// What a message says: its template, and the data for it as the request gave them.
 fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Value)> {
     let data = fields.raw("data").cloned().unwrap_or_else(|| Value::Object(Map::new()));
     fields.object_by("data", |data| Message::read(template, data)).map(|message| (message, data))

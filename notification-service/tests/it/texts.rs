@@ -232,7 +232,7 @@ async fn texts_go_only_to_countries_that_the_shop_names_and_to_numbers_that_take
 }
 
 #[tokio::test]
-async fn whoever_wants_texts_alone_is_told_by_mail_where_none_ever_goes_to_their_number() {
+async fn a_shopper_who_chose_texts_alone_gets_a_mail_where_no_text_is_ever_sent_to_their_number() {
     let office = Office::open_with_texts(&[]).await;
     for (number, expected) in [("+393331234567", "withheld"), ("+449012345678", "refused")] {
         let mut body = both();

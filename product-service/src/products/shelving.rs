@@ -27,7 +27,7 @@ pub async fn insert(store: &Store, product: &Product, tree: &Tree) -> Result<(),
     Err(refused)
 }
 
-/// Saves a product that was changed, unless somebody else changed it since (false then), or a category that it comes into is
+/// Saves a product that was changed, unless another request changed it since (false then), or a category that it comes into is
 /// deleted meanwhile.
 pub async fn replace(store: &Store, before: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
     if !store::replace(store, before.version, next, tree).await? {

@@ -112,7 +112,7 @@ async fn whoever_chose_text_messages_alone_hears_by_one_that_a_paid_order_was_so
     shop.relay().await;
     shop.relay().await;
     let told: Vec<_> = told(&shop).into_iter().filter(|(template, ..)| template == "order_cancelled").collect();
-    // With the address: where no text goes to the number it is told by mail.
+    // With the address: notification-service sends a mail where no text goes to the number.
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
     assert_eq!(told, [("order_cancelled".to_owned(), recipient, json!(["sms"]))]);
 }

@@ -216,7 +216,7 @@ async fn an_order_whose_request_panics_after_it_was_saved_keeps_its_stock_and_is
         let subscriber = with_metrics("transaction-service", "info", Metrics::Emf, move || bomb.clone());
         let _logging = tracing::subscriber::set_default(subscriber);
         // See `Logs`.
-        let _second = tracing::Dispatch::new(with_metrics("nobody", "debug", Metrics::Emf, io::sink));
+        let _second = tracing::Dispatch::new(with_metrics("other", "debug", Metrics::Emf, io::sink));
         assert_eq!(shop.order(&ada, "k").send().await.expect(500).problem(), "internal");
     }
     shop.app.endings.wait().await;

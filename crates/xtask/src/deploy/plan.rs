@@ -124,7 +124,8 @@ pub(crate) enum Step {
     Record(&'static str),
     Prune(&'static str),
     // Undoing.
-    /// What CloudFormation does to a service's stack goes on when the command is gone: it is told to go back, and waited for.
+    /// CloudFormation goes on with a service's stack when this command is interrupted: this step cancels the update, and waits until
+    /// the stack is back.
     Settle(&'static str),
     /// A function's alias, to the version before.
     Back {
