@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Account, Booking, Entry, Kind, LedgerEntry};
+use super::entry::{Account, Booking, Entry, Kind, LedgerEntry};
 
 /// The entries of an order, as they are stored and as they will be.
 #[derive(Debug, Clone, Default)]
