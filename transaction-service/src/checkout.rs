@@ -4,6 +4,7 @@ mod document;
 pub mod domain;
 mod flow;
 pub mod hold;
+pub mod request;
 
 use axum::{
     Extension,
@@ -20,14 +21,12 @@ use common::{
 use http::{HeaderValue, StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Attempt, OrderRequest};
+use self::{domain::Attempt, request::OrderRequest};
 use crate::{
     App,
     error::Error,
-    orders::{
-        domain::{Order, Owner, order_id},
-        view::OrderView,
-    },
+    ids::{Owner, order_id},
+    orders::{domain::Order, view::OrderView},
 };
 
 /// The routes of this room.
@@ -78,7 +77,7 @@ async fn create_order(
     Json(request): Json<OrderRequest>,
 ) -> Result<Answer, Error> {
     let owner = Owner::of(&caller.subject)?;
-    request.check(owner)?;
+    domain::check(&request, owner)?;
     let attempt = Attempt { id: order_id(owner, &key), owner, request: &request };
     Answer::of(Box::pin(flow::order(&app, attempt, &context)).await?)
 }

@@ -3,18 +3,17 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::{
-    money::Money,
-    problem::{FieldError, Problem},
-};
+use common::problem::{FieldError, Problem};
 use http::StatusCode;
 use platform::{client::CallError, config::SecretError, postgres};
 use stripe::{StripeError, webhook::WebhookError};
 
 use crate::{
+    checkout::domain::Refused,
+    ids::{NotAShopper, OrderId},
     limits::domain::{Exceeded, Kind, What},
-    orders::domain::{Illegal, OrderId, State},
-    pricing::Pricing,
+    orders::domain::{Illegal, State},
+    terms::NotSold,
 };
 
 /// A failure of transaction-service.
@@ -22,8 +21,12 @@ use crate::{
 pub enum Error {
     /// Absent, or not the caller's.
     NotFound,
-    /// Fields are refused, some of them by a sibling.
+    /// Fields are refused by a sibling.
     InvalidInput(Vec<FieldError>),
+    /// The request does not become an order.
+    Refused(Refused),
+    /// The shop does not sell the basket on its terms.
+    NotSold(NotSold),
     /// The key made another order, or is making one.
     KeyReused,
     /// The order of this key is being made, by another request.
@@ -34,22 +37,6 @@ pub enum Error {
     OutOfStock(Vec<FieldError>),
     /// Others are about to buy the last units, or to let go of them.
     StockContended,
-    /// The total is not what the shopper saw; what it is now.
-    QuoteChanged(Box<Pricing>),
-    /// The total is less than any payment takes.
-    TotalTooSmall {
-        /// What it is.
-        total: Money,
-        /// What it must be at least.
-        minimum: Money,
-    },
-    /// The total is more than any payment takes.
-    TotalTooLarge {
-        /// What it is, where that can be said.
-        total: Option<Money>,
-        /// What it must be at most.
-        maximum: Money,
-    },
     /// The cart is not in the version that the shopper saw.
     CartChanged,
     /// The version of the cart has become this live order.
@@ -58,8 +45,6 @@ pub enum Error {
     CartEmpty,
     /// A limit is met; the caller's own open orders.
     Limited(Exceeded, Vec<OrderId>),
-    /// The account may not order.
-    AccountDisabled,
     /// The order is past cancelling.
     NotCancellable(State),
     /// A webhook that is not Stripe's, or not in time.
@@ -107,17 +92,29 @@ impl Error {
             matches!(self, Self::Unsettled | Self::Late | Self::Stripe(Unknown(_) | Busy | Unauthorized(_)));
         is_of_the_moment || self.is_outage()
     }
+
+    /// The same failure, with each of its entries about fields changed.
+    #[must_use]
+    pub fn with_entries(self, change: impl Fn(FieldError) -> FieldError) -> Self {
+        let all = |errors: Vec<FieldError>| errors.into_iter().map(change).collect();
+        match self {
+            Self::InvalidInput(errors) => Self::InvalidInput(all(errors)),
+            Self::OutOfStock(errors) => Self::OutOfStock(all(errors)),
+            error => error,
+        }
+    }
 }
 
 /// When to ask again for an order that another request is making.
 const IN_PROGRESS_FOR: Duration = Duration::from_secs(1);
 
 impl From<Error> for Problem {
-    #[expect(clippy::too_many_lines, reason = "an arm a failure; in parts it would need a wildcard")]
     fn from(error: Error) -> Self {
         match error {
             Error::NotFound => Self::not_found(),
             Error::InvalidInput(errors) => Self::invalid_input(errors),
+            Error::Refused(refused) => not_ordered(refused),
+            Error::NotSold(refused) => not_sold(refused),
             Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
@@ -146,34 +143,6 @@ impl From<Error> for Problem {
                  shortly, with the same key.",
             )
             .with_retry_after(IN_PROGRESS_FOR),
-            Error::QuoteChanged(pricing) => Self::conflict(
-                "quote_changed",
-                "The price has changed",
-                "The total is not the one you expected; nothing was charged. quote says what it is now: show it, and \
-                 order again with a new key.",
-            )
-            .with_member("quote", serde_json::json!(pricing)),
-            Error::TotalTooSmall { total, minimum } => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "total_too_small",
-                "The total is too small to be charged",
-                format!("Nothing was ordered. The total is {total}, and payments start at {minimum}: add something."),
-            )
-            .with_member("total", serde_json::json!(total))
-            .with_member("minimum", serde_json::json!(minimum)),
-            Error::TotalTooLarge { total, maximum } => {
-                let detail = format!(
-                    "Nothing was ordered. One payment takes up to {maximum}: order less at a time; what costs more by itself \
-                     cannot be paid in one payment."
-                );
-                let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
-                let problem = Self::new(status, "total_too_large", title, detail);
-                let problem = problem.with_member("maximum", serde_json::json!(maximum));
-                match total {
-                    Some(total) => problem.with_member("total", serde_json::json!(total)),
-                    None => problem,
-                }
-            }
             Error::CartChanged => Self::conflict(
                 "cart_changed",
                 "The cart has changed",
@@ -188,12 +157,6 @@ impl From<Error> for Problem {
             .with_member("order_id", serde_json::json!(order)),
             Error::Limited(exceeded, open) => limited(exceeded, &open),
             Error::CartEmpty => Self::conflict("cart_empty", "The cart is empty", "Put something into it first."),
-            Error::AccountDisabled => Self::new(
-                StatusCode::FORBIDDEN,
-                "account_disabled",
-                "The account may not order",
-                "This account is disabled. Contact the shop.",
-            ),
             Error::NotCancellable(state) => Self::conflict(
                 "not_cancellable",
                 "The order can no longer be cancelled",
@@ -228,6 +191,56 @@ impl From<Error> for Problem {
             Error::Sibling(cause) | Error::Corrupt(cause) => Self::internal(cause),
             Error::Database(error) => postgres::problem(error),
         }
+    }
+}
+
+/// Why a request does not become an order.
+fn not_ordered(refused: Refused) -> Problem {
+    match refused {
+        Refused::InvalidInput(errors) => Problem::invalid_input(errors),
+        Refused::NotSold(refused) => not_sold(refused),
+        Refused::AccountDisabled => Problem::new(
+            StatusCode::FORBIDDEN,
+            "account_disabled",
+            "The account may not order",
+            "This account is disabled. Contact the shop.",
+        ),
+        Refused::QuoteChanged(pricing) => Problem::conflict(
+            "quote_changed",
+            "The price has changed",
+            "The total is not the one you expected; nothing was charged. quote says what it is now: show it, and \
+             order again with a new key.",
+        )
+        .with_member("quote", serde_json::json!(pricing)),
+    }
+}
+
+/// Why the shop does not sell a basket on its terms.
+fn not_sold(refused: NotSold) -> Problem {
+    match refused {
+        NotSold::InvalidInput(errors) => Problem::invalid_input(errors),
+        NotSold::TotalTooSmall { total, minimum } => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "total_too_small",
+            "The total is too small to be charged",
+            format!("Nothing was ordered. The total is {total}, and payments start at {minimum}: add something."),
+        )
+        .with_member("total", serde_json::json!(total))
+        .with_member("minimum", serde_json::json!(minimum)),
+        NotSold::TotalTooLarge { total, maximum } => {
+            let detail = format!(
+                "Nothing was ordered. One payment takes up to {maximum}: order less at a time; what costs more by itself \
+                 cannot be paid in one payment."
+            );
+            let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
+            let problem = Problem::new(status, "total_too_large", title, detail);
+            let problem = problem.with_member("maximum", serde_json::json!(maximum));
+            match total {
+                Some(total) => problem.with_member("total", serde_json::json!(total)),
+                None => problem,
+            }
+        }
+        NotSold::Contradiction(cause) => Problem::internal(cause),
     }
 }
 
@@ -284,6 +297,24 @@ impl From<Problem> for Error {
     }
 }
 
+impl From<NotAShopper> for Error {
+    fn from(_: NotAShopper) -> Self {
+        Self::Problem(Problem::forbidden("orders"))
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<NotSold> for Error {
+    fn from(refused: NotSold) -> Self {
+        Self::NotSold(refused)
+    }
+}
+
 impl From<CallError> for Error {
     fn from(error: CallError) -> Self {
         Self::Call(error)
@@ -320,19 +351,17 @@ impl std::fmt::Display for Error {
         match self {
             Self::NotFound => f.write_str("there is no such thing"),
             Self::InvalidInput(errors) => write!(f, "{} fields are refused", errors.len()),
+            Self::Refused(refused) => refused.fmt(f),
+            Self::NotSold(refused) => refused.fmt(f),
             Self::KeyReused => f.write_str("the key was used for another request"),
             Self::InProgress => f.write_str("another request is at it"),
             Self::AttemptEnded => f.write_str("the attempt has ended"),
             Self::OutOfStock(_) => f.write_str("not enough in stock"),
             Self::StockContended => f.write_str("others are at the last units"),
-            Self::QuoteChanged(_) => f.write_str("the price has changed"),
-            Self::TotalTooSmall { .. } => f.write_str("the total is too small to be charged"),
-            Self::TotalTooLarge { .. } => f.write_str("the total is too large to be charged"),
             Self::CartChanged => f.write_str("the cart has changed"),
             Self::CartAlreadyOrdered(_) => f.write_str("the cart is ordered already"),
             Self::Limited(Exceeded { what, by, most }, _) => write!(f, "{what:?} beyond {most} of one {}", by.as_str()),
             Self::CartEmpty => f.write_str("the cart is empty"),
-            Self::AccountDisabled => f.write_str("the account may not order"),
             Self::NotCancellable(state) => write!(f, "an order that is {} cannot be cancelled", state.as_str()),
             Self::Webhook(error) => write!(f, "webhook: {error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
@@ -350,3 +379,18 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entries_of_each_failure_that_has_some_are_changed() {
+        let errors = || vec![FieldError::new("/lines/0/sku", "refused", "is refused")];
+        for error in [Error::InvalidInput(errors()), Error::OutOfStock(errors())] {
+            let changed = error.with_entries(|entry| FieldError { pointer: "/cart_version".to_owned(), ..entry });
+            let (Error::InvalidInput(errors) | Error::OutOfStock(errors)) = changed else { panic!("{changed}") };
+            assert_eq!(errors.into_iter().map(|entry| entry.pointer).collect::<Vec<_>>(), ["/cart_version"]);
+        }
+    }
+}

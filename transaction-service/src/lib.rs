@@ -3,13 +3,20 @@
 //! Rooms: [`quotes`] (what a basket would cost), [`checkout`] (making an order and paying for it), [`orders`] (what an
 //! order is; reading and cancelling), [`limits`] (what one caller may have open), [`payments`] (what Stripe says of an
 //! order), [`ledger`] (what is booked). In each,
-//! `domain` holds types and rules without I/O, `store` every query of that noun, `flow` what may be interrupted and
-//! begun again. [`pricing`], [`shipping`], [`tax`] and
-//! [`pointers`] (where a request named what is refused) are pure; [`siblings`] asks the other services, [`messages`] tells
-//! them.
+//! `domain` holds types and rules without I/O and refuses in words of its own, `store` every query of that noun, `flow`
+//! what may be interrupted and begun again.
+//!
+//! Below the rooms: [`ids`], [`basket`], [`customer`], [`pricing`], [`shipping`], [`tax`], [`terms`] (what a basket costs in
+//! this shop) and [`pointers`] (where a request named what is refused) are pure words and rules that several rooms share.
+//! [`error`] says what a client hears of each refusal and failure. [`siblings`] asks the other services, [`messages`] tells
+//! them, [`endings`] waits for work in the background.
 
+pub mod basket;
 pub mod checkout;
+pub mod customer;
+pub mod endings;
 pub mod error;
+pub mod ids;
 pub mod ledger;
 pub mod limits;
 pub mod messages;
@@ -22,6 +29,7 @@ pub mod shipping;
 pub mod siblings;
 pub mod sweep;
 pub mod tax;
+pub mod terms;
 
 use std::time::Duration;
 
@@ -51,10 +59,11 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    checkout::{domain::Terms, hold::Endings},
-    limits::domain::Limits,
+    endings::Endings,
+    limits::{domain::Limits, settings},
     siblings::Siblings,
     tax::TaxRates,
+    terms::Terms,
 };
 
 /// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
@@ -108,7 +117,7 @@ impl Service for App {
         let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
         let deadline = env.number_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE, 1..=25).map(Duration::from_secs);
         let terms = terms(env, deadline.unwrap_or_default());
-        let (limits, fingerprints) = (limits::configure(env), Fingerprints::configure(env));
+        let (limits, fingerprints) = (settings::configure(env), Fingerprints::configure(env));
         let (database, secret) = (database?, secret?);
         let client = ServiceClient::new(api?, Credentials::Client { id: Self::NAME, secret });
         let app = Self {

@@ -4,42 +4,25 @@
 
 pub mod declines;
 pub mod domain;
+pub mod settings;
 pub mod setups;
 pub mod store;
 
-use std::{ops::RangeInclusive, time::Duration};
+use common::{contact::Email, http::RequestContext, timestamp::Timestamp};
 
-use common::{http::RequestContext, timestamp::Timestamp};
-use platform::config::Env;
+use self::domain::Counters;
+use crate::{App, error::Error, ids::Owner};
 
-use self::domain::{Ceiling, Counters, Limits};
-use crate::{App, checkout::domain::Attempt, error::Error, orders::domain::Owner};
-
-/// What a limit may be set to.
-const MOST: RangeInclusive<u32> = 1..=1_000_000;
-
-/// Reads the settings; each has a default.
-pub fn configure(env: &mut Env) -> Option<Limits> {
-    let Limits { caller, source, declines_per_order, window } = Limits::default();
-    let caller = ceiling(env, ["OPEN_ORDERS_PER_OWNER", "HELD_UNITS_PER_OWNER", "DECLINES_PER_OWNER"], caller);
-    let source = ceiling(env, ["OPEN_ORDERS_PER_SOURCE", "HELD_UNITS_PER_SOURCE", "DECLINES_PER_SOURCE"], source);
-    let declines_per_order = env.number_or("DECLINES_PER_ORDER", declines_per_order, MOST);
-    // A day at most: counters are kept for longer.
-    let window = env.number_or("DECLINE_WINDOW_MINUTES", window.as_secs() / 60, 1..=1_440).map(Duration::from_mins);
-    Some(Limits { caller: caller?, source: source?, declines_per_order: declines_per_order?, window: window? })
-}
-
-fn ceiling(env: &mut Env, names: [&str; 3], default: Ceiling) -> Option<Ceiling> {
-    let mut most = |name, default| env.number_or(name, default, MOST);
-    let [open_orders, held_units, declines] =
-        [most(names[0], default.open_orders), most(names[1], default.held_units), most(names[2], default.declines)];
-    Some(Ceiling { open_orders: open_orders?, held_units: held_units?, declines: declines? })
-}
-
-/// Under which counters an attempt is counted: its caller's, that of the address which a guest gave, and that of the
-/// network address it came from, where one is known. A customer is one recipient, so the account counts for it.
-pub async fn counters(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Result<Counters, Error> {
-    let recipient = match (attempt.owner, &attempt.request.email) {
+/// Under which counters an attempt of `owner` is counted: its caller's, that of the address which a guest gave (`email`),
+/// and that of the network address it came from, where one is known. A customer is one recipient, so the account counts
+/// for it.
+pub async fn counters(
+    app: &App,
+    owner: Owner,
+    email: Option<&Email>,
+    context: &RequestContext,
+) -> Result<Counters, Error> {
+    let recipient = match (owner, email) {
         (Owner::Guest(_), Some(email)) => Some(app.fingerprints.recipient(email).await?),
         _ => None,
     };
@@ -47,7 +30,7 @@ pub async fn counters(app: &App, attempt: Attempt<'_>, context: &RequestContext)
         Some(address) => Some(app.fingerprints.source(address).await?),
         None => None,
     };
-    Ok(Counters { owner: attempt.owner, recipient, source })
+    Ok(Counters { owner, recipient, source })
 }
 
 /// What the sweep did about counters.

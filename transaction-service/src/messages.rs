@@ -8,7 +8,10 @@ use platform::outbox::Message;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::orders::domain::{Order, OrderId, State};
+use crate::{
+    ids::OrderId,
+    orders::domain::{Order, State},
+};
 
 /// What is to be told now that the order is in its state.
 pub fn after(order: &Order) -> Vec<Message> {

@@ -22,11 +22,17 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    domain::{Order, OrderId, Owner, State as OrderState},
+    domain::{Order, State as OrderState},
     store::Place,
     view::OrderView,
 };
-use crate::{App, error::Error, ledger, ledger::domain::LedgerEntry, payments};
+use crate::{
+    App,
+    error::Error,
+    ids::{OrderId, Owner},
+    ledger::{domain::LedgerEntry, store as ledger_store},
+    payments::flow as payment_flow,
+};
 
 const LIST: List<Place> = List::new("/orders");
 
@@ -90,7 +96,7 @@ async fn cancel_order(
     let order = store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
     let order = match order.state {
         _ if order.is_in_progress(now) => return Err(Error::InProgress),
-        OrderState::Pending | OrderState::RequiresAction => payments::flow::call_off(&app, order, now).await?,
+        OrderState::Pending | OrderState::RequiresAction => payment_flow::call_off(&app, order, now).await?,
         OrderState::Paid | OrderState::PaymentFailed | OrderState::Cancelled | OrderState::Expired => order,
     };
     match order.state {
@@ -151,6 +157,6 @@ async fn get_order_for_staff(
 ) -> Result<Response, Error> {
     let pool = app.database.pool().await?;
     let order = store::find(pool, order_id).await?.ok_or(Error::NotFound)?;
-    let ledger = ledger::store::list(pool, order_id).await?;
+    let ledger = ledger_store::list(pool, order_id).await?;
     Ok(Json(StaffOrderView::new(&order, ledger)).into_response())
 }

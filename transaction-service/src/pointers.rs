@@ -3,7 +3,7 @@
 
 use common::{problem::FieldError, sku::Sku};
 
-use crate::{checkout::domain::BasketLine, error::Error};
+use crate::basket::BasketLine;
 
 /// The places of a request that quotes and orders are priced from.
 #[derive(Debug, Clone, Copy)]
@@ -48,17 +48,8 @@ impl<'a> Pointers<'a> {
         FieldError::new(pointer, code, message).of_sku(sku)
     }
 
-    /// What product-service says of its request, said of ours.
-    pub fn translate(self, error: Error) -> Error {
-        let all = |errors: Vec<FieldError>| errors.into_iter().map(|error| self.moved(error)).collect();
-        match error {
-            Error::InvalidInput(errors) => Error::InvalidInput(all(errors)),
-            Error::OutOfStock(errors) => Error::OutOfStock(all(errors)),
-            error => error,
-        }
-    }
-
-    fn moved(self, error: FieldError) -> FieldError {
+    /// An entry of product-service about its request, said of ours.
+    pub fn translate(self, error: FieldError) -> FieldError {
         let is_below =
             |root: &str| error.pointer.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         match self.basket {
@@ -77,11 +68,6 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn pointers(error: Error) -> Vec<String> {
-        let (Error::InvalidInput(errors) | Error::OutOfStock(errors)) = error else { panic!("{error}") };
-        errors.into_iter().map(|error| error.pointer).collect()
-    }
-
     fn refused() -> Vec<FieldError> {
         ["/lines/1/sku", "/lines/0/quantity", "/lines", "/currency", "/linesman"]
             .map(|pointer| FieldError::new(pointer, "refused", "is refused"))
@@ -91,7 +77,9 @@ mod tests {
     #[test]
     fn entries_name_what_was_sent() {
         let lines = [BasketLine { sku: sku("A"), quantity: 1 }, BasketLine { sku: sku("B"), quantity: 1 }];
-        let translated = |names: Pointers<'_>| pointers(names.translate(Error::InvalidInput(refused())));
+        let translated = |names: Pointers<'_>| -> Vec<String> {
+            refused().into_iter().map(|error| names.translate(error).pointer).collect()
+        };
         assert_eq!(
             translated(Pointers::of_quote(Some(&lines))),
             ["/lines/1/sku", "/lines/0/quantity", "/lines", "/currency", "/linesman"]
@@ -102,8 +90,7 @@ mod tests {
             ["/expected_total/currency", "/linesman"],
             "orders have no /currency"
         );
-        let of_cart = pointers(Pointers::of_order(None).translate(Error::OutOfStock(refused())));
-        assert_eq!(of_cart[..3], ["/cart_version"; 3]);
+        assert_eq!(translated(Pointers::of_order(None))[..3], ["/cart_version"; 3]);
         let about = |names: Pointers<'_>| names.about(&sku("B"), "code", "message");
         assert_eq!(about(Pointers::of_order(Some(&lines))).pointer, "/lines/1/sku");
         assert_eq!(about(Pointers::of_order(None)).pointer, "/cart_version");

@@ -42,6 +42,16 @@ pub struct Item {
     pub tax_class: TaxClass,
 }
 
+/// A line with its price and what is there of it.
+#[derive(Debug, Clone, Deserialize)]
+pub struct QuotedItem {
+    /// The line.
+    #[serde(flatten)]
+    pub item: Item,
+    /// How many can be had.
+    pub available: i64,
+}
+
 /// A line with what it comes to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Line {

@@ -12,9 +12,7 @@ use common::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Quote, QuoteRequest};
-use crate::{
-    App, checkout::domain::BasketLine, error::Error, orders::domain::Owner, pointers::Pointers, siblings::QuotedItem,
-};
+use crate::{App, basket::BasketLine, error::Error, ids::Owner, pointers::Pointers};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -48,7 +46,7 @@ async fn create_quote(
     };
     let quoted = app.siblings.quote(request.currency, &lines, &context).await;
     let pointers = Pointers::of_quote(request.lines.as_deref());
-    let quoted: Vec<QuotedItem> = quoted.map_err(|error| pointers.translate(error))?;
+    let quoted = quoted.map_err(|error| error.with_entries(|entry| pointers.translate(entry)))?;
     Ok(Json(Quote::new(quoted, cart_version, &request, &app.terms)?))
 }
 

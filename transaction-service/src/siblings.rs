@@ -1,82 +1,22 @@
 //! What is asked of the other services, and what their refusals mean here.
 
-use common::{
-    contact::{Channels, Email, Phone, PostalAddress},
-    http::RequestContext,
-    money::Currency,
-    problem::FieldError,
-    sku::Sku,
-};
+use common::{http::RequestContext, money::Currency, problem::FieldError, sku::Sku};
 use platform::client::{Call, CallError, Refused, ServiceClient};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use stripe::CustomerId;
 use uuid::Uuid;
 
 use crate::{
-    checkout::domain::{BasketLine, SavedAddressId},
+    basket::{BasketLine, Cart},
+    customer::Context,
     error::Error,
-    orders::domain::{OrderId, Owner},
-    pricing::Item,
+    ids::{OrderId, Owner},
+    pricing::{Item, QuotedItem},
 };
 
 /// The other services, behind their one address.
 #[derive(Debug, Clone)]
 pub struct Siblings(ServiceClient);
-
-/// What a checkout needs to know of a user.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Context {
-    /// The account's address.
-    pub email: Email,
-    /// How they are told of an order; by e-mail alone where user-service is of the release before.
-    #[serde(default)]
-    pub notify_by: Channels,
-    /// Where text messages go, if they agreed to them.
-    #[serde(default)]
-    pub phone: Option<Phone>,
-    /// Whether it may not order.
-    pub disabled: bool,
-    /// Where they have things sent.
-    addresses: Vec<KnownAddress>,
-    /// Who they are at Stripe, once they have saved a payment method.
-    pub stripe_customer_id: Option<CustomerId>,
-    /// What they have in their cart.
-    pub cart: Cart,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct KnownAddress {
-    id: SavedAddressId,
-    #[serde(flatten)]
-    address: PostalAddress,
-}
-
-impl Context {
-    /// A saved address.
-    pub fn address(&self, id: SavedAddressId) -> Option<PostalAddress> {
-        self.addresses.iter().find(|known| known.id == id).map(|known| known.address.clone())
-    }
-}
-
-/// A cart.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Cart {
-    /// Counts changes; 0 before the first.
-    pub version: i64,
-    /// What is in it.
-    pub items: Vec<BasketLine>,
-}
-
-/// A line with its price and what is there of it.
-#[derive(Debug, Clone, Deserialize)]
-pub struct QuotedItem {
-    /// The line.
-    #[serde(flatten)]
-    pub item: Item,
-    /// How many can be had.
-    pub available: i64,
-}
 
 #[derive(Deserialize)]
 struct Lines<T> {
@@ -122,15 +62,15 @@ impl Siblings {
         Ok(read::<Lines<QuotedItem>>(answer)?.lines)
     }
 
-    /// What a checkout needs to know of the user of a verified token.
-    pub async fn context(&self, user: Uuid, context: &RequestContext) -> Result<Context, Error> {
+    /// What a checkout needs to know of the user of a verified token; `None` where the account was deleted while its token
+    /// is still good.
+    pub async fn context(&self, user: Uuid, context: &RequestContext) -> Result<Option<Context>, Error> {
         let path = format!("/users/{user}/checkout-context");
-        let answer = self.0.send(Call::get(&path).of(context)).await.map_err(|error| match error {
-            // The account was deleted while its token is still good.
-            CallError::Refused(refused) if refused.kind == "not_found" => Error::AccountDisabled,
-            error => Error::Call(error),
-        })?;
-        read(answer)
+        match self.0.send(Call::get(&path).of(context)).await {
+            Ok(answer) => read(answer).map(Some),
+            Err(CallError::Refused(refused)) if refused.kind == "not_found" => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The cart of a user or guest.
@@ -189,10 +129,5 @@ fn with_skus(error: Error, lines: &[BasketLine]) -> Error {
         (None, Some(sku)) => error.of_sku(sku),
         (Some(_), _) | (None, None) => error,
     };
-    let all = |errors: Vec<FieldError>| errors.into_iter().map(named).collect();
-    match error {
-        Error::InvalidInput(errors) => Error::InvalidInput(all(errors)),
-        Error::OutOfStock(errors) => Error::OutOfStock(all(errors)),
-        error => error,
-    }
+    error.with_entries(named)
 }

@@ -14,9 +14,14 @@ use serde_json::{Value, json};
 use crate::{
     App,
     error::Error,
-    ledger, limits,
-    orders::{self, domain::OrderId},
-    payments::{self, events::CaughtUp},
+    ids::OrderId,
+    ledger::store as ledger_store,
+    limits,
+    orders::store as order_store,
+    payments::{
+        events::{self, CaughtUp},
+        flow as payment_flow,
+    },
 };
 
 /// How many orders one sweep looks at.
@@ -33,7 +38,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     app.database.wake().await?;
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
     let mut caught = CaughtUp::default();
-    let events = payments::events::catch_up(app, &mut caught, now).await;
+    let events = events::catch_up(app, &mut caught, now).await;
     let orders = due(app, now).await;
     let counters = limits::sweep(app, now).await;
     let relayed = app.outbox.drain(until).await;
@@ -54,7 +59,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
 /// Compares the ledger with the payments of the orders that were booked last. The database refuses entries that do not
 /// balance; what it cannot see is a payment that says something else than its entries.
 async fn audit(app: &App) -> Result<(), Error> {
-    let differing = ledger::store::differing(app.database.pool().await?, BOOKED_LAST).await?;
+    let differing = ledger_store::differing(app.database.pool().await?, BOOKED_LAST).await?;
     for order in &differing {
         tracing::error!(order_id = %order, "ledger and payment differ");
     }
@@ -65,15 +70,15 @@ async fn audit(app: &App) -> Result<(), Error> {
 /// Goes on with open orders that are due. Answers how many came to an end.
 async fn due(app: &App, now: Timestamp) -> Result<usize, Error> {
     let pool = app.database.pool().await?;
-    let picked = orders::store::pick_due(pool, ORDERS, now, now.plus(app.terms.lease)).await?;
+    let picked = order_store::pick_due(pool, ORDERS, now, now.plus(app.terms.lease)).await?;
     let settled = stream::iter(picked).map(|id| settled(app, id, now)).buffer_unordered(AT_ONCE);
     Ok(settled.filter(|is_settled| std::future::ready(*is_settled)).count().await)
 }
 
 async fn settled(app: &App, id: OrderId, now: Timestamp) -> bool {
     let settling = async {
-        let order = orders::store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
-        payments::flow::settle(app, order, now).await
+        let order = order_store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+        payment_flow::settle(app, order, now).await
     };
     match settling.await {
         Ok(order) => !order.state.is_open(),

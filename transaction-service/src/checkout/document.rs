@@ -1,4 +1,4 @@
-//! [`OrderRequest`](super::domain::OrderRequest) as it stands on the wire, for the documentation.
+//! [`OrderRequest`](super::request::OrderRequest) as it stands on the wire, for the documentation.
 
 #![expect(dead_code, reason = "these types are described, never made")]
 
@@ -9,8 +9,7 @@ use common::{
 };
 use utoipa::ToSchema;
 
-use super::domain::{BasketLine, SavedAddressId};
-use crate::shipping::ShippingMethod;
+use crate::{basket::BasketLine, customer::SavedAddressId, shipping::ShippingMethod};
 
 /// An order to be made: `lines` or `cart_version`, `shipping_address` or `shipping_address_id`.
 #[derive(ToSchema)]

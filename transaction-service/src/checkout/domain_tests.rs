@@ -1,8 +1,11 @@
+use std::time::Duration;
+
+use common::{input::Fields, money::Money};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
-use crate::tax::TaxClass;
+use crate::tax::{TaxClass, TaxRates};
 
 fn request() -> Value {
     json!({
@@ -36,7 +39,7 @@ fn items(unit_price: i64) -> Vec<Item> {
     }]
 }
 
-fn drafted(body: Value, unit_price: i64) -> Result<Order, Error> {
+fn drafted(body: Value, unit_price: i64) -> Result<Order, Refused> {
     let request = read(body);
     let attempt = Attempt { id: Uuid::nil().into(), owner: Owner::Guest(Uuid::nil()), request: &request };
     let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
@@ -102,9 +105,9 @@ impl Order {
 
 #[test]
 fn nobody_is_charged_a_total_that_they_did_not_see() {
-    let Err(Error::QuoteChanged(quote)) = drafted(request(), 1001) else { panic!("it was taken") };
+    let Err(Refused::QuoteChanged(quote)) = drafted(request(), 1001) else { panic!("it was taken") };
     assert_eq!(quote.total.amount, 2542);
     let mut cheaper = request();
     cheaper["expected_total"]["amount"] = json!(2541);
-    assert!(matches!(drafted(cheaper, 1000), Err(Error::QuoteChanged(_))), "not even less than expected");
+    assert!(matches!(drafted(cheaper, 1000), Err(Refused::QuoteChanged(_))), "not even less than expected");
 }

@@ -7,33 +7,36 @@ use common::{http::RequestContext, timestamp::Timestamp};
 use platform::metrics::{self, Metric};
 
 use super::{
-    domain::{Attempt, Basket, BasketLine, OrderRequest, draft},
+    domain::{Attempt, Refused, draft},
     hold::Hold,
+    request::{Basket, OrderRequest},
 };
 use crate::{
     App,
+    basket::BasketLine,
+    customer::Context,
     error::Error,
+    ids::Owner,
     limits::{
         self,
         domain::{Count, Counters},
     },
     orders::{
-        self,
-        domain::{Order, Owner},
-        store::Inserted,
+        domain::Order,
+        store::{self as order_store, Inserted},
     },
-    payments,
+    payments::flow as payment_flow,
     pointers::Pointers,
     pricing::Item,
-    siblings::{Context, NotReserved},
+    siblings::NotReserved,
 };
 
 /// The answer to `POST /orders`: the order that the key made, or a new one.
 pub(super) async fn order(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Result<Order, Error> {
     let now = Timestamp::now();
-    let counters = limits::counters(app, attempt, context).await?;
+    let counters = limits::counters(app, attempt.owner, attempt.request.email.as_ref(), context).await?;
     let cart_version = attempt.request.cart_version();
-    let found = orders::store::look(app.database.pool().await?, attempt.id, cart_version, &counters).await?;
+    let found = order_store::look(app.database.pool().await?, attempt.id, cart_version, &counters).await?;
     if let Some(order) = found.order {
         return Box::pin(resume(app, order, attempt.request, now)).await;
     }
@@ -71,7 +74,7 @@ impl Admission {
 async fn with_open_orders(app: &App, owner: Owner, error: Error) -> Error {
     let Error::Limited(exceeded, _) = error else { return error };
     let open = match app.database.pool().await {
-        Ok(pool) => orders::store::open_ids(pool, owner).await,
+        Ok(pool) => order_store::open_ids(pool, owner).await,
         Err(error) => Err(error.into()),
     };
     Error::Limited(exceeded, open.unwrap_or_default())
@@ -97,7 +100,7 @@ async fn place(
         }
     };
     hold.is_not_ours();
-    let paying = Box::pin(payments::flow::begin(app, order.clone(), admission.now)).await;
+    let paying = Box::pin(payment_flow::begin(app, order.clone(), admission.now)).await;
     or_give_up(app, &order, paying).await
 }
 
@@ -115,7 +118,7 @@ async fn make(
     let (user, items) = asked.map_err(|_| Error::Late)??;
     let order = draft(attempt, user.as_ref(), items, &app.terms, admission.now)?;
     let pool = app.database.pool().await?;
-    match orders::store::insert(pool, &order, &admission.counters, &app.limits).await? {
+    match order_store::insert(pool, &order, &admission.counters, &app.limits).await? {
         Inserted::Made => {
             metrics::count(Metric::OrdersPlaced);
             Ok(order)
@@ -129,7 +132,7 @@ async fn make(
 /// Why an order was not saved, as it is a moment later.
 async fn why(app: &App, order: &Order, admission: &Admission, refused: Inserted) -> Result<Error, Error> {
     let pool = app.database.pool().await?;
-    let found = orders::store::look(pool, order.id, order.cart_version, &admission.counters).await?;
+    let found = order_store::look(pool, order.id, order.cart_version, &admission.counters).await?;
     Ok(match (found.of_cart.filter(|_| refused == Inserted::CartOrdered), found.is_ended) {
         (Some(first), _) => Error::CartAlreadyOrdered(first),
         (None, true) => Error::AttemptEnded,
@@ -158,10 +161,10 @@ pub(super) async fn resume(app: &App, order: Order, request: &OrderRequest, now:
 /// Takes over a pending order that was left half way.
 async fn go_on(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
     let until = now.plus(app.terms.lease);
-    if !orders::store::take_over(app.database.pool().await?, &order, now, until).await? {
+    if !order_store::take_over(app.database.pool().await?, &order, now, until).await? {
         return Err(Error::InProgress);
     }
-    let paying = Box::pin(payments::flow::settle(app, order.clone(), now)).await;
+    let paying = Box::pin(payment_flow::settle(app, order.clone(), now)).await;
     or_give_up(app, &order, paying).await
 }
 
@@ -171,7 +174,7 @@ async fn or_give_up(app: &App, order: &Order, paying: Result<Order, Error>) -> R
     if let Err(error) = &paying {
         tracing::warn!(%error, order_id = %order.id, "payment left half way; a retry or the sweep goes on");
         if let Ok(pool) = app.database.pool().await
-            && let Err(error) = orders::store::give_up(pool, order, Timestamp::now()).await
+            && let Err(error) = order_store::give_up(pool, order, Timestamp::now()).await
         {
             tracing::warn!(%error, order_id = %order.id, "lease not given back");
         }
@@ -215,7 +218,11 @@ async fn ask_siblings(
 
 async fn user(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Result<Option<Context>, Error> {
     match attempt.owner {
-        Owner::User(id) => app.siblings.context(id, context).await.map(Some),
+        Owner::User(id) => {
+            let user = app.siblings.context(id, context).await?;
+            // A deleted account is refused like a disabled one.
+            Ok(Some(user.ok_or(Refused::AccountDisabled)?))
+        }
         Owner::Guest(_) => Ok(None),
     }
 }
@@ -236,6 +243,6 @@ async fn reserve(
         if !may_exist {
             hold.is_not_ours();
         }
-        pointers.translate(error)
+        error.with_entries(|entry| pointers.translate(entry))
     })
 }

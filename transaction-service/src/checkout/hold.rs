@@ -7,26 +7,19 @@
 //! owner's counter, which every statement that makes an order has to take (`orders::store::insert`). So another request
 //! with the same key either was first, and then has the stock, or is refused.
 
-use std::{
-    fmt, mem,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::timestamp::Timestamp;
-use tokio::{runtime::Handle, task::JoinHandle};
+use tokio::runtime::Handle;
 
 use super::domain::Attempt;
 use crate::{
     App,
     error::Error,
-    limits, messages,
-    orders::{
-        self,
-        domain::{Order, OrderId, Owner},
-    },
+    ids::{OrderId, Owner},
+    limits::store as limit_store,
+    messages,
+    orders::{domain::Order, store as order_store},
 };
 
 /// What an attempt may hold. Dropped while it may hold something, it ends the attempt in the background.
@@ -90,42 +83,13 @@ impl Drop for Hold<'_> {
 
 async fn end(app: &App, owner: Owner, id: OrderId) -> Result<Option<Order>, Error> {
     let mut tx = app.database.begin().await?;
-    limits::store::end_attempt(&mut tx, owner, id, &app.limits, Timestamp::now()).await?;
+    limit_store::end_attempt(&mut tx, owner, id, &app.limits, Timestamp::now()).await?;
     // In a statement of its own: it sees what the one that was waited for has saved.
-    if let Some(order) = orders::store::find(&mut *tx, id).await? {
+    if let Some(order) = order_store::find(&mut *tx, id).await? {
         tx.rollback().await?;
         return Ok(Some(order));
     }
     app.outbox.enqueue(&mut tx, &[messages::release_stock(id)]).await?;
     tx.commit().await?;
     Ok(None)
-}
-
-/// Attempts that were cut off, being ended in the background. Work after the answer waits for them: in Lambda, nothing
-/// goes on once an instance is frozen.
-#[derive(Clone, Default)]
-pub struct Endings(Arc<Mutex<Vec<JoinHandle<()>>>>);
-
-impl fmt::Debug for Endings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Endings")
-    }
-}
-
-impl Endings {
-    fn add(&self, ending: JoinHandle<()>) {
-        let mut endings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        endings.retain(|ending| !ending.is_finished());
-        endings.push(ending);
-    }
-
-    /// Waits until all that were begun are done. Given up half way, they go on by themselves.
-    pub async fn wait(&self) {
-        let endings = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        for ending in endings {
-            if ending.await.is_err() {
-                tracing::error!("ending an attempt panicked");
-            }
-        }
-    }
 }

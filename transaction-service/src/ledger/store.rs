@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Account, Booking, Kind, LedgerEntry};
-use crate::{error::Error, orders::domain::OrderId};
+use crate::{error::Error, ids::OrderId};
 
 /// Books in the caller's transaction. What was booked before fails it, by `ledger_entries_once`,
 /// `ledger_entries_one_capture` or `ledger_entries_reversed_once`.

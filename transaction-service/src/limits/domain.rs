@@ -10,7 +10,10 @@ use std::time::Duration;
 use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
 
-use crate::orders::domain::{Method, Order, Owner, State};
+use crate::{
+    ids::Owner,
+    orders::domain::{Method, Order, State},
+};
 
 /// Counters stay at least this long after they were last changed: longer than any attempt that they say has ended.
 const MIN_KEEP: Duration = Duration::from_hours(1);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::domain::{Limits, owner_key};
 use crate::{
     error::Error,
-    orders::domain::{OrderId, Owner},
+    ids::{OrderId, Owner},
 };
 
 /// How many counters one sweep compares at most that differ.

@@ -15,71 +15,18 @@
 use std::fmt;
 
 use common::{
-    auth::Subject,
     contact::{Channels, Email, Phone, PostalAddress},
-    id::Id,
-    idempotency::IdempotencyKey,
     locale::LanguageTag,
-    problem::Problem,
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use stripe::{CustomerId, PaymentIntentId, PaymentMethodId};
 use utoipa::ToSchema;
-use uuid::Uuid;
 
-use crate::pricing::Pricing;
-
-/// Labels ids of orders.
-#[derive(Debug)]
-pub enum Labelled {}
-
-/// The id of an order.
-pub type OrderId = Id<Labelled>;
-
-/// Under which orders get their names (UUID version 5): our own, made up once.
-const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a54_9b0e_4d4f_8f35_1d1a_0d0e_7c21);
-
-/// Whose order it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
-    /// A customer with an account.
-    User(Uuid),
-    /// A shopper without one.
-    Guest(Uuid),
-}
-
-impl Owner {
-    /// The owner whom a token speaks for; 403 for services, which don't shop.
-    pub fn of(subject: &Subject) -> Result<Self, Problem> {
-        match subject {
-            Subject::User(id) => Ok(Self::User(*id)),
-            Subject::Guest(id) => Ok(Self::Guest(*id)),
-            Subject::Service(_) => Err(Problem::forbidden("orders")),
-        }
-    }
-
-    /// The bare id.
-    pub fn id(self) -> Uuid {
-        match self {
-            Self::User(id) | Self::Guest(id) => id,
-        }
-    }
-
-    /// As it is stored.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::User(_) => "user",
-            Self::Guest(_) => "guest",
-        }
-    }
-}
-
-/// The id of the order that `owner` makes under `key`. Derived, so that claiming it needs no write: the same key of the
-/// same caller is the same order, and nobody else can mean it.
-pub fn order_id(owner: Owner, key: &IdempotencyKey) -> OrderId {
-    Uuid::new_v5(&NAMESPACE, format!("{}:{}\n{key}", owner.kind(), owner.id()).as_bytes()).into()
-}
+use crate::{
+    ids::{OrderId, Owner},
+    pricing::Pricing,
+};
 
 /// How far an order has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]

@@ -13,9 +13,10 @@ use stripe::{CustomerId, PaymentIntentId, PaymentMethodId};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{ClientSecret, Failure, Method, Order, OrderId, Owner, Payment, State};
+use super::domain::{ClientSecret, Failure, Method, Order, Payment, State};
 use crate::{
     error::Error,
+    ids::{OrderId, Owner},
     limits::{
         domain::{Change, Count, Counters, Kind, Limits},
         store::bytes,

@@ -10,8 +10,11 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::domain::{ClientSecret, Failure, Order, OrderId, State};
-use crate::pricing::{Line, Shipping};
+use super::domain::{ClientSecret, Failure, Order, State};
+use crate::{
+    ids::OrderId,
+    pricing::{Line, Shipping},
+};
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]

@@ -7,7 +7,7 @@ use super::domain::{
     Mismatch,
     statement::{Meaning, News},
 };
-use crate::orders::domain::{Order, OrderId};
+use crate::{ids::OrderId, orders::domain::Order};
 
 /// Money was taken that does not pay for the order.
 pub fn mismatch(order: &Order, intent: &PaymentIntent, why: Mismatch) {

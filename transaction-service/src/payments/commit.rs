@@ -10,10 +10,10 @@ use super::store;
 use crate::{
     App,
     error::Error,
-    ledger::{self, domain::Booking},
+    ledger::{domain::Booking, store as ledger_store},
     orders::{
-        self,
         domain::{Order, State},
+        store as order_store,
         view::OrderView,
     },
 };
@@ -60,12 +60,12 @@ pub async fn write(
         after.answer = Some(answer.map_err(|error| Error::Corrupt(error.to_string()))?);
     }
     let mut tx = app.database.begin().await?;
-    if !orders::store::save(&mut tx, before, &after, &app.limits).await? {
+    if !order_store::save(&mut tx, before, &after, &app.limits).await? {
         tx.rollback().await?;
-        let order = orders::store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound)?;
+        let order = order_store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound)?;
         return Ok(Written::Overtaken(order));
     }
-    ledger::store::book(&mut tx, after.id, with.bookings).await?;
+    ledger_store::book(&mut tx, after.id, with.bookings).await?;
     if !with.messages.is_empty() {
         app.outbox.enqueue(&mut tx, with.messages).await?;
     }

@@ -13,15 +13,17 @@ use stripe::{Event, EventId, List, PaymentIntentId, PaymentIntentStatus, StripeE
 use super::{
     alarms,
     domain::has_money,
-    flow::{ORDER_ID, is_own, settle_with},
+    flow::{self, ORDER_ID, is_own, settle_with},
     refunds,
 };
 use crate::{
     App,
     error::Error,
-    limits::{self, setups::DeclinedSetup},
-    orders,
-    payments::flow,
+    limits::{
+        declines,
+        setups::{self, DeclinedSetup},
+    },
+    orders::store as order_store,
 };
 
 /// How many pages of events one sweep reads at most.
@@ -92,7 +94,7 @@ pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Er
         tracing::info!(event_id = %event.id, api_version = event.api_version, "Stripe event of another API version");
     }
     if let Some(setup) = DeclinedSetup::read(event) {
-        return limits::setups::note(app, &setup, now).await.map(|()| 0);
+        return setups::note(app, &setup, now).await.map(|()| 0);
     }
     let Some(id) = event.payment_intent() else {
         let object = event.object()["object"].as_str();
@@ -100,7 +102,7 @@ pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Er
         return Ok(0);
     };
     // Boxed, here and below: with the client's futures inside, this one is too large to move about.
-    let decline = limits::declines::name(event);
+    let decline = declines::name(event);
     let hint = Hint { event: &event.id, decline, is_about_money_back: event.is_about_money_back() };
     Box::pin(apply_payment(app, &id, hint, now)).await
 }
@@ -121,7 +123,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
         Err(error) => return Err(error.into()),
     };
     let named = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok());
-    let Some(order) = orders::store::find_of_payment(app.database.pool().await?, id, named).await? else {
+    let Some(order) = order_store::find_of_payment(app.database.pool().await?, id, named).await? else {
         return Ok(0);
     };
     // While whoever made it is at it, only what has come to an end is news; the rest is their business.
@@ -134,7 +136,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
         flow::foreign(app, &order, &intent, now).await?;
         return Ok(0);
     }
-    let order = limits::declines::note(app, hint.decline.as_deref(), order, now).await?;
+    let order = declines::note(app, hint.decline.as_deref(), order, now).await?;
     if hint.is_about_money_back && !order.state.is_open() {
         return Ok(Box::pin(flow::book_late(app, order, &intent, true, now)).await?.passed_over);
     }

@@ -26,11 +26,14 @@ use super::{
 use crate::{
     App,
     error::Error,
-    ledger::{self, domain::Books},
+    ledger::{
+        domain::{self as ledger, Books},
+        store as ledger_store,
+    },
     messages,
     orders::{
-        self,
         domain::{Failure, Method, Order, Outcome, State},
+        store as order_store,
     },
 };
 
@@ -111,11 +114,11 @@ async fn mismatched(
     now: Timestamp,
 ) -> Result<Order, Error> {
     let pool = app.database.pool().await?;
-    let (books, seen) = (Books::of(ledger::store::list(pool, order.id).await?), store::seen(pool, order.id).await?);
+    let (books, seen) = (Books::of(ledger_store::list(pool, order.id).await?), store::seen(pool, order.id).await?);
     let charge = intent.latest_charge.as_ref().filter(|charge| !books.has(charge.id.as_str()));
     let booking = charge.and_then(|charge| {
         let amount = money(charge.amount_captured, &charge.currency).filter(|amount| amount.amount > 0)?;
-        Some(ledger::domain::unmatched(&charge.id, amount, now))
+        Some(ledger::unmatched(&charge.id, amount, now))
     });
     let is_known = booking.is_none() && seen.get(intent.id.as_str()).is_some_and(|seen| seen == why.as_str());
     let ends = order.state.is_open() && order.is_overdue(now);
@@ -234,7 +237,7 @@ async fn own(app: &App, order: &Order, now: Timestamp) -> Result<Own, Error> {
     match own_of(order, found) {
         Ok(Some(intent)) => {
             // From now on it is this one, whatever another search finds.
-            let pinned = orders::store::pin_payment(app.database.pool().await?, order.id, &intent.id).await?;
+            let pinned = order_store::pin_payment(app.database.pool().await?, order.id, &intent.id).await?;
             Ok(Own::Intent(pinned))
         }
         Ok(None) => Ok(Own::None),
@@ -354,7 +357,7 @@ async fn save(
     }
     let charge = intent.and_then(|intent| intent.latest_charge.as_ref());
     let booking = match (next.state, charge) {
-        (State::Paid, Some(charge)) => Some(ledger::domain::capture(&charge.id, &next.pricing, now)),
+        (State::Paid, Some(charge)) => Some(ledger::capture(&charge.id, &next.pricing, now)),
         (State::Paid, None) => return Err(Error::Corrupt(format!("paid without a charge: order {}", next.id))),
         _ => None,
     };

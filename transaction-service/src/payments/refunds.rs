@@ -15,11 +15,12 @@ use super::{
 use crate::{
     App,
     error::Error,
-    ledger::{self, domain::Books},
+    ids::OrderId,
+    ledger::{domain::Books, store as ledger_store},
     messages,
     orders::{
-        self,
-        domain::{Order, OrderId, State},
+        domain::{Order, State},
+        store as order_store,
     },
 };
 
@@ -85,7 +86,7 @@ async fn statement(app: &App, order: &Order, intent: &PaymentIntent, with_disput
 
 async fn compare(app: &App, order: &Order, statement: &Statement, now: Timestamp) -> Result<Changes, Error> {
     let pool = app.database.pool().await?;
-    let books = Books::of(ledger::store::list(pool, order.id).await?);
+    let books = Books::of(ledger_store::list(pool, order.id).await?);
     let seen = store::seen(pool, order.id).await?;
     Ok(statement.compare(order, &books, &seen, now))
 }
@@ -107,7 +108,7 @@ async fn save(
 /// Gives the money of a paid order back because its stock was gone, and tells the shopper. Repeatable. Where Stripe gave
 /// none back or does not say so, the order stays paid, and it is tried again.
 pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<Order, Error> {
-    let order = orders::store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+    let order = order_store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
     if order.state == State::Cancelled {
         return Ok(order);
     }

@@ -4,7 +4,7 @@ use common::timestamp::Timestamp;
 use sqlx::PgExecutor;
 
 use super::domain::statement::Seen;
-use crate::orders::domain::OrderId;
+use crate::ids::OrderId;
 
 /// What was seen of an order.
 pub async fn seen(db: impl PgExecutor<'_>, order: OrderId) -> Result<Seen, sqlx::Error> {

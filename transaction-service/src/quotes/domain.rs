@@ -9,12 +9,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    checkout::domain::{BasketLine, MAX_LINES, Terms},
-    error::Error,
+    basket::{BasketLine, MAX_LINES},
     pointers::Pointers,
-    pricing::Pricing,
+    pricing::{Pricing, QuotedItem},
     shipping::ShippingMethod,
-    siblings::QuotedItem,
+    terms::{NotSold, Terms},
 };
 
 /// What is to be priced.
@@ -86,7 +85,7 @@ impl Quote {
         cart_version: Option<i64>,
         request: &QuoteRequest,
         terms: &Terms,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, NotSold> {
         let is_short = |quoted: &&QuotedItem| quoted.available < i64::from(quoted.item.quantity);
         let short = quoted.iter().filter(is_short);
         let short = short.map(|quoted| Short { sku: quoted.item.sku.clone(), available: quoted.available }).collect();

@@ -21,7 +21,7 @@ use sqlx::query;
 use testkit::Client;
 use transaction_service::{
     App,
-    orders::domain::{Owner, order_id},
+    ids::{Owner, order_id},
     router,
 };
 

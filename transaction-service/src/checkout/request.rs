@@ -1,0 +1,200 @@
+//! What a shopper asks for with `POST /orders`, as it is read from the request, and the hash that it is known by again.
+//! Pure: whether an order may be made of it is decided in [`domain`](super::domain).
+
+use aws_lc_rs::digest::{SHA256, digest};
+use common::{
+    contact::{Channels, Email, Phone, PostalAddress},
+    input::{Fields, FromFields},
+    locale::LanguageTag,
+    money::Money,
+};
+use serde::Serialize;
+use stripe::PaymentMethodId;
+
+use crate::{
+    basket::{BasketLine, MAX_LINES},
+    customer::SavedAddressId,
+    shipping::ShippingMethod,
+};
+
+/// The highest version of a cart that can be named.
+const MAX_VERSION: i64 = i32::MAX as i64;
+
+/// What is bought.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Basket {
+    /// These lines.
+    Lines(Vec<BasketLine>),
+    /// The caller's cart, as it was in this version.
+    Cart(i64),
+}
+
+impl Basket {
+    /// The lines, where the request has them.
+    pub fn lines(&self) -> Option<&[BasketLine]> {
+        match self {
+            Self::Lines(lines) => Some(lines),
+            Self::Cart(_) => None,
+        }
+    }
+
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let lines = fields.optional_objects::<BasketLine>("lines", MAX_LINES);
+        let cart = fields.optional_integer("cart_version", 1..=MAX_VERSION);
+        match (lines?, cart?) {
+            (Some(lines), None) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
+            (Some(lines), None) => Some(Self::Lines(lines)),
+            (None, Some(version)) => Some(Self::Cart(version)),
+            (None, None) => fields.refuse("lines", "missing", "is required, or else cart_version"),
+            (Some(_), Some(_)) => {
+                fields.refuse("cart_version", "contradiction", "must be absent where lines are given")
+            }
+        }
+    }
+}
+
+/// Where it is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Destination {
+    /// To this address.
+    Given(PostalAddress),
+    /// To one that the customer saved.
+    Saved(SavedAddressId),
+}
+
+impl Destination {
+    fn read(fields: &mut Fields<'_>) -> Option<Self> {
+        let given = fields.optional_object::<PostalAddress>("shipping_address");
+        let saved = fields.optional_text::<GivenAddressId>("shipping_address_id");
+        match (given?, saved?) {
+            (Some(address), None) => Some(Self::Given(address)),
+            (None, Some(id)) => Some(Self::Saved(id.0)),
+            (None, None) => fields.refuse("shipping_address", "missing", "is required, or else shipping_address_id"),
+            (Some(_), Some(_)) => {
+                fields.refuse("shipping_address_id", "contradiction", "must be absent where shipping_address is given")
+            }
+        }
+    }
+}
+
+struct GivenAddressId(SavedAddressId);
+
+impl std::str::FromStr for GivenAddressId {
+    type Err = common::input::Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refusal = |_| common::input::Refusal::new("invalid_id", "must be the id of one of your addresses");
+        text.parse().map(Self).map_err(refusal)
+    }
+}
+
+/// How it is to be paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum PaymentChoice {
+    /// With a saved payment method.
+    Saved(PaymentMethodId),
+    /// By the frontend.
+    Client,
+}
+
+impl FromFields for PaymentChoice {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let method = fields.text::<MethodName>("method");
+        let id = fields.optional_text::<PaymentMethodId>("payment_method_id");
+        match (method?, id?) {
+            (MethodName::Saved, Some(id)) => Some(Self::Saved(id)),
+            (MethodName::Client, None) => Some(Self::Client),
+            (MethodName::Saved, None) => fields.refuse("payment_method_id", "missing", "is required with saved"),
+            (MethodName::Client, Some(_)) => {
+                fields.refuse("payment_method_id", "contradiction", "must be absent with client")
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum MethodName {
+    Saved,
+    Client,
+}
+
+impl std::str::FromStr for MethodName {
+    type Err = common::input::Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "saved" => Ok(Self::Saved),
+            "client" => Ok(Self::Client),
+            _ => Err(common::input::Refusal::new("unknown_method", "must be saved or client")),
+        }
+    }
+}
+
+/// An order to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OrderRequest {
+    /// What is bought.
+    pub basket: Basket,
+    /// Where it is to be sent.
+    pub destination: Destination,
+    /// How.
+    pub shipping_method: ShippingMethod,
+    /// How it is to be paid.
+    pub payment: PaymentChoice,
+    /// The total that the shopper saw; nobody is charged another.
+    pub expected_total: Money,
+    /// Where a guest's messages go. A customer's go to the account's address, and only that may be named.
+    pub email: Option<Email>,
+    /// How a guest is told of the order. Not in the hash where it is absent, so that requests of before keep theirs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify_by: Option<Channels>,
+    /// Where a guest's text messages go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub phone: Option<Phone>,
+    /// How money and dates are written in them.
+    pub locale: Option<LanguageTag>,
+}
+
+impl FromFields for OrderRequest {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let basket = Basket::read(fields);
+        let destination = Destination::read(fields);
+        let shipping_method = fields.text("shipping_method");
+        let payment = fields.object("payment");
+        let expected_total = fields.object("expected_total");
+        let email = fields.optional_text("email");
+        let notify_by = Channels::read(fields, "notify_by");
+        let phone = fields.optional_text("phone");
+        let locale = fields.optional_text("locale");
+        Some(Self {
+            basket: basket?,
+            destination: destination?,
+            shipping_method: shipping_method?,
+            payment: payment?,
+            expected_total: expected_total?,
+            email: email?,
+            notify_by: notify_by?,
+            phone: phone?,
+            locale: locale?,
+        })
+    }
+}
+
+impl OrderRequest {
+    /// SHA-256 of the request as it was understood: spacing, order and `null` members make no difference.
+    pub fn hash(&self) -> [u8; 32] {
+        // A request was read from JSON, so it has a JSON form.
+        let canonical = serde_json::to_vec(self).unwrap_or_default();
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, &canonical).as_ref());
+        hash
+    }
+
+    /// The version of the cart that is ordered.
+    pub fn cart_version(&self) -> Option<i64> {
+        match self.basket {
+            Basket::Cart(version) => Some(version),
+            Basket::Lines(_) => None,
+        }
+    }
+}

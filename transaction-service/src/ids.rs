@@ -1,0 +1,79 @@
+//! Who owns an order, and the id that follows from it: words that every room uses. Pure; imports no room.
+
+use common::{auth::Subject, id::Id, idempotency::IdempotencyKey};
+use uuid::Uuid;
+
+/// Labels ids of orders.
+#[derive(Debug)]
+pub enum Labelled {}
+
+/// The id of an order.
+pub type OrderId = Id<Labelled>;
+
+/// Under which orders get their names (UUID version 5): our own, made up once.
+const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a54_9b0e_4d4f_8f35_1d1a_0d0e_7c21);
+
+/// Whose order it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A customer with an account.
+    User(Uuid),
+    /// A shopper without one.
+    Guest(Uuid),
+}
+
+/// The token speaks for a service, and services own no orders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAShopper;
+
+impl Owner {
+    /// The owner whom a token speaks for.
+    pub fn of(subject: &Subject) -> Result<Self, NotAShopper> {
+        match subject {
+            Subject::User(id) => Ok(Self::User(*id)),
+            Subject::Guest(id) => Ok(Self::Guest(*id)),
+            Subject::Service(_) => Err(NotAShopper),
+        }
+    }
+
+    /// The bare id.
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::User(id) | Self::Guest(id) => id,
+        }
+    }
+
+    /// As it is stored.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::Guest(_) => "guest",
+        }
+    }
+}
+
+/// The id of the order that `owner` makes under `key`. Derived, so that claiming it needs no write: the same key of the
+/// same caller is the same order, and nobody else can mean it.
+pub fn order_id(owner: Owner, key: &IdempotencyKey) -> OrderId {
+    Uuid::new_v5(&NAMESPACE, format!("{}:{}\n{key}", owner.kind(), owner.id()).as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_an_order_follows_from_its_owner_and_key_alone() {
+        let key = |text: &str| text.parse::<IdempotencyKey>().unwrap();
+        let (ada, bob) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let id = order_id(Owner::User(ada), &key("a"));
+        assert_eq!(id, order_id(Owner::User(ada), &key("a")));
+        for other in [
+            order_id(Owner::User(ada), &key("b")),
+            order_id(Owner::User(bob), &key("a")),
+            order_id(Owner::Guest(ada), &key("a")),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
+}
