@@ -10,16 +10,13 @@ use serde_json::{Value, json};
 use self::domain::{Command, NewAdmin};
 use crate::{
     App,
-    clients::{
-        self,
-        domain::{ServiceName, ServiceScope},
-    },
+    clients::{domain::ServiceName, store as client_store},
     error::Error,
+    ids::UserId,
     opaque::Opaque,
-    users::{
-        domain::{Role, UserId},
-        store::{self, NewUser},
-    },
+    roles::Role,
+    service_scopes::ServiceScope,
+    users::store::{self as user_store, NewUser},
 };
 
 /// What an admin is called until they say otherwise.
@@ -43,16 +40,16 @@ async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError>
     let (id, name) = (UserId::new(now), ADMIN_NAME.parse()?);
     let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Admin };
     let pool = app.database.pool().await?;
-    if store::insert(pool, &user, now).await? {
+    if user_store::insert(pool, &user, now).await? {
         return Ok(json!({ "user_id": id, "created": true, "password_reset": false }));
     }
-    let known = store::by_email(pool, &email).await?.ok_or(Error::NotFound)?;
+    let known = user_store::by_email(pool, &email).await?.ok_or(Error::NotFound)?;
     if known.role != Role::Admin {
         // Their password may be known to others than operators.
         return Err("the address has an account that is not an admin's; choose another address".into());
     }
     if reset_password {
-        store::reset_password(pool, known.id, &password_hash, now).await?;
+        user_store::reset_password(pool, known.id, &password_hash, now).await?;
     }
     Ok(json!({ "user_id": known.id, "created": false, "password_reset": reset_password }))
 }
@@ -61,12 +58,12 @@ async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError>
 async fn create_service_client(app: &App, name: ServiceName, scopes: &[ServiceScope]) -> Result<Value, TriggerError> {
     let secret = Opaque::random()?;
     let pool = app.database.pool().await?;
-    clients::store::put(pool, name, secret.hashed(), scopes, Timestamp::now()).await?;
+    client_store::put(pool, name, secret.hashed(), scopes, Timestamp::now()).await?;
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     Ok(json!({ "client_id": name.as_str(), "client_secret": secret.reveal(), "scope": scopes.join(" ") }))
 }
 
 async fn delete_service_client(app: &App, name: ServiceName) -> Result<Value, TriggerError> {
-    let deleted = clients::store::delete(app.database.pool().await?, name).await?;
+    let deleted = client_store::delete(app.database.pool().await?, name).await?;
     Ok(json!({ "client_id": name.as_str(), "deleted": deleted }))
 }

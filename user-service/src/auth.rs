@@ -25,17 +25,20 @@ use self::{
 use crate::{
     App,
     error::Error,
+    ids::{User, UserId},
     keys::domain::TOKEN_LIFE,
     limits::{
         self,
         domain::{Kind, admit},
     },
     opaque::Opaque,
-    sessions::{self, domain::Holder, store::RightLogin},
-    users::{
-        domain::{Role, User, UserId},
-        store::NewUser,
+    roles::Role,
+    sessions::{
+        self,
+        domain::Holder,
+        store::{self as session_store, RightLogin},
     },
+    users::store::NewUser,
 };
 
 /// What a shopper goes on with.
@@ -173,7 +176,7 @@ async fn refresh_session(State(app): State<App>, Json(request): Json<Refresh>) -
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Refresh,
     responses((status = NO_CONTENT, description = "There is no such session now.")))]
 async fn close_session(State(app): State<App>, Json(request): Json<Refresh>) -> Result<StatusCode, Error> {
-    sessions::store::end_of_token(app.database.pool().await?, request.refresh_token.hashed()).await?;
+    session_store::end_of_token(app.database.pool().await?, request.refresh_token.hashed()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

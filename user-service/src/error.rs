@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode, header};
 use platform::{config::SecretError, postgres};
 use stripe::StripeError;
 
-use crate::{keys::domain::KeysError, limits::domain::TooMany, users::domain::NEEDS_PHONE};
+use crate::{keys::domain::KeysError, limits::domain::TooMany, opaque::NoRandomness, users::domain::NEEDS_PHONE};
 
 /// What a client waits whose password could not be looked at: about as long as the queue before it.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
@@ -40,8 +40,8 @@ pub enum Error {
     Fingerprints(SecretError),
     /// A password could not be hashed, or a saved hash could not be read.
     Hashing(String),
-    /// The operating system gave no random bytes.
-    NoRandomness,
+    /// A secret could not be made.
+    NoRandomness(NoRandomness),
     /// The database failed, or could not be reached.
     Database(sqlx::Error),
     /// Stripe refused, failed, or could not be reached.
@@ -86,7 +86,7 @@ impl From<Error> for Problem {
             }
             Error::Fingerprints(error) => Self::unavailable(error),
             Error::Hashing(cause) => Self::internal(cause),
-            Error::NoRandomness => Self::internal("the operating system gave no random bytes"),
+            Error::NoRandomness(error) => Self::internal(error),
             Error::Database(error) => postgres::problem(error),
             // It may have had its effect: whoever asks again finds it, or does it under the same key.
             Error::Stripe(
@@ -143,6 +143,12 @@ impl From<KeysError> for Error {
     }
 }
 
+impl From<NoRandomness> for Error {
+    fn from(error: NoRandomness) -> Self {
+        Self::NoRandomness(error)
+    }
+}
+
 impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         Self::Stripe(error)
@@ -181,7 +187,7 @@ impl std::fmt::Display for Error {
             Self::Keys(error) => error.fmt(f),
             Self::Fingerprints(error) => error.fmt(f),
             Self::Hashing(cause) => write!(f, "hashing failed: {cause}"),
-            Self::NoRandomness => f.write_str("the operating system gave no random bytes"),
+            Self::NoRandomness(error) => error.fmt(f),
             Self::Database(error) => write!(f, "PostgreSQL: {error}"),
             Self::Stripe(error) => write!(f, "Stripe: {error}"),
         }

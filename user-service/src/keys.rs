@@ -1,69 +1,21 @@
-//! Making access tokens, and publishing the keys that they are judged by.
+//! Publishing the keys that access tokens are judged by.
 
 pub mod domain;
+pub mod issuer;
 pub mod store;
-
-use std::sync::Arc;
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{
-    auth::{Keys, Subject, Verifier},
-    input::Json,
-    timestamp::Timestamp,
-};
+use common::input::Json;
 use http::header;
 use jsonwebtoken::jwk::Jwk;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{domain::KeysError, store::KeyStore};
-use crate::{App, clients::domain::ServiceScope, error::Error, users::domain::Role};
-
-/// Makes the tokens of everybody. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Issuer(Arc<Inner>);
-
-#[derive(Debug)]
-struct Inner {
-    name: String,
-    audience: String,
-    api: String,
-    keys: KeyStore,
-}
-
-impl Issuer {
-    /// The issuer called `name`, of tokens for `audience`; `api` is where the gateway is.
-    pub fn new(name: String, audience: String, api: String, keys: KeyStore) -> Self {
-        Self(Arc::new(Inner { name, audience, api, keys }))
-    }
-
-    /// Judges what this issuer made, without a network.
-    pub fn verifier(&self) -> Verifier {
-        let keys = self.0.keys.clone();
-        let load = move || {
-            let keys = keys.clone();
-            async move {
-                keys.get().await.map(|keys| Arc::clone(keys.published())).map_err(|error| Error::Keys(error).into())
-            }
-        };
-        Verifier::new(&self.0.name, &self.0.audience, Keys::own(load))
-    }
-
-    /// A token for `subject` that carries `scope`.
-    pub async fn mint(&self, subject: &Subject, scope: &str, now: Timestamp) -> Result<String, KeysError> {
-        let claims = domain::claims(&self.0.name, &self.0.audience, subject, scope, now);
-        self.0.keys.get().await?.sign(&claims)
-    }
-
-    /// Reads the keys, unless they were read before.
-    pub async fn ready(&self) -> Result<(), KeysError> {
-        self.0.keys.get().await.map(|_| ())
-    }
-}
+use crate::{App, error::Error, roles::Role, service_scopes::ServiceScope};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
@@ -118,16 +70,16 @@ pub struct Discovery {
 /// A key is published well before it signs, and stays until the last token it signed has expired.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = OK, body = KeySet)))]
 async fn get_key_set(State(app): State<App>) -> Result<Response, Error> {
-    let keys = app.issuer.0.keys.get().await?.published().keys.clone();
+    let keys = app.issuer.published().await?.keys.clone();
     Ok(cacheable(Json(KeySet { keys })))
 }
 
 /// The issuer's discovery document
 #[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "keys", responses((status = OK, body = Discovery)))]
 async fn get_discovery(State(app): State<App>) -> Response {
-    let Inner { name, api, .. } = &*app.issuer.0;
+    let (name, api) = (app.issuer.name(), app.issuer.api());
     cacheable(Json(Discovery {
-        issuer: name.clone(),
+        issuer: name.to_owned(),
         jwks_uri: format!("{name}/.well-known/jwks.json"),
         token_endpoint: format!("{api}/oauth/token"),
         id_token_signing_alg_values_supported: ["RS256"],

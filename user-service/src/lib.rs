@@ -1,9 +1,13 @@
 //! user-service: accounts and identity, on PostgreSQL. The only issuer of tokens.
 //!
 //! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
-//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`], [`limits`] (how
-//! often something may be tried), [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of
-//! that noun.
+//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`],
+//! [`limits`] (how often something may be tried),
+//! [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of that
+//! noun.
+//!
+//! Below the rooms: [`ids`], [`roles`], [`service_scopes`] and [`opaque`] (random secrets) are words that several rooms
+//! share. [`error`] says what a client hears of each refusal and failure.
 
 pub mod addresses;
 pub mod admin;
@@ -11,10 +15,13 @@ pub mod auth;
 pub mod carts;
 pub mod clients;
 pub mod error;
+pub mod ids;
 pub mod keys;
 pub mod limits;
 pub mod opaque;
 pub mod payment_methods;
+pub mod roles;
+pub mod service_scopes;
 pub mod sessions;
 pub mod sweep;
 pub mod users;
@@ -46,9 +53,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::passwords::Passwords,
-    clients::domain::ServiceScope,
-    keys::{Issuer, domain::TOKEN_LIFE, store::KeyStore},
-    limits::Counting,
+    keys::{domain::TOKEN_LIFE, issuer::Issuer, store::KeyStore},
+    limits::{Counting, settings},
+    service_scopes::ServiceScope,
 };
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
@@ -94,7 +101,7 @@ impl Service for App {
         let api = env.url("API_BASE_URL");
         let keys = env.secret("SIGNING_KEYS");
         let database = Database::configure(env, "USER_DATABASE_URL");
-        let (fingerprints, limits) = (Fingerprints::configure(env), limits::configure(env));
+        let (fingerprints, limits) = (Fingerprints::configure(env), settings::configure(env));
         let (stripe, stripe_key) = (env.url_or("STRIPE_API_BASE", stripe::API), env.secret("STRIPE_SECRET_KEY"));
         let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
         let (api, database) = (api?, database?);

@@ -12,7 +12,17 @@ use common::input::Refusal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::Error;
+/// The operating system gave no random bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoRandomness;
+
+impl fmt::Display for NoRandomness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the operating system gave no random bytes")
+    }
+}
+
+impl std::error::Error for NoRandomness {}
 
 /// Longer than any of ours; what is longer is refused before it is hashed.
 const LONGEST: usize = 256;
@@ -29,9 +39,9 @@ pub struct Hashed([u8; 32]);
 
 impl Opaque {
     /// A new secret.
-    pub fn random() -> Result<Self, Error> {
+    pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0_u8; 32];
-        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| Error::NoRandomness)?;
+        aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 

@@ -7,7 +7,7 @@ use common::timestamp::Timestamp;
 use platform::{Service, TriggerError, outbox::Relayed, trigger::report};
 use serde_json::{Value, json};
 
-use crate::{App, carts, limits, sessions};
+use crate::{App, carts::store as cart_store, limits::store as limit_store, sessions::store as session_store};
 
 /// How long after its beginning a sweep begins to send messages. A run may take a minute, and deletes what has ended after.
 const RELAY_WITHIN: Duration = Duration::from_secs(40);
@@ -20,10 +20,10 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
     let relayed = app.outbox.drain(until).await;
     let measured = app.outbox.measure().await;
-    let sessions = sessions::store::delete_expired(pool, now).await;
-    let attempts = limits::store::delete_old(pool, now).await;
-    let carts = carts::store::delete_unused(pool, now).await;
-    let clearings = carts::store::delete_old_clearings(pool, now).await;
+    let sessions = session_store::delete_expired(pool, now).await;
+    let attempts = limit_store::delete_old(pool, now).await;
+    let carts = cart_store::delete_unused(pool, now).await;
+    let clearings = cart_store::delete_old_clearings(pool, now).await;
     let Relayed { delivered, deferred, given_up } = relayed?;
     measured?;
     Ok(report(

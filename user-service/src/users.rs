@@ -14,8 +14,8 @@ use common::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{CheckoutContext, Profile, ProfilePatch, UserId};
-use crate::{App, error::Error};
+use self::domain::{CheckoutContext, Profile, ProfilePatch};
+use crate::{App, error::Error, ids::UserId};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {

@@ -7,10 +7,7 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use sqlx::FromRow;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 /// Labels ids of addresses.
 #[derive(Debug)]
@@ -20,7 +17,7 @@ pub enum Labelled {}
 pub type AddressId = Id<Labelled>;
 
 /// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
     "city": "London", "region": null, "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123",
@@ -28,7 +25,6 @@ pub type AddressId = Id<Labelled>;
 }))]
 pub struct Address {
     /// Its id.
-    #[sqlx(try_from = "Uuid")]
     pub id: AddressId,
     /// Who receives what is sent there.
     #[schema(value_type = PersonName)]
@@ -57,7 +53,6 @@ pub struct Address {
     /// Whether it is used unless the customer says otherwise.
     pub is_default: bool,
     /// When it was added.
-    #[sqlx(try_from = "OffsetDateTime")]
     pub created_at: Timestamp,
 }
 

@@ -4,10 +4,46 @@ use common::{
     contact::{AddressLine, Phone, PostalCode},
     timestamp::Timestamp,
 };
-use sqlx::PgExecutor;
+use sqlx::{FromRow, PgExecutor};
+use time::OffsetDateTime;
+use uuid::Uuid;
 
 use super::domain::{Address, AddressId, NewAddress};
-use crate::users::domain::UserId;
+use crate::ids::UserId;
+
+#[derive(FromRow)]
+struct Row {
+    id: Uuid,
+    name: String,
+    line1: String,
+    line2: Option<String>,
+    city: String,
+    region: Option<String>,
+    postal_code: Option<String>,
+    country: String,
+    phone: Option<String>,
+    is_default: bool,
+    created_at: OffsetDateTime,
+}
+
+impl From<Row> for Address {
+    fn from(row: Row) -> Self {
+        let Row { id, name, line1, line2, city, region, postal_code, country, phone, is_default, created_at } = row;
+        Self {
+            id: id.into(),
+            name,
+            line1,
+            line2,
+            city,
+            region,
+            postal_code,
+            country,
+            phone,
+            is_default,
+            created_at: created_at.into(),
+        }
+    }
+}
 
 /// Up to `count` addresses of a user after the one called `after`, oldest first.
 pub async fn list(
@@ -22,12 +58,13 @@ pub async fn list(
                 FROM addresses a JOIN users u ON u.id = a.user_id
                 WHERE a.user_id = $1 AND ($2::uuid IS NULL OR a.id > $2)
                 ORDER BY a.id LIMIT $3";
-    sqlx::query_as(list)
+    let rows: Vec<Row> = sqlx::query_as(list)
         .bind(owner.uuid())
         .bind(after.map(AddressId::uuid))
         .bind(i64::try_from(count).unwrap_or(i64::MAX))
         .fetch_all(db)
-        .await
+        .await?;
+    Ok(rows.into_iter().map(Address::from).collect())
 }
 
 /// Adds an address; `None` when there is no such user. The user's row counts them, and its constraint
@@ -49,7 +86,7 @@ pub async fn insert(
                   SELECT added.id, name, line1, line2, city, region, postal_code, country, phone, created_at,
                          default_address_id = added.id AS is_default
                   FROM added, owner";
-    sqlx::query_as(insert)
+    let row: Option<Row> = sqlx::query_as(insert)
         .bind(owner.uuid())
         .bind(AddressId::new(now).uuid())
         .bind(address.name.as_str())
@@ -63,7 +100,8 @@ pub async fn insert(
         .bind(address.is_default)
         .bind(now.to_offset())
         .fetch_optional(db)
-        .await
+        .await?;
+    Ok(row.map(Address::from))
 }
 
 /// Deletes an address; says whether the user had it. Without its default, a user has none.

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use crate::{
     auth::domain::{NewLogin, password::Password},
-    clients::domain::{ServiceName, ServiceScope},
+    clients::domain::ServiceName,
+    service_scopes::ServiceScope,
 };
 
 /// A command of the operators.

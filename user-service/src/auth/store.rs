@@ -10,7 +10,8 @@ use crate::{
         domain::Attempt,
         store::{Binding, counted},
     },
-    users::{domain::Role, store::NewUser},
+    roles::Role,
+    users::store::NewUser,
 };
 
 /// The account at an address, as logging in needs it.

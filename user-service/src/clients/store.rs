@@ -3,8 +3,8 @@
 use common::timestamp::Timestamp;
 use sqlx::{FromRow, PgExecutor};
 
-use super::domain::{Client, ServiceName, ServiceScope};
-use crate::opaque::Hashed;
+use super::domain::{Client, ServiceName};
+use crate::{opaque::Hashed, service_scopes::ServiceScope};
 
 /// The client of this name.
 pub async fn find(db: impl PgExecutor<'_>, name: ServiceName) -> Result<Option<Client>, sqlx::Error> {

@@ -4,7 +4,7 @@ use common::contact::Email;
 use sqlx::PgExecutor;
 use stripe::CustomerId;
 
-use crate::users::domain::UserId;
+use crate::ids::UserId;
 
 /// The customer of an account, if it has one yet; `None` when there is no such account.
 pub async fn customer(db: impl PgExecutor<'_>, user: UserId) -> Result<Option<Option<CustomerId>>, sqlx::Error> {

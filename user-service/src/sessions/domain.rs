@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::{auth::Subject, id::Id, timestamp::Timestamp};
 use uuid::Uuid;
 
-use crate::users::domain::Role;
+use crate::roles::Role;
 
 /// A session ends when it is not refreshed for this long.
 pub const IDLE_LIFE: Duration = Duration::from_hours(30 * 24);

@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::domain::{Holder, Presented, SessionId, Step};
-use crate::{limits::domain::Counter, opaque::Hashed, users::domain::Role};
+use crate::{limits::domain::Counter, opaque::Hashed, roles::Role};
 
 /// How many sessions one clean-up deletes at most; the next sweep goes on.
 const SESSIONS: i64 = 1_000;

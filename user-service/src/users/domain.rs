@@ -1,98 +1,31 @@
-//! What an account is, and what its role allows.
+//! What an account is to its owner and to a checkout, and how its owner may change it.
 
 use common::{
     contact::{Channel, Channels, Email, PersonName, Phone},
-    id::Id,
     input::{Fields, FromFields, Patch},
     problem::FieldError,
     timestamp::Timestamp,
 };
 use serde::Serialize;
-use sqlx::FromRow;
-use time::OffsetDateTime;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use crate::{
     addresses::domain::{Address, AddressId},
     carts::domain::CartItem,
+    ids::UserId,
+    roles::Role,
 };
 
-/// Labels ids of accounts.
-#[derive(Debug)]
-pub enum User {}
-
-/// The id of an account.
-pub type UserId = Id<User>;
-
-/// What somebody is in the shop; decides the scopes of their tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Shops.
-    Customer,
-    /// Keeps the catalogue and the stock.
-    CatalogManager,
-    /// Looks after orders, and what shoppers are told of them.
-    OrderManager,
-    /// Does all that staff may do.
-    Admin,
-}
-
-impl Role {
-    /// All roles.
-    pub const ALL: [Self; 4] = [Self::Customer, Self::CatalogManager, Self::OrderManager, Self::Admin];
-
-    /// As it is stored; a constraint of the table has the same list.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::CatalogManager => "catalog_manager",
-            Self::OrderManager => "order_manager",
-            Self::Admin => "admin",
-        }
-    }
-
-    /// What a token of this role allows. Staff shop too.
-    pub fn scopes(self) -> &'static [&'static str] {
-        match self {
-            Self::Customer => &["profile", "cart", "orders"],
-            Self::CatalogManager => &["profile", "cart", "orders", "catalog:write", "inventory:write"],
-            Self::OrderManager => &["profile", "cart", "orders", "orders:manage", "notifications:manage"],
-            Self::Admin => &[
-                "profile",
-                "cart",
-                "orders",
-                "catalog:write",
-                "inventory:write",
-                "orders:manage",
-                "notifications:manage",
-                "users:manage",
-            ],
-        }
-    }
-}
-
-impl TryFrom<String> for Role {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| format!("no role is called {text}"))
-    }
-}
-
 /// An account, as its owner sees it.
-#[derive(Debug, Serialize, ToSchema, FromRow)]
+#[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "name": "Ada Lovelace", "phone": null,
     "notify_by": ["email"], "sms_consent_at": null, "role": "customer", "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Profile {
     /// The account's id; `sub` of its tokens is `user:` and this.
-    #[sqlx(try_from = "Uuid")]
     pub id: UserId,
     /// Where its mail goes.
-    #[sqlx(try_from = "String")]
     pub email: Email,
     /// What its owner is called.
     #[schema(value_type = PersonName)]
@@ -101,34 +34,18 @@ pub struct Profile {
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<String>,
     /// How its owner is told of their orders.
-    #[sqlx(try_from = "Vec<String>")]
     pub notify_by: Channels,
     /// When its owner agreed to text messages to this number; `null` where they did not.
-    #[sqlx(try_from = "Option<OffsetDateTime>")]
-    #[schema(value_type = Option<Timestamp>, required)]
-    pub sms_consent_at: Consent,
+    #[schema(required)]
+    pub sms_consent_at: Option<Timestamp>,
     /// What it may do.
-    #[sqlx(try_from = "String")]
     pub role: Role,
     /// Grows by one with every change.
     pub version: i64,
     /// When it was registered.
-    #[sqlx(try_from = "OffsetDateTime")]
     pub created_at: Timestamp,
     /// When it was last changed.
-    #[sqlx(try_from = "OffsetDateTime")]
     pub updated_at: Timestamp,
-}
-
-/// When somebody agreed, if they did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Consent(Option<Timestamp>);
-
-impl From<Option<OffsetDateTime>> for Consent {
-    fn from(given: Option<OffsetDateTime>) -> Self {
-        Self(given.map(Timestamp::from))
-    }
 }
 
 impl Profile {
@@ -257,23 +174,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn every_role_may_shop_and_only_an_admin_may_manage_users() {
-        for role in Role::ALL {
-            assert!(["profile", "cart", "orders"].iter().all(|scope| role.scopes().contains(scope)), "{role:?}");
-            assert_eq!(role.scopes().contains(&"users:manage"), role == Role::Admin);
-        }
-    }
-
-    #[test]
-    fn a_role_is_read_as_it_is_stored_and_as_it_is_told() {
-        for role in Role::ALL {
-            assert_eq!(Role::try_from(role.as_str().to_owned()), Ok(role));
-            assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
-        }
-        assert!(Role::try_from("owner".to_owned()).is_err());
-    }
 
     #[test]
     fn a_patch_tells_absent_from_null() {

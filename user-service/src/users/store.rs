@@ -11,10 +11,11 @@ use common::{
 };
 use platform::postgres::Pool;
 use sqlx::{FromRow, PgExecutor, types::Json};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{CheckoutContext, ContextCart, Profile, ProfilePatch, Role, UserId};
-use crate::{addresses::domain::Address, carts};
+use super::domain::{CheckoutContext, ContextCart, Profile, ProfilePatch};
+use crate::{addresses::domain::Address, carts::domain::items, ids::UserId, roles::Role};
 
 /// A new account.
 #[derive(Debug)]
@@ -54,12 +55,47 @@ macro_rules! profile_columns {
     };
 }
 
+#[derive(FromRow)]
+struct ProfileRow {
+    id: Uuid,
+    #[sqlx(try_from = "String")]
+    email: Email,
+    name: String,
+    phone: Option<String>,
+    #[sqlx(try_from = "Vec<String>")]
+    notify_by: Channels,
+    sms_consent_at: Option<OffsetDateTime>,
+    #[sqlx(try_from = "String")]
+    role: Role,
+    version: i64,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl From<ProfileRow> for Profile {
+    fn from(row: ProfileRow) -> Self {
+        let ProfileRow { id, email, name, phone, notify_by, sms_consent_at, role, version, created_at, updated_at } =
+            row;
+        Self {
+            id: id.into(),
+            email,
+            name,
+            phone,
+            notify_by,
+            sms_consent_at: sms_consent_at.map(Timestamp::from),
+            role,
+            version,
+            created_at: created_at.into(),
+            updated_at: updated_at.into(),
+        }
+    }
+}
+
 /// The profile of a user.
 pub async fn profile(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Profile>, sqlx::Error> {
-    sqlx::query_as(concat!("SELECT ", profile_columns!(), " FROM users WHERE id = $1"))
-        .bind(id.uuid())
-        .fetch_optional(db)
-        .await
+    let select = concat!("SELECT ", profile_columns!(), " FROM users WHERE id = $1");
+    let row: Option<ProfileRow> = sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await?;
+    Ok(row.map(Profile::from))
 }
 
 /// Changes a profile whose version `if_match` allows; `None` when there is no such profile. Consent to text messages is of
@@ -87,7 +123,7 @@ pub async fn change_profile(
         Patch::Set(phone) => Some(phone.as_str()),
         Patch::Keep | Patch::Remove => None,
     };
-    sqlx::query_as(change)
+    let row: Option<ProfileRow> = sqlx::query_as(change)
         .bind(id.uuid())
         .bind(patch.name.as_ref().map(PersonName::as_str))
         .bind(patch.phone != Patch::Keep)
@@ -96,7 +132,8 @@ pub async fn change_profile(
         .bind(if_match.versions_of(id.uuid()))
         .bind(patch.channels().map(Channels::names))
         .fetch_optional(db)
-        .await
+        .await?;
+    Ok(row.map(Profile::from))
 }
 
 /// What a checkout needs to know of a user, in one round trip.
@@ -130,7 +167,7 @@ struct ContextRow {
 
 impl From<ContextRow> for CheckoutContext {
     fn from(row: ContextRow) -> Self {
-        let items = row.cart_items.map(|items| carts::domain::items(items.0)).unwrap_or_default();
+        let items = row.cart_items.map(|quantities| items(quantities.0)).unwrap_or_default();
         Self {
             user_id: row.user_id.into(),
             email: row.email,

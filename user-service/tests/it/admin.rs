@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 use sqlx::Connection;
 use user_service::{
     opaque::Hashed,
+    roles::Role,
     sessions::{
         domain::{Holder, SessionId, expiry},
         store::{self, NewSession, RightLogin},
     },
-    users::domain::Role,
 };
 use uuid::Uuid;
 
