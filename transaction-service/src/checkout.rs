@@ -23,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{domain::Attempt, request::OrderRequest};
 use crate::{
-    App,
+    app::App,
     error::Error,
     ids::{Owner, order_id},
     orders::{domain::Order, view::OrderView},

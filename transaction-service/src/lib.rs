@@ -9,8 +9,10 @@
 //! Below the rooms: [`ids`], [`basket`], [`customer`], [`pricing`], [`shipping`], [`tax`], [`terms`] (what a basket costs in
 //! this shop) and [`pointers`] (where a request named what is refused) are pure words and rules that several rooms share.
 //! [`error`] says what a client hears of each refusal and failure. [`siblings`] asks the other services, [`messages`] tells
-//! them, [`endings`] waits for work in the background.
+//! them, [`endings`] waits for work in the background. [`app`] holds what the rooms share, and its settings. Above them are
+//! [`sweep`] and this file: routes, their description, and triggers.
 
+pub mod app;
 pub mod basket;
 pub mod checkout;
 pub mod customer;
@@ -31,109 +33,30 @@ pub mod sweep;
 pub mod tax;
 pub mod terms;
 
-use std::time::Duration;
-
-use axum::{
-    Router,
-    extract::{FromRef, State},
-};
-use common::{
-    auth::{FETCH_FLOOR, Keys, Verifier},
-    input::Json,
-};
+use axum::{Router, extract::State};
+use common::input::Json;
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
-    client::{Credentials, ServiceClient},
-    config::{Env, Secret},
-    fingerprint::Fingerprints,
+    config::Env,
     health::{self, Health},
-    outbox::Outbox,
-    postgres::Database,
     trigger::Direction,
 };
 use serde_json::Value;
 use sqlx::migrate::Migrator;
-use stripe::Stripe;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    endings::Endings,
-    limits::{domain::Limits, settings},
-    siblings::Siblings,
-    tax::TaxRates,
-    terms::Terms,
-};
+pub use crate::app::App;
 
-/// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
-const DEADLINE: u64 = 20;
 /// The schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/transaction");
 
-/// What handlers share. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// Judges access tokens.
-    pub verifier: Verifier,
-    /// The database.
-    pub database: Database,
-    /// Messages to siblings.
-    pub outbox: Outbox,
-    /// Questions to siblings.
-    pub siblings: Siblings,
-    /// Stripe.
-    pub stripe: Stripe,
-    /// What Stripe's webhooks are signed with; several, separated by commas, while one is being replaced.
-    pub webhook_secrets: Secret,
-    /// What the shop asks for.
-    pub terms: Terms,
-    /// How much one caller may have open, and one source address.
-    pub limits: Limits,
-    /// Hashes that limits count by.
-    pub fingerprints: Fingerprints,
-    /// Attempts that were cut off, and give their stock back.
-    pub endings: Endings,
-    /// How long a request may take.
-    pub deadline: Duration,
-}
-
-impl FromRef<App> for Verifier {
-    fn from_ref(app: &App) -> Self {
-        app.verifier.clone()
-    }
-}
-
 impl Service for App {
-    const NAME: &'static str = "transaction-service";
+    const NAME: &'static str = app::NAME;
 
     fn configure(env: &mut Env) -> Option<Self> {
-        let verifier = verifier(env);
-        let api = env.url("API_BASE_URL");
-        let database = Database::configure(env, "TRANSACTION_DATABASE_URL");
-        let secret = env.secret("TRANSACTION_SERVICE_CLIENT_SECRET");
-        let stripe_api = env.url_or("STRIPE_API_BASE", stripe::API);
-        let stripe_key = env.secret("STRIPE_SECRET_KEY");
-        let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
-        let deadline = env.number_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE, 1..=25).map(Duration::from_secs);
-        let terms = terms(env, deadline.unwrap_or_default());
-        let (limits, fingerprints) = (settings::configure(env), Fingerprints::configure(env));
-        let (database, secret) = (database?, secret?);
-        let client = ServiceClient::new(api?, Credentials::Client { id: Self::NAME, secret });
-        let app = Self {
-            verifier: verifier?,
-            outbox: Outbox::new(database.clone(), client.clone()),
-            database,
-            siblings: Siblings::new(client),
-            stripe: Stripe::new(stripe_api?, stripe_key?),
-            webhook_secrets: webhook_secrets?,
-            terms: terms?,
-            limits: limits?,
-            fingerprints: fingerprints?,
-            endings: Endings::default(),
-            deadline: deadline?,
-        };
-        Some(app.with_remedy())
+        app::configure(env).map(Self::with_remedy)
     }
 
     fn router(self) -> Router {
@@ -165,28 +88,6 @@ impl App {
         let remedy = payments::refunds::remedy(self.clone());
         Self { outbox: self.outbox.clone().with_remedy(remedy), ..self }
     }
-}
-
-fn verifier(env: &mut Env) -> Option<Verifier> {
-    let issuer = env.url("ISSUER");
-    let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
-    let jwks = env.url("JWKS_URL");
-    Some(Verifier::new(&issuer?, &audience?, Keys::fetched(jwks?, FETCH_FLOOR)))
-}
-
-fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
-    let shipping = env.parsed("SHIPPING_RATES");
-    let standard = env.parsed("TAX_RATE");
-    let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
-    // Far below the day after which product-service gives the stock to others.
-    let payment_window = env.number_or("PAYMENT_WINDOW_MINUTES", 30, 1..=720).map(Duration::from_mins)?;
-    let reduced = match reduced {
-        None => None,
-        Some(read) => Some(read?),
-    };
-    let tax = TaxRates { standard: standard?, reduced };
-    // A request that works on an order is over at its deadline.
-    Some(Terms { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
 }
 
 /// All routes, ready to serve.

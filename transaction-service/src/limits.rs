@@ -11,7 +11,7 @@ pub mod store;
 use common::{contact::Email, http::RequestContext, timestamp::Timestamp};
 
 use self::domain::Counters;
-use crate::{App, error::Error, ids::Owner};
+use crate::{app::App, error::Error, ids::Owner};
 
 /// Under which counters an attempt of `owner` is counted: its caller's, that of the address which a guest gave (`email`),
 /// and that of the network address it came from, where one is known. A customer is one recipient, so the account counts

@@ -27,7 +27,7 @@ use self::{
     view::OrderView,
 };
 use crate::{
-    App,
+    app::App,
     error::Error,
     ids::{OrderId, Owner},
     ledger::{domain::LedgerEntry, store as ledger_store},

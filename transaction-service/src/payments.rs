@@ -21,7 +21,7 @@ use stripe::Event;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, error::Error};
+use crate::{app::App, error::Error};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {

@@ -12,7 +12,7 @@ use common::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Quote, QuoteRequest};
-use crate::{App, basket::BasketLine, error::Error, ids::Owner, pointers::Pointers};
+use crate::{app::App, basket::BasketLine, error::Error, ids::Owner, pointers::Pointers};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {

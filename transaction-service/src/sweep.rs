@@ -12,7 +12,7 @@ use platform::{
 use serde_json::{Value, json};
 
 use crate::{
-    App,
+    app::App,
     error::Error,
     ids::OrderId,
     ledger::store as ledger_store,

@@ -12,7 +12,7 @@ use super::{
     request::{Basket, OrderRequest},
 };
 use crate::{
-    App,
+    app::App,
     basket::BasketLine,
     customer::Context,
     error::Error,

@@ -14,7 +14,7 @@ use tokio::runtime::Handle;
 
 use super::domain::Attempt;
 use crate::{
-    App,
+    app::App,
     error::Error,
     ids::{OrderId, Owner},
     limits::store as limit_store,

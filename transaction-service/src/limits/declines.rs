@@ -7,7 +7,7 @@ use stripe::Event;
 
 use super::store;
 use crate::{
-    App,
+    app::App,
     error::Error,
     orders::domain::{Method, Order},
 };

@@ -6,7 +6,7 @@ use stripe::{Event, SetupIntentId, StripeError};
 use uuid::Uuid;
 
 use super::store;
-use crate::{App, error::Error};
+use crate::{app::App, error::Error};
 
 /// The event that tells of a declined card.
 const DECLINED: &str = "setup_intent.setup_failed";

@@ -8,7 +8,7 @@ use platform::{
 
 use super::store;
 use crate::{
-    App,
+    app::App,
     error::Error,
     ledger::{domain::Booking, store as ledger_store},
     orders::{

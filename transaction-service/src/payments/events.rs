@@ -17,7 +17,7 @@ use super::{
     refunds,
 };
 use crate::{
-    App,
+    app::App,
     error::Error,
     limits::{
         declines,

@@ -24,7 +24,7 @@ use super::{
     store,
 };
 use crate::{
-    App,
+    app::App,
     error::Error,
     ledger::{
         domain::{self as ledger, Books},

@@ -13,7 +13,7 @@ use super::{
     store,
 };
 use crate::{
-    App,
+    app::App,
     error::Error,
     ids::OrderId,
     ledger::{domain::Books, store as ledger_store},

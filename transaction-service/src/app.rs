@@ -1,0 +1,112 @@
+//! What the rooms share: the clients, the database and the shop's settings, read from the environment. Rooms take their
+//! part from here; routes and triggers, which know every room, are in the crate's root.
+
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use common::auth::{FETCH_FLOOR, Keys, Verifier};
+use platform::{
+    client::{Credentials, ServiceClient},
+    config::{Env, Secret},
+    fingerprint::Fingerprints,
+    outbox::Outbox,
+    postgres::Database,
+};
+use stripe::Stripe;
+
+use crate::{
+    endings::Endings,
+    limits::{domain::Limits, settings},
+    siblings::Siblings,
+    tax::TaxRates,
+    terms::Terms,
+};
+
+/// As in the package's name, in logs and in tokens.
+pub(crate) const NAME: &str = "transaction-service";
+/// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
+const DEADLINE: u64 = 20;
+
+/// What handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// The database.
+    pub database: Database,
+    /// Messages to siblings.
+    pub outbox: Outbox,
+    /// Questions to siblings.
+    pub siblings: Siblings,
+    /// Stripe.
+    pub stripe: Stripe,
+    /// What Stripe's webhooks are signed with; several, separated by commas, while one is being replaced.
+    pub webhook_secrets: Secret,
+    /// What the shop asks for.
+    pub terms: Terms,
+    /// How much one caller may have open, and one source address.
+    pub limits: Limits,
+    /// Hashes that limits count by.
+    pub fingerprints: Fingerprints,
+    /// Attempts that were cut off, and give their stock back.
+    pub endings: Endings,
+    /// How long a request may take.
+    pub deadline: Duration,
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}
+
+/// Reads the settings; `None` when one is missing or malformed.
+pub(crate) fn configure(env: &mut Env) -> Option<App> {
+    let verifier = verifier(env);
+    let api = env.url("API_BASE_URL");
+    let database = Database::configure(env, "TRANSACTION_DATABASE_URL");
+    let secret = env.secret("TRANSACTION_SERVICE_CLIENT_SECRET");
+    let stripe_api = env.url_or("STRIPE_API_BASE", stripe::API);
+    let stripe_key = env.secret("STRIPE_SECRET_KEY");
+    let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
+    let deadline = env.number_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE, 1..=25).map(Duration::from_secs);
+    let terms = terms(env, deadline.unwrap_or_default());
+    let (limits, fingerprints) = (settings::configure(env), Fingerprints::configure(env));
+    let (database, secret) = (database?, secret?);
+    let client = ServiceClient::new(api?, Credentials::Client { id: NAME, secret });
+    Some(App {
+        verifier: verifier?,
+        outbox: Outbox::new(database.clone(), client.clone()),
+        database,
+        siblings: Siblings::new(client),
+        stripe: Stripe::new(stripe_api?, stripe_key?),
+        webhook_secrets: webhook_secrets?,
+        terms: terms?,
+        limits: limits?,
+        fingerprints: fingerprints?,
+        endings: Endings::default(),
+        deadline: deadline?,
+    })
+}
+
+fn verifier(env: &mut Env) -> Option<Verifier> {
+    let issuer = env.url("ISSUER");
+    let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
+    let jwks = env.url("JWKS_URL");
+    Some(Verifier::new(&issuer?, &audience?, Keys::fetched(jwks?, FETCH_FLOOR)))
+}
+
+fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
+    let shipping = env.parsed("SHIPPING_RATES");
+    let standard = env.parsed("TAX_RATE");
+    let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
+    // Far below the day after which product-service gives the stock to others.
+    let payment_window = env.number_or("PAYMENT_WINDOW_MINUTES", 30, 1..=720).map(Duration::from_mins)?;
+    let reduced = match reduced {
+        None => None,
+        Some(read) => Some(read?),
+    };
+    let tax = TaxRates { standard: standard?, reduced };
+    // A request that works on an order is over at its deadline.
+    Some(Terms { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
+}
