@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Address, AddressId, NewAddress};
-use crate::{App, error::Error};
+use crate::{app::App, error::Error};
 
 /// One page of addresses, as an example.
 fn page_example() -> Value {

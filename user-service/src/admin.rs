@@ -4,12 +4,12 @@
 pub mod domain;
 
 use common::timestamp::Timestamp;
-use platform::{Service, TriggerError, trigger::report};
+use platform::{TriggerError, trigger::report};
 use serde_json::{Value, json};
 
 use self::domain::{Command, NewAdmin};
 use crate::{
-    App,
+    app::{App, NAME},
     clients::{domain::ServiceName, store as client_store},
     error::Error,
     ids::UserId,
@@ -29,7 +29,7 @@ pub async fn run(app: &App, payload: Value) -> Result<Value, TriggerError> {
         Command::CreateServiceClient { name, scopes } => create_service_client(app, name, &scopes).await?,
         Command::DeleteServiceClient { name } => delete_service_client(app, name).await?,
     };
-    Ok(report(App::NAME, answer))
+    Ok(report(NAME, answer))
 }
 
 /// Repeating it changes nothing, unless the password is to be reset.

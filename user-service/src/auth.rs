@@ -23,7 +23,7 @@ use self::{
     guest::PresentGuest,
 };
 use crate::{
-    App,
+    app::App,
     error::Error,
     ids::{User, UserId},
     keys::domain::TOKEN_LIFE,

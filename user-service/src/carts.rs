@@ -17,7 +17,7 @@ use http::StatusCode;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Cart, CartItem, Ordered, Owner, OwnerId, SetQuantity};
-use crate::{App, error::Error};
+use crate::{app::App, error::Error};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {

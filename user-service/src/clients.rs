@@ -23,7 +23,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Refused, TokenRequest};
 use crate::{
-    App,
+    app::App,
     error::Error,
     keys::domain::{KeysError, TOKEN_LIFE},
 };

@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{App, error::Error, roles::Role, service_scopes::ServiceScope};
+use crate::{app::App, error::Error, roles::Role, service_scopes::ServiceScope};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {

@@ -7,10 +7,12 @@
 //! noun.
 //!
 //! Below the rooms: [`ids`], [`roles`], [`service_scopes`] and [`opaque`] (random secrets) are words that several rooms
-//! share. [`error`] says what a client hears of each refusal and failure.
+//! share. [`error`] says what a client hears of each refusal and failure. [`app`] holds what the rooms share, and its
+//! settings. Above them are [`sweep`] and this file: routes, their description, and triggers.
 
 pub mod addresses;
 pub mod admin;
+pub mod app;
 pub mod auth;
 pub mod carts;
 pub mod clients;
@@ -26,90 +28,35 @@ pub mod sessions;
 pub mod sweep;
 pub mod users;
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use axum::{Router, extract::FromRef, extract::State};
-use common::{
-    auth::{Subject, Verifier},
-    input::Json,
-    timestamp::Timestamp,
-};
+use axum::{Router, extract::State};
+use common::input::Json;
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
-    client::{AccessToken, Credentials, ServiceClient},
     config::Env,
-    fingerprint::Fingerprints,
     health::{self, Health},
-    outbox::Outbox,
-    postgres::Database,
     trigger::Direction,
 };
 use serde_json::Value;
 use sqlx::migrate::Migrator;
-use stripe::Stripe;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{
-    auth::passwords::Passwords,
-    keys::{domain::TOKEN_LIFE, issuer::Issuer, store::KeyStore},
-    limits::{Counting, settings},
-    service_scopes::ServiceScope,
-};
+pub use crate::app::App;
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
 
-/// How long one call to Stripe may take; a request that saves its customer's first card makes two.
-const STRIPE_DEADLINE: Duration = Duration::from_secs(2);
-
 /// The schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/user");
 
-/// What handlers share. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// Makes access tokens.
-    pub issuer: Issuer,
-    /// Judges access tokens.
-    pub verifier: Verifier,
-    /// Hashes passwords.
-    pub passwords: Passwords,
-    /// Counts what may be tried so often only.
-    pub counting: Counting,
-    /// The database.
-    pub database: Database,
-    /// Messages to siblings.
-    pub outbox: Outbox,
-    /// Who keeps the customers' cards.
-    pub stripe: Stripe,
-}
-
-impl FromRef<App> for Verifier {
-    fn from_ref(app: &App) -> Self {
-        app.verifier.clone()
-    }
-}
-
 impl Service for App {
-    const NAME: &'static str = "user-service";
+    const NAME: &'static str = app::NAME;
 
     fn configure(env: &mut Env) -> Option<Self> {
-        let name = env.url("ISSUER");
-        let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
-        let api = env.url("API_BASE_URL");
-        let keys = env.secret("SIGNING_KEYS");
-        let database = Database::configure(env, "USER_DATABASE_URL");
-        let (fingerprints, limits) = (Fingerprints::configure(env), settings::configure(env));
-        let (stripe, stripe_key) = (env.url_or("STRIPE_API_BASE", stripe::API), env.secret("STRIPE_SECRET_KEY"));
-        let stripe = Stripe::new(stripe?, stripe_key?).within(STRIPE_DEADLINE);
-        let (api, database) = (api?, database?);
-        let counting = Counting { fingerprints: fingerprints?, limits: limits? };
-        let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
-        let outbox = Outbox::new(database.clone(), ServiceClient::new(api, own_credentials(issuer.clone())));
-        let (verifier, passwords) = (issuer.verifier(), Passwords::default());
-        Some(Self { issuer, verifier, passwords, counting, database, outbox, stripe })
+        app::configure(env)
     }
 
     fn router(self) -> Router {
@@ -135,18 +82,6 @@ impl Service for App {
     async fn admin(&self, command: Value) -> Result<Value, TriggerError> {
         admin::run(self, command).await
     }
-}
-
-/// This service mints its own token, of the one scope it needs.
-fn own_credentials(issuer: Issuer) -> Credentials {
-    Credentials::Issuer(Arc::new(move || own_token(issuer.clone()).boxed()))
-}
-
-async fn own_token(issuer: Issuer) -> Result<AccessToken, String> {
-    let subject = Subject::Service(App::NAME.to_owned());
-    let token = issuer.mint(&subject, ServiceScope::NotificationsSend.as_str(), Timestamp::now()).await;
-    let access_token = token.map_err(|error| error.to_string())?;
-    Ok(AccessToken { access_token, expires_in: TOKEN_LIFE.as_secs() })
 }
 
 /// All routes, ready to serve.

@@ -26,7 +26,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use self::domain::{PaymentMethod, Setup};
-use crate::{App, error::Error, ids::UserId, limits};
+use crate::{app::App, error::Error, ids::UserId, limits};
 
 /// Stripe gives at most 100 at once, and the one that says whether there is a next page is among them.
 const MAX_PAGE: usize = 99;

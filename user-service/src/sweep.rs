@@ -4,10 +4,15 @@
 use std::time::{Duration, Instant};
 
 use common::timestamp::Timestamp;
-use platform::{Service, TriggerError, outbox::Relayed, trigger::report};
+use platform::{TriggerError, outbox::Relayed, trigger::report};
 use serde_json::{Value, json};
 
-use crate::{App, carts::store as cart_store, limits::store as limit_store, sessions::store as session_store};
+use crate::{
+    app::{App, NAME},
+    carts::store as cart_store,
+    limits::store as limit_store,
+    sessions::store as session_store,
+};
 
 /// How long after its beginning a sweep begins to send messages. A run may take a minute, and deletes what has ended after.
 const RELAY_WITHIN: Duration = Duration::from_secs(40);
@@ -27,7 +32,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let Relayed { delivered, deferred, given_up } = relayed?;
     measured?;
     Ok(report(
-        App::NAME,
+        NAME,
         json!({
             "delivered": delivered, "deferred": deferred, "given_up": given_up, "sessions_deleted": sessions?,
             "attempts_deleted": attempts?, "carts_deleted": carts?, "clearings_deleted": clearings?

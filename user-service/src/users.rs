@@ -15,7 +15,7 @@ use common::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{CheckoutContext, Profile, ProfilePatch};
-use crate::{App, error::Error, ids::UserId};
+use crate::{app::App, error::Error, ids::UserId};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {

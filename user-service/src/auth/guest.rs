@@ -8,7 +8,7 @@ use common::{
 use http::{header, request::Parts};
 use uuid::Uuid;
 
-use crate::App;
+use crate::app::App;
 
 /// The guest whose access token came with the request, if one did. A token that is not good is refused as anywhere: a
 /// shopper who means to bring a cart along should hear that it stays behind. A user's own token says nothing here.

@@ -3,7 +3,7 @@
 use stripe::{CustomerId, StripeError};
 
 use super::store;
-use crate::{App, error::Error, ids::UserId};
+use crate::{app::App, error::Error, ids::UserId};
 
 /// The account's customer, made if none is known. May end anywhere and be done again, many at once: Stripe makes one for
 /// the key, and the account's row keeps the first that is saved.
