@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use validator::{ValidateEmail, ValidateLength};
 
 pub use self::{
-    address::{AddressLine, CountryCode, PostalAddress, PostalCode},
+    address::{AddressLine, PostalAddress, PostalCode},
     channels::{Channel, Channels},
+    country::CountryCode,
     phone::Phone,
 };
 use crate::input::{Refusal, line};
@@ -16,6 +17,7 @@ use crate::input::{Refusal, line};
 mod address;
 mod channels;
 mod countries;
+mod country;
 mod label;
 mod phone;
 mod web_address;

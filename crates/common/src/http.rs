@@ -16,12 +16,15 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::{Instrument, info_span};
 use uuid::Uuid;
 
+pub use self::headers::{Repeated, single};
 use crate::{input::MAX_BODY, problem::Problem};
+
+pub(crate) mod headers;
 
 /// The target of the event that is logged of each request; nothing else has it.
 pub const REQUEST: &str = "bodega::request";
@@ -32,18 +35,6 @@ pub const UNMATCHED: &str = "unmatched";
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context, passed on unchanged.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-
-/// A header that can have one value only was sent in several lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Repeated;
-
-/// The value of a header that can have one value only. Taking the first of several lines would let a request mean one
-/// thing to us and another to whatever looks at it on its way (RFC 9110, 5.3 allows lists in several lines, no others).
-pub fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, Repeated> {
-    let mut lines = headers.get_all(name).iter();
-    let first = lines.next();
-    if lines.next().is_some() { Err(Repeated) } else { Ok(first) }
-}
 
 /// When a request reached the process; its deadline and its latency count from there. Where it is not in the request's
 /// extensions, they count from the routes.

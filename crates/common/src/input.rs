@@ -4,44 +4,22 @@
 //! missing, of the wrong kind, refused by its type, or not asked for at all becomes one [`FieldError`]; the handler runs
 //! only when there is none. (serde stops at the first; see `docs/decisions/0003-request-parsing.md`.)
 
-use std::{fmt, ops::RangeInclusive, str::FromStr};
+use std::{ops::RangeInclusive, str::FromStr};
 
 use serde_json::{Map, Value};
 use validator::{ValidateLength, ValidateNonControlCharacter, ValidateRange};
 
 pub use self::{
     json::{Json, MAX_BODY, MAX_DEPTH, RawBody, read_json},
+    refusal::Refusal,
     rules::violation,
 };
 use crate::problem::{FieldError, FieldErrors};
 
 mod json;
+pub(crate) mod refusal;
 mod rules;
 mod visible;
-
-/// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// Stable, `snake_case`.
-    pub code: &'static str,
-    /// Never repeats the value: it may be a password.
-    pub message: String,
-}
-
-impl Refusal {
-    /// A refusal with its code and message.
-    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// Whether every store can hold the text: PostgreSQL cannot hold NUL. (Rust's text has no lone surrogates.)
 pub fn is_storable(text: &str) -> bool {

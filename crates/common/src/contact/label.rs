@@ -5,7 +5,10 @@
 //! under which licences, and `cargo xtask addresses` makes both files anew. They are read when an address is written, line
 //! by line: nothing is prepared at start.
 
-use super::{AddressLine, CountryCode, PostalAddress, PostalCode};
+use super::{
+    address::{AddressLine, PostalAddress, PostalCode},
+    country::CountryCode,
+};
 use crate::locale::LanguageTag;
 
 /// Code, format, format in Latin letters, fields in capitals; separated by tabs.

@@ -6,7 +6,7 @@ use rlibphonenumber::{NumberLengthType, PhoneNumber, PhoneNumberFormat, PhoneNum
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::CountryCode;
+use super::country::CountryCode;
 use crate::input::{Refusal, line};
 
 /// Separates the number from the extension, as in RFC 3966.

@@ -15,7 +15,7 @@ use serde::{
 use serde_json::{Map, Value};
 
 use super::{Fields, FromFields};
-use crate::{http::single, problem::Problem};
+use crate::{http::headers::single, problem::Problem};
 
 /// The largest body that a route takes unless it has a limit of its own (webhooks do), in bytes. Larger data goes through
 /// presigned uploads.

@@ -1,0 +1,27 @@
+//! Why a value is refused. Knows nothing of requests: the words of the wire refuse by it, and [`super::Fields`] reports it.
+
+use std::fmt;
+
+/// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Stable, `snake_case`.
+    pub code: &'static str,
+    /// Never repeats the value: it may be a password.
+    pub message: String,
+}
+
+impl Refusal {
+    /// A refusal with its code and message.
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
