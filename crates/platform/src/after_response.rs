@@ -12,7 +12,7 @@ use lambda_extension::{Extension, LambdaEvent, NextEvent, service_fn};
 use lambda_runtime::{Runtime, layers::TracingLayer, tower::util::MapFutureLayer};
 use tokio::sync::Notify;
 
-use crate::{Service, entry::Entry};
+use crate::{entry::Entry, trigger::service::Service};
 
 /// The longest that work after an answer may keep an instance awake; it is billed.
 pub const BUDGET: Duration = Duration::from_secs(2);

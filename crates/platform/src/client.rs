@@ -8,6 +8,7 @@ use std::{
 };
 
 use common::{
+    cause::chain,
     http::{REQUEST_ID, RequestContext, TRACEPARENT},
     outbound,
     problem::{FieldError, Problem},
@@ -19,7 +20,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::{config::Secret, trigger::chain};
+use crate::config::Secret;
 
 /// How often a harmless call is made at most.
 const ATTEMPTS: u32 = 3;

@@ -17,7 +17,7 @@ pub use self::pool::Pool;
 use self::{iam::Tokens, pool::Access};
 use crate::{
     config::{Clock, Env, Secret},
-    trigger::Direction,
+    trigger::service::{Direction, TriggerError},
 };
 
 /// How long getting a connection may take, opening one included.
@@ -115,7 +115,7 @@ impl Database {
 
     /// Migrates the schema; safe to run twice at once (an advisory lock makes the second wait).
     /// Where there is an administrator, role and database are made first.
-    pub async fn migrate(&self, migrator: &Migrator, direction: Direction) -> Result<Value, crate::TriggerError> {
+    pub async fn migrate(&self, migrator: &Migrator, direction: Direction) -> Result<Value, TriggerError> {
         if let (Some(admin), Direction::Up) = (&self.0.admin, direction) {
             let (mut admin, own) = (self.0.access.connect_as(admin).await?, self.0.access.options().await?);
             let database = own.get_database().ok_or("the database's address does not name it")?;

@@ -7,9 +7,8 @@ use aws_sdk_ssm::{
     operation::get_parameters::GetParametersError,
     types::Parameter,
 };
+use common::cause::chain;
 use tokio::sync::OnceCell;
-
-use crate::trigger::chain;
 
 /// `GetParameters` takes at most ten names a call.
 const NAMES_A_CALL: usize = 10;

@@ -13,10 +13,9 @@ use aws_sigv4::{
     http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign},
     sign::v4,
 };
+use common::cause::chain;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::OnceCell;
-
-use crate::trigger::chain;
 
 /// How long a token lets in; the most there is.
 const LIFE: Duration = Duration::from_mins(15);
