@@ -6,7 +6,12 @@ use common::outbound;
 use http::{HeaderValue, Method, StatusCode, header::RETRY_AFTER};
 use serde::de::DeserializeOwned;
 
-use crate::{API_VERSION, List, PaymentIntentId, Stripe, StripeError};
+use crate::{
+    client::{API_VERSION, Stripe},
+    error::StripeError,
+    ids::PaymentIntentId,
+    list::List,
+};
 
 /// How often a call is sent at most.
 const ATTEMPTS: u32 = 3;

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::{CustomerId, Stripe, StripeError, call::Form};
+use crate::{call::Form, client::Stripe, error::StripeError, ids::CustomerId};
 
 /// A customer.
 #[derive(Debug, Clone, Deserialize)]

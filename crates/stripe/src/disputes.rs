@@ -2,7 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::{BalanceTransactionId, DisputeId, List, PaymentIntentId, Stripe, StripeError, open::open_enum};
+use crate::{
+    client::Stripe,
+    error::StripeError,
+    ids::{BalanceTransactionId, DisputeId, PaymentIntentId},
+    list::List,
+    open::open_enum,
+};
 
 /// A dispute.
 #[derive(Debug, Clone, Deserialize)]

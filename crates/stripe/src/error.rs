@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::PaymentIntent;
+use crate::payment_intents::intent::PaymentIntent;
 
 /// A failure of a call.
 #[derive(Debug, Clone)]

@@ -3,7 +3,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{EventId, List, PaymentIntentId, SetupIntentId, Stripe, StripeError, Unreadable};
+use crate::{
+    client::Stripe,
+    error::StripeError,
+    ids::{EventId, PaymentIntentId, SetupIntentId},
+    list::{List, Unreadable},
+};
 
 /// Something that happened. Only what leads to the payment is read: what holds is asked of Stripe, so that an event of
 /// another API version, of a type that is unknown, or without an object is an event all the same.

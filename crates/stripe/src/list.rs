@@ -96,7 +96,7 @@ fn id_of(value: &Value) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Refund;
+    use crate::refunds::Refund;
 
     #[test]
     fn an_element_that_cannot_be_read_is_passed_over_and_the_rest_is_read() {

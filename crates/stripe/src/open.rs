@@ -58,7 +58,11 @@ pub(crate) use open_enum;
 
 #[cfg(test)]
 mod tests {
-    use crate::{CancellationReason, ChargeStatus, DisputeStatus, PaymentIntentStatus, RefundStatus};
+    use crate::{
+        disputes::DisputeStatus,
+        payment_intents::{CancellationReason, ChargeStatus, PaymentIntentStatus},
+        refunds::RefundStatus,
+    };
 
     #[test]
     fn a_known_word_is_its_variant_and_an_unknown_one_is_kept() {

@@ -2,7 +2,12 @@
 
 use serde::Deserialize;
 
-use crate::{CustomerId, List, PaymentMethodId, Stripe, StripeError};
+use crate::{
+    client::Stripe,
+    error::StripeError,
+    ids::{CustomerId, PaymentMethodId},
+    list::List,
+};
 
 /// A payment method.
 #[derive(Debug, Clone, Deserialize)]
@@ -15,7 +20,7 @@ pub struct PaymentMethod {
     /// What may be shown of a card.
     pub card: Option<Card>,
     /// Whose.
-    #[serde(default, deserialize_with = "crate::reference")]
+    #[serde(default, deserialize_with = "crate::reading::reference")]
     pub customer: Option<CustomerId>,
     /// When it was made, in seconds since 1970.
     pub created: i64,

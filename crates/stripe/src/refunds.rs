@@ -4,8 +4,13 @@ use common::money::Money;
 use serde::Deserialize;
 
 use crate::{
-    BalanceTransactionId, List, PaymentIntentId, RefundId, Stripe, StripeError, amount::to_stripe,
-    customers::metadata_form, open::open_enum,
+    amount::to_stripe,
+    client::Stripe,
+    customers::metadata_form,
+    error::StripeError,
+    ids::{BalanceTransactionId, PaymentIntentId, RefundId},
+    list::List,
+    open::open_enum,
 };
 
 /// A refund.
@@ -20,13 +25,13 @@ pub struct Refund {
     /// How far it has come; Stripe's types allow `null`, which says nothing.
     pub status: Option<RefundStatus>,
     /// Of which payment.
-    #[serde(default, deserialize_with = "crate::reference")]
+    #[serde(default, deserialize_with = "crate::reading::reference")]
     pub payment_intent: Option<PaymentIntentId>,
     /// What took the money from the balance.
-    #[serde(default, deserialize_with = "crate::reference")]
+    #[serde(default, deserialize_with = "crate::reading::reference")]
     pub balance_transaction: Option<BalanceTransactionId>,
     /// What put the money back into the balance when the refund failed.
-    #[serde(default, deserialize_with = "crate::reference")]
+    #[serde(default, deserialize_with = "crate::reading::reference")]
     pub failure_balance_transaction: Option<BalanceTransactionId>,
     /// Why it failed, such as `expired_or_canceled_card`.
     pub failure_reason: Option<String>,

@@ -2,7 +2,13 @@
 
 use serde::Deserialize;
 
-use crate::{ClientSecret, CustomerId, PaymentMethodId, SetupIntentId, Stripe, StripeError, customers::metadata_form};
+use crate::{
+    client::Stripe,
+    client_secret::ClientSecret,
+    customers::metadata_form,
+    error::StripeError,
+    ids::{CustomerId, PaymentMethodId, SetupIntentId},
+};
 
 /// A SetupIntent.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,7 +20,7 @@ pub struct SetupIntent {
     /// `requires_payment_method`, `succeeded`, ...
     pub status: String,
     /// What was saved.
-    #[serde(default, deserialize_with = "crate::reference")]
+    #[serde(default, deserialize_with = "crate::reading::reference")]
     pub payment_method: Option<PaymentMethodId>,
 }
 
