@@ -10,11 +10,10 @@ use serde_json::{Map, Value, json};
 use crate::{
     balance,
     cards::{Behaviour, Complaint},
-    due::Due,
     form::Params,
     paging::{self, Created, Paging},
     refusal::Refusal,
-    world::{Answer, World, number, text},
+    world::{Answer, Due, World, number, text},
 };
 
 const KIND: &str = "dispute";

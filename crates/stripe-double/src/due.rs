@@ -1,16 +1,10 @@
 //! What happens some time after a call: refunds that succeed or fail, disputes that are decided. It happens when the clock of
 //! the double says so, as a part of the next call or of the advance of the clock.
 
-use crate::{disputes, refunds, world::World};
-
-/// Something that is going to happen.
-#[derive(Debug, Clone)]
-pub(crate) enum Due {
-    /// The bank settles a refund.
-    Refund { id: String, status: &'static str },
-    /// The bank decides a dispute.
-    Dispute { id: String, outcome: &'static str },
-}
+use crate::{
+    disputes, refunds,
+    world::{Due, World},
+};
 
 /// Lets happen what is due, the oldest first.
 pub(crate) fn settle(world: &mut World) {

@@ -172,6 +172,13 @@ pub(crate) fn is_like(text: &str, pattern: &str) -> bool {
     }
 }
 
+/// An event to be delivered, and what is to go wrong with that.
+#[derive(Debug)]
+pub(crate) struct News {
+    pub(crate) event: Value,
+    pub(crate) fault: Option<Delivery>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

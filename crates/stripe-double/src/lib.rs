@@ -69,6 +69,7 @@ mod idempotency;
 mod incoming;
 mod intents;
 mod line;
+mod options;
 mod paging;
 mod payment_intents;
 mod payment_methods;
@@ -84,70 +85,21 @@ mod world;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Router, extract::Request};
-use serde::Serialize;
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 pub use self::{
     faults::{CallFault, Delivery, EventFault, Fault},
+    incoming::Call,
+    options::Options,
     webhooks::sign,
+    world::API_VERSION,
 };
 use self::{
     form::Params,
     line::{Lines, Scissors},
     server::Shared,
 };
-
-/// The version of Stripe's API that is played.
-pub const API_VERSION: &str = "2026-10-28.endive";
-
-/// How a double is set up.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// Where it listens on 127.0.0.1; 0 for a free port.
-    pub port: u16,
-    /// Where events are posted; nowhere without it.
-    pub webhook_url: Option<String>,
-    /// What callers must present.
-    pub secret_key: String,
-    /// What events are signed with.
-    pub webhook_secret: String,
-    /// How long each call takes before it has its effect.
-    pub api_latency: Duration,
-    /// How long a new PaymentIntent is not found by search; at Stripe up to a minute, in an outage an hour.
-    pub search_lag: Duration,
-}
-
-impl Default for Options {
-    /// A free port, fresh secrets, no webhooks, no latency.
-    fn default() -> Self {
-        Self {
-            port: 0,
-            webhook_url: None,
-            secret_key: format!("sk_test_{}", world::random(24)),
-            webhook_secret: format!("whsec_{}", world::random(32)),
-            api_latency: Duration::ZERO,
-            search_lag: Duration::ZERO,
-        }
-    }
-}
-
-/// One call as it came in and what it was answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Call {
-    /// `POST`, ...
-    pub method: String,
-    /// `/v1/payment_intents`, ...
-    pub path: String,
-    /// Its key.
-    pub idempotency_key: Option<String>,
-    /// Its parameters, nested.
-    pub params: Value,
-    /// The status; 0 where no answer was sent.
-    pub status: u16,
-    /// Whether it changed anything: a decline does, replays, refusals and reads do not.
-    pub effect: bool,
-}
 
 /// What a cardholder does at 3-D Secure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

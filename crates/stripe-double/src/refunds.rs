@@ -10,11 +10,10 @@ use crate::{
     amounts, balance,
     cards::Behaviour,
     charges, disputes,
-    due::Due,
     form::Params,
     paging::{self, Created, Paging},
     refusal::Refusal,
-    world::{Answer, World, number, text},
+    world::{Answer, Due, World, number, text},
 };
 
 const KIND: &str = "refund";

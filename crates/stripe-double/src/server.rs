@@ -15,15 +15,15 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    Call, Options, due,
-    faults::{CallFault, Faults},
+    due,
+    faults::{CallFault, Faults, News},
     idempotency::{Keys, Saved},
-    incoming::Incoming,
+    incoming::{Call, Incoming},
     line::Scissors,
+    options::Options,
     plays,
     refusal::Refusal,
     routes,
-    webhooks::News,
     world::{Answer, World, text},
 };
 

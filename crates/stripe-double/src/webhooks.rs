@@ -10,7 +10,11 @@ use aws_lc_rs::hmac;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::{faults::Delivery, server::Shared, world::text};
+use crate::{
+    faults::{Delivery, News},
+    server::Shared,
+    world::text,
+};
 
 /// How long a receiver may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,13 +40,6 @@ static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
         // Fails only where the TLS backend cannot start, in which case nothing here can work.
         .unwrap_or_default()
 });
-
-/// An event to be delivered, and what is to go wrong with that.
-#[derive(Debug)]
-pub(crate) struct News {
-    pub(crate) event: Value,
-    pub(crate) fault: Option<Delivery>,
-}
 
 /// The header `Stripe-Signature` for a body that is sent at `at` (seconds since 1970).
 pub fn sign(secret: &str, at: i64, body: &[u8]) -> String {

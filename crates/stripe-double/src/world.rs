@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-use crate::{cards::Behaviour, due::Due, refusal::Refusal};
+use crate::{cards::Behaviour, refusal::Refusal};
+
+/// The version of Stripe's API that is played.
+pub const API_VERSION: &str = "2026-10-28.endive";
 
 /// What a call answers.
 pub(crate) type Answer = Result<Value, Refusal>;
@@ -39,6 +42,15 @@ pub(crate) struct Card {
     pub(crate) is_spent: bool,
     /// The cardholder agreed to payments without them.
     pub(crate) is_set_up: bool,
+}
+
+/// Something that is going to happen.
+#[derive(Debug, Clone)]
+pub(crate) enum Due {
+    /// The bank settles a refund.
+    Refund { id: String, status: &'static str },
+    /// The bank decides a dispute.
+    Dispute { id: String, outcome: &'static str },
 }
 
 impl World {
@@ -156,7 +168,7 @@ impl World {
     fn note_event(&mut self, kind: &str, data: &Value) {
         let (request, key) = self.request.clone();
         let event = json!({
-            "id": Self::id("evt"), "object": "event", "api_version": crate::API_VERSION, "created": self.now,
+            "id": Self::id("evt"), "object": "event", "api_version": API_VERSION, "created": self.now,
             "data": data, "livemode": false, "pending_webhooks": i32::from(self.has_webhook),
             "request": {"id": request, "idempotency_key": key}, "type": kind
         });
