@@ -11,12 +11,17 @@ use axum::{
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 
-use crate::{Controls, Fault, Vendor, inbox, records::Record, signing::sns::TOKEN};
+use crate::{
+    controls::{CERTIFICATE, Controls},
+    delivery,
+    faults::Fault,
+    inbox,
+    records::Record,
+    signing::sns::TOKEN,
+    vendor::Vendor,
+};
 
 type Desk = State<Arc<Controls>>;
-
-/// The path of the certificate with which SNS messages are signed.
-pub(crate) const CERTIFICATE: &str = "/SimpleNotificationService-0123456789abcdef0123456789abcdef.pem";
 
 pub(crate) fn routes(controls: Arc<Controls>) -> Router {
     Router::new()
@@ -62,7 +67,7 @@ async fn forget_records(State(controls): Desk) -> Json<Value> {
 /// `{"status": "delivered"}`
 async fn change_record(State(controls): Desk, Path(id): Path<String>, Json(body): Json<Value>) -> Response {
     let Some(status) = body["status"].as_str() else { return refused("`status` is a word") };
-    if controls.report(&id, status).await { Json(json!({})).into_response() } else { absent("message") }
+    if delivery::report(&controls, &id, status).await { Json(json!({})).into_response() } else { absent("message") }
 }
 
 async fn list_calls(State(controls): Desk) -> Json<Value> {

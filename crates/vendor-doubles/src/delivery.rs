@@ -2,10 +2,7 @@
 //! `delivered`, and the vendor tells so at the shop's webhooks, signed. Twilio calls the address that came with the message;
 //! SendGrid the one of its settings, and SES the one of its topic ([`topic`]); both again where that did not answer.
 
-use std::{
-    sync::{Arc, LazyLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use form_urlencoded::Serializer;
 use serde_json::{Value, json};
@@ -13,31 +10,16 @@ use time::OffsetDateTime;
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 
 use crate::{
-    Controls, Vendor,
+    controls::Controls,
+    posting::{HTTP, post, until_taken},
     records::{Record, digits},
     signing::{sendgrid, twilio},
     topic,
+    vendor::Vendor,
 };
 
 /// From one state to the next.
 const STEP: Duration = Duration::from_millis(400);
-/// How long a receiver may take: at home a service may have to be built first.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// The pauses before SendGrid and SNS post again what was not taken. SendGrid tries for a day, SNS for an hour.
-const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
-
-/// One for all doubles of a process, made when it is first needed. It keeps no connections, since those belong to the
-/// runtime of whoever opened them.
-pub(crate) static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
-    reqwest::Client::builder()
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .pool_max_idle_per_host(0)
-        .timeout(PATIENCE)
-        .build()
-        // Fails only where the TLS backend cannot start, in which case nothing here can work.
-        .unwrap_or_default()
-});
 
 /// Delivers what it is handed, each message by itself, until the doubles stop.
 pub(crate) async fn deliver(controls: Arc<Controls>, mut taken: mpsc::UnboundedReceiver<Record>) {
@@ -62,6 +44,16 @@ async fn travel(controls: Arc<Controls>, record: Record) {
         }
         tell(&controls, &record, status).await;
     }
+}
+
+/// Says where a message stands, and has its vendor tell the shop. False where there is none with this id.
+pub(crate) async fn report(controls: &Controls, id: &str, status: &str) -> bool {
+    let is_there = controls.shared.set_status(id, status);
+    let found = controls.shared.state().records.iter().find(|record| record.id == id).cloned();
+    if let Some(record) = found {
+        tell(controls, &record, status).await;
+    }
+    is_there
 }
 
 /// Tells the shop that a message has this status now, where the vendor would.
@@ -137,23 +129,4 @@ fn event(record: &Record, status: &str) -> Option<Value> {
     event["sg_event_id"] = json!(digits(22));
     event["sg_message_id"] = json!(record.id);
     Some(event)
-}
-
-/// Posts, and again after each pause until the shop takes it.
-pub(crate) async fn until_taken<Posting>(mut post: impl FnMut() -> Posting) -> Result<(), String>
-where
-    Posting: Future<Output = Result<(), String>>,
-{
-    for pause in PAUSES {
-        if post().await.is_ok() {
-            return Ok(());
-        }
-        sleep(pause).await;
-    }
-    post().await
-}
-
-pub(crate) async fn post(request: reqwest::RequestBuilder) -> Result<(), String> {
-    let answer = request.send().await.map_err(|error| error.without_url().to_string())?;
-    if answer.status().is_success() { Ok(()) } else { Err(format!("the shop answered {}", answer.status())) }
 }

@@ -8,7 +8,7 @@ use axum::response::{Html, IntoResponse, Response};
 use http::{StatusCode, header};
 use time::{format_description::well_known::Rfc3339, macros::format_description};
 
-use crate::{Vendor, records::Record};
+use crate::{records::Record, vendor::Vendor};
 
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src http://127.0.0.1:* data:; \
                       frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -37,20 +37,25 @@
 //! | `GET /?Action=ConfirmSubscription&Token=...` | what SNS sends as `SubscribeURL`: confirms the subscription to SES's topic |
 
 mod control;
+mod controls;
 mod delivery;
 mod description;
 mod doors;
 mod faults;
 mod inbox;
+mod incoming;
 mod line;
 mod options;
+mod posting;
 mod records;
 mod sendgrid;
 mod server;
 mod ses;
 pub mod signing;
+mod state;
 mod topic;
 mod twilio;
+mod vendor;
 
 use std::{
     collections::BTreeMap,
@@ -65,82 +70,18 @@ use tokio::{
 };
 
 use self::{
+    controls::{CERTIFICATE, Controls, Subscription},
     doors::{Door, bind, serve},
     line::{Cutter, Lines},
     server::Shared,
-    signing::{sendgrid as sendgrid_signing, sns},
-    topic::Subscription,
+    signing::sns,
 };
 pub use self::{
     faults::{Answer, Chance, Fault, Kind},
-    options::{Options, SesTopic, TwilioAccount, Vendor},
+    options::{Options, SesTopic, TwilioAccount},
     records::{Call, Record},
+    vendor::Vendor,
 };
-
-/// What the doubles' own interfaces, in this process and over HTTP, share.
-#[derive(Debug)]
-pub(crate) struct Controls {
-    pub(crate) shared: Arc<Shared>,
-    doors: BTreeMap<Vendor, Door>,
-    /// Where the control listens, which is where SNS's certificate is.
-    pub(crate) control: String,
-    pub(crate) subscription: Subscription,
-    sns: OnceLock<Option<sns::Signer>>,
-    sendgrid: OnceLock<Option<sendgrid_signing::Signer>>,
-}
-
-impl Controls {
-    pub(crate) fn inject(&self, vendor: Vendor, fault: Fault) {
-        self.shared.state().faults.entry(vendor).or_default().plan(fault);
-    }
-
-    pub(crate) fn suppress(&self, vendor: Vendor, recipient: &str) {
-        self.shared.state().suppressed.insert((vendor, recipient.to_ascii_lowercase()));
-    }
-
-    /// Returns once it is so.
-    pub(crate) async fn refuse_connections(&self, vendor: Vendor, is_refused: bool) {
-        let Some(door) = self.doors.get(&vendor) else { return };
-        door.is_closed.send_replace(is_refused);
-        // An error means that the doubles have stopped.
-        let _ = door.has_closed.clone().wait_for(|has_closed| *has_closed == is_refused).await;
-    }
-
-    pub(crate) async fn heal(&self) {
-        self.shared.state().faults.clear();
-        for vendor in Vendor::ALL {
-            self.refuse_connections(vendor, false).await;
-        }
-    }
-
-    /// Says where a message stands, and has its vendor tell the shop. False where there is none with this id.
-    pub(crate) async fn report(&self, id: &str, status: &str) -> bool {
-        let is_there = self.shared.set_status(id, status);
-        let found = self.shared.state().records.iter().find(|record| record.id == id).cloned();
-        if let Some(record) = found {
-            delivery::tell(self, &record, status).await;
-        }
-        is_there
-    }
-
-    /// `None` where no key could be made.
-    pub(crate) fn sendgrid(&self) -> Option<&sendgrid_signing::Signer> {
-        self.sendgrid.get_or_init(|| sendgrid_signing::Signer::generate().ok()).as_ref()
-    }
-
-    /// `None` where no key could be made.
-    pub(crate) fn sns(&self) -> Option<&sns::Signer> {
-        self.sns.get_or_init(|| sns::Signer::generate().ok()).as_ref()
-    }
-}
-
-impl Shared {
-    pub(crate) fn set_status(&self, id: &str, status: &str) -> bool {
-        let mut state = self.state();
-        let found = state.records.iter_mut().find(|record| record.id == id);
-        found.map(|record| status.clone_into(&mut record.status)).is_some()
-    }
-}
 
 /// The running doubles. They stop with this value.
 #[derive(Debug)]
@@ -272,7 +213,7 @@ impl VendorDoubles {
 
     /// Where SNS's certificate is.
     pub fn certificate_url(&self) -> String {
-        format!("{}{}", self.control(), control::CERTIFICATE)
+        format!("{}{}", self.control(), CERTIFICATE)
     }
 
     /// Stops them; their ports are free afterwards.

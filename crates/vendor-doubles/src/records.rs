@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Serialize, Serializer};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::Vendor;
+use crate::vendor::Vendor;
 
 /// A mail or an SMS that a vendor took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

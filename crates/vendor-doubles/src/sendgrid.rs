@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::{
-    Vendor,
     description::{Breach, Description},
     faults::Answer,
+    incoming::{Incoming, Judged, Reply},
     records::{Record, digits},
-    server::{Incoming, Judged, Reply, State},
+    state::State,
+    vendor::Vendor,
 };
 
 static DESCRIPTION: LazyLock<Description> =

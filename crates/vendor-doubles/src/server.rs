@@ -2,90 +2,35 @@
 //! held while anything waits.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::{ConnectInfo, Request},
     response::Response,
 };
-use http::{HeaderMap, Method, header};
+use http::header;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
-    Call, Options, Vendor,
-    faults::{Answer, Faults, Kind},
+    faults::{Answer, Kind},
+    incoming::{Incoming, Judged, Reply},
     line::Cutter,
-    records::Record,
-    sendgrid, ses, twilio,
+    options::Options,
+    records::{Call, Record},
+    sendgrid, ses,
+    state::State,
+    twilio,
+    vendor::Vendor,
 };
 
 /// Longer than any caller waits.
 const FOR_EVER: Duration = Duration::from_mins(10);
 /// The largest body: SendGrid takes 30 MB.
 const MAX_BODY: usize = 30 << 20;
-
-/// Everything that changes.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    pub(crate) records: Vec<Record>,
-    pub(crate) calls: Vec<Call>,
-    pub(crate) faults: BTreeMap<Vendor, Faults>,
-    pub(crate) suppressed: BTreeSet<(Vendor, String)>,
-}
-
-impl State {
-    /// Whether the vendor itself sends to this recipient no more.
-    pub(crate) fn is_suppressed(&self, vendor: Vendor, recipient: &str) -> bool {
-        self.suppressed.contains(&(vendor, recipient.to_ascii_lowercase()))
-    }
-}
-
-/// A call as it came in.
-#[derive(Debug)]
-pub(crate) struct Incoming {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) query: Option<String>,
-    pub(crate) body: Bytes,
-    headers: HeaderMap,
-}
-
-impl Incoming {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    #[cfg(test)]
-    pub(crate) fn post(path: &str, content_type: &str, body: &str) -> Self {
-        let mut headers = HeaderMap::new();
-        headers.extend(content_type.parse().ok().map(|kind| (header::CONTENT_TYPE, kind)));
-        let body = Bytes::from(body.to_owned());
-        Self { method: Method::POST, path: path.to_owned(), query: None, body, headers }
-    }
-}
-
-/// What a vendor makes of a call.
-#[derive(Debug)]
-pub(crate) enum Judged {
-    /// It takes a message.
-    Send(Box<Record>),
-    /// It shows something.
-    Read(Reply),
-}
-
-/// An answer.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    /// Null where there is no body.
-    pub(crate) body: Value,
-}
 
 /// What the servers share.
 #[derive(Debug)]
@@ -116,6 +61,12 @@ impl Shared {
 
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_status(&self, id: &str, status: &str) -> bool {
+        let mut state = self.state();
+        let found = state.records.iter_mut().find(|record| record.id == id);
+        found.map(|record| status.clone_into(&mut record.status)).is_some()
     }
 
     pub(crate) fn stop(&self) {

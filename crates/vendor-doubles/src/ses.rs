@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use crate::{
-    Vendor,
     description::is_email,
     faults::Answer,
+    incoming::{Incoming, Judged, Reply},
     records::{Record, digits},
-    server::{Incoming, Judged, Reply, State},
+    state::State,
+    vendor::Vendor,
 };
 
 /// The members of a request.

@@ -4,35 +4,19 @@
 //! Events: <https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html>. Posting:
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html>.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::{Value, json};
 use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 
 use crate::{
-    Controls, SesTopic, control,
-    delivery::{HTTP, post, until_taken},
+    controls::{CERTIFICATE, Controls},
+    options::SesTopic,
+    posting::{HTTP, post, until_taken},
     records::{Record, digits},
     signing::sns::{self, TOKEN, Version},
 };
 
 const MOMENT: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-
-/// Whether the shop has confirmed its subscription.
-#[derive(Debug, Default)]
-pub(crate) struct Subscription(AtomicBool);
-
-impl Subscription {
-    /// The shop has fetched the address that it was sent.
-    pub(crate) fn confirm(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    fn is_confirmed(&self) -> bool {
-        self.0.load(Ordering::Acquire)
-    }
-}
 
 /// Posts an event of a mail, where SES has a topic and the mail a configuration set that publishes to it.
 pub(crate) async fn publish(controls: &Controls, record: &Record, status: &str) -> Result<(), String> {
@@ -55,7 +39,7 @@ pub(crate) async fn publish(controls: &Controls, record: &Record, status: &str) 
 /// Signs a message, and posts it until it is taken.
 async fn deliver(controls: &Controls, topic: &SesTopic, mut message: Value) -> Result<(), String> {
     let signer = controls.sns().ok_or("no key can be made here")?;
-    let certificate = format!("{}{}", controls.control, control::CERTIFICATE);
+    let certificate = format!("{}{}", controls.control, CERTIFICATE);
     signer.sign(&mut message, Version::Two, &certificate).map_err(|_| "the message cannot be signed")?;
     let text = |name: &str| message[name].as_str().unwrap_or_default().to_owned();
     let (kind, id, body) = (text("Type"), text("MessageId"), message.to_string());

@@ -10,11 +10,13 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 
 use crate::{
-    TwilioAccount, Vendor,
     description::{Breach, Description},
     faults::Answer,
+    incoming::{Incoming, Judged, Reply},
+    options::TwilioAccount,
     records::{Record, digits},
-    server::{Incoming, Judged, Reply, State},
+    state::State,
+    vendor::Vendor,
 };
 
 static DESCRIPTION: LazyLock<Description> =

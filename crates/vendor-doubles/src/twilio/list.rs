@@ -5,9 +5,10 @@ use time::{Date, OffsetDateTime, macros::format_description};
 
 use super::{DESCRIPTION, is_message, refusal, resource, sent_at};
 use crate::{
-    TwilioAccount,
+    incoming::{Incoming, Reply},
+    options::TwilioAccount,
     records::Record,
-    server::{Incoming, Reply, State},
+    state::State,
 };
 
 /// The items of a page.
