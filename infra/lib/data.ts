@@ -22,7 +22,7 @@ const EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-Id"];
 const ACCEPTED = ["authorization", "content-type", "idempotency-key", "if-match", "if-none-match", "x-request-id"];
 
 /**
- * What lists of messages and suppressed addresses show: `PROJECTED` in `notification-service/src/notifications/store.rs`. An index
+ * What lists of messages and suppressed addresses show: `PROJECTED` in `notification-service/src/listing.rs`. An index
  * cannot change it: it has to be removed in one deployment and added in the next (decision 60).
  */
 const LISTED_ATTRIBUTES = [

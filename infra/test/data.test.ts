@@ -34,7 +34,7 @@ describe("the table of notifications", () => {
   });
 
   it("has in its index what notification-service reads of it, and no content of a message", () => {
-    const store = readFileSync("../notification-service/src/notifications/store.rs", "utf8");
+    const store = readFileSync("../notification-service/src/listing.rs", "utf8");
     const [, projected] = store.match(/const PROJECTED: \[&str; \d+\] = \[([^\]]+)\]/) ?? [];
     const read = [...(projected ?? "").matchAll(/"(\w+)"/g)].map(([, name]) => name);
     expect(Properties.GlobalSecondaryIndexes[0].Projection.NonKeyAttributes).toEqual(read);

@@ -159,7 +159,7 @@ describe.each(Object.entries(forms))("settings in %s", (form, given) => {
   /** What `configure` of each service asks for, read from its source: `env.text("NAME")` and the like. */
   const SOURCES: Record<ServiceName, string[]> = {
     "notification-service": [
-      "notification-service/src/lib.rs",
+      "notification-service/src/app.rs",
       "notification-service/src/templates/shop.rs",
       "notification-service/src/providers/settings.rs",
       "crates/platform/src/fingerprint.rs",

@@ -1,4 +1,4 @@
-//! Items and transactions of DynamoDB, as every store of this service reads and writes them.
+//! The one table in DynamoDB, and its items and transactions as the stores of all rooms read and write them. Knows no room.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -8,11 +8,49 @@ use aws_sdk_dynamodb::{
         transact_write_items::TransactWriteItemsError,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
-    types::{AttributeValue, CancellationReason},
+    types::{AttributeValue, CancellationReason, TableStatus},
 };
 use common::timestamp::Timestamp;
 
-use crate::aws::Failure;
+use crate::aws::{Aws, Failure};
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Store {
+    aws: Aws,
+    table: String,
+}
+
+impl Store {
+    /// The table of this name.
+    pub fn new(aws: Aws, table: String) -> Self {
+        Self { aws, table }
+    }
+
+    /// The table's name.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Where it is.
+    pub fn aws(&self) -> &Aws {
+        &self.aws
+    }
+
+    /// Its client, whose calls have the limit of a request's.
+    pub(crate) async fn client(&self) -> &aws_sdk_dynamodb::Client {
+        self.aws.dynamodb().await
+    }
+
+    /// Whether the table is there and takes writes.
+    pub async fn ping(&self) -> Result<(), Failure> {
+        let described = self.client().await.describe_table().table_name(&self.table).send().await;
+        match described.map_err(|error| Failure::of(&error))?.table.and_then(|table| table.table_status) {
+            Some(TableStatus::Active | TableStatus::Updating) => Ok(()),
+            _ => Err(Failure::Unavailable("the table is not ready".into())),
+        }
+    }
+}
 
 /// An item of a table.
 pub(crate) type Item = HashMap<String, AttributeValue>;

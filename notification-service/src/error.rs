@@ -9,10 +9,10 @@ use platform::config::SecretError;
 
 use crate::{
     aws::Failure,
-    notifications::domain::Channel,
-    providers::Undelivered,
+    event::Channel,
+    providers::domain::Undelivered,
     templates::Unwritable,
-    webhooks::{Invalid, certificates::SnsError},
+    webhooks::{certificates::SnsError, invalid::Invalid},
 };
 
 /// A failure of notification-service.

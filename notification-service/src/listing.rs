@@ -1,6 +1,35 @@
-//! The order in which staff read lists: the newest first, by the index `listed` of the table.
+//! The order in which staff read lists: the newest first, by the index `listed` of the table. Data only.
 
 use serde::{Deserialize, Serialize};
+
+/// The index by which staff list what there is.
+pub const LISTED: &str = "listed";
+
+/// What the index has beside its keys: what lists show or are filtered by, of messages and, from `hard_bounce_at` on, of
+/// suppressed addresses. DynamoDB takes 20 at most. `request` is not among them: it would be written and paid for twice, and the
+/// address and what a message says would stand in two places.
+pub const PROJECTED: [&str; 20] = [
+    "channel",
+    "template",
+    "state",
+    "attempts",
+    "created_at",
+    "sent_at",
+    "provider",
+    "provider_message_id",
+    "last_error",
+    "last_event",
+    "last_event_at",
+    "is_kept",
+    "resends",
+    "resend_of",
+    "hard_bounce_at",
+    "complaint_at",
+    "stop_at",
+    "unsubscribed_at",
+    "staff_at",
+    "note",
+];
 
 /// Where an item stands in its list: the moment from which it is listed, and its key. What a client hands back as one may be
 /// anything that DynamoDB takes for the key of an index.

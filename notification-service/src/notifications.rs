@@ -16,10 +16,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Delivery, EventId, Notification};
+use self::domain::{Delivery, Notification};
 use crate::{
-    App,
+    app::App,
     error::Error,
+    event::EventId,
     templates::{Template, sample},
 };
 

@@ -34,7 +34,7 @@ pub use self::{
     domain::{Handed, Name, Unclear, Undelivered},
     outgoing::{OutgoingMail, OutgoingText},
 };
-use crate::{aws::Aws, notifications::domain::EventId};
+use crate::{aws::Aws, event::EventId};
 
 /// The providers, ready to send. Cheap to clone; clones share their circuits.
 #[derive(Debug, Clone)]

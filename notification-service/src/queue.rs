@@ -25,7 +25,7 @@ use serde_json::Value;
 pub(crate) use self::dead::redrive;
 use self::dead::{Dead, bury};
 use crate::{
-    App,
+    app::App,
     error::Error,
     notifications::{
         self,

@@ -35,7 +35,8 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::Failure,
-    notifications::store::{LISTED, PROJECTED, Store},
+    dynamo::Store,
+    listing::{LISTED, PROJECTED},
 };
 
 /// How long one call may take: an operator waits.

@@ -4,6 +4,7 @@ pub mod direct;
 pub mod domain;
 mod resend;
 pub mod store;
+pub(crate) mod templates;
 
 use axum::extract::State;
 use common::{
@@ -24,11 +25,7 @@ use self::{
     domain::{Day, MessageQuery, MessageView, Place, ResendRequest},
     store::Filter,
 };
-use crate::{
-    App,
-    error::Error,
-    notifications::{Told, domain::EventId},
-};
+use crate::{app::App, error::Error, event::EventId, notifications::Told};
 
 const LIST: List<Place> = List::new("/admin/notifications");
 

@@ -23,10 +23,10 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    domain::{Note, Reason, Scope, Suppression, SuppressionId},
+    domain::{Address, Note, Reason, Scope, Suppression, SuppressionId},
     store::Wish,
 };
-use crate::{App, error::Error, listing::ListedAt, webhooks::report::Address};
+use crate::{app::App, error::Error, listing::ListedAt};
 
 const LIST: List<ListedAt> = List::new("/admin/suppressions");
 

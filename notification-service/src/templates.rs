@@ -2,13 +2,11 @@
 //! forms, by `templates/mail.html` and `templates/mail.txt`, which are compiled. The words are the reader's language where
 //! `words/` has it, else English; money and dates follow the reader's locale, and days the shop's time zone.
 
-mod admin;
 mod block;
 mod compose;
 pub mod data;
-mod samples;
+pub(crate) mod samples;
 pub(crate) mod schema;
-pub mod segments;
 mod shop;
 mod words;
 
@@ -17,7 +15,6 @@ use std::fmt;
 use askama::Template as _;
 use common::{locale::LanguageTag, problem::FieldErrors};
 
-pub(crate) use self::admin::routes;
 use self::{
     block::{Block, Letter},
     compose::Pen,
@@ -106,7 +103,7 @@ pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Opti
 }
 
 /// The same of a message that was checked for mail, and may be too long for a text.
-fn text_of_any_length(message: &Message, shop: &Shop, locale: &LanguageTag) -> Option<String> {
+pub(crate) fn text_of_any_length(message: &Message, shop: &Shop, locale: &LanguageTag) -> Option<String> {
     Pen::new(shop, Locale::from(locale), words::of(locale)).text(message)
 }
 

@@ -21,9 +21,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::Subject;
 use crate::{
-    App,
+    app::App,
     error::Error,
-    notifications::domain::Channel,
+    event::Channel,
     suppressions::{
         domain::{Reason, Scope},
         store::{self, Wish},

@@ -5,15 +5,15 @@
 //! repeat it for hours, and nothing would come of it.
 
 pub mod certificates;
+pub mod invalid;
 pub mod report;
 pub mod sendgrid;
 pub mod ses;
+pub mod settings;
 pub mod sns;
 pub mod twilio;
 
 mod apply;
-
-use std::fmt;
 
 use axum::{
     extract::{DefaultBodyLimit, OriginalUri, State},
@@ -26,18 +26,16 @@ use common::{
     timestamp::Timestamp,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use platform::config::{Env, Secret};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
-    certificates::Certificates,
+    invalid::Invalid,
     sendgrid::VerificationKey,
-    sns::{Envelope, SnsDouble, TopicArn, Verified},
-    twilio::Secrets,
+    sns::{Envelope, Verified},
 };
-use crate::{App, error::Error};
+use crate::{app::App, error::Error};
 
 /// The largest body of SES and SendGrid. SendGrid collects events until they are 768 kB.
 pub const MAX_EVENTS_BODY: usize = 1024 * 1024;
@@ -49,91 +47,6 @@ pub(crate) fn routes() -> OpenApiRouter<App> {
         .routes(routes!(receive_sendgrid_events))
         .layer(DefaultBodyLimit::max(MAX_EVENTS_BODY));
     OpenApiRouter::new().merge(large).routes(routes!(receive_twilio_event))
-}
-
-/// Why a webhook is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Invalid {
-    /// The signature, or what it covers, is not of the form that the vendor documents.
-    Malformed,
-    /// The signature does not fit.
-    Mismatch,
-    /// It was signed too long ago, or in the future.
-    NotNow,
-    /// The message is of another topic.
-    OtherTopic,
-    /// An address in it is on no host of SNS.
-    CertificateHost,
-    /// An address in it is on a host of SNS in another region than the topic's.
-    OtherRegion,
-    /// It is about another account.
-    OtherAccount,
-}
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "the signature cannot be read",
-            Self::Mismatch => "the signature does not fit",
-            Self::NotNow => "the signature is too old, or from the future",
-            Self::OtherTopic => "the message is of another topic",
-            Self::CertificateHost => "an address of the message is on no host of SNS",
-            Self::OtherRegion => "an address of the message is on the host of another region than the topic's",
-            Self::OtherAccount => "the message is about another account",
-        })
-    }
-}
-
-impl std::error::Error for Invalid {}
-
-/// What verifies webhooks: of each vendor only where the settings have it. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Webhooks {
-    /// The topic to which SES publishes.
-    topic: Option<TopicArn>,
-    /// The certificates of SNS.
-    certificates: Certificates,
-    sendgrid: Option<Secret>,
-    twilio: Option<Twilio>,
-}
-
-#[derive(Debug, Clone)]
-struct Twilio {
-    token: Secret,
-    shared_key: Option<Secret>,
-    account: Option<String>,
-    /// What Twilio calls.
-    address: String,
-}
-
-impl Webhooks {
-    /// Reads `SES_TOPIC_ARN`, at home `SNS_DOUBLE_URL`, `SENDGRID_WEBHOOK_KEY`, `TWILIO_AUTH_TOKEN`, `TWILIO_WEBHOOK_KEY`
-    /// and `TWILIO_ACCOUNT_SID`, all of which may be absent; `public_url` is what the vendors call.
-    pub fn configure(env: &mut Env, public_url: &str) -> Option<Self> {
-        let double = env.at_home::<SnsDouble>("SNS_DOUBLE_URL");
-        let topic = match env.optional("SES_TOPIC_ARN") {
-            None => None,
-            Some(_) => Some(env.parsed::<TopicArn>("SES_TOPIC_ARN")?),
-        };
-        let topic = match double? {
-            Some(double) => topic.map(|topic| topic.played_by(double)),
-            None => topic,
-        };
-        let sendgrid = env.optional_secret("SENDGRID_WEBHOOK_KEY");
-        let token = env.optional_secret("TWILIO_AUTH_TOKEN");
-        let shared_key = env.optional_secret("TWILIO_WEBHOOK_KEY");
-        let account = env.optional("TWILIO_ACCOUNT_SID");
-        let address = format!("{public_url}/webhooks/twilio");
-        let twilio = token.map(|token| Twilio { token, shared_key, account, address });
-        Some(Self { topic, certificates: Certificates::default(), sendgrid, twilio })
-    }
-
-    /// The same, asking the hosts of SNS through another client than the process's own. Tests have one that finds those
-    /// hosts at a server of theirs; there is no setting for it.
-    #[must_use]
-    pub fn with_client(self, client: reqwest::Client) -> Self {
-        Self { certificates: Certificates::default().with_client(client), ..self }
-    }
 }
 
 /// A header that can have one value only; none where there are several, or something that is no text.
@@ -267,15 +180,4 @@ async fn receive_twilio_event(
     apply::all(&app, report.into_iter().collect(), now).await?;
     let xml = (header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     Ok(([xml], "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>").into_response())
-}
-
-impl Twilio {
-    async fn secrets(&self) -> Result<Secrets, Error> {
-        let token = self.token.get().await.map_err(Error::Secret)?;
-        let shared_key = match &self.shared_key {
-            Some(key) => Some(key.get().await.map_err(Error::Secret)?),
-            None => None,
-        };
-        Ok(Secrets { token, shared_key })
-    }
 }

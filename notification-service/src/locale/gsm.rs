@@ -4,7 +4,7 @@ use common::money::Money;
 use pure_rust_locales::Locale;
 use time::OffsetDateTime;
 
-use crate::templates::segments::is_gsm7;
+use crate::segments::is_gsm7;
 
 /// The amount as [`super::money::write`] has it where that fits; else with the currency's code; else as programs write it.
 pub(super) fn money(locale: Locale, money: Money) -> String {

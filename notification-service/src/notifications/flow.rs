@@ -44,13 +44,14 @@ use futures_util::future::join_all;
 use tracing::Instrument;
 
 use super::{
-    domain::{Channel, Delivery, EventKey, Notification, Reason, Record, State},
+    domain::{Delivery, Notification, Reason, Record, State},
     store::{Claim, Claimed, Wish},
 };
 use crate::{
-    App,
+    app::App,
     aws::Failure,
     error::Error,
+    event::{Channel, EventKey},
     providers::{Deadline, Handed, OutgoingMail, OutgoingText, Undelivered},
     templates::{self, Mail, Unwritable},
     unsubscribe,

@@ -31,13 +31,14 @@ mod marks;
 
 use std::{collections::HashMap, time::Duration};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TableStatus};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 
 pub use self::claims::{Claim, Claimed, Wish};
-use super::domain::{Channel, EventId, EventKey, LastEvent, RecipientKey, Record, State};
+use super::domain::{LastEvent, RecipientKey, Record, State};
 use crate::{
-    aws::{Aws, Failure},
-    dynamo::{Item, incomplete, moment, number, text, whole, words},
+    aws::Failure,
+    dynamo::{Item, Store, incomplete, moment, number, text, whole, words},
+    event::{Channel, EventId, EventKey},
     providers::Unclear,
 };
 
@@ -47,71 +48,7 @@ pub const LEASE: Duration = Duration::from_secs(30);
 /// How long an event is remembered: no outbox repeats a message for so long.
 pub const MEMORY: Duration = Duration::from_hours(90 * 24);
 
-/// The index by which staff list what there is.
-pub const LISTED: &str = "listed";
-
-/// What the index has beside its keys: what lists show or are filtered by, of messages and, from `hard_bounce_at` on, of
-/// suppressed addresses. DynamoDB takes 20 at most. `request` is not among them: it would be written and paid for twice, and the
-/// address and what a message says would stand in two places.
-pub const PROJECTED: [&str; 20] = [
-    "channel",
-    "template",
-    "state",
-    "attempts",
-    "created_at",
-    "sent_at",
-    "provider",
-    "provider_message_id",
-    "last_error",
-    "last_event",
-    "last_event_at",
-    "is_kept",
-    "resends",
-    "resend_of",
-    "hard_bounce_at",
-    "complaint_at",
-    "stop_at",
-    "unsubscribed_at",
-    "staff_at",
-    "note",
-];
-
-/// The table.
-#[derive(Debug, Clone)]
-pub struct Store {
-    aws: Aws,
-    table: String,
-}
-
 impl Store {
-    /// The table of this name.
-    pub fn new(aws: Aws, table: String) -> Self {
-        Self { aws, table }
-    }
-
-    /// The table's name.
-    pub fn table(&self) -> &str {
-        &self.table
-    }
-
-    /// Where it is.
-    pub fn aws(&self) -> &Aws {
-        &self.aws
-    }
-
-    async fn client(&self) -> &aws_sdk_dynamodb::Client {
-        self.aws.dynamodb().await
-    }
-
-    /// Whether the table is there and takes writes.
-    pub async fn ping(&self) -> Result<(), Failure> {
-        let described = self.client().await.describe_table().table_name(&self.table).send().await;
-        match described.map_err(|error| Failure::of(&error))?.table.and_then(|table| table.table_status) {
-            Some(TableStatus::Active | TableStatus::Updating) => Ok(()),
-            _ => Err(Failure::Unavailable("the table is not ready".into())),
-        }
-    }
-
     /// What is remembered of an event, in the order of the channels; in one call.
     pub async fn of_event(&self, event_id: EventId) -> Result<Vec<Record>, Failure> {
         let mut records: Vec<Record> = self.items_of(event_id).await?.iter().filter_map(read).collect();
@@ -125,12 +62,12 @@ impl Store {
         let keys = keys.map(|key| HashMap::from([("event_id".to_owned(), text(&key))]));
         let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).consistent_read(true).build();
         let wanted = wanted.map_err(incomplete)?;
-        let got = self.client().await.batch_get_item().request_items(&self.table, wanted).send().await;
+        let got = self.client().await.batch_get_item().request_items(self.table(), wanted).send().await;
         let got = got.map_err(|error| Failure::of(&error))?;
         if got.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
             return Err(Failure::Unavailable("it has too much to do".into()));
         }
-        Ok(got.responses.unwrap_or_default().remove(&self.table).unwrap_or_default())
+        Ok(got.responses.unwrap_or_default().remove(self.table()).unwrap_or_default())
     }
 }
 

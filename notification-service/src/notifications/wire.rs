@@ -11,8 +11,11 @@ use utoipa::{
     },
 };
 
-use super::domain::{Channel, EventId, Notification, Recipient};
-use crate::templates::{Template, sample};
+use super::domain::{Notification, Recipient};
+use crate::{
+    event::{Channel, EventId},
+    templates::{Template, sample},
+};
 
 impl PartialSchema for Notification {
     fn schema() -> RefOr<Schema> {

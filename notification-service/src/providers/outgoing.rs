@@ -5,7 +5,7 @@ use std::fmt;
 use common::contact::{Email, Phone};
 
 use super::domain::Unclear;
-use crate::{notifications::domain::EventId, templates::Mail};
+use crate::{event::EventId, templates::Mail};
 
 /// A mail on its way.
 pub struct OutgoingMail<'a> {

@@ -13,7 +13,7 @@ use platform::{
 };
 use serde_json::{Value, json};
 
-use crate::{App, sqs::Queue};
+use crate::{app::App, sqs::Queue};
 
 /// The attribute of a dead letter that says why it is one.
 pub(crate) const REASON: &str = "reason";

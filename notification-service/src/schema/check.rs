@@ -13,7 +13,7 @@ use platform::TriggerError;
 use super::{failed, is_projected};
 use crate::{
     aws::Failure,
-    notifications::store::{LISTED, PROJECTED},
+    listing::{LISTED, PROJECTED},
 };
 
 /// Fails with all that is missing or otherwise than it has to be.

@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::{
-    App,
+    app::App,
     error::Error,
+    event::{Channel, EventId},
     notifications::{
         self, Told,
-        domain::{Channel, EventId, Notification, Recipient},
+        domain::{Notification, Recipient},
     },
     templates::{Message, Unwritable, data::DirectData},
 };

@@ -13,8 +13,9 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
+    event::{Channel, EventId},
     listing::ListedAt,
-    notifications::domain::{Channel, Delivery, EventId, State},
+    notifications::domain::{Delivery, State},
     templates::Template,
 };
 

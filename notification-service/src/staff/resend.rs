@@ -15,12 +15,10 @@ use super::{
     store::{self, Kept},
 };
 use crate::{
-    App,
+    app::App,
     error::Error,
-    notifications::{
-        self, Told,
-        domain::{Channel, EventId, Notification},
-    },
+    event::{Channel, EventId},
+    notifications::{self, Told, domain::Notification},
 };
 
 pub(super) async fn resend(

@@ -6,15 +6,12 @@ use super::domain::{Day, MAX_RESENDS, MessageView, Resend};
 use crate::{
     aws::Failure,
     dynamo::{
-        CONFLICT, Item, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts, text,
-        words,
+        CONFLICT, Item, Store, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts,
+        text, words,
     },
-    listing::ListedAt,
-    notifications::{
-        self,
-        domain::{Channel, EventId, EventKey, State},
-        store::{LISTED, Store},
-    },
+    event::{Channel, EventId, EventKey},
+    listing::{LISTED, ListedAt},
+    notifications::{domain::State, store::read as read_record},
     templates::Template,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
@@ -192,7 +189,7 @@ fn not_noted(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWr
 }
 
 fn read(item: &Item) -> Option<MessageView> {
-    let record = notifications::store::read(item)?;
+    let record = read_record(item)?;
     Some(MessageView {
         event_id: record.key.event_id,
         template: words(item, "template").unwrap_or_default().to_owned(),

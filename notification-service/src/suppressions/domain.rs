@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use common::{
+    contact::{Email, Phone},
     input::{Refusal, line},
     timestamp::Timestamp,
 };
@@ -10,7 +11,41 @@ use platform::fingerprint::Fingerprint;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::{notifications::domain::Channel, providers::Name};
+use crate::{event::Channel, providers::Name};
+
+/// Where a message goes.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A mailbox.
+    Email(Email),
+    /// A telephone.
+    Phone(Phone),
+}
+
+impl Address {
+    /// The channel that it belongs to.
+    pub fn channel(&self) -> Channel {
+        match self {
+            Self::Email(_) => Channel::Email,
+            Self::Phone(_) => Channel::Sms,
+        }
+    }
+
+    /// The same for all spellings of an address: capitals make no other mailbox.
+    pub fn one_spelling(&self) -> String {
+        match self {
+            Self::Email(email) => email.as_str().to_lowercase(),
+            Self::Phone(phone) => phone.e164().to_owned(),
+        }
+    }
+}
+
+/// Shows nobody's address.
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Address({})", self.channel())
+    }
+}
 
 /// Why nothing is sent to an address. An address may have several reasons at once; each is lifted by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]

@@ -24,14 +24,11 @@ use super::domain::{Cause, Note, Reason, Suppression, SuppressionId};
 use crate::{
     aws::Failure,
     dynamo::{
-        CONFLICT, Item, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts, text,
-        words,
+        CONFLICT, Item, Store, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts,
+        text, words,
     },
-    listing::ListedAt,
-    notifications::{
-        domain::Channel,
-        store::{LISTED, Store},
-    },
+    event::Channel,
+    listing::{LISTED, ListedAt},
     providers::Name,
 };
 

@@ -9,10 +9,9 @@ use super::{
         DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, Line, LinkData, Message, Order,
         PaymentActionData, RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
     },
-    segments::is_gsm7,
     words::{Labels, Said, Words},
 };
-use crate::locale::Locale;
+use crate::{locale::Locale, segments::is_gsm7};
 
 /// The one code of a cancelled order for which there are words. Codes are not for shoppers; others are left out.
 const SOLD_OUT: &str = "sold_out";

@@ -3,8 +3,8 @@
 
 mod account;
 mod direct;
-mod link;
-mod order;
+pub(super) mod link;
+pub(super) mod order;
 mod parts;
 mod stock;
 
@@ -22,7 +22,7 @@ use utoipa::{
 pub use self::{
     account::{EmailChangedData, LinkData, MomentData, Side, SignInData},
     direct::DirectData,
-    link::Link,
+    link::{Goes, Link},
     order::{Code, Line, Order, OrderData, OrderId, OrderLine},
     parts::{
         DeliveredData, GuestLinkData, Invoice, InvoiceData, Item, PaymentActionData, Refund, RefundedData, Return,
@@ -30,7 +30,8 @@ pub use self::{
     },
     stock::{Stock, StockData},
 };
-use super::{Shop, segments};
+use super::shop::Shop;
+use crate::segments;
 
 /// The most segments that a text of the staff's may have: with more, a message arrives in pieces or not at all.
 pub const MAX_SEGMENTS: usize = 6;
@@ -409,15 +410,4 @@ impl Message {
         }
         links
     }
-}
-
-/// Where a link may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goes {
-    /// To a page of the shop's own.
-    ToTheShop,
-    /// There, or to a carrier's tracking page.
-    ToACarrier,
-    /// To where the shop keeps its pictures.
-    ForAPicture,
 }

@@ -20,7 +20,7 @@ pub fn sample(template: Template) -> Value {
 }
 
 /// The same request by this shop, with pictures where it has a place for them.
-pub(super) fn by(template: Template, shop: &Shop) -> Value {
+pub(crate) fn by(template: Template, shop: &Shop) -> Value {
     of(template, shop.url(), shop.first_image_base())
 }
 

@@ -52,7 +52,7 @@ fn add<T: ToSchema>(schemas: &mut Schemas) -> String {
 
 /// The schema of a template's data by itself (JSON Schema 2020-12), with what it refers to as the description of the API
 /// has it.
-pub(super) fn of_data(template: Template, api: &Value) -> Value {
+pub(crate) fn of_data(template: Template, api: &Value) -> Value {
     let all = &api["components"]["schemas"];
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema", "title": template.as_str(),

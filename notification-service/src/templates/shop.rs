@@ -5,7 +5,10 @@ use std::str::FromStr;
 use common::input::Refusal;
 use platform::config::Env;
 
-use super::data::{Goes, Link, OrderId};
+use super::data::{
+    link::{Goes, Link},
+    order::OrderId,
+};
 use crate::{locale::Zone, sender::ShopName};
 
 /// Whose mail it is.

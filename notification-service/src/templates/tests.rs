@@ -1,12 +1,11 @@
 use common::input::{Fields, FromFields};
 use serde_json::{Value, json};
 
-use super::{
+use super::{words::LANGUAGES, *};
+use crate::{
+    locale::{Locale, Zone},
     segments::{Encoding, count},
-    words::LANGUAGES,
-    *,
 };
-use crate::locale::{Locale, Zone};
 
 /// Of a request only what it tells.
 struct Told(Message);

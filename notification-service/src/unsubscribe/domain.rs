@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use platform::fingerprint::Fingerprint;
 
-use crate::{notifications::domain::Channel, suppressions::domain::Scope};
+use crate::{event::Channel, suppressions::domain::Scope};
 
 /// The first byte, should there ever be another form.
 const VERSION: u8 = 1;

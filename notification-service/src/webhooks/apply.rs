@@ -7,9 +7,9 @@ use futures_util::{TryStreamExt, stream};
 
 use super::report::{Change, Report};
 use crate::{
-    App,
+    app::App,
     error::Error,
-    notifications::domain::Channel,
+    event::Channel,
     suppressions::{
         domain::{Reason, Scope, SuppressionId},
         store::{self, Wish},
@@ -110,7 +110,7 @@ fn described(change: &Change) -> (Channel, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{providers::Name, webhooks::report::Address};
+    use crate::{providers::Name, suppressions::domain::Address};
 
     #[test]
     fn reports_that_change_one_address_are_applied_one_after_the_other_and_others_at_once() {

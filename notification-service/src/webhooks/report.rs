@@ -1,16 +1,12 @@
 //! What a vendor's webhook comes to, whichever vendor it is.
 
-use std::fmt;
-
-use common::{
-    contact::{Email, Phone},
-    timestamp::Timestamp,
-};
+use common::timestamp::Timestamp;
 
 use crate::{
-    notifications::domain::{Channel, DeliveryEvent, EventKey},
+    event::{Channel, EventKey},
+    notifications::domain::DeliveryEvent,
     providers::Name,
-    suppressions::domain::Reason,
+    suppressions::domain::{Address, Reason},
 };
 
 /// One thing that a vendor reports.
@@ -43,40 +39,6 @@ pub enum Change {
         /// To what.
         address: Address,
     },
-}
-
-/// Where a message goes.
-#[derive(Clone, PartialEq, Eq)]
-pub enum Address {
-    /// A mailbox.
-    Email(Email),
-    /// A telephone.
-    Phone(Phone),
-}
-
-impl Address {
-    /// The channel that it belongs to.
-    pub fn channel(&self) -> Channel {
-        match self {
-            Self::Email(_) => Channel::Email,
-            Self::Phone(_) => Channel::Sms,
-        }
-    }
-
-    /// The same for all spellings of an address: capitals make no other mailbox.
-    pub fn one_spelling(&self) -> String {
-        match self {
-            Self::Email(email) => email.as_str().to_lowercase(),
-            Self::Phone(phone) => phone.e164().to_owned(),
-        }
-    }
-}
-
-/// Shows nobody's address.
-impl fmt::Debug for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({})", self.channel())
-    }
 }
 
 /// The message that a vendor names by the event's id that we gave it; `None` for anything else that it says there.

@@ -9,13 +9,14 @@ use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 
 use super::{
-    Invalid,
-    report::{Address, Change, Report, key},
+    invalid::Invalid,
+    report::{Change, Report, key},
 };
 use crate::{
-    notifications::domain::{Channel, DeliveryEvent, EventKind},
+    event::Channel,
+    notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
-    suppressions::domain::Reason,
+    suppressions::domain::{Address, Reason},
 };
 
 /// The signature: base64 of DER.

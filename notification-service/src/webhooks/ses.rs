@@ -4,11 +4,12 @@
 use common::{contact::Email, timestamp::Timestamp};
 use serde::Deserialize;
 
-use super::report::{Address, Change, Report, key};
+use super::report::{Change, Report, key};
 use crate::{
-    notifications::domain::{Channel, DeliveryEvent, EventKind},
+    event::Channel,
+    notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
-    suppressions::domain::Reason,
+    suppressions::domain::{Address, Reason},
 };
 
 #[derive(Deserialize)]

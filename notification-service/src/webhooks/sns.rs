@@ -14,7 +14,7 @@ use common::{input::Refusal, timestamp::Timestamp};
 use serde::Deserialize;
 
 pub use self::address::{SnsAddress, SnsDouble};
-use super::Invalid;
+use super::invalid::Invalid;
 
 mod address;
 

@@ -15,13 +15,14 @@ use common::{contact::Phone, timestamp::Timestamp};
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    Invalid,
-    report::{Address, Change, Report, key},
+    invalid::Invalid,
+    report::{Change, Report, key},
 };
 use crate::{
-    notifications::domain::{Channel, DeliveryEvent, EventKind},
+    event::Channel,
+    notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
-    suppressions::domain::Reason,
+    suppressions::domain::{Address, Reason},
 };
 
 /// The signature, in base64.

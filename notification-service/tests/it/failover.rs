@@ -17,7 +17,7 @@ use common::timestamp::Timestamp;
 use http::StatusCode;
 use notification_service::{
     aws::{Aws, Limits},
-    notifications::domain::EventId,
+    event::EventId,
     providers::{
         Deadline, Handed, Name, OutgoingMail, OutgoingText, Providers, Unclear, Undelivered, circuit::FAILURES,
     },

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::types::{
     TimeToLiveStatus,
 };
 use common::timestamp::Timestamp;
-use notification_service::{App, notifications::store::PROJECTED, schema::TableOwner};
+use notification_service::{App, listing::PROJECTED, schema::TableOwner};
 use platform::{Service, trigger::Direction};
 use serde_json::json;
 use uuid::Uuid;

@@ -5,7 +5,8 @@ use common::timestamp::Timestamp;
 use futures_util::future::join_all;
 use notification_service::{
     App,
-    notifications::domain::{DeliveryEvent, EventKey, EventKind},
+    event::EventKey,
+    notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
     router,
 };

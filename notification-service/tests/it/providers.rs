@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use notification_service::{
     aws::{Aws, Limits},
-    notifications::domain::EventId,
+    event::EventId,
     providers::{OutgoingMail, OutgoingText, Providers},
     templates::Mail,
 };

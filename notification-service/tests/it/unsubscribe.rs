@@ -1,4 +1,4 @@
-use notification_service::{notifications::domain::Channel, unsubscribe};
+use notification_service::{event::Channel, unsubscribe};
 use serde_json::{Value, json};
 use testkit::Answer;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use e2e::{Owner, Shop};
 use notification_service::{
     aws::Limits,
-    notifications::domain::Channel,
+    event::Channel,
     templates::{Template, sample},
     unsubscribe,
 };
@@ -13,7 +13,7 @@ use platform::config::Env;
 use reqwest::Method;
 use vendor_doubles::{Options, Vendor, VendorDoubles};
 
-use crate::Stage;
+use crate::stage::Stage;
 
 /// Limits that no proof meets.
 const UNLIMITED: [(&str, &str); 4] = [

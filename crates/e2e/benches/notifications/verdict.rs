@@ -6,14 +6,17 @@ use std::{
 };
 
 use common::timestamp::Timestamp;
-use notification_service::notifications::domain::{Channel, Record, State};
+use notification_service::{
+    event::Channel,
+    notifications::domain::{Record, State},
+};
 use serde_json::Value;
 use uuid::Uuid;
 use vendor_doubles::{Call, Vendor};
 
 use crate::{
+    asked::{Asked, Kill},
     office::Office,
-    storm::{Asked, Kill},
 };
 
 /// What a killed function had sent may still be on its way to the vendor.

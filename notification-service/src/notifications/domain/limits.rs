@@ -14,8 +14,8 @@ use platform::{
     fingerprint::{Fingerprint, hex},
 };
 
-use super::{Channel, State};
-use crate::templates::Template;
+use super::State;
+use crate::{event::Channel, templates::Template};
 
 const HOUR_SECONDS: i64 = 60 * 60;
 const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;

@@ -6,8 +6,9 @@ use common::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Channel, EventId, EventKey, EventKind, State};
+use super::{EventKind, State};
 use crate::{
+    event::{Channel, EventId, EventKey},
     providers::{Name, Unclear},
     templates::Template,
 };

@@ -14,10 +14,12 @@ use platform::fingerprint::{Fingerprint, hex};
 use uuid::Uuid;
 
 use self::writes::Hurdle;
-use super::{LEASE, Store};
+use super::LEASE;
 use crate::{
     aws::Failure,
-    notifications::domain::{Count, EventId, EventKey, Reason, RecipientKey, Record, Stands},
+    dynamo::Store,
+    event::{EventId, EventKey},
+    notifications::domain::{Count, Reason, RecipientKey, Record, Stands},
     providers::Unclear,
     templates::Template,
 };

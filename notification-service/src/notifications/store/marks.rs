@@ -3,11 +3,12 @@
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use common::timestamp::Timestamp;
 
-use super::{Claim, Store, unclear_map};
+use super::{claims::Claim, unclear_map};
 use crate::{
     aws::Failure,
-    dynamo::{noted, number, text},
-    notifications::domain::{DeliveryEvent, EventKey, State},
+    dynamo::{Store, noted, number, text},
+    event::EventKey,
+    notifications::domain::{DeliveryEvent, State},
     providers::{Handed, Name, Unclear},
 };
 

@@ -45,6 +45,17 @@ impl fmt::Debug for Link {
     }
 }
 
+/// Where a link may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    /// To a page of the shop's own.
+    ToTheShop,
+    /// There, or to a carrier's tracking page.
+    ToACarrier,
+    /// To where the shop keeps its pictures.
+    ForAPicture,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

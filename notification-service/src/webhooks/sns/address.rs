@@ -4,7 +4,8 @@ use std::str::FromStr;
 
 use reqwest::Url;
 
-use super::{Invalid, TopicArn};
+use super::TopicArn;
+use crate::webhooks::invalid::Invalid;
 
 /// An address on a host of SNS: `https://sns.REGION.amazonaws.com`, in China with `.cn` behind it, at HTTPS's own port.
 #[derive(Debug, Clone, PartialEq, Eq)]

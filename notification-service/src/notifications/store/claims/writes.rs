@@ -16,10 +16,13 @@ use platform::fingerprint::hex;
 use super::{Claim, Wish};
 use crate::{
     aws::Failure,
-    dynamo::{CONFLICT, Item, cancellations, did_not_hold, incomplete, may_repeat, number, only_conflicts, text},
+    dynamo::{
+        CONFLICT, Item, Store, cancellations, did_not_hold, incomplete, may_repeat, number, only_conflicts, text,
+    },
+    event::EventKey,
     notifications::{
-        domain::{Count, CountBy, EventKey, Reason, Record, State, barring},
-        store::{MEMORY, Store, read, unclear_map},
+        domain::{Count, CountBy, Reason, Record, State, barring},
+        store::{MEMORY, read, unclear_map},
     },
 };
 

@@ -1,4 +1,4 @@
-//! Templates, for those who write, translate and judge them: what there is, what each needs, and how it looks.
+//! Templates, for the staff who write, translate and check them: the list, the data that each needs, a sample, and a preview.
 
 use std::sync::LazyLock;
 
@@ -15,13 +15,24 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{
-    Mail, Message, Template, Unwritable, languages, mail, sample, samples, schema, segments, text_of_any_length,
+use crate::{
+    app::App,
+    notifications::{self, domain::Notification},
+    segments,
+    templates::{
+        Mail, Unwritable,
+        data::{Message, Template},
+        languages, mail,
+        samples::{self, sample},
+        schema, text_of_any_length,
+    },
 };
-use crate::{App, notifications::domain::Notification};
 
-/// The description of the API, made when the first schema is asked for.
-static API: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(crate::openapi()).unwrap_or_default());
+/// The description of `POST /notifications`, made when the first schema is asked for: it refers to the data of all templates.
+static API: LazyLock<Value> = LazyLock::new(|| {
+    let routes = OpenApiRouter::with_openapi(common::openapi::start()).merge(notifications::routes());
+    serde_json::to_value(common::openapi::complete(routes.into_openapi(), "", "")).unwrap_or_default()
+});
 
 /// The routes of this room.
 pub(crate) fn routes() -> OpenApiRouter<App> {

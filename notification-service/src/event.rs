@@ -1,0 +1,110 @@
+//! How every room names a message: the event that it tells of, the channel, and both together. Knows no other room.
+
+use std::{fmt, str::FromStr};
+
+use common::input::Refusal;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// An event of another service. It is told once on each channel, however often that is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
+pub struct EventId(Uuid);
+
+impl FromStr for EventId {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        // Only the hyphenated form: one event, one spelling.
+        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
+        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+    }
+}
+
+impl From<Uuid> for EventId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl From<EventId> for Uuid {
+    fn from(id: EventId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A way to reach people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// A mail.
+    Email,
+    /// A text to a telephone.
+    Sms,
+}
+
+impl Channel {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Email, Self::Sms];
+
+    /// As written in a request.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Sms => "sms",
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Channel {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let known = Self::ALL.into_iter().find(|channel| channel.as_str() == text);
+        known.ok_or_else(|| Refusal::new("unknown_channel", "must be email or sms"))
+    }
+}
+
+/// What is sent once: an event on a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct EventKey {
+    /// The event.
+    pub event_id: EventId,
+    /// How it is told.
+    pub channel: Channel,
+}
+
+/// As in the table: the event's id for its mail, and `#sms` behind it for its text.
+impl fmt::Display for EventKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.channel {
+            Channel::Email => self.event_id.fmt(f),
+            Channel::Sms => write!(f, "{}#sms", self.event_id),
+        }
+    }
+}
+
+impl FromStr for EventKey {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let (id, channel) = match text.strip_suffix("#sms") {
+            Some(id) => (id, Channel::Sms),
+            None => (text, Channel::Email),
+        };
+        Ok(Self { event_id: id.parse()?, channel })
+    }
+}
