@@ -22,7 +22,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 
-use crate::{Settings, usage};
+use crate::{settings::Settings, usage};
 
 /// How long a function may take, by the longest timeout that the gateway allows.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -7,61 +7,28 @@
 
 mod functions;
 mod gateway;
+mod settings;
 mod shopper;
+mod storefront;
 mod tap;
 pub mod usage;
 
 use std::{net::SocketAddr, ops::Deref};
 
-use platform::{Service, config::Env, trigger::Direction};
-use reqwest::Method;
+use platform::{Service, trigger::Direction};
 use serde_json::{Value, json};
 use stripe_double::{Options, StripeDouble};
-use testkit::{mongo::Mongo, postgres::Postgres, tokens};
+use testkit::{mongo::Mongo, postgres::Postgres};
 use tokio::net::TcpListener;
 
 pub use self::{
     functions::{Functions, ask, launch, run_once},
     gateway::{Gateway, Owner},
+    settings::{Settings, StripeKeys, UNLIMITED, configure, settings},
     shopper::{Card, Shopper, total},
+    storefront::{PASSWORD, Storefront},
     tap::Tap,
 };
-
-/// The password of everybody who is made here.
-pub const PASSWORD: &str = "seven green umbrellas sing";
-
-/// Limits that no crowd of a proof or benchmark meets. What it costs to count is paid all the same.
-pub const UNLIMITED: [(&str, &str); 16] = [
-    ("LOGIN_LIMIT", "1000000"),
-    ("LOGIN_LIMIT_PER_SOURCE", "1000000"),
-    ("REGISTRATION_LIMIT", "1000000"),
-    ("REGISTRATION_LIMIT_PER_SOURCE", "1000000"),
-    ("GUEST_LIMIT_PER_SOURCE", "1000000"),
-    ("SETUP_LIMIT", "1000000"),
-    ("SETUP_LIMIT_PER_SOURCE", "1000000"),
-    ("OPEN_ORDERS_PER_OWNER", "1000000"),
-    ("HELD_UNITS_PER_OWNER", "1000000"),
-    ("DECLINES_PER_OWNER", "1000000"),
-    ("OPEN_ORDERS_PER_SOURCE", "1000000"),
-    ("HELD_UNITS_PER_SOURCE", "1000000"),
-    ("DECLINES_PER_SOURCE", "1000000"),
-    ("ORDER_MAILS_PER_RECIPIENT", "1000"),
-    ("ACCOUNT_MAILS_PER_RECIPIENT", "1000"),
-    ("CODE_MAILS_PER_RECIPIENT", "1000"),
-];
-
-/// What each service runs with, beside what only its process knows.
-pub type Settings = Vec<(&'static str, String)>;
-
-/// A shop as seen from outside: what browsers and staff can do over HTTP, whatever runs behind the address.
-#[derive(Debug, Clone)]
-pub struct Storefront {
-    /// `http://127.0.0.1:<port>`.
-    pub address: String,
-    /// Where the shop's Stripe is: cardholders act there.
-    pub stripe_base: String,
-    http: reqwest::Client,
-}
 
 /// The whole shop on one address of 127.0.0.1.
 #[derive(Debug)]
@@ -194,110 +161,6 @@ impl Deref for Shop {
     }
 }
 
-impl Storefront {
-    /// The shop that answers at `address`, with this double of Stripe.
-    pub fn new(address: String, stripe_base: String) -> Self {
-        Self { address, stripe_base, http: reqwest::Client::new() }
-    }
-
-    /// One request from outside.
-    pub async fn send(&self, method: Method, path: &str, token: Option<&str>, body: Option<Value>) -> (u16, Value) {
-        let mut request = self.http.request(method, format!("{}{path}", self.address));
-        if let Some(token) = token {
-            request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.json(&body);
-        }
-        let response = request.send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap_or_default())
-    }
-
-    /// A request that must succeed.
-    pub async fn ask(&self, method: Method, path: &str, token: &str, body: Option<Value>) -> Value {
-        let (status, answer) = self.send(method.clone(), path, Some(token), body).await;
-        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
-        answer
-    }
-
-    /// Reads something that must be there.
-    pub async fn get(&self, path: &str, token: &str) -> Value {
-        self.ask(Method::GET, path, token, None).await
-    }
-
-    /// An access token of an account.
-    pub async fn log_in(&self, email: &str, password: &str) -> String {
-        let body = json!({"email": email, "password": password});
-        let (status, body) = self.send(Method::POST, "/auth/login", None, Some(body)).await;
-        assert_eq!(status, 200, "{body}");
-        body["access_token"].as_str().unwrap().to_owned()
-    }
-
-    /// Makes one product of this SKU at 10.00 USD, with so many on the shelf.
-    pub async fn sell(&self, staff: &str, sku: &str, units: i64) {
-        let product = json!({
-            "title": format!("Product {sku}"), "slug": sku.to_lowercase(), "description": "", "status": "active",
-            "category_ids": [], "options": [],
-            "variants": [{"sku": sku, "options": {}, "prices": [{"amount": 1000, "currency": "USD"}]}]
-        });
-        self.ask(Method::POST, "/admin/products", staff, Some(product)).await;
-        self.stock(staff, sku, units).await;
-    }
-
-    /// Puts so many on the shelf.
-    pub async fn stock(&self, staff: &str, sku: &str, units: i64) {
-        self.ask(Method::PUT, &format!("/inventory/{sku}"), staff, Some(json!({"on_hand": units}))).await;
-    }
-
-    /// `(on hand, reserved)`.
-    pub async fn stock_of(&self, staff: &str, sku: &str) -> (i64, i64) {
-        let stock = self.get(&format!("/inventory/{sku}"), staff).await;
-        (stock["on_hand"].as_i64().unwrap(), stock["reserved"].as_i64().unwrap())
-    }
-}
-
-/// What a shop and its Stripe know each other by.
-#[derive(Debug, Clone, Copy)]
-pub struct StripeKeys<'a> {
-    /// What the shop presents to Stripe.
-    pub secret_key: &'a str,
-    /// What Stripe signs its events with.
-    pub webhook_secret: &'a str,
-}
-
-/// What the services of a shop at `address` run with, apart from stores and client secrets. 8 % tax; shipping for 5.00 USD.
-pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Settings {
-    let mut settings: Settings = vec![
-        ("ISSUER", address.to_owned()),
-        ("JWKS_URL", format!("{address}/.well-known/jwks.json")),
-        ("API_BASE_URL", address.to_owned()),
-        ("SIGNING_KEYS", tokens::signing_key_base64()),
-        ("FINGERPRINT_KEY", "a key for tests, of 32 characters and more".to_owned()),
-        ("STRIPE_API_BASE", stripe_base.to_owned()),
-        ("STRIPE_SECRET_KEY", keys.secret_key.to_owned()),
-        ("STRIPE_WEBHOOK_SECRET", keys.webhook_secret.to_owned()),
-        ("CURRENCIES", "USD".to_owned()),
-        ("SHIPPING_RATES", "USD:500".to_owned()),
-        ("TAX_RATE", "8".to_owned()),
-        ("REDUCED_TAX_RATE", "4".to_owned()),
-        ("MAIL_PROVIDERS", "log".to_owned()),
-        // The name of commits before, which benchmarks start beside this tree.
-        ("MAIL_PROVIDER", "log".to_owned()),
-        ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
-        ("SHOP_NAME", "Bodega".to_owned()),
-        ("SHOP_URL", "https://shop.example".to_owned()),
-        ("NOTIFICATION_TABLE", format!("notifications-{}", uuid::Uuid::new_v4())),
-        ("IMAGE_BUCKET", "images".to_owned()),
-        ("IMAGE_BASE_URL", "https://images.bodega.example".to_owned()),
-    ];
-    for (name, value) in [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
-    {
-        settings.push((name, value.to_owned()));
-    }
-    settings.push(("AWS_ENDPOINT_URL", testkit::stores::aws_endpoint()));
-    settings
-}
-
 /// The command that registers transaction-service as a client.
 pub fn create_transaction_client() -> Value {
     json!({
@@ -309,10 +172,4 @@ pub fn create_transaction_client() -> Value {
 async fn client_secret(users: &user_service::App) -> String {
     let client = users.admin(create_transaction_client()).await.unwrap();
     client["client_secret"].as_str().unwrap().to_owned()
-}
-
-/// A service configured as its process would be.
-pub fn configure<S: Service>(settings: &Settings) -> S {
-    let mut env = Env::from_pairs(settings.iter().map(|(name, value)| (*name, value.clone())));
-    S::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()))
 }

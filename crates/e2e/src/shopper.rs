@@ -6,7 +6,10 @@ use serde_json::{Value, json};
 use testkit::tokens;
 use uuid::Uuid;
 
-use crate::{Storefront, gateway::SOURCE};
+use crate::{
+    gateway::SOURCE,
+    storefront::{PASSWORD, Storefront},
+};
 
 /// How somebody pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +48,9 @@ impl Storefront {
     /// A customer with an account, who has saved a card by the shop's own routes.
     pub async fn customer(&self, name: &str, card: Card) -> Shopper {
         let email = format!("{name}@example.com");
-        let account = json!({"email": email, "password": crate::PASSWORD, "name": name});
+        let account = json!({"email": email, "password": PASSWORD, "name": name});
         assert_eq!(self.send(Method::POST, "/auth/register", None, Some(account)).await.0, 202);
-        let token = self.log_in(&email, crate::PASSWORD).await;
+        let token = self.log_in(&email, PASSWORD).await;
         self.with_card(&token, card).await
     }
 

@@ -8,21 +8,16 @@
 
 mod notifications;
 mod products;
+mod stage;
 
 use std::{path::Path, process::ExitCode};
 
-use e2e::Shop;
 use tokio::process::Command;
+
+use crate::stage::Stage;
 
 /// How many requests each phase invents for an operation.
 const EXAMPLES: usize = 25;
-
-/// A shop that has what the description's examples name.
-pub(crate) struct Stage {
-    pub(crate) shop: Shop,
-    /// What the service's `.toml` has in `${...}`.
-    pub(crate) names: Vec<(&'static str, String)>,
-}
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> ExitCode {

@@ -4,7 +4,7 @@ use e2e::Shop;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::Stage;
+use crate::stage::Stage;
 
 pub(crate) async fn open() -> Stage {
     let shop = Shop::open_with(&e2e::UNLIMITED).await;

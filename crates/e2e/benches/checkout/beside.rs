@@ -13,9 +13,8 @@ use e2e::{
 };
 
 use crate::{
-    SKUS, buy, customers, measure,
+    orders::{SKUS, buy, customers, measure, sku},
     running::{Running, SERVICES},
-    sku,
 };
 
 /// Each orders, waits for the answer, and orders again.

@@ -1,4 +1,4 @@
-//! A build of user-service with a database of its own, in which there are accounts.
+//! A build of user-service with a database of its own, and the accounts that are to be in it.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use e2e::{PASSWORD, Settings, StripeKeys};
 use serde_json::{Value, json};
 use testkit::postgres::Postgres;
 
-use crate::{AT_ONCE, process::Process};
-
+/// How many accounts there are, so that each of as many clients has one.
+pub(crate) const AT_ONCE: usize = 64;
 /// Nothing listens there: a login needs neither siblings nor Stripe, and mail to those who registered has time.
 const NOWHERE: &str = "http://127.0.0.1:9";
 
@@ -23,7 +23,7 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Its own migrations make the tables, and its own registration the accounts.
+    /// Its own migrations make the tables.
     pub(crate) async fn prepare(name: &str, folder: PathBuf) -> Self {
         let database = testkit::postgres::empty().await;
         let keys = StripeKeys { secret_key: "made-up", webhook_secret: "made-up" };
@@ -33,16 +33,15 @@ impl Build {
         e2e::run_once(&folder, "user-service", &settings, "migrate", json!({"direction": "up"})).await;
         let account = |nth| json!({"email": format!("customer-{nth}@example.com"), "password": PASSWORD});
         let accounts = (0..AT_ONCE).map(account).collect();
-        let build = Self { folder, settings, name: name.to_owned(), accounts, _database: database };
-        let process = Process::server(&build).await;
-        for account in &build.accounts {
-            process.register(account).await;
-        }
-        build
+        Self { folder, settings, name: name.to_owned(), accounts, _database: database }
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(crate) fn accounts(&self) -> &[Value] {
+        &self.accounts
     }
 
     /// E-mail address and password; one after the other, and from the first one again.

@@ -20,7 +20,7 @@ use e2e::usage::{self, Memory};
 
 use crate::{
     bare::{Bare, Way},
-    build::Build,
+    build::{AT_ONCE, Build},
     process::Process,
     table::{MemoryRow, Rate, Round},
 };
@@ -28,8 +28,6 @@ use crate::{
 /// In each round so many logins are made by each build, and as many hashes by bare argon2.
 const LOGINS: usize = 100;
 const ROUNDS: usize = 10;
-/// How many clients log in at once, each with an account of its own.
-const AT_ONCE: usize = 64;
 /// How often they do.
 const BURSTS: usize = 3;
 /// How long clients that hang up wait: less than the first of them needs.
@@ -45,6 +43,9 @@ async fn main() {
     let tree = Build::prepare("this tree", PathBuf::from(tree)).await;
     let other = Build::prepare(commit, PathBuf::from(other)).await;
     let builds = [&tree, &other];
+    for build in builds {
+        Process::register_all(build).await;
+    }
 
     let (rates, mut memory) = one_after_the_other(builds).await;
     memory.extend(queued_at_a_function(builds).await);

@@ -59,7 +59,15 @@ impl Process {
         }
     }
 
-    pub(crate) async fn register(&self, account: &Value) {
+    /// Opens the accounts of a build by its own registration.
+    pub(crate) async fn register_all(build: &Build) {
+        let process = Self::server(build).await;
+        for account in build.accounts() {
+            process.register(account).await;
+        }
+    }
+
+    async fn register(&self, account: &Value) {
         let mut request = account.clone();
         request["name"] = json!("A customer");
         let answer = self.send(Method::POST, "/auth/register", &request).await;

@@ -7,6 +7,7 @@
 #![recursion_limit = "256"]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a proof prints, and stops where it fails")]
 
+mod asked;
 mod office;
 mod pace;
 mod queue;

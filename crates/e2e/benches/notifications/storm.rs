@@ -1,7 +1,6 @@
 //! The first run: vendors fail and are late, the queue delivers twice, and functions are killed.
 
 use std::{
-    collections::HashSet,
     pin::pin,
     process::Command,
     sync::Mutex,
@@ -18,6 +17,7 @@ use uuid::Uuid;
 use vendor_doubles::{Answer, Chance, Fault, Kind, Vendor, VendorDoubles};
 
 use crate::{
+    asked::{Asked, Kill},
     office::Office,
     queue::{Message, Next, Queue, event, event_ids},
     verdict,
@@ -40,25 +40,6 @@ const LATE_MS: u64 = 2_500;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Area codes. In each the numbers 555-0100 to 555-0199 are reserved for fiction and assigned to no subscriber.
 const AREAS: [u16; 10] = [202, 206, 212, 213, 303, 305, 312, 404, 415, 617];
-
-/// What was asked for.
-pub(crate) struct Asked {
-    /// Each event and its channels.
-    pub(crate) events: Vec<(Uuid, Vec<String>)>,
-    pub(crate) poisoned: usize,
-    pub(crate) twice: usize,
-    pub(crate) kills: Vec<Kill>,
-}
-
-/// A function that was killed at work.
-pub(crate) struct Kill {
-    /// What it had in its hands.
-    pub(crate) events: HashSet<String>,
-    /// When it was handed that.
-    pub(crate) from: Timestamp,
-    /// When it was surely dead.
-    pub(crate) until: Timestamp,
-}
 
 pub(crate) async fn run(python: &str, messages: usize, seed: u64) {
     let started = Instant::now();
