@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
+use clap::ValueEnum;
 
-use crate::cli::Part;
 use crate::home::{Home, Profile};
 use crate::progress::seconds;
 use crate::run::Run;
@@ -21,6 +21,19 @@ mod infra;
 mod lint;
 mod tests;
 mod workflows;
+
+/// What can be asked for by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Stores, build, all tests, and the home stack
+    Tests,
+    /// The home stack alone: `cargo xtask up`, used as a person would
+    Home,
+    /// Formatting, clippy, docs, OpenAPI, licences
+    Lint,
+    /// What is delivered: the stacks of infra/, the workflows of .github/, and that the API breaks no caller
+    Infra,
+}
 
 /// How far a step came that did not fail.
 #[derive(Debug, PartialEq, Eq)]

@@ -6,14 +6,15 @@ use std::io::Read as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, bail};
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
 
+use crate::checks::{self, Part};
 use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    addresses, admin, checks, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, sdk, seed, services,
+    addresses, admin, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, sdk, seed, services,
     smoke, supply, trigger, up,
 };
 
@@ -104,18 +105,6 @@ enum Verb {
     /// Measure
     #[command(subcommand)]
     Bench(Bench),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// Stores, build, all tests, and the home stack
-    Tests,
-    /// The home stack alone: `cargo xtask up`, used as a person would
-    Home,
-    /// Formatting, clippy, docs, OpenAPI, licences
-    Lint,
-    /// What is delivered: the stacks of infra/, the workflows of .github/, and that the API breaks no caller
-    Infra,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@
 //! the answers, and goes back. AWS is asked by its own command line (`aws`) and by `cdk`: a person can repeat each line that
 //! is printed, CDK needs the same credentials and settings, and nothing of it is compiled into this program.
 
+pub(crate) mod artifacts;
 mod command;
 mod contracts;
 mod first_day;
@@ -25,10 +26,8 @@ use self::first_day::Day;
 use self::plan::Wanted;
 pub(crate) use self::plan::shifted;
 use self::runner::Runner;
-pub(crate) use self::runner::gather;
-use crate::home::Home;
+use crate::home::{Home, given};
 use crate::services;
-use crate::settings::given;
 
 /// A shop of its own on AWS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

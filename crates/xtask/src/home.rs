@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-use crate::settings::given;
-
 /// See [`Home`].
 pub(crate) const LOCAL: &str = "XTASK_LOCAL";
 
@@ -84,6 +82,11 @@ impl Home {
     pub(crate) fn show(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).display().to_string()
     }
+}
+
+/// A variable of this process's own environment, which wins over what we would start.
+pub(crate) fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// How a binary was built.

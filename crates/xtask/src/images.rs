@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::settings::{Settings, given};
+use crate::home::given;
+use crate::settings::Settings;
 
 /// Makes the bucket in the stand-in for S3, and says where its images are seen. An account that was given from outside is
 /// left as it is, and its images are where `IMAGE_BASE_URL` says.

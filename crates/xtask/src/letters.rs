@@ -6,8 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::home::Home;
-use crate::settings::{Settings, given};
+use crate::home::{Home, given};
+use crate::settings::Settings;
 use crate::trigger::Standing;
 
 const SERVICE: &str = "notification-service";

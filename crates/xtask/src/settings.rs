@@ -54,11 +54,6 @@ impl Settings {
     }
 }
 
-/// A variable of this process's own environment, which wins over what we would start.
-pub(crate) fn given(name: &str) -> Option<String> {
-    std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::demo::{money, text};
-use crate::home::Home;
+use crate::home::{Home, given};
 use crate::services::SERVICES;
-use crate::settings::{Settings, given};
+use crate::settings::Settings;
 
 /// A function that starts, and then connects, takes seconds.
 const UNTIL_READY: Duration = Duration::from_secs(40);

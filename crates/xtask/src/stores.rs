@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::home::Home;
+use crate::home::{Home, given};
 use crate::process::Process;
 use crate::python::{self, last_lines};
 use crate::run::Run;
-use crate::settings::{Settings, given};
+use crate::settings::Settings;
 
 pub(crate) use postgres::Postgres;
 

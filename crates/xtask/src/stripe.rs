@@ -6,8 +6,9 @@ use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
 use crate::home::Profile;
+use crate::home::given;
 use crate::port;
-use crate::settings::{Settings, given};
+use crate::settings::Settings;
 use crate::stores::Place;
 
 /// The program.

@@ -7,12 +7,12 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::home::{Home, Profile};
+use crate::home::{Home, Profile, given};
 use crate::process::Process;
 use crate::progress::{seconds, step};
 use crate::run::Run;
 use crate::secrets::{Secrets, password};
-use crate::settings::{Settings, given};
+use crate::settings::Settings;
 use crate::stores::{self, Keeping, Place, Postgres};
 use crate::{
     admin, gallery, images, letters, logs, port, python, reload, router, seed, services, stripe, sweep, trigger,

@@ -9,9 +9,10 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::home::Profile;
+use crate::home::given;
 use crate::port;
 use crate::secrets::{hex, password};
-use crate::settings::{Settings, given};
+use crate::settings::Settings;
 use crate::stores::Place;
 
 /// The program.

@@ -12,11 +12,10 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::Done;
-use crate::home::Home;
+use crate::home::{Home, given};
 use crate::openapi;
 use crate::sdk;
 use crate::services::SERVICES;
-use crate::settings::given;
 
 const SOURCE: &str = "crates/xtask/openapi-gate";
 const FOLDER: &str = "openapi-gate";

@@ -55,7 +55,7 @@ pub(super) async fn check(home: &Home) -> Result<()> {
 /// What a deployment of one service hands to CDK: the others' programs have stand-ins.
 async fn one_service(home: &Home, artifacts: &Path) -> Result<()> {
     let gathered = home.target().join("deploy/check-one-artifacts");
-    deploy::gather(&["user-service"], artifacts, &gathered)?;
+    deploy::artifacts::gather(&["user-service"], artifacts, &gathered)?;
     infra::synthesize(home, "dev", &gathered, &home.target().join("deploy/check-one"), &[]).await
 }
 

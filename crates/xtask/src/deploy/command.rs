@@ -4,7 +4,6 @@ use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use super::Stage;
-use super::issuer::DOCUMENTS;
 use super::plan::{Stack, Step, Wanted, function, shifted};
 
 /// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
@@ -13,6 +12,9 @@ const QUIET: [&str; 2] = ["--no-notices", "--no-version-reporting"];
 /// What undoing leaves for the next deployment, and where the commit is written down, below `/bodega/<stage>/<service>/`.
 pub(crate) const UNDONE: &str = "undone";
 pub(crate) const RELEASE: &str = "release";
+
+/// The issuer's two documents, as they are called in the bucket.
+pub(crate) const DOCUMENTS: [&str; 2] = ["jwks.json", "openid-configuration"];
 
 /// Which program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,9 +16,8 @@ use super::report;
 use super::runner::Runner;
 use crate::admin::{EMAIL, SERVICE_CLIENTS};
 use crate::api::Api;
-use crate::home::Home;
+use crate::home::{Home, given};
 use crate::secrets::{password, write_private};
-use crate::settings::given;
 
 /// The service that is broken: where it is not well, nothing is sold.
 const VICTIM: &str = "transaction-service";

@@ -10,16 +10,13 @@ use lambda_double::{Function, HttpAnswer, http_event};
 use serde_json::Value;
 use tokio::process::Command;
 
-use super::command;
+use super::command::{self, DOCUMENTS};
 use super::runner::Runner;
 use crate::cold_start;
 use crate::home::{Home, Profile};
 use crate::secrets::signing_key;
 use crate::services;
 
-pub(crate) const DISCOVERY: &str = "openid-configuration";
-pub(crate) const KEYS: &str = "jwks.json";
-pub(crate) const DOCUMENTS: [&str; 2] = [KEYS, DISCOVERY];
 /// What a secret is until it was set (`infra/lib/secrets.ts`).
 const UNSET: &str = "to-be-set";
 

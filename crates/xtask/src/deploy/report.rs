@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::command::{self, Known};
 use super::plan::{self, Before, Stack, Step, Wanted, shifted};
 use super::templates::{self, Changes};
-use super::{runner, secrets};
+use super::{artifacts, secrets};
 use crate::home::Home;
 use crate::infra;
 use crate::progress::step;
@@ -49,7 +49,7 @@ async fn changes(home: &Home, wanted: &Wanted, last: Option<&Path>) -> Result<()
     infra::install(home).await?;
     let built = |service: &&str| wanted.artifacts().join(service).join("bootstrap").exists();
     let artifacts = if wanted.services().iter().all(built) {
-        runner::gather(&wanted.services(), wanted.artifacts(), &wanted.gathered())?;
+        artifacts::gather(&wanted.services(), wanted.artifacts(), &wanted.gathered())?;
         wanted.gathered()
     } else {
         println!(

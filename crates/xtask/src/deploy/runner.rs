@@ -2,7 +2,6 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use super::command::{self, Known, Line, Program, RELEASE, UNDONE};
 use super::contracts::{self, Migration};
 use super::plan::{self, Before, Step, Wanted, function, shifted};
 use super::templates::{self, compare, is_kept};
-use super::{report, secrets};
+use super::{artifacts, report, secrets};
 use crate::home::Home;
 use crate::python::last_lines;
 use crate::secrets::write_private;
@@ -128,7 +127,7 @@ impl<'a> Runner<'a> {
             Step::Account => self.account(&lines[0]).await,
             Step::Past => self.past().await,
             Step::Synthesize => {
-                gather(&self.wanted.services(), self.wanted.artifacts(), &self.wanted.gathered())?;
+                artifacts::gather(&self.wanted.services(), self.wanted.artifacts(), &self.wanted.gathered())?;
                 self.run_all(&lines).await
             }
             Step::Diff(stacks) => {
@@ -426,31 +425,6 @@ fn process(home: &Home, path: &OsStr, myself: &Path, line: &Line) -> Command {
     command.env("PATH", path).env("AWS_PAGER", "").current_dir(home.root().join(line.folder));
     command.stdin(Stdio::null()).kill_on_drop(true);
     command
-}
-
-/// Puts the programs together as CDK takes them. All stacks are written together, and only those of `services` are deployed:
-/// the others get a stand-in, which is never uploaded.
-pub(crate) fn gather(services: &[&str], from: &Path, to: &Path) -> Result<()> {
-    if to.exists() {
-        fs::remove_dir_all(to)?;
-    }
-    for service in plan::ORDER {
-        let folder = to.join(service);
-        fs::create_dir_all(&folder)?;
-        let bootstrap = folder.join("bootstrap");
-        if !services.contains(&service) {
-            fs::write(&bootstrap, "not deployed\n")?;
-            // CDK refuses what cannot be started, of every stack that it writes.
-            fs::set_permissions(&bootstrap, fs::Permissions::from_mode(0o755))?;
-            continue;
-        }
-        let program = from.join(service).join("bootstrap");
-        let there = fs::metadata(&program).with_context(|| format!("{} is not built", program.display()))?;
-        // An asset's hash says nothing of the executable bit: a program without it is uploaded, and never starts.
-        ensure!(there.permissions().mode() & 0o111 != 0, "{} is not executable", program.display());
-        fs::hard_link(&program, &bootstrap).or_else(|_| fs::copy(&program, &bootstrap).map(drop))?;
-    }
-    Ok(())
 }
 
 /// All but the newest, and never the one that serves.

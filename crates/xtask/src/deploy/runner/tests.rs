@@ -1,5 +1,7 @@
 //! Deployments against programs of the same names as the real ones, which write down what they were asked.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -239,7 +241,7 @@ async fn an_issuer_that_is_not_published_stops_a_workflow_before_any_service() {
 fn what_stands_in_for_a_service_that_is_not_deployed_can_be_started() {
     let double = Double::new("");
     let to = double.folder.path().join("gathered");
-    gather(&["user-service"], &double.folder.path().join("lambda"), &to).unwrap();
+    artifacts::gather(&["user-service"], &double.folder.path().join("lambda"), &to).unwrap();
     for service in plan::ORDER {
         let mode = fs::metadata(to.join(service).join("bootstrap")).unwrap().permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{service}");
