@@ -14,6 +14,7 @@
 
 pub mod app;
 pub mod basket;
+pub mod cancellations;
 pub mod checkout;
 pub mod customer;
 pub mod endings;
@@ -108,6 +109,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(quotes::routes())
         .merge(checkout::routes())
         .merge(orders::routes())
+        .merge(cancellations::routes())
         .merge(payments::routes())
         .routes(routes!(check_live))
         .routes(routes!(check_ready))

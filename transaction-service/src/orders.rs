@@ -1,4 +1,4 @@
-//! Orders: reading them, and calling them off.
+//! Orders: reading them.
 
 pub mod domain;
 pub mod store;
@@ -13,36 +13,25 @@ use common::{
     extract::{Path, Query},
     input::Json,
     page::{List, Page, PageQuery},
-    problem::ProblemBody,
-    timestamp::Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::{
-    domain::{Order, State as OrderState},
-    store::Place,
-    view::OrderView,
-};
+use self::{domain::Order, store::Place, view::OrderView};
 use crate::{
     app::App,
     error::Error,
     ids::{OrderId, Owner},
     ledger::{domain::LedgerEntry, store as ledger_store},
-    payments::flow as payment_flow,
 };
 
 const LIST: List<Place> = List::new("/orders");
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(list_orders))
-        .routes(routes!(get_order))
-        .routes(routes!(cancel_order))
-        .routes(routes!(get_order_for_staff))
+    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_order_for_staff))
 }
 
 fn page_example() -> Value {
@@ -76,33 +65,6 @@ async fn get_order(
     let owner = Owner::of(&caller.subject)?;
     let order = store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
     Ok(Json(OrderView::from(&order)).into_response())
-}
-
-/// Cancel an order before it is paid
-///
-/// Stripe is asked first: once this answers, nothing can be charged. Repeating it is harmless.
-#[utoipa::path(post, path = "/orders/{order_id}/cancel", tag = "orders", security(("token" = ["orders"])),
-    params(("order_id" = OrderId, Path, description = "Which order.")),
-    responses((status = OK, body = OrderView),
-        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`not_cancellable`: it is paid, failed or expired; `request_in_progress`: it is being paid at \
-                           this moment.")))]
-async fn cancel_order(
-    State(app): State<App>,
-    caller: Caller<scopes::Orders>,
-    Path(order_id): Path<OrderId>,
-) -> Result<Response, Error> {
-    let (owner, now) = (Owner::of(&caller.subject)?, Timestamp::now());
-    let order = store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
-    let order = match order.state {
-        _ if order.is_in_progress(now) => return Err(Error::InProgress),
-        OrderState::Pending | OrderState::RequiresAction => payment_flow::call_off(&app, order, now).await?,
-        OrderState::Paid | OrderState::PaymentFailed | OrderState::Cancelled | OrderState::Expired => order,
-    };
-    match order.state {
-        OrderState::Cancelled => Ok(Json(OrderView::from(&order)).into_response()),
-        state => Err(Error::NotCancellable(state)),
-    }
 }
 
 /// An order with what only staff may see of it.

@@ -1,0 +1,55 @@
+//! Cancelling an order before it is paid. It asks Stripe first, through [`payments`](crate::payments::flow), and so stands
+//! above both payments and orders.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use common::{
+    auth::{Caller, scopes},
+    extract::Path,
+    input::Json,
+    problem::ProblemBody,
+    timestamp::Timestamp,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    app::App,
+    error::Error,
+    ids::{OrderId, Owner},
+    orders::{domain::State as OrderState, store as order_store, view::OrderView},
+    payments::flow as payment_flow,
+};
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(cancel_order))
+}
+
+/// Cancel an order before it is paid
+///
+/// Stripe is asked first: once this answers, nothing can be charged. Repeating it is harmless.
+#[utoipa::path(post, path = "/orders/{order_id}/cancel", tag = "orders", security(("token" = ["orders"])),
+    params(("order_id" = OrderId, Path, description = "Which order.")),
+    responses((status = OK, body = OrderView),
+        (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
+            description = "`not_cancellable`: it is paid, failed or expired; `request_in_progress`: it is being paid at \
+                           this moment.")))]
+async fn cancel_order(
+    State(app): State<App>,
+    caller: Caller<scopes::Orders>,
+    Path(order_id): Path<OrderId>,
+) -> Result<Response, Error> {
+    let (owner, now) = (Owner::of(&caller.subject)?, Timestamp::now());
+    let order = order_store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
+    let order = match order.state {
+        _ if order.is_in_progress(now) => return Err(Error::InProgress),
+        OrderState::Pending | OrderState::RequiresAction => payment_flow::call_off(&app, order, now).await?,
+        OrderState::Paid | OrderState::PaymentFailed | OrderState::Cancelled | OrderState::Expired => order,
+    };
+    match order.state {
+        OrderState::Cancelled => Ok(Json(OrderView::from(&order)).into_response()),
+        state => Err(Error::NotCancellable(state)),
+    }
+}
