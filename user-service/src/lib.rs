@@ -2,7 +2,7 @@
 //!
 //! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
 //! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`],
-//! [`limits`] (how often something may be tried),
+//! [`checkout_context`] (account, addresses and cart in one answer), [`limits`] (how often something may be tried),
 //! [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of that
 //! noun.
 //!
@@ -15,6 +15,7 @@ pub mod admin;
 pub mod app;
 pub mod auth;
 pub mod carts;
+pub mod checkout_context;
 pub mod clients;
 pub mod error;
 pub mod ids;
@@ -103,6 +104,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(keys::routes())
         .merge(clients::routes())
         .merge(users::routes())
+        .merge(checkout_context::routes())
         .merge(addresses::routes())
         .merge(carts::routes())
         .merge(payment_methods::routes())

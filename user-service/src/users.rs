@@ -1,4 +1,4 @@
-//! Accounts: one's own profile, and what a checkout needs to know of a user.
+//! Accounts: one's own profile.
 
 pub mod domain;
 pub mod store;
@@ -7,19 +7,18 @@ use axum::extract::State;
 use common::{
     auth::{Caller, scopes},
     etag::{ETag, IfMatch, Versioned},
-    extract::Path,
     input::Json,
     problem::{Problem, ProblemBody},
     timestamp::Timestamp,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{CheckoutContext, Profile, ProfilePatch};
+use self::domain::{Profile, ProfilePatch};
 use crate::{app::App, error::Error, ids::UserId};
 
 /// The routes of this room.
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_profile, update_profile)).routes(routes!(get_checkout_context))
+    OpenApiRouter::new().routes(routes!(get_profile, update_profile))
 }
 
 /// One's own profile
@@ -78,21 +77,6 @@ async fn change(app: &App, id: UserId, patch: &ProfilePatch, if_match: &IfMatch)
     }
     tx.commit().await?;
     Ok(changed)
-}
-
-/// What a checkout needs to know of a user
-///
-/// For transaction-service, which takes the id from the shopper's verified token and from nowhere else.
-#[utoipa::path(get, path = "/users/{user_id}/checkout-context", tag = "users", security(("token" = ["checkout:read"])),
-    params(("user_id" = UserId, Path, description = "Whose checkout it is.")),
-    responses((status = OK, body = CheckoutContext)))]
-async fn get_checkout_context(
-    State(app): State<App>,
-    _: Caller<scopes::CheckoutRead>,
-    Path(user_id): Path<UserId>,
-) -> Result<Json<CheckoutContext>, Error> {
-    let context = store::checkout_context(app.database.pool().await?, user_id).await?;
-    context.map(Json).ok_or(Error::NotFound)
 }
 
 fn versioned(profile: Profile) -> Versioned<Profile> {

@@ -1,21 +1,18 @@
 //! Every query of users.
 
-use std::collections::BTreeMap;
-
 use common::{
     contact::{Channels, Email, PersonName},
     etag::IfMatch,
     input::Patch,
-    sku::Sku,
     timestamp::Timestamp,
 };
 use platform::postgres::Pool;
-use sqlx::{FromRow, PgExecutor, types::Json};
+use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{CheckoutContext, ContextCart, Profile, ProfilePatch};
-use crate::{addresses::domain::Address, carts::domain::items, ids::UserId, roles::Role};
+use super::domain::{Profile, ProfilePatch};
+use crate::{ids::UserId, roles::Role};
 
 /// A new account.
 #[derive(Debug)]
@@ -134,53 +131,6 @@ pub async fn change_profile(
         .fetch_optional(db)
         .await?;
     Ok(row.map(Profile::from))
-}
-
-/// What a checkout needs to know of a user, in one round trip.
-pub async fn checkout_context(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<CheckoutContext>, sqlx::Error> {
-    let select = "SELECT u.id AS user_id, email, name, disabled_at IS NOT NULL AS disabled, default_address_id,
-                         stripe_customer_id, notify_by, CASE WHEN 'sms' = ANY (notify_by) THEN phone END AS phone,
-                         cart.version AS cart_version, cart.items AS cart_items,
-                         (SELECT COALESCE(jsonb_agg(to_jsonb(a) || jsonb_build_object(
-                                     'is_default', COALESCE(a.id = u.default_address_id, false)) ORDER BY a.id), '[]')
-                          FROM addresses a WHERE a.user_id = u.id) AS addresses
-                  FROM users u LEFT JOIN carts cart ON cart.owner_id = u.id WHERE u.id = $1";
-    let row: Option<ContextRow> = sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await?;
-    Ok(row.map(CheckoutContext::from))
-}
-
-#[derive(FromRow)]
-struct ContextRow {
-    user_id: Uuid,
-    email: String,
-    name: String,
-    disabled: bool,
-    default_address_id: Option<Uuid>,
-    stripe_customer_id: Option<String>,
-    #[sqlx(try_from = "Vec<String>")]
-    notify_by: Channels,
-    phone: Option<String>,
-    cart_version: Option<i64>,
-    cart_items: Option<Json<BTreeMap<Sku, u32>>>,
-    addresses: Json<Vec<Address>>,
-}
-
-impl From<ContextRow> for CheckoutContext {
-    fn from(row: ContextRow) -> Self {
-        let items = row.cart_items.map(|quantities| items(quantities.0)).unwrap_or_default();
-        Self {
-            user_id: row.user_id.into(),
-            email: row.email,
-            name: row.name,
-            disabled: row.disabled,
-            addresses: row.addresses.0,
-            default_address_id: row.default_address_id.map(Into::into),
-            stripe_customer_id: row.stripe_customer_id,
-            notify_by: row.notify_by,
-            phone: row.phone,
-            cart: ContextCart { version: row.cart_version.unwrap_or_default(), items },
-        }
-    }
 }
 
 /// What the admin command needs to know of the account at an address.

@@ -1,0 +1,36 @@
+//! What a checkout needs to know of a user: of the account, its addresses and its cart, in one answer to
+//! transaction-service.
+
+pub mod domain;
+pub mod store;
+
+use axum::extract::State;
+use common::{
+    auth::{Caller, scopes},
+    extract::Path,
+    input::Json,
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use self::domain::CheckoutContext;
+use crate::{app::App, error::Error, ids::UserId};
+
+/// The routes of this room.
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(get_checkout_context))
+}
+
+/// What a checkout needs to know of a user
+///
+/// For transaction-service, which takes the id from the shopper's verified token and from nowhere else.
+#[utoipa::path(get, path = "/users/{user_id}/checkout-context", tag = "users", security(("token" = ["checkout:read"])),
+    params(("user_id" = UserId, Path, description = "Whose checkout it is.")),
+    responses((status = OK, body = CheckoutContext)))]
+async fn get_checkout_context(
+    State(app): State<App>,
+    _: Caller<scopes::CheckoutRead>,
+    Path(user_id): Path<UserId>,
+) -> Result<Json<CheckoutContext>, Error> {
+    let context = store::checkout_context(app.database.pool().await?, user_id).await?;
+    context.map(Json).ok_or(Error::NotFound)
+}
