@@ -13,7 +13,7 @@ use crate::run::Run;
 use crate::settings::Settings;
 use crate::stores::{self, Keeping};
 use crate::summary::Summary;
-use crate::{openapi, services, up};
+use crate::{openapi, rooms, services, up};
 
 mod gate;
 mod home_stack;
@@ -29,7 +29,7 @@ pub(crate) enum Part {
     Tests,
     /// The home stack alone: `cargo xtask up`, used as a person would
     Home,
-    /// Formatting, clippy, docs, OpenAPI, licences
+    /// Formatting, clippy, docs, the layout of the source, OpenAPI, licences
     Lint,
     /// What is delivered: the stacks of infra/, the workflows of .github/, and that the API breaks no caller
     Infra,
@@ -131,6 +131,7 @@ async fn steps(home: &Home, run: &Run, folder: PathBuf, only: Option<Part>) -> R
         report.step("format", lint::format(home)).await;
         report.step("clippy", lint::clippy(home)).await;
         report.step("docs", lint::docs(home)).await;
+        report.step("rooms", rooms::check(home)).await;
         report.step("openapi", openapi::check(home)).await;
         report.step("openapi lint", lint::openapi(home)).await;
         report.step("licences, bans, sources", lint::deny(home)).await;

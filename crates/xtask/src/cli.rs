@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    addresses, admin, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, sdk, seed, services,
+    addresses, admin, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, rooms, sdk, seed, services,
     smoke, supply, trigger, up,
 };
 
@@ -87,6 +87,8 @@ enum Verb {
     /// Prove what must hold whatever happens, on stores of its own
     #[command(subcommand)]
     Prove(Proof),
+    /// Say how the source is laid out: files, rooms, floors, and what imports against the order
+    Rooms,
     /// Regenerate openapi/*.yaml and the watch router in Cargo.toml
     Openapi {
         /// Change nothing; fail and name the files that differ
@@ -261,6 +263,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Prove(Proof::Webhooks) => sdk::prove_webhooks(&home).await,
         Verb::Prove(Proof::Api { service, more }) => measure::api(&home, service, more).await,
         Verb::Prove(Proof::Stock { sequences, seed }) => measure::stock(&home, sequences, seed).await,
+        Verb::Rooms => rooms::run(&home).await,
         Verb::Openapi { check: false } => openapi::generate(&home).await,
         Verb::Openapi { check: true } => openapi::check(&home).await,
         Verb::Addresses => addresses::generate(&home).await,

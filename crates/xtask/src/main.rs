@@ -27,6 +27,7 @@ mod process;
 mod progress;
 mod python;
 mod reload;
+mod rooms;
 mod router;
 mod run;
 mod sdk;
