@@ -5,16 +5,9 @@ use serde_json::json;
 use testkit::{Answer, Client, client::Sending};
 use user_service::{App, auth::passwords::Passwords, limits::domain::Limits, router};
 
-use crate::{Home, PASSWORD, Shopper, looks, payment_methods::Till};
+use crate::{Home, PASSWORD, Shopper, limited, looks, payment_methods::Till};
 
 const SETUP: &str = "/users/me/payment-methods/setup";
-
-/// The same home with other limits.
-pub(crate) fn limited(home: Home, limits: Limits) -> Home {
-    let mut app: App = home.app.clone();
-    app.counting.limits = limits;
-    Home { client: Client::new(router(app.clone())), app, ..home }
-}
 
 fn registration(home: &Home, email: &str) -> Sending {
     let body = json!({"email": email, "password": PASSWORD, "name": "Ada Lovelace"});

@@ -33,7 +33,7 @@ use platform::{Service, config::Env};
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Executor, Row};
 use testkit::{Answer, Client, Proxy, postgres::Postgres, proxy::Protocol, tokens};
-use user_service::{App, MIGRATOR, router};
+use user_service::{App, MIGRATOR, limits::domain::Limits, router};
 use uuid::Uuid;
 
 /// What everybody's password is, unless a test is about passwords.
@@ -154,6 +154,13 @@ fn app(database: &str, signing_keys: &str, api: &str) -> App {
     ]);
     let app = App::configure(&mut env);
     app.unwrap_or_else(|| panic!("{}", env.report()))
+}
+
+/// The same home with other limits.
+fn limited(home: Home, limits: Limits) -> Home {
+    let mut app: App = home.app.clone();
+    app.counting.limits = limits;
+    Home { client: Client::new(router(app.clone())), app, ..home }
 }
 
 /// What a token says, unverified.

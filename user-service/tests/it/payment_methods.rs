@@ -10,7 +10,7 @@ use testkit::{Answer, Client, tokens};
 use user_service::{App, limits::domain::Limits, router};
 use uuid::Uuid;
 
-use crate::{Home, Shopper, carts::guest, limits::limited, looks};
+use crate::{Home, Shopper, carts::guest, limited, looks};
 
 const SETUP: &str = "/users/me/payment-methods/setup";
 const LIST: &str = "/users/me/payment-methods";
