@@ -19,6 +19,7 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    sku::Sku,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
@@ -31,10 +32,10 @@ use self::{
     flow::RestockedLine,
 };
 use crate::{
-    App,
+    app::App,
+    caching::NO_STORE,
     error::Error,
     inventory::domain::{SetStock, Stock},
-    products::{NO_STORE, domain::Sku},
     store::Store,
 };
 

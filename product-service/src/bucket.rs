@@ -1,6 +1,6 @@
 //! The bucket that holds images and files of products: its settings, a client that is made on first use, and what its failures mean.
 
-use std::{collections::BTreeMap, error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
@@ -13,7 +13,12 @@ use common::{cause::chain, timestamp::Timestamp};
 use platform::config::Env;
 use tokio::sync::OnceCell;
 
-use self::signing::Signer;
+use self::{
+    object::{Form, Object, Part, Terms},
+    signing::Signer,
+};
+
+pub mod object;
 mod signing;
 
 /// How long one call may take, with its second try. A request makes two, and two round trips to the database.
@@ -40,52 +45,6 @@ impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Bucket({})", self.0.name)
     }
-}
-
-/// What a form lets in: one file, at this key.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
-    /// Where it will be.
-    pub key: &'a str,
-    /// What it must be uploaded as.
-    pub content_type: &'a str,
-    /// What caches may do with it.
-    pub cache_control: &'a str,
-    /// The most bytes it may have.
-    pub size: i64,
-    /// Until when an upload may begin.
-    pub expires_at: Timestamp,
-}
-
-/// An object as the bucket describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Object {
-    /// In bytes.
-    pub size: i64,
-    /// What it was uploaded as.
-    pub content_type: Option<String>,
-    /// Names its contents: another file at the same key has another.
-    pub e_tag: Option<String>,
-    /// What it says, where it was read.
-    pub bytes: Vec<u8>,
-}
-
-/// A part of an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// What it says.
-    pub bytes: Vec<u8>,
-    /// Of the object that it is a part of: another one, where it was exchanged.
-    pub e_tag: Option<String>,
-}
-
-/// Where and how to upload.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Form {
-    /// Where to post it.
-    pub url: String,
-    /// Its fields, before `file`.
-    pub fields: BTreeMap<String, String>,
 }
 
 impl Bucket {

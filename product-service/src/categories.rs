@@ -1,6 +1,6 @@
 //! Categories: the shelves that products stand on, and the order of these.
 
-use std::{collections::HashSet, time::Duration};
+use std::time::Duration;
 
 use axum::{
     extract::State,
@@ -12,21 +12,25 @@ use common::{
     extract::{Created, Path, Query},
     input::Json,
     page::{List, Page, PageQuery},
-    problem::{FieldError, ProblemBody},
+    problem::ProblemBody,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Branch, Category, CategoryId, CategoryKey, CategoryPatch, NewCategory, Tree};
+use self::domain::{Branch, Category, CategoryKey, CategoryPatch, NewCategory, Refused, Tree};
 use crate::{
-    App,
+    app::App,
+    caching::CATALOGUE_CACHE,
     error::Error,
-    products::{self, CATALOGUE_CACHE, domain::Slug},
+    ids::CategoryId,
+    products::{shelving, store as product_store},
+    slug::Slug,
     store::{Patience, Store},
 };
 
 pub mod domain;
+pub(crate) mod flow;
 pub mod store;
 
 /// So long after a move its products are looked after: a request that read the tree before may save one until then.
@@ -93,7 +97,7 @@ async fn create_category(
     Json(new): Json<NewCategory>,
 ) -> Result<Created<Versioned<Category>>, Error> {
     let now = Timestamp::now();
-    let (category, tree) = change(&store, |tree| tree.add(new.clone(), now)).await?;
+    let (category, tree) = flow::change(&store, |tree| Ok(tree.add(new.clone(), now)?)).await?;
     let location = format!("/categories/{}", category.slug);
     Ok(Created { location, body: Versioned { tag: tree.branch_tag(category.id), body: category } })
 }
@@ -118,9 +122,9 @@ async fn patch_category(
     Json(patch): Json<CategoryPatch>,
 ) -> Result<Versioned<Category>, Error> {
     let now = Timestamp::now();
-    let (category, _) = change(&store, |tree| {
+    let (category, _) = flow::change(&store, |tree| {
         must_have_seen(tree, id, &if_match)?;
-        tree.change(id, patch.clone(), now)
+        Ok(tree.change(id, patch.clone(), now)?)
     })
     .await?;
     // Of a small shop all products follow at once, of a large one the rest with the sweep.
@@ -148,9 +152,9 @@ async fn delete_category(
     loop {
         // The common refusal, which leaves the tree as it is.
         must_be_empty(&store, id).await?;
-        let ((), mut tree) = change(&store, |tree| {
+        let ((), mut tree) = flow::change(&store, |tree| {
             must_have_seen(tree, id, &if_match)?;
-            tree.begin_removal(id)
+            Ok(tree.begin_removal(id)?)
         })
         .await?;
         if let Err(refused) = must_be_empty(&store, id).await {
@@ -171,50 +175,13 @@ async fn delete_category(
 
 /// Refuses to delete a category that products stand in.
 async fn must_be_empty(store: &Store, id: CategoryId) -> Result<(), Error> {
-    if store::is_used(store, id).await? { Err(Error::CategoryInUse) } else { Ok(()) }
+    if product_store::is_any_in_category(store, id).await? { Err(Refused::CategoryInUse.into()) } else { Ok(()) }
 }
 
 /// Refuses a change with a tag of neither the category nor its branch as they are now.
 fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(), Error> {
     let seen = tree.get(id).ok_or(Error::NotFound)?.tag();
     Ok(if_match.check(seen).or_else(|_| if_match.check(tree.branch_tag(id)))?)
-}
-
-/// Reads, changes and saves the tree, again where somebody else was quicker.
-async fn change<T>(store: &Store, mut change: impl FnMut(&mut Tree) -> Result<T, Error>) -> Result<(T, Tree), Error> {
-    let mut patience = Patience::default();
-    loop {
-        let mut tree = store::tree(store).await?;
-        let before = tree.clone();
-        let changed = change(&mut tree)?;
-        if tree == before || store::save(store, &mut tree).await? {
-            return Ok((changed, tree));
-        }
-        if !patience.is_left().await {
-            return Err(Error::CategoriesContended);
-        }
-    }
-}
-
-/// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
-/// called after the product was saved; why in this order, says [`store`].
-pub(crate) async fn hold(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
-    change(store, |tree| {
-        must_be_in(tree, ids)?;
-        tree.keep(ids);
-        Ok(())
-    })
-    .await
-    .map(|_| ())
-}
-
-/// Of these categories those that are gone; the others stay, though they may be being deleted.
-pub(crate) async fn gone_of(store: &Store, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
-    change(store, |tree| {
-        tree.keep(ids);
-        Ok(ids.iter().copied().filter(|id| tree.get(*id).is_none()).collect())
-    })
-    .await
 }
 
 /// Has the products of categories that were moved be found where these stand now, and takes categories that were deleted out
@@ -227,7 +194,7 @@ pub async fn follow_moves(store: &Store, now: Timestamp) -> Result<usize, Error>
         settled.moved.clear();
     }
     let gone: Vec<CategoryId> = tree.gone.iter().map(|gone| gone.id).collect();
-    let emptied = products::shelving::empty(store, &gone).await?;
+    let emptied = shelving::empty(store, &gone).await?;
     if emptied == 0 {
         settled.gone.retain(|gone| gone.at.plus(EMPTIED_FOR) >= now);
     }
@@ -243,20 +210,5 @@ async fn follow_moved(store: &Store, tree: &Tree) -> Result<usize, Error> {
         return Ok(0);
     }
     let ids: Vec<CategoryId> = tree.moved.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
-    products::store::follow(store, tree, &ids).await
-}
-
-/// Refuses ids in a product's `category_ids` that are no categories.
-pub(crate) fn must_be_in(tree: &Tree, ids: &[CategoryId]) -> Result<(), Error> {
-    let known: HashSet<CategoryId> = tree.categories().iter().map(|category| category.id).collect();
-    let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
-    let errors: Vec<FieldError> = unknown
-        .map(|(at, _)| FieldError {
-            pointer: format!("/category_ids/{at}"),
-            code: "unknown_category".into(),
-            message: "is not a category of this shop".into(),
-            sku: None,
-        })
-        .collect();
-    if errors.is_empty() { Ok(()) } else { Err(Error::InvalidInput(errors)) }
+    product_store::follow(store, tree, &ids).await
 }

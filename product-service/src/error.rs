@@ -1,51 +1,45 @@
-//! Everything that can go wrong here, and the one place that says what a client hears of it.
+//! Everything that can go wrong here, and the one place that says what a client hears of it. It wraps what rules refuse (the
+//! `Refused` beside each rule) and what drivers and clients report; no `domain` names this file.
 
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::problem::{FieldError, Problem};
+use common::{
+    problem::{FieldError, Problem},
+    sku::Sku,
+};
 use http::StatusCode;
 use platform::{client::CallError, config::SecretError};
 use serde_json::Value;
 
 use crate::{
     bucket::Failure,
-    categories::domain::{MAX_CATEGORIES, MAX_DEPTH},
+    categories::domain::{MAX_CATEGORIES, MAX_DEPTH, Refused as CategoryRefused},
+    ids::ProductId,
     images::domain::{MAX_IMAGES, RefusalCode},
     inventory::domain::MAX_ON_HAND,
-    products::domain::{MAX_VARIANTS, ProductId, Sku},
-    store,
+    mongo_error::{is_outage, note_refusal},
+    products::domain::{MAX_VARIANTS, Refused as ProductRefused},
+    reservations::domain::Refused as ReservationRefused,
 };
 
 /// A failure of product-service.
 #[derive(Debug)]
 pub enum Error {
+    /// A rule of products refuses.
+    Product(ProductRefused),
+    /// A rule of categories refuses.
+    Category(CategoryRefused),
+    /// A rule of reservations refuses.
+    Reservation(ReservationRefused),
     /// Absent, or not for the caller's eyes.
     NotFound,
     /// Another product has the slug.
     ProductSlugTaken,
     /// Another product has one of the SKUs.
     SkuTaken,
-    /// An archived product is put on sale by restoring it.
-    Archived,
-    /// The product has as many variants as it may have.
-    TooManyVariants,
-    /// Without this variant nothing of the product could be bought.
-    LastVariant,
     /// Orders hold units of the variant.
     VariantReserved,
-    /// Another category has the slug.
-    CategorySlugTaken,
-    /// There are as many categories as there may be.
-    TooManyCategories,
-    /// The category would stand in itself.
-    CategoryCircle,
-    /// The category would stand deeper than any may.
-    TooDeep,
-    /// There is no category of the id that a category shall stand in.
-    UnknownParent,
-    /// Products or other categories stand in the category.
-    CategoryInUse,
     /// Others changed the categories again and again; nothing was changed.
     CategoriesContended,
     /// Others changed the product again and again; nothing was changed.
@@ -79,16 +73,8 @@ pub enum Error {
     ImportFailed(String),
     /// Not enough of some SKUs; nothing was taken.
     OutOfStock(Vec<Short>),
-    /// The order has a reservation with other lines.
-    ReservationDiffers,
-    /// Another request is reserving for the same order.
-    ReservationInProgress,
     /// Other attempts, which may come to nothing, have taken what is left; nothing was taken.
     StockContended,
-    /// The reservation was released, or its order given up, before.
-    ReservationReleased,
-    /// The reservation was committed before.
-    ReservationCommitted,
     /// A common failure that needs no name of ours.
     Problem(Problem),
     /// The database failed, or could not be reached.
@@ -123,19 +109,22 @@ impl From<Error> for Problem {
     #[expect(clippy::too_many_lines, reason = "an arm a failure; in parts it would need a wildcard")]
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound => Self::not_found(),
+            Error::NotFound
+            | Error::Product(ProductRefused::NotFound)
+            | Error::Category(CategoryRefused::NotFound)
+            | Error::Reservation(ReservationRefused::NotFound) => Self::not_found(),
             Error::ProductSlugTaken => {
                 Self::conflict("slug_taken", "The slug is taken", "Another product has this slug.")
             }
-            Error::SkuTaken => Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs."),
-            Error::Archived => {
+            Error::SkuTaken | Error::Product(ProductRefused::SkuTaken) => Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs."),
+            Error::Product(ProductRefused::Archived) => {
                 Self::conflict("archived", "The product is archived", "Restore it first; it is a draft then.")
             }
-            Error::TooManyVariants => {
+            Error::Product(ProductRefused::TooManyVariants) => {
                 let detail = format!("A product has at most {MAX_VARIANTS} variants.");
                 Self::conflict("too_many_variants", "Too many variants", detail)
             }
-            Error::LastVariant => Self::conflict(
+            Error::Product(ProductRefused::LastVariant) => Self::conflict(
                 "last_variant",
                 "The last variant",
                 "A product has at least one variant. Archive the product instead.",
@@ -145,21 +134,21 @@ impl From<Error> for Problem {
                 "The variant is reserved",
                 "Orders hold units of this variant. Set its stock to 0 and remove it once they are over.",
             ),
-            Error::CategorySlugTaken => {
+            Error::Category(CategoryRefused::CategorySlugTaken) => {
                 Self::conflict("slug_taken", "The slug is taken", "Another category has this slug.")
             }
-            Error::TooManyCategories => {
+            Error::Category(CategoryRefused::TooManyCategories) => {
                 let detail = format!("A shop has at most {MAX_CATEGORIES} categories.");
                 Self::conflict("too_many_categories", "Too many categories", detail)
             }
-            Error::CategoryCircle => Self::conflict(
+            Error::Category(CategoryRefused::CategoryCircle) => Self::conflict(
                 "category_circle",
                 "A category in itself",
                 "A category cannot stand in itself, nor in one that stands in it.",
             ),
-            Error::TooDeep => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
-            Error::UnknownParent => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
-            Error::CategoryInUse => Self::conflict(
+            Error::Category(CategoryRefused::TooDeep) => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
+            Error::Category(CategoryRefused::UnknownParent) => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
+            Error::Category(CategoryRefused::CategoryInUse) => Self::conflict(
                 "category_in_use",
                 "The category is in use",
                 "Products or other categories stand in it. Move them first.",
@@ -176,7 +165,9 @@ impl From<Error> for Problem {
                 "Nothing was changed. Ask again shortly.",
             )
             .with_retry_after(ABOUT_TO_END),
-            Error::InvalidInput(errors) => Self::invalid_input(errors),
+            Error::InvalidInput(errors)
+            | Error::Product(ProductRefused::InvalidInput(errors))
+            | Error::Category(CategoryRefused::UnknownCategories(errors)) => Self::invalid_input(errors),
             Error::BelowReserved => Self::conflict(
                 "below_reserved",
                 "Fewer than are reserved",
@@ -225,12 +216,12 @@ impl From<Error> for Problem {
                 "Nothing was reserved; errors says what is short.",
             )
             .with_errors(short.iter().map(Short::field).collect()),
-            Error::ReservationDiffers => Self::conflict(
+            Error::Reservation(ReservationRefused::ReservationDiffers) => Self::conflict(
                 "reservation_differs",
                 "The order has another reservation",
                 "This order has reserved other lines, or in another currency.",
             ),
-            Error::ReservationInProgress => Self::conflict(
+            Error::Reservation(ReservationRefused::ReservationInProgress) => Self::conflict(
                 "reservation_in_progress",
                 "Being reserved",
                 "Another request is reserving for this order.",
@@ -242,10 +233,10 @@ impl From<Error> for Problem {
                 "Nothing was reserved. What is left is taken by orders that may yet come to nothing: ask again shortly.",
             )
             .with_retry_after(ABOUT_TO_END),
-            Error::ReservationReleased => {
+            Error::Reservation(ReservationRefused::ReservationReleased) => {
                 Self::conflict("reservation_released", "Released", "The reservation of this order was released.")
             }
-            Error::ReservationCommitted => {
+            Error::Reservation(ReservationRefused::ReservationCommitted) => {
                 Self::conflict("reservation_committed", "Committed", "The reservation of this order was committed.")
             }
             Error::Problem(problem) => problem,
@@ -271,40 +262,27 @@ impl Short {
     }
 }
 
-/// Whether the database could not be reached, is changing its primary, or did not let us in: all of these pass.
-fn is_outage(error: &mongodb::error::Error) -> bool {
-    use mongodb::error::{ErrorKind, WriteFailure};
-    match &*error.kind {
-        ErrorKind::ServerSelection { .. }
-        | ErrorKind::Io(_)
-        | ErrorKind::ConnectionPoolCleared { .. }
-        | ErrorKind::DnsResolve { .. }
-        | ErrorKind::Shutdown
-        | ErrorKind::Authentication { .. }
-        | ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
-        ErrorKind::Command(error) => passes(error.code),
-        ErrorKind::Write(WriteFailure::WriteError(error)) => passes(error.code),
-        ErrorKind::BulkWrite(bulk) => {
-            // The bulk wraps what stopped it.
-            let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-            !bulk.write_concern_errors.is_empty()
-                || bulk.write_errors.values().any(|error| passes(error.code))
-                || source.is_some_and(is_outage)
-        }
-        _ => false,
-    }
-}
-
-/// Codes of a server that steps down, recovers, shuts down, runs out of time or refuses our credentials (the list of the "Server Discovery and
-/// Monitoring" and "Retryable Writes" specifications of MongoDB's drivers).
-fn passes(code: i32) -> bool {
-    const CODES: [i32; 15] = [6, 7, 18, 50, 64, 89, 91, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
-    CODES.contains(&code)
-}
-
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         Problem::from(self).into_response()
+    }
+}
+
+impl From<ProductRefused> for Error {
+    fn from(refused: ProductRefused) -> Self {
+        Self::Product(refused)
+    }
+}
+
+impl From<CategoryRefused> for Error {
+    fn from(refused: CategoryRefused) -> Self {
+        Self::Category(refused)
+    }
+}
+
+impl From<ReservationRefused> for Error {
+    fn from(refused: ReservationRefused) -> Self {
+        Self::Reservation(refused)
     }
 }
 
@@ -316,7 +294,7 @@ impl From<Problem> for Error {
 
 impl From<mongodb::error::Error> for Error {
     fn from(error: mongodb::error::Error) -> Self {
-        store::note_refusal(&error);
+        note_refusal(&error);
         Self::Mongo(error)
     }
 }
@@ -349,6 +327,9 @@ impl std::fmt::Display for Error {
             Self::Bucket(error) => write!(f, "{error}"),
             Self::Notices(error) => write!(f, "{error}"),
             Self::Problem(problem) => f.write_str(problem.kind()),
+            Self::Product(refused) => write!(f, "{refused:?}"),
+            Self::Category(refused) => write!(f, "{refused:?}"),
+            Self::Reservation(refused) => write!(f, "{refused:?}"),
             other => write!(f, "{other:?}"),
         }
     }

@@ -18,7 +18,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::domain::{Export, ExportId, State as ExportState, URLS_VALID_FOR};
 pub(crate) use self::flow::notice;
 pub use self::flow::{sweep, work};
-use crate::{App, error::Error, products::NO_STORE};
+use crate::{app::App, caching::NO_STORE, error::Error};
 
 pub mod domain;
 mod flow;

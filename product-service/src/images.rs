@@ -19,52 +19,22 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 pub(crate) use self::flow::notice;
 pub use self::flow::{Swept, sweep};
 use self::{
-    domain::{Image, ImageId, ImageList, MediaType, NewImage, RefusalCode, State as UploadState, Upload},
+    domain::{ImageId, ImageList, NewImage, RefusalCode, State as UploadState, Upload},
     flow::{arrange, complete, grant},
+    view::ImageView,
 };
-use crate::{
-    App,
-    bucket::{Bucket, Form},
-    error::Error,
-    products::{ProductView, domain::ProductId},
-    store::Store,
-};
+use crate::{app::App, bucket::object::Form, error::Error, ids::ProductId, products::view::ProductView, store::Store};
 
 pub mod domain;
 mod flow;
 pub mod store;
+pub(crate) mod view;
 
 pub(crate) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create_image, arrange_images))
         .routes(routes!(get_upload))
         .routes(routes!(complete_upload))
-}
-
-/// An image as everybody sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Image, example = json!({
-    "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
-    "url": "https://images.shop.example/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.jpg",
-    "alt": "The tee from the front", "content_type": "image/jpeg"
-}))]
-pub struct ImageView {
-    /// Names it for ever.
-    pub id: ImageId,
-    /// Where it is; what is there never changes.
-    pub url: String,
-    /// What it shows, for those who cannot see it; empty when it only decorates.
-    pub alt: String,
-    /// What it is.
-    pub content_type: MediaType,
-}
-
-impl ImageView {
-    /// The image, where the public finds it.
-    pub fn new(image: Image, bucket: &Bucket) -> Self {
-        let Image { id, key, content_type, alt } = image;
-        Self { id, url: bucket.public_url(&key), alt, content_type }
-    }
 }
 
 /// How to upload an image: a form for `multipart/form-data`.

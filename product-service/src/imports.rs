@@ -22,7 +22,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use self::domain::{Import, ImportId, Refused, State as ImportState};
 pub(crate) use self::flow::notice;
 pub use self::flow::{sweep, work};
-use crate::{App, bucket::Form, error::Error, products::NO_STORE, store::Store};
+use crate::{app::App, bucket::object::Form, caching::NO_STORE, error::Error, store::Store};
 
 mod apply;
 pub mod domain;

@@ -7,18 +7,14 @@ use common::{
     extract::Path,
     input::Json,
     problem::ProblemBody,
+    sku::Sku,
     timestamp::Timestamp,
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Stock, StockPatch};
-pub use self::flow::{Staff, Swept};
-use crate::{
-    App,
-    error::Error,
-    products::{self, domain::Sku},
-    store::Store,
-};
+pub use self::flow::Swept;
+use crate::{app::App, error::Error, products::store as product_store, store::Store};
 
 pub mod domain;
 pub(crate) mod flow;
@@ -60,7 +56,7 @@ async fn patch_stock(
     Json(patch): Json<StockPatch>,
 ) -> Result<Versioned<Stock>, Error> {
     if store::find(&store, &sku).await?.is_none() {
-        if !products::store::has_sku(&store, &sku).await? {
+        if !product_store::has_sku(&store, &sku).await? {
             return Err(Error::NotFound);
         }
         // What is not there has no tag (RFC 9110, 13.1.1).

@@ -1,43 +1,58 @@
 //! product-service: the catalogue and the stock, on MongoDB.
 //!
-//! Rooms: [`products`], [`search`] (finding them), [`categories`], [`images`], [`imports`] and [`exports`] (many products
-//! at once, as [`jobs`]), [`inventory`] (how many there are), [`adjustments`] (why that changed), [`reservations`] (who has them),
-//! `quotes` (what they would cost). In each, `domain` holds types and rules without I/O,
-//! `store` every query of that noun.
+//! From the ground up:
+//!
+//! - words that several rooms share: [`ids`], [`slug`], [`basket`] (lines), [`currencies`], `caching` (of answers), `collections`
+//!   (names in the database)
+//! - [`bucket`] and [`store`] (connections, made on first use), `mongo_error` (what a failure of MongoDB means), [`error`] (what a
+//!   client hears of any failure), [`jobs`] (work that takes longer than a request), [`app`] (what handlers share, and its settings)
+//! - rooms: [`categories`], [`products`], [`search`] (finding them), [`images`], [`imports`] and [`exports`] (many products at
+//!   once), [`inventory`] (how many there are), [`reservations`] (who has them), [`adjustments`] (why their number changed),
+//!   `quotes` (what they would cost)
+//! - [`schema`] and `migrate` (what the collections look like, and how an older database comes to it), `queue` (the bucket's
+//!   notifications)
+//! - this file: routes, their description, and triggers
+//!
+//! In each room, `domain` holds types and rules, and names no failure, database, bucket's client or HTTP; `store` has every query
+//! of that noun; `flow` the steps that a crash may interrupt and that can be repeated; `view` what clients see; and the file with
+//! the noun's name its routes. A file imports files of the ground or of its own room, and of other rooms the file that it needs.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]
 
 pub mod adjustments;
+pub mod app;
+pub mod basket;
 pub mod bucket;
+mod caching;
 pub mod categories;
+mod collections;
+pub mod currencies;
 pub mod error;
 pub mod exports;
+pub mod ids;
 pub mod images;
 pub mod imports;
 pub mod inventory;
 pub mod jobs;
+mod migrate;
+mod mongo_error;
 pub mod products;
 mod queue;
 mod quotes;
 pub mod reservations;
 pub mod schema;
 pub mod search;
+pub mod slug;
 pub mod store;
 
 use std::time::Duration;
 
-use axum::{Router, extract::FromRef, extract::State};
-use common::{
-    auth::{FETCH_FLOOR, Keys, Verifier},
-    contact::Email,
-    input::{Json, Refusal},
-    timestamp::Timestamp,
-};
+use axum::{Router, extract::State};
+use common::{input::Json, timestamp::Timestamp};
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
-    client::{Credentials, ServiceClient},
     config::Env,
     health::{self, Health},
     trigger::Direction,
@@ -46,61 +61,16 @@ use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::{bucket::Bucket, inventory::Staff, search::domain::Currencies, store::Store};
+pub use crate::app::App;
 
 /// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
 
-/// What handlers share. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct App {
-    /// Judges access tokens.
-    pub verifier: Verifier,
-    /// The database.
-    pub store: Store,
-    /// What the shop sells in.
-    pub currencies: Currencies,
-    /// Where images and files of products are. Catalogue and checkout go on without it, so readiness does not ask for it.
-    pub bucket: Bucket,
-    /// Who hears of stock that runs low, if anybody does.
-    pub staff: Option<Staff>,
-}
-
-impl FromRef<App> for Verifier {
-    fn from_ref(app: &App) -> Self {
-        app.verifier.clone()
-    }
-}
-
-impl FromRef<App> for Store {
-    fn from_ref(app: &App) -> Self {
-        app.store.clone()
-    }
-}
-
-impl FromRef<App> for Bucket {
-    fn from_ref(app: &App) -> Self {
-        app.bucket.clone()
-    }
-}
-
 impl Service for App {
-    const NAME: &'static str = "product-service";
+    const NAME: &'static str = app::NAME;
 
     fn configure(env: &mut Env) -> Option<Self> {
-        let issuer = env.url("ISSUER");
-        let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
-        let jwks = env.url("JWKS_URL");
-        let uri = env.secret("MONGODB_URI");
-        let currencies = env.parsed("CURRENCIES");
-        let bucket = Bucket::configure(env);
-        let staff = staff(env);
-        if !env.is_complete() {
-            return None;
-        }
-        let keys = Keys::fetched(jwks?, FETCH_FLOOR);
-        let verifier = Verifier::new(&issuer?, &audience?, keys);
-        Some(Self { verifier, store: Store::new(uri?), currencies: currencies?, bucket: bucket?, staff })
+        app::configure(env)
     }
 
     fn router(self) -> Router {
@@ -112,7 +82,7 @@ impl Service for App {
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
-        schema::migrate(&self.store, &self.currencies, direction).await
+        migrate::migrate(&self.store, &self.currencies, direction).await
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
@@ -134,26 +104,6 @@ impl Service for App {
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
         queue::work_off(self, batch, Timestamp::now()).await
-    }
-}
-
-/// Nobody, unless `STAFF_EMAIL` says who.
-fn staff(env: &mut Env) -> Option<Staff> {
-    env.optional("STAFF_EMAIL")?;
-    let email = env.parsed::<StaffEmail>("STAFF_EMAIL");
-    let api = env.url("API_BASE_URL");
-    let secret = env.secret("PRODUCT_SERVICE_CLIENT_SECRET");
-    let client = ServiceClient::new(api?, Credentials::Client { id: App::NAME, secret: secret? });
-    Some(Staff { email: email?.0, client })
-}
-
-struct StaffEmail(Email);
-
-impl std::str::FromStr for StaffEmail {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        text.parse().map(Self).map_err(|refusal: Refusal| refusal.message)
     }
 }
 

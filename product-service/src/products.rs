@@ -2,9 +2,10 @@
 
 mod batch;
 pub mod domain;
+pub(crate) mod flow;
 pub mod shelving;
 pub mod store;
-mod view;
+pub(crate) mod view;
 
 use axum::{
     extract::State,
@@ -17,24 +18,25 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    sku::Sku,
     timestamp::Timestamp,
 };
-use http::{HeaderValue, header};
+use http::header;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{
-    Change, NewProduct, Product, ProductId, ProductKey, ProductPatch, Sku, Status, Variant, VariantPatch,
+use self::{
+    domain::{Change, NewProduct, Product, ProductKey, ProductPatch, Status, Variant, VariantPatch},
+    view::ProductView,
 };
-pub(crate) use self::view::ProductView;
-use crate::{App, categories, error::Error, inventory, store::Patience};
-
-/// What shared caches may do with the public catalogue: serve it for a minute, and once more while they fetch anew.
-pub(crate) const CATALOGUE_CACHE: HeaderValue =
-    HeaderValue::from_static("public, max-age=0, s-maxage=60, stale-while-revalidate=60");
-/// Staff see what they changed.
-pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+use crate::{
+    app::App,
+    caching::{CATALOGUE_CACHE, NO_STORE},
+    categories::{domain::must_be_in, store as category_store},
+    error::Error,
+    ids::ProductId,
+};
 
 const LIST: List<ProductId> = List::new("/admin/products");
 
@@ -108,8 +110,8 @@ async fn create_product(
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
 ) -> Result<Created<Versioned<ProductView>>, Error> {
-    let tree = categories::store::tree(&app.store).await?;
-    categories::must_be_in(&tree, &new.category_ids)?;
+    let tree = category_store::tree(&app.store).await?;
+    must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
     shelving::insert(&app.store, &product, &tree).await?;
     let location = format!("/products/{}", product.slug);
@@ -147,9 +149,10 @@ async fn patch_product(
     if_match: IfMatch,
     Json(patch): Json<ProductPatch>,
 ) -> Result<Response, Error> {
-    let tree = categories::store::tree(&app.store).await?;
-    categories::must_be_in(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
-    change(&app, id, &if_match, &Change::Patch(Box::new(patch))).await
+    let tree = category_store::tree(&app.store).await?;
+    must_be_in(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
+    let product = flow::change(&app.store, id, &if_match, &Change::Patch(Box::new(patch))).await?;
+    Ok(answer(product, &app))
 }
 
 /// Take a product off sale for good
@@ -168,7 +171,8 @@ async fn archive_product(
     Path(id): Path<ProductId>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    change(&app, id, &if_match, &Change::Archive).await
+    let product = flow::change(&app.store, id, &if_match, &Change::Archive).await?;
+    Ok(answer(product, &app))
 }
 
 /// Bring an archived product back, as a draft
@@ -188,7 +192,8 @@ async fn restore_product(
     Path(id): Path<ProductId>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    change(&app, id, &if_match, &Change::Restore).await
+    let product = flow::change(&app.store, id, &if_match, &Change::Restore).await?;
+    Ok(answer(product, &app))
 }
 
 /// Sell a product in one more form
@@ -206,7 +211,8 @@ async fn add_variant(
     if_match: IfMatch,
     Json(variant): Json<Variant>,
 ) -> Result<Response, Error> {
-    change(&app, id, &if_match, &Change::AddVariant(variant)).await
+    let product = flow::change(&app.store, id, &if_match, &Change::AddVariant(variant)).await?;
+    Ok(answer(product, &app))
 }
 
 /// Change a variant
@@ -227,7 +233,8 @@ async fn patch_variant(
     if_match: IfMatch,
     Json(patch): Json<VariantPatch>,
 ) -> Result<Response, Error> {
-    change(&app, id, &if_match, &Change::PatchVariant(sku, patch)).await
+    let product = flow::change(&app.store, id, &if_match, &Change::PatchVariant(sku, patch)).await?;
+    Ok(answer(product, &app))
 }
 
 /// Stop selling a variant, and forget its stock
@@ -247,38 +254,8 @@ async fn remove_variant(
     Path((id, sku)): Path<(ProductId, Sku)>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    let removal = Change::RemoveVariant(sku.clone());
-    // What would be refused anyway takes no stock away.
-    let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
-    if_match.check(product.tag())?;
-    product.after(removal.clone(), Timestamp::now())?;
-    // Without stock nobody can reserve it any more, so that it can be removed. Should this end here, the variant is sold
-    // out, and removing it again goes on.
-    if !inventory::store::close(&app.store, &sku).await? {
-        return Err(Error::VariantReserved);
-    }
-    let answer = change(&app, id, &if_match, &removal).await?;
-    if let Some(product) = store::find(&app.store, &ProductKey::Id(id)).await? {
-        inventory::flow::list_after_removal(&app.store, &product).await;
-    }
-    Ok(answer)
-}
-
-/// Reads, changes and saves a product, again where somebody else was quicker, unless the client insists on a version.
-async fn change(app: &App, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Response, Error> {
-    let mut patience = Patience::default();
-    loop {
-        let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
-        if_match.check(product.tag())?;
-        let next = product.after(change.clone(), Timestamp::now())?;
-        let tree = categories::store::tree(&app.store).await?;
-        if next.version == product.version || shelving::replace(&app.store, &product, &next, &tree).await? {
-            return Ok(answer(next, app));
-        }
-        if !patience.is_left().await {
-            return Err(Error::ProductContended);
-        }
-    }
+    let product = flow::change(&app.store, id, &if_match, &Change::RemoveVariant(sku)).await?;
+    Ok(answer(product, &app))
 }
 
 fn answer(product: Product, app: &App) -> Response {

@@ -10,7 +10,7 @@ use platform::{
 };
 use serde_json::Value;
 
-use crate::{App, error::Error, exports, images, imports};
+use crate::{app::App, error::Error, exports, images, imports};
 
 /// How long imports and exports of one batch are worked off, give or take a step: the function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(15);

@@ -14,12 +14,14 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    App,
+    app::App,
+    basket::{MAX_LINES, MAX_QUANTITY},
     error::Error,
-    inventory::{self, domain::Available},
-    products::domain::{ProductId, TaxClass},
+    ids::ProductId,
+    inventory::{domain::Available, store as inventory_store},
+    products::domain::TaxClass,
     reservations::{
-        domain::{MAX_LINES, MAX_QUANTITY, PricedLine, ReservationRequest},
+        domain::{PricedLine, ReservationRequest},
         flow,
     },
     store::Store,
@@ -92,7 +94,7 @@ async fn quote_lines(
     let basket = request.basket();
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
     let (priced, stock) =
-        tokio::join!(flow::read_prices(&store, &request, &basket), inventory::store::available(&store, &skus));
+        tokio::join!(flow::read_prices(&store, &request, &basket), inventory_store::available(&store, &skus));
     let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
     let stock: BTreeMap<Sku, Available> = stock?.into_iter().collect();
     let available = |line: &PricedLine| match stock.get(&line.sku).copied().unwrap_or_default() {

@@ -13,9 +13,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::domain::{Decision, OrderId, PricedLine, Reservation, ReservationRequest, State as ReservationState};
+use self::domain::{Decision, PricedLine, Reservation, ReservationRequest, State as ReservationState};
 pub use self::flow::{Swept, sweep};
-use crate::{App, error::Error, store::Store};
+use crate::{app::App, error::Error, ids::OrderId, store::Store};
 
 pub mod domain;
 pub(crate) mod flow;

@@ -1,60 +1,21 @@
-//! The collections: their validators and indexes, as data, applied by the `migrate` trigger. Safe to repeat and to run
-//! twice at once. Of data, only what an earlier version wrote otherwise is written anew.
+//! The collections: their validators and indexes, as data, which `migrate` applies. This file takes limits from the rules of
+//! each noun; it reads and writes nothing.
 
-use common::money::Currency;
 use mongodb::{
-    Database, IndexModel,
+    IndexModel,
     bson::{Document, doc},
     options::IndexOptions,
 };
-use platform::{TriggerError, trigger::Direction};
-use serde_json::{Value, json};
 
 use crate::{
-    categories,
+    collections::{
+        ADJUSTMENTS, CATEGORIES, EXPORTS, IMPORT_ERRORS, IMPORTS, PRODUCT_FOUND_NEWEST, PRODUCT_FOUND_TITLE,
+        PRODUCT_SKU, PRODUCT_SLUG, PRODUCTS, RESERVATIONS, RETURNS, STOCK, UPLOADS, product_found_price,
+    },
+    currencies::Currencies,
     images::domain::{MAX_IMAGES, MAX_SIZE, MediaType},
-    imports, products,
-    search::domain::Currencies,
-    store::Store,
+    imports::domain::MAX_SIZE as MAX_IMPORT_SIZE,
 };
-
-/// What is sold.
-pub const PRODUCTS: &str = "products";
-/// Where it stands.
-pub const CATEGORIES: &str = "categories";
-/// How many there are.
-pub const STOCK: &str = "stock";
-/// Why that changed other than by sales.
-pub const ADJUSTMENTS: &str = "adjustments";
-/// What came back with which return.
-pub const RETURNS: &str = "returns";
-/// Who has reserved them.
-pub const RESERVATIONS: &str = "reservations";
-
-/// The images that are being uploaded, or were.
-pub const UPLOADS: &str = "uploads";
-
-/// Files of products that are worked off, or were.
-pub const IMPORTS: &str = "imports";
-/// Their lines that were refused.
-pub const IMPORT_ERRORS: &str = "import_errors";
-/// Files of products that are written, or were.
-pub const EXPORTS: &str = "exports";
-
-/// One product a slug, archived ones apart: those have none.
-pub const PRODUCT_SLUG: &str = "product_living_slug";
-/// One product a SKU.
-pub const PRODUCT_SKU: &str = "product_sku";
-
-/// Products by a term, newest first.
-pub const PRODUCT_FOUND_NEWEST: &str = "product_found_newest";
-/// Products by a term, by title.
-pub const PRODUCT_FOUND_TITLE: &str = "product_found_title";
-
-/// Products by a term, by their lowest price in a currency.
-pub fn product_found_price(currency: Currency) -> String {
-    format!("product_found_{currency}")
-}
 
 /// A collection as it must be.
 #[derive(Debug)]
@@ -261,7 +222,7 @@ fn imports() -> Schema {
     }};
     let properties = doc! {
         "state": { "enum": ["pending", "running", "done", "failed"] },
-        "size": { "bsonType": ["int", "long", "null"], "minimum": 1, "maximum": imports::domain::MAX_SIZE },
+        "size": { "bsonType": ["int", "long", "null"], "minimum": 1, "maximum": MAX_IMPORT_SIZE },
         "place": place,
         "counts": counts,
         "planned": { "bsonType": "array", "maxItems": 100 },
@@ -331,86 +292,4 @@ fn deleted_at(name: &str) -> IndexModel {
 fn sparse(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).unique(true).sparse(true).build();
     IndexModel::builder().keys(keys).options(options).build()
-}
-
-/// Brings the collections to this version, or takes validators and indexes off again (`down` to 0; documents stay).
-pub async fn migrate(store: &Store, currencies: &Currencies, direction: Direction) -> Result<Value, TriggerError> {
-    let database = &store.database().await?;
-    if direction == Direction::Up {
-        // Categories of an earlier version are brought to the new form below.
-        for schema in schemas(currencies).iter().filter(|schema| schema.name != CATEGORIES) {
-            must_suit_all(database, schema).await?;
-        }
-    }
-    for schema in schemas(currencies) {
-        match direction {
-            Direction::Up => up(database, schema).await?,
-            Direction::Down { to: 0 } => down(database, schema).await?,
-            Direction::Down { .. } => return Err("the collections have one version: down goes to 0".into()),
-        }
-    }
-    if direction == Direction::Up {
-        categories::store::gather(database).await?;
-        products::store::index_all(store).await?;
-    }
-    let names: Vec<&str> = schemas(currencies).iter().map(|schema| schema.name).collect();
-    Ok(json!({ "collections": names, "direction": if direction == Direction::Up { "up" } else { "down" } }))
-}
-
-/// A document that its validator refuses could never be changed any more. Looked for before anything is changed.
-async fn must_suit_all(database: &Database, schema: &Schema) -> Result<(), TriggerError> {
-    let documents = database.collection::<Document>(schema.name);
-    let misfit = documents.find_one(doc! { "$nor": [schema.validator.clone()] }).projection(doc! { "_id": 1 }).await?;
-    match misfit {
-        Some(misfit) => Err(format!(
-            "{} has documents that its new rules refuse, such as {misfit}: mend them first; nothing was changed",
-            schema.name
-        )
-        .into()),
-        None => Ok(()),
-    }
-}
-
-async fn up(database: &Database, schema: Schema) -> Result<(), mongodb::error::Error> {
-    let created = database.create_collection(schema.name).validator(schema.validator.clone()).await;
-    if let Err(error) = created {
-        if !is_namespace_exists(&error) {
-            return Err(error);
-        }
-        set_validator(database, schema.name, schema.validator).await?;
-    }
-    let collection = database.collection::<Document>(schema.name);
-    // The new ones first: what an old one keeps right is never left unguarded.
-    if !schema.indexes.is_empty() {
-        collection.create_indexes(schema.indexes).await?;
-    }
-    let present = collection.list_index_names().await?;
-    for former in schema.former_indexes.iter().filter(|name| present.iter().any(|present| present == *name)) {
-        match collection.drop_index(*former).await {
-            // Another migration was quicker.
-            Err(error) if !is_index_gone(&error) => return Err(error),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-async fn down(database: &Database, schema: Schema) -> Result<(), mongodb::error::Error> {
-    if !database.list_collection_names().await?.iter().any(|name| name == schema.name) {
-        return Ok(());
-    }
-    set_validator(database, schema.name, Document::new()).await?;
-    database.collection::<Document>(schema.name).drop_indexes().await
-}
-
-async fn set_validator(database: &Database, name: &str, validator: Document) -> Result<(), mongodb::error::Error> {
-    database.run_command(doc! { "collMod": name, "validator": validator }).await.map(|_| ())
-}
-
-fn is_index_gone(error: &mongodb::error::Error) -> bool {
-    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == 27)
-}
-
-fn is_namespace_exists(error: &mongodb::error::Error) -> bool {
-    matches!(&*error.kind, mongodb::error::ErrorKind::Command(command) if command.code == 48)
 }

@@ -20,12 +20,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Facet, Place, Sort, Wanted};
-use crate::{
-    App,
-    categories::domain::CategoryId,
-    error::Error,
-    products::{CATALOGUE_CACHE, ProductView},
-};
+use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::CategoryId, products::view::ProductView};
 
 const LIST: List<Place> = List::new("/products");
 

@@ -2,10 +2,7 @@
 //! fails loudly.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -13,14 +10,16 @@ use common::{id::Id, timestamp::Timestamp};
 use mongodb::{
     Client, Collection, Database, Namespace,
     bson::{DateTime, Document, doc},
-    error::{Error as MongoError, ErrorKind, WriteFailure},
     options::{
         ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, UpdateOneModel, WriteConcern, WriteModel,
     },
 };
 use platform::config::{Made, Secret};
 
-use crate::error::Error;
+use crate::{
+    error::Error,
+    mongo_error::{refused_write, take_refusal},
+};
 
 /// How long to look for a server that answers, and to connect to it: inside the time a dead store is reported in.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,10 +39,6 @@ struct Inner {
     database: Made<Database>,
 }
 
-/// Whether the server refused our credentials since they were looked at last. A process has one database; the driver
-/// connects when it likes, so that any statement may be the one that hears of it.
-static REFUSED: AtomicBool = AtomicBool::new(false);
-
 impl Store {
     /// The database at `uri`, which names it; nothing is connected yet.
     pub fn new(uri: Secret) -> Self {
@@ -52,7 +47,7 @@ impl Store {
 
     /// The database. After a refusal the address is fetched anew first, in case its password was replaced.
     pub async fn database(&self) -> Result<Database, Error> {
-        if REFUSED.swap(false, Ordering::Relaxed) && self.0.database.was_refused().await {
+        if take_refusal() && self.0.database.was_refused().await {
             tracing::warn!("MongoDB refused its credentials; trying others");
         }
         self.0.database.get(|uri| async move { connect(&uri).await }).await
@@ -160,53 +155,6 @@ pub fn may_match(namespace: &Namespace, filter: Document, update: Document) -> W
 
 fn update_one(namespace: &Namespace, filter: Document, update: Document, upsert: bool) -> WriteModel {
     UpdateOneModel::builder().namespace(namespace.clone()).filter(filter).update(update).upsert(upsert).build().into()
-}
-
-/// Which write of a bulk was refused for what it says; `None` when it failed for another reason.
-fn refused_write(error: &MongoError) -> Option<usize> {
-    let ErrorKind::BulkWrite(bulk) = &*error.kind else { return None };
-    let (index, refused) = bulk.write_errors.iter().next()?;
-    is_refusal(refused.code).then_some(*index)
-}
-
-/// A duplicate key (11000), a document that its validator refuses (121), or [`must_match`] without a match (66).
-fn is_refusal(code: i32) -> bool {
-    matches!(code, 66 | 121 | 11_000)
-}
-
-/// Whether the server did not let us in; if so, that is remembered for [`Store::database`].
-pub fn note_refusal(error: &MongoError) -> bool {
-    let is_refused = match &*error.kind {
-        ErrorKind::Authentication { .. } => true,
-        // AuthenticationFailed
-        ErrorKind::Command(error) => error.code == 18,
-        ErrorKind::BulkWrite(_) => {
-            let source = std::error::Error::source(error).and_then(|source| source.downcast_ref());
-            source.is_some_and(note_refusal)
-        }
-        _ => false,
-    };
-    if is_refused {
-        REFUSED.store(true, Ordering::Relaxed);
-    }
-    is_refused
-}
-
-/// Whether a single write was refused by a validator.
-pub fn is_invalid(error: &MongoError) -> bool {
-    write_error(error).is_some_and(|error| error.code == 121)
-}
-
-/// The unique index that a single write violated, from the server's message, which names it.
-pub fn violates(error: &MongoError, index: &str) -> bool {
-    write_error(error).is_some_and(|error| error.code == 11_000 && error.message.contains(index))
-}
-
-fn write_error(error: &MongoError) -> Option<&mongodb::error::WriteError> {
-    match &*error.kind {
-        ErrorKind::Write(WriteFailure::WriteError(error)) => Some(error),
-        _ => None,
-    }
 }
 
 /// A moment as BSON holds it: milliseconds, which is all a [`Timestamp`] has.

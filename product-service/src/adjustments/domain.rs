@@ -11,6 +11,7 @@ use common::{
     id::Id,
     idempotency::IdempotencyKey,
     input::{Fields, FromFields, Refusal, line},
+    sku::Sku,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,8 @@ use utoipa::{
 use uuid::Uuid;
 
 use crate::{
+    basket::{Line, MAX_LINES, basket},
     inventory::domain::{Change, MAX_ON_HAND},
-    products::domain::Sku,
-    reservations::domain::{Line, MAX_LINES, basket},
 };
 
 /// The longest note, in characters.

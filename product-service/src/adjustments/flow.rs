@@ -1,6 +1,6 @@
 //! The steps of adjusting, counting and restocking. Any of them may be the last before a crash; each can be repeated.
 
-use common::{etag::IfMatch, id::Id, timestamp::Timestamp};
+use common::{etag::IfMatch, id::Id, sku::Sku, timestamp::Timestamp};
 use serde::Serialize;
 
 use super::{
@@ -8,10 +8,10 @@ use super::{
     store::{self, Applied},
 };
 use crate::{
+    basket::Line,
     error::Error,
-    inventory::{self, domain::Stock},
-    products::{self, domain::Sku},
-    reservations::domain::Line,
+    inventory::{domain::Stock, store as inventory_store},
+    products::store as product_store,
     store::Store,
 };
 
@@ -57,18 +57,18 @@ async fn must_have_room(store: &Store, adjustment: &Adjustment, if_match: &IfMat
     if store::is_under_way(store, adjustment).await? {
         return Err(Error::AdjustmentInProgress);
     }
-    match inventory::store::find(store, &adjustment.sku).await? {
+    match inventory_store::find(store, &adjustment.sku).await? {
         Some(stock) if if_match.check(stock.tag()).is_err() => Err(Error::Stale),
         Some(stock) if !stock.has_room_for(adjustment.delta) => {
             Err(if adjustment.delta < 0 { Error::BelowReserved } else { Error::TooManyOnHand })
         }
         Some(_) => Ok(()),
-        None if products::store::has_sku(store, &adjustment.sku).await? => {
+        None if product_store::has_sku(store, &adjustment.sku).await? => {
             // What is not there has no tag (RFC 9110, 13.1.1).
             if *if_match != IfMatch::Any {
                 return Err(Error::Stale);
             }
-            inventory::store::open(store, &adjustment.sku, adjustment.at).await
+            inventory_store::open(store, &adjustment.sku, adjustment.at).await
         }
         None => Err(Error::NotFound),
     }
@@ -76,15 +76,15 @@ async fn must_have_room(store: &Store, adjustment: &Adjustment, if_match: &IfMat
 
 /// Sets what is on hand, and writes down by how many that differed.
 pub(super) async fn count(store: &Store, count: &Adjustment, on_hand: i64, if_match: &IfMatch) -> Result<Stock, Error> {
-    if !products::store::has_sku(store, &count.sku).await? {
+    if !product_store::has_sku(store, &count.sku).await? {
         return Err(Error::NotFound);
     }
     let claim = Id::new(count.at);
-    inventory::store::set(store, &count.sku, on_hand, if_match, count.at, |delta| store::counting(count, claim, delta))
+    inventory_store::set(store, &count.sku, on_hand, if_match, count.at, |delta| store::counting(count, claim, delta))
         .await?;
     // The number stands. Should this fail, the sweep writes it down.
     finish_recorded(store, &count.sku, claim).await;
-    inventory::store::find(store, &count.sku).await?.ok_or(Error::NotFound)
+    inventory_store::find(store, &count.sku).await?.ok_or(Error::NotFound)
 }
 
 async fn finish_recorded(store: &Store, sku: &Sku, claim: ClaimId) {

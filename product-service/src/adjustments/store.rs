@@ -1,6 +1,6 @@
 //! Every query of adjustments: of those that are recorded on a SKU, and of the trail.
 
-use common::{etag::IfMatch, timestamp::Timestamp};
+use common::{etag::IfMatch, sku::Sku, timestamp::Timestamp};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Adjustment, AdjustmentId, ClaimId, Reason, ReturnId};
 use crate::{
+    basket::Line,
+    collections,
     error::Error,
     inventory::{
         domain::MAX_ON_HAND,
         store::{change, seen},
     },
-    products::domain::Sku,
-    reservations::domain::Line,
-    schema,
-    store::{Store, Written, date, may_match, must_match, timestamp, violates},
+    mongo_error::violates,
+    store::{Store, Written, date, may_match, must_match, timestamp},
 };
 
 /// An adjustment in the trail.
@@ -67,7 +67,7 @@ pub async fn apply(
     claim: ClaimId,
     if_match: &IfMatch,
 ) -> Result<Applied, Error> {
-    let stock = store.namespace(schema::STOCK).await?;
+    let stock = store.namespace(collections::STOCK).await?;
     let room = if adjustment.delta < 0 {
         doc! { "$or": [{ "available": { "$gte": -adjustment.delta } }, { "backorder": true }] }
     } else {
@@ -81,7 +81,7 @@ pub async fn apply(
     let writes = vec![
         must_match(&stock, filter, recording),
         InsertOneModel::builder()
-            .namespace(store.namespace(schema::ADJUSTMENTS).await?)
+            .namespace(store.namespace(collections::ADJUSTMENTS).await?)
             .document(trail(adjustment, claim)?)
             .build()
             .into(),
@@ -110,7 +110,7 @@ pub async fn decide(store: &Store, adjustment: &Adjustment, claim: ClaimId) -> R
 /// Settles an attempt, if it is still on its SKU: its last effect, and its end, in one update.
 pub async fn settle(store: &Store, adjustment: &Adjustment, claim: ClaimId, counts: bool) -> Result<(), Error> {
     let (filter, update) = settling(adjustment, claim, counts);
-    store.collection::<Document>(schema::STOCK).await?.update_one(filter, update).await?;
+    store.collection::<Document>(collections::STOCK).await?.update_one(filter, update).await?;
     Ok(())
 }
 
@@ -153,7 +153,7 @@ pub async fn list(
 /// Adjustments that were recorded before a moment and never settled: what a crash left. At most `limit` SKUs, by an index
 /// that holds only adjustments under way.
 pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<Vec<(Adjustment, ClaimId)>, Error> {
-    let stock = store.collection::<OnSku>(schema::STOCK).await?;
+    let stock = store.collection::<OnSku>(collections::STOCK).await?;
     let found = stock.find(doc! { "adjustments.at": { "$lt": date(before) } }).limit(limit).await?;
     let skus: Vec<OnSku> = found.try_collect().await?;
     let of_sku = |OnSku { id: sku, adjustments }| {
@@ -164,7 +164,7 @@ pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<V
 
 /// What an attempt recorded on its SKU, if it is still there.
 pub async fn recorded_on(store: &Store, sku: &Sku, claim: ClaimId) -> Result<Option<Adjustment>, Error> {
-    let stock = store.collection::<OnSku>(schema::STOCK).await?;
+    let stock = store.collection::<OnSku>(collections::STOCK).await?;
     let Some(found) = stock.find_one(doc! { "_id": sku.as_str() }).await? else { return Ok(None) };
     let recorded = found.adjustments.into_iter().find(|recorded| recorded.claim == claim);
     Ok(recorded.map(|recorded| recorded.read(found.id).0))
@@ -173,7 +173,7 @@ pub async fn recorded_on(store: &Store, sku: &Sku, claim: ClaimId) -> Result<Opt
 /// Whether an attempt at an adjustment is recorded and not settled, or was decided since somebody looked.
 pub async fn is_under_way(store: &Store, adjustment: &Adjustment) -> Result<bool, Error> {
     let id = adjustment.id.to_string();
-    let stock = store.collection::<Document>(schema::STOCK).await?;
+    let stock = store.collection::<Document>(collections::STOCK).await?;
     let recorded = doc! { "_id": adjustment.sku.as_str(), "adjustments.id": id };
     if stock.find_one(recorded).projection(doc! { "_id": 1 }).await?.is_some() {
         return Ok(true);
@@ -231,11 +231,11 @@ struct ReturnRecord {
 }
 
 async fn trails(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::ADJUSTMENTS).await
+    store.collection(collections::ADJUSTMENTS).await
 }
 
 async fn returns(store: &Store) -> Result<Collection<ReturnRecord>, Error> {
-    store.collection(schema::RETURNS).await
+    store.collection(collections::RETURNS).await
 }
 
 fn recorded(adjustment: &Adjustment, claim: ClaimId) -> Result<Document, Error> {

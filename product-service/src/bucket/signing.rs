@@ -15,7 +15,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use common::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use super::Terms;
+use super::object::Terms;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 

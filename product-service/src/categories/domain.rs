@@ -1,120 +1,42 @@
 //! What a category is: a named shelf, on which there may stand others. All of a shop's are one [`Tree`], and it is the tree
 //! that changes: so that no two changes, each right by itself, make a circle together.
 
-use std::str::FromStr;
+use std::collections::HashSet;
 
-use common::{
-    etag::ETag,
-    id::Id,
-    input::{Fields, FromFields, Patch, Refusal, line},
-    timestamp::Timestamp,
-};
+use common::{etag::ETag, id::Id, input::Patch, problem::FieldError, timestamp::Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{error::Error, products::domain::Slug};
+pub use self::request::{CategoryPatch, NewCategory};
+use crate::{ids::CategoryId, slug::Slug};
 
-/// The id of a category.
-pub type CategoryId = Id<Category>;
+mod request;
 
 /// The most categories a shop may have: the tree is read whole.
 pub const MAX_CATEGORIES: usize = 1_000;
 /// How many levels there may be.
 pub const MAX_DEPTH: usize = 6;
 
-/// A category's name.
+/// Why a change of the tree is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Name(String);
-
-impl FromStr for Name {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        line(text, 1..=100).map(Self)
-    }
-}
-
-/// The id of a parent in a request body.
-struct ParentId(CategoryId);
-
-impl FromStr for ParentId {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
-    }
-}
-
-/// A category as staff describe it.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({"slug": "coffee", "name": "Coffee", "parent_id": null, "position": 0}))]
-pub struct NewCategory {
-    /// For its address; unique.
-    pub slug: Slug,
-    /// What shoppers read.
-    #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
-    pub name: String,
-    /// The category that it stands in; none at the top.
-    pub parent_id: Option<CategoryId>,
-    /// Its place among its siblings, from 0; the last one unless said otherwise.
-    #[schema(minimum = 0, maximum = 999)]
-    pub position: Option<usize>,
-}
-
-impl FromFields for NewCategory {
-    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let slug = fields.text("slug");
-        let name = fields.text::<Name>("name");
-        let parent = fields.optional_text::<ParentId>("parent_id");
-        let position = fields.patch("position", position);
-        let position = match position? {
-            Patch::Set(position) => Some(position),
-            Patch::Keep | Patch::Remove => None,
-        };
-        Some(Self { slug: slug?, name: name?.0, parent_id: parent?.map(|parent| parent.0), position })
-    }
-}
-
-fn position(fields: &mut Fields<'_>) -> Option<usize> {
-    fields.integer("position", 0..=999).and_then(|position| usize::try_from(position).ok())
-}
-
-/// A change of a category: a JSON Merge Patch (RFC 7396). Its descendants move with it.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({"name": "Coffee and tea", "parent_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "position": 0}))]
-pub struct CategoryPatch {
-    /// For its address.
-    #[schema(nullable = false)]
-    pub slug: Option<Slug>,
-    /// What shoppers read.
-    #[schema(nullable = false, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
-    pub name: Option<String>,
-    /// The category that it shall stand in; `null` for the top.
-    #[schema(value_type = Option<CategoryId>)]
-    pub parent_id: Patch<CategoryId>,
-    /// Its place among its siblings, from 0. Where it only gets another parent, it is the last one there.
-    #[schema(nullable = false, minimum = 0, maximum = 999)]
-    pub position: Option<usize>,
-}
-
-impl FromFields for CategoryPatch {
-    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let slug = fields.replaced_text("slug");
-        let name = fields.replaced_text::<Name>("name");
-        let parent = fields.patch_text::<ParentId>("parent_id");
-        let position = fields.replaced("position", position);
-        Some(Self {
-            slug: slug?,
-            name: name?.map(|name| name.0),
-            parent_id: match parent? {
-                Patch::Keep => Patch::Keep,
-                Patch::Remove => Patch::Remove,
-                Patch::Set(parent) => Patch::Set(parent.0),
-            },
-            position: position?,
-        })
-    }
+pub enum Refused {
+    /// There is no category of the id.
+    NotFound,
+    /// Another category has the slug.
+    CategorySlugTaken,
+    /// There are as many categories as there may be.
+    TooManyCategories,
+    /// The category would stand in itself.
+    CategoryCircle,
+    /// The category would stand deeper than any may.
+    TooDeep,
+    /// There is no category of the id that a category shall stand in.
+    UnknownParent,
+    /// Products or other categories stand in the category.
+    CategoryInUse,
+    /// These of a product's `category_ids` are no categories.
+    UnknownCategories(Vec<FieldError>),
 }
 
 /// A category.
@@ -259,9 +181,9 @@ impl Tree {
     }
 
     /// Adds a category.
-    pub fn add(&mut self, new: NewCategory, now: Timestamp) -> Result<Category, Error> {
+    pub fn add(&mut self, new: NewCategory, now: Timestamp) -> Result<Category, Refused> {
         if self.categories.len() == MAX_CATEGORIES {
-            return Err(Error::TooManyCategories);
+            return Err(Refused::TooManyCategories);
         }
         let id = Id::new(now);
         let (slug, name) = (new.slug, new.name);
@@ -277,9 +199,9 @@ impl Tree {
     }
 
     /// Changes a category, and moves it with all that stands in it.
-    pub fn change(&mut self, id: CategoryId, patch: CategoryPatch, now: Timestamp) -> Result<Category, Error> {
+    pub fn change(&mut self, id: CategoryId, patch: CategoryPatch, now: Timestamp) -> Result<Category, Refused> {
         let tree = self.clone();
-        let before = self.get(id).ok_or(Error::NotFound)?.clone();
+        let before = self.get(id).ok_or(Refused::NotFound)?.clone();
         if let Some(slug) = &patch.slug {
             self.must_be_free(slug, id)?;
         }
@@ -295,7 +217,7 @@ impl Tree {
             self.moved.retain(|moved| moved.id != id);
             self.moved.push(Moved { id, at: now });
         }
-        let category = self.categories.iter_mut().find(|category| category.id == id).ok_or(Error::NotFound)?;
+        let category = self.categories.iter_mut().find(|category| category.id == id).ok_or(Refused::NotFound)?;
         category.slug = patch.slug.unwrap_or(before.slug.clone());
         category.name = patch.name.unwrap_or(before.name.clone());
         if *category != before {
@@ -306,10 +228,10 @@ impl Tree {
     }
 
     /// Marks a category in which no other stands as one that is being deleted.
-    pub fn begin_removal(&mut self, id: CategoryId) -> Result<(), Error> {
-        self.get(id).ok_or(Error::NotFound)?;
+    pub fn begin_removal(&mut self, id: CategoryId) -> Result<(), Refused> {
+        self.get(id).ok_or(Refused::NotFound)?;
         if self.children(Some(id)).next().is_some() {
-            return Err(Error::CategoryInUse);
+            return Err(Refused::CategoryInUse);
         }
         if !self.going.contains(&id) {
             self.going.push(id);
@@ -325,7 +247,7 @@ impl Tree {
     }
 
     /// Takes a category away that is marked as being deleted, and in which no other stands.
-    pub fn remove(&mut self, id: CategoryId, now: Timestamp) -> Result<(), Error> {
+    pub fn remove(&mut self, id: CategoryId, now: Timestamp) -> Result<(), Refused> {
         self.begin_removal(id)?;
         self.keep(&[id]);
         let before = self.clone();
@@ -347,23 +269,23 @@ impl Tree {
         }
     }
 
-    fn must_be_free(&self, slug: &Slug, id: CategoryId) -> Result<(), Error> {
+    fn must_be_free(&self, slug: &Slug, id: CategoryId) -> Result<(), Refused> {
         let is_taken = self.categories.iter().any(|category| category.slug == *slug && category.id != id);
-        if is_taken { Err(Error::CategorySlugTaken) } else { Ok(()) }
+        if is_taken { Err(Refused::CategorySlugTaken) } else { Ok(()) }
     }
 
     /// Puts a category below a parent, at a place among its new siblings.
-    fn put(&mut self, id: CategoryId, parent: Option<CategoryId>, position: Option<usize>) -> Result<(), Error> {
+    fn put(&mut self, id: CategoryId, parent: Option<CategoryId>, position: Option<usize>) -> Result<(), Refused> {
         if let Some(parent) = parent {
-            self.get(parent).ok_or(Error::UnknownParent)?;
+            self.get(parent).ok_or(Refused::UnknownParent)?;
             if parent == id || self.ancestors(parent).iter().any(|ancestor| ancestor.id == id) {
-                return Err(Error::CategoryCircle);
+                return Err(Refused::CategoryCircle);
             }
             if self.ancestors(parent).len() + 1 + self.height(id) > MAX_DEPTH {
-                return Err(Error::TooDeep);
+                return Err(Refused::TooDeep);
             }
         }
-        let at = self.categories.iter().position(|category| category.id == id).ok_or(Error::NotFound)?;
+        let at = self.categories.iter().position(|category| category.id == id).ok_or(Refused::NotFound)?;
         let mut moved = self.categories.remove(at);
         moved.parent_id = parent;
         let siblings: Vec<usize> =
@@ -389,9 +311,24 @@ impl Tree {
         }
     }
 
-    fn changed(&self, id: CategoryId) -> Result<Category, Error> {
-        self.get(id).cloned().ok_or(Error::NotFound)
+    fn changed(&self, id: CategoryId) -> Result<Category, Refused> {
+        self.get(id).cloned().ok_or(Refused::NotFound)
     }
+}
+
+/// Refuses ids in a product's `category_ids` that are no categories.
+pub fn must_be_in(tree: &Tree, ids: &[CategoryId]) -> Result<(), Refused> {
+    let known: HashSet<CategoryId> = tree.categories().iter().map(|category| category.id).collect();
+    let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
+    let errors: Vec<FieldError> = unknown
+        .map(|(at, _)| FieldError {
+            pointer: format!("/category_ids/{at}"),
+            code: "unknown_category".into(),
+            message: "is not a category of this shop".into(),
+            sku: None,
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(Refused::UnknownCategories(errors)) }
 }
 
 #[cfg(test)]

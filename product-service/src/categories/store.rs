@@ -10,7 +10,7 @@
 //!   without the category on the condition that the tree still has exactly the version with the mark. Where a product was found,
 //!   the mark is taken off and it is `category_in_use`; where the tree has another version, all of it starts over.
 //! - *Whatever adds a category to a product* (a new product, a change, a line of an import) saves the product, then reads the
-//!   tree again (`hold` in `categories.rs`). Where the category is there without a mark, the product stands. Where it has the mark,
+//!   tree again (`hold` in `flow`). Where the category is there without a mark, the product stands. Where it has the mark,
 //!   the mark is taken off, which makes a new version of the tree; once that is saved, the product stands. Where the category is
 //!   gone, the product is set back, and it is `unknown_category`.
 //!
@@ -37,17 +37,19 @@
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Database,
-    bson::{DateTime, Document, doc},
+    bson::{DateTime, doc},
 };
 use platform::TriggerError;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Category, CategoryId, Moved, Tree};
+use super::domain::{Category, Moved, Tree};
 use crate::{
+    collections,
     error::Error,
-    products::domain::Slug,
-    schema,
-    store::{Store, date, timestamp, violates},
+    ids::CategoryId,
+    mongo_error::violates,
+    slug::Slug,
+    store::{Store, date, timestamp},
 };
 
 /// The one document's id.
@@ -111,18 +113,11 @@ pub async fn save(store: &Store, tree: &mut Tree) -> Result<bool, Error> {
     Ok(is_saved)
 }
 
-/// Whether any product, on sale or not, is in a category.
-pub async fn is_used(store: &Store, id: CategoryId) -> Result<bool, Error> {
-    let products = store.collection::<Document>(schema::PRODUCTS).await?;
-    let found = products.find_one(doc! { "category_ids": id.to_string() }).projection(doc! { "_id": 1 }).await?;
-    Ok(found.is_some())
-}
-
 /// Makes the tree of categories that were saved one by one, as they were in an earlier version. Safe to repeat, and to run
 /// twice at once; refuses to delete what is not in the tree.
 pub(crate) async fn gather(database: &Database) -> Result<(), TriggerError> {
     let single = || doc! { "_id": { "$ne": TREE } };
-    let found = database.collection::<Single>(schema::CATEGORIES).find(single()).sort(doc! { "_id": 1 }).await?;
+    let found = database.collection::<Single>(collections::CATEGORIES).find(single()).sort(doc! { "_id": 1 }).await?;
     let found: Vec<Single> = found.try_collect().await?;
     if found.is_empty() {
         return Ok(());
@@ -137,7 +132,7 @@ pub(crate) async fn gather(database: &Database) -> Result<(), TriggerError> {
         gone: Vec::new(),
         categories: found.into_iter().map(record).collect(),
     };
-    let trees = database.collection::<Record>(schema::CATEGORIES);
+    let trees = database.collection::<Record>(collections::CATEGORIES);
     match trees.insert_one(tree).await {
         Err(error) if !violates(&error, "_id_") => return Err(error.into()),
         _ => {}
@@ -161,7 +156,7 @@ struct Single {
 }
 
 async fn categories(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::CATEGORIES).await
+    store.collection(collections::CATEGORIES).await
 }
 
 impl Record {

@@ -6,7 +6,7 @@ use common::{id::Id, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::products::domain::ProductId;
+use crate::ids::ProductId;
 
 /// The id of an export.
 pub type ExportId = Id<Export>;

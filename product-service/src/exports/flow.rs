@@ -10,14 +10,13 @@ use super::{
     store,
 };
 use crate::{
-    App, categories,
+    app::App,
+    categories::store as category_store,
     error::Error,
+    ids::ProductId,
     imports::domain::CONTENT_TYPE,
     jobs::{self, SWEEP_LIMIT, Swept},
-    products::{
-        self,
-        domain::{ProductId, ProductLine},
-    },
+    products::{domain::ProductLine, store as product_store},
 };
 
 /// How many products are read at once.
@@ -98,10 +97,10 @@ struct Lines {
 
 /// The next products, as many as go into a file.
 async fn read_lines(app: &App, after: Option<ProductId>) -> Result<Lines, Error> {
-    let tree = categories::store::tree(&app.store).await?;
+    let tree = category_store::tree(&app.store).await?;
     let mut lines = Lines { text: Vec::new(), products: 0, last: after, is_end: false };
     while !lines.is_end && lines.products < FILE_PRODUCTS && lines.text.len() < FILE_SIZE {
-        let page = products::store::living(&app.store, lines.last, PAGE).await?;
+        let page = product_store::living(&app.store, lines.last, PAGE).await?;
         lines.is_end = page.len() < PAGE;
         lines.products += page.len();
         for product in page {

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Export, ExportId, File, State};
 use crate::{
+    collections,
     error::Error,
+    ids::ProductId,
     jobs::LEASE,
-    products::domain::ProductId,
-    schema,
     store::{Store, date, timestamp},
 };
 
@@ -90,7 +90,7 @@ fn held(export: &Export) -> Document {
 }
 
 async fn exports(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::EXPORTS).await
+    store.collection(collections::EXPORTS).await
 }
 
 impl From<Export> for Record {

@@ -4,7 +4,7 @@
 //! pending ones counted. The product's document decides: an image is the product's once it stands in its list, and can
 //! only get there while it holds a slot.
 
-use std::{collections::BTreeSet, fmt, str::FromStr, time::Duration};
+use std::{collections::BTreeSet, str::FromStr, time::Duration};
 
 use common::{
     id::Id,
@@ -15,15 +15,18 @@ use common::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use self::cleaning::{MAX_FRAMES, MAX_MOVING_POINTS, MAX_POINTS, MAX_SIDE};
-pub use self::media::MediaType;
+pub use self::{
+    media::MediaType,
+    mismatch::{Mismatch, RefusalCode},
+};
 use crate::{
-    bucket::{Object, Terms},
-    products::domain::ProductId,
+    bucket::object::{Object, Terms},
+    ids::ProductId,
 };
 
 pub mod cleaning;
 mod media;
+mod mismatch;
 
 /// The id of an image, from its upload on.
 pub type ImageId = Id<Image>;
@@ -207,114 +210,6 @@ impl Upload {
     /// When the object of a refused upload is deleted once more, and the upload forgotten.
     pub fn forgotten_at(now: Timestamp) -> Timestamp {
         now.plus(REFUSED_FOR)
-    }
-}
-
-/// Why an uploaded file is refused. Its text is for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mismatch {
-    /// Empty, or too large.
-    Size {
-        /// How many bytes it has.
-        has: i64,
-        /// How many were announced.
-        most: i64,
-    },
-    /// It says that it is something else.
-    ContentType(MediaType),
-    /// It says so and is not.
-    Content(MediaType),
-    /// Its end is missing.
-    Truncated,
-    /// It contradicts itself; the words complete "The file has ...".
-    Malformed(&'static str),
-    /// It would take too much memory to show.
-    Points {
-        /// How wide it is.
-        width: u32,
-        /// How high it is.
-        height: u32,
-    },
-    /// It would take too long to show.
-    Frames(usize),
-    /// Browsers do not show it, or it cannot be cleaned; the words complete "The file has ...".
-    Unsupported(&'static str),
-}
-
-/// Why an uploaded file was refused, for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = UploadRefusal)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalCode {
-    /// Empty, or larger than announced.
-    WrongSize,
-    /// Uploaded as another type than announced.
-    WrongContentType,
-    /// Not an image of this type.
-    WrongContent,
-    /// The end of the file is missing.
-    Truncated,
-    /// The file contradicts itself.
-    Malformed,
-    /// A side has more than 16,384 points, or the image more than 50 million.
-    TooManyPoints,
-    /// More than 100 frames, or more than 200 million points in all frames together.
-    TooManyFrames,
-    /// A way of storing images that is not taken.
-    Unsupported,
-}
-
-impl RefusalCode {
-    /// As it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongSize => "wrong_size",
-            Self::WrongContentType => "wrong_content_type",
-            Self::WrongContent => "wrong_content",
-            Self::Truncated => "truncated",
-            Self::Malformed => "malformed",
-            Self::TooManyPoints => "too_many_points",
-            Self::TooManyFrames => "too_many_frames",
-            Self::Unsupported => "unsupported",
-        }
-    }
-}
-
-impl Mismatch {
-    /// The same for programs.
-    pub fn code(self) -> RefusalCode {
-        match self {
-            Self::Size { .. } => RefusalCode::WrongSize,
-            Self::ContentType(_) => RefusalCode::WrongContentType,
-            Self::Content(_) => RefusalCode::WrongContent,
-            Self::Truncated => RefusalCode::Truncated,
-            Self::Malformed(_) => RefusalCode::Malformed,
-            Self::Points { .. } => RefusalCode::TooManyPoints,
-            Self::Frames(_) => RefusalCode::TooManyFrames,
-            Self::Unsupported(_) => RefusalCode::Unsupported,
-        }
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Size { has, most } => write!(f, "The file has {has} bytes, and 1 to {most} were announced."),
-            Self::ContentType(announced) => write!(f, "The file was not uploaded as {announced}, which was announced."),
-            Self::Content(announced) => write!(f, "The content of the file is not {announced}."),
-            Self::Truncated => f.write_str("The end of the file is missing. Upload it whole."),
-            Self::Points { width, height } => write!(
-                f,
-                "The image has {width} x {height} points. A side may have {MAX_SIDE}, and an image {MAX_POINTS} in all."
-            ),
-            Self::Frames(count) => write!(
-                f,
-                "The image has {count} frames. {MAX_FRAMES} are the most, and {MAX_MOVING_POINTS} points in all of them."
-            ),
-            Self::Malformed(what) | Self::Unsupported(what) => {
-                write!(f, "The file has {what}. Save the image anew and upload that.")
-            }
-        }
     }
 }
 

@@ -9,12 +9,13 @@ use super::{
     store,
 };
 use crate::{
-    App,
-    bucket::Form,
+    app::App,
+    bucket::object::Form,
     error::Error,
+    ids::ProductId,
     products::{
-        self,
-        domain::{Product, ProductId, ProductKey},
+        domain::{Product, ProductKey},
+        store as product_store,
     },
 };
 
@@ -37,7 +38,7 @@ pub(super) async fn grant(
         return Ok((upload, form));
     }
     store::forget(&app.store, upload.image.id).await?;
-    let product = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
+    let product = product_store::find(&app.store, &ProductKey::Id(product_id)).await?;
     Err(if product.is_some() { Error::TooManyImages } else { Error::NotFound })
 }
 
@@ -139,7 +140,7 @@ async fn listed(app: &App, upload: &Upload) -> Result<Image, Error> {
 
 /// The image with this key, if it is in the product's list.
 async fn in_list(app: &App, product_id: ProductId, key: &str) -> Result<Option<Image>, Error> {
-    let product = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
+    let product = product_store::find(&app.store, &ProductKey::Id(product_id)).await?;
     let images = product.map(|product| product.images).unwrap_or_default();
     Ok(images.into_iter().find(|image| image.key == key))
 }
@@ -153,7 +154,7 @@ pub(super) async fn arrange(
     now: Timestamp,
 ) -> Result<Product, Error> {
     for _ in 0..ROUNDS {
-        let found = products::store::find(&app.store, &ProductKey::Id(product_id)).await?;
+        let found = product_store::find(&app.store, &ProductKey::Id(product_id)).await?;
         let product = found.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
         let arranged = list.arrange(&product.images).map_err(Error::InvalidInput)?;

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Arranged, Image, ImageId, MAX_IMAGES, MediaType, Mismatch, RefusalCode, State, Upload};
 use crate::{
+    collections,
     error::Error,
-    products::domain::ProductId,
-    schema,
+    ids::ProductId,
     store::{Store, Written, date, may_match, must_match, timestamp},
 };
 
@@ -180,11 +180,11 @@ fn taking_away(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<Wri
 }
 
 async fn uploads(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::UPLOADS).await
+    store.collection(collections::UPLOADS).await
 }
 
 async fn namespaces(store: &Store) -> Result<(Namespace, Namespace), Error> {
-    Ok((store.namespace(schema::PRODUCTS).await?, store.namespace(schema::UPLOADS).await?))
+    Ok((store.namespace(collections::PRODUCTS).await?, store.namespace(collections::UPLOADS).await?))
 }
 
 impl From<Upload> for Record {

@@ -2,19 +2,24 @@
 
 use std::collections::HashMap;
 
-use common::{problem::FieldError, problem::Problem, timestamp::Timestamp};
+use common::{
+    problem::{FieldError, Problem},
+    sku::Sku,
+    timestamp::Timestamp,
+};
 
 use super::domain::{Content, Entry, Outcome, Place};
 use crate::{
-    App,
-    categories::domain::Tree,
+    app::App,
+    categories::domain::{Refused as CategoryRefused, Tree},
     error::Error,
-    inventory,
+    mongo_error::is_invalid,
     products::{
-        self,
-        domain::{Change, NewProduct, Product, ProductKey, Sku, Slug, Status},
+        domain::{Change, NewProduct, Product, ProductKey, Refused as ProductRefused, Status},
+        flow as product_flow, shelving, store as product_store,
     },
-    store::{Patience, is_invalid},
+    slug::Slug,
+    store::Patience,
 };
 
 /// A line that is not blank.
@@ -49,7 +54,7 @@ impl Line {
 /// The products that these lines are about, in one query.
 pub(super) async fn find_known(app: &App, lines: &[Line]) -> Result<HashMap<Slug, Product>, Error> {
     let slugs: Vec<&Slug> = lines.iter().filter_map(|line| line.product.as_ref().ok()).map(|new| &new.slug).collect();
-    let found = products::store::with_slugs(&app.store, &slugs).await?;
+    let found = product_store::with_slugs(&app.store, &slugs).await?;
     Ok(found.into_iter().map(|product| (product.slug.clone(), product)).collect())
 }
 
@@ -86,16 +91,12 @@ async fn save_product(
             if next.version == product.version {
                 return Ok(Outcome::Unchanged);
             }
-            let loses_variants = withdraw(app, product, &next).await?;
-            if products::shelving::replace(&app.store, product, &next, tree).await? {
-                if loses_variants {
-                    inventory::flow::list_after_removal(&app.store, &next).await;
-                }
+            if product_flow::save(&app.store, product, &next, tree).await? {
                 return Ok(Outcome::Changed);
             }
         } else {
             let product = Product::create(new.clone(), now);
-            match products::shelving::insert(&app.store, &product, tree).await {
+            match shelving::insert(&app.store, &product, tree).await {
                 Ok(()) => return Ok(Outcome::Created),
                 Err(Error::ProductSlugTaken) => {}
                 Err(error) => return Err(error),
@@ -104,37 +105,13 @@ async fn save_product(
         if !patience.is_left().await {
             return Err(Error::ProductContended);
         }
-        known = products::store::find(&app.store, &ProductKey::Slug(new.slug.to_string())).await?;
+        known = product_store::find(&app.store, &ProductKey::Slug(new.slug.to_string())).await?;
     }
-}
-
-/// Ends the stock of the variants that a product loses, so that nobody can reserve them any more; refused while orders hold
-/// units of one. What would be refused anyway takes no stock away. Whether it loses any.
-async fn withdraw(app: &App, product: &Product, next: &Product) -> Result<bool, Error> {
-    let skus = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect::<Vec<_>>();
-    let lost: Vec<Sku> = skus(product).into_iter().filter(|sku| !next.has_sku(sku)).collect();
-    if lost.is_empty() {
-        return Ok(false);
-    }
-    let gained: Vec<Sku> = skus(next).into_iter().filter(|sku| !product.has_sku(sku)).collect();
-    if !products::store::with_skus(&app.store, &gained.iter().collect::<Vec<_>>()).await?.is_empty() {
-        return Err(Error::SkuTaken);
-    }
-    let stock = inventory::store::find_many(&app.store, &lost.iter().collect::<Vec<_>>()).await?;
-    if stock.iter().any(|stock| stock.reserved > 0) {
-        return Err(Error::VariantReserved);
-    }
-    for sku in &lost {
-        if !inventory::store::close(&app.store, sku).await? {
-            return Err(Error::VariantReserved);
-        }
-    }
-    Ok(true)
 }
 
 /// Which of these SKUs are those of another product.
 async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, Error> {
-    let others = products::store::with_skus(&app.store, &skus.iter().collect::<Vec<_>>()).await?;
+    let others = product_store::with_skus(&app.store, &skus.iter().collect::<Vec<_>>()).await?;
     // One that is archived may have the same slug.
     let is_other = |product: &&Product| product.slug.to_string() != slug || product.status == Status::Archived;
     let others: Vec<&Product> = others.iter().filter(is_other).collect();
@@ -157,7 +134,10 @@ async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, E
 /// Whether trying the same line again would end the same way.
 fn is_the_lines_own(error: &Error) -> bool {
     match error {
-        Error::InvalidInput(_) | Error::VariantReserved | Error::ProductContended => true,
+        Error::Product(ProductRefused::InvalidInput(_))
+        | Error::Category(CategoryRefused::UnknownCategories(_))
+        | Error::VariantReserved
+        | Error::ProductContended => true,
         Error::Mongo(error) => is_invalid(error),
         _ => false,
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::lines::{Batch, Content, Entry, PART, Part, Place};
-use crate::bucket::{Object, Terms};
+use crate::bucket::object::{Object, Terms};
 
 mod lines;
 

@@ -12,12 +12,13 @@ use super::{
     store,
 };
 use crate::{
-    App,
-    bucket::Form,
-    categories,
+    app::App,
+    bucket::object::Form,
+    categories::store as category_store,
     error::Error,
     jobs::{self, SWEEP_LIMIT, Swept},
-    products::domain::{Product, Slug},
+    products::domain::Product,
+    slug::Slug,
 };
 
 /// Grants an import.
@@ -134,7 +135,7 @@ impl Worker<'_> {
 
     /// Works off a batch, at least one line of it; false when somebody else has taken the import.
     async fn work_off_batch(&mut self, batch: Batch) -> Result<bool, Error> {
-        let tree = categories::store::tree(&self.app.store).await?;
+        let tree = category_store::tree(&self.app.store).await?;
         let lines: Vec<Line> = batch.entries.into_iter().map(|entry| Line::new(entry, &tree)).collect();
         let mut known = find_known(self.app, &lines).await?;
         if self.import.planned.is_empty() && !self.plan(&lines, &known).await? {

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Counts, Import, ImportId, Outcome, Place, Refused, State};
 use crate::{
+    collections,
     error::Error,
     jobs::LEASE,
-    schema,
     store::{Store, Written, date, must_match, timestamp},
 };
 
@@ -95,7 +95,7 @@ pub async fn plan(store: &Store, import: &Import, planned: &[Outcome]) -> Result
 /// Saves how far an import has come since `before`, with the lines that were refused; false when somebody else has taken
 /// it. Reasons are saved first: saving them again is harmless.
 pub async fn advance(store: &Store, before: &Import, after: &Import, refused: &[Refused]) -> Result<bool, Error> {
-    let reasons = store.namespace(schema::IMPORT_ERRORS).await?;
+    let reasons = store.namespace(collections::IMPORT_ERRORS).await?;
     let mut writes: Vec<WriteModel> = Vec::with_capacity(refused.len() + 1);
     for Refused { line, errors } in refused {
         let (id, delete_at) = (refused_id(before.id, *line), date(before.forgotten_at()));
@@ -113,7 +113,7 @@ pub async fn advance(store: &Store, before: &Import, after: &Import, refused: &[
         "lease_until": date(after.updated_at.plus(LEASE)),
         "updated_at": date(after.updated_at),
     };
-    let imports = store.namespace(schema::IMPORTS).await?;
+    let imports = store.namespace(collections::IMPORTS).await?;
     writes.push(must_match(&imports, held(before), doc! { "$set": set }));
     Ok(store.write_in_order(writes).await? == Written::All)
 }
@@ -138,7 +138,7 @@ pub fn waiting_filter(now: Timestamp) -> Document {
 
 /// Up to `limit` refused lines of an import, by number, after one.
 pub async fn refused(store: &Store, id: ImportId, after: Option<i64>, limit: usize) -> Result<Vec<Refused>, Error> {
-    let reasons = store.collection::<RefusedRecord>(schema::IMPORT_ERRORS).await?;
+    let reasons = store.collection::<RefusedRecord>(collections::IMPORT_ERRORS).await?;
     // All ids of this import's begin with its own and a slash; a digit stands behind that, and ":" behind all digits.
     let filter = doc! { "_id": { "$gt": refused_id(id, after.unwrap_or(0)), "$lt": format!("{id}/:") } };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -163,7 +163,7 @@ fn held(import: &Import) -> Document {
 }
 
 async fn imports(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::IMPORTS).await
+    store.collection(collections::IMPORTS).await
 }
 
 impl From<Import> for Record {

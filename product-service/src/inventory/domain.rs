@@ -9,13 +9,14 @@ use common::{
     etag::{ETag, number},
     id::Id,
     input::{Fields, FromFields, Patch},
+    sku::Sku,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{products::domain::Sku, reservations::domain::OrderId};
+use crate::ids::OrderId;
 
 /// The most that can be on hand of one SKU.
 pub const MAX_ON_HAND: i64 = 1_000_000;
@@ -66,6 +67,38 @@ impl Stock {
 /// What a SKU's stock is named by in tags, where it was saved before stocks had a name of their own.
 pub fn unnamed(sku: &Sku) -> u64 {
     number(Uuid::new_v5(&Uuid::NAMESPACE_OID, sku.as_str().as_bytes()))
+}
+
+/// How the catalogue shows a SKU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Listing {
+    /// Some are there.
+    InStock,
+    /// None is there.
+    OutOfStock,
+    /// It takes backorders, so it can be ordered whatever is there.
+    Backorder,
+}
+
+impl Listing {
+    /// How it should be shown.
+    pub fn of(stock: &Stock) -> Self {
+        match stock {
+            Stock { backorder: true, .. } => Self::Backorder,
+            Stock { available: 1.., .. } => Self::InStock,
+            _ => Self::OutOfStock,
+        }
+    }
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InStock => "in_stock",
+            Self::OutOfStock => "out_of_stock",
+            Self::Backorder => "backorder",
+        }
+    }
 }
 
 /// What may still be promised of a SKU.

@@ -1,25 +1,23 @@
 //! What the sweep makes of stock: the catalogue shows what is in stock, and staff hear of what runs low. Neither is on a
 //! shopper's path: both follow what reservations did, a sweep later.
 
-use common::{contact::Email, timestamp::Timestamp};
-use platform::client::{Call, CallError, ServiceClient};
+use common::{sku::Sku, timestamp::Timestamp};
+use platform::client::{Call, CallError};
 use serde::Serialize;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    domain::Stock,
+    domain::{Listing, Stock},
     store::{
         self,
-        notices::{self, Listed, Listing, Low},
+        notices::{self, Listed, Low},
     },
 };
 use crate::{
+    app::Staff,
     error::Error,
-    products::{
-        self,
-        domain::{Product, Sku},
-    },
+    products::{domain::Product, store as product_store},
     store::Store,
 };
 
@@ -27,15 +25,6 @@ use crate::{
 const SWEEP_LIMIT: i64 = 50;
 /// Under which ids of notices are derived.
 const NAMESPACE: Uuid = Uuid::from_u128(0x0193_8f6e_9d02_7f4b_b1c6_0e35_6a7d_2c11);
-
-/// Who hears of what runs low, and by whom.
-#[derive(Debug, Clone)]
-pub struct Staff {
-    /// Where.
-    pub email: Email,
-    /// To notification-service.
-    pub client: ServiceClient,
-}
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -76,7 +65,7 @@ async fn list_all(store: &Store, swept: &mut Swept) -> Result<(), Error> {
 
 async fn products_of(store: &Store, skus: impl Iterator<Item = &Sku>) -> Result<Vec<Product>, Error> {
     let skus: Vec<&Sku> = skus.collect();
-    if skus.is_empty() { Ok(Vec::new()) } else { products::store::with_skus(store, &skus).await }
+    if skus.is_empty() { Ok(Vec::new()) } else { product_store::with_skus(store, &skus).await }
 }
 
 /// Has a product be listed as its stock is now, for these of its SKUs; `false` when somebody else is at it.
@@ -92,11 +81,11 @@ async fn list(store: &Store, product: &Product, seen: &[&Listed]) -> Result<bool
 
 /// Has a product be listed as in stock if any of its variants is; `false` when somebody else just did.
 async fn list_product(store: &Store, product: &Product) -> Result<bool, Error> {
-    let round = products::store::listing_round(store, product.id).await?;
+    let round = product_store::listing_round(store, product.id).await?;
     let skus: Vec<_> = product.variants.iter().map(|variant| &variant.sku).collect();
     let stock = store::available(store, &skus).await?;
     let is_in_stock = stock.iter().any(|(_, available)| available.covers(1));
-    products::store::list_as(store, product.id, round, is_in_stock).await
+    product_store::list_as(store, product.id, round, is_in_stock).await
 }
 
 /// The same for a product that lost a variant, perhaps the only one in stock. Should it fail, the next change of another

@@ -1,6 +1,6 @@
 //! Every query of stock; those of who has to hear how much there is are in [`notices`].
 
-use common::{etag::IfMatch, id::Id, input::Patch, timestamp::Timestamp};
+use common::{etag::IfMatch, id::Id, input::Patch, sku::Sku, timestamp::Timestamp};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection, Namespace,
@@ -11,15 +11,19 @@ use serde::{Deserialize, Serialize};
 
 pub mod notices;
 
-use self::notices::Listing;
-use super::domain::{Available, Change, Movement, MovementId, MovementKind, Stock, StockPatch, unnamed};
+use super::domain::{Available, Change, Listing, Movement, MovementId, MovementKind, Stock, StockPatch, unnamed};
 use crate::{
+    collections,
     error::Error,
-    products::domain::Sku,
-    reservations::domain::OrderId,
-    schema,
-    store::{Store, date, is_invalid, may_match, must_match, timestamp, violates},
+    ids::OrderId,
+    mongo_error::{is_invalid, violates},
+    store::{Store, date, may_match, must_match, timestamp},
 };
+
+/// Staff are to be told when it gets low.
+const WATCHED: &str = "watched";
+/// They were told.
+const TOLD: &str = "told";
 
 /// Stock as a document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -148,7 +152,7 @@ pub async fn patch(
     };
     if let Some(low_stock_at) = low_stock_at {
         let above = doc! { "$subtract": ["$available", low_stock_at.unwrap_or(0)] };
-        let watch = low_stock_at.map(|_| notices::WATCHED);
+        let watch = low_stock_at.map(|_| WATCHED);
         set.extend(doc! { "low_stock_at": low_stock_at, "above_low_stock": above, "low_stock": watch });
     }
     let (filter, _) = matching(sku, if_match);
@@ -249,7 +253,7 @@ pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<V
 }
 
 async fn stock(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::STOCK).await
+    store.collection(collections::STOCK).await
 }
 
 /// The update that makes a change. What is available and how far that is above the low mark go together; whatever can be

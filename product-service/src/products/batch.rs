@@ -6,17 +6,13 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{extract::Query, input::Json, money::Money, problem::Problem};
+use common::{extract::Query, input::Json, money::Money, problem::Problem, sku::Sku};
 use http::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{
-    CATALOGUE_CACHE,
-    domain::{Product, ProductId, Sku, Slug},
-    store,
-};
-use crate::{error::Error, store::Store};
+use super::{domain::Product, store};
+use crate::{caching::CATALOGUE_CACHE, error::Error, ids::ProductId, slug::Slug, store::Store};
 
 /// As many as a cart has lines.
 const MAX_SKUS: usize = 100;

@@ -7,38 +7,42 @@ use common::{
     etag::ETag,
     id::Id,
     input::{Fields, FromFields, Refusal},
+    sku::Sku,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
 
 mod attributes;
 mod changes;
+mod limits;
 mod line;
 mod texts;
 mod variant;
 mod words;
 
 pub(crate) use self::attributes::schema as attributes_schema;
-use self::attributes::{AttributeName, MAX_ATTRIBUTES};
+use self::{
+    attributes::{AttributeName, MAX_ATTRIBUTES},
+    limits::{MAX_CATEGORIES, MAX_OPTION_VALUES, MAX_OPTIONS, MAX_TAGS},
+    variant::has_repeats,
+};
 pub use self::{
     attributes::{AttributeValue, Attributes},
-    changes::{Change, ProductPatch},
+    changes::{Change, ProductPatch, Refused},
+    limits::MAX_VARIANTS,
     line::ProductLine,
     variant::{TaxClass, Variant, VariantPatch},
-    words::{Barcode, Description, Line, Sku, Slug, Tag},
+    words::{Barcode, Description, Line, Tag},
 };
-use crate::{categories::domain::CategoryId, images::domain::Image};
-
-/// The id of a product.
-pub type ProductId = Id<Product>;
-
-/// Most variants a product may have.
-pub const MAX_VARIANTS: usize = 100;
-const MAX_OPTIONS: usize = 3;
-const MAX_OPTION_VALUES: usize = 50;
-const MAX_CATEGORIES: usize = 20;
-const MAX_TAGS: usize = 30;
+use crate::{
+    ids::{CategoryId, ProductId},
+    images::domain::Image,
+    slug::Slug,
+};
 
 /// Whether shoppers see a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,6 +66,15 @@ impl Status {
             Self::Archived => "archived",
         }
     }
+}
+
+/// Archiving is a step of its own.
+fn new_status() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some([Status::Draft.as_str(), Status::Active.as_str()]))
+        .description(Some("`draft` or `active`."))
+        .build()
 }
 
 impl FromStr for Status {
@@ -131,7 +144,7 @@ pub struct NewProduct {
     #[schema(required = false, schema_with = attributes::schema)]
     pub attributes: Attributes,
     /// `draft` or `active`.
-    #[schema(schema_with = texts::new_status)]
+    #[schema(schema_with = new_status)]
     pub status: Status,
     /// The categories it is in; each must exist.
     #[schema(max_items = 20)]
@@ -235,10 +248,6 @@ fn contradictions(options: &[ProductOption], variants: &[Variant]) -> Vec<Contra
         }
     }
     found
-}
-
-fn has_repeats<T: Ord>(values: &[T]) -> bool {
-    values.iter().collect::<BTreeSet<_>>().len() < values.len()
 }
 
 /// A product.

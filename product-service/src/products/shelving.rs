@@ -1,16 +1,17 @@
 //! Products put into categories that may be deleted at the same moment. Why this is right is said in
-//! [`categories::store`]: the product is saved first, and then its categories are looked at again.
+//! [`crate::categories::store`]: the product is saved first, and then its categories are looked at again.
 
 use super::{
-    domain::{Product, ProductId, ProductKey},
+    domain::{Product, ProductKey},
     store,
 };
 use crate::{
     categories::{
-        self,
-        domain::{CategoryId, Tree},
+        domain::{Refused, Tree},
+        flow,
     },
     error::Error,
+    ids::{CategoryId, ProductId},
     store::{Patience, Store},
 };
 
@@ -64,19 +65,19 @@ pub(crate) async fn empty(store: &Store, gone: &[CategoryId]) -> Result<usize, E
 
 /// Has the categories stay that a product was put into. Those it was in before are held by that it names them.
 async fn hold_added(store: &Store, before: &[CategoryId], now: &[CategoryId]) -> Result<(), Error> {
-    if now.iter().all(|id| before.contains(id)) { Ok(()) } else { categories::hold(store, now).await }
+    if now.iter().all(|id| before.contains(id)) { Ok(()) } else { flow::hold(store, now).await }
 }
 
 /// Whether a category is gone, or it could not be found out in time; a product that was saved is set back then.
 fn is_refusal(error: &Error) -> bool {
-    matches!(error, Error::InvalidInput(_) | Error::CategoriesContended)
+    matches!(error, Error::Category(Refused::UnknownCategories(_)) | Error::CategoriesContended)
 }
 
 /// Takes those of these categories that are gone out of a product, as it is now.
 async fn take_out_gone(store: &Store, id: ProductId, categories: &[CategoryId]) -> Result<(), Error> {
     let mut patience = Patience::default();
     loop {
-        let (gone, tree) = categories::gone_of(store, categories).await?;
+        let (gone, tree) = flow::gone_of(store, categories).await?;
         let Some(product) = store::find(store, &ProductKey::Id(id)).await? else { return Ok(()) };
         if !product.category_ids.iter().any(|id| gone.contains(id)) {
             return Ok(());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use common::money::Money;
+use common::{money::Money, sku::Sku};
 use futures_util::TryStreamExt;
 use mongodb::{
     Collection,
@@ -11,19 +11,17 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{
-    AttributeValue, Barcode, Product, ProductId, ProductKey, ProductOption, Sku, Slug, Status, TaxClass, Variant,
-};
+use super::domain::{AttributeValue, Barcode, Product, ProductKey, ProductOption, Status, TaxClass, Variant};
 use crate::{
-    categories::{
-        self,
-        domain::{CategoryId, Tree},
-    },
+    categories::domain::Tree,
+    collections,
     error::Error,
+    ids::{CategoryId, ProductId},
     images::domain::Image,
-    schema,
-    search::{self, domain::FacetValue},
-    store::{Store, date, timestamp, violates},
+    mongo_error::violates,
+    search::domain::{FacetValue, facet_values, lowest_prices, terms, title_key},
+    slug::Slug,
+    store::{Store, date, timestamp},
 };
 
 /// How many products are indexed anew at a time.
@@ -82,11 +80,11 @@ struct IndexRecord {
 
 impl IndexRecord {
     fn new(product: &Product, tree: &Tree) -> Self {
-        let lowest = search::domain::lowest_prices(product).into_iter();
+        let lowest = lowest_prices(product).into_iter();
         Self {
-            terms: search::domain::terms(product, tree),
-            facets: search::domain::facet_values(product, tree),
-            title_key: search::domain::title_key(&product.title),
+            terms: terms(product, tree),
+            facets: facet_values(product, tree),
+            title_key: title_key(&product.title),
             lowest: lowest.map(|(currency, amount)| (currency.to_string(), amount)).collect(),
             tree_version: tree.version,
         }
@@ -150,11 +148,18 @@ pub(crate) async fn in_categories(store: &Store, categories: &[CategoryId]) -> R
     records.into_iter().map(Product::try_from).collect()
 }
 
+/// Whether any product, on sale or not, is in a category.
+pub async fn is_any_in_category(store: &Store, id: CategoryId) -> Result<bool, Error> {
+    let products = store.collection::<Document>(collections::PRODUCTS).await?;
+    let found = products.find_one(doc! { "category_ids": id.to_string() }).projection(doc! { "_id": 1 }).await?;
+    Ok(found.is_some())
+}
+
 /// Which of the shop's unique names was taken.
 fn taken(error: mongodb::error::Error) -> Error {
-    if violates(&error, schema::PRODUCT_SLUG) {
+    if violates(&error, collections::PRODUCT_SLUG) {
         Error::ProductSlugTaken
-    } else if violates(&error, schema::PRODUCT_SKU) {
+    } else if violates(&error, collections::PRODUCT_SKU) {
         Error::SkuTaken
     } else {
         error.into()
@@ -225,9 +230,8 @@ async fn reindex(products: Collection<Record>, behind: Document, tree: &Tree) ->
 }
 
 /// Indexes all products that an earlier version saved without.
-pub(crate) async fn index_all(store: &Store) -> Result<(), Error> {
-    let tree = categories::store::tree(store).await?;
-    while reindex(products(store).await?, doc! { "facets": { "$exists": false } }, &tree).await? > 0 {}
+pub(crate) async fn index_all(store: &Store, tree: &Tree) -> Result<(), Error> {
+    while reindex(products(store).await?, doc! { "facets": { "$exists": false } }, tree).await? > 0 {}
     Ok(())
 }
 
@@ -246,7 +250,7 @@ pub(crate) async fn listing_round(store: &Store, id: ProductId) -> Result<i64, E
         #[serde(default)]
         listing_round: i64,
     }
-    let products = store.collection::<Round>(schema::PRODUCTS).await?;
+    let products = store.collection::<Round>(collections::PRODUCTS).await?;
     let found = products.find_one(doc! { "_id": id.to_string() }).projection(doc! { "listing_round": 1 }).await?;
     Ok(found.map_or(0, |found| found.listing_round))
 }
@@ -279,13 +283,13 @@ pub async fn living(store: &Store, after: Option<ProductId>, limit: usize) -> Re
 
 /// Whether any product, draft or not, has this SKU.
 pub async fn has_sku(store: &Store, sku: &Sku) -> Result<bool, Error> {
-    let products = store.collection::<Document>(schema::PRODUCTS).await?;
+    let products = store.collection::<Document>(collections::PRODUCTS).await?;
     let found = products.find_one(doc! { "variants.sku": sku.as_str() }).projection(doc! { "_id": 1 }).await?;
     Ok(found.is_some())
 }
 
 async fn products(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::PRODUCTS).await
+    store.collection(collections::PRODUCTS).await
 }
 
 impl Record {

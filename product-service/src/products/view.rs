@@ -4,8 +4,13 @@ use common::timestamp::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::domain::{Attributes, Product, ProductId, ProductOption, Slug, Status, Variant};
-use crate::{bucket::Bucket, categories::domain::CategoryId, images::ImageView};
+use super::domain::{Attributes, Product, ProductOption, Status, Variant};
+use crate::{
+    bucket::Bucket,
+    ids::{CategoryId, ProductId},
+    images::view::ImageView,
+    slug::Slug,
+};
 
 /// A product as everybody sees it.
 #[derive(Debug, Serialize, ToSchema)]

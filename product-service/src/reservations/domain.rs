@@ -17,48 +17,20 @@
 use std::collections::BTreeMap;
 
 use common::{
-    id::Id,
     input::{Fields, FromFields},
     money::{Currency, Money},
+    sku::Sku,
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    error::Error,
+    basket::{Line, MAX_LINES, basket},
+    ids::{OrderId, ProductId},
     inventory::domain::{Movement, MovementId, MovementKind, Verdict},
-    products::domain::{Product, ProductId, Sku, TaxClass},
+    products::domain::{Product, TaxClass},
 };
-
-/// An order, which transaction-service keeps; here it is only a name.
-#[derive(Debug)]
-pub struct Order;
-/// The id of an order, and of its reservation.
-pub type OrderId = Id<Order>;
-
-/// Most lines a reservation may have.
-pub const MAX_LINES: usize = 100;
-/// Most units of one line.
-pub const MAX_QUANTITY: i64 = 999;
-
-/// So many of one SKU.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-pub struct Line {
-    /// Of what.
-    pub sku: Sku,
-    /// How many.
-    #[schema(minimum = 1, maximum = 999, example = 2)]
-    pub quantity: u32,
-}
-
-impl FromFields for Line {
-    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let sku = fields.text("sku");
-        let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
-        Some(Self { sku: sku?, quantity: u32::try_from(quantity?).ok()? })
-    }
-}
 
 /// What an order wants.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
@@ -93,15 +65,6 @@ impl ReservationRequest {
     pub fn position(&self, sku: &Sku) -> usize {
         self.lines.iter().position(|line| line.sku == *sku).unwrap_or_default()
     }
-}
-
-/// One line a SKU, in the order of the SKUs.
-pub fn basket(lines: &[Line]) -> Vec<Line> {
-    let mut sums = BTreeMap::<&Sku, u32>::new();
-    for line in lines {
-        *sums.entry(&line.sku).or_default() += line.quantity;
-    }
-    sums.into_iter().map(|(sku, quantity)| Line { sku: sku.clone(), quantity }).collect()
 }
 
 /// A line with what was known of its product when it was reserved.
@@ -255,34 +218,49 @@ pub enum DecideStep {
     Bury,
 }
 
+/// Why a request to reserve, commit or release is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The order has no reservation.
+    NotFound,
+    /// The order has a reservation with other lines.
+    ReservationDiffers,
+    /// Another request is reserving for the same order.
+    ReservationInProgress,
+    /// The reservation was released, or its order given up, before.
+    ReservationReleased,
+    /// The reservation was committed before.
+    ReservationCommitted,
+}
+
 impl Reservation {
     /// What a request to reserve does when it finds this one.
-    pub fn on_reserve(&self, basket: &[Line], currency: Currency, now: Timestamp) -> Result<ReserveStep, Error> {
+    pub fn on_reserve(&self, basket: &[Line], currency: Currency, now: Timestamp) -> Result<ReserveStep, Refused> {
         match self.state {
             State::Void => Ok(ReserveStep::Replace),
             State::Reserving if self.lease_until <= now => Ok(ReserveStep::Unwind),
-            State::Reserving => Err(Error::ReservationInProgress),
+            State::Reserving => Err(Refused::ReservationInProgress),
             State::Held | State::Committed if self.basket == basket && self.currency == Some(currency) => {
                 Ok(ReserveStep::Answer)
             }
-            State::Held | State::Committed => Err(Error::ReservationDiffers),
-            State::Released => Err(Error::ReservationReleased),
+            State::Held | State::Committed => Err(Refused::ReservationDiffers),
+            State::Released => Err(Refused::ReservationReleased),
         }
     }
 
     /// What a decision does when it finds this state; `None` is absent.
-    pub fn on_decision(state: Option<State>, decision: Decision) -> Result<DecideStep, Error> {
+    pub fn on_decision(state: Option<State>, decision: Decision) -> Result<DecideStep, Refused> {
         match (state, decision) {
-            (None | Some(State::Void), Decision::Commit) => Err(Error::NotFound),
+            (None | Some(State::Void), Decision::Commit) => Err(Refused::NotFound),
             (None | Some(State::Void), Decision::Release) => Ok(DecideStep::Bury),
-            (Some(State::Reserving), Decision::Commit) => Err(Error::ReservationInProgress),
+            (Some(State::Reserving), Decision::Commit) => Err(Refused::ReservationInProgress),
             (Some(State::Reserving), Decision::Release) => Ok(DecideStep::End),
             (Some(State::Held), _) => Ok(DecideStep::Move),
             (Some(State::Committed), Decision::Commit) | (Some(State::Released), Decision::Release) => {
                 Ok(DecideStep::Answer)
             }
-            (Some(State::Committed), Decision::Release) => Err(Error::ReservationCommitted),
-            (Some(State::Released), Decision::Commit) => Err(Error::ReservationReleased),
+            (Some(State::Committed), Decision::Release) => Err(Refused::ReservationCommitted),
+            (Some(State::Released), Decision::Commit) => Err(Refused::ReservationReleased),
         }
     }
 

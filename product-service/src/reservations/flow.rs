@@ -11,17 +11,20 @@ use platform::metrics::{self, Metric};
 use serde::Serialize;
 
 use super::{
-    domain::{DecideStep, Decision, Line, OrderId, PricedLine, Reservation, ReservationRequest, ReserveStep, Unpriced},
-    domain::{State, price},
+    domain::{
+        DecideStep, Decision, PricedLine, Refused, Reservation, ReservationRequest, ReserveStep, State, Unpriced, price,
+    },
     store::{self, Claim, Claimed},
 };
 use crate::{
+    basket::Line,
     error::{Error, Short},
+    ids::OrderId,
     inventory::{
-        self,
         domain::{Movement, MovementKind, Verdict},
+        store as inventory_store,
     },
-    products,
+    products::store as product_store,
     store::Store,
 };
 
@@ -76,7 +79,7 @@ pub(super) async fn reserve(
             },
         };
     }
-    Err(if is_contended { Error::StockContended } else { Error::ReservationInProgress })
+    Err(if is_contended { Error::StockContended } else { Refused::ReservationInProgress.into() })
 }
 
 fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now: Timestamp) -> Reservation {
@@ -101,7 +104,7 @@ pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 /// Prices a basket as the catalogue has it at the moment.
 pub(crate) async fn read_prices(store: &Store, request: &ReservationRequest, basket: &[Line]) -> Prices {
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
-    let products = products::store::with_skus(store, &skus).await?;
+    let products = product_store::with_skus(store, &skus).await?;
     Ok(price(basket, request.currency, &products))
 }
 
@@ -132,7 +135,7 @@ async fn hold(
     store::give_up(store, &held, now).await?;
     let found = store::find(store, held.order_id).await?;
     let released = found.is_some_and(|found| found.state == State::Released);
-    Err(if released { Error::ReservationReleased } else { Error::ReservationInProgress })
+    Err(Error::from(if released { Refused::ReservationReleased } else { Refused::ReservationInProgress }))
 }
 
 /// Some SKU is short: gives back what was taken, and says what is wrong with every line. Nothing is, if units came back
@@ -149,7 +152,7 @@ async fn refuse(
         return Err(not_priced(request, &unpriced));
     }
     let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
-    let stock = inventory::store::available(store, &skus).await?;
+    let stock = inventory_store::available(store, &skus).await?;
     let available = |line: &Line| {
         stock.iter().find(|(sku, _)| *sku == line.sku).map(|(_, available)| *available).unwrap_or_default()
     };
@@ -201,7 +204,7 @@ pub(super) async fn decide(
             return Ok(decided);
         }
     }
-    Err(Error::ReservationInProgress)
+    Err(Refused::ReservationInProgress.into())
 }
 
 fn tombstone(order_id: OrderId, now: Timestamp) -> Reservation {
@@ -263,7 +266,7 @@ pub async fn sweep(store: &Store, now: Timestamp) -> Result<Swept, Error> {
 }
 
 async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
-    let unsettled = inventory::store::unsettled(store, before, SWEEP_LIMIT).await?;
+    let unsettled = inventory_store::unsettled(store, before, SWEEP_LIMIT).await?;
     let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
     let reservations = store::find_many(store, &orders).await?;
     for (sku, movement) in &unsettled {
@@ -297,7 +300,7 @@ async fn resolve(store: &Store, reservation: &Reservation, movement: &Movement, 
 /// Decides unless somebody has decided in between, however they did.
 async fn redecide(store: &Store, order_id: OrderId, decision: Decision, now: Timestamp) -> Result<(), Error> {
     match decide(store, order_id, decision, now).await {
-        Ok(_) | Err(Error::ReservationCommitted | Error::ReservationReleased) => Ok(()),
+        Ok(_) | Err(Error::Reservation(Refused::ReservationCommitted | Refused::ReservationReleased)) => Ok(()),
         Err(error) => Err(error),
     }
 }

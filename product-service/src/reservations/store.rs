@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use common::{
     id::Id,
     money::{Currency, Money},
+    sku::Sku,
     timestamp::Timestamp,
 };
 use futures_util::TryStreamExt;
@@ -16,15 +17,17 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Decision, Line, OrderId, PricedLine, Reservation, State};
+use super::domain::{Decision, PricedLine, Reservation, State};
 use crate::{
+    basket::Line,
+    collections,
     error::Error,
+    ids::{OrderId, ProductId},
     inventory::{
-        self,
         domain::{Movement, MovementId, MovementKind},
+        store as inventory_store,
     },
-    products::domain::{ProductId, Sku, TaxClass},
-    schema,
+    products::domain::TaxClass,
     store::{Store, Written, date, may_match, must_match, timestamp},
 };
 
@@ -123,7 +126,7 @@ pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result
         }
     }];
     for (sku, hold) in holds(attempt) {
-        writes.push(inventory::store::record(&stock, &sku, &hold));
+        writes.push(inventory_store::record(&stock, &sku, &hold));
     }
     Ok(match store.write_in_order(writes).await? {
         Written::All => Claimed::All,
@@ -138,7 +141,7 @@ pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
     let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
     let set = doc! { "state": State::Held.as_str(), "lines": bson::serialize_to_bson(&lines)? };
     let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
-    writes.extend(holds(held).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, true)));
+    writes.extend(holds(held).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, true)));
     Ok(store.write_in_order(writes).await?.went_past(0))
 }
 
@@ -146,7 +149,7 @@ pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
 pub async fn give_up(store: &Store, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
     let (reservations, stock) = namespaces(store).await?;
     let mut writes: Vec<_> =
-        holds(attempt).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, false)).collect();
+        holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)).collect();
     writes.push(may_match(&reservations, attempt_of(attempt), ended(State::Void, now)));
     store.write_in_order(writes).await.map(|_| ())
 }
@@ -165,7 +168,7 @@ pub async fn end(store: &Store, attempt: Reservation, now: Timestamp) -> Result<
 async fn end_as(store: &Store, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(store).await?;
     let mut writes = vec![must_match(&reservations, attempt_of(attempt), ended(state, now))];
-    writes.extend(holds(attempt).map(|(sku, hold)| inventory::store::settle(&stock, &sku, &hold, false)));
+    writes.extend(holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)));
     Ok(store.write_in_order(writes).await?.went_past(0))
 }
 
@@ -179,15 +182,15 @@ pub async fn decide(
     let (reservations, stock) = namespaces(store).await?;
     let id = Id::new(now);
     let movements = || held.basket.iter().map(|line| (&line.sku, held.movement(id, decision.movement(), line, now)));
-    let mut writes: Vec<_> = movements().map(|(sku, m)| inventory::store::record(&stock, sku, &m)).collect();
+    let mut writes: Vec<_> = movements().map(|(sku, m)| inventory_store::record(&stock, sku, &m)).collect();
     let decides = writes.len();
     writes.push(deciding(&reservations, &held, id, decision, now));
-    writes.extend(movements().map(|(sku, m)| inventory::store::settle(&stock, sku, &m, true)));
+    writes.extend(movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, true)));
     if store.write_in_order(writes).await?.went_past(decides) {
         let state = decision.state();
         return Ok(Some(Reservation { state, decision: Some(id), updated_at: now, ..held }));
     }
-    let void = movements().map(|(sku, m)| inventory::store::settle(&stock, sku, &m, false)).collect();
+    let void = movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, false)).collect();
     store.write_in_order(void).await?;
     Ok(None)
 }
@@ -209,7 +212,7 @@ pub async fn bury(store: &Store, tombstone: Reservation, void: bool) -> Result<O
 /// Settles one movement that was found on a SKU.
 pub async fn settle(store: &Store, sku: &Sku, movement: &Movement, counts: bool) -> Result<(), Error> {
     let (_, stock) = namespaces(store).await?;
-    store.write_in_order(vec![inventory::store::settle(&stock, sku, movement, counts)]).await.map(|_| ())
+    store.write_in_order(vec![inventory_store::settle(&stock, sku, movement, counts)]).await.map(|_| ())
 }
 
 /// The attempt itself, and no other of the same order.
@@ -263,11 +266,11 @@ async fn many(store: &Store, filter: Document, limit: i64) -> Result<Vec<Reserva
 }
 
 async fn reservations(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(schema::RESERVATIONS).await
+    store.collection(collections::RESERVATIONS).await
 }
 
 async fn namespaces(store: &Store) -> Result<(Namespace, Namespace), Error> {
-    Ok((store.namespace(schema::RESERVATIONS).await?, store.namespace(schema::STOCK).await?))
+    Ok((store.namespace(collections::RESERVATIONS).await?, store.namespace(collections::STOCK).await?))
 }
 
 impl From<Reservation> for Record {

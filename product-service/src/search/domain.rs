@@ -3,7 +3,7 @@
 //! Everything that a product can be filtered by is a *term* on its document: one array of prefixed strings, so that one
 //! index serves every filter and any number of them together. Products that are not on sale have none.
 
-use std::{collections::BTreeSet, str::FromStr};
+use std::collections::BTreeSet;
 
 use common::{input::Refusal, money::Currency, problem::Problem};
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,9 @@ use utoipa::ToSchema;
 
 use super::words::{folded, words};
 use crate::{
-    categories::domain::{CategoryId, Tree},
-    products::domain::{AttributeValue, Product, ProductId},
+    categories::domain::Tree,
+    ids::{CategoryId, ProductId},
+    products::domain::{AttributeValue, Product},
 };
 
 /// Of a description, so many words are searched.
@@ -365,21 +366,6 @@ pub fn lowest_prices(product: &Product) -> Vec<(Currency, i64)> {
         }
     }
     lowest
-}
-
-/// The currencies that lists can be ordered by price in: those that the shop sells in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Currencies(pub Vec<Currency>);
-
-impl FromStr for Currencies {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let read = |code: &str| {
-            code.trim().parse().map_err(|refusal: Refusal| format!("has {code:?}: a currency {}", refusal.message))
-        };
-        text.split(',').map(read).collect::<Result<Vec<_>, _>>().map(Self)
-    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,10 @@ use serde::Deserialize;
 
 use super::domain::{self, Facet, FacetValue, Listing, Place, Sort, lowest_prices, relevance, title_key};
 use crate::{
+    collections,
     error::Error,
-    products::{
-        self,
-        domain::{Product, ProductId},
-    },
-    schema,
+    ids::ProductId,
+    products::{domain::Product, store as product_store},
     store::Store,
 };
 
@@ -36,7 +34,7 @@ pub async fn find(
         return ranked(store, listing, after, limit).await;
     }
     let found =
-        products::store::select(store, filter(listing, after), order(listing), Some(index(listing)), limit).await?;
+        product_store::select(store, filter(listing, after), order(listing), Some(index(listing)), limit).await?;
     Ok(found.into_iter().map(|product| (place(listing, &product), product)).collect())
 }
 
@@ -47,7 +45,7 @@ async fn ranked(
     limit: usize,
 ) -> Result<Vec<(Place, Product)>, Error> {
     let (filter, order) = (filter(listing, None), order(listing));
-    let mut found = products::store::select(store, filter, order, Some(index(listing)), CANDIDATES).await?;
+    let mut found = product_store::select(store, filter, order, Some(index(listing)), CANDIDATES).await?;
     found.sort_by_cached_key(|product| std::cmp::Reverse((relevance(product, &listing.words), product.id.to_string())));
     let skipped = if let Some(Place::Relevance(skipped)) = after { *skipped } else { 0 };
     let ranked = found.into_iter().enumerate().skip(skipped).take(limit);
@@ -56,7 +54,7 @@ async fn ranked(
 
 /// How often each value is there in a whole list, most frequent first; counted over its first 10,000 products.
 pub async fn facets(store: &Store, listing: &Listing) -> Result<Vec<Facet>, Error> {
-    let products = store.collection::<Document>(schema::PRODUCTS).await?;
+    let products = store.collection::<Document>(collections::PRODUCTS).await?;
     let counted = products.aggregate(counting(listing)).hint(Hint::Name(index(listing))).with_type::<Counted>().await?;
     let counted: Vec<Counted> = counted.try_collect().await?;
     Ok(domain::facets(counted.into_iter().map(|counted| (counted.value, counted.count)).collect()))
@@ -150,9 +148,9 @@ pub fn order(listing: &Listing) -> Document {
 /// first would only take longer.
 pub fn index(listing: &Listing) -> String {
     match (listing.sort, listing.price) {
-        (Sort::Title, _) => schema::PRODUCT_FOUND_TITLE.to_owned(),
-        (Sort::Price, Some(price)) => schema::product_found_price(price.currency),
-        (Sort::Newest | Sort::Relevance | Sort::Price, _) => schema::PRODUCT_FOUND_NEWEST.to_owned(),
+        (Sort::Title, _) => collections::PRODUCT_FOUND_TITLE.to_owned(),
+        (Sort::Price, Some(price)) => collections::product_found_price(price.currency),
+        (Sort::Newest | Sort::Relevance | Sort::Price, _) => collections::PRODUCT_FOUND_NEWEST.to_owned(),
     }
 }
 

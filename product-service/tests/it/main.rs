@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use common::{etag::ETag, id::Id, timestamp::Timestamp};
 use platform::{Service, config::Env, trigger::Direction};
-use product_service::{App, reservations::domain::OrderId, router_within};
+use product_service::{App, ids::OrderId, router_within};
 use serde_json::{Value, json};
 use testkit::{Client, Proxy, mongo::Mongo, proxy::Protocol, tokens};
 use uuid::Uuid;

@@ -1,3 +1,4 @@
+use common::input::Fields;
 use serde_json::json;
 
 use super::*;
@@ -75,7 +76,7 @@ fn no_category_comes_to_stand_in_itself() {
     for parent in [top, middle, bottom] {
         let before = tree.clone();
         let into = CategoryPatch { parent_id: Patch::Set(parent), ..keep() };
-        assert!(matches!(tree.change(top, into, now()), Err(Error::CategoryCircle)));
+        assert!(matches!(tree.change(top, into, now()), Err(Refused::CategoryCircle)));
         assert_eq!(tree, before);
     }
 }
@@ -87,13 +88,13 @@ fn there_are_six_levels_at_most_also_when_a_branch_is_moved() {
     for level in 0..MAX_DEPTH {
         parent = Some(tree.with(&format!("level-{level}"), parent, None));
     }
-    assert!(matches!(tree.add(new("deeper", parent, None), Timestamp::now()), Err(Error::TooDeep)));
+    assert!(matches!(tree.add(new("deeper", parent, None), Timestamp::now()), Err(Refused::TooDeep)));
     let (one, other) = (tree.with("one", None, None), tree.with("other", None, None));
     tree.with("below", Some(other), None);
     let level_four = tree.branch(&CategoryKey::Slug("level-4".into())).unwrap().category.id;
     assert!(tree.change(one, CategoryPatch { parent_id: Patch::Set(level_four), ..keep() }, now()).is_ok());
     let too_deep = tree.change(other, CategoryPatch { parent_id: Patch::Set(level_four), ..keep() }, now());
-    assert!(matches!(too_deep, Err(Error::TooDeep)));
+    assert!(matches!(too_deep, Err(Refused::TooDeep)));
 }
 
 #[test]
@@ -101,12 +102,12 @@ fn slugs_are_unique_and_a_category_with_others_in_it_stays() {
     let mut tree = Tree::default();
     let home = tree.with("home", None, None);
     let kitchen = tree.with("kitchen", Some(home), None);
-    assert!(matches!(tree.add(new("home", None, None), Timestamp::now()), Err(Error::CategorySlugTaken)));
+    assert!(matches!(tree.add(new("home", None, None), Timestamp::now()), Err(Refused::CategorySlugTaken)));
     let rename = CategoryPatch { slug: Some("home".parse().unwrap()), ..keep() };
-    assert!(matches!(tree.change(kitchen, rename.clone(), now()), Err(Error::CategorySlugTaken)));
+    assert!(matches!(tree.change(kitchen, rename.clone(), now()), Err(Refused::CategorySlugTaken)));
     assert_eq!(tree.change(home, rename, now()).unwrap().version, 1, "its own slug is no change");
-    assert!(matches!(tree.remove(home, now()), Err(Error::CategoryInUse)));
+    assert!(matches!(tree.remove(home, now()), Err(Refused::CategoryInUse)));
     tree.remove(kitchen, now()).unwrap();
     tree.remove(home, now()).unwrap();
-    assert!(matches!(tree.remove(home, now()), Err(Error::NotFound)));
+    assert!(matches!(tree.remove(home, now()), Err(Refused::NotFound)));
 }

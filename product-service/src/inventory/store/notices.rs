@@ -3,50 +3,13 @@
 use common::timestamp::Timestamp;
 use futures_util::TryStreamExt;
 use mongodb::bson::{Bson, doc};
-use serde::{Deserialize, Serialize};
 
-use super::{Record, stock};
+use super::{Record, TOLD, WATCHED, stock};
 use crate::{
     error::Error,
-    inventory::domain::Stock,
+    inventory::domain::{Listing, Stock},
     store::{Store, date},
 };
-
-/// Staff are to be told when it gets low.
-pub(super) const WATCHED: &str = "watched";
-/// They were told.
-const TOLD: &str = "told";
-
-/// How the catalogue shows a SKU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Listing {
-    /// Some are there.
-    InStock,
-    /// None is there.
-    OutOfStock,
-    /// It takes backorders, so it can be ordered whatever is there.
-    Backorder,
-}
-
-impl Listing {
-    /// How it should be shown.
-    pub fn of(stock: &Stock) -> Self {
-        match stock {
-            Stock { backorder: true, .. } => Self::Backorder,
-            Stock { available: 1.., .. } => Self::InStock,
-            _ => Self::OutOfStock,
-        }
-    }
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::InStock => "in_stock",
-            Self::OutOfStock => "out_of_stock",
-            Self::Backorder => "backorder",
-        }
-    }
-}
 
 /// A SKU, and how the catalogue shows it.
 #[derive(Debug, Clone)]

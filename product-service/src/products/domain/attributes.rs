@@ -10,7 +10,7 @@ use utoipa::openapi::{
     schema::{AnyOfBuilder, ArrayBuilder, ObjectBuilder, Type},
 };
 
-use super::{Line, texts};
+use super::{texts, words::Line};
 
 /// Most attributes a product may have.
 pub(super) const MAX_ATTRIBUTES: usize = 30;

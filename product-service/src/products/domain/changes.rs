@@ -4,16 +4,21 @@
 use common::{
     input::{Fields, FromFields, Patch},
     problem::FieldError,
+    sku::Sku,
     timestamp::Timestamp,
 };
 use utoipa::ToSchema;
 
 use super::{
-    AttributeName, AttributeValue, Attributes, CategoryReference, Contradiction, Description, Line, MAX_ATTRIBUTES,
-    MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS, NewProduct, Product, ProductOption, Sku, Slug, Status, Tag,
-    Variant, VariantPatch, attributes, contradictions, distinct, texts, variant::applied,
+    CategoryReference, Contradiction, NewProduct, Product, ProductOption, Status,
+    attributes::{self, AttributeName, AttributeValue, Attributes, MAX_ATTRIBUTES},
+    contradictions, distinct,
+    limits::{MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS},
+    new_status, texts,
+    variant::{Variant, VariantPatch, applied},
+    words::{Description, Line, Tag},
 };
-use crate::{categories::domain::CategoryId, error::Error};
+use crate::{ids::CategoryId, slug::Slug};
 
 /// A change of a product: a JSON Merge Patch (RFC 7396), whose lists are replaced whole. Variants and images have routes
 /// of their own; so do archiving and restoring.
@@ -44,7 +49,7 @@ pub struct ProductPatch {
     #[schema(required = false, schema_with = attributes::patch_schema)]
     pub attributes: Vec<(String, Patch<AttributeValue>)>,
     /// `draft` or `active`.
-    #[schema(required = false, schema_with = texts::new_status)]
+    #[schema(required = false, schema_with = new_status)]
     pub status: Option<Status>,
     /// All of them; each must exist.
     #[schema(nullable = false, max_items = 20)]
@@ -93,6 +98,23 @@ impl FromFields for ProductPatch {
     }
 }
 
+/// Why a change of a product is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// The product has no variant of the SKU.
+    NotFound,
+    /// An archived product is put on sale by restoring it.
+    Archived,
+    /// The product has as many variants as it may have.
+    TooManyVariants,
+    /// Another variant of the product has the SKU.
+    SkuTaken,
+    /// Without this variant nothing of the product could be bought.
+    LastVariant,
+    /// These fields contradict each other, or leave too much.
+    InvalidInput(Vec<FieldError>),
+}
+
 /// What is to happen to a product.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
@@ -114,14 +136,14 @@ pub enum Change {
 
 impl Product {
     /// The product after a change, as of `now`; itself where there is nothing to change.
-    pub fn after(&self, change: Change, now: Timestamp) -> Result<Self, Error> {
+    pub fn after(&self, change: Change, now: Timestamp) -> Result<Self, Refused> {
         let mut next = self.clone();
         // Where a refusal of the product as a whole is about the one variant that the request has.
         let mut about = None;
         match change {
             Change::Patch(patch) => {
                 if self.status == Status::Archived && patch.status.is_some() {
-                    return Err(Error::Archived);
+                    return Err(Refused::Archived);
                 }
                 next.apply(*patch)?;
             }
@@ -131,30 +153,30 @@ impl Product {
             Change::Restore => {}
             Change::AddVariant(variant) => {
                 if next.variants.len() == MAX_VARIANTS {
-                    return Err(Error::TooManyVariants);
+                    return Err(Refused::TooManyVariants);
                 }
                 if next.has_sku(&variant.sku) {
-                    return Err(Error::SkuTaken);
+                    return Err(Refused::SkuTaken);
                 }
                 about = Some(next.variants.len());
                 next.variants.push(variant);
             }
             Change::PatchVariant(sku, patch) => {
-                let at = next.variants.iter().position(|variant| variant.sku == sku).ok_or(Error::NotFound)?;
+                let at = next.variants.iter().position(|variant| variant.sku == sku).ok_or(Refused::NotFound)?;
                 about = Some(at);
                 next.variants[at] = next.variants[at].clone().changed(patch);
             }
             Change::RemoveVariant(sku) => {
-                let at = next.variants.iter().position(|variant| variant.sku == sku).ok_or(Error::NotFound)?;
+                let at = next.variants.iter().position(|variant| variant.sku == sku).ok_or(Refused::NotFound)?;
                 if next.variants.len() == 1 {
-                    return Err(Error::LastVariant);
+                    return Err(Refused::LastVariant);
                 }
                 next.variants.remove(at);
             }
         }
         let found = contradictions(&next.options, &next.variants);
         if !found.is_empty() {
-            return Err(Error::InvalidInput(found.into_iter().map(|found| field_error(found, about)).collect()));
+            return Err(Refused::InvalidInput(found.into_iter().map(|found| field_error(found, about)).collect()));
         }
         if next != *self {
             next.version += 1;
@@ -169,7 +191,7 @@ impl Product {
         Self { title, slug, description, brand, tags, attributes, status, category_ids, options, variants, ..self }
     }
 
-    fn apply(&mut self, patch: ProductPatch) -> Result<(), Error> {
+    fn apply(&mut self, patch: ProductPatch) -> Result<(), Refused> {
         self.title = patch.title.unwrap_or_else(|| self.title.clone());
         self.slug = patch.slug.unwrap_or_else(|| self.slug.clone());
         self.description = patch.description.unwrap_or_else(|| self.description.clone());
@@ -181,7 +203,7 @@ impl Product {
         change_attributes(&mut self.attributes, patch.attributes);
         if self.attributes.len() > MAX_ATTRIBUTES {
             let message = format!("must leave at most {MAX_ATTRIBUTES}");
-            return Err(Error::InvalidInput(vec![FieldError {
+            return Err(Refused::InvalidInput(vec![FieldError {
                 pointer: "/attributes".into(),
                 code: "too_many".into(),
                 message,

@@ -7,8 +7,11 @@ use common::{
 };
 use serde::Serialize;
 
-use super::{Attributes, MAX_CATEGORIES, NewProduct, Product, ProductOption, Slug, Status, Variant, distinct};
-use crate::categories::domain::{CategoryId, Tree};
+use super::{
+    NewProduct, Product, ProductOption, Status, attributes::Attributes, distinct, limits::MAX_CATEGORIES,
+    variant::Variant,
+};
+use crate::{categories::domain::Tree, ids::CategoryId, slug::Slug};
 
 /// A product as a line of a file.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -6,7 +6,7 @@ use utoipa::openapi::{
     schema::{Array, ArrayBuilder, Object, ObjectBuilder, SchemaType, Type},
 };
 
-use super::{MAX_OPTION_VALUES, MAX_OPTIONS, MAX_TAGS, Status};
+use super::limits::{MAX_OPTION_VALUES, MAX_OPTIONS, MAX_TAGS};
 
 /// Not blank, and without control characters but around it.
 const LINE: &str = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$";
@@ -48,14 +48,5 @@ pub(super) fn options() -> Object {
         .max_properties(Some(MAX_OPTIONS))
         .description(Some("A value for each of the product's options."))
         .examples([json!({"Size": "M"})])
-        .build()
-}
-
-/// Archiving is a step of its own.
-pub(super) fn new_status() -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .enum_values(Some([Status::Draft.as_str(), Status::Active.as_str()]))
-        .description(Some("`draft` or `active`."))
         .build()
 }

@@ -1,15 +1,23 @@
 //! What of a product is priced, stocked and ordered.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    str::FromStr,
+};
 
 use common::{
     input::{Fields, FromFields, Patch, Refusal},
     money::{Currency, Money},
+    sku::Sku,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Barcode, Line, MAX_OPTIONS, Sku, has_repeats, texts};
+use super::{
+    limits::MAX_OPTIONS,
+    texts,
+    words::{Barcode, Line},
+};
 
 const MAX_PRICES: usize = 20;
 /// A ton.
@@ -86,6 +94,11 @@ pub(super) fn applied<T>(patch: Patch<T>, current: Option<T>) -> Option<T> {
         Patch::Remove => None,
         Patch::Set(value) => Some(value),
     }
+}
+
+/// Whether any of these values comes twice.
+pub(super) fn has_repeats<T: Ord>(values: &[T]) -> bool {
+    values.iter().collect::<BTreeSet<_>>().len() < values.len()
 }
 
 fn in_currency(prices: &[Money], currency: Currency) -> Option<Money> {

@@ -1,3 +1,5 @@
+use common::id::Id;
+
 use super::*;
 
 fn at(millis: i64) -> Timestamp {
@@ -30,7 +32,7 @@ fn reservation(state: State) -> Reservation {
 }
 
 /// A step or the refusal's name, to compare whole tables.
-fn said<T: std::fmt::Debug>(result: Result<T, Error>) -> String {
+fn said<T: std::fmt::Debug>(result: Result<T, Refused>) -> String {
     match result {
         Ok(step) => format!("{step:?}"),
         Err(error) => format!("{error:?}"),

@@ -1,7 +1,7 @@
 //! How large the frames are that coded data of AV1 announce: what a decoder makes room for, whatever the file around them
 //! says. "AV1 Bitstream & Decoding Process Specification", 5.3 (units), 5.5 (sequence header) and 4.10.5 (leb128).
 
-use super::{Mismatch, must_fit};
+use crate::images::domain::mismatch::{Mismatch, must_fit};
 
 const SEQUENCE_HEADER: u8 = 1;
 const MALFORMED: Mismatch = Mismatch::Malformed("an AVIF whose coded data cannot be read");

@@ -5,7 +5,11 @@
 
 use std::{collections::BTreeSet, ops::Range};
 
-use super::{Mismatch, Reader, av1, length, must_fit};
+use super::{
+    av1,
+    reader::{Reader, length},
+};
+use crate::images::domain::mismatch::{Mismatch, must_fit};
 
 /// Coded pictures, those that are put together of others, and those with more light for screens that have it.
 const PICTURES: [&[u8; 4]; 3] = [CODED, b"grid", b"tmap"];

@@ -5,7 +5,7 @@ use miniz_oxide::{
     inflate::stream::{InflateState, inflate},
 };
 
-use super::Mismatch;
+use crate::images::domain::mismatch::Mismatch;
 
 /// Inflated at a time.
 const PIECE: usize = 32 * 1_024;

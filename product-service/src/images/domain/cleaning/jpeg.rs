@@ -1,6 +1,7 @@
 //! JPEG (ITU-T T.81): segments, each behind a marker, and between them the scans.
 
-use super::{Mismatch, Reader, exif, icc, must_fit};
+use super::{exif, icc, reader::Reader};
+use crate::images::domain::mismatch::{Mismatch, must_fit};
 
 /// A progressive picture has about ten; each is a pass over the whole picture.
 const MAX_SCANS: usize = 100;

@@ -4,10 +4,11 @@
 //! and nothing behind that.
 
 use super::{
-    Mismatch, Reader, exif, icc,
+    exif, icc,
     inflating::{Inflating, Packing},
-    length, must_fit,
+    reader::{Reader, length},
 };
+use crate::images::domain::mismatch::{Mismatch, must_fit};
 
 /// Besides the picture itself: transparency and colours, density, and how bright it is meant to be.
 const KEPT: [&[u8; 4]; 11] =

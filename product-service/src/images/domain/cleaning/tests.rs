@@ -2,6 +2,7 @@
 //! libwebp 1.6). Each has `SECRET` in every place for words; `photo.*` was taken with the camera on its side.
 
 use super::*;
+use crate::images::domain::mismatch::MAX_POINTS;
 
 const PHOTOS: [(MediaType, &[u8]); 9] = [
     (MediaType::Jpeg, include_bytes!("../../../../tests/images/photo.jpg")),

@@ -1,6 +1,10 @@
 //! WebP (RFC 9649): a RIFF file of chunks, still or moving.
 
-use super::{Mismatch, Reader, exif, icc, length, must_fit};
+use super::{
+    exif, icc,
+    reader::{Reader, length},
+};
+use crate::images::domain::mismatch::{Mismatch, must_fit};
 
 const HAS_PROFILE: u8 = 0x20;
 const HAS_ALPHA: u8 = 0x10;

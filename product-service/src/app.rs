@@ -1,0 +1,97 @@
+//! What the rooms share: the database, the bucket and the shop's settings, read from the environment. Rooms take their part
+//! from here; routes and triggers, which know every room, are in the crate's root.
+
+use axum::extract::FromRef;
+use common::{
+    auth::{FETCH_FLOOR, Keys, Verifier},
+    contact::Email,
+    input::Refusal,
+};
+use platform::{
+    client::{Credentials, ServiceClient},
+    config::Env,
+};
+
+use crate::{bucket::Bucket, currencies::Currencies, store::Store};
+
+/// As in the package's name, in logs and in tokens.
+pub(crate) const NAME: &str = "product-service";
+
+/// What handlers share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Judges access tokens.
+    pub verifier: Verifier,
+    /// The database.
+    pub store: Store,
+    /// What the shop sells in.
+    pub currencies: Currencies,
+    /// Where images and files of products are. Catalogue and checkout go on without it, so readiness does not ask for it.
+    pub bucket: Bucket,
+    /// Who hears of stock that runs low, if anybody does.
+    pub staff: Option<Staff>,
+}
+
+impl FromRef<App> for Verifier {
+    fn from_ref(app: &App) -> Self {
+        app.verifier.clone()
+    }
+}
+
+impl FromRef<App> for Store {
+    fn from_ref(app: &App) -> Self {
+        app.store.clone()
+    }
+}
+
+impl FromRef<App> for Bucket {
+    fn from_ref(app: &App) -> Self {
+        app.bucket.clone()
+    }
+}
+
+/// Who hears of what runs low, and by whom.
+#[derive(Debug, Clone)]
+pub struct Staff {
+    /// Where.
+    pub email: Email,
+    /// To notification-service.
+    pub client: ServiceClient,
+}
+
+/// Reads the settings; `None` when one is missing or malformed.
+pub(crate) fn configure(env: &mut Env) -> Option<App> {
+    let issuer = env.url("ISSUER");
+    let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
+    let jwks = env.url("JWKS_URL");
+    let uri = env.secret("MONGODB_URI");
+    let currencies = env.parsed("CURRENCIES");
+    let bucket = Bucket::configure(env);
+    let staff = staff(env);
+    if !env.is_complete() {
+        return None;
+    }
+    let keys = Keys::fetched(jwks?, FETCH_FLOOR);
+    let verifier = Verifier::new(&issuer?, &audience?, keys);
+    Some(App { verifier, store: Store::new(uri?), currencies: currencies?, bucket: bucket?, staff })
+}
+
+/// Nobody, unless `STAFF_EMAIL` says who.
+fn staff(env: &mut Env) -> Option<Staff> {
+    env.optional("STAFF_EMAIL")?;
+    let email = env.parsed::<StaffEmail>("STAFF_EMAIL");
+    let api = env.url("API_BASE_URL");
+    let secret = env.secret("PRODUCT_SERVICE_CLIENT_SECRET");
+    let client = ServiceClient::new(api?, Credentials::Client { id: NAME, secret: secret? });
+    Some(Staff { email: email?.0, client })
+}
+
+struct StaffEmail(Email);
+
+impl std::str::FromStr for StaffEmail {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|refusal: Refusal| refusal.message)
+    }
+}

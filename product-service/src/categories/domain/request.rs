@@ -1,0 +1,102 @@
+//! What staff ask of a category: a new one, or a change of one.
+
+use std::str::FromStr;
+
+use common::input::{Fields, FromFields, Patch, Refusal, line};
+use utoipa::ToSchema;
+
+use crate::{ids::CategoryId, slug::Slug};
+
+/// A category's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Name(String);
+
+impl FromStr for Name {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        line(text, 1..=100).map(Self)
+    }
+}
+
+/// The id of a parent in a request body.
+struct ParentId(CategoryId);
+
+impl FromStr for ParentId {
+    type Err = Refusal;
+
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+    }
+}
+
+/// A category as staff describe it.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"slug": "coffee", "name": "Coffee", "parent_id": null, "position": 0}))]
+pub struct NewCategory {
+    /// For its address; unique.
+    pub slug: Slug,
+    /// What shoppers read.
+    #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
+    pub name: String,
+    /// The category that it stands in; none at the top.
+    pub parent_id: Option<CategoryId>,
+    /// Its place among its siblings, from 0; the last one unless said otherwise.
+    #[schema(minimum = 0, maximum = 999)]
+    pub position: Option<usize>,
+}
+
+impl FromFields for NewCategory {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let slug = fields.text("slug");
+        let name = fields.text::<Name>("name");
+        let parent = fields.optional_text::<ParentId>("parent_id");
+        let position = fields.patch("position", position);
+        let position = match position? {
+            Patch::Set(position) => Some(position),
+            Patch::Keep | Patch::Remove => None,
+        };
+        Some(Self { slug: slug?, name: name?.0, parent_id: parent?.map(|parent| parent.0), position })
+    }
+}
+
+fn position(fields: &mut Fields<'_>) -> Option<usize> {
+    fields.integer("position", 0..=999).and_then(|position| usize::try_from(position).ok())
+}
+
+/// A change of a category: a JSON Merge Patch (RFC 7396). Its descendants move with it.
+#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
+#[schema(example = json!({"name": "Coffee and tea", "parent_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "position": 0}))]
+pub struct CategoryPatch {
+    /// For its address.
+    #[schema(nullable = false)]
+    pub slug: Option<Slug>,
+    /// What shoppers read.
+    #[schema(nullable = false, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
+    pub name: Option<String>,
+    /// The category that it shall stand in; `null` for the top.
+    #[schema(value_type = Option<CategoryId>)]
+    pub parent_id: Patch<CategoryId>,
+    /// Its place among its siblings, from 0. Where it only gets another parent, it is the last one there.
+    #[schema(nullable = false, minimum = 0, maximum = 999)]
+    pub position: Option<usize>,
+}
+
+impl FromFields for CategoryPatch {
+    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
+        let slug = fields.replaced_text("slug");
+        let name = fields.replaced_text::<Name>("name");
+        let parent = fields.patch_text::<ParentId>("parent_id");
+        let position = fields.replaced("position", position);
+        Some(Self {
+            slug: slug?,
+            name: name?.map(|name| name.0),
+            parent_id: match parent? {
+                Patch::Keep => Patch::Keep,
+                Patch::Remove => Patch::Remove,
+                Patch::Set(parent) => Patch::Set(parent.0),
+            },
+            position: position?,
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Changes of the tree that start over where others changed it meanwhile. Handlers of categories call these, and so does
+//! whatever puts a product into a category. This file may use the store of categories; it knows nothing of products.
+
+use super::{
+    domain::{Tree, must_be_in},
+    store,
+};
+use crate::{
+    error::Error,
+    ids::CategoryId,
+    store::{Patience, Store},
+};
+
+/// Reads, changes and saves the tree, again where somebody else was quicker.
+pub(super) async fn change<T>(
+    store: &Store,
+    mut change: impl FnMut(&mut Tree) -> Result<T, Error>,
+) -> Result<(T, Tree), Error> {
+    let mut patience = Patience::default();
+    loop {
+        let mut tree = store::tree(store).await?;
+        let before = tree.clone();
+        let changed = change(&mut tree)?;
+        if tree == before || store::save(store, &mut tree).await? {
+            return Ok((changed, tree));
+        }
+        if !patience.is_left().await {
+            return Err(Error::CategoriesContended);
+        }
+    }
+}
+
+/// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
+/// called after the product was saved; why in this order, says [`store`].
+pub(crate) async fn hold(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
+    change(store, |tree| {
+        must_be_in(tree, ids)?;
+        tree.keep(ids);
+        Ok(())
+    })
+    .await
+    .map(|_| ())
+}
+
+/// Of these categories those that are gone; the others stay, though they may be being deleted.
+pub(crate) async fn gone_of(store: &Store, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
+    change(store, |tree| {
+        tree.keep(ids);
+        Ok(ids.iter().copied().filter(|id| tree.get(*id).is_none()).collect())
+    })
+    .await
+}
