@@ -164,9 +164,9 @@ describe.each(Object.entries(forms))("settings in %s", (form, given) => {
       "notification-service/src/providers/settings.rs",
       "crates/platform/src/fingerprint.rs",
     ],
-    "user-service": ["user-service/src/lib.rs", "crates/platform/src/fingerprint.rs"],
-    "product-service": ["product-service/src/lib.rs", "product-service/src/bucket.rs"],
-    "transaction-service": ["transaction-service/src/lib.rs", "crates/platform/src/fingerprint.rs"],
+    "user-service": ["user-service/src/app.rs", "crates/platform/src/fingerprint.rs"],
+    "product-service": ["product-service/src/app.rs", "product-service/src/bucket.rs"],
+    "transaction-service": ["transaction-service/src/app.rs", "crates/platform/src/fingerprint.rs"],
   };
   /** Required only where another setting is there. */
   const CONDITIONAL = new Set(["STAFF_EMAIL", "PRODUCT_SERVICE_CLIENT_SECRET", "REDUCED_TAX_RATE", "MAIL_PROVIDER"]);
