@@ -44,7 +44,7 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
 /// Fails where a domain file names or reaches what it may not, and where files need each other in a circle.
 pub(crate) async fn check(home: &Home) -> Result<()> {
     let packages = workspace::packages(home).await?;
-    let breaches: Vec<String> = packages.iter().flat_map(breaches).collect();
+    let breaches: Vec<String> = packages.iter().flat_map(|package| breaches(package, &Plan::of(package))).collect();
     for breach in &breaches {
         println!("{breach}");
     }
@@ -55,10 +55,9 @@ pub(crate) async fn check(home: &Home) -> Result<()> {
 }
 
 /// All that is wrong with a package.
-fn breaches(package: &Package) -> Vec<String> {
-    let plan = Plan::of(package);
-    let circles = plan.circles().into_iter().map(|circle| described(package, &plan, &circle));
-    purity::breaches(package, &plan).into_iter().chain(circles).collect()
+fn breaches(package: &Package, plan: &Plan) -> Vec<String> {
+    let circles = plan.circles().into_iter().map(|circle| described(package, plan, &circle));
+    purity::breaches(package, plan).into_iter().chain(circles).collect()
 }
 
 /// A circle: its files, and for each arrow in it the names.
@@ -107,12 +106,12 @@ fn figures(package: &Package, plan: &Plan) -> [usize; 9] {
     [lines.len(), median, largest, long, plan.circles().len(), rooms, floors, arrows.len(), up]
 }
 
-/// Circles, arrows that run back up with what they are made of, and long functions.
+/// What the check refuses, arrows that run back up with what they are made of, and long functions.
 fn noted(package: &Package, plan: &Plan) -> String {
     let shown = |file: usize| package.files[file].path.display();
     let mut text = String::new();
-    for circle in plan.circles() {
-        let _ = write!(text, "\n{}", described(package, plan, &circle));
+    for breach in breaches(package, plan) {
+        let _ = write!(text, "\n{breach}");
     }
     let arrows = plan.rooms_arrows();
     let order = graph::order(plan.rooms.len(), &arrows);

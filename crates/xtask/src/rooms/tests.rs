@@ -39,7 +39,7 @@ fn imports(files: &[(&str, &str)]) -> Vec<String> {
 /// What the step says of a library of these files.
 fn refused(files: &[(&str, &str)]) -> Vec<String> {
     let (_folder, package) = package(files);
-    breaches(&package)
+    breaches(&package, &Plan::of(&package))
 }
 
 /// A service in small, in which a rule is what it shall be.
