@@ -33,8 +33,7 @@ const LONGEST: usize = 256;
 pub struct Opaque(String);
 
 /// What is kept of a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hashed([u8; 32]);
 
 impl Opaque {
@@ -64,9 +63,21 @@ impl Hashed {
         Self(bytes)
     }
 
+    /// As it is stored.
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// Whether this was made of `secret`; takes the same time wherever the two differ.
     pub fn is_of(&self, secret: &Opaque) -> bool {
         verify_slices_are_equal(&self.0, &secret.hashed().0).is_ok()
+    }
+}
+
+/// As it is stored.
+impl From<[u8; 32]> for Hashed {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

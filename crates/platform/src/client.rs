@@ -8,7 +8,6 @@ use std::{
 };
 
 use common::{
-    cause::chain,
     http::{REQUEST_ID, RequestContext, TRACEPARENT},
     outbound,
     problem::{FieldError, Problem},
@@ -312,7 +311,7 @@ fn is_unauthorized(error: &CallError) -> bool {
 
 async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, CallError> {
     // The client's messages carry the address and nothing of headers or body.
-    let unreachable = |error: reqwest::Error| CallError::Unreachable(chain(&error));
+    let unreachable = |error: reqwest::Error| CallError::Unreachable(common::cause::chain(&error));
     let time_left = deadline.saturating_duration_since(Instant::now());
     let response = request.timeout(time_left).send().await.map_err(unreachable)?;
     let status = response.status();

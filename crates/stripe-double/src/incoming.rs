@@ -3,31 +3,12 @@
 use axum::body::Bytes;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, Uri, header};
-use serde::Serialize;
-use serde_json::Value;
 
 use crate::{
     form::Params,
     refusal::Refusal,
     world::{API_VERSION, random},
 };
-
-/// One call as it came in and what it was answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Call {
-    /// `POST`, ...
-    pub method: String,
-    /// `/v1/payment_intents`, ...
-    pub path: String,
-    /// Its key.
-    pub idempotency_key: Option<String>,
-    /// Its parameters, nested.
-    pub params: Value,
-    /// The status; 0 where no answer was sent.
-    pub status: u16,
-    /// Whether it changed anything: a decline does, replays, refusals and reads do not.
-    pub effect: bool,
-}
 
 /// One call as it came.
 #[derive(Debug)]

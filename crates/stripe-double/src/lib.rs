@@ -55,6 +55,7 @@
 mod addresses;
 mod amounts;
 mod balance;
+mod call;
 mod cards;
 mod charges;
 mod control;
@@ -89,8 +90,8 @@ use serde_json::Value;
 use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 
 pub use self::{
+    call::Call,
     faults::{CallFault, Delivery, EventFault, Fault},
-    incoming::Call,
     options::Options,
     webhooks::sign,
     world::API_VERSION,

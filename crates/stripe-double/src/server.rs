@@ -15,10 +15,11 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    call::Call,
     due,
     faults::{CallFault, Faults, News},
     idempotency::{Keys, Saved},
-    incoming::{Call, Incoming},
+    incoming::Incoming,
     line::Scissors,
     options::Options,
     plays,

@@ -26,6 +26,7 @@ mod modules;
 mod names;
 mod plan;
 mod purity;
+mod words;
 mod workspace;
 
 #[cfg(test)]
@@ -101,9 +102,15 @@ fn figures(package: &Package, plan: &Plan) -> [usize; 9] {
     let (rooms, arrows) = (plan.rooms.len(), plan.rooms_arrows());
     let order = graph::order(rooms, &arrows);
     let (floors, up) = (graph::floors(&order, &arrows), graph::up_arrows(&order, &arrows).len());
-    let median = lines.get(lines.len() / 2).copied().unwrap_or_default();
+    let median = median(&lines);
     let largest = lines.last().copied().unwrap_or_default();
     [lines.len(), median, largest, long, plan.circles().len(), rooms, floors, arrows.len(), up]
+}
+
+/// The middle one; of two in the middle what lies between them.
+fn median(sorted: &[usize]) -> usize {
+    let middle = |at: usize| sorted.get(at).copied().unwrap_or_default();
+    usize::midpoint(middle(sorted.len().saturating_sub(1) / 2), middle(sorted.len() / 2))
 }
 
 /// What the check refuses, arrows that run back up with what they are made of, and long functions.

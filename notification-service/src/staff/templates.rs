@@ -198,3 +198,16 @@ async fn preview_template(
     });
     Ok(Json(Previewed { subject, html, text: plain, sms }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schemas_of_data_are_those_of_the_description_of_the_whole_api() {
+        let whole = serde_json::to_value(crate::openapi()).unwrap();
+        for template in Template::ALL {
+            assert_eq!(schema::of_data(template, &API), schema::of_data(template, &whole), "{template:?}");
+        }
+    }
+}

@@ -15,6 +15,7 @@ pub async fn find(db: impl PgExecutor<'_>, name: ServiceName) -> Result<Option<C
 
 #[derive(FromRow)]
 struct ClientRow {
+    #[sqlx(try_from = "[u8; 32]")]
     secret_hash: Hashed,
     scopes: Vec<String>,
 }
@@ -31,7 +32,14 @@ pub async fn put(
                VALUES ($1, $2, $3, $4, $4)
                ON CONFLICT (name) DO UPDATE SET secret_hash = $2, scopes = $3, secret_changed_at = $4";
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
-    sqlx::query(put).bind(name.as_str()).bind(secret).bind(scopes).bind(now.to_offset()).execute(db).await.map(|_| ())
+    sqlx::query(put)
+        .bind(name.as_str())
+        .bind(secret.to_bytes())
+        .bind(scopes)
+        .bind(now.to_offset())
+        .execute(db)
+        .await
+        .map(|_| ())
 }
 
 /// Deletes a client; says whether there was one. Tokens it has stay good until they expire.

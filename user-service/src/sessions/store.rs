@@ -64,7 +64,7 @@ pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<b
         .bind(guest_id)
         .bind(session.created_at.to_offset())
         .bind(session.expires_at.to_offset())
-        .bind(session.token)
+        .bind(session.token.to_bytes())
         .bind(counter.map(|counter| counter.key.as_slice()))
         .bind(session.login.as_ref().map(|login| login.password_hash))
         .bind(counter.map(|counter| counter.kind.as_str()))
@@ -81,7 +81,7 @@ pub async fn find(db: impl PgExecutor<'_>, token: Hashed) -> Result<Option<Prese
                         WHERE n.session_id = s.id AND n.generation = t.generation + 1) AS superseded_at
                 FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id LEFT JOIN users u ON u.id = s.user_id
                 WHERE t.token_hash = $1";
-    let row: Option<PresentedRow> = sqlx::query_as(find).bind(token).fetch_optional(db).await?;
+    let row: Option<PresentedRow> = sqlx::query_as(find).bind(token.to_bytes()).fetch_optional(db).await?;
     row.map(Presented::try_from).transpose()
 }
 
@@ -139,7 +139,7 @@ pub async fn advance(
         .bind(step.from)
         .bind(step.to)
         .bind(step.expires_at.to_offset())
-        .bind(token)
+        .bind(token.to_bytes())
         .bind(now.to_offset())
         .execute(db)
         .await?;
@@ -154,7 +154,7 @@ pub async fn end(db: impl PgExecutor<'_>, session: SessionId) -> Result<(), sqlx
 /// Ends the session that a token belongs to, if there is one.
 pub async fn end_of_token(db: impl PgExecutor<'_>, token: Hashed) -> Result<(), sqlx::Error> {
     let end = "DELETE FROM sessions USING refresh_tokens t WHERE t.session_id = sessions.id AND t.token_hash = $1";
-    sqlx::query(end).bind(token).execute(db).await.map(|_| ())
+    sqlx::query(end).bind(token.to_bytes()).execute(db).await.map(|_| ())
 }
 
 /// Deletes sessions that have ended; says how many. Their tokens go first, in a batch of their own: deleted along with

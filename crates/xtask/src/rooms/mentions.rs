@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use proc_macro2::{Ident, Spacing, TokenStream, TokenTree};
+use proc_macro2::Ident;
 use syn::visit::{self, Visit};
 use syn::{
     Attribute, Block, Expr, ExprLit, ImplItem, Item, ItemUse, Lit, Macro, Meta, Path, Signature, TraitItem, UseTree,
 };
+
+use super::words;
 
 /// A path, as it is written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -145,12 +147,12 @@ impl<'ast> Visit<'ast> for Found {
 
     fn visit_macro(&mut self, invocation: &'ast Macro) {
         self.visit_path(&invocation.path);
-        self.read(invocation.tokens.clone(), false);
+        self.mentions.extend(words::paths(invocation.tokens.clone(), false));
     }
 
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
         if let Meta::List(list) = &attribute.meta {
-            self.read(list.tokens.clone(), true);
+            self.mentions.extend(words::paths(list.tokens.clone(), true));
         }
     }
 }
@@ -190,70 +192,4 @@ impl Found {
         }
         self.mentions.push(Mention { path, is_glob: false });
     }
-
-    /// Paths of two names and more among the words of a macro or an attribute, which are no syntax yet.
-    fn read(&mut self, tokens: TokenStream, is_attribute: bool) {
-        let mut path = Written::default();
-        let mut is_half_colon = false;
-        for token in tokens {
-            let was_half_colon = std::mem::take(&mut is_half_colon);
-            match token {
-                TokenTree::Ident(ident) => self.mentions.extend(path.add(ident.to_string())),
-                TokenTree::Punct(punct) if punct.as_char() == ':' && was_half_colon => path.go_on(),
-                TokenTree::Punct(punct) if punct.as_char() == ':' && punct.spacing() == Spacing::Joint => {
-                    is_half_colon = true;
-                }
-                TokenTree::Punct(_) => self.mentions.extend(path.end()),
-                TokenTree::Group(group) => {
-                    self.mentions.extend(path.end());
-                    self.read(group.stream(), is_attribute);
-                }
-                TokenTree::Literal(literal) => {
-                    self.mentions.extend(path.end());
-                    if is_attribute {
-                        self.mentions.extend(text_path(&literal.to_string()));
-                    }
-                }
-            }
-        }
-        self.mentions.extend(path.end());
-    }
-}
-
-/// A path that is being put together.
-#[derive(Default)]
-struct Written {
-    names: Vec<String>,
-    /// It goes on: `::` was the last that was read.
-    is_open: bool,
-    /// It began with `::`, after a type or by itself: no path of ours.
-    is_foreign: bool,
-}
-
-impl Written {
-    fn add(&mut self, name: String) -> Option<Mention> {
-        let ended = if self.is_open { None } else { self.end() };
-        self.names.push(name);
-        self.is_open = false;
-        ended
-    }
-
-    fn go_on(&mut self) {
-        self.is_foreign |= self.names.is_empty();
-        self.is_open = true;
-    }
-
-    fn end(&mut self) -> Option<Mention> {
-        let Self { names, is_foreign, .. } = std::mem::take(self);
-        (names.len() > 1 && !is_foreign).then_some(Mention { path: names, is_glob: false })
-    }
-}
-
-/// A text that is a path of several names.
-fn text_path(literal: &str) -> Option<Mention> {
-    let text = literal.strip_prefix('"')?.strip_suffix('"')?;
-    let path =
-        syn::parse_str::<Path>(text).ok().filter(|path| path.leading_colon.is_none() && path.segments.len() > 1)?;
-    let path = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-    Some(Mention { path, is_glob: false })
 }
