@@ -249,3 +249,100 @@ describe("a deployment", () => {
     expect(denied).toMatchObject({ status: 1, said: expect.stringContaining("AccessDenied") });
   });
 });
+
+describe("the gate of the API", () => {
+  const { test } = workflow("checks").jobs;
+  const steps = test.steps as Json[];
+  const find = steps.find(({ id }) => id === "known");
+  const clone = new Clone();
+  const zeros = "0".repeat(40);
+
+  // What `gh` prints with a filter is written here by hand, so that no `jq` is needed: another filter has no answer.
+  const newestFirst = 'sort_by(.created_at) | reverse | .[] | "\\(.id) \\(.sha)"';
+  const isSuccess = 'any(.[]; .state == "success")';
+
+  type Deployed = Record<string, readonly (readonly [commit: string, ...states: string[]])[]>;
+
+  /** What the step finds where these were deployed, the newest first. */
+  function known(deployed: Deployed, env: object = {}) {
+    const answers: Deployed = { prod: [], dev: [], ...deployed };
+    const cases = Object.entries(answers).flatMap(([stage, all]) => [
+      [`deployments?environment=${stage}&per_page=100`, newestFirst, all.map(([sha], nth) => `${stage}${nth} ${sha}`)],
+      ...all.map(([, ...states], nth) => [
+        `deployments/${stage}${nth}/statuses?per_page=100`,
+        isSuccess,
+        [states.includes("success")],
+      ]),
+    ]) as [string, string, unknown[]][];
+    const lines = cases.map(
+      ([path, filter, said]) => `'repos/acme/bodega/${path} ${filter}') echo '${said.join("\n")}' ;;`,
+    );
+    const gh = `[ "$1 $3" = "api --jq" ] || exit 1\ncase "$2 $4" in\n${lines.join("\n")}\n*) exit 1 ;;\nesac`;
+    return clone.run(find, "gh", gh, { GITHUB_REPOSITORY: "acme/bodega", ...env });
+  }
+  const base = ({ status, said }: { status: number | null; said: string }) => [status, /^base=(.*)$/m.exec(said)?.[1]];
+
+  it("is given what the step found, by a job that may ask and do nothing more", () => {
+    const gate = steps.find(({ run }) => run === ".ci/run");
+    expect(gate.env).toEqual({ OPENAPI_BASE: expect.stringContaining("steps.known.outputs.base") });
+    expect(steps.indexOf(find)).toBeLessThan(steps.indexOf(gate));
+    expect(steps[0].with["fetch-depth"]).toBe(0);
+    expect(test.permissions).toEqual({ contents: "read", deployments: "read" });
+    for (const name of [...SERVICES, "shop"]) {
+      // A called workflow can have no more than its caller gives it.
+      expect(workflow(name).jobs.checks.permissions, name).toEqual(test.permissions);
+    }
+  });
+
+  it("compares with what was delivered last, and not with a push that was not", () => {
+    // The push before failed in this very gate.
+    const env = { BEFORE: clone.side };
+    expect(base(known({ prod: [[clone.oldest, "success", "in_progress"]] }, env))).toEqual([0, clone.oldest]);
+    const failed: [string, ...string[]][] = [
+      [clone.newest, "waiting"],
+      [clone.side, "inactive", "failure", "in_progress"],
+      [clone.oldest, "inactive", "success"],
+    ];
+    expect(base(known({ prod: failed }, env))).toEqual([0, clone.oldest]);
+  });
+
+  it("compares with what prod has, or dev where prod never had anything", () => {
+    const dev: [string, string][] = [[clone.side, "success"]];
+    expect(base(known({ prod: [[clone.oldest, "success"]], dev }))).toEqual([0, clone.oldest]);
+    expect(base(known({ prod: [[clone.oldest, "failure"]], dev }))).toEqual([0, clone.side]);
+  });
+
+  it("passes over what is newer than this commit, and what is gone", () => {
+    clone.git("checkout", "--quiet", clone.oldest);
+    const prod: [string, string][] = [
+      [clone.newest, "success"],
+      ["1".repeat(40), "success"],
+      [clone.oldest, "success"],
+    ];
+    const passed = known({ prod });
+    clone.git("checkout", "--quiet", clone.newest);
+    expect(base(passed)).toEqual([0, clone.oldest]);
+    expect(passed.said).toContain("::warning::1111111");
+  });
+
+  it("compares a proposal with what it is made to", () => {
+    const env = { PROPOSED_TO: clone.side };
+    expect(base(known({ prod: [[clone.oldest, "success"]] }, env))).toEqual([0, clone.side]);
+  });
+
+  it("takes the newest tag where nothing was delivered, and the push before, with a warning, where there is none", () => {
+    const before = known({}, { BEFORE: clone.oldest });
+    expect(base(before)).toEqual([0, clone.oldest]);
+    expect(before.said).toContain("::warning::Nothing was delivered yet");
+    expect(base(known({}, { BEFORE: zeros }))).toEqual([0, zeros]);
+    clone.git("tag", "v1", clone.oldest);
+    const tagged = known({}, { BEFORE: clone.side });
+    clone.git("tag", "--delete", "v1");
+    expect(base(tagged)).toEqual([0, "v1"]);
+    expect(tagged.said).not.toContain("::warning::");
+  });
+
+  it("does not run where GitHub cannot be asked", () => {
+    expect(clone.run(find, "gh", "exit 1", { BEFORE: clone.oldest }).status).toBe(1);
+  });
+});
