@@ -30,6 +30,8 @@ use axum::{
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
     input::Json,
+    routes,
+    routes::Routes,
 };
 use futures_util::FutureExt;
 use platform::{
@@ -41,7 +43,6 @@ use platform::{
 };
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     aws::{Aws, Limits},
@@ -162,8 +163,7 @@ impl Service for App {
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
     let deadline = app.limits.request;
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, deadline)
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.
@@ -173,8 +173,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega notification-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(notifications::routes())
         .merge(staff::routes())
         .merge(suppressions::routes())

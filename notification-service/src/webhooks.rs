@@ -16,20 +16,21 @@ mod apply;
 use std::fmt;
 
 use axum::{
-    extract::{DefaultBodyLimit, OriginalUri, State},
+    extract::{OriginalUri, State},
     response::{IntoResponse, Response},
 };
 use common::{
     http::single,
     input::{Json, RawBody},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use platform::config::{Env, Secret};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     certificates::Certificates,
@@ -43,12 +44,12 @@ use crate::{App, error::Error};
 pub const MAX_EVENTS_BODY: usize = 1024 * 1024;
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    let large = OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    let large = Routes::new()
         .routes(routes!(receive_ses_event))
         .routes(routes!(receive_sendgrid_events))
-        .layer(DefaultBodyLimit::max(MAX_EVENTS_BODY));
-    OpenApiRouter::new().merge(large).routes(routes!(receive_twilio_event))
+        .with_bodies_of(MAX_EVENTS_BODY);
+    Routes::new().merge(large).routes(routes!(receive_twilio_event))
 }
 
 /// Why a webhook is refused.

@@ -13,10 +13,11 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::{FieldError, ProblemBody},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Branch, Category, CategoryId, CategoryKey, CategoryPatch, NewCategory, Tree};
 use crate::{
@@ -37,8 +38,8 @@ const EMPTIED_FOR: Duration = Duration::from_mins(20);
 
 const LIST: List<Slug> = List::new("/categories");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_categories))
         .routes(routes!(get_category))
         .routes(routes!(create_category))

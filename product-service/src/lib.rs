@@ -32,6 +32,8 @@ use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
     contact::Email,
     input::{Json, Refusal},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use futures_util::FutureExt;
@@ -44,7 +46,6 @@ use platform::{
 };
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{bucket::Bucket, inventory::Staff, search::domain::Currencies, store::Store};
 
@@ -164,8 +165,7 @@ pub fn router(app: App) -> Router {
 
 /// The same with another deadline: races with many clients on one busy machine are about totals, not about time.
 pub fn router_within(app: App, deadline: Duration) -> Router {
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, deadline)
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.
@@ -175,8 +175,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega product-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(search::routes())
         .merge(products::routes())
         .merge(categories::routes())

@@ -17,12 +17,13 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{HeaderValue, header};
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{
     Change, NewProduct, Product, ProductId, ProductKey, ProductPatch, Sku, Status, Variant, VariantPatch,
@@ -38,9 +39,9 @@ pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 const LIST: List<ProductId> = List::new("/admin/products");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(batch::find_variants))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .merge(batch::routes())
         .routes(routes!(get_product))
         .routes(routes!(list_all_products, create_product))
         .routes(routes!(get_any_product, patch_product))

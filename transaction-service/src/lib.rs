@@ -32,6 +32,8 @@ use axum::{
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
     input::Json,
+    routes,
+    routes::Routes,
 };
 use futures_util::FutureExt;
 use platform::{
@@ -48,7 +50,6 @@ use serde_json::Value;
 use sqlx::migrate::Migrator;
 use stripe::Stripe;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     checkout::{domain::Terms, hold::Endings},
@@ -183,8 +184,7 @@ fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
     let deadline = app.deadline;
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, deadline)
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.
@@ -193,8 +193,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega transaction-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(quotes::routes())
         .merge(checkout::routes())
         .merge(orders::routes())

@@ -14,12 +14,13 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     domain::{Order, OrderId, Owner, State as OrderState},
@@ -31,8 +32,8 @@ use crate::{App, error::Error, ledger, ledger::domain::LedgerEntry, payments};
 const LIST: List<Place> = List::new("/orders");
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_orders))
         .routes(routes!(get_order))
         .routes(routes!(cancel_order))

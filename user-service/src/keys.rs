@@ -12,13 +12,14 @@ use axum::{
 use common::{
     auth::{Keys, Subject, Verifier},
     input::Json,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::header;
 use jsonwebtoken::jwk::Jwk;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{domain::KeysError, store::KeyStore};
 use crate::{App, clients::domain::ServiceScope, error::Error, users::domain::Role};
@@ -66,8 +67,8 @@ impl Issuer {
 }
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_key_set)).routes(routes!(get_discovery))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(get_key_set)).routes(routes!(get_discovery))
 }
 
 /// The public keys that access tokens are judged by (RFC 7517).

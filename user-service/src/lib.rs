@@ -25,6 +25,8 @@ use axum::{Router, extract::FromRef, extract::State};
 use common::{
     auth::{Subject, Verifier},
     input::Json,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use futures_util::FutureExt;
@@ -42,7 +44,6 @@ use serde_json::Value;
 use sqlx::migrate::Migrator;
 use stripe::Stripe;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     auth::passwords::Passwords,
@@ -144,8 +145,7 @@ async fn own_token(issuer: Issuer) -> Result<AccessToken, String> {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, DEADLINE)
+    common::http::wrap(routes().into_router(app), DEADLINE)
 }
 
 /// The description of the routes.
@@ -155,8 +155,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega user-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(auth::routes())
         .merge(keys::routes())
         .merge(clients::routes())

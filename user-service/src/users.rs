@@ -10,16 +10,17 @@ use common::{
     extract::Path,
     input::Json,
     problem::{Problem, ProblemBody},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{CheckoutContext, Profile, ProfilePatch, UserId};
 use crate::{App, error::Error};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_profile, update_profile)).routes(routes!(get_checkout_context))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(get_profile, update_profile)).routes(routes!(get_checkout_context))
 }
 
 /// One's own profile

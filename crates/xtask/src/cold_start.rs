@@ -138,7 +138,8 @@ pub(crate) fn made_up() -> Result<Settings> {
 }
 
 async fn start(settings: &Settings, name: &str, mut command: Command) -> Result<Function> {
-    command.envs(settings.iter()).env("LOG_LEVEL", "warn").stdout(std::process::Stdio::null());
+    // What production logs: the line of a request is written with metrics and without.
+    command.envs(settings.iter()).env("LOG_LEVEL", "info").stdout(std::process::Stdio::null());
     Function::launch(command, name).await.with_context(|| format!("starting {name}"))
 }
 

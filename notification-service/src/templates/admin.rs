@@ -9,11 +9,12 @@ use common::{
     input::{Fields, FromFields, Json},
     locale::LanguageTag,
     problem::Problem,
+    routes,
+    routes::Routes,
 };
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     Mail, Message, Template, Unwritable, languages, mail, sample, samples, schema, segments, text_of_any_length,
@@ -24,8 +25,8 @@ use crate::{App, notifications::domain::Notification};
 static API: LazyLock<Value> = LazyLock::new(|| serde_json::to_value(crate::openapi()).unwrap_or_default());
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_templates))
         .routes(routes!(get_template_schema))
         .routes(routes!(get_template_sample))

@@ -6,7 +6,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{extract::Query, input::Json, money::Money, problem::Problem};
+use common::{extract::Query, input::Json, money::Money, problem::Problem, routes, routes::Routes};
 use http::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -16,10 +16,15 @@ use super::{
     domain::{Product, ProductId, Sku, Slug},
     store,
 };
-use crate::{error::Error, store::Store};
+use crate::{App, error::Error, store::Store};
 
 /// As many as a cart has lines.
 const MAX_SKUS: usize = 100;
+
+/// The route of this file.
+pub(super) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(find_variants))
+}
 
 /// Which variants.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -79,10 +84,7 @@ struct VariantOnSale {
 /// Read several variants on sale at once, by SKU
 #[utoipa::path(get, path = "/products/variants", tag = "products", params(VariantsQuery),
     responses((status = OK, body = Variants)))]
-pub(super) async fn find_variants(
-    State(store): State<Store>,
-    Query(query): Query<VariantsQuery>,
-) -> Result<Response, Error> {
+async fn find_variants(State(store): State<Store>, Query(query): Query<VariantsQuery>) -> Result<Response, Error> {
     let wanted = query.read()?;
     let found = store::with_skus(&store, &wanted.iter().collect::<Vec<_>>()).await?;
     let mut items: Vec<VariantOnSale> =
