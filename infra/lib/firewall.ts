@@ -136,9 +136,22 @@ function not(statement: wafv2.CfnWebACL.StatementProperty): wafv2.CfnWebACL.Stat
   return { notStatement: { statement } };
 }
 
+/**
+ * Let a browser show these answers to a frontend of another origin: without them its script sees a network error, and neither the status nor
+ * `Retry-After`. WAF's headers are constants, so the caller's origin cannot be named in them. `*` is safe: callers send bearer tokens and no
+ * credentials of the browser (with those a browser refuses `*`), and the answers have no body and say nothing about anybody. WAF takes any
+ * name but `content-type`, and each once (https://docs.aws.amazon.com/waf/latest/APIReference/API_CustomResponse.html).
+ */
+const READABLE = [
+  { name: "access-control-allow-origin", value: "*" },
+  { name: "access-control-expose-headers", value: "Retry-After" },
+];
+
 /** How a client that asks too often is answered. */
 const TOO_MANY = {
-  block: { customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }] } },
+  block: {
+    customResponse: { responseCode: 429, responseHeaders: [{ name: "retry-after", value: "300" }, ...READABLE] },
+  },
 };
 
 /** The rules, in the order in which they are asked. */
@@ -177,7 +190,7 @@ export function rules(most: RateLimits = RATE_LIMITS.prod): Rule[] {
     {
       name: "body-limit",
       priority: 4,
-      action: { block: { customResponse: { responseCode: 413 } } },
+      action: { block: { customResponse: { responseCode: 413, responseHeaders: READABLE } } },
       statement: {
         andStatement: {
           statements: [

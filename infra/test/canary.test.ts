@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { operations } from "./openapi.ts";
+import { only, resources, synthesize } from "./support.ts";
 
 const canary = createRequire(import.meta.url)("../canary/index.js") as { handler: () => Promise<void> };
 
@@ -144,5 +145,26 @@ describe("the canary", () => {
   it("fails when a setting is missing", async () => {
     vi.stubEnv("SKU", "");
     await expect(canary.handler()).rejects.toThrow("SKU is not set");
+  });
+});
+
+describe("the log of the canary's function", () => {
+  const template = synthesize({ stage: "prod" }).of("watch");
+
+  it("ends after two weeks, as its records do", () => {
+    const [id, canary] = only(template, "AWS::Synthetics::Canary");
+    const [, log] = only(template, "AWS::Logs::LogGroup");
+    expect(log.Properties.LogGroupName).toEqual({
+      "Fn::Join": ["", [`/aws/lambda/cwsyn-${canary.Properties.Name}-`, { "Fn::GetAtt": [id, "Id"] }]],
+    });
+    const [, bucket] = only(template, "AWS::S3::Bucket");
+    expect(log.Properties.RetentionInDays).toBe(14);
+    expect(bucket.Properties.LifecycleConfiguration.Rules[0].ExpirationInDays).toBe(14);
+  });
+
+  it("is not made by the function itself, which would come before the stack and give it no end", () => {
+    const policies = JSON.stringify(resources(template, "AWS::IAM::Policy"));
+    expect(policies).toContain("logs:PutLogEvents");
+    expect(policies).not.toContain("logs:CreateLogGroup");
   });
 });

@@ -365,7 +365,14 @@ describe("the firewall", () => {
   interface Rule {
     readonly Name: string;
     readonly Priority: number;
-    readonly Action?: { readonly Block?: unknown };
+    readonly Action?: {
+      readonly Block?: {
+        readonly CustomResponse?: {
+          readonly ResponseCode: number;
+          readonly ResponseHeaders?: readonly { readonly Name: string; readonly Value: string }[];
+        };
+      };
+    };
     readonly OverrideAction?: { readonly None?: unknown };
     readonly Statement: {
       readonly ManagedRuleGroupStatement?: {
@@ -443,6 +450,45 @@ describe("the firewall", () => {
     for (const rule of acl.Rules) {
       const blocks = rule.Action?.Block !== undefined || rule.OverrideAction?.None !== undefined;
       expect(blocks, rule.Name).toBe(true);
+    }
+  });
+
+  it("lets a browser show a frontend what our own rules answer", () => {
+    const answers = acl.Rules.flatMap(({ Name, Action }) =>
+      Action === undefined ? [] : [{ name: Name, answer: Action.Block?.CustomResponse }],
+    );
+    expect(answers.map(({ name, answer }) => `${name} ${answer?.ResponseCode}`)).toEqual([
+      "rate 429",
+      "sign-in-rate 429",
+      "token-rate 429",
+      "webhook-rate 429",
+      "body-limit 413",
+    ]);
+    for (const { name, answer } of answers) {
+      const headers = Object.fromEntries(answer?.ResponseHeaders?.map(({ Name, Value }) => [Name, Value]) ?? []);
+      expect(headers["access-control-allow-origin"], name).toBe("*");
+      expect(headers["access-control-expose-headers"], name).toBe("Retry-After");
+      expect(headers["retry-after"], name).toBe(answer?.ResponseCode === 429 ? "300" : undefined);
+      // Says that a browser may send credentials, which it does not together with `*`.
+      expect(headers["access-control-allow-credentials"], name).toBeUndefined();
+    }
+    // A second `access-control-allow-origin`, of CloudFront's own, would have the browser refuse both.
+    const added = only<{ ResponseHeadersPolicyConfig: Record<string, unknown> }>(
+      template,
+      "AWS::CloudFront::ResponseHeadersPolicy",
+    ).ResponseHeadersPolicyConfig;
+    expect(added.CorsConfig ?? added.CustomHeadersConfig).toBeUndefined();
+  });
+
+  it("adds headers that WAF takes", () => {
+    // https://docs.aws.amazon.com/waf/latest/APIReference/API_CustomResponse.html and API_CustomHTTPHeader.html, read in November 2026.
+    for (const { Name, Action } of acl.Rules) {
+      const headers = Action?.Block?.CustomResponse?.ResponseHeaders ?? [];
+      const names = headers.map((header) => header.Name.toLowerCase());
+      expect(new Set(names).size, Name).toBe(names.length);
+      expect(names, Name).not.toContain("content-type");
+      expect(names.filter((name) => !/^[a-z0-9._$-]{1,64}$/.test(name))).toEqual([]);
+      expect(headers.filter(({ Value }) => Value.length < 1 || Value.length > 255)).toEqual([]);
     }
   });
 

@@ -181,6 +181,13 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["edge"],
   },
   {
+    what: "a frontend cannot read that it asks too often",
+    file: "lib/firewall.ts",
+    from: '[{ name: "retry-after", value: "300" }, ...READABLE]',
+    to: '[{ name: "retry-after", value: "300" }]',
+    tests: ["edge"],
+  },
+  {
     what: "a finding of cdk-nag is answered without a finding",
     file: "lib/trial.ts",
     from: '"Serverless-LambdaDLQ"',

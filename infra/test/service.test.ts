@@ -246,7 +246,7 @@ describe("timeouts", () => {
       const request = millis(`${service}/src/lib.rs`, /DEADLINE: Duration = Duration::from_millis\(([\d_]+)\)/);
       expect(1_000 * timeout(service, "http")).toBeGreaterThan(request + after);
     }
-    const checkout = millis("transaction-service/src/lib.rs", /DEADLINE: u64 = (\d+)/) * 1_000;
+    const checkout = millis("transaction-service/src/app.rs", /DEADLINE: u64 = (\d+)/) * 1_000;
     expect(1_000 * timeout("transaction-service", "http")).toBeGreaterThanOrEqual(checkout + after + 3_000);
   });
 });

@@ -28,7 +28,7 @@ pub mod unsubscribe;
 pub mod webhooks;
 
 use axum::{Router, extract::State};
-use common::input::Json;
+use common::{input::Json, routes, routes::Routes};
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
@@ -38,7 +38,6 @@ use platform::{
 };
 use serde_json::Value;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use crate::app::App;
 use crate::aws::Limits;
@@ -77,8 +76,7 @@ impl Service for App {
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
     let deadline = app.limits.request;
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, deadline)
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.
@@ -88,8 +86,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega notification-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(notifications::routes())
         .merge(staff::routes())
         .merge(suppressions::routes())

@@ -11,10 +11,11 @@ use common::{
     extract::Path,
     input::Json,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Delivery, Notification};
 use crate::{
@@ -25,8 +26,8 @@ use crate::{
 };
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(send_notification)).routes(routes!(get_notification))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(send_notification)).routes(routes!(get_notification))
 }
 
 /// What became of a notification.

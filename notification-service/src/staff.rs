@@ -14,11 +14,12 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::{Problem, ProblemBody},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     direct::{DirectMail, DirectMailBody, DirectText, DirectTextBody},
@@ -30,8 +31,8 @@ use crate::{app::App, error::Error, event::EventId, notifications::Told};
 const LIST: List<Place> = List::new("/admin/notifications");
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_messages))
         .routes(routes!(get_messages))
         .routes(routes!(resend_messages))

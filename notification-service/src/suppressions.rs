@@ -14,13 +14,14 @@ use common::{
     input::{Fields, FromFields, Json},
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::StatusCode;
 use platform::fingerprint::Fingerprint;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     domain::{Address, Note, Reason, Scope, Suppression, SuppressionId},
@@ -31,8 +32,8 @@ use crate::{app::App, error::Error, listing::ListedAt};
 const LIST: List<ListedAt> = List::new("/admin/suppressions");
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_suppressions, create_suppression))
         .routes(routes!(find_suppressions))
         .routes(routes!(lift_suppression))

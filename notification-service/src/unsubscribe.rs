@@ -11,13 +11,12 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use common::{extract::Path, input::RawBody, problem::ProblemBody, timestamp::Timestamp};
+use common::{extract::Path, input::RawBody, problem::ProblemBody, routes, routes::Routes, timestamp::Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use platform::{
     config::SecretError,
     fingerprint::{Fingerprint, Fingerprints},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::Subject;
 use crate::{
@@ -35,8 +34,8 @@ use crate::{
 const PURPOSE: &str = "unsubscribe";
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(show_unsubscribe, unsubscribe))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(show_unsubscribe, unsubscribe))
 }
 
 /// The link by which a recipient unsubscribes from what is not transactional. `public_url` is the shop's address, without a

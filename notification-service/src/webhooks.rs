@@ -16,19 +16,20 @@ pub mod twilio;
 mod apply;
 
 use axum::{
-    extract::{DefaultBodyLimit, OriginalUri, State},
+    extract::{OriginalUri, State},
     response::{IntoResponse, Response},
 };
 use common::{
     http::single,
     input::{Json, RawBody},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     invalid::Invalid,
@@ -41,12 +42,12 @@ use crate::{app::App, error::Error};
 pub const MAX_EVENTS_BODY: usize = 1024 * 1024;
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    let large = OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    let large = Routes::new()
         .routes(routes!(receive_ses_event))
         .routes(routes!(receive_sendgrid_events))
-        .layer(DefaultBodyLimit::max(MAX_EVENTS_BODY));
-    OpenApiRouter::new().merge(large).routes(routes!(receive_twilio_event))
+        .with_bodies_of(MAX_EVENTS_BODY);
+    Routes::new().merge(large).routes(routes!(receive_twilio_event))
 }
 
 /// A header that can have one value only; none where there are several, or something that is no text.

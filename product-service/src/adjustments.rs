@@ -19,13 +19,14 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     sku::Sku,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     domain::{Adjustment, AdjustmentId, NewAdjustment, RestockRequest, ReturnId},
@@ -41,8 +42,8 @@ use crate::{
 
 const LIST: List<(Timestamp, AdjustmentId)> = List::new("/inventory/{sku}/adjustments");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(set_stock))
         .routes(routes!(list_adjustments, adjust_stock))
         .routes(routes!(restock_return))

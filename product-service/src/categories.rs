@@ -1,5 +1,6 @@
 //! Categories: the shelves that products stand on, and the order of these.
 
+use common::{routes, routes::Routes};
 use std::time::Duration;
 
 use axum::{
@@ -16,7 +17,6 @@ use common::{
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Branch, Category, CategoryKey, CategoryPatch, NewCategory, Refused, Tree};
 use crate::{
@@ -41,8 +41,8 @@ const EMPTIED_FOR: Duration = Duration::from_mins(20);
 
 const LIST: List<Slug> = List::new("/categories");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_categories))
         .routes(routes!(get_category))
         .routes(routes!(create_category))

@@ -8,12 +8,13 @@ use common::{
     auth::{Caller, scopes::CatalogWrite},
     extract::Path,
     input::Json,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Export, ExportId, State as ExportState, URLS_VALID_FOR};
 pub(crate) use self::flow::notice;
@@ -24,8 +25,8 @@ pub mod domain;
 mod flow;
 pub mod store;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_export)).routes(routes!(get_export))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(create_export)).routes(routes!(get_export))
 }
 
 /// An export, and how far it has come.

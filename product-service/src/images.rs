@@ -10,11 +10,12 @@ use common::{
     extract::{Created, Path},
     input::Json,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use self::flow::notice;
 pub use self::flow::{Swept, sweep};
@@ -30,8 +31,8 @@ mod flow;
 pub mod store;
 pub(crate) mod view;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(create_image, arrange_images))
         .routes(routes!(get_upload))
         .routes(routes!(complete_upload))

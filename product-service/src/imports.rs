@@ -12,12 +12,13 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::{FieldError, ProblemBody},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Import, ImportId, Refused, State as ImportState};
 pub(crate) use self::flow::notice;
@@ -31,8 +32,8 @@ pub mod store;
 
 const LIST: List<i64> = List::new("/admin/products/imports/{import_id}/errors");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(create_import))
         .routes(routes!(get_import))
         .routes(routes!(start_import))

@@ -7,10 +7,11 @@ use common::{
     extract::Path,
     input::Json,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     sku::Sku,
     timestamp::Timestamp,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Stock, StockPatch};
 pub use self::flow::Swept;
@@ -20,8 +21,8 @@ pub mod domain;
 pub(crate) mod flow;
 pub mod store;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_stock, patch_stock))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(get_stock, patch_stock))
 }
 
 /// Read how many there are of a SKU

@@ -49,7 +49,7 @@ pub mod store;
 use std::time::Duration;
 
 use axum::{Router, extract::State};
-use common::{input::Json, timestamp::Timestamp};
+use common::{input::Json, routes, routes::Routes, timestamp::Timestamp};
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
@@ -59,7 +59,6 @@ use platform::{
 };
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use crate::app::App;
 
@@ -114,8 +113,7 @@ pub fn router(app: App) -> Router {
 
 /// The same with another deadline: races with many clients on one busy machine are about totals, not about time.
 pub fn router_within(app: App, deadline: Duration) -> Router {
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, deadline)
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.
@@ -125,8 +123,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega product-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(search::routes())
         .merge(products::routes())
         .merge(categories::routes())

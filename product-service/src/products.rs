@@ -18,13 +18,14 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     sku::Sku,
     timestamp::Timestamp,
 };
 use http::header;
 use serde::Deserialize;
 use utoipa::IntoParams;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     domain::{Change, NewProduct, Product, ProductKey, ProductPatch, Status, Variant, VariantPatch},
@@ -40,9 +41,9 @@ use crate::{
 
 const LIST: List<ProductId> = List::new("/admin/products");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
-        .routes(routes!(batch::find_variants))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
+        .merge(batch::routes())
         .routes(routes!(get_product))
         .routes(routes!(list_all_products, create_product))
         .routes(routes!(get_any_product, patch_product))

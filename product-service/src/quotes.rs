@@ -7,11 +7,12 @@ use common::{
     auth::{Caller, scopes::InventoryReserve},
     input::Json,
     money::{Currency, Money},
+    routes,
+    routes::Routes,
     sku::Sku,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
@@ -27,8 +28,8 @@ use crate::{
     store::Store,
 };
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(quote_lines))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(quote_lines))
 }
 
 /// What lines cost at the moment.

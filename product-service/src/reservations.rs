@@ -7,11 +7,12 @@ use common::{
     input::Json,
     money::Currency,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Decision, PricedLine, Reservation, ReservationRequest, State as ReservationState};
 pub use self::flow::{Swept, sweep};
@@ -21,8 +22,8 @@ pub mod domain;
 pub(crate) mod flow;
 pub mod store;
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(get_reservation, reserve_stock))
         .routes(routes!(commit_reservation))
         .routes(routes!(release_reservation))

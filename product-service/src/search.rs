@@ -13,19 +13,20 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::Problem,
+    routes,
+    routes::Routes,
 };
 use http::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Facet, Place, Sort, Wanted};
 use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::CategoryId, products::view::ProductView};
 
 const LIST: List<Place> = List::new("/products");
 
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_products))
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(list_products))
 }
 
 /// What is listed, and which page of it.

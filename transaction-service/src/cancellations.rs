@@ -10,9 +10,10 @@ use common::{
     extract::Path,
     input::Json,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
@@ -23,8 +24,8 @@ use crate::{
 };
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(cancel_order))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(cancel_order))
 }
 
 /// Cancel an order before it is paid

@@ -17,9 +17,10 @@ use common::{
     idempotency::IdempotencyKey,
     input::Json,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
 };
 use http::{HeaderValue, StatusCode, header};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{domain::Attempt, request::OrderRequest};
 use crate::{
@@ -30,8 +31,8 @@ use crate::{
 };
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_order))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(create_order))
 }
 
 /// Order, and pay

@@ -35,7 +35,7 @@ pub mod tax;
 pub mod terms;
 
 use axum::{Router, extract::State};
-use common::input::Json;
+use common::{input::Json, routes, routes::Routes};
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
@@ -46,7 +46,6 @@ use platform::{
 use serde_json::Value;
 use sqlx::migrate::Migrator;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use crate::app::App;
 
@@ -94,8 +93,7 @@ impl App {
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
     let deadline = app.deadline;
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, deadline)
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.
@@ -104,8 +102,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega transaction-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(quotes::routes())
         .merge(checkout::routes())
         .merge(orders::routes())

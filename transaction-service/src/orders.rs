@@ -13,11 +13,12 @@ use common::{
     extract::{Path, Query},
     input::Json,
     page::{List, Page, PageQuery},
+    routes,
+    routes::Routes,
 };
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{domain::Order, store::Place, view::OrderView};
 use crate::{
@@ -30,8 +31,8 @@ use crate::{
 const LIST: List<Place> = List::new("/orders");
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_order_for_staff))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(list_orders)).routes(routes!(get_order)).routes(routes!(get_order_for_staff))
 }
 
 fn page_example() -> Value {

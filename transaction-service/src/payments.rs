@@ -13,19 +13,20 @@ use common::{
     http::single,
     input::{Json, RawBody},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{HeaderMap, HeaderName};
 use serde::Serialize;
 use stripe::Event;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, error::Error};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(receive_stripe_event))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(receive_stripe_event))
 }
 
 /// What Stripe is answered.

@@ -8,15 +8,16 @@ use common::{
     http::RequestContext,
     input::Json,
     problem::ProblemBody,
+    routes,
+    routes::Routes,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Quote, QuoteRequest};
 use crate::{app::App, basket::BasketLine, error::Error, ids::Owner, pointers::Pointers};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_quote))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(create_quote))
 }
 
 /// Price a basket or the caller's cart

@@ -10,11 +10,12 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::StatusCode;
 use serde_json::{Value, json};
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Address, AddressId, NewAddress};
 use crate::{app::App, error::Error};
@@ -31,8 +32,8 @@ fn page_example() -> Value {
 const LIST: List<AddressId> = List::new("/users/me/addresses");
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list_addresses, create_address)).routes(routes!(delete_address))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(list_addresses, create_address)).routes(routes!(delete_address))
 }
 
 /// One's own addresses, oldest first

@@ -10,13 +10,15 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{contact::Email, http::RequestContext, id::Id, input::Json, problem::ProblemBody, timestamp::Timestamp};
+use common::{
+    contact::Email, http::RequestContext, id::Id, input::Json, problem::ProblemBody, routes, routes::Routes,
+    timestamp::Timestamp,
+};
 use http::{StatusCode, header};
 use platform::outbox::Message;
 use serde::Serialize;
 use serde_json::json;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::{
     domain::{Accepted, Login, Refresh, Registration},
@@ -68,8 +70,8 @@ impl IntoResponse for Tokens {
 }
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(register_user))
         .routes(routes!(open_session))
         .routes(routes!(refresh_session))

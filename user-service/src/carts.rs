@@ -10,18 +10,19 @@ use common::{
     extract::Path,
     input::Json,
     problem::{Problem, ProblemBody},
+    routes,
+    routes::Routes,
     sku::Sku,
     timestamp::Timestamp,
 };
 use http::StatusCode;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Cart, CartItem, Ordered, Owner, OwnerId, SetQuantity};
 use crate::{app::App, error::Error};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(get_own_cart))
         .routes(routes!(put_cart_item, delete_cart_item))
         .routes(routes!(get_cart))

@@ -9,15 +9,16 @@ use common::{
     auth::{Caller, scopes},
     extract::Path,
     input::Json,
+    routes,
+    routes::Routes,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::CheckoutContext;
 use crate::{app::App, error::Error, ids::UserId};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_checkout_context))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(get_checkout_context))
 }
 
 /// What a checkout needs to know of a user

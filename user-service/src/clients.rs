@@ -14,12 +14,13 @@ use common::{
     http::{Repeated, single},
     input::{Json, RawBody},
     problem::Problem,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{HeaderMap, StatusCode, header};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Refused, TokenRequest};
 use crate::{
@@ -150,8 +151,8 @@ impl<S: Send + Sync> FromRequest<S> for FormBody {
 }
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(create_service_token))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(create_service_token))
 }
 
 /// A token for a service

@@ -8,18 +8,17 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::input::Json;
+use common::{input::Json, routes, routes::Routes};
 use http::header;
 use jsonwebtoken::jwk::Jwk;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{app::App, error::Error, roles::Role, service_scopes::ServiceScope};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_key_set)).routes(routes!(get_discovery))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(get_key_set)).routes(routes!(get_discovery))
 }
 
 /// The public keys that access tokens are judged by (RFC 7517).

@@ -32,7 +32,7 @@ pub mod users;
 use std::time::Duration;
 
 use axum::{Router, extract::State};
-use common::input::Json;
+use common::{input::Json, routes, routes::Routes};
 use futures_util::FutureExt;
 use platform::{
     Service, TriggerError,
@@ -43,7 +43,6 @@ use platform::{
 use serde_json::Value;
 use sqlx::migrate::Migrator;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use crate::app::App;
 
@@ -87,8 +86,7 @@ impl Service for App {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
-    let (router, _) = routes().with_state(app).split_for_parts();
-    common::http::wrap(router, DEADLINE)
+    common::http::wrap(routes().into_router(app), DEADLINE)
 }
 
 /// The description of the routes.
@@ -98,8 +96,8 @@ pub fn openapi() -> OpenApi {
     common::openapi::complete(routes().into_openapi(), "Bodega user-service", description)
 }
 
-fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(common::openapi::start())
+fn routes() -> Routes<App> {
+    Routes::new()
         .merge(auth::routes())
         .merge(keys::routes())
         .merge(clients::routes())

@@ -17,12 +17,13 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::{Problem, ProblemBody},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};
 use serde_json::{Value, json};
 use stripe::{CustomerId, PaymentMethodId, StripeError};
-use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use self::domain::{PaymentMethod, Setup};
@@ -43,8 +44,8 @@ fn page_example() -> Value {
 const LIST: List<PaymentMethodId> = List::new("/users/me/payment-methods");
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_payment_methods))
         .routes(routes!(set_up_payment_method))
         .routes(routes!(delete_payment_method))

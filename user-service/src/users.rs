@@ -9,16 +9,17 @@ use common::{
     etag::{ETag, IfMatch, Versioned},
     input::Json,
     problem::{Problem, ProblemBody},
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::domain::{Profile, ProfilePatch};
 use crate::{app::App, error::Error, ids::UserId};
 
 /// The routes of this room.
-pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(get_profile, update_profile))
+pub fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(get_profile, update_profile))
 }
 
 /// One's own profile

@@ -5,6 +5,7 @@
 
 mod caller;
 mod keys;
+mod known;
 mod token;
 
 pub use caller::{Caller, Scope, Subject, scopes};

@@ -8,7 +8,7 @@
 //! - [`money`], [`page`], [`id`], [`sku`], [`timestamp`], [`etag`]: the words of the wire
 //! - [`cause`]: an error with its causes, for the log
 //! - [`http`]: what surrounds every router: request id, log line, deadline, limits, panics
-//! - [`openapi`]: what every operation's documentation has in common
+//! - [`mod@routes`]: routes, and how they are described; [`openapi`]: what every operation's documentation has in common
 
 pub mod auth;
 pub mod cause;
@@ -25,5 +25,6 @@ pub mod openapi;
 pub mod outbound;
 pub mod page;
 pub mod problem;
+pub mod routes;
 pub mod sku;
 pub mod timestamp;

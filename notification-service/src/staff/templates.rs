@@ -9,11 +9,12 @@ use common::{
     input::{Fields, FromFields, Json},
     locale::LanguageTag,
     problem::Problem,
+    routes,
+    routes::Routes,
 };
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     app::App,
@@ -30,13 +31,13 @@ use crate::{
 
 /// The description of `POST /notifications`, made when the first schema is asked for: it refers to the data of all templates.
 static API: LazyLock<Value> = LazyLock::new(|| {
-    let routes = OpenApiRouter::with_openapi(common::openapi::start()).merge(notifications::routes());
+    let routes = Routes::with_openapi(common::openapi::start()).merge(notifications::routes());
     serde_json::to_value(common::openapi::complete(routes.into_openapi(), "", "")).unwrap_or_default()
 });
 
 /// The routes of this room.
-pub(crate) fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new()
+pub(crate) fn routes() -> Routes<App> {
+    Routes::new()
         .routes(routes!(list_templates))
         .routes(routes!(get_template_schema))
         .routes(routes!(get_template_sample))

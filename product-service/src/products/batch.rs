@@ -1,5 +1,6 @@
 //! Several variants at once, for carts: one query, however many.
 
+use common::{routes, routes::Routes};
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
@@ -16,6 +17,11 @@ use crate::{caching::CATALOGUE_CACHE, error::Error, ids::ProductId, slug::Slug, 
 
 /// As many as a cart has lines.
 const MAX_SKUS: usize = 100;
+
+/// The route of this file.
+pub(super) fn routes() -> Routes<App> {
+    Routes::new().routes(routes!(find_variants))
+}
 
 /// Which variants.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -75,10 +81,7 @@ struct VariantOnSale {
 /// Read several variants on sale at once, by SKU
 #[utoipa::path(get, path = "/products/variants", tag = "products", params(VariantsQuery),
     responses((status = OK, body = Variants)))]
-pub(super) async fn find_variants(
-    State(store): State<Store>,
-    Query(query): Query<VariantsQuery>,
-) -> Result<Response, Error> {
+async fn find_variants(State(store): State<Store>, Query(query): Query<VariantsQuery>) -> Result<Response, Error> {
     let wanted = query.read()?;
     let found = store::with_skus(&store, &wanted.iter().collect::<Vec<_>>()).await?;
     let mut items: Vec<VariantOnSale> =

@@ -8,13 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jsonwebtoken::{DecodingKey, jwk::JwkSet};
+use jsonwebtoken::{
+    DecodingKey,
+    jwk::{Jwk, JwkSet},
+};
 use tokio::sync::Mutex;
 
 use crate::{outbound, problem::Problem};
 
 /// Keys by their `kid`.
-type ById = HashMap<String, DecodingKey>;
+type ById = HashMap<String, Arc<DecodingKey>>;
 
 /// The least time between two fetches, so that tokens with made-up key ids cannot make us hammer the issuer.
 pub const FETCH_FLOOR: Duration = Duration::from_secs(30);
@@ -89,8 +92,8 @@ impl Keys {
         Self::Fetched(Fetched { url: url.into(), floor, kept: Mutex::default() })
     }
 
-    /// The key with this id, if the issuer has it.
-    pub async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
+    /// The key with this id, if the issuer has it: the same pointer as long as the set is not read again.
+    pub async fn find(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, Problem> {
         match self {
             Self::Fixed(keys) => Ok(keys.get(kid).cloned()),
             Self::Own(own) => own.find(kid).await,
@@ -100,7 +103,7 @@ impl Keys {
 }
 
 impl Own {
-    async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
+    async fn find(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, Problem> {
         let set = (self.load)().await?;
         let mut kept = self.kept.lock().await;
         match &*kept {
@@ -117,7 +120,7 @@ impl Own {
 
 impl Fetched {
     /// Holding the lock while fetching makes concurrent callers share one fetch.
-    async fn find(&self, kid: &str) -> Result<Option<DecodingKey>, Problem> {
+    async fn find(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, Problem> {
         let mut kept = self.kept.lock().await;
         let known = kept.keys.get(kid).cloned().filter(|_| is_within(kept.fetched, MAX_STALE));
         // A known key is trusted while the set is young; an unknown one is a bad token if we asked just now.
@@ -146,7 +149,7 @@ impl Fetched {
         }
     }
 
-    async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, reqwest::Error> {
+    async fn fetch(&self) -> Result<ById, reqwest::Error> {
         let response = outbound::client().get(&self.url).send().await?.error_for_status()?;
         Ok(usable(&response.json().await?))
     }
@@ -156,8 +159,8 @@ fn is_within(moment: Option<Instant>, span: Duration) -> bool {
     moment.is_some_and(|moment| moment.elapsed() < span)
 }
 
-fn usable(set: &JwkSet) -> HashMap<String, DecodingKey> {
-    let with_id = |jwk: &jsonwebtoken::jwk::Jwk| Some((jwk.common.key_id.clone()?, DecodingKey::from_jwk(jwk).ok()?));
+fn usable(set: &JwkSet) -> ById {
+    let with_id = |jwk: &Jwk| Some((jwk.common.key_id.clone()?, Arc::new(DecodingKey::from_jwk(jwk).ok()?)));
     set.keys.iter().filter_map(with_id).collect()
 }
 

@@ -6,8 +6,11 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
 use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
 
-use super::Keys;
-use crate::problem::Problem;
+use super::{
+    Keys,
+    known::{Known, KnownTokens},
+};
+use crate::{problem::Problem, timestamp::Timestamp};
 
 /// How far two clocks may differ: `exp` and `nbf` are judged with this much patience.
 pub const LEEWAY: Duration = Duration::from_secs(30);
@@ -72,6 +75,7 @@ pub struct Verifier(Arc<Inner>);
 struct Inner {
     keys: Keys,
     validation: Validation,
+    known: KnownTokens,
 }
 
 impl Verifier {
@@ -84,11 +88,23 @@ impl Verifier {
         validation.set_required_spec_claims(&["exp", "nbf", "iss", "aud", "sub"]);
         validation.validate_nbf = true;
         validation.leeway = LEEWAY.as_secs();
-        Self(Arc::new(Inner { keys, validation }))
+        Self(Arc::new(Inner { keys, validation, known: KnownTokens::default() }))
     }
 
     /// The claims of a good token. 401 for a bad one; 503 when the keys to judge it cannot be had.
     pub async fn verify(&self, token: &str) -> Result<Claims, Problem> {
+        if let Some(known) = self.0.known.find(token, Timestamp::now().unix_seconds()) {
+            let key = self.0.keys.find(&known.kid).await?;
+            if key.is_some_and(|key| Arc::ptr_eq(&key, &known.key)) {
+                return Ok(known.claims);
+            }
+            self.0.known.forget(token);
+        }
+        self.judge(token).await
+    }
+
+    /// The claims of a token of which nothing is known.
+    async fn judge(&self, token: &str) -> Result<Claims, Problem> {
         let refused = || Problem::unauthorized("The access token is not valid.");
         let header = decode_header(token).map_err(|_| refused())?;
         // Extensions that must be understood are none that we know (RFC 7515, 4.1.11), and a token of another kind, such
@@ -98,11 +114,12 @@ impl Verifier {
         }
         let kid = header.kid.ok_or_else(refused)?;
         let key = self.0.keys.find(&kid).await?.ok_or_else(refused)?;
-        let decoded = decode::<Claims>(token, &key, &self.0.validation);
-        decoded.map(|token| token.claims).map_err(|error| match error.kind() {
+        let decoded = decode::<Claims>(token, &key, &self.0.validation).map_err(|error| match error.kind() {
             ErrorKind::ExpiredSignature => Problem::unauthorized("The access token has expired."),
             _ => refused(),
-        })
+        })?;
+        self.0.known.remember(token, Known { kid, key, claims: decoded.claims.clone() });
+        Ok(decoded.claims)
     }
 
     /// The keys, for a readiness check.

@@ -1,10 +1,13 @@
+use std::sync::{Arc, Mutex};
+
 use common::{
-    auth::{Claims, LEEWAY},
+    auth::{Claims, Keys, LEEWAY, Verifier},
     timestamp::Timestamp,
 };
 use http::StatusCode;
+use jsonwebtoken::jwk::JwkSet;
 use serde_json::json;
-use testkit::tokens::{claims, signer, verifier};
+use testkit::tokens::{AUDIENCE, ISSUER, claims, signer, verifier};
 
 /// Whether a token with these changes, made this second, is good in the same second.
 async fn is_good(change: impl Fn(&mut Claims, i64)) -> bool {
@@ -103,4 +106,46 @@ async fn crit_is_refused_whatever_it_holds() {
         let refused = verifier().verify(&signer().sign_raw(&header, &claims)).await.expect_err(&crit.to_string());
         assert_eq!(refused.status(), StatusCode::UNAUTHORIZED, "{crit}");
     }
+}
+
+/// A judge of tokens by keys that can be replaced.
+fn replaceable() -> (Verifier, Arc<Mutex<Arc<JwkSet>>>) {
+    let set = Arc::new(Mutex::new(Arc::new(signer().jwks())));
+    let of_now = Arc::clone(&set);
+    let keys = Keys::own(move || {
+        let set = Arc::clone(&of_now.lock().unwrap());
+        async move { Ok(set) }
+    });
+    (Verifier::new(ISSUER, AUDIENCE, keys), set)
+}
+
+#[tokio::test]
+async fn a_token_that_was_good_is_refused_once_its_key_is_withdrawn_or_replaced_under_its_name() {
+    let token = signer().token(&claims("service:tests", "catalog:write"));
+    for after in [JwkSet { keys: vec![] }, signer().impostor().jwks()] {
+        let (verifier, set) = replaceable();
+        for _ in 0..3 {
+            assert!(verifier.verify(&token).await.is_ok());
+        }
+        *set.lock().unwrap() = Arc::new(after);
+        let refused = verifier.verify(&token).await.unwrap_err();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        *set.lock().unwrap() = Arc::new(signer().jwks());
+        assert!(verifier.verify(&token).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_good_token_does_not_lend_its_signature_to_other_claims() {
+    let verifier = verifier();
+    let (small, large) = (claims("service:tests", "catalog:read"), claims("service:tests", "catalog:write"));
+    let [small, large] = [small, large].map(|claims| signer().token(&claims));
+    let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (of_small, of_large) = (parts(&small), parts(&large));
+    let mixed = [&of_small[0], &of_large[1], &of_small[2]].map(String::as_str).join(".");
+    for token in [&small, &large, &small] {
+        assert!(verifier.verify(token).await.is_ok());
+    }
+    assert_eq!(verifier.verify(&small).await.unwrap().scope, "catalog:read");
+    assert_eq!(verifier.verify(&mixed).await.unwrap_err().status(), StatusCode::UNAUTHORIZED);
 }

@@ -147,30 +147,38 @@ async fn work(office: &Office, queue: &Queue, kills: &Mutex<Vec<Kill>>, mut dice
         let after = Duration::from_millis(dice.u64(0..WITHIN_MS));
         let is_killed = dice.u8(0..100) < KILLED;
         let from = Timestamp::now();
-        match invoke(&function, &batch, is_killed.then_some(after)).await {
+        let (answer, was_killed) = invoke(&function, &batch, is_killed.then_some(after)).await;
+        match answer {
+            // Also of a function that was killed just as it had answered.
             Ok(answer) => settle(queue, batch, &answer),
-            Err(InvokeError::ProcessGone(_)) if is_killed => {
+            Err(InvokeError::ProcessGone(_)) if was_killed => {
                 let kill = Kill { events: event_ids(&batch).collect(), from, until: Timestamp::now() };
                 kills.lock().unwrap().push(kill);
                 queue.lost(batch);
-                function = office.start().await;
             }
             Err(error) => panic!("a function failed by itself: {error}; its log is in {}", office.logs.display()),
+        }
+        if was_killed {
+            function = office.start().await;
         }
     }
 }
 
-/// Hands a batch over; perhaps the function is killed meanwhile.
-async fn invoke(function: &Function, batch: &[Message], kill_after: Option<Duration>) -> Result<Value, InvokeError> {
+/// Hands a batch over; perhaps the function is killed meanwhile, and whether it was.
+async fn invoke(
+    function: &Function,
+    batch: &[Message],
+    kill_after: Option<Duration>,
+) -> (Result<Value, InvokeError>, bool) {
     let mut answer = pin!(function.invoke(event(batch), PATIENCE));
-    let Some(after) = kill_after else { return answer.await };
+    let Some(after) = kill_after else { return (answer.await, false) };
     tokio::select! {
-        answer = &mut answer => return answer,
+        answer = &mut answer => return (answer, false),
         () = sleep(after) => {}
     }
     let killed = Command::new("kill").args(["-9", &function.process_id().to_string()]).status().unwrap();
     assert!(killed.success(), "the function was not there to be killed");
-    answer.await
+    (answer.await, true)
 }
 
 /// Takes off the queue what is done.
