@@ -1,6 +1,5 @@
 //! Categories: the shelves that products stand on, and the order of these.
 
-use common::{routes, routes::Routes};
 use std::time::Duration;
 
 use axum::{
@@ -14,6 +13,8 @@ use common::{
     input::Json,
     page::{List, Page, PageQuery},
     problem::ProblemBody,
+    routes,
+    routes::Routes,
     timestamp::Timestamp,
 };
 use http::{StatusCode, header};

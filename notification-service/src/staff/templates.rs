@@ -31,8 +31,7 @@ use crate::{
 
 /// The description of `POST /notifications`, made when the first schema is asked for: it refers to the data of all templates.
 static API: LazyLock<Value> = LazyLock::new(|| {
-    let routes = Routes::with_openapi(common::openapi::start()).merge(notifications::routes());
-    serde_json::to_value(common::openapi::complete(routes.into_openapi(), "", "")).unwrap_or_default()
+    serde_json::to_value(common::openapi::complete(notifications::routes().into_openapi(), "", "")).unwrap_or_default()
 });
 
 /// The routes of this room.

@@ -1,19 +1,18 @@
 //! Several variants at once, for carts: one query, however many.
 
-use common::{routes, routes::Routes};
 use std::collections::{BTreeMap, BTreeSet};
 
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use common::{extract::Query, input::Json, money::Money, problem::Problem, sku::Sku};
+use common::{extract::Query, input::Json, money::Money, problem::Problem, routes, routes::Routes, sku::Sku};
 use http::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{domain::Product, store};
-use crate::{caching::CATALOGUE_CACHE, error::Error, ids::ProductId, slug::Slug, store::Store};
+use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::ProductId, slug::Slug, store::Store};
 
 /// As many as a cart has lines.
 const MAX_SKUS: usize = 100;
