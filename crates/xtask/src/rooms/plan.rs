@@ -59,7 +59,7 @@ impl Plan {
             if package.modules.iter().any(|other| other.file == module.file && other.path.len() < module.path.len()) {
                 continue;
             }
-            let room = *known.entry((module.root, name.clone())).or_insert_with(|| {
+            let number = *known.entry((module.root, name.clone())).or_insert_with(|| {
                 let file = package.files[root.file].path.display();
                 let is_main = package.library.as_ref().map_or(module.root == 0, |(_, library)| *library == module.root);
                 self.rooms.push(match (name.is_empty(), is_main) {
@@ -69,7 +69,7 @@ impl Plan {
                 });
                 self.rooms.len() - 1
             });
-            self.room_of[module.file] = room;
+            self.room_of[module.file] = number;
         }
     }
 

@@ -13,10 +13,11 @@ const HTTP: [&str; 10] =
     ["axum", "axum_", "http", "http_body_util", "hyper", "lambda_", "reqwest", "tower", "tower_", "utoipa_axum"];
 
 /// What is of this kind in our own crates: extractors and connections, and clients of other services.
-const OURS: [&[&str]; 8] = [
+const OURS: [&[&str]; 9] = [
     &["common", "extract"],
     &["common", "http"],
     &["common", "outbound"],
+    &["common", "routes"],
     &["platform", "client"],
     &["platform", "outbox"],
     &["platform", "postgres"],
