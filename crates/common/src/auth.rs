@@ -4,10 +4,12 @@
 //! checks tokens too; the service checks again by the same rule, so home and production behave alike.
 
 mod caller;
+mod claims;
 mod keys;
 mod known;
 mod token;
 
 pub use caller::{Caller, Scope, Subject, scopes};
+pub use claims::Claims;
 pub use keys::{FETCH_FLOOR, Keys, MAX_AGE, MAX_STALE};
-pub use token::{Claims, LEEWAY, TYPE, Verifier};
+pub use token::{LEEWAY, TYPE, Verifier};

@@ -13,7 +13,7 @@ use std::{
 
 use jsonwebtoken::DecodingKey;
 
-use super::Claims;
+use super::claims::Claims;
 
 /// The most tokens that are kept. With its claims one takes about two kilobytes.
 const MOST: usize = 64;

@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header, errors::ErrorKind};
-use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde::{Deserialize, Deserializer, de::IgnoredAny};
 
 use super::{
     Keys,
+    claims::Claims,
     known::{Known, KnownTokens},
 };
 use crate::{problem::Problem, timestamp::Timestamp};
@@ -17,27 +18,6 @@ pub const LEEWAY: Duration = Duration::from_secs(30);
 
 /// What the header of an access token says of its kind, as `typ` (RFC 9068, 2.1).
 pub const TYPE: &str = "at+jwt";
-
-/// What an access token says (RFC 9068).
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Claims {
-    /// Who made the token.
-    pub iss: String,
-    /// Which stage it is for.
-    pub aud: String,
-    /// Whom it speaks for; see [`super::Subject`].
-    pub sub: String,
-    /// What it allows, separated by spaces.
-    pub scope: String,
-    /// Unique to this token.
-    pub jti: String,
-    /// When it was made, in seconds since 1970.
-    pub iat: i64,
-    /// Not good before, in seconds since 1970.
-    pub nbf: i64,
-    /// Not good from, in seconds since 1970.
-    pub exp: i64,
-}
 
 /// Media types know no case, and `application/` may be left out (RFC 7515, 4.1.9).
 fn is_access_token(typ: &str) -> bool {
@@ -58,13 +38,6 @@ fn names_extensions(token: &str) -> bool {
 
 fn is_there<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(value).map(|_| true)
-}
-
-impl Claims {
-    /// Whether the token carries `scope`.
-    pub fn allows(&self, scope: &str) -> bool {
-        self.scope.split(' ').any(|carried| carried == scope)
-    }
 }
 
 /// Verifies access tokens. Cheap to clone.

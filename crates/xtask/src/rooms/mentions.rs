@@ -147,12 +147,12 @@ impl<'ast> Visit<'ast> for Found {
 
     fn visit_macro(&mut self, invocation: &'ast Macro) {
         self.visit_path(&invocation.path);
-        self.mentions.extend(words::paths(invocation.tokens.clone(), false));
+        self.mentions.extend(words::paths(invocation.tokens.clone(), false).into_iter().map(written));
     }
 
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
         if let Meta::List(list) = &attribute.meta {
-            self.mentions.extend(words::paths(list.tokens.clone(), true));
+            self.mentions.extend(words::paths(list.tokens.clone(), true).into_iter().map(written));
         }
     }
 }
@@ -192,4 +192,8 @@ impl Found {
         }
         self.mentions.push(Mention { path, is_glob: false });
     }
+}
+
+fn written(path: Vec<String>) -> Mention {
+    Mention { path, is_glob: false }
 }

@@ -3,16 +3,14 @@
 use proc_macro2::{Spacing, TokenStream, TokenTree};
 use syn::Path;
 
-use super::mentions::Mention;
-
 /// Paths of two names and more, as code writes them; in attributes also those that are texts.
-pub(super) fn paths(tokens: TokenStream, is_attribute: bool) -> Vec<Mention> {
+pub(super) fn paths(tokens: TokenStream, is_attribute: bool) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     read(tokens, is_attribute, &mut found);
     found
 }
 
-fn read(tokens: TokenStream, is_attribute: bool, found: &mut Vec<Mention>) {
+fn read(tokens: TokenStream, is_attribute: bool, found: &mut Vec<Vec<String>>) {
     let mut path = Written::default();
     let mut is_half_colon = false;
     for token in tokens {
@@ -50,7 +48,7 @@ struct Written {
 }
 
 impl Written {
-    fn add(&mut self, name: String) -> Option<Mention> {
+    fn add(&mut self, name: String) -> Option<Vec<String>> {
         let ended = if self.is_open { None } else { self.end() };
         self.names.push(name);
         self.is_open = false;
@@ -62,17 +60,16 @@ impl Written {
         self.is_open = true;
     }
 
-    fn end(&mut self) -> Option<Mention> {
+    fn end(&mut self) -> Option<Vec<String>> {
         let Self { names, is_foreign, .. } = std::mem::take(self);
-        (names.len() > 1 && !is_foreign).then_some(Mention { path: names, is_glob: false })
+        (names.len() > 1 && !is_foreign).then_some(names)
     }
 }
 
 /// A text that is a path of several names.
-fn text_path(literal: &str) -> Option<Mention> {
+fn text_path(literal: &str) -> Option<Vec<String>> {
     let text = literal.strip_prefix('"')?.strip_suffix('"')?;
     let path =
         syn::parse_str::<Path>(text).ok().filter(|path| path.leading_colon.is_none() && path.segments.len() > 1)?;
-    let path = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
-    Some(Mention { path, is_glob: false })
+    Some(path.segments.iter().map(|segment| segment.ident.to_string()).collect())
 }
