@@ -1,5 +1,6 @@
 //! Where things are: the repository, what it built, and `.local/`, which holds all state of a developer's machine.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -66,6 +67,17 @@ impl Home {
     /// A program that pip installed.
     pub(crate) fn tool(&self, name: &str) -> PathBuf {
         self.shared("venv/bin").join(name)
+    }
+
+    /// `PATH` with the installed tools before what the machine has: `cargo lambda` is `cargo-lambda` there, and finds its
+    /// linker, zig, with the Python that stands beside it.
+    pub(crate) fn path(&self) -> OsString {
+        let mut path = self.tool("").into_os_string();
+        if let Some(machine) = std::env::var_os("PATH") {
+            path.push(":");
+            path.push(machine);
+        }
+        path
     }
 
     /// A binary of this workspace, as `cargo build` leaves it.

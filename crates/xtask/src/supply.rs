@@ -26,7 +26,7 @@ pub(crate) async fn package(home: &Home, service: Option<&str>, x86_64: bool, ou
     let packages: Vec<&str> = service.map_or(WITH_A_STORE.to_vec(), |service| vec![service]);
     build.args(packages.iter().flat_map(|package| ["--package", package]));
     let lambda = output.join("lambda");
-    build.arg("--lambda-dir").arg(&lambda).current_dir(home.root());
+    build.arg("--lambda-dir").arg(&lambda).env("PATH", home.path()).current_dir(home.root());
     succeed(build).await?;
     fs::create_dir_all(output.join("debug"))?;
     fs::copy(std::env::current_exe()?, output.join("debug/xtask")).context("copying this program")?;

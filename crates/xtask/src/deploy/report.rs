@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use super::command::{self, Known};
@@ -48,16 +48,13 @@ async fn changes(home: &Home, wanted: &Wanted, last: Option<&Path>) -> Result<()
     }
     infra::install(home).await?;
     let built = |service: &&str| wanted.artifacts().join(service).join("bootstrap").exists();
-    let artifacts = if wanted.services().iter().all(built) {
-        artifacts::gather(&wanted.services(), wanted.artifacts(), &wanted.gathered())?;
-        wanted.gathered()
-    } else {
-        println!(
-            "\n{} is not built: the binaries of tests stand in, so only hashes differ",
-            home.show(wanted.artifacts())
-        );
-        infra::dev_artifacts(home).context("build what is deployed, or the binaries of tests (cargo build --bins)")?
-    };
+    let mut services = wanted.services();
+    if !services.iter().all(built) {
+        println!("\n{} is not built: empty programs stand in, so only hashes differ", home.show(wanted.artifacts()));
+        services.clear();
+    }
+    artifacts::gather(&services, wanted.artifacts(), &wanted.gathered())?;
+    let artifacts = wanted.gathered();
     let assembly = wanted.assembly.with_file_name(format!("dry-run-{}", wanted.stage.name()));
     let architecture = if wanted.x86_64 { "x86_64" } else { "arm64" };
     let mut context = vec![format!("region={}", wanted.region), format!("architecture={architecture}")];

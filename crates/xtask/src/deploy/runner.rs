@@ -57,7 +57,6 @@ pub(super) struct Said {
 
 impl<'a> Runner<'a> {
     pub(super) fn new(home: &'a Home, wanted: Wanted) -> Self {
-        let path = std::env::var_os("PATH").unwrap_or_default();
         // Also when cargo has put another program in its place meanwhile.
         let myself = PathBuf::from("/proc/self/exe");
         Self {
@@ -65,7 +64,7 @@ impl<'a> Runner<'a> {
             wanted,
             known: Known::default(),
             before: Vec::new(),
-            path,
+            path: home.path(),
             myself,
             between_looks: BETWEEN_LOOKS,
             went_back: Vec::new(),
@@ -419,8 +418,6 @@ fn process(home: &Home, path: &OsStr, myself: &Path, line: &Line) -> Command {
         Program::Aws => Command::new("aws"),
         Program::Xtask => Command::new(myself),
     };
-    // `cargo lambda` is cargo-lambda on the PATH; ours comes from PyPI.
-    let path = [home.tool("").as_os_str(), path].join(OsStr::new(":"));
     command.args(&line.arguments).envs(line.environment.iter().map(|(name, value)| (*name, value.as_str())));
     command.env("PATH", path).env("AWS_PAGER", "").current_dir(home.root().join(line.folder));
     command.stdin(Stdio::null()).kill_on_drop(true);
