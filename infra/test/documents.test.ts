@@ -96,7 +96,19 @@ describe("docs/deploying.md", () => {
   });
 });
 
-describe("links between the documents of operations", () => {
+describe("pages that lead through the source", () => {
+  const pages = ["docs/architecture.md", "docs/add-a-route.md", "docs/glossary.md", "CONTRIBUTING.md"];
+
+  it.each(pages)("name files that there are: %s", (file) => {
+    const named = [...read(file).matchAll(/`([\w.-]+\/[\w./-]*)`/g)].map(([, path]) => path ?? "");
+    // A path that begins in a folder of the repository; others are short for one that was named before.
+    const ours = named.filter((path) => existsSync(join(ROOT, path.split("/")[0] ?? "")));
+    expect(ours.length).toBeGreaterThan(2);
+    expect(ours.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+  });
+});
+
+describe("links between documents", () => {
   it.each([
     "docs/operations.md",
     "docs/deploying.md",
@@ -104,6 +116,10 @@ describe("links between the documents of operations", () => {
     "docs/cost.md",
     "SECURITY.md",
     "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/add-a-route.md",
+    "docs/glossary.md",
     "docs/decisions/0054-services-call-over-http.md",
     "docs/decisions/0055-atlas-without-fixed-addresses.md",
     "docs/decisions/0056-cost-and-capacity.md",
