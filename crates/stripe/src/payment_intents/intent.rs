@@ -17,7 +17,7 @@ pub struct PaymentIntent {
     pub id: PaymentIntentId,
     /// How far it has come.
     pub status: PaymentIntentStatus,
-    /// What is to be taken, as Stripe counts ([`amount`]).
+    /// What is to be taken, as Stripe counts ([`crate::amount`]).
     pub amount: i64,
     /// What was taken.
     #[serde(default, deserialize_with = "crate::reading::or_default")]
