@@ -70,7 +70,7 @@ impl<'a> Signed<'a> {
         for part in header.split(',') {
             match part.trim().split_once('=')? {
                 ("t", value) => times.push(value),
-                ("v1", value) if signatures.len() < MAX_SIGNATURES => signatures.extend(from_hex(value)),
+                ("v1", value) if signatures.len() < MAX_SIGNATURES => signatures.extend(hex::decode(value).ok()),
                 _ => {}
             }
         }
@@ -78,15 +78,6 @@ impl<'a> Signed<'a> {
         let seconds = at.parse().ok()?;
         (!signatures.is_empty()).then_some(Self { at, seconds, signatures })
     }
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits.chunks(2).map(byte).collect()
 }
 
 #[cfg(test)]
@@ -101,8 +92,7 @@ mod tests {
 
     fn signature(secret: &str, body: &[u8], at: i64) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let tag = hmac::sign(&key, &[format!("{at}.").as_bytes(), body].concat());
-        tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        hex::encode(hmac::sign(&key, &[format!("{at}.").as_bytes(), body].concat()))
     }
 
     fn header(secret: &str, body: &[u8], at: i64) -> String {
