@@ -262,11 +262,13 @@ fn is_there<E>(error: &SdkError<E>) -> bool {
 }
 
 /// Why the bucket did not do what it was asked. The text goes into logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It did not answer, broke down, or has too much to do; asking again later is right.
+    #[error("the bucket is unavailable: {0}")]
     Unavailable(String),
     /// It answered that it will not. Asking again is no use before somebody changes something.
+    #[error("the bucket refused: {0}")]
     Refused(String),
 }
 
@@ -288,17 +290,6 @@ impl Failure {
         }
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(words) => write!(f, "the bucket is unavailable: {words}"),
-            Self::Refused(words) => write!(f, "the bucket refused: {words}"),
-        }
-    }
-}
-
-impl Error for Failure {}
 
 #[cfg(test)]
 mod tests;

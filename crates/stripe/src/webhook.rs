@@ -1,7 +1,5 @@
 //! Webhooks: only what Stripe signed, not long ago (<https://docs.stripe.com/webhooks/signature>).
 
-use std::fmt;
-
 use aws_lc_rs::hmac;
 use common::timestamp::Timestamp;
 
@@ -11,27 +9,18 @@ const TOLERANCE: u64 = 300;
 const MAX_SIGNATURES: usize = 8;
 
 /// Why a webhook is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// The header is not of the form `t=...,v1=...`.
+    #[error("the signature cannot be read")]
     Malformed,
     /// The signature is too old, or from the future.
+    #[error("the signature is too old, or from the future")]
     NotNow,
     /// No signature fits the body.
+    #[error("no signature fits the body")]
     Mismatch,
 }
-
-impl fmt::Display for WebhookError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "the signature cannot be read",
-            Self::NotNow => "the signature is too old, or from the future",
-            Self::Mismatch => "no signature fits the body",
-        })
-    }
-}
-
-impl std::error::Error for WebhookError {}
 
 /// Whether `header` (`Stripe-Signature`) has a signature of `payload`, the body's raw bytes, by one of `secrets`, made not
 /// long ago. Compared in constant time. What the body says is another question: [`Event::read`](crate::Event::read).

@@ -86,9 +86,10 @@ impl Unclear {
 }
 
 /// Why nothing was handed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undelivered {
     /// The provider will never send it: the address is bad.
+    #[error("{provider} refused it: {reason}")]
     Refused {
         /// Who.
         provider: Name,
@@ -96,40 +97,52 @@ pub enum Undelivered {
         reason: String,
     },
     /// The provider does not send to this address.
+    #[error("{provider} suppresses the address")]
     Suppressed {
         /// Who.
         provider: Name,
     },
     /// Trying again later is right.
+    #[error("no provider took it: {reason}")]
     Retryable {
         /// Why; holds nothing personal.
         reason: String,
     },
     /// It may have been sent (SMS only).
+    #[error("whether {} took it is not clear since {}", .0.provider, .0.since)]
     Unclear(Unclear),
 }
 
 /// Why a provider did not say that it took a message. The texts have no values of ours, and no words of the provider's: it
 /// may repeat an address in them, and they go into logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
     /// This recipient cannot be reached there, or anywhere.
+    #[error("refuses the recipient: {0}")]
     Refused(String),
     /// The provider knows that this recipient wants nothing more.
+    #[error("sends to this recipient no more")]
     Suppressed,
     /// The request is wrong in its eyes, and not by the recipient's address: our mistake.
+    #[error("does not understand the request: {0}")]
     Rejected(String),
     /// Our key or our account is not good for this (401, 403): our mistake.
+    #[error("does not take our key or account: {0}")]
     Unauthorized(String),
     /// It answered that it has too much to do (429).
+    #[error("has too much to do: {0}")]
     Busy(String),
     /// It answered that it is broken (5xx).
+    #[error("is broken: {0}")]
     Broken(String),
     /// No connection: it was not asked.
+    #[error("was not asked: {0}")]
     Unreachable(String),
     /// It was not asked, and by no fault of its own: our time was over, or the secret by which it knows us could not be had.
+    #[error("was not asked: {0}")]
     NotAsked(String),
     /// It was asked, and did not answer so that it can be understood: it may have taken the message.
+    #[error("gave no clear answer: {0}")]
     Lost(String),
 }
 
@@ -202,21 +215,6 @@ impl Trouble {
     /// Whether it needs a person: it does not pass by itself.
     pub(super) fn is_ours(&self) -> bool {
         matches!(self, Self::Rejected(_) | Self::Unauthorized(_))
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(why) => write!(f, "refuses the recipient: {why}"),
-            Self::Suppressed => f.write_str("sends to this recipient no more"),
-            Self::Rejected(why) => write!(f, "does not understand the request: {why}"),
-            Self::Unauthorized(why) => write!(f, "does not take our key or account: {why}"),
-            Self::Busy(why) => write!(f, "has too much to do: {why}"),
-            Self::Broken(why) => write!(f, "is broken: {why}"),
-            Self::Unreachable(why) | Self::NotAsked(why) => write!(f, "was not asked: {why}"),
-            Self::Lost(why) => write!(f, "gave no clear answer: {why}"),
-        }
     }
 }
 

@@ -219,17 +219,22 @@ pub enum DecideStep {
 }
 
 /// Why a request to reserve, commit or release is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The order has no reservation.
+    #[error("the order has no reservation")]
     NotFound,
     /// The order has a reservation with other lines.
+    #[error("the order has a reservation with other lines")]
     ReservationDiffers,
     /// Another request is reserving for the same order.
+    #[error("another request is reserving for the order")]
     ReservationInProgress,
     /// The reservation was released, or its order given up, before.
+    #[error("the reservation was released before")]
     ReservationReleased,
     /// The reservation was committed before.
+    #[error("the reservation was committed before")]
     ReservationCommitted,
 }
 

@@ -154,7 +154,8 @@ pub enum What {
 }
 
 /// A limit that an attempt meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{what:?} beyond {most} of one {}", .by.as_str())]
 pub struct Exceeded {
     /// Of what.
     pub what: What,

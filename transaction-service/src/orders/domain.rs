@@ -204,7 +204,8 @@ pub enum Outcome {
 }
 
 /// Two accounts of one payment contradict each other. Never seen; money is involved, so somebody must look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("order {order} is {} and cannot become {}", .from.as_str(), .to.as_str())]
 pub struct Illegal {
     /// The order.
     pub order: OrderId,
@@ -213,14 +214,6 @@ pub struct Illegal {
     /// What was said of it.
     pub to: State,
 }
-
-impl fmt::Display for Illegal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "order {} is {} and cannot become {}", self.order, self.from.as_str(), self.to.as_str())
-    }
-}
-
-impl std::error::Error for Illegal {}
 
 impl Outcome {
     fn state(&self) -> State {

@@ -160,7 +160,8 @@ impl Attempt {
 }
 
 /// Too many attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts; wait {} s", .wait.as_secs())]
 pub struct TooMany {
     /// Until the window ends.
     pub wait: Duration,
