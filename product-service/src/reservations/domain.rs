@@ -23,6 +23,7 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::{
@@ -111,9 +112,10 @@ pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Resul
 }
 
 /// How far a reservation has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ReservationState)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Units are being taken.
     Reserving,
@@ -130,13 +132,7 @@ pub enum State {
 impl State {
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reserving => "reserving",
-            Self::Void => "void",
-            Self::Held => "held",
-            Self::Committed => "committed",
-            Self::Released => "released",
-        }
+        self.into()
     }
 }
 

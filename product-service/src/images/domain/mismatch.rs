@@ -1,6 +1,7 @@
 //! Why an uploaded file is refused, and the limits that decide it. This file may use the kinds of images.
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use super::media::MediaType;
@@ -54,9 +55,10 @@ pub enum Mismatch {
 }
 
 /// Why an uploaded file was refused, for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = UploadRefusal)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RefusalCode {
     /// Empty, or larger than announced.
     WrongSize,
@@ -79,16 +81,7 @@ pub enum RefusalCode {
 impl RefusalCode {
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongSize => "wrong_size",
-            Self::WrongContentType => "wrong_content_type",
-            Self::WrongContent => "wrong_content",
-            Self::Truncated => "truncated",
-            Self::Malformed => "malformed",
-            Self::TooManyPoints => "too_many_points",
-            Self::TooManyFrames => "too_many_frames",
-            Self::Unsupported => "unsupported",
-        }
+        self.into()
     }
 }
 
