@@ -1,9 +1,10 @@
 //! What providers are called, what their answers mean, and what follows from them. Rules only.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use common::{input::Refusal, timestamp::Timestamp};
 use serde::Serialize;
+use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// A text that a vendor's list does not show so long after the call is one that it never took. A call is cut off after
@@ -13,9 +14,10 @@ pub const SETTLED_AFTER: Duration = Duration::from_mins(1);
 pub const CLOCKS_APART: Duration = Duration::from_secs(30);
 
 /// A provider's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema, Display, IntoStaticStr, VariantArray)]
 #[schema(as = ProviderName)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Name {
     /// Amazon's Simple Email Service.
     Ses,
@@ -30,18 +32,7 @@ pub enum Name {
 impl Name {
     /// As settings, the table and answers have it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ses => "ses",
-            Self::Sendgrid => "sendgrid",
-            Self::Twilio => "twilio",
-            Self::Log => "log",
-        }
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 
@@ -49,8 +40,7 @@ impl FromStr for Name {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let all = [Self::Ses, Self::Sendgrid, Self::Twilio, Self::Log];
-        let known = all.into_iter().find(|name| name.as_str() == text);
+        let known = Self::VARIANTS.iter().copied().find(|name| name.as_str() == text);
         known.ok_or_else(|| Refusal::new("unknown_provider", "must be ses, sendgrid, twilio or log"))
     }
 }
@@ -246,6 +236,13 @@ mod tests {
             Trouble::NotAsked(why()),
             Trouble::Lost(why()),
         ]
+    }
+
+    #[test]
+    fn a_provider_is_stored_under_the_name_that_settings_and_answers_have() {
+        let names = ["ses", "sendgrid", "twilio", "log"];
+        assert_eq!(Name::VARIANTS.iter().map(ToString::to_string).collect::<Vec<_>>(), names);
+        assert_eq!(serde_json::json!(Name::VARIANTS), serde_json::json!(names));
     }
 
     #[test]
