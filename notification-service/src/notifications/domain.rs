@@ -239,7 +239,7 @@ impl EventKind {
         self.into()
     }
 
-    /// Its place among all of them.
+    /// Its place among all of them, in the order above; it is stored.
     pub fn rank(self) -> i64 {
         let place = Self::VARIANTS.iter().position(|kind| *kind == self);
         place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
