@@ -4,6 +4,7 @@
 use std::{env, error::Error, fs, path::PathBuf};
 
 use notification_service::templates::{Shop, Template, languages, mail, sample_message, text};
+use strum::VariantArray;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(env::args().nth(1).ok_or("name a folder")?);
@@ -12,7 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for language in languages() {
         // English words go with British money and days.
         let locale = if language == "en" { "en-GB".parse()? } else { language.parse()? };
-        for template in Template::ALL {
+        for &template in Template::VARIANTS {
             let message = sample_message(template, &shop).map_err(|errors| format!("{template:?}: {errors:?}"))?;
             let written = mail(&message, &shop, &locale)?;
             let file = |ending: &str| folder.join(format!("{}.{language}.{ending}", template.as_str()));

@@ -151,12 +151,14 @@ fn credentials(env: &Env) -> Option<Credentials> {
 }
 
 /// Why AWS did not do what it was asked. The text has no values of ours: it goes into logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It did not answer, broke down, or has too much to do; asking again later is right. When it did not answer, it may
     /// have done it all the same.
+    #[error("is unavailable: {0}")]
     Unavailable(String),
     /// It answered that it will not. Asking again is no use before somebody changes something.
+    #[error("refused: {0}")]
     Refused(String),
 }
 
@@ -175,17 +177,6 @@ impl Failure {
         if is_refusal { Self::Refused(words) } else { Self::Unavailable(words) }
     }
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(words) => write!(f, "is unavailable: {words}"),
-            Self::Refused(words) => write!(f, "refused: {words}"),
-        }
-    }
-}
-
-impl Error for Failure {}
 
 /// The codes by which DynamoDB and SES say "later" with a status that says "never".
 fn is_throttling(code: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Everything that can go wrong here, and the one place that says what a client hears of it.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use common::{input::Refusal, problem::Problem};
@@ -16,45 +16,64 @@ use crate::{
 };
 
 /// A failure of notification-service.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another request is sending the event; it holds it for so long at most.
+    #[error("another request is sending it")]
     InProgress(Duration),
     /// The event's id was used on this channel for another message, or for another recipient.
+    #[error("{0}: the event's id was used for another template or recipient")]
     EventIdReused(Channel),
     /// There is no such thing.
+    #[error("there is no such thing")]
     NotFound,
     /// What a message said is not kept, so that it cannot be sent again.
+    #[error("the content is not kept")]
     ContentNotKept,
     /// An event was told with different words on its channels, so that it is no one message that can be sent again on all.
+    #[error("the channels were told different things")]
     ToldDifferently,
     /// A message was sent again as often as it may be.
+    #[error("sent again too often")]
     TooManyResends,
     /// The caller used the idempotency key for something else.
+    #[error("the idempotency key was used for another request")]
     KeyReused,
     /// A webhook is refused.
+    #[error("a webhook is refused: {0}")]
     Webhook(Invalid),
     /// The settings do not have this vendor.
+    #[error("the vendor is not set up")]
     WebhookNotConfigured,
     /// The key that verifies a vendor's webhooks is none.
+    #[error("the key of a vendor's webhooks {0}")]
     WebhookKey(Refusal),
     /// SNS cannot be asked.
+    #[error(transparent)]
     Sns(SnsError),
     /// Something that is understood already.
+    #[error("{}", .0.detail())]
     Problem(Problem),
     /// DynamoDB failed us. Nothing was sent.
+    #[error("DynamoDB {0}")]
     Store(Failure),
     /// The key of the fingerprints could not be had. Nothing was sent.
+    #[error(transparent)]
     Secret(SecretError),
     /// No provider took it; asking again is right.
+    #[error(transparent)]
     Undelivered(Undelivered),
     /// A channel without an address.
+    #[error("a channel without an address was let through")]
     Unaddressed,
     /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
+    #[error("the lease ran out before the message was begun")]
     TooLate,
     /// A template could not be filled in, or the shop does not send what is in it.
+    #[error(transparent)]
     Unwritable(Unwritable),
     /// The task that sends stopped half way.
+    #[error("the task that sends stopped: {0}")]
     Stopped(tokio::task::JoinError),
 }
 
@@ -132,40 +151,3 @@ impl IntoResponse for Error {
         Problem::from(self).into_response()
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InProgress(_) => f.write_str("another request is sending it"),
-            Self::EventIdReused(channel) => {
-                write!(f, "{channel}: the event's id was used for another template or recipient")
-            }
-            Self::NotFound => f.write_str("there is no such thing"),
-            Self::ContentNotKept => f.write_str("the content is not kept"),
-            Self::ToldDifferently => f.write_str("the channels were told different things"),
-            Self::TooManyResends => f.write_str("sent again too often"),
-            Self::KeyReused => f.write_str("the idempotency key was used for another request"),
-            Self::Webhook(invalid) => write!(f, "a webhook is refused: {invalid}"),
-            Self::WebhookNotConfigured => f.write_str("the vendor is not set up"),
-            Self::WebhookKey(refusal) => write!(f, "the key of a vendor's webhooks {refusal}"),
-            Self::Sns(error) => error.fmt(f),
-            Self::Problem(problem) => f.write_str(problem.detail()),
-            Self::Store(failure) => write!(f, "DynamoDB {failure}"),
-            Self::Secret(error) => error.fmt(f),
-            Self::Undelivered(Undelivered::Refused { provider, reason }) => {
-                write!(f, "{provider} refused it: {reason}")
-            }
-            Self::Undelivered(Undelivered::Suppressed { provider }) => write!(f, "{provider} suppresses the address"),
-            Self::Undelivered(Undelivered::Retryable { reason }) => write!(f, "no provider took it: {reason}"),
-            Self::Undelivered(Undelivered::Unclear(unclear)) => {
-                write!(f, "whether {} took it is not clear since {}", unclear.provider, unclear.since)
-            }
-            Self::Unaddressed => f.write_str("a channel without an address was let through"),
-            Self::TooLate => f.write_str("the lease ran out before the message was begun"),
-            Self::Unwritable(error) => error.fmt(f),
-            Self::Stopped(error) => write!(f, "the task that sends stopped: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use common::input::Refusal;
 use serde::Serialize;
+use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -41,8 +42,9 @@ impl fmt::Display for EventId {
 }
 
 /// A way to reach people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema, Display, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Channel {
     /// A mail.
     Email,
@@ -51,21 +53,9 @@ pub enum Channel {
 }
 
 impl Channel {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Email, Self::Sms];
-
     /// As written in a request.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Sms => "sms",
-        }
-    }
-}
-
-impl fmt::Display for Channel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 
@@ -73,7 +63,7 @@ impl FromStr for Channel {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = Self::ALL.into_iter().find(|channel| channel.as_str() == text);
+        let known = Self::VARIANTS.iter().copied().find(|channel| channel.as_str() == text);
         known.ok_or_else(|| Refusal::new("unknown_channel", "must be email or sms"))
     }
 }

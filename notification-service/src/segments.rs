@@ -14,7 +14,8 @@ const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
 /// How a message is written on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Encoding {
     /// GSM's alphabet of seven bits.
     Gsm7,
@@ -25,10 +26,7 @@ pub enum Encoding {
 impl Encoding {
     /// As answered to staff.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Gsm7 => "gsm7",
-            Self::Ucs2 => "ucs2",
-        }
+        self.into()
     }
 }
 
@@ -87,6 +85,11 @@ mod tests {
     fn counted(text: &str) -> (Encoding, usize, usize) {
         let Count { encoding, units, segments } = count(text);
         (encoding, units, segments)
+    }
+
+    #[test]
+    fn an_encoding_has_the_name_that_staff_read() {
+        assert_eq!([Encoding::Gsm7, Encoding::Ucs2].map(Encoding::as_str), ["gsm7", "ucs2"]);
     }
 
     #[test]

@@ -48,27 +48,20 @@ impl fmt::Debug for Mail {
 }
 
 /// Why a message is not written.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
     /// A template could not be filled in.
+    #[error("the template cannot be filled in: {0}")]
     Template(askama::Error),
     /// The shop does not send what is in it, such as a link to another's page; pointers are as in a request.
+    #[error("the shop does not send this: {}", fields(.0))]
     Refused(FieldErrors),
 }
 
-impl fmt::Display for Unwritable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Template(error) => write!(f, "the template cannot be filled in: {error}"),
-            Self::Refused(errors) => {
-                let fields: Vec<_> = errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect();
-                write!(f, "the shop does not send this: {}", fields.join(", "))
-            }
-        }
-    }
+fn fields(errors: &FieldErrors) -> String {
+    let fields: Vec<_> = errors.iter().map(|error| format!("{} {}", error.pointer, error.code)).collect();
+    fields.join(", ")
 }
-
-impl std::error::Error for Unwritable {}
 
 #[derive(askama::Template)]
 #[template(path = "mail.html")]

@@ -7,6 +7,7 @@ use aws_sdk_s3::{
     Client,
     config::{Credentials, ProvideCredentials},
     error::{ProvideErrorMetadata, SdkError},
+    presigning::PresigningConfig,
     primitives::ByteStream,
 };
 use common::{cause::chain, timestamp::Timestamp};
@@ -78,35 +79,33 @@ impl Bucket {
         format!("{}/{key}", self.0.public_base)
     }
 
-    /// The form by which an upload is made.
+    /// The form by which an upload is made, signed with the credentials that are good now.
     pub async fn form(&self, terms: &Terms<'_>, now: Timestamp) -> Result<Form, Failure> {
-        let fields = self.signed(|signer| signer.fields(terms, now)).await?;
-        Ok(Form { url: self.url(), fields })
-    }
-
-    /// The addresses at which anybody reads these objects for so long.
-    pub async fn addresses(&self, keys: &[&str], valid_for: Duration, now: Timestamp) -> Result<Vec<String>, Failure> {
-        if keys.is_empty() {
-            return Ok(Vec::new());
-        }
-        let base = self.url();
-        let sign = |signer: &Signer<'_>| keys.iter().map(|key| signer.address(&base, key, valid_for, now)).collect();
-        self.signed(sign).await
-    }
-
-    /// Has something signed with the credentials that are good now.
-    async fn signed<T>(&self, sign: impl FnOnce(&Signer<'_>) -> T) -> Result<T, Failure> {
         let missing = || Failure::Refused("there are no credentials".into());
         let provider = self.shared().await.credentials_provider().ok_or_else(missing)?;
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| Failure::Unavailable(chain(&error)))?;
-        Ok(sign(&Signer {
+        let signer = Signer {
             bucket: &self.0.name,
             region: &self.0.region,
             access_key_id: credentials.access_key_id(),
             secret_access_key: credentials.secret_access_key(),
             session_token: credentials.session_token(),
-        }))
+        };
+        Ok(Form { url: self.url(), fields: signer.fields(terms, now) })
+    }
+
+    /// The addresses at which anybody reads these objects for so long, in whole seconds. They are signed here, without a call.
+    pub async fn addresses(&self, keys: &[&str], valid_for: Duration, now: Timestamp) -> Result<Vec<String>, Failure> {
+        let terms = PresigningConfig::builder().start_time(now.to_offset().into()).expires_in(valid_for).build();
+        let terms = terms.map_err(|error| Failure::Refused(error.to_string()))?;
+        let mut addresses = Vec::with_capacity(keys.len());
+        for key in keys {
+            let call = self.client().await.get_object().bucket(&self.0.name).key(*key);
+            let request = call.presigned(terms.clone()).await.map_err(|error| Failure::of(&error))?;
+            addresses.push(request.uri().to_owned());
+        }
+        Ok(addresses)
     }
 
     /// What is at a key; `None` when nothing is.
@@ -263,11 +262,13 @@ fn is_there<E>(error: &SdkError<E>) -> bool {
 }
 
 /// Why the bucket did not do what it was asked. The text goes into logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// It did not answer, broke down, or has too much to do; asking again later is right.
+    #[error("the bucket is unavailable: {0}")]
     Unavailable(String),
     /// It answered that it will not. Asking again is no use before somebody changes something.
+    #[error("the bucket refused: {0}")]
     Refused(String),
 }
 
@@ -290,13 +291,5 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unavailable(words) => write!(f, "the bucket is unavailable: {words}"),
-            Self::Refused(words) => write!(f, "the bucket refused: {words}"),
-        }
-    }
-}
-
-impl Error for Failure {}
+#[cfg(test)]
+mod tests;

@@ -24,45 +24,64 @@ use crate::{
 };
 
 /// A failure of product-service.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A rule of products refuses.
-    Product(ProductRefused),
+    #[error(transparent)]
+    Product(#[from] ProductRefused),
     /// A rule of categories refuses.
-    Category(CategoryRefused),
+    #[error(transparent)]
+    Category(#[from] CategoryRefused),
     /// A rule of reservations refuses.
-    Reservation(ReservationRefused),
+    #[error(transparent)]
+    Reservation(#[from] ReservationRefused),
     /// Absent, or not for the caller's eyes.
+    #[error("there is no such thing")]
     NotFound,
     /// Another product has the slug.
+    #[error("another product has the slug")]
     ProductSlugTaken,
     /// Another product has one of the SKUs.
+    #[error("another product has one of the SKUs")]
     SkuTaken,
     /// Orders hold units of the variant.
+    #[error("orders hold units of the variant")]
     VariantReserved,
     /// Others changed the categories again and again; nothing was changed.
+    #[error("other requests changed the categories again and again; nothing was changed")]
     CategoriesContended,
     /// Others changed the product again and again; nothing was changed.
+    #[error("other requests changed the product again and again; nothing was changed")]
     ProductContended,
     /// These fields refer to something that does not exist.
+    #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// Fewer on hand than are reserved already.
+    #[error("orders have reserved more than would be on hand")]
     BelowReserved,
     /// More would be on hand than anybody counts.
+    #[error("more than {MAX_ON_HAND} would be on hand")]
     TooManyOnHand,
     /// Another request is at the same adjustment.
+    #[error("another request is making the adjustment")]
     AdjustmentInProgress,
     /// The caller used the idempotency key for something else.
+    #[error("the idempotency key was used for another request")]
     KeyReused,
     /// The return brought back something else before.
+    #[error("the return brought back other lines before")]
     ReturnDiffers,
     /// It was changed since the client read it.
+    #[error("it was changed in between")]
     Stale,
     /// The product has as many images as it may, uploads under way counted.
+    #[error("the product has as many images as it may have, uploads in progress included")]
     TooManyImages,
     /// Nothing has arrived in the bucket yet.
+    #[error("nothing has been uploaded yet")]
     NotUploaded,
     /// What arrived cannot be published.
+    #[error("the image is refused: {reason}")]
     ImageRefused {
         /// Why, for programs.
         code: Option<RefusalCode>,
@@ -70,24 +89,34 @@ pub enum Error {
         reason: String,
     },
     /// The import ended before its file did; the text says why, for people.
+    #[error("the import has failed: {0}")]
     ImportFailed(String),
     /// Not enough of some SKUs; nothing was taken.
+    #[error("not enough in stock of {}", skus(.0))]
     OutOfStock(Vec<Short>),
     /// Other attempts, which may come to nothing, have taken what is left; nothing was taken.
+    #[error("other requests have taken the last units")]
     StockContended,
     /// A common failure that needs no name of ours.
+    #[error("{}", .0.kind())]
     Problem(Problem),
     /// The database failed, or could not be reached.
+    #[error("MongoDB: {0}")]
     Mongo(mongodb::error::Error),
     /// A document in the database is not of the form we write.
+    #[error("a document cannot be read: {0}")]
     Corrupt(mongodb::bson::error::Error),
     /// A product in the database without a slug.
+    #[error("product {0} has no slug")]
     Nameless(ProductId),
     /// The address of the database could not be had.
-    Secret(SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The bucket did not do what it was asked.
-    Bucket(Failure),
+    #[error(transparent)]
+    Bucket(#[from] Failure),
     /// notification-service took no notice.
+    #[error(transparent)]
     Notices(CallError),
 }
 
@@ -100,6 +129,10 @@ pub struct Short {
     pub line: usize,
     /// How many could be had.
     pub available: i64,
+}
+
+fn skus(short: &[Short]) -> String {
+    short.iter().map(|line| line.sku.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// When to ask again for what another request is about to finish.
@@ -268,24 +301,6 @@ impl IntoResponse for Error {
     }
 }
 
-impl From<ProductRefused> for Error {
-    fn from(refused: ProductRefused) -> Self {
-        Self::Product(refused)
-    }
-}
-
-impl From<CategoryRefused> for Error {
-    fn from(refused: CategoryRefused) -> Self {
-        Self::Category(refused)
-    }
-}
-
-impl From<ReservationRefused> for Error {
-    fn from(refused: ReservationRefused) -> Self {
-        Self::Reservation(refused)
-    }
-}
-
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Problem(problem)
@@ -299,43 +314,12 @@ impl From<mongodb::error::Error> for Error {
     }
 }
 
+/// `#[from]` would make it a cause as well; the text has it already, and a log would show it twice.
 impl From<mongodb::bson::error::Error> for Error {
     fn from(error: mongodb::bson::error::Error) -> Self {
         Self::Corrupt(error)
     }
 }
-
-impl From<SecretError> for Error {
-    fn from(error: SecretError) -> Self {
-        Self::Secret(error)
-    }
-}
-
-impl From<Failure> for Error {
-    fn from(error: Failure) -> Self {
-        Self::Bucket(error)
-    }
-}
-
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Mongo(error) => write!(f, "MongoDB: {error}"),
-            Self::Corrupt(error) => write!(f, "a document cannot be read: {error}"),
-            Self::Nameless(id) => write!(f, "product {id} has no slug"),
-            Self::Secret(error) => write!(f, "{error}"),
-            Self::Bucket(error) => write!(f, "{error}"),
-            Self::Notices(error) => write!(f, "{error}"),
-            Self::Problem(problem) => f.write_str(problem.kind()),
-            Self::Product(refused) => write!(f, "{refused:?}"),
-            Self::Category(refused) => write!(f, "{refused:?}"),
-            Self::Reservation(refused) => write!(f, "{refused:?}"),
-            other => write!(f, "{other:?}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

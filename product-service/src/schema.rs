@@ -3,18 +3,24 @@
 
 use mongodb::{
     IndexModel,
-    bson::{Document, doc},
+    bson::{Bson, Document, doc},
     options::IndexOptions,
 };
+use strum::VariantNames;
 
 use crate::{
+    adjustments::domain::Reason,
     collections::{
         ADJUSTMENTS, CATEGORIES, EXPORTS, IMPORT_ERRORS, IMPORTS, PRODUCT_FOUND_NEWEST, PRODUCT_FOUND_TITLE,
         PRODUCT_SKU, PRODUCT_SLUG, PRODUCTS, RESERVATIONS, RETURNS, STOCK, UPLOADS, product_found_price,
     },
     currencies::Currencies,
-    images::domain::{MAX_IMAGES, MAX_SIZE, MediaType},
-    imports::domain::MAX_SIZE as MAX_IMPORT_SIZE,
+    exports::domain::State as ExportState,
+    images::domain::{MAX_IMAGES, MAX_SIZE, MediaType, State as UploadState},
+    imports::domain::{MAX_SIZE as MAX_IMPORT_SIZE, State as ImportState},
+    inventory::domain::Listing,
+    products::domain::Status,
+    reservations::domain::State as ReservationState,
 };
 
 /// A collection as it must be.
@@ -64,7 +70,7 @@ fn products(currencies: &Currencies) -> Schema {
         "brand": { "bsonType": ["string", "null"], "maxLength": 100 },
         "tags": { "bsonType": "array", "maxItems": 30, "items": { "bsonType": "string" } },
         "attributes": { "bsonType": "array", "maxItems": 30 },
-        "status": { "enum": ["draft", "active", "archived"] },
+        "status": { "enum": Status::VARIANTS },
         "variants": { "bsonType": "array", "minItems": 1, "maxItems": 100, "items": variant },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
     };
@@ -121,7 +127,7 @@ fn stock() -> Schema {
         "available": &number,
         "backorder": { "bsonType": "bool" },
         "low_stock_at": { "bsonType": ["int", "long", "null"], "minimum": 0 },
-        "listed": { "enum": ["in_stock", "out_of_stock", "backorder", null] },
+        "listed": { "enum": or_null(Listing::VARIANTS) },
         "low_stock": { "enum": ["watched", "told", null] },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
         "document": { "bsonType": "long" },
@@ -150,7 +156,7 @@ fn adjustments() -> Schema {
     let properties = doc! {
         "sku": { "bsonType": "string" },
         "delta": { "bsonType": ["int", "long"] },
-        "reason": { "enum": ["received", "returned", "found", "damaged", "lost", "correction", "counted"] },
+        "reason": { "enum": Reason::VARIANTS },
         "note": { "bsonType": ["string", "null"], "maxLength": 500 },
         "by": { "bsonType": "string", "minLength": 1 },
     };
@@ -174,7 +180,7 @@ fn returns() -> Schema {
 
 fn reservations() -> Schema {
     let properties = doc! {
-        "state": { "enum": ["reserving", "void", "held", "committed", "released"] },
+        "state": { "enum": ReservationState::VARIANTS },
         "basket": { "bsonType": "array", "maxItems": 100 },
         "lines": { "bsonType": "array", "maxItems": 100 },
     };
@@ -196,7 +202,7 @@ fn uploads() -> Schema {
         "content_type": { "enum": content_types() },
         "size": { "bsonType": ["int", "long"], "minimum": 1, "maximum": MAX_SIZE },
         "alt": { "bsonType": "string", "maxLength": 250 },
-        "state": { "enum": ["pending", "attached", "refused"] },
+        "state": { "enum": UploadState::VARIANTS },
         "reason_code": { "bsonType": ["string", "null"] },
     };
     // Holds only what the sweep has to look at: images in use have no such date.
@@ -221,7 +227,7 @@ fn imports() -> Schema {
         "offset": &number, "line": &number,
     }};
     let properties = doc! {
-        "state": { "enum": ["pending", "running", "done", "failed"] },
+        "state": { "enum": ImportState::VARIANTS },
         "size": { "bsonType": ["int", "long", "null"], "minimum": 1, "maximum": MAX_IMPORT_SIZE },
         "place": place,
         "counts": counts,
@@ -253,7 +259,7 @@ fn import_errors() -> Schema {
 fn exports() -> Schema {
     let file = doc! { "bsonType": "object", "required": ["key", "products", "size"] };
     let properties = doc! {
-        "state": { "enum": ["running", "done"] },
+        "state": { "enum": ExportState::VARIANTS },
         "files": { "bsonType": "array", "items": file },
         "attempt": { "bsonType": ["int", "long"], "minimum": 0 },
     };
@@ -267,6 +273,10 @@ fn exports() -> Schema {
 
 fn content_types() -> Vec<&'static str> {
     MediaType::ALL.iter().map(|media| media.as_str()).collect()
+}
+
+fn or_null(names: &[&str]) -> Vec<Bson> {
+    names.iter().map(|name| Bson::from(*name)).chain([Bson::Null]).collect()
 }
 
 fn json_schema(required: &[&str], properties: Document) -> Document {
@@ -292,4 +302,42 @@ fn deleted_at(name: &str) -> IndexModel {
 fn sparse(name: &str, keys: Document) -> IndexModel {
     let options = IndexOptions::builder().name(name.to_owned()).unique(true).sparse(true).build();
     IndexModel::builder().keys(keys).options(options).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+    use crate::{images::domain::RefusalCode, inventory::domain::MovementKind};
+
+    fn are_named<T: DeserializeOwned + Into<&'static str> + VariantNames>(names: &[&str]) {
+        assert_eq!(T::VARIANTS, names);
+        for name in names {
+            let read: T = serde_json::from_value((*name).into()).unwrap();
+            assert_eq!(read.into(), *name);
+        }
+    }
+
+    #[test]
+    fn what_is_stored_under_a_name_is_read_and_written_under_no_other() {
+        are_named::<Status>(&["draft", "active", "archived"]);
+        are_named::<Listing>(&["in_stock", "out_of_stock", "backorder"]);
+        are_named::<MovementKind>(&["hold", "commit", "release"]);
+        are_named::<Reason>(&["received", "returned", "found", "damaged", "lost", "correction", "counted"]);
+        are_named::<ReservationState>(&["reserving", "void", "held", "committed", "released"]);
+        are_named::<UploadState>(&["pending", "attached", "refused"]);
+        are_named::<RefusalCode>(&[
+            "wrong_size",
+            "wrong_content_type",
+            "wrong_content",
+            "truncated",
+            "malformed",
+            "too_many_points",
+            "too_many_frames",
+            "unsupported",
+        ]);
+        are_named::<ImportState>(&["pending", "running", "done", "failed"]);
+        are_named::<ExportState>(&["running", "done"]);
+    }
 }

@@ -16,58 +16,84 @@ use crate::{
     terms::NotSold,
 };
 
-/// A failure of transaction-service.
-#[derive(Debug)]
+/// A failure of transaction-service. Its text is for logs and triggers: it never shows an address, a secret or what a shopper
+/// sent.
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Absent, or not the caller's.
+    #[error("there is no such thing")]
     NotFound,
     /// Fields are refused by a sibling.
+    #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The request does not become an order.
-    Refused(Refused),
+    #[error(transparent)]
+    Refused(#[from] Refused),
     /// The shop does not sell the basket on its terms.
-    NotSold(NotSold),
+    #[error(transparent)]
+    NotSold(#[from] NotSold),
     /// The key made another order, or is making one.
+    #[error("the key was used for another request")]
     KeyReused,
     /// The order of this key is being made, by another request.
+    #[error("another request is making the order")]
     InProgress,
     /// The attempt of this key gave its stock back before it became an order.
+    #[error("the attempt has ended")]
     AttemptEnded,
     /// Lines are short; which ones.
+    #[error("not enough in stock")]
     OutOfStock(Vec<FieldError>),
     /// Others are about to buy the last units, or to let go of them.
+    #[error("other requests have taken the last units")]
     StockContended,
     /// The cart is not in the version that the shopper saw.
+    #[error("the cart has changed")]
     CartChanged,
     /// The version of the cart has become this live order.
+    #[error("the cart is ordered already")]
     CartAlreadyOrdered(OrderId),
     /// There is nothing in the cart.
+    #[error("the cart is empty")]
     CartEmpty,
     /// A limit is met; the caller's own open orders.
+    #[error("{0}")]
     Limited(Exceeded, Vec<OrderId>),
     /// The order is past cancelling.
+    #[error("an order that is {} cannot be cancelled", .0.as_str())]
     NotCancellable(State),
     /// A webhook that is not Stripe's, or not in time.
+    #[error("webhook: {0}")]
     Webhook(WebhookError),
     /// A common failure that needs no name of ours.
+    #[error("{}", .0.kind())]
     Problem(Problem),
     /// A sibling could not be asked.
-    Call(CallError),
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// The siblings took so long that no time is left to make an order.
+    #[error("the siblings did not answer in time")]
     Late,
     /// A sibling answered something else.
+    #[error("a sibling: {0}")]
     Sibling(String),
     /// Stripe could not be asked, or we asked wrongly.
+    #[error("Stripe: {0}")]
     Stripe(StripeError),
     /// Stripe's answers don't come to an end.
+    #[error("Stripe's answers did not come to an end")]
     Unsettled,
     /// Two accounts of one payment contradict each other.
-    Illegal(Illegal),
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
     /// A secret could not be had.
-    Secret(SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// A saved order could not be read.
+    #[error("a saved order cannot be read: {0}")]
     Corrupt(String),
     /// The database failed, or could not be reached.
+    #[error("PostgreSQL: {0}")]
     Database(sqlx::Error),
 }
 
@@ -303,39 +329,10 @@ impl From<NotAShopper> for Error {
     }
 }
 
-impl From<Refused> for Error {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused)
-    }
-}
-
-impl From<NotSold> for Error {
-    fn from(refused: NotSold) -> Self {
-        Self::NotSold(refused)
-    }
-}
-
-impl From<CallError> for Error {
-    fn from(error: CallError) -> Self {
-        Self::Call(error)
-    }
-}
-
+/// `#[from]` would make it a cause as well; the text has it already, and a log would show it twice.
 impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         Self::Stripe(error)
-    }
-}
-
-impl From<Illegal> for Error {
-    fn from(illegal: Illegal) -> Self {
-        Self::Illegal(illegal)
-    }
-}
-
-impl From<SecretError> for Error {
-    fn from(error: SecretError) -> Self {
-        Self::Secret(error)
     }
 }
 
@@ -344,41 +341,6 @@ impl From<sqlx::Error> for Error {
         Self::Database(error)
     }
 }
-
-/// For logs and triggers. Never shows an address, a secret or what a shopper sent.
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotFound => f.write_str("there is no such thing"),
-            Self::InvalidInput(errors) => write!(f, "{} fields are refused", errors.len()),
-            Self::Refused(refused) => refused.fmt(f),
-            Self::NotSold(refused) => refused.fmt(f),
-            Self::KeyReused => f.write_str("the key was used for another request"),
-            Self::InProgress => f.write_str("another request is at it"),
-            Self::AttemptEnded => f.write_str("the attempt has ended"),
-            Self::OutOfStock(_) => f.write_str("not enough in stock"),
-            Self::StockContended => f.write_str("others are at the last units"),
-            Self::CartChanged => f.write_str("the cart has changed"),
-            Self::CartAlreadyOrdered(_) => f.write_str("the cart is ordered already"),
-            Self::Limited(Exceeded { what, by, most }, _) => write!(f, "{what:?} beyond {most} of one {}", by.as_str()),
-            Self::CartEmpty => f.write_str("the cart is empty"),
-            Self::NotCancellable(state) => write!(f, "an order that is {} cannot be cancelled", state.as_str()),
-            Self::Webhook(error) => write!(f, "webhook: {error}"),
-            Self::Problem(problem) => f.write_str(problem.kind()),
-            Self::Call(error) => error.fmt(f),
-            Self::Late => f.write_str("the siblings did not answer in time"),
-            Self::Sibling(cause) => write!(f, "a sibling: {cause}"),
-            Self::Stripe(error) => write!(f, "Stripe: {error}"),
-            Self::Unsettled => f.write_str("Stripe's answers did not come to an end"),
-            Self::Illegal(illegal) => illegal.fmt(f),
-            Self::Secret(error) => error.fmt(f),
-            Self::Corrupt(cause) => write!(f, "a saved order cannot be read: {cause}"),
-            Self::Database(error) => write!(f, "PostgreSQL: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

@@ -7,12 +7,14 @@ use common::{
     money::{Currency, MAX_AMOUNT, Money, stepped},
 };
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 /// How an order is sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[schema(example = "standard")]
+#[strum(serialize_all = "snake_case")]
 pub enum ShippingMethod {
     /// The flat rate.
     Standard,
@@ -21,9 +23,7 @@ pub enum ShippingMethod {
 impl ShippingMethod {
     /// As it is written and stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-        }
+        self.into()
     }
 }
 
@@ -88,6 +88,13 @@ fn charged(code: &str) -> Result<Currency, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_method_is_stored_as_it_is_written() {
+        let methods = [ShippingMethod::Standard];
+        assert_eq!(methods.map(ShippingMethod::as_str), ["standard"]);
+        assert_eq!(serde_json::json!(methods), serde_json::json!(["standard"]));
+    }
 
     #[test]
     fn a_rate_holds_for_its_currency_only() {

@@ -7,12 +7,16 @@ use common::{
     money::{Money, MoneyError},
 };
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
 /// How goods are taxed, as the catalogue says of each variant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema, IntoStaticStr,
+)]
 #[serde(rename_all = "snake_case")]
 #[schema(example = "standard")]
+#[strum(serialize_all = "snake_case")]
 pub enum TaxClass {
     /// At the shop's standard rate, `TAX_RATE`.
     #[default]
@@ -26,11 +30,7 @@ pub enum TaxClass {
 impl TaxClass {
     /// As it is written and stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-            Self::Reduced => "reduced",
-            Self::Zero => "zero",
-        }
+        self.into()
     }
 }
 
@@ -108,6 +108,13 @@ mod tests {
 
     fn tax(rate: &str, amount: i64) -> i64 {
         tax_in("USD", rate, amount)
+    }
+
+    #[test]
+    fn a_class_is_stored_as_it_is_written() {
+        let classs = [TaxClass::Standard, TaxClass::Reduced, TaxClass::Zero];
+        assert_eq!(classs.map(TaxClass::as_str), ["standard", "reduced", "zero"]);
+        assert_eq!(serde_json::json!(classs), serde_json::json!(["standard", "reduced", "zero"]));
     }
 
     #[test]

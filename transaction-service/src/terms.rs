@@ -1,7 +1,7 @@
 //! What the shop asks for, and what a basket costs on these terms: a total that can be charged, or why there is none.
 //! Pure; quotes and orders are priced by it alike.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use common::{
     money::{Currency, MAX_AMOUNT, Money, NotChargeable},
@@ -29,12 +29,14 @@ pub struct Terms {
     pub lease: Duration,
 }
 
-/// Why the shop does not sell a basket on its terms.
-#[derive(Debug)]
+/// Why the shop does not sell a basket on its terms. The texts are for logs.
+#[derive(Debug, thiserror::Error)]
 pub enum NotSold {
     /// Fields of the request are refused.
+    #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The total is less than any payment takes.
+    #[error("the total is too small to be charged")]
     TotalTooSmall {
         /// What it is.
         total: Money,
@@ -42,6 +44,7 @@ pub enum NotSold {
         minimum: Money,
     },
     /// The total is more than any payment takes.
+    #[error("the total is too large to be charged")]
     TotalTooLarge {
         /// What it is, where that can be said.
         total: Option<Money>,
@@ -49,19 +52,8 @@ pub enum NotSold {
         maximum: Money,
     },
     /// What product-service answered contradicts the request or the settings; how.
+    #[error("a sibling: {0}")]
     Contradiction(String),
-}
-
-/// For logs.
-impl fmt::Display for NotSold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidInput(errors) => write!(f, "{} fields are refused", errors.len()),
-            Self::TotalTooSmall { .. } => f.write_str("the total is too small to be charged"),
-            Self::TotalTooLarge { .. } => f.write_str("the total is too large to be charged"),
-            Self::Contradiction(cause) => write!(f, "a sibling: {cause}"),
-        }
-    }
 }
 
 impl Terms {

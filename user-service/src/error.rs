@@ -13,38 +13,53 @@ use crate::{keys::domain::KeysError, limits::domain::TooMany, opaque::NoRandomne
 /// What a client waits whose password could not be looked at: about as long as the queue before it.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
-/// A failure of user-service.
-#[derive(Debug)]
+/// A failure of user-service. Operators read its text: it never shows an address, a password or a token.
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The password is wrong, or the account is absent or disabled; nobody hears which.
+    #[error("the credentials are wrong")]
     InvalidCredentials,
     /// Too many attempts of a kind were counted, whether or not there is an account.
-    TooManyAttempts(TooMany),
+    #[error(transparent)]
+    TooManyAttempts(#[from] TooMany),
     /// The passwords before this one took all the time that it could wait.
+    #[error("too many passwords are being checked")]
     PasswordsBusy,
     /// The refresh token is unknown, expired, or was used before.
+    #[error("the refresh token is not valid")]
     InvalidRefreshToken,
     /// Absent, or not the caller's.
+    #[error("there is no such thing")]
     NotFound,
     /// The resource was changed since the client read it.
+    #[error("it was changed in between")]
     Stale,
     /// The user has as many addresses as a user may have.
+    #[error("too many addresses")]
     TooManyAddresses,
     /// The cart has as many items as a cart may have.
+    #[error("the cart is full")]
     CartFull,
     /// A common failure that needs no name of ours.
+    #[error("{}", .0.kind())]
     Problem(Problem),
     /// The signing keys cannot be had.
-    Keys(KeysError),
+    #[error(transparent)]
+    Keys(#[from] KeysError),
     /// The key that limits count under cannot be had.
-    Fingerprints(SecretError),
+    #[error(transparent)]
+    Fingerprints(#[from] SecretError),
     /// A password could not be hashed, or a saved hash could not be read.
+    #[error("hashing failed: {0}")]
     Hashing(String),
     /// A secret could not be made.
-    NoRandomness(NoRandomness),
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
     /// The database failed, or could not be reached.
+    #[error("PostgreSQL: {0}")]
     Database(sqlx::Error),
     /// Stripe refused, failed, or could not be reached.
+    #[error("Stripe: {0}")]
     Stripe(StripeError),
 }
 
@@ -125,30 +140,7 @@ impl From<Problem> for Error {
     }
 }
 
-impl From<TooMany> for Error {
-    fn from(refused: TooMany) -> Self {
-        Self::TooManyAttempts(refused)
-    }
-}
-
-impl From<SecretError> for Error {
-    fn from(error: SecretError) -> Self {
-        Self::Fingerprints(error)
-    }
-}
-
-impl From<KeysError> for Error {
-    fn from(error: KeysError) -> Self {
-        Self::Keys(error)
-    }
-}
-
-impl From<NoRandomness> for Error {
-    fn from(error: NoRandomness) -> Self {
-        Self::NoRandomness(error)
-    }
-}
-
+/// `#[from]` would make it a cause as well; the text has it already, and a log would show it twice.
 impl From<StripeError> for Error {
     fn from(error: StripeError) -> Self {
         Self::Stripe(error)
@@ -170,28 +162,3 @@ impl From<sqlx::Error> for Error {
         }
     }
 }
-
-/// For triggers: operators read this. Never shows an address, a password or a token.
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::InvalidCredentials => f.write_str("the credentials are wrong"),
-            Self::TooManyAttempts(TooMany { wait }) => write!(f, "too many attempts; wait {} s", wait.as_secs()),
-            Self::PasswordsBusy => f.write_str("too many passwords are being checked"),
-            Self::InvalidRefreshToken => f.write_str("the refresh token is not valid"),
-            Self::NotFound => f.write_str("there is no such thing"),
-            Self::Stale => f.write_str("it was changed in between"),
-            Self::TooManyAddresses => f.write_str("too many addresses"),
-            Self::CartFull => f.write_str("the cart is full"),
-            Self::Problem(problem) => f.write_str(problem.kind()),
-            Self::Keys(error) => error.fmt(f),
-            Self::Fingerprints(error) => error.fmt(f),
-            Self::Hashing(cause) => write!(f, "hashing failed: {cause}"),
-            Self::NoRandomness(error) => error.fmt(f),
-            Self::Database(error) => write!(f, "PostgreSQL: {error}"),
-            Self::Stripe(error) => write!(f, "Stripe: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for Error {}

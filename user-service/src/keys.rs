@@ -12,6 +12,7 @@ use common::{input::Json, routes, routes::Routes};
 use http::header;
 use jsonwebtoken::jwk::Jwk;
 use serde::Serialize;
+use strum::VariantArray;
 use utoipa::ToSchema;
 
 use crate::{app::App, error::Error, roles::Role, service_scopes::ServiceScope};
@@ -92,8 +93,8 @@ async fn get_discovery(State(app): State<App>) -> Response {
 
 /// What users of any role and services may be allowed, each once.
 fn all_scopes() -> Vec<&'static str> {
-    let of_users = Role::ALL.iter().flat_map(|role| role.scopes().iter().copied());
-    let mut scopes: Vec<_> = of_users.chain(ServiceScope::ALL.iter().map(|scope| scope.as_str())).collect();
+    let of_users = Role::VARIANTS.iter().flat_map(|role| role.scopes().iter().copied());
+    let mut scopes: Vec<_> = of_users.chain(ServiceScope::VARIANTS.iter().map(|scope| scope.as_str())).collect();
     scopes.sort_unstable();
     scopes.dedup();
     scopes

@@ -13,16 +13,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 /// The operating system gave no random bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the operating system gave no random bytes")]
 pub struct NoRandomness;
-
-impl fmt::Display for NoRandomness {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the operating system gave no random bytes")
-    }
-}
-
-impl std::error::Error for NoRandomness {}
 
 /// Longer than any of ours; what is longer is refused before it is hashed.
 const LONGEST: usize = 256;

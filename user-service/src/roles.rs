@@ -1,11 +1,13 @@
 //! What an account is in the shop, and what its tokens allow. Pure; imports no room.
 
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// What somebody is in the shop; decides the scopes of their tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Role {
     /// Shops.
     Customer,
@@ -18,17 +20,9 @@ pub enum Role {
 }
 
 impl Role {
-    /// All roles.
-    pub const ALL: [Self; 4] = [Self::Customer, Self::CatalogManager, Self::OrderManager, Self::Admin];
-
     /// As it is stored; a constraint of the table has the same list.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Customer => "customer",
-            Self::CatalogManager => "catalog_manager",
-            Self::OrderManager => "order_manager",
-            Self::Admin => "admin",
-        }
+        self.into()
     }
 
     /// What a token of this role allows. Staff shop too.
@@ -55,7 +49,7 @@ impl TryFrom<String> for Role {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|role| role.as_str() == text).ok_or_else(|| format!("no role is called {text}"))
+        text.parse().map_err(|_| format!("no role is called {text}"))
     }
 }
 
@@ -65,15 +59,21 @@ mod tests {
 
     #[test]
     fn every_role_may_shop_and_only_an_admin_may_manage_users() {
-        for role in Role::ALL {
+        for &role in Role::VARIANTS {
             assert!(["profile", "cart", "orders"].iter().all(|scope| role.scopes().contains(scope)), "{role:?}");
             assert_eq!(role.scopes().contains(&"users:manage"), role == Role::Admin);
         }
     }
 
     #[test]
+    fn roles_are_named_as_the_constraint_of_the_table_has_them() {
+        let names = Role::VARIANTS.iter().map(|role| role.as_str()).collect::<Vec<_>>();
+        assert_eq!(names, ["customer", "catalog_manager", "order_manager", "admin"]);
+    }
+
+    #[test]
     fn a_role_is_read_as_it_is_stored_and_as_it_is_told() {
-        for role in Role::ALL {
+        for &role in Role::VARIANTS {
             assert_eq!(Role::try_from(role.as_str().to_owned()), Ok(role));
             assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());
         }

@@ -130,24 +130,15 @@ pub struct Money {
 }
 
 /// Why a sum has no result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Two different currencies cannot be added.
+    #[error("amounts are in different currencies")]
     CurrencyMismatch,
     /// The result is larger than [`MAX_AMOUNT`], or smaller than its negative.
+    #[error("amount is out of range")]
     OutOfRange,
 }
-
-impl fmt::Display for MoneyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::CurrencyMismatch => "amounts are in different currencies",
-            Self::OutOfRange => "amount is out of range",
-        })
-    }
-}
-
-impl std::error::Error for MoneyError {}
 
 /// Why an amount cannot be charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -103,27 +103,18 @@ impl Refused {
 }
 
 /// Why a call brought no answer that can be used.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// Nobody answered in time, or the connection broke; the call may have had its effect.
+    #[error("no answer: {0}")]
     Unreachable(String),
     /// The receiver answered that it cannot at the moment (5xx, 429).
+    #[error("answered {0}")]
     Unavailable(StatusCode),
     /// The receiver refused (other 4xx).
+    #[error("refused with {} ({})", .0.status, .0.kind)]
     Refused(Refused),
 }
-
-impl fmt::Display for CallError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreachable(cause) => write!(f, "no answer: {cause}"),
-            Self::Unavailable(status) => write!(f, "answered {status}"),
-            Self::Refused(Refused { status, kind, .. }) => write!(f, "refused with {status} ({kind})"),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
 
 /// A refusal by a sibling is our mistake; everything else passes.
 impl From<CallError> for Problem {

@@ -1,7 +1,5 @@
 //! What SQS brings: batches of messages, each as its sender wrote it or wrapped by what stands between sender and queue.
 
-use std::fmt;
-
 use common::{
     input::{MAX_DEPTH, read_json},
     problem::Problem,
@@ -49,24 +47,15 @@ impl Message {
 }
 
 /// Why a message says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unread {
     /// It is no JSON.
+    #[error("it is no JSON")]
     NoJson,
     /// It is nested deeper than a body of ours may be.
+    #[error("it is nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
 }
-
-impl fmt::Display for Unread {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoJson => f.write_str("it is no JSON"),
-            Self::TooDeep => write!(f, "it is nested more than {MAX_DEPTH} levels deep"),
-        }
-    }
-}
-
-impl std::error::Error for Unread {}
 
 /// What a body says, without the wrapping of a topic.
 pub fn content(body: &str) -> Result<Value, Unread> {

@@ -25,7 +25,7 @@ const IGNORED: [&str; 3] = ["payment_method_options", "mandate_data", "use_strip
 
 /// Refuses what the state of the PaymentIntent does not allow; the error shows the PaymentIntent, as Stripe's does.
 fn check(intent: &Value, action: Action) -> Result<(), Refusal> {
-    let Some(status) = Status::read(text(intent, "status")) else { return Ok(()) };
+    let Ok(status) = text(intent, "status").parse::<Status>() else { return Ok(()) };
     status.allow(action).map_err(|message| {
         Refusal::invalid(Some("payment_intent_unexpected_state"), None, message).with(KIND, intent.clone())
     })

@@ -45,8 +45,7 @@ static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
 pub fn sign(secret: &str, at: i64, body: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     let tag = hmac::sign(&key, &[format!("{at}.").as_bytes(), body].concat());
-    let hex = tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
-    format!("t={at},v1={hex}")
+    format!("t={at},v1={}", hex::encode(tag))
 }
 
 /// Delivers what is sent to it until the double stops.

@@ -1,7 +1,5 @@
 //! Why a call failed, and whether it may have had its effect all the same.
 
-use std::fmt;
-
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -9,25 +7,38 @@ use serde_json::Value;
 use crate::payment_intents::intent::PaymentIntent;
 
 /// A failure of a call.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StripeError {
     /// 402: the card was declined.
+    #[error("declined: {}", .0.decline_code.as_ref().unwrap_or(&.0.code))]
     Declined(Box<Decline>),
     /// 400: a parameter or the state of the object does not allow it.
+    #[error(
+        "refused: {} ({})",
+        .0.code.as_deref().unwrap_or("invalid_request"),
+        .0.param.as_deref().unwrap_or("no parameter")
+    )]
     Invalid(Box<Invalid>),
     /// 404, or a parameter names what does not exist.
+    #[error("there is no such object")]
     NotFound,
     /// 409, or 429 with `lock_timeout`: the key or the object is in use at this moment.
+    #[error("the key or the object is in use")]
     Busy,
     /// The key was used with other parameters: a mistake of ours.
+    #[error("the idempotency key was used with other parameters")]
     KeyReused(String),
     /// 429, or 400 with `rate_limit`: too many calls.
+    #[error("too many calls")]
     RateLimited,
     /// 401 or 403: the secret key is not good for this.
+    #[error("the secret key is not good for this: {0}")]
     Unauthorized(String),
     /// No answer in time, a broken connection, a 5xx, or no JSON: it may have had its effect.
+    #[error("no clear answer: {0}")]
     Unknown(String),
     /// Stripe answered, and with an object that is not understood here: it had its effect, and asking again does not help.
+    #[error("an answer that is not understood: {0}")]
     Unreadable(String),
 }
 
@@ -108,29 +119,6 @@ impl StripeError {
         }
     }
 }
-
-impl fmt::Display for StripeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Declined(decline) => {
-                write!(f, "declined: {}", decline.decline_code.as_ref().unwrap_or(&decline.code))
-            }
-            Self::Invalid(invalid) => {
-                let (code, param) = (invalid.code.as_deref(), invalid.param.as_deref());
-                write!(f, "refused: {} ({})", code.unwrap_or("invalid_request"), param.unwrap_or("no parameter"))
-            }
-            Self::NotFound => f.write_str("there is no such object"),
-            Self::Busy => f.write_str("the key or the object is in use"),
-            Self::KeyReused(_) => f.write_str("the idempotency key was used with other parameters"),
-            Self::RateLimited => f.write_str("too many calls"),
-            Self::Unauthorized(cause) => write!(f, "the secret key is not good for this: {cause}"),
-            Self::Unknown(cause) => write!(f, "no clear answer: {cause}"),
-            Self::Unreadable(cause) => write!(f, "an answer that is not understood: {cause}"),
-        }
-    }
-}
-
-impl std::error::Error for StripeError {}
 
 #[cfg(test)]
 mod tests {

@@ -39,8 +39,7 @@ pub use self::{
     },
     list::{List, Unreadable},
     payment_intents::{
-        CancellationReason, Capture, Charge, ChargeStatus, NewPaymentIntent, PaymentError, PaymentIntent,
-        PaymentIntentStatus,
+        CancellationReason, Charge, ChargeStatus, NewPaymentIntent, PaymentError, PaymentIntent, PaymentIntentStatus,
     },
     payment_methods::{Card, PaymentMethod},
     refunds::{Refund, RefundStatus},

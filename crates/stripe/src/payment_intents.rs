@@ -14,15 +14,6 @@ use crate::{
 
 pub(crate) mod intent;
 
-/// When the money of a confirmed PaymentIntent is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capture {
-    /// At once.
-    Automatic,
-    /// When it is captured.
-    Manual,
-}
-
 /// A PaymentIntent to be made.
 #[derive(Debug, Clone)]
 pub struct NewPaymentIntent {
@@ -32,8 +23,6 @@ pub struct NewPaymentIntent {
     pub customer: Option<CustomerId>,
     /// With what; without it, the frontend brings one.
     pub payment_method: Option<PaymentMethodId>,
-    /// When.
-    pub capture: Capture,
     /// What to note on it.
     pub metadata: Vec<(&'static str, String)>,
 }
@@ -53,9 +42,6 @@ impl NewPaymentIntent {
             // We confirm it ourselves, and have no page that a redirect could lead back to.
             add("automatic_payment_methods[allow_redirects]", "never");
             add("expand[]", "payment_method");
-        }
-        if self.capture == Capture::Manual {
-            add("capture_method", "manual");
         }
         for (name, value) in &self.metadata {
             add(&format!("metadata[{name}]"), value);
@@ -77,21 +63,9 @@ impl Stripe {
         self.make("/v1/payment_intents", key, &new.form()).await
     }
 
-    /// Tries to take the money. `return_url` is where methods that redirect lead back to.
-    pub async fn confirm_payment_intent(
-        &self,
-        key: &str,
-        id: &PaymentIntentId,
-        return_url: Option<&str>,
-    ) -> Result<PaymentIntent, StripeError> {
-        let mut form = expand();
-        form.extend(return_url.map(|url| ("return_url".to_owned(), url.to_owned())));
-        self.post(&format!("/v1/payment_intents/{id}/confirm"), key, &form).await
-    }
-
-    /// Takes the money that was held.
-    pub async fn capture_payment_intent(&self, key: &str, id: &PaymentIntentId) -> Result<PaymentIntent, StripeError> {
-        self.post(&format!("/v1/payment_intents/{id}/capture"), key, &expand()).await
+    /// Tries to take the money.
+    pub async fn confirm_payment_intent(&self, key: &str, id: &PaymentIntentId) -> Result<PaymentIntent, StripeError> {
+        self.post(&format!("/v1/payment_intents/{id}/confirm"), key, &expand()).await
     }
 
     /// Makes sure that no money is taken any more; refused once it is.

@@ -1,7 +1,5 @@
 //! Webhooks: only what Stripe signed, not long ago (<https://docs.stripe.com/webhooks/signature>).
 
-use std::fmt;
-
 use aws_lc_rs::hmac;
 use common::timestamp::Timestamp;
 
@@ -11,27 +9,18 @@ const TOLERANCE: u64 = 300;
 const MAX_SIGNATURES: usize = 8;
 
 /// Why a webhook is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// The header is not of the form `t=...,v1=...`.
+    #[error("the signature cannot be read")]
     Malformed,
     /// The signature is too old, or from the future.
+    #[error("the signature is too old, or from the future")]
     NotNow,
     /// No signature fits the body.
+    #[error("no signature fits the body")]
     Mismatch,
 }
-
-impl fmt::Display for WebhookError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Malformed => "the signature cannot be read",
-            Self::NotNow => "the signature is too old, or from the future",
-            Self::Mismatch => "no signature fits the body",
-        })
-    }
-}
-
-impl std::error::Error for WebhookError {}
 
 /// Whether `header` (`Stripe-Signature`) has a signature of `payload`, the body's raw bytes, by one of `secrets`, made not
 /// long ago. Compared in constant time. What the body says is another question: [`Event::read`](crate::Event::read).
@@ -70,7 +59,7 @@ impl<'a> Signed<'a> {
         for part in header.split(',') {
             match part.trim().split_once('=')? {
                 ("t", value) => times.push(value),
-                ("v1", value) if signatures.len() < MAX_SIGNATURES => signatures.extend(from_hex(value)),
+                ("v1", value) if signatures.len() < MAX_SIGNATURES => signatures.extend(hex::decode(value).ok()),
                 _ => {}
             }
         }
@@ -78,15 +67,6 @@ impl<'a> Signed<'a> {
         let seconds = at.parse().ok()?;
         (!signatures.is_empty()).then_some(Self { at, seconds, signatures })
     }
-}
-
-fn from_hex(text: &str) -> Option<Vec<u8>> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    digits.chunks(2).map(byte).collect()
 }
 
 #[cfg(test)]
@@ -101,8 +81,7 @@ mod tests {
 
     fn signature(secret: &str, body: &[u8], at: i64) -> String {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-        let tag = hmac::sign(&key, &[format!("{at}.").as_bytes(), body].concat());
-        tag.as_ref().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+        hex::encode(hmac::sign(&key, &[format!("{at}.").as_bytes(), body].concat()))
     }
 
     fn header(secret: &str, body: &[u8], at: i64) -> String {

@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use strum::VariantArray;
+
 use crate::{
     doors::Door,
     faults::Fault,
@@ -65,7 +67,7 @@ impl Controls {
 
     pub(crate) async fn heal(&self) {
         self.shared.state().faults.clear();
-        for vendor in Vendor::ALL {
+        for &vendor in Vendor::VARIANTS {
             self.refuse_connections(vendor, false).await;
         }
     }

@@ -64,6 +64,7 @@ use std::{
 };
 
 use axum::{Router, extract::Request};
+use strum::VariantArray;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
@@ -107,7 +108,7 @@ impl VendorDoubles {
         let ports = options.ports;
         let shared = Arc::new(Shared::new(options));
         let (all, mut bases, mut doors, mut tasks) = (Cutter::default(), BTreeMap::new(), BTreeMap::new(), Vec::new());
-        for (vendor, port) in Vendor::ALL.into_iter().zip(ports) {
+        for (&vendor, port) in Vendor::VARIANTS.iter().zip(ports) {
             let listener = bind(port).await?;
             bases.insert(vendor, format!("http://{}", listener.local_addr()?));
             let shared = Arc::clone(&shared);

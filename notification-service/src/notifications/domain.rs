@@ -10,6 +10,7 @@ use common::{
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
+use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 pub use self::{
@@ -141,7 +142,7 @@ impl FromFields for Notification {
 
 /// The channels, of which each is named once; mail where none is.
 fn channels(fields: &mut Fields<'_>, template: Option<Template>) -> Option<Vec<Channel>> {
-    let Some(channels) = fields.optional_texts::<Channel>("channels", Channel::ALL.len())? else {
+    let Some(channels) = fields.optional_texts::<Channel>("channels", Channel::VARIANTS.len())? else {
         return Some(vec![Channel::Email]);
     };
     let is_repeated = |at: usize| channels[..at].contains(&channels[at]);
@@ -168,9 +169,12 @@ fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Valu
 
 /// What became of an event on a channel. `sending`: a request is handing it over; or one began to, and did not come to its end:
 /// half a minute later another may try.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, Display, IntoStaticStr, VariantArray, strum::VariantNames,
+)]
 #[schema(as = DeliveryState)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Not handed over yet: no provider took it. Asked for again, it is tried again.
     Waiting,
@@ -189,20 +193,7 @@ pub enum State {
 impl State {
     /// As in the table.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::Withheld => "withheld",
-            Self::Suppressed => "suppressed",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 
@@ -210,18 +201,17 @@ impl FromStr for State {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let all = [Self::Waiting, Self::Sending, Self::Sent, Self::Withheld, Self::Suppressed, Self::Refused];
-        let known = all.into_iter().find(|state| state.as_str() == text);
-        known.ok_or_else(|| {
-            Refusal::new("unknown_state", format!("must be one of {}", all.map(Self::as_str).join(", ")))
-        })
+        let known = Self::VARIANTS.iter().copied().find(|state| state.as_str() == text);
+        let names = || <Self as strum::VariantNames>::VARIANTS.join(", ");
+        known.ok_or_else(|| Refusal::new("unknown_state", format!("must be one of {}", names())))
     }
 }
 
 /// What a provider tells of a message that it took.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, IntoStaticStr, VariantArray)]
 #[schema(as = DeliveryEventKind)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum EventKind {
     /// It is on its way.
     Accepted,
@@ -244,37 +234,14 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    /// All of them: of two of one moment the later in this list is what counts.
-    pub const ALL: [Self; 9] = [
-        Self::Accepted,
-        Self::Delayed,
-        Self::Delivered,
-        Self::Read,
-        Self::SoftBounced,
-        Self::HardBounced,
-        Self::Failed,
-        Self::Unsubscribed,
-        Self::Complained,
-    ];
-
     /// As in the table.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Delayed => "delayed",
-            Self::Delivered => "delivered",
-            Self::Read => "read",
-            Self::SoftBounced => "soft_bounced",
-            Self::HardBounced => "hard_bounced",
-            Self::Failed => "failed",
-            Self::Unsubscribed => "unsubscribed",
-            Self::Complained => "complained",
-        }
+        self.into()
     }
 
-    /// Its place in [`Self::ALL`].
+    /// Its place among all of them, in the order above; it is stored.
     pub fn rank(self) -> i64 {
-        let place = Self::ALL.into_iter().position(|kind| kind == self);
+        let place = Self::VARIANTS.iter().position(|kind| *kind == self);
         place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
     }
 }
@@ -283,7 +250,7 @@ impl FromStr for EventKind {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = Self::ALL.into_iter().find(|kind| kind.as_str() == text);
+        let known = Self::VARIANTS.iter().copied().find(|kind| kind.as_str() == text);
         known.ok_or_else(|| Refusal::new("unknown_event", "must be an event of a delivery"))
     }
 }
@@ -303,5 +270,34 @@ impl DeliveryEvent {
     /// Whether its provider says when things happened. Twilio does not: an event that comes again seems to be a new one.
     pub fn is_timed(&self) -> bool {
         self.provider != Name::Twilio
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_and_events_are_stored_under_the_names_that_answers_have() {
+        let states = ["waiting", "sending", "sent", "withheld", "suppressed", "refused"];
+        assert_eq!(State::VARIANTS.iter().map(ToString::to_string).collect::<Vec<_>>(), states);
+        for &state in State::VARIANTS {
+            assert_eq!((state.as_str().parse(), json!(state)), (Ok(state), json!(state.as_str())));
+        }
+        let events = [
+            "accepted",
+            "delayed",
+            "delivered",
+            "read",
+            "soft_bounced",
+            "hard_bounced",
+            "failed",
+            "unsubscribed",
+            "complained",
+        ];
+        for (rank, (&event, name)) in (0..).zip(EventKind::VARIANTS.iter().zip(events)) {
+            assert_eq!((event.as_str(), event.rank(), json!(event)), (name, rank, json!(name)));
+        }
+        assert_eq!(EventKind::VARIANTS.len(), events.len());
     }
 }

@@ -32,6 +32,7 @@ mod marks;
 use std::{collections::HashMap, time::Duration};
 
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use strum::VariantArray;
 
 pub use self::claims::{Claim, Claimed, Wish};
 use super::domain::{LastEvent, RecipientKey, Record, State};
@@ -52,15 +53,15 @@ impl Store {
     /// What is remembered of an event, in the order of the channels; in one call.
     pub async fn of_event(&self, event_id: EventId) -> Result<Vec<Record>, Failure> {
         let mut records: Vec<Record> = self.items_of(event_id).await?.iter().filter_map(read).collect();
-        records.sort_by_key(|record| Channel::ALL.into_iter().position(|channel| channel == record.key.channel));
+        records.sort_by_key(|record| Channel::VARIANTS.iter().position(|channel| *channel == record.key.channel));
         Ok(records)
     }
 
     /// The items of an event, in any order; in one call.
     pub(crate) async fn items_of(&self, event_id: EventId) -> Result<Vec<Item>, Failure> {
-        let keys = Channel::ALL.map(|channel| EventKey { event_id, channel });
+        let keys = Channel::VARIANTS.iter().map(|&channel| EventKey { event_id, channel });
         let keys = keys.map(|key| HashMap::from([("event_id".to_owned(), text(&key))]));
-        let wanted = KeysAndAttributes::builder().set_keys(Some(keys.to_vec())).consistent_read(true).build();
+        let wanted = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true).build();
         let wanted = wanted.map_err(incomplete)?;
         let got = self.client().await.batch_get_item().request_items(self.table(), wanted).send().await;
         let got = got.map_err(|error| Failure::of(&error))?;

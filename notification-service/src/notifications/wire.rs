@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use serde_json::json;
+use strum::VariantArray;
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -19,7 +20,8 @@ use crate::{
 
 impl PartialSchema for Notification {
     fn schema() -> RefOr<Schema> {
-        let cases = Template::ALL.map(|template| (template.as_str(), case_name(template)));
+        let cases = Template::VARIANTS.iter().map(|&template| (template.as_str(), case_name(template)));
+        let cases: Vec<_> = cases.collect();
         let reference = |name: &str| format!("#/components/schemas/{name}");
         let mapping = cases.iter().map(|(value, name)| (*value, reference(name)));
         let one_of = OneOfBuilder::new()
@@ -43,7 +45,7 @@ impl ToSchema for Notification {
         ] {
             schemas.push((name.into_owned(), schema));
         }
-        for template in Template::ALL {
+        for &template in Template::VARIANTS {
             let data = template.data_schema(schemas);
             schemas.push((case_name(template), case(template, data)));
         }
@@ -66,7 +68,7 @@ fn case(template: Template, data: Option<String>) -> RefOr<Schema> {
         .schema_type(SchemaType::Array(vec![Type::Array, Type::Null]))
         .items(Ref::from_schema_name(Channel::name()))
         .min_items(Some(1))
-        .max_items(Some(Channel::ALL.len()))
+        .max_items(Some(Channel::VARIANTS.len()))
         .unique_items(true)
         .default(Some(json!(["email"])));
     let case = ObjectBuilder::new()

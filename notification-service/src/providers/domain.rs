@@ -1,9 +1,10 @@
 //! What providers are called, what their answers mean, and what follows from them. Rules only.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use common::{input::Refusal, timestamp::Timestamp};
 use serde::Serialize;
+use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// A text that a vendor's list does not show so long after the call is one that it never took. A call is cut off after
@@ -13,9 +14,10 @@ pub const SETTLED_AFTER: Duration = Duration::from_mins(1);
 pub const CLOCKS_APART: Duration = Duration::from_secs(30);
 
 /// A provider's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema, Display, IntoStaticStr, VariantArray)]
 #[schema(as = ProviderName)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Name {
     /// Amazon's Simple Email Service.
     Ses,
@@ -30,18 +32,7 @@ pub enum Name {
 impl Name {
     /// As settings, the table and answers have it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Ses => "ses",
-            Self::Sendgrid => "sendgrid",
-            Self::Twilio => "twilio",
-            Self::Log => "log",
-        }
-    }
-}
-
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        self.into()
     }
 }
 
@@ -49,8 +40,7 @@ impl FromStr for Name {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let all = [Self::Ses, Self::Sendgrid, Self::Twilio, Self::Log];
-        let known = all.into_iter().find(|name| name.as_str() == text);
+        let known = Self::VARIANTS.iter().copied().find(|name| name.as_str() == text);
         known.ok_or_else(|| Refusal::new("unknown_provider", "must be ses, sendgrid, twilio or log"))
     }
 }
@@ -86,9 +76,10 @@ impl Unclear {
 }
 
 /// Why nothing was handed over.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Undelivered {
     /// The provider will never send it: the address is bad.
+    #[error("{provider} refused it: {reason}")]
     Refused {
         /// Who.
         provider: Name,
@@ -96,40 +87,52 @@ pub enum Undelivered {
         reason: String,
     },
     /// The provider does not send to this address.
+    #[error("{provider} suppresses the address")]
     Suppressed {
         /// Who.
         provider: Name,
     },
     /// Trying again later is right.
+    #[error("no provider took it: {reason}")]
     Retryable {
         /// Why; holds nothing personal.
         reason: String,
     },
     /// It may have been sent (SMS only).
+    #[error("whether {} took it is not clear since {}", .0.provider, .0.since)]
     Unclear(Unclear),
 }
 
 /// Why a provider did not say that it took a message. The texts have no values of ours, and no words of the provider's: it
 /// may repeat an address in them, and they go into logs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Trouble {
     /// This recipient cannot be reached there, or anywhere.
+    #[error("refuses the recipient: {0}")]
     Refused(String),
     /// The provider knows that this recipient wants nothing more.
+    #[error("sends to this recipient no more")]
     Suppressed,
     /// The request is wrong in its eyes, and not by the recipient's address: our mistake.
+    #[error("does not understand the request: {0}")]
     Rejected(String),
     /// Our key or our account is not good for this (401, 403): our mistake.
+    #[error("does not take our key or account: {0}")]
     Unauthorized(String),
     /// It answered that it has too much to do (429).
+    #[error("has too much to do: {0}")]
     Busy(String),
     /// It answered that it is broken (5xx).
+    #[error("is broken: {0}")]
     Broken(String),
     /// No connection: it was not asked.
+    #[error("was not asked: {0}")]
     Unreachable(String),
     /// It was not asked, and by no fault of its own: our time was over, or the secret by which it knows us could not be had.
+    #[error("was not asked: {0}")]
     NotAsked(String),
     /// It was asked, and did not answer so that it can be understood: it may have taken the message.
+    #[error("gave no clear answer: {0}")]
     Lost(String),
 }
 
@@ -205,21 +208,6 @@ impl Trouble {
     }
 }
 
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(why) => write!(f, "refuses the recipient: {why}"),
-            Self::Suppressed => f.write_str("sends to this recipient no more"),
-            Self::Rejected(why) => write!(f, "does not understand the request: {why}"),
-            Self::Unauthorized(why) => write!(f, "does not take our key or account: {why}"),
-            Self::Busy(why) => write!(f, "has too much to do: {why}"),
-            Self::Broken(why) => write!(f, "is broken: {why}"),
-            Self::Unreachable(why) | Self::NotAsked(why) => write!(f, "was not asked: {why}"),
-            Self::Lost(why) => write!(f, "gave no clear answer: {why}"),
-        }
-    }
-}
-
 /// How long one provider of a list may take: all that is left is shared among it and those behind it, so that each has its
 /// turn.
 pub(super) fn share(left: Duration, providers: usize) -> Duration {
@@ -248,6 +236,13 @@ mod tests {
             Trouble::NotAsked(why()),
             Trouble::Lost(why()),
         ]
+    }
+
+    #[test]
+    fn a_provider_is_stored_under_the_name_that_settings_and_answers_have() {
+        let names = ["ses", "sendgrid", "twilio", "log"];
+        assert_eq!(Name::VARIANTS.iter().map(ToString::to_string).collect::<Vec<_>>(), names);
+        assert_eq!(serde_json::json!(Name::VARIANTS), serde_json::json!(names));
     }
 
     #[test]

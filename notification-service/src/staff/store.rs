@@ -15,6 +15,7 @@ use crate::{
     templates::Template,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
+use strum::VariantArray;
 
 /// How many messages a filter looks at in one call, and how many calls a page may cost.
 const BATCH: i32 = 200;
@@ -113,7 +114,7 @@ pub async fn of_event(store: &Store, event_id: EventId) -> Result<Vec<Kept>, Fai
     let items = store.items_of(event_id).await?;
     let kept = |item: &Item| Some(Kept { view: read(item)?, request: words(item, "request").map(str::to_owned) });
     let mut all: Vec<Kept> = items.iter().filter_map(kept).collect();
-    all.sort_by_key(|kept| Channel::ALL.into_iter().position(|channel| channel == kept.view.delivery.channel));
+    all.sort_by_key(|kept| Channel::VARIANTS.iter().position(|channel| *channel == kept.view.delivery.channel));
     Ok(all)
 }
 
@@ -139,7 +140,7 @@ pub async fn note_resend(
         let key = EventKey { event_id, channel };
         if channels.contains(&channel) { noting(store, key, resend) } else { not_noted(store, key, resend) }
     };
-    let writes = Channel::ALL.into_iter().map(write).collect::<Result<Vec<_>, _>>()?;
+    let writes = Channel::VARIANTS.iter().copied().map(write).collect::<Result<Vec<_>, _>>()?;
     let mut conflicts = 0;
     loop {
         let call = store.aws().dynamodb().await.transact_write_items().set_transact_items(Some(writes.clone()));

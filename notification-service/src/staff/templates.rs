@@ -14,6 +14,7 @@ use common::{
 };
 use serde::Serialize;
 use serde_json::Value;
+use strum::VariantArray;
 use utoipa::ToSchema;
 
 use crate::{
@@ -75,14 +76,14 @@ struct TemplateSummary {
 #[utoipa::path(get, path = "/admin/templates", tag = "templates", security(("token" = ["notifications:manage"])),
     responses((status = OK, body = TemplateList)))]
 async fn list_templates(_: Caller<NotificationsManage>) -> Json<TemplateList> {
-    let items = Template::ALL.map(|template| TemplateSummary {
+    let items = Template::VARIANTS.iter().map(|&template| TemplateSummary {
         template: template.as_str(),
         about: template.about(),
         channels: if template.has_sms() { vec!["email", "sms"] } else { vec!["email"] },
         transactional: template.is_transactional(),
         kept: template.may_be_kept(),
     });
-    Json(TemplateList { items: items.to_vec(), languages: languages().collect() })
+    Json(TemplateList { items: items.collect(), languages: languages().collect() })
 }
 
 /// The schema of a template's data
@@ -206,7 +207,7 @@ mod tests {
     #[test]
     fn the_schemas_of_data_are_those_of_the_description_of_the_whole_api() {
         let whole = serde_json::to_value(crate::openapi()).unwrap();
-        for template in Template::ALL {
+        for &template in Template::VARIANTS {
             assert_eq!(schema::of_data(template, &API), schema::of_data(template, &whole), "{template:?}");
         }
     }

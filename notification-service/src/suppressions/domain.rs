@@ -9,6 +9,7 @@ use common::{
 };
 use platform::fingerprint::Fingerprint;
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::{event::Channel, providers::Name};
@@ -48,9 +49,10 @@ impl fmt::Debug for Address {
 }
 
 /// Why nothing is sent to an address. An address may have several reasons at once; each is lifted by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema, IntoStaticStr, VariantArray)]
 #[schema(as = SuppressionReason)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// A mail came back for good: there is no such mailbox.
     HardBounce,
@@ -65,18 +67,9 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// All of them.
-    pub const ALL: [Self; 5] = [Self::HardBounce, Self::Complaint, Self::Stop, Self::Unsubscribed, Self::Staff];
-
     /// As written in an answer and in the table.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::HardBounce => "hard_bounce",
-            Self::Complaint => "complaint",
-            Self::Stop => "stop",
-            Self::Unsubscribed => "unsubscribed",
-            Self::Staff => "staff",
-        }
+        self.into()
     }
 
     /// What it keeps away.
@@ -236,6 +229,13 @@ mod tests {
     }
 
     #[test]
+    fn a_reason_is_stored_under_the_name_that_answers_have() {
+        let names = ["hard_bounce", "complaint", "stop", "unsubscribed", "staff"];
+        assert_eq!(Reason::VARIANTS.iter().map(|reason| reason.as_str()).collect::<Vec<_>>(), names);
+        assert_eq!(serde_json::json!(Reason::VARIANTS), serde_json::json!(names));
+    }
+
+    #[test]
     fn an_id_is_read_as_it_is_written_and_in_one_spelling_only() {
         let hex = "0a".repeat(16);
         assert_eq!(id(Scope::Everything).to_string(), format!("email-{hex}"));
@@ -259,8 +259,8 @@ mod tests {
 
     #[test]
     fn the_claim_of_a_message_looks_at_these_items() {
-        for channel in Channel::ALL {
-            for template in Template::ALL {
+        for &channel in Channel::VARIANTS {
+            for &template in Template::VARIANTS {
                 let both = SuppressionId::both(channel, [0x0a; 16]).map(|id| id.item_key());
                 let looked_at = if template.is_transactional() { 1 } else { 2 };
                 assert_eq!(barring(channel, [0x0a; 16], template), both[..looked_at]);

@@ -19,6 +19,7 @@ use aws_sdk_dynamodb::{
 };
 use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
+use strum::VariantArray;
 
 use super::domain::{Cause, Note, Reason, Suppression, SuppressionId};
 use crate::{
@@ -93,7 +94,7 @@ pub async fn withdraw(
     report: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, Failure> {
-    let others = Reason::ALL.into_iter().filter(|other| *other != reason);
+    let others = Reason::VARIANTS.iter().copied().filter(|other| *other != reason);
     let no_others = others.map(|other| format!("attribute_not_exists({})", attribute(other))).collect::<Vec<_>>();
     let delete = Delete::builder()
         .table_name(store.table())
@@ -222,7 +223,7 @@ fn read(id: SuppressionId, item: &Item) -> Option<Suppression> {
         id,
         channel: id.channel,
         scope: id.scope,
-        causes: Reason::ALL.into_iter().filter_map(cause).collect(),
+        causes: Reason::VARIANTS.iter().copied().filter_map(cause).collect(),
         provider: words(item, "provider").and_then(|name| name.parse().ok()),
         created_at: moment(item, "created_at")?,
         note: words(item, "note").and_then(|note| note.parse().ok()),

@@ -14,6 +14,7 @@ use common::{
     input::{Fields, FromFields, Refusal},
     problem::{FieldError, FieldErrors},
 };
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
@@ -37,7 +38,10 @@ use crate::segments;
 pub const MAX_SEGMENTS: usize = 6;
 
 /// Which mail or text message it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray, strum::VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Template {
     /// The order is paid for.
     OrderConfirmation,
@@ -84,56 +88,9 @@ pub enum Template {
 }
 
 impl Template {
-    /// All of them.
-    pub const ALL: [Self; 21] = [
-        Self::OrderConfirmation,
-        Self::PaymentFailed,
-        Self::OrderCancelled,
-        Self::AccountCreated,
-        Self::AccountExists,
-        Self::LowStock,
-        Self::PaymentActionRequired,
-        Self::OrderShipped,
-        Self::OrderDelivered,
-        Self::OrderRefunded,
-        Self::ReturnReceived,
-        Self::WithdrawalReceived,
-        Self::VerifyEmail,
-        Self::PasswordReset,
-        Self::PasswordChanged,
-        Self::NewSignIn,
-        Self::EmailChanged,
-        Self::StaffInvited,
-        Self::GuestOrderLink,
-        Self::Invoice,
-        Self::Direct,
-    ];
-
     /// As written in a request.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OrderConfirmation => "order_confirmation",
-            Self::PaymentFailed => "payment_failed",
-            Self::OrderCancelled => "order_cancelled",
-            Self::AccountCreated => "account_created",
-            Self::AccountExists => "account_exists",
-            Self::LowStock => "low_stock",
-            Self::PaymentActionRequired => "payment_action_required",
-            Self::OrderShipped => "order_shipped",
-            Self::OrderDelivered => "order_delivered",
-            Self::OrderRefunded => "order_refunded",
-            Self::ReturnReceived => "return_received",
-            Self::WithdrawalReceived => "withdrawal_received",
-            Self::VerifyEmail => "verify_email",
-            Self::PasswordReset => "password_reset",
-            Self::PasswordChanged => "password_changed",
-            Self::NewSignIn => "new_sign_in",
-            Self::EmailChanged => "email_changed",
-            Self::StaffInvited => "staff_invited",
-            Self::GuestOrderLink => "guest_order_link",
-            Self::Invoice => "invoice",
-            Self::Direct => "direct",
-        }
+        self.into()
     }
 
     /// What it tells, in a sentence for developers and staff.
@@ -225,8 +182,8 @@ impl Template {
 
 impl PartialSchema for Template {
     fn schema() -> RefOr<Schema> {
-        let names = Self::ALL.map(Self::as_str);
-        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        let names = <Self as strum::VariantNames>::VARIANTS;
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names.iter().copied()));
         schema.description(Some("Which message it is.")).examples([names[0]]).into()
     }
 }
@@ -241,8 +198,8 @@ impl FromStr for Template {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = Self::ALL.into_iter().find(|template| template.as_str() == text);
-        let names = || Self::ALL.map(Self::as_str).join(", ");
+        let known = Self::VARIANTS.iter().copied().find(|template| template.as_str() == text);
+        let names = || <Self as strum::VariantNames>::VARIANTS.join(", ");
         known.ok_or_else(|| Refusal::new("unknown_template", format!("must be one of {}", names())))
     }
 }

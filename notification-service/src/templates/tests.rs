@@ -1,5 +1,6 @@
 use common::input::{Fields, FromFields};
 use serde_json::{Value, json};
+use strum::VariantArray;
 
 use super::{words::LANGUAGES, *};
 use crate::{
@@ -69,7 +70,7 @@ fn in_euros(data: &mut Value) {
 /// Every mail in every language, from its sample.
 fn every_mail() -> Vec<(String, Mail)> {
     let locales = LANGUAGES.iter().map(|words| words.tag());
-    let all = locales.flat_map(|locale| Template::ALL.map(|template| (template, locale)));
+    let all = locales.flat_map(|locale| Template::VARIANTS.iter().map(move |&template| (template, locale)));
     all.map(|(template, locale)| (format!("{} {locale}", template.as_str()), of(template, locale, |_| {}))).collect()
 }
 
@@ -255,7 +256,7 @@ fn a_link_that_lets_in_stands_on_the_button_and_says_how_long_it_works() {
 
 #[test]
 fn both_forms_of_a_mail_say_the_same_of_an_order() {
-    for template in Template::ALL.into_iter().filter(|template| template.is_about_an_order()) {
+    for template in Template::VARIANTS.iter().copied().filter(|template| template.is_about_an_order()) {
         let mail = of(template, "de-DE", |data| {
             in_euros(data);
             for part in ["shipment", "returned", "withdrawal"] {
@@ -691,7 +692,7 @@ const SEGMENTS: [(Template, [usize; 2]); 7] = [
 
 #[test]
 fn text_messages_stay_in_gsms_alphabet_and_in_their_segments_in_every_locale_and_currency() {
-    let with_sms: Vec<Template> = Template::ALL.into_iter().filter(|template| template.has_sms()).collect();
+    let with_sms: Vec<Template> = Template::VARIANTS.iter().copied().filter(|template| template.has_sms()).collect();
     let counted: Vec<Template> = SEGMENTS.iter().map(|(template, _)| *template).collect();
     assert!(with_sms.iter().all(|it| counted.contains(it) || *it == Template::Direct), "each is counted");
     let shop = shop_in_berlin();
@@ -724,7 +725,7 @@ fn data_money(currency: &str) -> Value {
 
 #[test]
 fn templates_without_a_text_message_have_none_and_the_others_have_one() {
-    for template in Template::ALL {
+    for &template in Template::VARIANTS {
         let text = text(&changed(template, |_| {}), &shop(), &"en".parse().unwrap()).unwrap();
         assert_eq!(text.is_some(), template.has_sms(), "{template:?}");
         assert_eq!(template.as_str().parse(), Ok(template));
@@ -734,7 +735,7 @@ fn templates_without_a_text_message_have_none_and_the_others_have_one() {
 
 #[test]
 fn what_a_template_lacks_or_does_not_take_is_named() {
-    for template in Template::ALL {
+    for &template in Template::VARIANTS {
         let mut request = sample(template);
         request["data"]["surprise"] = json!(1);
         assert_eq!(read(request).unwrap_err(), ["/data/surprise unknown_field"], "{template:?}");
@@ -756,5 +757,36 @@ fn what_a_template_lacks_or_does_not_take_is_named() {
             _ => vec!["/data/order missing"],
         };
         assert_eq!(read(request).map(drop).err().unwrap_or_default(), required, "{template:?}");
+    }
+}
+
+#[test]
+fn a_template_has_the_name_that_requests_and_the_table_have() {
+    let names = [
+        "order_confirmation",
+        "payment_failed",
+        "order_cancelled",
+        "account_created",
+        "account_exists",
+        "low_stock",
+        "payment_action_required",
+        "order_shipped",
+        "order_delivered",
+        "order_refunded",
+        "return_received",
+        "withdrawal_received",
+        "verify_email",
+        "password_reset",
+        "password_changed",
+        "new_sign_in",
+        "email_changed",
+        "staff_invited",
+        "guest_order_link",
+        "invoice",
+        "direct",
+    ];
+    assert_eq!(<Template as strum::VariantNames>::VARIANTS, names);
+    for &template in Template::VARIANTS {
+        assert_eq!(template.as_str().parse(), Ok(template));
     }
 }

@@ -72,11 +72,13 @@ impl Subject {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
 
     #[test]
     fn a_token_is_opened_as_it_was_sealed() {
-        for channel in Channel::ALL {
+        for &channel in Channel::VARIANTS {
             for scope in [Scope::Everything, Scope::Announcements] {
                 let subject = Subject { channel, recipient: [7; 16], scope };
                 let token = subject.sealed([9; 16]);

@@ -4,7 +4,6 @@
 //! public key, by the parser that rustls checks servers' certificates with.
 
 use std::{
-    fmt,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -30,16 +29,9 @@ const FETCH: Duration = Duration::from_millis(1_500);
 const PAUSE: Duration = Duration::from_mins(1);
 
 /// A host of SNS does not answer, or not with what it was asked for. Asking later is right.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the certificate of SNS cannot be had, or a subscription not be confirmed: {0}")]
 pub struct SnsError(String);
-
-impl fmt::Display for SnsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the certificate of SNS cannot be had, or a subscription not be confirmed: {}", self.0)
-    }
-}
-
-impl std::error::Error for SnsError {}
 
 /// What a fetch brought: the public key, or why there is none and until when it is not fetched again.
 type Fetched = Result<Arc<[u8]>, (Timestamp, SnsError)>;

@@ -4,10 +4,7 @@
 //! body the query has the hash. The address is the public one: what the gateway made of it on the way is not what Twilio
 //! signed.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -81,7 +78,7 @@ pub fn verify(
     let is_form = super::header(headers, &http::header::CONTENT_TYPE).is_some_and(is_form);
     let fields = match hash_of_body(query) {
         Some(hash) => {
-            let actual = hex(digest::digest(&digest::SHA256, body).as_ref());
+            let actual = hex::encode(digest::digest(&digest::SHA256, body));
             verify_slices_are_equal(actual.as_bytes(), hash.as_bytes()).map_err(|_| Invalid::Mismatch)?;
             Vec::new()
         }
@@ -167,14 +164,6 @@ fn other_port(url: &str) -> Option<String> {
         let port = if scheme == "https" { 443 } else { 80 };
         Some(format!("{scheme}://{authority}:{port}{rest}"))
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl Form {

@@ -1,5 +1,6 @@
 use notification_service::{openapi, templates::Template};
 use serde_json::{Value, json};
+use strum::VariantArray;
 use testkit::{Answer, tokens};
 use uuid::Uuid;
 
@@ -23,7 +24,7 @@ async fn staff_see_which_templates_there_are_and_how_each_can_be_told() {
     let list = get(&office, "/admin/templates").await.expect(200).json();
     assert_eq!(list["languages"], json!(["en", "de"]));
     let items = list["items"].as_array().unwrap();
-    assert_eq!(items.len(), Template::ALL.len());
+    assert_eq!(items.len(), Template::VARIANTS.len());
     let named = |name: &str| items.iter().find(|item| item["template"] == name).unwrap();
     assert_eq!(named("order_shipped")["channels"], json!(["email", "sms"]));
     assert_eq!(named("invoice")["channels"], json!(["email"]));
@@ -35,7 +36,7 @@ async fn staff_see_which_templates_there_are_and_how_each_can_be_told() {
 #[tokio::test]
 async fn the_sample_of_every_template_is_taken_as_it_is_and_fits_its_schema() {
     let office = Office::open().await;
-    for template in Template::ALL {
+    for &template in Template::VARIANTS {
         let path = format!("/admin/templates/{}", template.as_str());
         let mut sample = get(&office, &format!("{path}/sample")).await.expect(200).json();
         let schema = get(&office, &format!("{path}/schema")).await.expect(200).json();
@@ -128,8 +129,8 @@ fn every_template_is_a_case_of_the_description_with_its_sample_for_an_example() 
     let schemas = &document["components"]["schemas"];
     let notification = &schemas["Notification"];
     assert_eq!(notification["discriminator"]["propertyName"], "template");
-    assert_eq!(notification["oneOf"].as_array().unwrap().len(), Template::ALL.len());
-    for template in Template::ALL {
+    assert_eq!(notification["oneOf"].as_array().unwrap().len(), Template::VARIANTS.len());
+    for &template in Template::VARIANTS {
         let to = notification["discriminator"]["mapping"][template.as_str()].as_str().unwrap();
         let case = &schemas[to.strip_prefix("#/components/schemas/").unwrap()];
         assert_eq!(case["properties"]["template"]["enum"], json!([template.as_str()]));

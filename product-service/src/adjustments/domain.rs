@@ -15,6 +15,7 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::{
     ToSchema,
     openapi::schema::{Object, ObjectBuilder, Type},
@@ -46,9 +47,10 @@ pub struct Claim;
 pub struct Return;
 
 /// Why a number changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = AdjustmentReason)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// A delivery came in.
     Received,
@@ -69,15 +71,7 @@ pub enum Reason {
 impl Reason {
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Received => "received",
-            Self::Returned => "returned",
-            Self::Found => "found",
-            Self::Damaged => "damaged",
-            Self::Lost => "lost",
-            Self::Correction => "correction",
-            Self::Counted => "counted",
-        }
+        self.into()
     }
 
     /// Whether a change by so many can have this reason.

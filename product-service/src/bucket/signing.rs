@@ -1,16 +1,12 @@
-//! What others may do in the bucket for a while, signed with AWS Signature Version 4: upload by a form, download by an
-//! address.
+//! The form by which others upload one file to the bucket, signed with AWS Signature Version 4.
 //!
 //! A presigned PUT cannot say how large a body may be; a POST policy can, and the bucket refuses whatever is not exactly
-//! what was signed. See "Creating a POST policy", "Authenticating requests in browser-based uploads using POST" and
-//! "Authenticating requests: using query parameters" in Amazon S3's API reference.
+//! what was signed. See "Creating a POST policy" and "Authenticating requests in browser-based uploads using POST" in Amazon
+//! S3's API reference. AWS's SDK makes no such policy; its crate for signatures signs ours.
 
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::collections::BTreeMap;
 
-use aws_lc_rs::{
-    digest::{SHA256, digest},
-    hmac::{self, HMAC_SHA256, Key},
-};
+use aws_sigv4::sign::v4::{calculate_signature, generate_signing_key};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::timestamp::Timestamp;
 use serde_json::{Value, json};
@@ -38,7 +34,7 @@ impl Signer<'_> {
     /// type, at most this size, until the terms end.
     pub(super) fn fields(&self, terms: &Terms<'_>, now: Timestamp) -> BTreeMap<String, String> {
         let (day, moment) = amz_date(now);
-        let credential = format!("{}/{}", self.access_key_id, self.scope(&day));
+        let credential = format!("{}/{day}/{}/s3/aws4_request", self.access_key_id, self.region);
         let mut fields = BTreeMap::from([
             ("key", terms.key.to_owned()),
             ("Content-Type", terms.content_type.to_owned()),
@@ -56,65 +52,16 @@ impl Signer<'_> {
         conditions.push(json!(["content-length-range", 1, terms.size]));
         let policy = json!({ "expiration": terms.expires_at, "conditions": conditions });
         let policy = STANDARD.encode(policy.to_string());
-        fields.insert("x-amz-signature", self.sign(&policy, &day));
+        fields.insert("x-amz-signature", self.sign(&policy, now));
         fields.insert("policy", policy);
         fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// The address at which anybody reads an object for so long, in whole seconds. `base` is the bucket's own address; the
-    /// key needs no encoding.
-    pub(super) fn address(&self, base: &str, key: &str, valid_for: Duration, now: Timestamp) -> String {
-        let (day, moment) = amz_date(now);
-        let scope = self.scope(&day);
-        let mut query = BTreeMap::from([
-            ("X-Amz-Algorithm", ALGORITHM.to_owned()),
-            ("X-Amz-Credential", format!("{}/{scope}", self.access_key_id)),
-            ("X-Amz-Date", moment.clone()),
-            ("X-Amz-Expires", valid_for.as_secs().to_string()),
-            ("X-Amz-SignedHeaders", "host".to_owned()),
-        ]);
-        if let Some(token) = self.session_token {
-            query.insert("X-Amz-Security-Token", token.to_owned());
-        }
-        let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
-        let query = query.join("&");
-        let host_and_path = base.split_once("://").map_or(base, |(_, rest)| rest);
-        let (host, path) = host_and_path.split_once('/').unwrap_or((host_and_path, ""));
-        let path = if path.is_empty() { String::new() } else { format!("/{path}") };
-        let request = format!("GET\n{path}/{key}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
-        let request = hex(digest(&SHA256, request.as_bytes()).as_ref());
-        let signature = self.sign(&format!("{ALGORITHM}\n{moment}\n{scope}\n{request}"), &day);
-        format!("{base}/{key}?{query}&X-Amz-Signature={signature}")
-    }
-
-    fn scope(&self, day: &str) -> String {
-        format!("{day}/{}/s3/aws4_request", self.region)
-    }
-
     /// The signature of a text, with the key of one day, region and service.
-    fn sign(&self, text: &str, day: &str) -> String {
-        let mut key = format!("AWS4{}", self.secret_access_key).into_bytes();
-        for part in [day, self.region, "s3", "aws4_request", text] {
-            key = hmac::sign(&Key::new(HMAC_SHA256, &key), part.as_bytes()).as_ref().to_vec();
-        }
-        hex(&key)
+    fn sign(&self, text: &str, now: Timestamp) -> String {
+        let key = generate_signing_key(self.secret_access_key, now.to_offset().into(), self.region, "s3");
+        calculate_signature(key, text.as_bytes())
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
-}
-
-/// Percent-encoded but for RFC 3986's unreserved characters, as the signature asks for.
-fn encoded(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => text.push(char::from(byte)),
-            // Writing to a string does not fail.
-            _ => drop(write!(text, "%{byte:02X}")),
-        }
-        text
-    })
 }
 
 /// A moment as Signature Version 4 writes it: the day alone, and to the second.
@@ -127,6 +74,8 @@ fn amz_date(now: Timestamp) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn signer(session_token: Option<&str>) -> Signer<'_> {
@@ -179,7 +128,7 @@ mod tests {
             "}",
         ];
         let policy = STANDARD.encode(lines.join("\r\n"));
-        let signature = signer(None).sign(&policy, "20151229");
+        let signature = signer(None).sign(&policy, Timestamp::from_unix_millis(1_451_347_200_000).unwrap());
         assert_eq!(signature, "8afdbf4008c03f22c2cd3cdb72e4afbb1f6a588f3255ac628749a66d7f09699e");
     }
 
@@ -210,20 +159,5 @@ mod tests {
                 "{name} not in {policy}"
             );
         }
-    }
-
-    /// The example of Amazon S3's API reference, "Authenticating requests: using query parameters".
-    #[test]
-    fn the_address_is_that_of_amazons_example() {
-        let moment = Timestamp::from_unix_millis(1_369_353_600_000).unwrap();
-        let base = "https://examplebucket.s3.amazonaws.com";
-        let address = signer(None).address(base, "test.txt", Duration::from_hours(24), moment);
-        let expected = "https://examplebucket.s3.amazonaws.com/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256\
-                        &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request\
-                        &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
-                        &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
-        assert_eq!(address, expected);
-        let with_token = signer(Some("a+b/c=")).address(base, "test.txt", Duration::from_hours(24), moment);
-        assert!(with_token.contains("&X-Amz-Security-Token=a%2Bb%2Fc%3D&"), "{with_token}");
     }
 }

@@ -19,23 +19,31 @@ pub const MAX_CATEGORIES: usize = 1_000;
 pub const MAX_DEPTH: usize = 6;
 
 /// Why a change of the tree is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// There is no category of the id.
+    #[error("there is no category of the id")]
     NotFound,
     /// Another category has the slug.
+    #[error("another category has the slug")]
     CategorySlugTaken,
     /// There are as many categories as there may be.
+    #[error("there are as many categories as there may be")]
     TooManyCategories,
     /// The category would stand in itself.
+    #[error("the category would stand in itself")]
     CategoryCircle,
     /// The category would stand deeper than any may.
+    #[error("the category would stand too deep")]
     TooDeep,
     /// There is no category of the id that a category shall stand in.
+    #[error("the parent is no category of the shop")]
     UnknownParent,
     /// Products or other categories stand in the category.
+    #[error("products or other categories stand in the category")]
     CategoryInUse,
     /// These of a product's `category_ids` are no categories.
+    #[error("{} categories of the product are unknown", .0.len())]
     UnknownCategories(Vec<FieldError>),
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use common::{id::Id, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::ids::ProductId;
@@ -21,9 +22,10 @@ pub const URLS_VALID_FOR: Duration = Duration::from_mins(15);
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// How far an export has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ExportState)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Being written.
     Running,
@@ -34,10 +36,7 @@ pub enum State {
 impl State {
     /// As documents have it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Done => "done",
-        }
+        self.into()
     }
 }
 

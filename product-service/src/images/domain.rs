@@ -13,6 +13,7 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 pub use self::{
@@ -111,9 +112,10 @@ impl FromFields for NewImage {
 }
 
 /// How far an upload has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = UploadState)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Granted; nothing acceptable has arrived yet.
     Pending,
@@ -126,11 +128,7 @@ pub enum State {
 impl State {
     /// As documents have it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Attached => "attached",
-            Self::Refused => "refused",
-        }
+        self.into()
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::{id::Id, problem::FieldError, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 pub use self::lines::{Batch, Content, Entry, PART, Part, Place};
@@ -31,9 +32,10 @@ const GRANTED_FOR: Duration = Duration::from_hours(1);
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// How far an import has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ImportState)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Granted; waits for its file.
     Pending,
@@ -48,12 +50,7 @@ pub enum State {
 impl State {
     /// As documents have it.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Running => "running",
-            Self::Done => "done",
-            Self::Failed => "failed",
-        }
+        self.into()
     }
 
     /// Whether nothing more will happen.

@@ -13,6 +13,7 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -70,8 +71,9 @@ pub fn unnamed(sku: &Sku) -> u64 {
 }
 
 /// How the catalogue shows a SKU.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Listing {
     /// Some are there.
     InStock,
@@ -93,11 +95,7 @@ impl Listing {
 
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InStock => "in_stock",
-            Self::OutOfStock => "out_of_stock",
-            Self::Backorder => "backorder",
-        }
+        self.into()
     }
 }
 
@@ -178,8 +176,9 @@ pub struct Movement {
 }
 
 /// What a movement does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum MovementKind {
     /// Promises units to an order; takes them when recorded, so that nobody else can.
     Hold,
@@ -219,11 +218,7 @@ impl Change {
 impl MovementKind {
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Hold => "hold",
-            Self::Commit => "commit",
-            Self::Release => "release",
-        }
+        self.into()
     }
 
     /// What recording a movement changes.

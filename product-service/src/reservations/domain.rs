@@ -23,6 +23,7 @@ use common::{
     timestamp::Timestamp,
 };
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::{
@@ -111,9 +112,10 @@ pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Resul
 }
 
 /// How far a reservation has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ReservationState)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Units are being taken.
     Reserving,
@@ -130,13 +132,7 @@ pub enum State {
 impl State {
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Reserving => "reserving",
-            Self::Void => "void",
-            Self::Held => "held",
-            Self::Committed => "committed",
-            Self::Released => "released",
-        }
+        self.into()
     }
 }
 
@@ -219,17 +215,22 @@ pub enum DecideStep {
 }
 
 /// Why a request to reserve, commit or release is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The order has no reservation.
+    #[error("the order has no reservation")]
     NotFound,
     /// The order has a reservation with other lines.
+    #[error("the order has a reservation with other lines")]
     ReservationDiffers,
     /// Another request is reserving for the same order.
+    #[error("another request is reserving for the order")]
     ReservationInProgress,
     /// The reservation was released, or its order given up, before.
+    #[error("the reservation was released before")]
     ReservationReleased,
     /// The reservation was committed before.
+    #[error("the reservation was committed before")]
     ReservationCommitted,
 }
 

@@ -1,7 +1,5 @@
 //! The order that a request becomes, and why it does not become one. Pure.
 
-use std::fmt;
-
 use common::{
     contact::{Channel, Channels, Email, Phone, PostalAddress},
     problem::FieldError,
@@ -18,35 +16,21 @@ use crate::{
     terms::{NotSold, Terms},
 };
 
-/// Why a request does not become an order.
-#[derive(Debug)]
+/// Why a request does not become an order. The texts are for logs.
+#[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Fields of the request are refused.
+    #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The shop does not sell the basket on its terms.
-    NotSold(NotSold),
+    #[error(transparent)]
+    NotSold(#[from] NotSold),
     /// The account may not order.
+    #[error("the account may not order")]
     AccountDisabled,
     /// The total is not what the shopper saw; what it is now.
+    #[error("the price has changed")]
     QuoteChanged(Box<Pricing>),
-}
-
-impl From<NotSold> for Refused {
-    fn from(refused: NotSold) -> Self {
-        Self::NotSold(refused)
-    }
-}
-
-/// For logs.
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::InvalidInput(errors) => write!(f, "{} fields are refused", errors.len()),
-            Self::NotSold(refused) => refused.fmt(f),
-            Self::AccountDisabled => f.write_str("the account may not order"),
-            Self::QuoteChanged(_) => f.write_str("the price has changed"),
-        }
-    }
 }
 
 /// What a guest has to give, having no account that knows it; and what a customer's account says.

@@ -1,3 +1,5 @@
+use strum::VariantArray;
+
 use super::*;
 use crate::{
     pricing,
@@ -93,12 +95,18 @@ fn a_dispute_and_its_fee_are_booked_and_what_comes_back_is_taken_back() {
 
 #[test]
 fn every_word_is_read_as_it_is_written() {
-    for account in Account::ALL {
-        assert_eq!(Account::named(account.as_str()), Some(account));
+    for &account in Account::VARIANTS {
+        assert_eq!(account.as_str().parse(), Ok(account));
         assert_eq!(serde_json::json!(account), account.as_str());
     }
-    for kind in Kind::ALL {
-        assert_eq!(Kind::named(kind.as_str()), Some(kind));
+    for &kind in Kind::VARIANTS {
+        assert_eq!(kind.as_str().parse(), Ok(kind));
         assert_eq!(serde_json::json!(kind), kind.as_str());
     }
+    let accounts = Account::VARIANTS.iter().map(|account| account.as_str()).collect::<Vec<_>>();
+    let expected = ["stripe", "sales", "shipping", "tax", "refunds", "disputes", "stripe_fees", "unmatched"];
+    assert_eq!(accounts, expected, "as it is stored");
+    let kinds = Kind::VARIANTS.iter().map(|kind| kind.as_str()).collect::<Vec<_>>();
+    let expected = ["capture", "refund", "refund_failure", "dispute", "dispute_reversal", "unmatched"];
+    assert_eq!(kinds, expected, "as it is stored");
 }

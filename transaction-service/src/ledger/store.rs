@@ -4,7 +4,7 @@ use sqlx::{FromRow, PgConnection, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{Account, Booking, Kind, LedgerEntry};
+use super::domain::{Booking, LedgerEntry};
 use crate::{error::Error, ids::OrderId};
 
 /// Books in the caller's transaction. What was booked before fails it, by `ledger_entries_once`,
@@ -50,8 +50,8 @@ pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerE
     let rows: Vec<Row> = sqlx::query_as(list).bind(order.uuid()).fetch_all(db).await?;
     let entry = |Row { kind, source, reverses, account, amount, currency, booked_at }: Row| {
         let corrupt = |what: &str| Error::Corrupt(format!("the {what} of a ledger entry of order {order}"));
-        let kind = Kind::named(&kind).ok_or_else(|| corrupt("kind"))?;
-        let account = Account::named(&account).ok_or_else(|| corrupt("account"))?;
+        let kind = kind.parse().map_err(|_| corrupt("kind"))?;
+        let account = account.parse().map_err(|_| corrupt("account"))?;
         Ok(LedgerEntry { kind, source, reverses, account, amount, currency, booked_at: booked_at.into() })
     };
     rows.into_iter().map(entry).collect()

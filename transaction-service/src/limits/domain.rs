@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::timestamp::Timestamp;
 use platform::fingerprint::Fingerprint;
+use strum::{Display, IntoStaticStr};
 
 use crate::{
     ids::Owner,
@@ -56,7 +57,8 @@ impl Default for Limits {
 }
 
 /// Who a counter counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// A customer.
     User,
@@ -71,17 +73,7 @@ pub enum Kind {
 impl Kind {
     /// As it is stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::User => "user",
-            Self::Guest => "guest",
-            Self::Recipient => "recipient",
-            Self::Source => "source",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        [Self::User, Self::Guest, Self::Recipient, Self::Source].into_iter().find(|kind| kind.as_str() == name)
+        self.into()
     }
 }
 
@@ -143,18 +135,22 @@ impl Count {
 }
 
 /// What there is too much of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
 pub enum What {
     /// Open orders.
+    #[strum(serialize = "open orders")]
     OpenOrders,
     /// Units on hold.
+    #[strum(serialize = "units on hold")]
     HeldUnits,
     /// Declined payments; when there may be another.
+    #[strum(serialize = "declined payments")]
     Declines(Duration),
 }
 
 /// A limit that an attempt meets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("more than {most} {what} of one {}", .by.as_str())]
 pub struct Exceeded {
     /// Of what.
     pub what: What,

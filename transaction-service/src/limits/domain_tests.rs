@@ -96,3 +96,11 @@ fn an_order_is_counted_until_it_is_closed_and_a_saved_card_that_is_declined_coun
         }
     }
 }
+
+#[test]
+fn a_counter_is_stored_under_the_name_of_its_kind() {
+    let names = [Kind::User, Kind::Guest, Kind::Recipient, Kind::Source].map(Kind::as_str);
+    assert_eq!(names, ["user", "guest", "recipient", "source"]);
+    let exceeded = Exceeded { what: What::Declines(Duration::ZERO), by: Kind::Source, most: 4 };
+    assert_eq!(exceeded.to_string(), "more than 4 declined payments of one source");
+}

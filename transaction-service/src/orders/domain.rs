@@ -21,6 +21,7 @@ use common::{
 };
 use serde::Serialize;
 use stripe::{CustomerId, PaymentIntentId, PaymentMethodId};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::{
@@ -29,8 +30,9 @@ use crate::{
 };
 
 /// How far an order has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum State {
     /// Saved, and being paid for. Nobody has got an answer yet.
     Pending,
@@ -47,24 +49,9 @@ pub enum State {
 }
 
 impl State {
-    const ALL: [Self; 6] =
-        [Self::Pending, Self::RequiresAction, Self::Paid, Self::PaymentFailed, Self::Cancelled, Self::Expired];
-
     /// As it is written and stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::RequiresAction => "requires_action",
-            Self::Paid => "paid",
-            Self::PaymentFailed => "payment_failed",
-            Self::Cancelled => "cancelled",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// The state of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == name)
+        self.into()
     }
 
     /// Whether money may still be taken for it.
@@ -74,7 +61,8 @@ impl State {
 }
 
 /// How an order is paid.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Method {
     /// With a payment method that the customer saved at Stripe; we confirm.
     Saved {
@@ -90,10 +78,7 @@ pub enum Method {
 impl Method {
     /// As it is written and stored.
     pub fn as_str(&self) -> &'static str {
-        match self {
-            Self::Saved { .. } => "saved",
-            Self::Client => "client",
-        }
+        self.into()
     }
 }
 
@@ -204,7 +189,8 @@ pub enum Outcome {
 }
 
 /// Two accounts of one payment contradict each other. Never seen; money is involved, so somebody must look.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("order {order} is {} and cannot become {}", .from.as_str(), .to.as_str())]
 pub struct Illegal {
     /// The order.
     pub order: OrderId,
@@ -213,14 +199,6 @@ pub struct Illegal {
     /// What was said of it.
     pub to: State,
 }
-
-impl fmt::Display for Illegal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "order {} is {} and cannot become {}", self.order, self.from.as_str(), self.to.as_str())
-    }
-}
-
-impl std::error::Error for Illegal {}
 
 impl Outcome {
     fn state(&self) -> State {

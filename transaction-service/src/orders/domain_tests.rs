@@ -77,7 +77,7 @@ fn outcomes() -> [Outcome; 5] {
 
 #[test]
 fn every_state_and_outcome_lead_where_the_table_says() {
-    for state in State::ALL {
+    for &state in State::VARIANTS {
         for outcome in outcomes() {
             let before = order(state, Method::Client);
             let to = outcome.state();
@@ -107,7 +107,7 @@ fn a_paid_order_has_taken_its_total_and_a_closed_one_shows_no_client_secret() {
 
 #[test]
 fn only_a_paid_order_can_turn_out_to_be_sold_out() {
-    for state in State::ALL {
+    for &state in State::VARIANTS {
         let order = order(state, Method::Client);
         let after = order.sold_out(order.created_at);
         match state {
@@ -121,4 +121,16 @@ fn only_a_paid_order_can_turn_out_to_be_sold_out() {
 #[test]
 fn a_client_secret_is_not_shown() {
     assert_eq!(format!("{:?}", ClientSecret("pi_1_secret_2".into())), "ClientSecret(..)");
+}
+
+#[test]
+fn a_state_is_written_as_it_is_stored() {
+    let names = State::VARIANTS.iter().map(|state| state.as_str()).collect::<Vec<_>>();
+    assert_eq!(names, ["pending", "requires_action", "paid", "payment_failed", "cancelled", "expired"]);
+    for &state in State::VARIANTS {
+        assert_eq!(state.as_str().parse(), Ok(state));
+        assert_eq!(serde_json::json!(state), state.as_str());
+    }
+    let saved = Method::Saved { customer: "cus_1".parse().unwrap(), payment_method: "pm_1".parse().unwrap() };
+    assert_eq!((saved.as_str(), Method::Client.as_str()), ("saved", "client"));
 }

@@ -13,6 +13,7 @@ use common::{
     timestamp::Timestamp,
 };
 use stripe::{CancellationReason, List, PaymentError, PaymentIntent, PaymentIntentStatus};
+use strum::IntoStaticStr;
 
 use crate::orders::domain::{ClientSecret, Failure, Method, Order, Outcome};
 
@@ -36,7 +37,8 @@ pub enum Step {
 }
 
 /// Why a payment does not pay for its order, although money was taken. Each raises an alarm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Mismatch {
     /// It names the order, and is not the order's own PaymentIntent.
     NotItsOwn,
@@ -55,14 +57,7 @@ pub enum Mismatch {
 impl Mismatch {
     /// As it stands in logs.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotItsOwn => "not_its_own",
-            Self::Ambiguous => "ambiguous",
-            Self::OtherCurrency => "other_currency",
-            Self::OtherAmount => "other_amount",
-            Self::NoCharge => "no_charge",
-            Self::OrderIsOver => "order_is_over",
-        }
+        self.into()
     }
 }
 

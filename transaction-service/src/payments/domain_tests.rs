@@ -98,3 +98,11 @@ fn the_own_payment_of_an_old_order_is_the_only_one_that_can_be_it() {
     more.has_more = true;
     assert_eq!(own_of(&open(), more).unwrap_err(), Mismatch::Ambiguous);
 }
+
+#[test]
+fn a_mismatch_is_logged_by_the_word_that_operators_look_up() {
+    use Mismatch::{Ambiguous, NoCharge, NotItsOwn, OrderIsOver, OtherAmount, OtherCurrency};
+    let words = [NotItsOwn, Ambiguous, OtherCurrency, OtherAmount, NoCharge, OrderIsOver].map(Mismatch::as_str);
+    let expected = ["not_its_own", "ambiguous", "other_currency", "other_amount", "no_charge", "order_is_over"];
+    assert_eq!(words, expected);
+}

@@ -11,8 +11,7 @@
 
 use common::timestamp::Timestamp;
 use stripe::{
-    CancellationReason, Capture, Invalid, NewPaymentIntent, PaymentIntent, PaymentIntentId, PaymentIntentStatus,
-    StripeError,
+    CancellationReason, Invalid, NewPaymentIntent, PaymentIntent, PaymentIntentId, PaymentIntentStatus, StripeError,
 };
 use uuid::Uuid;
 
@@ -256,7 +255,7 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     };
     let metadata = vec![(ORDER_ID, order.id.to_string())];
     let amount = order.pricing.total;
-    let new = NewPaymentIntent { amount, customer, payment_method, capture: Capture::Automatic, metadata };
+    let new = NewPaymentIntent { amount, customer, payment_method, metadata };
     let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
         Ok(intent) if is_saved_by_another(order, &intent) => {
             // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and no client knows its secret.
@@ -309,7 +308,7 @@ fn refused(invalid: Invalid) -> Failure {
 
 async fn confirm(app: &App, order: &Order, id: &PaymentIntentId, attempt: u32) -> Result<PaymentIntent, Error> {
     let key = format!("{}:{attempt}", order.id);
-    let confirmed = app.stripe.confirm_payment_intent(&key, id, None).await;
+    let confirmed = app.stripe.confirm_payment_intent(&key, id).await;
     now_known(app, id, confirmed).await
 }
 

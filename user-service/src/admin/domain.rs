@@ -8,6 +8,7 @@ use common::{
     problem::FieldError,
 };
 use serde_json::Value;
+use strum::VariantArray;
 
 use crate::{
     auth::domain::{NewLogin, password::Password},
@@ -94,7 +95,7 @@ impl FromFields for Command {
             }
             Kind::CreateServiceClient => {
                 let name = fields.text("name");
-                let scopes: Option<Vec<ServiceScope>> = fields.texts("scopes", ServiceScope::ALL.len());
+                let scopes: Option<Vec<ServiceScope>> = fields.texts("scopes", ServiceScope::VARIANTS.len());
                 if scopes.as_ref().is_some_and(Vec::is_empty) {
                     return fields.refuse("scopes", "too_few", "must name at least one scope");
                 }

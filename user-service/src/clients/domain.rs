@@ -4,30 +4,28 @@ use std::str::FromStr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use common::input::Refusal;
+use strum::{IntoStaticStr, VariantArray};
 
 use crate::opaque::{Hashed, Opaque};
 
 /// A service that calls others. user-service is not among them: it mints its own tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray, strum::VariantNames)]
 pub enum ServiceName {
     /// The catalogue and the stock.
+    #[strum(serialize = "product-service")]
     Product,
     /// Orders and payments.
+    #[strum(serialize = "transaction-service")]
     Transaction,
     /// Mail and text messages.
+    #[strum(serialize = "notification-service")]
     Notification,
 }
 
 impl ServiceName {
-    const ALL: [Self; 3] = [Self::Product, Self::Transaction, Self::Notification];
-
     /// As in its package, its tokens, and a constraint of the table.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Product => "product-service",
-            Self::Transaction => "transaction-service",
-            Self::Notification => "notification-service",
-        }
+        self.into()
     }
 }
 
@@ -35,9 +33,9 @@ impl FromStr for ServiceName {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let names = Self::ALL.map(Self::as_str);
-        let known = Self::ALL.into_iter().find(|name| name.as_str() == text);
-        known.ok_or_else(|| Refusal::new("unknown_service", format!("must be one of {}", names.join(", "))))
+        let known = Self::VARIANTS.iter().copied().find(|name| name.as_str() == text);
+        let names = || <Self as strum::VariantNames>::VARIANTS.join(", ");
+        known.ok_or_else(|| Refusal::new("unknown_service", format!("must be one of {}", names())))
     }
 }
 
@@ -245,8 +243,16 @@ mod tests {
     fn services_and_scopes_that_do_not_exist_are_refused() {
         assert!("user-service".parse::<ServiceName>().is_err());
         assert!("catalog:write".parse::<ServiceScope>().is_err());
-        for scope in ServiceScope::ALL {
+        for &scope in ServiceScope::VARIANTS {
             assert_eq!(scope.as_str().parse(), Ok(scope));
         }
+    }
+
+    #[test]
+    fn services_and_scopes_are_named_as_the_constraints_of_the_tables_have_them() {
+        let services = ["product-service", "transaction-service", "notification-service"];
+        assert_eq!(<ServiceName as strum::VariantNames>::VARIANTS, services);
+        let scopes = ["inventory:reserve", "checkout:read", "carts:clear", "notifications:send"];
+        assert_eq!(<ServiceScope as strum::VariantNames>::VARIANTS, scopes);
     }
 }

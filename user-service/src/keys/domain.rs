@@ -22,59 +22,34 @@ use platform::config::SecretError;
 pub const TOKEN_LIFE: Duration = Duration::from_mins(15);
 
 /// Why there are no keys, or no token. Nothing of a key is ever shown.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum KeysError {
     /// The setting could not be fetched.
-    Secret(SecretError),
+    #[error(transparent)]
+    Secret(#[from] SecretError),
     /// The setting has no key.
+    #[error("SIGNING_KEYS has no key")]
     Missing,
     /// The key at this place in the setting, counted from one, is not one we can use.
+    #[error("SIGNING_KEYS: key {position} is not an RSA private key of 2048 to 8192 bits as PKCS#8 DER in base64")]
     Unusable {
         /// Counted from one.
         position: usize,
     },
     /// Signing failed.
+    #[error("a token could not be signed: {0}")]
     Signing(Unsigned),
 }
 
 /// Why a token was not signed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Unsigned {
     /// Its claims are no JSON.
+    #[error(transparent)]
     Unwritable(serde_json::Error),
     /// The library failed; it does not say why.
+    #[error(transparent)]
     Refused(Unspecified),
-}
-
-impl fmt::Display for Unsigned {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unwritable(error) => error.fmt(f),
-            Self::Refused(error) => error.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for KeysError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Secret(error) => error.fmt(f),
-            Self::Missing => f.write_str("SIGNING_KEYS has no key"),
-            Self::Unusable { position } => write!(
-                f,
-                "SIGNING_KEYS: key {position} is not an RSA private key of 2048 to 8192 bits as PKCS#8 DER in base64"
-            ),
-            Self::Signing(error) => write!(f, "a token could not be signed: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for KeysError {}
-
-impl From<SecretError> for KeysError {
-    fn from(error: SecretError) -> Self {
-        Self::Secret(error)
-    }
 }
 
 /// The first key signs; all are published, so that tokens of the key before stay good, and the key after is known

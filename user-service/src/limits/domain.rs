@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use common::timestamp::Timestamp;
+use strum::{IntoStaticStr, VariantNames};
 
 /// Most that one attempt is counted under: its source address, a mailbox, an account.
 pub const MOST_COUNTERS: usize = 3;
 
 /// What is counted. Each has a window of its own, which begins with the first attempt after the window before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Logins tried at a mailbox (NIST SP 800-63B-4, 3.2.2: limit them). A login that succeeds forgets those before it.
     LoginOfRecipient,
@@ -30,30 +32,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::LoginOfRecipient,
-        Self::LoginFromSource,
-        Self::RegistrationOfRecipient,
-        Self::RegistrationFromSource,
-        Self::GuestFromSource,
-        Self::SetupOfAccount,
-        Self::SetupOfRecipient,
-        Self::SetupFromSource,
-    ];
-
     /// As it is stored; a constraint of the table has the same list.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LoginOfRecipient => "login_of_recipient",
-            Self::LoginFromSource => "login_from_source",
-            Self::RegistrationOfRecipient => "registration_of_recipient",
-            Self::RegistrationFromSource => "registration_from_source",
-            Self::GuestFromSource => "guest_from_source",
-            Self::SetupOfAccount => "setup_of_account",
-            Self::SetupOfRecipient => "setup_of_recipient",
-            Self::SetupFromSource => "setup_from_source",
-        }
+        self.into()
     }
 
     /// How long its attempts are counted together.
@@ -160,7 +141,8 @@ impl Attempt {
 }
 
 /// Too many attempts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many attempts; wait {} s", .wait.as_secs())]
 pub struct TooMany {
     /// Until the window ends.
     pub wait: Duration,
@@ -201,12 +183,26 @@ mod tests {
     }
 
     #[test]
-    fn a_source_address_has_room_for_several_people_and_every_kind_has_a_name_of_its_own() {
+    fn a_source_address_has_room_for_several_people() {
         let limits = Limits::default();
         assert!(limits.most(Kind::LoginFromSource) > limits.most(Kind::LoginOfRecipient));
         assert!(limits.most(Kind::RegistrationFromSource) > limits.most(Kind::RegistrationOfRecipient));
         assert!(limits.most(Kind::SetupFromSource) > limits.most(Kind::SetupOfAccount));
-        let names: std::collections::BTreeSet<_> = Kind::ALL.map(Kind::as_str).into();
-        assert_eq!(names.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn kinds_are_named_as_the_constraint_of_the_table_has_them() {
+        let names = [
+            "login_of_recipient",
+            "login_from_source",
+            "registration_of_recipient",
+            "registration_from_source",
+            "guest_from_source",
+            "setup_of_account",
+            "setup_of_recipient",
+            "setup_from_source",
+        ];
+        assert_eq!(Kind::VARIANTS, names);
+        assert_eq!(Kind::SetupOfRecipient.as_str(), "setup_of_recipient");
     }
 }

@@ -22,10 +22,6 @@ async fn everything_stored(home: &Home) -> String {
     text
 }
 
-fn hex(text: &str) -> String {
-    text.bytes().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
-}
-
 #[tokio::test]
 async fn no_secret_is_stored_in_clear() {
     let home = Home::open().await;
@@ -37,7 +33,7 @@ async fn no_secret_is_stored_in_clear() {
     let secrets = [PASSWORD, &ada.refresh, &refreshed.refresh, client["client_secret"].as_str().unwrap(), &ada.access];
     for secret in secrets {
         assert!(!stored.contains(secret), "{secret}");
-        assert!(!stored.contains(&hex(secret)), "{secret} in hexadecimal");
+        assert!(!stored.contains(&hex::encode(secret)), "{secret} in hexadecimal");
     }
     assert!(stored.contains("$argon2id$v=19$m=19456,t=2,p=1$"));
 }

@@ -3,13 +3,15 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 use crate::input::{Fields, Refusal};
 
 /// A way on which somebody is told something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Channel {
     /// By e-mail.
     Email,
@@ -20,10 +22,7 @@ pub enum Channel {
 impl Channel {
     /// As it is written and stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Email => "email",
-            Self::Sms => "sms",
-        }
+        self.into()
     }
 }
 
@@ -31,7 +30,7 @@ impl FromStr for Channel {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = [Self::Email, Self::Sms].into_iter().find(|channel| channel.as_str() == text);
+        let known = Self::VARIANTS.iter().copied().find(|channel| channel.as_str() == text);
         known.ok_or_else(|| Refusal::new("unknown_channel", "must be email or sms"))
     }
 }

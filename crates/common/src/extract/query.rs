@@ -20,7 +20,8 @@ pub(super) fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
 }
 
 /// What is wrong with which parameter.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
 struct Wrong {
     parameter: Option<String>,
     message: String,
@@ -42,14 +43,6 @@ impl Wrong {
         }
     }
 }
-
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Wrong {}
 
 /// What serde and the types that it reads say is for programmers, and changes with their versions.
 impl de::Error for Wrong {

@@ -1,9 +1,8 @@
 //! Why a value is refused. Knows nothing of requests: the words of the wire refuse by it, and [`super::Fields`] reports it.
 
-use std::fmt;
-
 /// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
 pub struct Refusal {
     /// Stable, `snake_case`.
     pub code: &'static str,
@@ -17,11 +16,3 @@ impl Refusal {
         Self { code, message: message.into() }
     }
 }
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Refusal {}

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::{self, Display},
+    fmt,
     sync::{Arc, Mutex, MutexGuard, Once, PoisonError},
     time::Duration,
 };
@@ -112,16 +112,9 @@ impl fmt::Debug for Secret {
 }
 
 /// The secrets could not be had. The message names settings, never values.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
 pub struct SecretError(pub(super) String);
-
-impl Display for SecretError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for SecretError {}
 
 /// The secrets of a process that are kept elsewhere.
 #[derive(Default)]

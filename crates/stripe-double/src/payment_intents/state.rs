@@ -10,10 +10,11 @@
 //! | `requires_capture` | no | no | yes | yes | no |
 //! | `succeeded`, `canceled` | no | no | no | no | no |
 
-use std::fmt;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// How far a PaymentIntent has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Status {
     RequiresPaymentMethod,
     RequiresConfirmation,
@@ -51,29 +52,12 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-use Status::{
-    Canceled, Processing, RequiresAction, RequiresCapture, RequiresConfirmation, RequiresPaymentMethod, Succeeded,
-};
-
-const ALL: [Status; 7] =
-    [RequiresPaymentMethod, RequiresConfirmation, RequiresAction, Processing, RequiresCapture, Canceled, Succeeded];
+use Status::{Canceled, RequiresAction, RequiresCapture, RequiresConfirmation, RequiresPaymentMethod, Succeeded};
 
 impl Status {
     /// As Stripe writes it.
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            RequiresPaymentMethod => "requires_payment_method",
-            RequiresConfirmation => "requires_confirmation",
-            RequiresAction => "requires_action",
-            Processing => "processing",
-            RequiresCapture => "requires_capture",
-            Canceled => "canceled",
-            Succeeded => "succeeded",
-        }
-    }
-
-    pub(crate) fn read(text: &str) -> Option<Self> {
-        ALL.into_iter().find(|status| status.as_str() == text)
+        self.into()
     }
 
     /// Whether this may be done now. The error is Stripe's message.
@@ -138,15 +122,9 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{Status::Processing, *};
 
     #[test]
     fn each_state_allows_what_stripe_documents() {
@@ -169,9 +147,9 @@ mod tests {
 
     #[test]
     fn a_state_is_read_as_it_is_written() {
-        for status in ALL {
-            assert_eq!(Status::read(status.as_str()), Some(status));
+        for &status in Status::VARIANTS {
+            assert_eq!(status.as_str().parse(), Ok(status));
         }
-        assert_eq!(Status::read("cancelled"), None);
+        assert!("cancelled".parse::<Status>().is_err());
     }
 }

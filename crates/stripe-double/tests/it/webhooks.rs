@@ -10,8 +10,7 @@ use crate::support::{Inbox, Posted, Till, id, until};
 fn is_signed(posted: &Posted, secret: &str) -> bool {
     let mut parts = posted.signature.split(',').map(|part| part.split_once('=').unwrap());
     let (Some(("t", at)), Some(("v1", hex))) = (parts.next(), parts.next()) else { return false };
-    let tag: Vec<u8> =
-        (0..hex.len()).step_by(2).map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap()).collect();
+    let tag = hex::decode(hex).unwrap();
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
     hmac::verify(&key, &[at.as_bytes(), b".", &posted.raw].concat(), &tag).is_ok()
 }

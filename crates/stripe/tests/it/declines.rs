@@ -16,7 +16,7 @@ async fn a_decline_says_why_and_shows_the_payment_as_it_is_now() {
     ] {
         let shop = Shop::open().await;
         let ordered = shop.ordered(card).await;
-        let failure = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+        let failure = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id)).await;
         assert!(!failure.may_have_had_effect());
         let StripeError::Declined(decline) = failure else { panic!("{card}: {failure:?}") };
         assert_eq!((decline.code.as_str(), decline.decline_code.as_deref()), (code, reason), "{card}");
@@ -34,7 +34,7 @@ async fn a_decline_is_told_again_under_its_key_and_nothing_is_tried_again() {
     let shop = Shop::open().await;
     let ordered = shop.ordered("pm_card_chargeDeclinedInsufficientFunds").await;
     for _ in 0..2 {
-        let failure = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+        let failure = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id)).await;
         assert_eq!(failure.to_string(), "declined: insufficient_funds");
     }
     assert_eq!(shop.charges().len(), 1);

@@ -21,7 +21,7 @@ async fn events_are_read_from_where_the_reader_stopped() {
     let ordered = shop.ordered("pm_card_visa").await;
     let seen = newer(&shop, None).await;
     assert_eq!(kinds(&seen), ["payment_intent.created"]);
-    shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+    shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
     let news = newer(&shop, Some(&seen.data[0].id)).await;
     assert_eq!(kinds(&news), ["payment_intent.succeeded", "charge.succeeded"]);
     assert!(!news.has_more);
@@ -62,7 +62,7 @@ async fn each_event_of_a_payment_says_which_one_it_is_about() {
     assert!(told.data.iter().all(|event| event.payment_intent().as_ref() == Some(&paid.id)));
     let disputed =
         shop.stripe.create_payment_intent("d", &crate::support::order("pm_card_createDispute")).await.unwrap();
-    shop.stripe.confirm_payment_intent("d/pay", &disputed.id, None).await.unwrap();
+    shop.stripe.confirm_payment_intent("d/pay", &disputed.id).await.unwrap();
     let told = newer(&shop, Some(&told.data[0].id)).await;
     let dispute = told.data.iter().find(|event| event.kind == "charge.dispute.created").unwrap();
     assert_eq!(dispute.payment_intent(), Some(disputed.id.clone()));

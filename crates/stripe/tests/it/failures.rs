@@ -52,10 +52,10 @@ async fn a_call_that_lost_every_answer_may_have_had_its_effect() {
         let shop = Shop::open().await;
         let ordered = shop.ordered("pm_card_visa").await;
         shop.fault(CONFIRM, (1, 3), fault.clone());
-        let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+        let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id)).await;
         assert!(is_unknown(&lost), "{lost:?}");
         assert_eq!((shop.answers("/confirm").len(), shop.charges().len()), (3, charges), "{fault:?}");
-        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
         assert_eq!((paid.status, shop.charges().len()), (Status::Succeeded, 1));
     }
 }
@@ -67,9 +67,9 @@ async fn a_call_that_hangs_may_have_had_its_effect() {
         let ordered = shop.ordered("pm_card_visa").await;
         shop.fault(CONFIRM, (1, 1), CallFault::Hang { after_effect });
         let hasty = shop.stripe.clone().within(HASTE);
-        let hung = failure(hasty.confirm_payment_intent("pay", &ordered.id, None)).await;
+        let hung = failure(hasty.confirm_payment_intent("pay", &ordered.id)).await;
         assert!(is_unknown(&hung), "{hung:?}");
-        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
         assert_eq!((paid.status, shop.charges().len()), (Status::Succeeded, 1));
     }
 }
@@ -81,7 +81,7 @@ async fn a_500_may_have_had_its_effect_and_its_key_has_nothing_else_to_say() {
         let ordered = shop.ordered("pm_card_visa").await;
         shop.fault(CONFIRM, (1, 1), CallFault::Error { status: 500, after_effect });
         for _ in 0..2 {
-            let broken = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+            let broken = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id)).await;
             assert!(is_unknown(&broken), "{broken:?}");
         }
         assert_eq!(shop.answers("/confirm"), [500, 500], "a 500 was sent again by itself");
@@ -159,7 +159,7 @@ async fn a_rate_limit_after_a_lost_answer_says_nothing_about_the_effect() {
     let ordered = shop.ordered("pm_card_visa").await;
     shop.fault(CONFIRM, (1, 1), CallFault::DropAfter);
     shop.fault(CONFIRM, (2, 1), CallFault::RateLimit);
-    let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+    let lost = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id)).await;
     assert_eq!((shop.answers("/confirm"), shop.charges().len()), (vec![0, 429], 1));
     assert!(is_unknown(&lost), "{lost:?}");
 }
@@ -221,7 +221,7 @@ async fn an_object_that_is_in_use_is_waited_for_with_the_same_key() {
     let shop = Shop::open().await;
     let ordered = shop.ordered("pm_card_visa").await;
     shop.fault(CONFIRM, (1, 2), refused(429, "lock_timeout", None));
-    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
     assert_eq!(
         (paid.status, shop.answers("/confirm"), shop.charges().len()),
         (Status::Succeeded, vec![429, 429, 200], 1)
@@ -240,7 +240,7 @@ async fn an_object_that_stays_in_use_is_busy_after_a_bounded_number_of_attempts(
     let shop = Shop::open().await;
     let ordered = shop.ordered("pm_card_visa").await;
     shop.fault(CONFIRM, (1, 9), refused(429, "lock_timeout", None));
-    let busy = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id, None)).await;
+    let busy = failure(shop.stripe.confirm_payment_intent("pay", &ordered.id)).await;
     assert!(matches!(busy, StripeError::Busy), "{busy:?}");
     assert_eq!(shop.answers("/confirm"), [429; 3]);
     shop.fault("/v1/payment_intents/*", (1, 9), refused(429, "lock_timeout", Some(true)));
@@ -264,10 +264,10 @@ async fn what_stripe_says_of_repeating_holds_whatever_the_status() {
         let shop = Shop::open().await;
         let ordered = shop.ordered("pm_card_visa").await;
         shop.fault(CONFIRM, (1, times), refused(status, code, should_retry));
-        let answered = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap_err();
+        let answered = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap_err();
         assert_eq!(shop.answers("/confirm"), vec![status; times], "{status} {code} {should_retry:?}");
         assert_eq!(matches!(answered, StripeError::RateLimited), code == "rate_limit", "{answered:?}");
-        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+        let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
         assert_eq!((paid.status, shop.charges().len()), (Status::Succeeded, 1));
     }
 }

@@ -1,6 +1,6 @@
-//! Taking money: at once, held first, or not at all.
+//! Taking money: at once, or not at all.
 
-use stripe::{CancellationReason, Capture, NewPaymentIntent, PaymentIntentStatus as Status, StripeError};
+use stripe::{CancellationReason, NewPaymentIntent, PaymentIntentStatus as Status, StripeError};
 use stripe_double::Play;
 
 use crate::support::{Shop, failure, money, order};
@@ -14,7 +14,7 @@ async fn a_payment_is_made_confirmed_and_read() {
         (Status::RequiresConfirmation, 2000, "usd")
     );
     assert!(shop.charges().is_empty() && ordered.latest_charge.is_none());
-    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
     assert_eq!((paid.status, paid.amount_received), (Status::Succeeded, 2000));
     let charge = paid.latest_charge.unwrap();
     assert_eq!((charge.amount, charge.amount_captured, charge.amount_refunded), (2000, 2000, 0));
@@ -35,31 +35,6 @@ async fn a_payment_without_a_card_waits_for_the_frontend() {
     assert!(ordered.client_secret.unwrap().expose().starts_with(ordered.id.as_str()));
     shop.in_the_frontend("payment_intents", ordered.id.as_str(), "pm_card_visa").await;
     assert_eq!(shop.stripe.retrieve_payment_intent(&ordered.id).await.unwrap().status, Status::Succeeded);
-}
-
-#[tokio::test]
-async fn held_money_is_taken_when_it_is_captured() {
-    let shop = Shop::open().await;
-    let new = NewPaymentIntent { capture: Capture::Manual, ..order("pm_card_visa") };
-    let ordered = shop.stripe.create_payment_intent("order", &new).await.unwrap();
-    let held = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
-    assert_eq!((held.status, held.amount_received), (Status::RequiresCapture, 0));
-    assert_eq!(held.latest_charge.unwrap().amount_captured, 0);
-    let taken = shop.stripe.capture_payment_intent("capture", &ordered.id).await.unwrap();
-    assert_eq!((taken.status, taken.amount_received), (Status::Succeeded, 2000));
-    assert_eq!(taken.latest_charge.unwrap().amount_captured, 2000);
-}
-
-#[tokio::test]
-async fn held_money_is_let_go_when_it_is_cancelled() {
-    let shop = Shop::open().await;
-    let new = NewPaymentIntent { capture: Capture::Manual, ..order("pm_card_visa") };
-    let ordered = shop.stripe.create_payment_intent("order", &new).await.unwrap();
-    shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
-    let reason = CancellationReason::Abandoned;
-    let cancelled = shop.stripe.cancel_payment_intent("cancel", &ordered.id, &reason).await.unwrap();
-    assert_eq!((cancelled.status, cancelled.cancellation_reason), (Status::Canceled, Some(reason)));
-    assert_eq!(cancelled.latest_charge.unwrap().amount_captured, 0);
 }
 
 #[tokio::test]
@@ -143,5 +118,5 @@ async fn what_does_not_exist_is_not_found() {
     let shop = Shop::open().await;
     let id = "pi_none".parse().unwrap();
     assert!(matches!(failure(shop.stripe.retrieve_payment_intent(&id)).await, StripeError::NotFound));
-    assert!(matches!(failure(shop.stripe.confirm_payment_intent("k", &id, None)).await, StripeError::NotFound));
+    assert!(matches!(failure(shop.stripe.confirm_payment_intent("k", &id)).await, StripeError::NotFound));
 }

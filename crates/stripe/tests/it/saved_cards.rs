@@ -27,7 +27,7 @@ async fn a_saved_card_is_read_listed_and_pays() {
     assert!((1..=12).contains(&card.exp_month) && card.exp_year > 2000);
     let new = NewPaymentIntent { customer: Some(customer), payment_method: Some(saved), ..order("pm_card_visa") };
     let ordered = shop.stripe.create_payment_intent("order", &new).await.unwrap();
-    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id, None).await.unwrap();
+    let paid = shop.stripe.confirm_payment_intent("pay", &ordered.id).await.unwrap();
     assert_eq!(paid.status, Status::Succeeded);
 }
 

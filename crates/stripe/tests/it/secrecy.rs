@@ -29,7 +29,7 @@ async fn no_secret_is_shown_by_what_a_call_gives() {
 async fn no_secret_is_shown_by_a_failure() {
     let shop = Shop::open().await;
     let declined = shop.ordered("pm_card_chargeDeclined").await;
-    let confirm = async |key| failure(shop.stripe.confirm_payment_intent(key, &declined.id, None)).await;
+    let confirm = async |key| failure(shop.stripe.confirm_payment_intent(key, &declined.id)).await;
     let mut failures: Vec<StripeError> = vec![confirm("declined").await, confirm("no card left").await];
     let path = "/v1/payment_intents/*/confirm";
     shop.fault(path, (1, 3), CallFault::DropAfter);
@@ -38,7 +38,7 @@ async fn no_secret_is_shown_by_a_failure() {
     failures.push(confirm("broken").await);
     shop.fault(path, (1, 1), CallFault::Hang { after_effect: false });
     let hasty = shop.stripe.clone().within(Duration::from_millis(500));
-    failures.push(failure(hasty.confirm_payment_intent("hung", &declined.id, None)).await);
+    failures.push(failure(hasty.confirm_payment_intent("hung", &declined.id)).await);
     let stranger = client(&shop.double.base(), "sk_test_stranger");
     failures.push(failure(stranger.create_payment_intent("k", &order("pm_card_visa"))).await);
     let unprintable = client(&shop.double.base(), "sk_test_un\nprintable");

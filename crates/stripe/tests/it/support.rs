@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 use common::money::Money;
 use platform::config::Env;
 use serde_json::{Value, json};
-use stripe::{Capture, CustomerId, NewPaymentIntent, PaymentIntent, PaymentMethodId, Stripe, StripeError};
+use stripe::{CustomerId, NewPaymentIntent, PaymentIntent, PaymentMethodId, Stripe, StripeError};
 use stripe_double::{CallFault, Fault, Options, Play, StripeDouble};
 
 /// Longer than any call takes that is answered, repeats included.
@@ -40,7 +40,7 @@ impl Shop {
     /// One that is confirmed.
     pub(crate) async fn confirmed(&self, card: &str) -> PaymentIntent {
         let ordered = self.ordered(card).await;
-        self.stripe.confirm_payment_intent("order/pay", &ordered.id, None).await.unwrap()
+        self.stripe.confirm_payment_intent("order/pay", &ordered.id).await.unwrap()
     }
 
     /// What a frontend does with the client secret of a PaymentIntent or SetupIntent.
@@ -91,7 +91,6 @@ pub(crate) fn order(card: &str) -> NewPaymentIntent {
         amount: money(2000, "USD"),
         customer: None,
         payment_method: Some(card.parse().unwrap()),
-        capture: Capture::Automatic,
         metadata: vec![("order_id", "0199-7".to_owned())],
     }
 }

@@ -49,7 +49,7 @@ pub fn sign_form<N: AsRef<str>, V: AsRef<str>>(
 /// body has no fields.
 pub fn sign_json(algorithm: Algorithm, key: &str, url: &str, body: &[u8]) -> (String, String) {
     let separator = if url.contains('?') { '&' } else { '?' };
-    let url = format!("{url}{separator}{BODY_HASH}={}", hex(digest::digest(&digest::SHA256, body).as_ref()));
+    let url = format!("{url}{separator}{BODY_HASH}={}", hex::encode(digest::digest(&digest::SHA256, body)));
     let signature = mac(algorithm, key, &url);
     (url, signature)
 }
@@ -60,12 +60,6 @@ fn mac(algorithm: Algorithm, key: &str, signed: &str) -> String {
         Algorithm::HmacSha256 => hmac::HMAC_SHA256,
     };
     STANDARD.encode(hmac::sign(&hmac::Key::new(algorithm, key.as_bytes()), signed.as_bytes()).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
 #[cfg(test)]

@@ -222,6 +222,8 @@ pub fn barring(channel: Channel, recipient: Fingerprint, template: Template) -> 
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
 
     fn caps(settings: &[(&str, &str)]) -> Option<Caps> {
@@ -262,7 +264,7 @@ mod tests {
             ("DIRECT_MAILS_PER_RECIPIENT", "3"),
         ];
         let (some, usual) = (caps(&limits).unwrap(), caps(&[]).unwrap());
-        for template in Template::ALL {
+        for &template in Template::VARIANTS {
             let of = |caps: &Caps| caps.of_mail(template, [0; 16], Timestamp::EPOCH);
             let counted = of(&some).map(|count| (count.key, count.most, count.reason));
             let key = |kind: &str| format!("{kind}#{}#0", "00".repeat(16));
@@ -299,7 +301,7 @@ mod tests {
     fn who_unsubscribed_still_gets_what_is_transactional() {
         let keys = |template| barring(Channel::Email, [0xab; 16], template);
         let everything = format!("suppression#email#{}", "ab".repeat(16));
-        for template in Template::ALL {
+        for &template in Template::VARIANTS {
             let expected = if template.is_transactional() {
                 vec![everything.clone()]
             } else {

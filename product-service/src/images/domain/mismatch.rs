@@ -1,8 +1,7 @@
 //! Why an uploaded file is refused, and the limits that decide it. This file may use the kinds of images.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use super::media::MediaType;
@@ -17,9 +16,10 @@ pub(super) const MAX_FRAMES: usize = 100;
 pub(super) const MAX_MOVING_POINTS: u64 = 200_000_000;
 
 /// Why an uploaded file is refused. Its text is for people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
     /// Empty, or too large.
+    #[error("The file has {has} bytes, and 1 to {most} were announced.")]
     Size {
         /// How many bytes it has.
         has: i64,
@@ -27,14 +27,19 @@ pub enum Mismatch {
         most: i64,
     },
     /// It says that it is something else.
+    #[error("The file was not uploaded as {0}, which was announced.")]
     ContentType(MediaType),
     /// It says so and is not.
+    #[error("The content of the file is not {0}.")]
     Content(MediaType),
     /// Its end is missing.
+    #[error("The end of the file is missing. Upload it whole.")]
     Truncated,
     /// It contradicts itself; the words complete "The file has ...".
+    #[error("The file has {0}. Save the image anew and upload that.")]
     Malformed(&'static str),
     /// It would take too much memory to show.
+    #[error("The image has {width} x {height} points. A side may have {MAX_SIDE}, and an image {MAX_POINTS} in all.")]
     Points {
         /// How wide it is.
         width: u32,
@@ -42,15 +47,18 @@ pub enum Mismatch {
         height: u32,
     },
     /// It would take too long to show.
+    #[error("The image has {0} frames. {MAX_FRAMES} are the most, and {MAX_MOVING_POINTS} points in all of them.")]
     Frames(usize),
     /// Browsers do not show it, or it cannot be cleaned; the words complete "The file has ...".
+    #[error("The file has {0}. Save the image anew and upload that.")]
     Unsupported(&'static str),
 }
 
 /// Why an uploaded file was refused, for programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = UploadRefusal)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum RefusalCode {
     /// Empty, or larger than announced.
     WrongSize,
@@ -73,16 +81,7 @@ pub enum RefusalCode {
 impl RefusalCode {
     /// As it is written.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WrongSize => "wrong_size",
-            Self::WrongContentType => "wrong_content_type",
-            Self::WrongContent => "wrong_content",
-            Self::Truncated => "truncated",
-            Self::Malformed => "malformed",
-            Self::TooManyPoints => "too_many_points",
-            Self::TooManyFrames => "too_many_frames",
-            Self::Unsupported => "unsupported",
-        }
+        self.into()
     }
 }
 
@@ -98,28 +97,6 @@ impl Mismatch {
             Self::Points { .. } => RefusalCode::TooManyPoints,
             Self::Frames(_) => RefusalCode::TooManyFrames,
             Self::Unsupported(_) => RefusalCode::Unsupported,
-        }
-    }
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Size { has, most } => write!(f, "The file has {has} bytes, and 1 to {most} were announced."),
-            Self::ContentType(announced) => write!(f, "The file was not uploaded as {announced}, which was announced."),
-            Self::Content(announced) => write!(f, "The content of the file is not {announced}."),
-            Self::Truncated => f.write_str("The end of the file is missing. Upload it whole."),
-            Self::Points { width, height } => write!(
-                f,
-                "The image has {width} x {height} points. A side may have {MAX_SIDE}, and an image {MAX_POINTS} in all."
-            ),
-            Self::Frames(count) => write!(
-                f,
-                "The image has {count} frames. {MAX_FRAMES} are the most, and {MAX_MOVING_POINTS} points in all of them."
-            ),
-            Self::Malformed(what) | Self::Unsupported(what) => {
-                write!(f, "The file has {what}. Save the image anew and upload that.")
-            }
         }
     }
 }

@@ -99,19 +99,25 @@ impl FromFields for ProductPatch {
 }
 
 /// Why a change of a product is refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The product has no variant of the SKU.
+    #[error("the product has no variant of the SKU")]
     NotFound,
     /// An archived product is put on sale by restoring it.
+    #[error("the product is archived")]
     Archived,
     /// The product has as many variants as it may have.
+    #[error("the product has as many variants as it may have")]
     TooManyVariants,
     /// Another variant of the product has the SKU.
+    #[error("another variant of the product has the SKU")]
     SkuTaken,
     /// Without this variant nothing of the product could be bought.
+    #[error("it is the last variant of the product")]
     LastVariant,
     /// These fields contradict each other, or leave too much.
+    #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
 }
 

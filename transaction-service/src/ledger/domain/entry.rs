@@ -2,11 +2,15 @@
 
 use common::{money::Currency, timestamp::Timestamp};
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 /// Where money is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Account {
     /// What Stripe holds for the shop.
     Stripe,
@@ -27,42 +31,19 @@ pub enum Account {
 }
 
 impl Account {
-    pub(super) const ALL: [Self; 8] = [
-        Self::Stripe,
-        Self::Sales,
-        Self::Shipping,
-        Self::Tax,
-        Self::Refunds,
-        Self::Disputes,
-        Self::StripeFees,
-        Self::Unmatched,
-    ];
     /// What a price is made of.
     pub(super) const PARTS: [Self; 3] = [Self::Sales, Self::Shipping, Self::Tax];
 
     /// As it is written and stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stripe => "stripe",
-            Self::Sales => "sales",
-            Self::Shipping => "shipping",
-            Self::Tax => "tax",
-            Self::Refunds => "refunds",
-            Self::Disputes => "disputes",
-            Self::StripeFees => "stripe_fees",
-            Self::Unmatched => "unmatched",
-        }
-    }
-
-    /// The account of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|account| account.as_str() == name)
+        self.into()
     }
 }
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Kind {
     /// Money was taken.
     Capture,
@@ -79,24 +60,9 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Capture, Self::Refund, Self::RefundFailure, Self::Dispute, Self::DisputeReversal, Self::Unmatched];
-
     /// As it is written and stored.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Capture => "capture",
-            Self::Refund => "refund",
-            Self::RefundFailure => "refund_failure",
-            Self::Dispute => "dispute",
-            Self::DisputeReversal => "dispute_reversal",
-            Self::Unmatched => "unmatched",
-        }
-    }
-
-    /// The kind of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+        self.into()
     }
 }
 

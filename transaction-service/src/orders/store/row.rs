@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::{
     error::Error,
     ids::Owner,
-    orders::domain::{ClientSecret, Failure, Method, Order, Payment, State},
+    orders::domain::{ClientSecret, Failure, Method, Order, Payment},
     pricing::{Line, Pricing, Shipping},
     tax::TaxClass,
 };
@@ -107,7 +107,7 @@ impl TryFrom<Row> for Order {
             id: row.id.into(),
             owner: row.owner().ok_or_else(|| corrupt("owner"))?,
             request_hash: row.request_hash.as_slice().try_into().map_err(|_| corrupt("request hash"))?,
-            state: State::named(&row.state).ok_or_else(|| corrupt("state"))?,
+            state: row.state.parse().map_err(|_| corrupt("state"))?,
             version: row.version,
             due_at: row.due_at.map(Timestamp::from),
             expires_at: row.expires_at.into(),
