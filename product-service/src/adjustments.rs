@@ -37,7 +37,7 @@ use crate::{
     caching::NO_STORE,
     error::Error,
     inventory::domain::{SetStock, Stock},
-    store::Store,
+    mongo::Mongo,
 };
 
 const LIST: List<(Timestamp, AdjustmentId)> = List::new("/inventory/{sku}/adjustments");
@@ -63,14 +63,14 @@ pub(crate) fn routes() -> Routes<App> {
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn set_stock(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     caller: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
     if_match: IfMatch,
     Json(set): Json<SetStock>,
 ) -> Result<Versioned<Stock>, Error> {
     let count = Adjustment::count(sku, caller.subject.to_string(), Timestamp::now());
-    let stock = flow::count(&store, &count, set.on_hand, &if_match).await?;
+    let stock = flow::count(&db, &count, set.on_hand, &if_match).await?;
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
@@ -88,7 +88,7 @@ async fn set_stock(
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn adjust_stock(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     caller: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
     key: IdempotencyKey,
@@ -96,7 +96,7 @@ async fn adjust_stock(
     Json(new): Json<NewAdjustment>,
 ) -> Result<(StatusCode, Json<Adjustment>), Error> {
     let adjustment = Adjustment::new(new, sku, caller.subject.to_string(), &key, Timestamp::now());
-    Ok((StatusCode::CREATED, Json(flow::adjust(&store, adjustment, &if_match).await?)))
+    Ok((StatusCode::CREATED, Json(flow::adjust(&db, adjustment, &if_match).await?)))
 }
 
 /// List what was adjusted of a SKU, newest first
@@ -104,13 +104,13 @@ async fn adjust_stock(
     security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), PageQuery),
     responses((status = OK, body = Page<Adjustment>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_adjustments(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
     let (limit, after) = LIST.read(&query)?;
-    let found = store::list(&store, &sku, after, limit + 1).await?;
+    let found = store::list(&db, &sku, after, limit + 1).await?;
     let page = LIST.page(found, limit, |adjustment| (adjustment.at, adjustment.id));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
@@ -142,17 +142,17 @@ struct Restocked {
                            on the shelf; or `adjustment_in_progress`: \
                            `Retry-After` says when to ask again.")))]
 async fn restock_return(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     caller: Caller<InventoryReserve>,
     Path(return_id): Path<ReturnId>,
     Json(request): Json<RestockRequest>,
 ) -> Result<Json<Restocked>, Error> {
     let by = caller.subject.to_string();
-    let lines = flow::restock(&store, return_id, &request, &by, Timestamp::now()).await?;
+    let lines = flow::restock(&db, return_id, &request, &by, Timestamp::now()).await?;
     Ok(Json(Restocked { return_id, lines }))
 }
 
 /// Finishes what crashes left half way. Answers how many adjustments those were.
-pub async fn sweep(store: &Store, now: Timestamp) -> Result<usize, Error> {
-    flow::finish_left_over(store, now.minus(crate::reservations::flow::UNSETTLED_AFTER)).await
+pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
+    flow::finish_left_over(db, now.minus(crate::reservations::flow::UNSETTLED_AFTER)).await
 }

@@ -12,7 +12,7 @@ use platform::{
     config::Env,
 };
 
-use crate::{bucket::Bucket, currencies::Currencies, store::Store};
+use crate::{bucket::Bucket, currencies::Currencies, mongo::Mongo};
 
 /// As in the package's name, in logs and in tokens.
 pub(crate) const NAME: &str = "product-service";
@@ -23,7 +23,7 @@ pub struct App {
     /// Judges access tokens.
     pub verifier: Verifier,
     /// The database.
-    pub store: Store,
+    pub db: Mongo,
     /// What the shop sells in.
     pub currencies: Currencies,
     /// Where images and files of products are. Catalogue and checkout go on without it, so readiness does not ask for it.
@@ -38,9 +38,9 @@ impl FromRef<App> for Verifier {
     }
 }
 
-impl FromRef<App> for Store {
+impl FromRef<App> for Mongo {
     fn from_ref(app: &App) -> Self {
-        app.store.clone()
+        app.db.clone()
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
     }
     let keys = Keys::fetched(jwks?, FETCH_FLOOR);
     let verifier = Verifier::new(&issuer?, &audience?, keys);
-    Some(App { verifier, store: Store::new(uri?), currencies: currencies?, bucket: bucket?, staff })
+    Some(App { verifier, db: Mongo::new(uri?), currencies: currencies?, bucket: bucket?, staff })
 }
 
 /// Nobody, unless `STAFF_EMAIL` says who.

@@ -25,9 +25,9 @@ use crate::{
     caching::CATALOGUE_CACHE,
     error::Error,
     ids::CategoryId,
+    mongo::{Mongo, Patience},
     products::{shelving, store as product_store},
     slug::Slug,
-    store::{Patience, Store},
 };
 
 pub mod domain;
@@ -55,9 +55,9 @@ pub(crate) fn routes() -> Routes<App> {
 /// `parent_id` and `position` say where each stands.
 #[utoipa::path(get, path = "/categories", tag = "categories", params(PageQuery),
     responses((status = OK, body = Page<Category>, example = json!({"items": [], "next_cursor": null}))))]
-async fn list_categories(State(store): State<Store>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
+async fn list_categories(State(db): State<Mongo>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
     let (limit, after) = LIST.read(&query)?;
-    let tree = store::tree(&store).await?;
+    let tree = store::tree(&db).await?;
     let mut categories = tree.categories().to_vec();
     categories.sort_unstable_by(|one, other| one.slug.cmp(&other.slug));
     categories.retain(|category| after.as_ref().is_none_or(|after| category.slug > *after));
@@ -75,11 +75,11 @@ async fn list_categories(State(store): State<Store>, Query(query): Query<PageQue
         "position": 0, "version": 1, "ancestors": [], "descendants": []
     })), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
 async fn get_category(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     Path(category): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
-    let tree = store::tree(&store).await?;
+    let tree = store::tree(&db).await?;
     let branch = tree.branch(&CategoryKey::from(category)).ok_or(Error::NotFound)?;
     let versioned = Versioned { tag: tree.branch_tag(branch.category.id), body: branch };
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
@@ -93,12 +93,12 @@ async fn get_category(
             description = "`slug_taken`; `too_many_categories`: 1,000 are the most; or `categories_contended`, with `Retry-After`: others \
                 are changing the categories.")))]
 async fn create_category(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
     Json(new): Json<NewCategory>,
 ) -> Result<Created<Versioned<Category>>, Error> {
     let now = Timestamp::now();
-    let (category, tree) = flow::change(&store, |tree| Ok(tree.add(new.clone(), now)?)).await?;
+    let (category, tree) = flow::change(&db, |tree| Ok(tree.add(new.clone(), now)?)).await?;
     let location = format!("/categories/{}", category.slug);
     Ok(Created { location, body: Versioned { tag: tree.branch_tag(category.id), body: category } })
 }
@@ -116,20 +116,20 @@ async fn create_category(
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_category(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
     Path(id): Path<CategoryId>,
     if_match: IfMatch,
     Json(patch): Json<CategoryPatch>,
 ) -> Result<Versioned<Category>, Error> {
     let now = Timestamp::now();
-    let (category, _) = flow::change(&store, |tree| {
+    let (category, _) = flow::change(&db, |tree| {
         must_have_seen(tree, id, &if_match)?;
         Ok(tree.change(id, patch.clone(), now)?)
     })
     .await?;
     // Of a small shop all products follow at once, of a large one the rest with the sweep.
-    follow_moves(&store, now).await?;
+    follow_moves(&db, now).await?;
     Ok(Versioned { tag: category.tag(), body: category })
 }
 
@@ -144,7 +144,7 @@ async fn patch_category(
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn delete_category(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
     Path(id): Path<CategoryId>,
     if_match: IfMatch,
@@ -152,20 +152,20 @@ async fn delete_category(
     let mut patience = Patience::default();
     loop {
         // The common refusal, which leaves the tree as it is.
-        must_be_empty(&store, id).await?;
-        let ((), mut tree) = flow::change(&store, |tree| {
+        must_be_empty(&db, id).await?;
+        let ((), mut tree) = flow::change(&db, |tree| {
             must_have_seen(tree, id, &if_match)?;
             Ok(tree.begin_removal(id)?)
         })
         .await?;
-        if let Err(refused) = must_be_empty(&store, id).await {
+        if let Err(refused) = must_be_empty(&db, id).await {
             tree.keep(&[id]);
             // A mark that stays because another changed the tree hinders nothing.
-            store::save(&store, &mut tree).await?;
+            store::save(&db, &mut tree).await?;
             return Err(refused);
         }
         tree.remove(id, Timestamp::now())?;
-        if store::save(&store, &mut tree).await? {
+        if store::save(&db, &mut tree).await? {
             return Ok(StatusCode::NO_CONTENT);
         }
         if !patience.is_left().await {
@@ -175,8 +175,8 @@ async fn delete_category(
 }
 
 /// Refuses to delete a category that products stand in.
-async fn must_be_empty(store: &Store, id: CategoryId) -> Result<(), Error> {
-    if product_store::is_any_in_category(store, id).await? { Err(Refused::CategoryInUse.into()) } else { Ok(()) }
+async fn must_be_empty(db: &Mongo, id: CategoryId) -> Result<(), Error> {
+    if product_store::is_any_in_category(db, id).await? { Err(Refused::CategoryInUse.into()) } else { Ok(()) }
 }
 
 /// Refuses a change with a tag of neither the category nor its branch as they are now.
@@ -187,29 +187,29 @@ fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(),
 
 /// Has the products of categories that were moved be found where these stand now, and takes categories that were deleted out
 /// of products that a request which ended early left in them. Answers how many products it changed.
-pub async fn follow_moves(store: &Store, now: Timestamp) -> Result<usize, Error> {
-    let tree = store::tree(store).await?;
+pub async fn follow_moves(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
+    let tree = store::tree(db).await?;
     let mut settled = tree.clone();
-    let followed = follow_moved(store, &tree).await?;
+    let followed = follow_moved(db, &tree).await?;
     if followed == 0 && tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now) {
         settled.moved.clear();
     }
     let gone: Vec<CategoryId> = tree.gone.iter().map(|gone| gone.id).collect();
-    let emptied = shelving::empty(store, &gone).await?;
+    let emptied = shelving::empty(db, &gone).await?;
     if emptied == 0 {
         settled.gone.retain(|gone| gone.at.plus(EMPTIED_FOR) >= now);
     }
     if settled != tree {
         // Where the tree was changed meanwhile, the next sweep does this.
-        store::save(store, &mut settled).await?;
+        store::save(db, &mut settled).await?;
     }
     Ok(followed + emptied)
 }
 
-async fn follow_moved(store: &Store, tree: &Tree) -> Result<usize, Error> {
+async fn follow_moved(db: &Mongo, tree: &Tree) -> Result<usize, Error> {
     if tree.moved.is_empty() {
         return Ok(0);
     }
     let ids: Vec<CategoryId> = tree.moved.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
-    product_store::follow(store, tree, &ids).await
+    product_store::follow(db, tree, &ids).await
 }

@@ -91,7 +91,7 @@ async fn get_export(
     _: Caller<CatalogWrite>,
     Path(id): Path<ExportId>,
 ) -> Result<Response, Error> {
-    let export = store::find(&app.store, id).await?.ok_or(Error::NotFound)?;
+    let export = store::find(&app.db, id).await?.ok_or(Error::NotFound)?;
     let view = Json(view(&app, export, Timestamp::now()).await?);
     Ok(([(header::CACHE_CONTROL, NO_STORE)], view).into_response())
 }

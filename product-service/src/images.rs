@@ -24,7 +24,7 @@ use self::{
     flow::{arrange, complete, grant},
     view::ImageView,
 };
-use crate::{app::App, bucket::object::Form, error::Error, ids::ProductId, products::view::ProductView, store::Store};
+use crate::{app::App, bucket::object::Form, error::Error, ids::ProductId, mongo::Mongo, products::view::ProductView};
 
 pub mod domain;
 mod flow;
@@ -117,11 +117,11 @@ async fn create_image(
 #[utoipa::path(get, path = "/uploads/{image_id}", tag = "images", security(("token" = ["catalog:write"])),
     params(("image_id" = ImageId, Path, description = "The image.")), responses((status = OK, body = UploadView)))]
 async fn get_upload(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
     Path(image_id): Path<ImageId>,
 ) -> Result<Json<UploadView>, Error> {
-    let upload = store::find(&store, image_id).await?.ok_or(Error::NotFound)?;
+    let upload = store::find(&db, image_id).await?.ok_or(Error::NotFound)?;
     Ok(Json(upload.into()))
 }
 
@@ -141,7 +141,7 @@ async fn complete_upload(
     _: Caller<CatalogWrite>,
     Path(image_id): Path<ImageId>,
 ) -> Result<Json<ImageView>, Error> {
-    let upload = store::find(&app.store, image_id).await?.ok_or(Error::NotFound)?;
+    let upload = store::find(&app.db, image_id).await?.ok_or(Error::NotFound)?;
     let image = Box::pin(complete(&app, upload, Timestamp::now())).await?;
     Ok(Json(ImageView::new(image, &app.bucket)))
 }

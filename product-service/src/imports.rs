@@ -23,7 +23,7 @@ use utoipa::ToSchema;
 use self::domain::{Import, ImportId, Refused, State as ImportState};
 pub(crate) use self::flow::notice;
 pub use self::flow::{sweep, work};
-use crate::{app::App, bucket::object::Form, caching::NO_STORE, error::Error, store::Store};
+use crate::{app::App, bucket::object::Form, caching::NO_STORE, error::Error, mongo::Mongo};
 
 mod apply;
 pub mod domain;
@@ -163,11 +163,11 @@ async fn create_import(State(app): State<App>, _: Caller<CatalogWrite>) -> Resul
     params(("import_id" = ImportId, Path, description = "The import.")),
     responses((status = OK, body = ImportView)))]
 async fn get_import(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ImportId>,
 ) -> Result<Response, Error> {
-    let import = store::find(&store, id).await?.ok_or(Error::NotFound)?;
+    let import = store::find(&db, id).await?.ok_or(Error::NotFound)?;
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(ImportView::from(import))).into_response())
 }
 
@@ -201,14 +201,14 @@ async fn start_import(
     params(("import_id" = ImportId, Path, description = "The import."), PageQuery),
     responses((status = OK, body = Page<RefusedLine>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_import_errors(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
     Path(id): Path<ImportId>,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
     let (limit, after) = LIST.read(&query)?;
-    store::find(&store, id).await?.ok_or(Error::NotFound)?;
-    let refused = store::refused(&store, id, after, limit + 1).await?;
+    store::find(&db, id).await?.ok_or(Error::NotFound)?;
+    let refused = store::refused(&db, id, after, limit + 1).await?;
     let page = LIST.page(refused, limit, |refused| refused.line).map(RefusedLine::from);
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }

@@ -15,7 +15,7 @@ use common::{
 
 use self::domain::{Stock, StockPatch};
 pub use self::flow::Swept;
-use crate::{app::App, error::Error, products::store as product_store, store::Store};
+use crate::{app::App, error::Error, mongo::Mongo, products::store as product_store};
 
 pub mod domain;
 pub(crate) mod flow;
@@ -30,11 +30,11 @@ pub(crate) fn routes() -> Routes<App> {
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
     responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_stock(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
 ) -> Result<Versioned<Stock>, Error> {
-    let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
+    let stock = store::find(&db, &sku).await?.ok_or(Error::NotFound)?;
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
@@ -50,26 +50,26 @@ async fn get_stock(
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
             description = "`stale`: changed since the version in `If-Match`.")))]
 async fn patch_stock(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryWrite>,
     Path(sku): Path<Sku>,
     if_match: IfMatch,
     Json(patch): Json<StockPatch>,
 ) -> Result<Versioned<Stock>, Error> {
-    if store::find(&store, &sku).await?.is_none() {
-        if !product_store::has_sku(&store, &sku).await? {
+    if store::find(&db, &sku).await?.is_none() {
+        if !product_store::has_sku(&db, &sku).await? {
             return Err(Error::NotFound);
         }
         // What is not there has no tag (RFC 9110, 13.1.1).
         if if_match != IfMatch::Any {
             return Err(Error::Stale);
         }
-        store::open(&store, &sku, Timestamp::now()).await?;
+        store::open(&db, &sku, Timestamp::now()).await?;
     }
     if patch != StockPatch::default() {
-        store::patch(&store, &sku, &patch, &if_match, Timestamp::now()).await?;
+        store::patch(&db, &sku, &patch, &if_match, Timestamp::now()).await?;
     }
-    let stock = store::find(&store, &sku).await?.ok_or(Error::NotFound)?;
+    let stock = store::find(&db, &sku).await?.ok_or(Error::NotFound)?;
     if patch == StockPatch::default() {
         if_match.check(stock.tag())?;
     }
@@ -78,5 +78,5 @@ async fn patch_stock(
 
 /// Has the catalogue and staff know of stock that came, went, or runs low.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    flow::sweep(&app.store, app.staff.as_ref(), now).await
+    flow::sweep(&app.db, app.staff.as_ref(), now).await
 }

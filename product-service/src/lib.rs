@@ -4,7 +4,7 @@
 //!
 //! - words that several rooms share: [`ids`], [`slug`], [`basket`] (lines), [`currencies`], `caching` (of answers), `collections`
 //!   (names in the database)
-//! - [`bucket`] and [`store`] (connections, made on first use), `mongo_error` (what a failure of MongoDB means), [`error`] (what a
+//! - [`bucket`] and [`mongo`] (connections, made on first use), `mongo_error` (what a failure of MongoDB means), [`error`] (what a
 //!   client hears of any failure), [`jobs`] (work that takes longer than a request), [`app`] (what handlers share, and its settings)
 //! - rooms: [`categories`], [`products`], [`search`] (finding them), [`images`], [`imports`] and [`exports`] (many products at
 //!   once), [`inventory`] (how many there are), [`reservations`] (who has them), [`adjustments`] (why their number changed),
@@ -36,6 +36,7 @@ pub mod imports;
 pub mod inventory;
 pub mod jobs;
 mod migrate;
+pub mod mongo;
 mod mongo_error;
 pub mod products;
 mod queue;
@@ -44,7 +45,6 @@ pub mod reservations;
 pub mod schema;
 pub mod search;
 pub mod slug;
-pub mod store;
 
 use std::time::Duration;
 
@@ -81,16 +81,16 @@ impl Service for App {
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
-        migrate::migrate(&self.store, &self.currencies, direction).await
+        migrate::migrate(&self.db, &self.currencies, direction).await
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
         let now = Timestamp::now();
         // Trouble with the one must not keep the sweep from the others.
-        let swept = reservations::sweep(&self.store, now).await;
-        let followed = categories::follow_moves(&self.store, now).await;
+        let swept = reservations::sweep(&self.db, now).await;
+        let followed = categories::follow_moves(&self.db, now).await;
         let images = images::sweep(self, now).await;
-        let adjusted = adjustments::sweep(&self.store, now).await;
+        let adjusted = adjustments::sweep(&self.db, now).await;
         let stock = inventory::sweep(self, now).await;
         // Those that may take long come last.
         let imports = imports::sweep(self, now).await;
@@ -149,7 +149,7 @@ async fn check_live() -> Json<Health> {
 #[utoipa::path(get, path = "/health/product-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
 async fn check_ready(State(app): State<App>) -> axum::response::Response {
-    let mongodb = async { app.store.ping().await.map_err(|error| error.to_string()) };
+    let mongodb = async { app.db.ping().await.map_err(|error| error.to_string()) };
     // Any key id will do: what matters is whether the issuer's keys can be fetched.
     let issuer = async { app.verifier.keys().find("").await.map(|_| ()).map_err(|problem| problem.kind().to_owned()) };
     health::ready(App::NAME, vec![("mongodb", mongodb.boxed()), ("issuer_keys", issuer.boxed())]).await

@@ -13,18 +13,14 @@ use crate::{
     categories::store as category_store,
     collections::CATEGORIES,
     currencies::Currencies,
+    mongo::Mongo,
     products::store as product_store,
     schema::{Schema, schemas},
-    store::Store,
 };
 
 /// Brings the collections to this version, or takes validators and indexes off again (`down` to 0; documents stay).
-pub(crate) async fn migrate(
-    store: &Store,
-    currencies: &Currencies,
-    direction: Direction,
-) -> Result<Value, TriggerError> {
-    let database = &store.database().await?;
+pub(crate) async fn migrate(db: &Mongo, currencies: &Currencies, direction: Direction) -> Result<Value, TriggerError> {
+    let database = &db.database().await?;
     if direction == Direction::Up {
         // Categories of an earlier version are brought to the new form below.
         for schema in schemas(currencies).iter().filter(|schema| schema.name != CATEGORIES) {
@@ -40,8 +36,8 @@ pub(crate) async fn migrate(
     }
     if direction == Direction::Up {
         category_store::gather(database).await?;
-        let tree = category_store::tree(store).await?;
-        product_store::index_all(store, &tree).await?;
+        let tree = category_store::tree(db).await?;
+        product_store::index_all(db, &tree).await?;
     }
     let names: Vec<&str> = schemas(currencies).iter().map(|schema| schema.name).collect();
     Ok(json!({ "collections": names, "direction": if direction == Direction::Up { "up" } else { "down" } }))

@@ -63,7 +63,7 @@ async fn get_product(
     Path(product): Path<String>,
     known: IfNoneMatch,
 ) -> Result<Response, Error> {
-    let found = store::find(&app.store, &ProductKey::from(product)).await?;
+    let found = store::find(&app.db, &ProductKey::from(product)).await?;
     let product = found.filter(Product::is_on_sale).ok_or(Error::NotFound)?;
     let versioned = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
@@ -92,7 +92,7 @@ async fn list_all_products(
     Query(query): Query<StaffQuery>,
 ) -> Result<Response, Error> {
     let (limit, after) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
-    let products = store::all(&app.store, query.status, after, limit + 1).await?;
+    let products = store::all(&app.db, query.status, after, limit + 1).await?;
     let page = LIST.page(products, limit, |product| product.id);
     let page = page.map(|product| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
@@ -111,10 +111,10 @@ async fn create_product(
     _: Caller<CatalogWrite>,
     Json(new): Json<NewProduct>,
 ) -> Result<Created<Versioned<ProductView>>, Error> {
-    let tree = category_store::tree(&app.store).await?;
+    let tree = category_store::tree(&app.db).await?;
     must_be_in(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
-    shelving::insert(&app.store, &product, &tree).await?;
+    shelving::insert(&app.db, &product, &tree).await?;
     let location = format!("/products/{}", product.slug);
     let body = Versioned { tag: product.tag(), body: ProductView::new(product, &app.bucket) };
     Ok(Created { location, body })
@@ -128,7 +128,7 @@ async fn get_any_product(
     _: Caller<CatalogWrite>,
     Path(id): Path<ProductId>,
 ) -> Result<Response, Error> {
-    let product = store::find(&app.store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+    let product = store::find(&app.db, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
     Ok(answer(product, &app))
 }
 
@@ -150,9 +150,9 @@ async fn patch_product(
     if_match: IfMatch,
     Json(patch): Json<ProductPatch>,
 ) -> Result<Response, Error> {
-    let tree = category_store::tree(&app.store).await?;
+    let tree = category_store::tree(&app.db).await?;
     must_be_in(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
-    let product = flow::change(&app.store, id, &if_match, &Change::Patch(Box::new(patch))).await?;
+    let product = flow::change(&app.db, id, &if_match, &Change::Patch(Box::new(patch))).await?;
     Ok(answer(product, &app))
 }
 
@@ -172,7 +172,7 @@ async fn archive_product(
     Path(id): Path<ProductId>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    let product = flow::change(&app.store, id, &if_match, &Change::Archive).await?;
+    let product = flow::change(&app.db, id, &if_match, &Change::Archive).await?;
     Ok(answer(product, &app))
 }
 
@@ -193,7 +193,7 @@ async fn restore_product(
     Path(id): Path<ProductId>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    let product = flow::change(&app.store, id, &if_match, &Change::Restore).await?;
+    let product = flow::change(&app.db, id, &if_match, &Change::Restore).await?;
     Ok(answer(product, &app))
 }
 
@@ -212,7 +212,7 @@ async fn add_variant(
     if_match: IfMatch,
     Json(variant): Json<Variant>,
 ) -> Result<Response, Error> {
-    let product = flow::change(&app.store, id, &if_match, &Change::AddVariant(variant)).await?;
+    let product = flow::change(&app.db, id, &if_match, &Change::AddVariant(variant)).await?;
     Ok(answer(product, &app))
 }
 
@@ -234,7 +234,7 @@ async fn patch_variant(
     if_match: IfMatch,
     Json(patch): Json<VariantPatch>,
 ) -> Result<Response, Error> {
-    let product = flow::change(&app.store, id, &if_match, &Change::PatchVariant(sku, patch)).await?;
+    let product = flow::change(&app.db, id, &if_match, &Change::PatchVariant(sku, patch)).await?;
     Ok(answer(product, &app))
 }
 
@@ -255,7 +255,7 @@ async fn remove_variant(
     Path((id, sku)): Path<(ProductId, Sku)>,
     if_match: IfMatch,
 ) -> Result<Response, Error> {
-    let product = flow::change(&app.store, id, &if_match, &Change::RemoveVariant(sku)).await?;
+    let product = flow::change(&app.db, id, &if_match, &Change::RemoveVariant(sku)).await?;
     Ok(answer(product, &app))
 }
 

@@ -20,12 +20,12 @@ use crate::{
     error::Error,
     ids::ProductId,
     inventory::{domain::Available, store as inventory_store},
+    mongo::Mongo,
     products::domain::TaxClass,
     reservations::{
         domain::{PricedLine, ReservationRequest},
         flow,
     },
-    store::Store,
 };
 
 pub(crate) fn routes() -> Routes<App> {
@@ -88,14 +88,14 @@ impl QuotedLine {
 #[utoipa::path(post, path = "/inventory/quotes", tag = "reservations", security(("token" = ["inventory:reserve"])),
     request_body = ReservationRequest, responses((status = OK, body = Quote)))]
 async fn quote_lines(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryReserve>,
     Json(request): Json<ReservationRequest>,
 ) -> Result<Json<Quote>, Error> {
     let basket = request.basket();
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
     let (priced, stock) =
-        tokio::join!(flow::read_prices(&store, &request, &basket), inventory_store::available(&store, &skus));
+        tokio::join!(flow::read_prices(&db, &request, &basket), inventory_store::available(&db, &skus));
     let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
     let stock: BTreeMap<Sku, Available> = stock?.into_iter().collect();
     let available = |line: &PricedLine| match stock.get(&line.sku).copied().unwrap_or_default() {

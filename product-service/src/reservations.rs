@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 
 use self::domain::{Decision, PricedLine, Reservation, ReservationRequest, State as ReservationState};
 pub use self::flow::{Swept, sweep};
-use crate::{app::App, error::Error, ids::OrderId, store::Store};
+use crate::{app::App, error::Error, ids::OrderId, mongo::Mongo};
 
 pub mod domain;
 pub(crate) mod flow;
@@ -77,13 +77,13 @@ impl From<Reservation> for ReservationView {
                            `reservation_released`; or `reservation_in_progress` or `stock_contended` (what is left is \
                            taken by orders under way): `Retry-After` says when to ask again.")))]
 async fn reserve_stock(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryReserve>,
     Path(order_id): Path<OrderId>,
     Json(request): Json<ReservationRequest>,
 ) -> Result<Json<ReservationView>, Error> {
     // Boxed: with the driver's futures inside, this one is too large to move about.
-    let reservation = Box::pin(flow::reserve(&store, order_id, &request, Timestamp::now())).await?;
+    let reservation = Box::pin(flow::reserve(&db, order_id, &request, Timestamp::now())).await?;
     Ok(Json(reservation.into()))
 }
 
@@ -92,11 +92,11 @@ async fn reserve_stock(
     security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
     responses((status = OK, body = ReservationView)))]
 async fn get_reservation(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryReserve>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<ReservationView>, Error> {
-    let found = store::find(&store, order_id).await?;
+    let found = store::find(&db, order_id).await?;
     let reservation = found.filter(|found| found.state != ReservationState::Void).ok_or(Error::NotFound)?;
     Ok(Json(reservation.into()))
 }
@@ -110,11 +110,11 @@ async fn get_reservation(
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`reservation_released` or `reservation_in_progress`.")))]
 async fn commit_reservation(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryReserve>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<ReservationView>, Error> {
-    let reservation = flow::decide(&store, order_id, Decision::Commit, Timestamp::now()).await?;
+    let reservation = flow::decide(&db, order_id, Decision::Commit, Timestamp::now()).await?;
     Ok(Json(reservation.into()))
 }
 
@@ -127,10 +127,10 @@ async fn commit_reservation(
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`reservation_committed`.")))]
 async fn release_reservation(
-    State(store): State<Store>,
+    State(db): State<Mongo>,
     _: Caller<InventoryReserve>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Json<ReservationView>, Error> {
-    let reservation = flow::decide(&store, order_id, Decision::Release, Timestamp::now()).await?;
+    let reservation = flow::decide(&db, order_id, Decision::Release, Timestamp::now()).await?;
     Ok(Json(reservation.into()))
 }

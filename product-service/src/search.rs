@@ -107,8 +107,8 @@ async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -
     if listing.price.is_some_and(|price| !app.currencies.0.contains(&price.currency)) {
         return Err(Problem::invalid_parameter("currency", "is none that the shop sells in").into());
     }
-    let counting = async { if query.facets { store::facets(&app.store, &listing).await.map(Some) } else { Ok(None) } };
-    let (found, facets) = tokio::try_join!(store::find(&app.store, &listing, after.as_ref(), limit + 1), counting)?;
+    let counting = async { if query.facets { store::facets(&app.db, &listing).await.map(Some) } else { Ok(None) } };
+    let (found, facets) = tokio::try_join!(store::find(&app.db, &listing, after.as_ref(), limit + 1), counting)?;
     let page =
         LIST.page(found, limit, |(place, _)| place.clone()).map(|(_, product)| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(FoundProducts { page, facets })).into_response())

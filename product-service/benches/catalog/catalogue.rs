@@ -99,7 +99,7 @@ impl Catalogue {
     /// Makes categories by the API, and products as the API makes them, saved many at a time.
     pub(crate) async fn fill(app: &App, client: &Client, size: usize, seed: u64) -> Self {
         let categories = make_categories(client).await;
-        let tree: Tree = categories::store::tree(&app.store).await.unwrap();
+        let tree: Tree = categories::store::tree(&app.db).await.unwrap();
         let mut random = fastrand::Rng::with_seed(seed);
         let opened = Timestamp::now().minus(Duration::from_hours(24 * 365));
         let mut slugs = Vec::with_capacity(size);
@@ -112,7 +112,7 @@ impl Catalogue {
             }
             let on_sale = batch.iter().filter(|product| product.is_on_sale());
             slugs.extend(on_sale.map(|product| product.slug.to_string()));
-            store::insert_all(&app.store, &batch, &tree).await.unwrap();
+            store::insert_all(&app.db, &batch, &tree).await.unwrap();
         }
         Self { slugs, categories }
     }

@@ -11,8 +11,8 @@ use crate::{
     basket::Line,
     error::Error,
     inventory::{domain::Stock, store as inventory_store},
+    mongo::Mongo,
     products::store as product_store,
-    store::Store,
 };
 
 /// How often a request starts over when others change the SKU under it.
@@ -21,20 +21,20 @@ const ROUNDS: usize = 3;
 const SWEEP_LIMIT: i64 = 50;
 
 /// Has an adjustment take effect, once, on a stock that `if_match` allows. Answers it as it was made first.
-pub(super) async fn adjust(store: &Store, adjustment: Adjustment, if_match: &IfMatch) -> Result<Adjustment, Error> {
+pub(super) async fn adjust(db: &Mongo, adjustment: Adjustment, if_match: &IfMatch) -> Result<Adjustment, Error> {
     for _ in 0..ROUNDS {
         let claim = Id::new(adjustment.at);
-        match store::apply(store, &adjustment, claim, if_match).await? {
+        match store::apply(db, &adjustment, claim, if_match).await? {
             Applied::Counts => return Ok(adjustment),
             Applied::Late => {
-                store::settle(store, &adjustment, claim, false).await?;
-                return replay(store, &adjustment).await?.ok_or(Error::AdjustmentInProgress);
+                store::settle(db, &adjustment, claim, false).await?;
+                return replay(db, &adjustment).await?.ok_or(Error::AdjustmentInProgress);
             }
             Applied::Refused => {
-                if let Some(made) = replay(store, &adjustment).await? {
+                if let Some(made) = replay(db, &adjustment).await? {
                     return Ok(made);
                 }
-                must_have_room(store, &adjustment, if_match).await?;
+                must_have_room(db, &adjustment, if_match).await?;
             }
         }
     }
@@ -42,55 +42,55 @@ pub(super) async fn adjust(store: &Store, adjustment: Adjustment, if_match: &IfM
 }
 
 /// The adjustment of the same id that was made before, settled now if its maker died before.
-async fn replay(store: &Store, adjustment: &Adjustment) -> Result<Option<Adjustment>, Error> {
-    let Some((made, claim)) = store::find(store, adjustment.id).await? else { return Ok(None) };
+async fn replay(db: &Mongo, adjustment: &Adjustment) -> Result<Option<Adjustment>, Error> {
+    let Some((made, claim)) = store::find(db, adjustment.id).await? else { return Ok(None) };
     if !made.is_like(adjustment) {
         return Err(Error::KeyReused);
     }
-    store::settle(store, &made, claim, true).await?;
+    store::settle(db, &made, claim, true).await?;
     Ok(Some(made))
 }
 
 /// Says why a SKU did not take an adjustment, or has it take the next: where it has no stock yet, it gets some.
-async fn must_have_room(store: &Store, adjustment: &Adjustment, if_match: &IfMatch) -> Result<(), Error> {
+async fn must_have_room(db: &Mongo, adjustment: &Adjustment, if_match: &IfMatch) -> Result<(), Error> {
     // The units that are missing may be those that another attempt at this very adjustment has just taken.
-    if store::is_under_way(store, adjustment).await? {
+    if store::is_under_way(db, adjustment).await? {
         return Err(Error::AdjustmentInProgress);
     }
-    match inventory_store::find(store, &adjustment.sku).await? {
+    match inventory_store::find(db, &adjustment.sku).await? {
         Some(stock) if if_match.check(stock.tag()).is_err() => Err(Error::Stale),
         Some(stock) if !stock.has_room_for(adjustment.delta) => {
             Err(if adjustment.delta < 0 { Error::BelowReserved } else { Error::TooManyOnHand })
         }
         Some(_) => Ok(()),
-        None if product_store::has_sku(store, &adjustment.sku).await? => {
+        None if product_store::has_sku(db, &adjustment.sku).await? => {
             // What is not there has no tag (RFC 9110, 13.1.1).
             if *if_match != IfMatch::Any {
                 return Err(Error::Stale);
             }
-            inventory_store::open(store, &adjustment.sku, adjustment.at).await
+            inventory_store::open(db, &adjustment.sku, adjustment.at).await
         }
         None => Err(Error::NotFound),
     }
 }
 
 /// Sets what is on hand, and writes down by how many that differed.
-pub(super) async fn count(store: &Store, count: &Adjustment, on_hand: i64, if_match: &IfMatch) -> Result<Stock, Error> {
-    if !product_store::has_sku(store, &count.sku).await? {
+pub(super) async fn count(db: &Mongo, count: &Adjustment, on_hand: i64, if_match: &IfMatch) -> Result<Stock, Error> {
+    if !product_store::has_sku(db, &count.sku).await? {
         return Err(Error::NotFound);
     }
     let claim = Id::new(count.at);
-    inventory_store::set(store, &count.sku, on_hand, if_match, count.at, |delta| store::counting(count, claim, delta))
+    inventory_store::set(db, &count.sku, on_hand, if_match, count.at, |delta| store::counting(count, claim, delta))
         .await?;
     // The number stands. Should this fail, the sweep writes it down.
-    finish_recorded(store, &count.sku, claim).await;
-    inventory_store::find(store, &count.sku).await?.ok_or(Error::NotFound)
+    finish_recorded(db, &count.sku, claim).await;
+    inventory_store::find(db, &count.sku).await?.ok_or(Error::NotFound)
 }
 
-async fn finish_recorded(store: &Store, sku: &Sku, claim: ClaimId) {
+async fn finish_recorded(db: &Mongo, sku: &Sku, claim: ClaimId) {
     let finished = async {
-        match store::recorded_on(store, sku, claim).await? {
-            Some(recorded) => finish(store, &recorded, claim).await,
+        match store::recorded_on(db, sku, claim).await? {
+            Some(recorded) => finish(db, &recorded, claim).await,
             None => Ok(()),
         }
     };
@@ -113,21 +113,21 @@ pub(crate) struct RestockedLine {
 /// Puts what a return brings back on the shelf, once. Refused where a SKU would have too many on hand; the other lines are on the
 /// shelf then, and asking again once there is room puts the rest there.
 pub(super) async fn restock(
-    store: &Store,
+    db: &Mongo,
     id: ReturnId,
     request: &RestockRequest,
     by: &str,
     now: Timestamp,
 ) -> Result<Vec<RestockedLine>, Error> {
-    if !store::open_return(store, id, &request.lines, now).await?
-        && store::returned_lines(store, id).await?.is_none_or(|lines| lines != request.lines)
+    if !store::open_return(db, id, &request.lines, now).await?
+        && store::returned_lines(db, id).await?.is_none_or(|lines| lines != request.lines)
     {
         return Err(Error::ReturnDiffers);
     }
     let mut restocked = Vec::with_capacity(request.lines.len());
     let mut has_room = true;
     for line in &request.lines {
-        let adjusted = adjust(store, Adjustment::returned(id, line, by.to_owned(), now), &IfMatch::Any).await;
+        let adjusted = adjust(db, Adjustment::returned(id, line, by.to_owned(), now), &IfMatch::Any).await;
         let Line { sku, quantity } = line.clone();
         let is_restocked = match adjusted {
             Ok(_) => true,
@@ -144,16 +144,16 @@ pub(super) async fn restock(
 }
 
 /// Finishes an adjustment that was found on its SKU.
-async fn finish(store: &Store, adjustment: &Adjustment, claim: ClaimId) -> Result<(), Error> {
-    let counts = store::decide(store, adjustment, claim).await?;
-    store::settle(store, adjustment, claim, counts).await
+async fn finish(db: &Mongo, adjustment: &Adjustment, claim: ClaimId) -> Result<(), Error> {
+    let counts = store::decide(db, adjustment, claim).await?;
+    store::settle(db, adjustment, claim, counts).await
 }
 
 /// Finishes what crashes left on SKUs before a moment. Answers how many; those that fail are logged, and found again.
-pub(super) async fn finish_left_over(store: &Store, before: Timestamp) -> Result<usize, Error> {
+pub(super) async fn finish_left_over(db: &Mongo, before: Timestamp) -> Result<usize, Error> {
     let mut finished = 0;
-    for (adjustment, claim) in store::unsettled(store, before, SWEEP_LIMIT).await? {
-        match finish(store, &adjustment, claim).await {
+    for (adjustment, claim) in store::unsettled(db, before, SWEEP_LIMIT).await? {
+        match finish(db, &adjustment, claim).await {
             Ok(()) => finished += 1,
             Err(error) => {
                 tracing::error!(%error, sku = %adjustment.sku, id = %adjustment.id, "adjustment not finished");

@@ -18,8 +18,8 @@ use crate::{
         domain::MAX_ON_HAND,
         store::{change, seen},
     },
+    mongo::{Mongo, Written, date, may_match, must_match, timestamp},
     mongo_error::violates,
-    store::{Store, Written, date, may_match, must_match, timestamp},
 };
 
 /// An adjustment in the trail.
@@ -61,13 +61,8 @@ pub enum Applied {
 }
 
 /// Records an adjustment, decides that it counts and settles it, in one command.
-pub async fn apply(
-    store: &Store,
-    adjustment: &Adjustment,
-    claim: ClaimId,
-    if_match: &IfMatch,
-) -> Result<Applied, Error> {
-    let stock = store.namespace(collections::STOCK).await?;
+pub async fn apply(db: &Mongo, adjustment: &Adjustment, claim: ClaimId, if_match: &IfMatch) -> Result<Applied, Error> {
+    let stock = db.namespace(collections::STOCK).await?;
     let room = if adjustment.delta < 0 {
         doc! { "$or": [{ "available": { "$gte": -adjustment.delta } }, { "backorder": true }] }
     } else {
@@ -81,13 +76,13 @@ pub async fn apply(
     let writes = vec![
         must_match(&stock, filter, recording),
         InsertOneModel::builder()
-            .namespace(store.namespace(collections::ADJUSTMENTS).await?)
+            .namespace(db.namespace(collections::ADJUSTMENTS).await?)
             .document(trail(adjustment, claim)?)
             .build()
             .into(),
         may_match(&stock, settle.0, settle.1),
     ];
-    let written = store.write_in_order(writes).await?;
+    let written = db.write_in_order(writes).await?;
     Ok(match written {
         Written::Until(0) => Applied::Refused,
         written if written.went_past(1) => Applied::Counts,
@@ -96,21 +91,21 @@ pub async fn apply(
 }
 
 /// Decides an adjustment that was recorded; `false` when another attempt at it counts.
-pub async fn decide(store: &Store, adjustment: &Adjustment, claim: ClaimId) -> Result<bool, Error> {
+pub async fn decide(db: &Mongo, adjustment: &Adjustment, claim: ClaimId) -> Result<bool, Error> {
     let record = Record::new(adjustment, claim);
-    match trails(store).await?.insert_one(record).await {
+    match trails(db).await?.insert_one(record).await {
         Ok(_) => Ok(true),
         Err(error) if violates(&error, "_id_") => {
-            Ok(find(store, adjustment.id).await?.is_some_and(|(_, counts)| counts == claim))
+            Ok(find(db, adjustment.id).await?.is_some_and(|(_, counts)| counts == claim))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Settles an attempt, if it is still on its SKU: its last effect, and its end, in one update.
-pub async fn settle(store: &Store, adjustment: &Adjustment, claim: ClaimId, counts: bool) -> Result<(), Error> {
+pub async fn settle(db: &Mongo, adjustment: &Adjustment, claim: ClaimId, counts: bool) -> Result<(), Error> {
     let (filter, update) = settling(adjustment, claim, counts);
-    store.collection::<Document>(collections::STOCK).await?.update_one(filter, update).await?;
+    db.collection::<Document>(collections::STOCK).await?.update_one(filter, update).await?;
     Ok(())
 }
 
@@ -126,14 +121,14 @@ fn settling(adjustment: &Adjustment, claim: ClaimId, counts: bool) -> (Document,
 }
 
 /// An adjustment, with the attempt at it that counts.
-pub async fn find(store: &Store, id: AdjustmentId) -> Result<Option<(Adjustment, ClaimId)>, Error> {
-    let found = trails(store).await?.find_one(doc! { "_id": id.to_string() }).await?;
+pub async fn find(db: &Mongo, id: AdjustmentId) -> Result<Option<(Adjustment, ClaimId)>, Error> {
+    let found = trails(db).await?.find_one(doc! { "_id": id.to_string() }).await?;
     Ok(found.map(|record| (record.claim, record)).map(|(claim, record)| (record.into(), claim)))
 }
 
 /// Up to `limit` adjustments of a SKU, newest first, after a place.
 pub async fn list(
-    store: &Store,
+    db: &Mongo,
     sku: &Sku,
     after: Option<(Timestamp, AdjustmentId)>,
     limit: usize,
@@ -146,14 +141,14 @@ pub async fn list(
         filter.insert("$or", [earlier, doc! { "at": date(at), "_id": { "$lt": id.to_string() } }]);
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = trails(store).await?.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit).await?;
+    let found = trails(db).await?.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit).await?;
     Ok(found.map_ok(Adjustment::from).try_collect().await?)
 }
 
 /// Adjustments that were recorded before a moment and never settled: what a crash left. At most `limit` SKUs, by an index
 /// that holds only adjustments under way.
-pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<Vec<(Adjustment, ClaimId)>, Error> {
-    let stock = store.collection::<OnSku>(collections::STOCK).await?;
+pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Adjustment, ClaimId)>, Error> {
+    let stock = db.collection::<OnSku>(collections::STOCK).await?;
     let found = stock.find(doc! { "adjustments.at": { "$lt": date(before) } }).limit(limit).await?;
     let skus: Vec<OnSku> = found.try_collect().await?;
     let of_sku = |OnSku { id: sku, adjustments }| {
@@ -163,22 +158,22 @@ pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<V
 }
 
 /// What an attempt recorded on its SKU, if it is still there.
-pub async fn recorded_on(store: &Store, sku: &Sku, claim: ClaimId) -> Result<Option<Adjustment>, Error> {
-    let stock = store.collection::<OnSku>(collections::STOCK).await?;
+pub async fn recorded_on(db: &Mongo, sku: &Sku, claim: ClaimId) -> Result<Option<Adjustment>, Error> {
+    let stock = db.collection::<OnSku>(collections::STOCK).await?;
     let Some(found) = stock.find_one(doc! { "_id": sku.as_str() }).await? else { return Ok(None) };
     let recorded = found.adjustments.into_iter().find(|recorded| recorded.claim == claim);
     Ok(recorded.map(|recorded| recorded.read(found.id).0))
 }
 
 /// Whether an attempt at an adjustment is recorded and not settled, or was decided since somebody looked.
-pub async fn is_under_way(store: &Store, adjustment: &Adjustment) -> Result<bool, Error> {
+pub async fn is_under_way(db: &Mongo, adjustment: &Adjustment) -> Result<bool, Error> {
     let id = adjustment.id.to_string();
-    let stock = store.collection::<Document>(collections::STOCK).await?;
+    let stock = db.collection::<Document>(collections::STOCK).await?;
     let recorded = doc! { "_id": adjustment.sku.as_str(), "adjustments.id": id };
     if stock.find_one(recorded).projection(doc! { "_id": 1 }).await?.is_some() {
         return Ok(true);
     }
-    Ok(find(store, adjustment.id).await?.is_some())
+    Ok(find(db, adjustment.id).await?.is_some())
 }
 
 /// The part of a SKU's stock that is read here.
@@ -207,9 +202,9 @@ fn literal(record: Document) -> Document {
 }
 
 /// Says what a return brings back; `false` when it was said before.
-pub async fn open_return(store: &Store, id: ReturnId, lines: &[Line], now: Timestamp) -> Result<bool, Error> {
+pub async fn open_return(db: &Mongo, id: ReturnId, lines: &[Line], now: Timestamp) -> Result<bool, Error> {
     let record = ReturnRecord { id, lines: lines.to_vec(), at: date(now) };
-    match returns(store).await?.insert_one(record).await {
+    match returns(db).await?.insert_one(record).await {
         Ok(_) => Ok(true),
         Err(error) if violates(&error, "_id_") => Ok(false),
         Err(error) => Err(error.into()),
@@ -217,8 +212,8 @@ pub async fn open_return(store: &Store, id: ReturnId, lines: &[Line], now: Times
 }
 
 /// What a return brings back.
-pub async fn returned_lines(store: &Store, id: ReturnId) -> Result<Option<Vec<Line>>, Error> {
-    Ok(returns(store).await?.find_one(doc! { "_id": id.to_string() }).await?.map(|record| record.lines))
+pub async fn returned_lines(db: &Mongo, id: ReturnId) -> Result<Option<Vec<Line>>, Error> {
+    Ok(returns(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(|record| record.lines))
 }
 
 /// A return, so that its id always brings back the same.
@@ -230,12 +225,12 @@ struct ReturnRecord {
     at: DateTime,
 }
 
-async fn trails(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::ADJUSTMENTS).await
+async fn trails(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::ADJUSTMENTS).await
 }
 
-async fn returns(store: &Store) -> Result<Collection<ReturnRecord>, Error> {
-    store.collection(collections::RETURNS).await
+async fn returns(db: &Mongo) -> Result<Collection<ReturnRecord>, Error> {
+    db.collection(collections::RETURNS).await
 }
 
 fn recorded(adjustment: &Adjustment, claim: ClaimId) -> Result<Document, Error> {

@@ -8,20 +8,20 @@ use super::{
 use crate::{
     error::Error,
     ids::CategoryId,
-    store::{Patience, Store},
+    mongo::{Mongo, Patience},
 };
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.
 pub(super) async fn change<T>(
-    store: &Store,
+    db: &Mongo,
     mut change: impl FnMut(&mut Tree) -> Result<T, Error>,
 ) -> Result<(T, Tree), Error> {
     let mut patience = Patience::default();
     loop {
-        let mut tree = store::tree(store).await?;
+        let mut tree = store::tree(db).await?;
         let before = tree.clone();
         let changed = change(&mut tree)?;
-        if tree == before || store::save(store, &mut tree).await? {
+        if tree == before || store::save(db, &mut tree).await? {
             return Ok((changed, tree));
         }
         if !patience.is_left().await {
@@ -32,8 +32,8 @@ pub(super) async fn change<T>(
 
 /// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
 /// called after the product was saved; why in this order, says [`store`].
-pub(crate) async fn hold(store: &Store, ids: &[CategoryId]) -> Result<(), Error> {
-    change(store, |tree| {
+pub(crate) async fn hold(db: &Mongo, ids: &[CategoryId]) -> Result<(), Error> {
+    change(db, |tree| {
         must_be_in(tree, ids)?;
         tree.keep(ids);
         Ok(())
@@ -43,8 +43,8 @@ pub(crate) async fn hold(store: &Store, ids: &[CategoryId]) -> Result<(), Error>
 }
 
 /// Of these categories those that are gone; the others stay, though they may be being deleted.
-pub(crate) async fn gone_of(store: &Store, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
-    change(store, |tree| {
+pub(crate) async fn gone_of(db: &Mongo, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
+    change(db, |tree| {
         tree.keep(ids);
         Ok(ids.iter().copied().filter(|id| tree.get(*id).is_none()).collect())
     })

@@ -47,9 +47,9 @@ use crate::{
     collections,
     error::Error,
     ids::CategoryId,
+    mongo::{Mongo, date, timestamp},
     mongo_error::violates,
     slug::Slug,
-    store::{Store, date, timestamp},
 };
 
 /// The one document's id.
@@ -87,16 +87,16 @@ struct CategoryRecord {
 }
 
 /// All categories.
-pub async fn tree(store: &Store) -> Result<Tree, Error> {
-    let found = categories(store).await?.find_one(doc! { "_id": TREE }).await?;
+pub async fn tree(db: &Mongo) -> Result<Tree, Error> {
+    let found = categories(db).await?.find_one(doc! { "_id": TREE }).await?;
     Ok(found.map_or_else(Tree::default, Tree::from))
 }
 
 /// Saves a tree that was changed, as its next version, unless another request changed it since it was read; false then.
-pub async fn save(store: &Store, tree: &mut Tree) -> Result<bool, Error> {
+pub async fn save(db: &Mongo, tree: &mut Tree) -> Result<bool, Error> {
     let record = Record::next(tree);
     let next = record.version;
-    let categories = categories(store).await?;
+    let categories = categories(db).await?;
     let is_saved = if tree.version > 0 {
         let replaced = categories.replace_one(doc! { "_id": TREE, "version": tree.version }, record).await?;
         replaced.matched_count == 1
@@ -155,8 +155,8 @@ struct Single {
     name: String,
 }
 
-async fn categories(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::CATEGORIES).await
+async fn categories(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::CATEGORIES).await
 }
 
 impl Record {

@@ -24,7 +24,7 @@ const PAGE: usize = 200;
 /// Begins an export. The queue is told by an object in the bucket; should that fail, the sweep finds the export.
 pub(super) async fn begin(app: &App, now: Timestamp) -> Result<Export, Error> {
     let export = Export::new(now);
-    store::insert(&app.store, &export).await?;
+    store::insert(&app.db, &export).await?;
     if let Err(error) = app.bucket.signal(&signal_key(export.id)).await {
         tracing::warn!(%error, export_id = %export.id, "queue not told of the export; it waits for the sweep");
     }
@@ -42,20 +42,20 @@ pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timesta
 
 /// Works off exports that nobody works on, within a limit of time; may run many at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let waiting = store::waiting(&app.store, now, SWEEP_LIMIT).await?;
+    let waiting = store::waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("export", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
 /// Works an export off until it is done or the time is over, at least one file of it. Whether it is done.
 pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
     let began = Instant::now();
-    let Some(mut export) = store::claim(&app.store, id, now).await? else {
-        let export = store::find(&app.store, id).await?;
+    let Some(mut export) = store::claim(&app.db, id, now).await? else {
+        let export = store::find(&app.db, id).await?;
         return Ok(export.is_none_or(|export| export.state == State::Done));
     };
     loop {
         let after = Export { updated_at: now.plus(began.elapsed()), ..write_file(app, &export).await? };
-        if !store::advance(&app.store, &export, &after).await? {
+        if !store::advance(&app.db, &export, &after).await? {
             return Ok(false);
         }
         export = after;
@@ -63,7 +63,7 @@ pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Re
             return Ok(true);
         }
         if Instant::now() >= until {
-            store::release(&app.store, &export, now.plus(began.elapsed())).await?;
+            store::release(&app.db, &export, now.plus(began.elapsed())).await?;
             return Ok(false);
         }
     }
@@ -97,10 +97,10 @@ struct Lines {
 
 /// The next products, as many as go into a file.
 async fn read_lines(app: &App, after: Option<ProductId>) -> Result<Lines, Error> {
-    let tree = category_store::tree(&app.store).await?;
+    let tree = category_store::tree(&app.db).await?;
     let mut lines = Lines { text: Vec::new(), products: 0, last: after, is_end: false };
     while !lines.is_end && lines.products < FILE_PRODUCTS && lines.text.len() < FILE_SIZE {
-        let page = product_store::living(&app.store, lines.last, PAGE).await?;
+        let page = product_store::living(&app.db, lines.last, PAGE).await?;
         lines.is_end = page.len() < PAGE;
         lines.products += page.len();
         for product in page {

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     ids::ProductId,
     jobs::LEASE,
-    store::{Store, date, timestamp},
+    mongo::{Mongo, date, timestamp},
 };
 
 /// An export as a document.
@@ -34,28 +34,28 @@ struct Record {
 }
 
 /// Saves a new export.
-pub async fn insert(store: &Store, export: &Export) -> Result<(), Error> {
-    exports(store).await?.insert_one(Record::from(export.clone())).await?;
+pub async fn insert(db: &Mongo, export: &Export) -> Result<(), Error> {
+    exports(db).await?.insert_one(Record::from(export.clone())).await?;
     Ok(())
 }
 
 /// An export.
-pub async fn find(store: &Store, id: ExportId) -> Result<Option<Export>, Error> {
-    Ok(exports(store).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Export::from))
+pub async fn find(db: &Mongo, id: ExportId) -> Result<Option<Export>, Error> {
+    Ok(exports(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Export::from))
 }
 
 /// Takes an export to be worked on, unless somebody else does, or it is done.
-pub async fn claim(store: &Store, id: ExportId, now: Timestamp) -> Result<Option<Export>, Error> {
+pub async fn claim(db: &Mongo, id: ExportId, now: Timestamp) -> Result<Option<Export>, Error> {
     let mut filter = waiting_filter(now);
     filter.insert("_id", id.to_string());
     let update = doc! { "$set": { "lease_until": date(now.plus(LEASE)) }, "$inc": { "attempt": 1_i64 } };
-    let exports = exports(store).await?;
+    let exports = exports(db).await?;
     let claimed = exports.find_one_and_update(filter, update).return_document(ReturnDocument::After).await?;
     Ok(claimed.map(Export::from))
 }
 
 /// Saves how far an export has come since `before`; false when somebody else has taken it.
-pub async fn advance(store: &Store, before: &Export, after: &Export) -> Result<bool, Error> {
+pub async fn advance(db: &Mongo, before: &Export, after: &Export) -> Result<bool, Error> {
     let set = doc! { "$set": {
         "state": after.state.as_str(),
         "files": serialize_to_bson(&after.files)?,
@@ -63,19 +63,19 @@ pub async fn advance(store: &Store, before: &Export, after: &Export) -> Result<b
         "lease_until": date(after.updated_at.plus(LEASE)),
         "updated_at": date(after.updated_at),
     }};
-    Ok(exports(store).await?.update_one(held(before), set).await?.matched_count == 1)
+    Ok(exports(db).await?.update_one(held(before), set).await?.matched_count == 1)
 }
 
 /// Gives an export that is not done to whoever comes next.
-pub async fn release(store: &Store, export: &Export, now: Timestamp) -> Result<(), Error> {
+pub async fn release(db: &Mongo, export: &Export, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "$set": { "lease_until": date(now) } };
-    exports(store).await?.update_one(held(export), set).await?;
+    exports(db).await?.update_one(held(export), set).await?;
     Ok(())
 }
 
 /// Exports that nobody works on, those first that have waited longest.
-pub async fn waiting(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<ExportId>, Error> {
-    let found = exports(store).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
+pub async fn waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ExportId>, Error> {
+    let found = exports(db).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
     Ok(found.map_ok(|record| record.id).try_collect().await?)
 }
 
@@ -89,8 +89,8 @@ fn held(export: &Export) -> Document {
     doc! { "_id": export.id.to_string(), "state": State::Running.as_str(), "attempt": export.attempt }
 }
 
-async fn exports(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::EXPORTS).await
+async fn exports(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::EXPORTS).await
 }
 
 impl From<Export> for Record {

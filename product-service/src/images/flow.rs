@@ -34,11 +34,11 @@ pub(super) async fn grant(
     let upload = Upload::grant(product_id, new, now);
     // Signed before it is saved: without credentials there is nothing to undo.
     let form = app.bucket.form(&upload.terms(&upload.uploaded_key()), now).await?;
-    if store::grant(&app.store, &upload).await? {
+    if store::grant(&app.db, &upload).await? {
         return Ok((upload, form));
     }
-    store::forget(&app.store, upload.image.id).await?;
-    let product = product_store::find(&app.store, &ProductKey::Id(product_id)).await?;
+    store::forget(&app.db, upload.image.id).await?;
+    let product = product_store::find(&app.db, &ProductKey::Id(product_id)).await?;
     Err(if product.is_some() { Error::TooManyImages } else { Error::NotFound })
 }
 
@@ -57,12 +57,12 @@ async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Erro
             app.bucket.publish(key, content_type.as_str(), CACHE_CONTROL, bytes).await?;
         }
         Err(mismatch) => {
-            store::refuse(&app.store, upload, mismatch, now).await?;
+            store::refuse(&app.db, upload, mismatch, now).await?;
             delete(app, upload).await?;
             return Err(Error::ImageRefused { code: Some(mismatch.code()), reason: mismatch.to_string() });
         }
     }
-    let image = if store::attach(&app.store, upload, now).await? {
+    let image = if store::attach(&app.db, upload, now).await? {
         upload.image.clone()
     } else if let Some(image) = decided(app, upload).await? {
         // Another call or message was quicker.
@@ -78,7 +78,7 @@ async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Erro
 
 /// What others made of an upload meanwhile: its image, why it was refused, or nothing yet.
 async fn decided(app: &App, upload: &Upload) -> Result<Option<Image>, Error> {
-    match store::find(&app.store, upload.image.id).await? {
+    match store::find(&app.db, upload.image.id).await? {
         Some(upload) if upload.state == State::Refused => Err(refused(upload)),
         _ => in_list(app, upload.product_id, &upload.image.key).await,
     }
@@ -106,7 +106,7 @@ pub(crate) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), E
         tracing::warn!("object with a key that no upload has");
         return Ok(());
     };
-    let upload = store::find(&app.store, image_id).await?;
+    let upload = store::find(&app.db, image_id).await?;
     let upload = upload.filter(|upload| upload.product_id == product_id && key_at(upload, place) == key);
     let judged = match (place, upload) {
         (Place::Uploaded, Some(upload)) if upload.state == State::Pending => judge(app, &upload, now).await.map(|_| ()),
@@ -140,7 +140,7 @@ async fn listed(app: &App, upload: &Upload) -> Result<Image, Error> {
 
 /// The image with this key, if it is in the product's list.
 async fn in_list(app: &App, product_id: ProductId, key: &str) -> Result<Option<Image>, Error> {
-    let product = product_store::find(&app.store, &ProductKey::Id(product_id)).await?;
+    let product = product_store::find(&app.db, &ProductKey::Id(product_id)).await?;
     let images = product.map(|product| product.images).unwrap_or_default();
     Ok(images.into_iter().find(|image| image.key == key))
 }
@@ -154,11 +154,11 @@ pub(super) async fn arrange(
     now: Timestamp,
 ) -> Result<Product, Error> {
     for _ in 0..ROUNDS {
-        let found = product_store::find(&app.store, &ProductKey::Id(product_id)).await?;
+        let found = product_store::find(&app.db, &ProductKey::Id(product_id)).await?;
         let product = found.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
         let arranged = list.arrange(&product.images).map_err(Error::InvalidInput)?;
-        if store::arrange(&app.store, product_id, product.version, &arranged, now).await? {
+        if store::arrange(&app.db, product_id, product.version, &arranged, now).await? {
             let version = product.version + 1;
             return Ok(Product { images: arranged.images, version, updated_at: now, ..product });
         }
@@ -181,7 +181,7 @@ pub struct Swept {
 /// once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept::default();
-    for upload in store::due(&app.store, now, SWEEP_LIMIT).await? {
+    for upload in store::due(&app.db, now, SWEEP_LIMIT).await? {
         match settle(app, &upload, now).await {
             Ok(Settled::Deleted) => swept.deleted += 1,
             Ok(Settled::Kept) => swept.kept += 1,
@@ -203,16 +203,16 @@ enum Settled {
 /// that they are found again until they are gone; of an image in use the file that was uploaded goes; its form has expired.
 async fn settle(app: &App, upload: &Upload, now: Timestamp) -> Result<Settled, Error> {
     if upload.state == State::Refused {
-        store::take_away(&app.store, upload, now).await?;
+        store::take_away(&app.db, upload, now).await?;
     } else {
-        store::release(&app.store, upload).await?;
+        store::release(&app.db, upload).await?;
         if in_list(app, upload.product_id, &upload.image.key).await?.is_some() {
             app.bucket.delete(&upload.uploaded_key()).await?;
-            store::keep(&app.store, upload).await?;
+            store::keep(&app.db, upload).await?;
             return Ok(Settled::Kept);
         }
     }
     delete(app, upload).await?;
-    store::forget(&app.store, upload.image.id).await?;
+    store::forget(&app.db, upload.image.id).await?;
     Ok(Settled::Deleted)
 }

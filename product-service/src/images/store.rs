@@ -17,7 +17,7 @@ use crate::{
     collections,
     error::Error,
     ids::ProductId,
-    store::{Store, Written, date, may_match, must_match, timestamp},
+    mongo::{Mongo, Written, date, may_match, must_match, timestamp},
 };
 
 /// An upload as a document.
@@ -42,27 +42,27 @@ struct Record {
 
 /// Saves an upload and takes a slot for it, in this order: an upload without a slot can never reach the list and is swept,
 /// a slot without an upload would stay taken. `false` when the product has no slot left, or there is none such.
-pub async fn grant(store: &Store, upload: &Upload) -> Result<bool, Error> {
-    let (products, uploads) = namespaces(store).await?;
+pub async fn grant(db: &Mongo, upload: &Upload) -> Result<bool, Error> {
+    let (products, uploads) = namespaces(db).await?;
     let insert = serialize_to_document(&Record::from(upload.clone()))?;
     let insert: WriteModel = InsertOneModel::builder().namespace(uploads).document(insert).build().into();
     // The last of its slots is free.
     let last = format!("image_slots.{}", MAX_IMAGES - 1);
     let filter = doc! { "_id": upload.product_id.to_string(), last: { "$exists": false } };
     let take = doc! { "$push": { "image_slots": upload.image.id.to_string() } };
-    Ok(store.write_in_order(vec![insert, must_match(&products, filter, take)]).await? == Written::All)
+    Ok(db.write_in_order(vec![insert, must_match(&products, filter, take)]).await? == Written::All)
 }
 
 /// An upload.
-pub async fn find(store: &Store, id: ImageId) -> Result<Option<Upload>, Error> {
-    Ok(uploads(store).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Upload::from))
+pub async fn find(db: &Mongo, id: ImageId) -> Result<Option<Upload>, Error> {
+    Ok(uploads(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Upload::from))
 }
 
 /// Moves an upload's image to the end of its product's list, if it still holds its slot and is not there yet: whether it
 /// is the product's is decided by this one update, and noted on the upload after it. The sweep looks after it once more,
 /// when its form has expired: then what lies where it was uploaded is deleted for good.
-pub async fn attach(store: &Store, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
-    let (products, uploads) = namespaces(store).await?;
+pub async fn attach(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
+    let (products, uploads) = namespaces(db).await?;
     let id = upload.image.id.to_string();
     let filter = doc! {
         "_id": upload.product_id.to_string(), "image_slots": &id, "images.id": { "$ne": &id },
@@ -75,38 +75,38 @@ pub async fn attach(store: &Store, upload: &Upload, now: Timestamp) -> Result<bo
     let note = doc! { "_id": &id, "state": { "$ne": State::Refused.as_str() } };
     let note = may_match(&uploads, note, doc! { "$set": { "state": State::Attached.as_str() } });
     let writes = vec![must_match(&products, filter, append), note];
-    Ok(store.write_in_order(writes).await?.went_past(0))
+    Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
 /// Refuses an upload, with the reason, and takes its image away from the product. Should only the first of it be done, the
 /// sweep does the rest.
-pub async fn refuse(store: &Store, upload: &Upload, reason: Mismatch, now: Timestamp) -> Result<(), Error> {
-    let (products, uploads) = namespaces(store).await?;
+pub async fn refuse(db: &Mongo, upload: &Upload, reason: Mismatch, now: Timestamp) -> Result<(), Error> {
+    let (products, uploads) = namespaces(db).await?;
     let set = doc! {
         "state": State::Refused.as_str(), "reason": reason.to_string(), "reason_code": reason.code().as_str(),
         "due_at": date(Upload::forgotten_at(now)),
     };
     let mut writes = vec![may_match(&uploads, doc! { "_id": upload.image.id.to_string() }, doc! { "$set": set })];
     writes.extend(taking_away(&products, upload, now));
-    store.write_in_order(writes).await.map(|_| ())
+    db.write_in_order(writes).await.map(|_| ())
 }
 
 /// Takes an image away from its product, whether it only holds a slot or is in the list.
-pub async fn take_away(store: &Store, upload: &Upload, now: Timestamp) -> Result<(), Error> {
-    let (products, _) = namespaces(store).await?;
-    store.write_in_order(taking_away(&products, upload, now)).await.map(|_| ())
+pub async fn take_away(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<(), Error> {
+    let (products, _) = namespaces(db).await?;
+    db.write_in_order(taking_away(&products, upload, now)).await.map(|_| ())
 }
 
 /// Gives a product's list another order, other texts, and fewer images, if the product still has this version. What is
 /// removed is noted first, for the sweep to ask about later: nothing would find it afterwards.
 pub async fn arrange(
-    store: &Store,
+    db: &Mongo,
     product_id: ProductId,
     version: i64,
     arranged: &Arranged,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let (products, uploads) = namespaces(store).await?;
+    let (products, uploads) = namespaces(db).await?;
     let gone: Vec<String> = arranged.removed.iter().map(ToString::to_string).collect();
     let due_at = doc! { "$set": { "due_at": date(Upload::asked_about_at(now)) } };
     let note = |id: &String| may_match(&uploads, doc! { "_id": id }, due_at.clone());
@@ -119,12 +119,12 @@ pub async fn arrange(
         "$inc": { "version": 1_i64 },
     };
     writes.push(must_match(&products, filter, update));
-    Ok(store.write_in_order(writes).await?.went_past(decisive))
+    Ok(db.write_in_order(writes).await?.went_past(decisive))
 }
 
 /// Uploads that the sweep has to ask about by `now`, the oldest first.
-pub async fn due(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Upload>, Error> {
-    let found = uploads(store).await?.find(due_filter(now)).sort(doc! { "due_at": 1 }).limit(limit).await?;
+pub async fn due(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Upload>, Error> {
+    let found = uploads(db).await?.find(due_filter(now)).sort(doc! { "due_at": 1 }).limit(limit).await?;
     Ok(found.map_ok(Upload::from).try_collect().await?)
 }
 
@@ -134,20 +134,20 @@ pub fn due_filter(now: Timestamp) -> Document {
 }
 
 /// Gives up an upload's slot unless its image is in the list. After this, the list says for good whether it is wanted.
-pub async fn release(store: &Store, upload: &Upload) -> Result<(), Error> {
-    let (products, _) = namespaces(store).await?;
-    store.write_in_order(vec![give_up(&products, upload)]).await.map(|_| ())
+pub async fn release(db: &Mongo, upload: &Upload) -> Result<(), Error> {
+    let (products, _) = namespaces(db).await?;
+    db.write_in_order(vec![give_up(&products, upload)]).await.map(|_| ())
 }
 
 /// Notes that an upload's image is in use, unless somebody has noted something else since it was read.
-pub async fn keep(store: &Store, upload: &Upload) -> Result<(), Error> {
-    let (_, uploads) = namespaces(store).await?;
-    store.write_in_order(vec![in_use(&uploads, upload)]).await.map(|_| ())
+pub async fn keep(db: &Mongo, upload: &Upload) -> Result<(), Error> {
+    let (_, uploads) = namespaces(db).await?;
+    db.write_in_order(vec![in_use(&uploads, upload)]).await.map(|_| ())
 }
 
 /// Forgets an upload.
-pub async fn forget(store: &Store, id: ImageId) -> Result<(), Error> {
-    uploads(store).await?.delete_one(doc! { "_id": id.to_string() }).await?;
+pub async fn forget(db: &Mongo, id: ImageId) -> Result<(), Error> {
+    uploads(db).await?.delete_one(doc! { "_id": id.to_string() }).await?;
     Ok(())
 }
 
@@ -179,12 +179,12 @@ fn taking_away(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<Wri
     vec![give_up(products, upload), may_match(products, filter, leave)]
 }
 
-async fn uploads(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::UPLOADS).await
+async fn uploads(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::UPLOADS).await
 }
 
-async fn namespaces(store: &Store) -> Result<(Namespace, Namespace), Error> {
-    Ok((store.namespace(collections::PRODUCTS).await?, store.namespace(collections::UPLOADS).await?))
+async fn namespaces(db: &Mongo) -> Result<(Namespace, Namespace), Error> {
+    Ok((db.namespace(collections::PRODUCTS).await?, db.namespace(collections::UPLOADS).await?))
 }
 
 impl From<Upload> for Record {

@@ -13,13 +13,13 @@ use crate::{
     app::App,
     categories::domain::{Refused as CategoryRefused, Tree},
     error::Error,
+    mongo::Patience,
     mongo_error::is_invalid,
     products::{
         domain::{Change, NewProduct, Product, ProductKey, Refused as ProductRefused, Status},
         flow as product_flow, shelving, store as product_store,
     },
     slug::Slug,
-    store::Patience,
 };
 
 /// A line that is not blank.
@@ -54,7 +54,7 @@ impl Line {
 /// The products that these lines are about, in one query.
 pub(super) async fn find_known(app: &App, lines: &[Line]) -> Result<HashMap<Slug, Product>, Error> {
     let slugs: Vec<&Slug> = lines.iter().filter_map(|line| line.product.as_ref().ok()).map(|new| &new.slug).collect();
-    let found = product_store::with_slugs(&app.store, &slugs).await?;
+    let found = product_store::with_slugs(&app.db, &slugs).await?;
     Ok(found.into_iter().map(|product| (product.slug.clone(), product)).collect())
 }
 
@@ -91,12 +91,12 @@ async fn save_product(
             if next.version == product.version {
                 return Ok(Outcome::Unchanged);
             }
-            if product_flow::save(&app.store, product, &next, tree).await? {
+            if product_flow::save(&app.db, product, &next, tree).await? {
                 return Ok(Outcome::Changed);
             }
         } else {
             let product = Product::create(new.clone(), now);
-            match shelving::insert(&app.store, &product, tree).await {
+            match shelving::insert(&app.db, &product, tree).await {
                 Ok(()) => return Ok(Outcome::Created),
                 Err(Error::ProductSlugTaken) => {}
                 Err(error) => return Err(error),
@@ -105,13 +105,13 @@ async fn save_product(
         if !patience.is_left().await {
             return Err(Error::ProductContended);
         }
-        known = product_store::find(&app.store, &ProductKey::Slug(new.slug.to_string())).await?;
+        known = product_store::find(&app.db, &ProductKey::Slug(new.slug.to_string())).await?;
     }
 }
 
 /// Which of these SKUs are those of another product.
 async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, Error> {
-    let others = product_store::with_skus(&app.store, &skus.iter().collect::<Vec<_>>()).await?;
+    let others = product_store::with_skus(&app.db, &skus.iter().collect::<Vec<_>>()).await?;
     // One that is archived may have the same slug.
     let is_other = |product: &&Product| product.slug.to_string() != slug || product.status == Status::Archived;
     let others: Vec<&Product> = others.iter().filter(is_other).collect();

@@ -26,20 +26,20 @@ pub(super) async fn grant(app: &App, now: Timestamp) -> Result<(Import, Form), E
     let import = Import::grant(now);
     // Signed before it is saved: without credentials there is nothing to undo.
     let form = app.bucket.form(&import.terms(&key(import.id)), now).await?;
-    store::insert(&app.store, &import).await?;
+    store::insert(&app.db, &import).await?;
     Ok((import, form))
 }
 
 /// Begins an import whose file has arrived; one that began before stays as it is.
 pub(super) async fn start(app: &App, id: ImportId, now: Timestamp) -> Result<Import, Error> {
-    let import = store::find(&app.store, id).await?.ok_or(Error::NotFound)?;
+    let import = store::find(&app.db, id).await?.ok_or(Error::NotFound)?;
     if import.state == State::Pending {
         let object = app.bucket.describe(&key(id)).await?.ok_or(Error::NotUploaded)?;
         match mismatch(&object) {
-            None => store::begin(&app.store, id, object.size, object.e_tag, now).await?,
-            Some(reason) => store::refuse(&app.store, id, &reason, now).await?,
+            None => store::begin(&app.db, id, object.size, object.e_tag, now).await?,
+            Some(reason) => store::refuse(&app.db, id, &reason, now).await?,
         }
-        return store::find(&app.store, id).await?.ok_or(Error::NotFound);
+        return store::find(&app.db, id).await?.ok_or(Error::NotFound);
     }
     Ok(import)
 }
@@ -62,14 +62,14 @@ pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timesta
 
 /// Works off imports that nobody works on, within a limit of time; may run many at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let waiting = store::waiting(&app.store, now, SWEEP_LIMIT).await?;
+    let waiting = store::waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("import", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
 /// Works an import off until it is over or the time is, at least one batch of it. Whether it is over.
 pub async fn work(app: &App, id: ImportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
-    let Some(import) = store::claim(&app.store, id, now).await? else {
-        let import = store::find(&app.store, id).await?;
+    let Some(import) = store::claim(&app.db, id, now).await? else {
+        let import = store::find(&app.db, id).await?;
         return Ok(import.is_none_or(|import| import.state.is_over()));
     };
     let mut worker = Worker { app, import, until, began: Instant::now(), now };
@@ -127,7 +127,7 @@ impl Worker<'_> {
                 return Ok(false);
             }
             if !self.import.state.is_over() && Instant::now() >= self.until {
-                store::release(&self.app.store, &self.import, self.moment()).await?;
+                store::release(&self.app.db, &self.import, self.moment()).await?;
                 return Ok(false);
             }
         }
@@ -135,7 +135,7 @@ impl Worker<'_> {
 
     /// Works off a batch, at least one line of it; false when somebody else has taken the import.
     async fn work_off_batch(&mut self, batch: Batch) -> Result<bool, Error> {
-        let tree = category_store::tree(&self.app.store).await?;
+        let tree = category_store::tree(&self.app.db).await?;
         let lines: Vec<Line> = batch.entries.into_iter().map(|entry| Line::new(entry, &tree)).collect();
         let mut known = find_known(self.app, &lines).await?;
         if self.import.planned.is_empty() && !self.plan(&lines, &known).await? {
@@ -174,7 +174,7 @@ impl Worker<'_> {
     async fn plan(&mut self, lines: &[Line], known: &HashMap<Slug, Product>) -> Result<bool, Error> {
         let planned: Vec<Outcome> = lines.iter().map(|line| line.outcome(known, self.moment())).collect();
         let writes = planned.iter().any(|outcome| matches!(outcome, Outcome::Created | Outcome::Changed));
-        if writes && !store::plan(&self.app.store, &self.import, &planned).await? {
+        if writes && !store::plan(&self.app.db, &self.import, &planned).await? {
             return Ok(false);
         }
         self.import.planned = planned;
@@ -184,7 +184,7 @@ impl Worker<'_> {
     /// Saves how far the import has come; false when somebody else has taken it.
     async fn save(&mut self, after: Import, refused: &[Refused]) -> Result<bool, Error> {
         let after = Import { updated_at: self.moment(), planned: Vec::new(), ..after };
-        if !store::advance(&self.app.store, &self.import, &after, refused).await? {
+        if !store::advance(&self.app.db, &self.import, &after, refused).await? {
             return Ok(false);
         }
         self.import = after;

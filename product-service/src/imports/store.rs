@@ -15,7 +15,7 @@ use crate::{
     collections,
     error::Error,
     jobs::LEASE,
-    store::{Store, Written, date, must_match, timestamp},
+    mongo::{Mongo, Written, date, must_match, timestamp},
 };
 
 /// An import as a document.
@@ -49,53 +49,53 @@ struct RefusedRecord {
 }
 
 /// Saves a new import.
-pub async fn insert(store: &Store, import: &Import) -> Result<(), Error> {
-    imports(store).await?.insert_one(Record::from(import.clone())).await?;
+pub async fn insert(db: &Mongo, import: &Import) -> Result<(), Error> {
+    imports(db).await?.insert_one(Record::from(import.clone())).await?;
     Ok(())
 }
 
 /// An import.
-pub async fn find(store: &Store, id: ImportId) -> Result<Option<Import>, Error> {
-    Ok(imports(store).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Import::from))
+pub async fn find(db: &Mongo, id: ImportId) -> Result<Option<Import>, Error> {
+    Ok(imports(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Import::from))
 }
 
 /// Begins an import that was pending: with a file of this size, to be worked off by whoever comes first.
-pub async fn begin(store: &Store, id: ImportId, size: i64, e_tag: Option<String>, now: Timestamp) -> Result<(), Error> {
+pub async fn begin(db: &Mongo, id: ImportId, size: i64, e_tag: Option<String>, now: Timestamp) -> Result<(), Error> {
     let set = doc! {
         "state": State::Running.as_str(), "size": size, "e_tag": e_tag,
         "lease_until": date(now), "updated_at": date(now),
     };
-    imports(store).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
+    imports(db).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
     Ok(())
 }
 
 /// Ends an import that was pending, for good.
-pub async fn refuse(store: &Store, id: ImportId, reason: &str, now: Timestamp) -> Result<(), Error> {
+pub async fn refuse(db: &Mongo, id: ImportId, reason: &str, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "state": State::Failed.as_str(), "reason": reason, "updated_at": date(now) };
-    imports(store).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
+    imports(db).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
     Ok(())
 }
 
 /// Takes an import to be worked on, unless somebody else does, or it is not running.
-pub async fn claim(store: &Store, id: ImportId, now: Timestamp) -> Result<Option<Import>, Error> {
+pub async fn claim(db: &Mongo, id: ImportId, now: Timestamp) -> Result<Option<Import>, Error> {
     let mut filter = in_state(id, State::Running);
     filter.insert("lease_until", doc! { "$lte": date(now) });
     let update = doc! { "$set": { "lease_until": date(now.plus(LEASE)) }, "$inc": { "attempt": 1_i64 } };
-    let imports = imports(store).await?;
+    let imports = imports(db).await?;
     let claimed = imports.find_one_and_update(filter, update).return_document(ReturnDocument::After).await?;
     Ok(claimed.map(Import::from))
 }
 
 /// Says what the next lines are to do, before any of them is worked off; false when somebody else has taken the import.
-pub async fn plan(store: &Store, import: &Import, planned: &[Outcome]) -> Result<bool, Error> {
+pub async fn plan(db: &Mongo, import: &Import, planned: &[Outcome]) -> Result<bool, Error> {
     let set = doc! { "$set": { "planned": serialize_to_bson(&planned)? } };
-    Ok(imports(store).await?.update_one(held(import), set).await?.matched_count == 1)
+    Ok(imports(db).await?.update_one(held(import), set).await?.matched_count == 1)
 }
 
 /// Saves how far an import has come since `before`, with the lines that were refused; false when somebody else has taken
 /// it. Reasons are saved first: saving them again is harmless.
-pub async fn advance(store: &Store, before: &Import, after: &Import, refused: &[Refused]) -> Result<bool, Error> {
-    let reasons = store.namespace(collections::IMPORT_ERRORS).await?;
+pub async fn advance(db: &Mongo, before: &Import, after: &Import, refused: &[Refused]) -> Result<bool, Error> {
+    let reasons = db.namespace(collections::IMPORT_ERRORS).await?;
     let mut writes: Vec<WriteModel> = Vec::with_capacity(refused.len() + 1);
     for Refused { line, errors } in refused {
         let (id, delete_at) = (refused_id(before.id, *line), date(before.forgotten_at()));
@@ -113,21 +113,21 @@ pub async fn advance(store: &Store, before: &Import, after: &Import, refused: &[
         "lease_until": date(after.updated_at.plus(LEASE)),
         "updated_at": date(after.updated_at),
     };
-    let imports = store.namespace(collections::IMPORTS).await?;
+    let imports = db.namespace(collections::IMPORTS).await?;
     writes.push(must_match(&imports, held(before), doc! { "$set": set }));
-    Ok(store.write_in_order(writes).await? == Written::All)
+    Ok(db.write_in_order(writes).await? == Written::All)
 }
 
 /// Gives an import that is not over to whoever comes next.
-pub async fn release(store: &Store, import: &Import, now: Timestamp) -> Result<(), Error> {
+pub async fn release(db: &Mongo, import: &Import, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "$set": { "lease_until": date(now) } };
-    imports(store).await?.update_one(held(import), set).await?;
+    imports(db).await?.update_one(held(import), set).await?;
     Ok(())
 }
 
 /// Imports that nobody works on, those first that have waited longest.
-pub async fn waiting(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<ImportId>, Error> {
-    let found = imports(store).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
+pub async fn waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ImportId>, Error> {
+    let found = imports(db).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
     Ok(found.map_ok(|record| record.id).try_collect().await?)
 }
 
@@ -137,8 +137,8 @@ pub fn waiting_filter(now: Timestamp) -> Document {
 }
 
 /// Up to `limit` refused lines of an import, by number, after one.
-pub async fn refused(store: &Store, id: ImportId, after: Option<i64>, limit: usize) -> Result<Vec<Refused>, Error> {
-    let reasons = store.collection::<RefusedRecord>(collections::IMPORT_ERRORS).await?;
+pub async fn refused(db: &Mongo, id: ImportId, after: Option<i64>, limit: usize) -> Result<Vec<Refused>, Error> {
+    let reasons = db.collection::<RefusedRecord>(collections::IMPORT_ERRORS).await?;
     // All ids of this import's begin with its own and a slash; a digit stands behind that, and ":" behind all digits.
     let filter = doc! { "_id": { "$gt": refused_id(id, after.unwrap_or(0)), "$lt": format!("{id}/:") } };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -162,8 +162,8 @@ fn held(import: &Import) -> Document {
     filter
 }
 
-async fn imports(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::IMPORTS).await
+async fn imports(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::IMPORTS).await
 }
 
 impl From<Import> for Record {

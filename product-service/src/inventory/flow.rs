@@ -17,8 +17,8 @@ use super::{
 use crate::{
     app::Staff,
     error::Error,
+    mongo::Mongo,
     products::{domain::Product, store as product_store},
-    store::Store,
 };
 
 /// How many SKUs of each kind one sweep looks at.
@@ -38,20 +38,20 @@ pub struct Swept {
 }
 
 /// Lists what came into stock or went out of it, and tells staff what runs low. Bounded; may run many at once.
-pub(super) async fn sweep(store: &Store, staff: Option<&Staff>, now: Timestamp) -> Result<Swept, Error> {
+pub(super) async fn sweep(db: &Mongo, staff: Option<&Staff>, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept::default();
-    list_all(store, &mut swept).await?;
-    notices::watch_again(store).await?;
-    tell_all(store, staff, now, &mut swept).await?;
+    list_all(db, &mut swept).await?;
+    notices::watch_again(db).await?;
+    tell_all(db, staff, now, &mut swept).await?;
     Ok(swept)
 }
 
-async fn list_all(store: &Store, swept: &mut Swept) -> Result<(), Error> {
-    let wrong = notices::listed_wrongly(store, SWEEP_LIMIT).await?;
-    let products = products_of(store, wrong.iter().map(|seen| &seen.stock.sku)).await?;
+async fn list_all(db: &Mongo, swept: &mut Swept) -> Result<(), Error> {
+    let wrong = notices::listed_wrongly(db, SWEEP_LIMIT).await?;
+    let products = products_of(db, wrong.iter().map(|seen| &seen.stock.sku)).await?;
     for product in &products {
         let seen: Vec<_> = wrong.iter().filter(|seen| product.has_sku(&seen.stock.sku)).collect();
-        match list(store, product, &seen).await {
+        match list(db, product, &seen).await {
             Ok(true) => swept.listed += seen.len(),
             Ok(false) => {}
             Err(error) => {
@@ -63,42 +63,42 @@ async fn list_all(store: &Store, swept: &mut Swept) -> Result<(), Error> {
     Ok(())
 }
 
-async fn products_of(store: &Store, skus: impl Iterator<Item = &Sku>) -> Result<Vec<Product>, Error> {
+async fn products_of(db: &Mongo, skus: impl Iterator<Item = &Sku>) -> Result<Vec<Product>, Error> {
     let skus: Vec<&Sku> = skus.collect();
-    if skus.is_empty() { Ok(Vec::new()) } else { product_store::with_skus(store, &skus).await }
+    if skus.is_empty() { Ok(Vec::new()) } else { product_store::with_skus(db, &skus).await }
 }
 
 /// Has a product be listed as its stock is now, for these of its SKUs; `false` when somebody else is at it.
-async fn list(store: &Store, product: &Product, seen: &[&Listed]) -> Result<bool, Error> {
-    if !list_product(store, product).await? {
+async fn list(db: &Mongo, product: &Product, seen: &[&Listed]) -> Result<bool, Error> {
+    if !list_product(db, product).await? {
         return Ok(false);
     }
     for seen in seen {
-        notices::list_as(store, seen, Listing::of(&seen.stock)).await?;
+        notices::list_as(db, seen, Listing::of(&seen.stock)).await?;
     }
     Ok(true)
 }
 
 /// Has a product be listed as in stock if any of its variants is; `false` when somebody else just did.
-async fn list_product(store: &Store, product: &Product) -> Result<bool, Error> {
-    let round = product_store::listing_round(store, product.id).await?;
+async fn list_product(db: &Mongo, product: &Product) -> Result<bool, Error> {
+    let round = product_store::listing_round(db, product.id).await?;
     let skus: Vec<_> = product.variants.iter().map(|variant| &variant.sku).collect();
-    let stock = store::available(store, &skus).await?;
+    let stock = store::available(db, &skus).await?;
     let is_in_stock = stock.iter().any(|(_, available)| available.covers(1));
-    product_store::list_as(store, product.id, round, is_in_stock).await
+    product_store::list_as(db, product.id, round, is_in_stock).await
 }
 
 /// The same for a product that lost a variant, perhaps the only one in stock. Should it fail, the next change of another
 /// variant's stock puts it right.
-pub(crate) async fn list_after_removal(store: &Store, product: &Product) {
-    if let Err(error) = list_product(store, product).await {
+pub(crate) async fn list_after_removal(db: &Mongo, product: &Product) {
+    if let Err(error) = list_product(db, product).await {
         tracing::warn!(%error, product_id = %product.id, "in stock as it was with the variant that is gone");
     }
 }
 
-async fn tell_all(store: &Store, staff: Option<&Staff>, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
-    let all = notices::low(store, SWEEP_LIMIT).await?;
-    let products = products_of(store, all.iter().map(|low| &low.stock.sku)).await?;
+async fn tell_all(db: &Mongo, staff: Option<&Staff>, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
+    let all = notices::low(db, SWEEP_LIMIT).await?;
+    let products = products_of(db, all.iter().map(|low| &low.stock.sku)).await?;
     for low in &all {
         let sku = &low.stock.sku;
         let product = products.iter().find(|product| product.has_sku(sku));
@@ -107,7 +107,7 @@ async fn tell_all(store: &Store, staff: Option<&Staff>, now: Timestamp, swept: &
                 tell(staff, low, product).await.map_err(Error::Notices)?;
             }
             tracing::info!(%sku, available = low.stock.available, "stock runs low");
-            notices::told(store, low, now).await
+            notices::told(db, low, now).await
         };
         let Err(error) = told.await else {
             swept.told += 1;

@@ -16,8 +16,8 @@ use crate::{
     collections,
     error::Error,
     ids::OrderId,
+    mongo::{Mongo, date, may_match, must_match, timestamp},
     mongo_error::{is_invalid, violates},
-    store::{Store, date, may_match, must_match, timestamp},
 };
 
 /// Staff are to be told when it gets low.
@@ -60,21 +60,21 @@ struct MovementRecord {
 }
 
 /// How many there are of a SKU.
-pub async fn find(store: &Store, sku: &Sku) -> Result<Option<Stock>, Error> {
-    Ok(stock(store).await?.find_one(doc! { "_id": sku.as_str() }).await?.map(Stock::from))
+pub async fn find(db: &Mongo, sku: &Sku) -> Result<Option<Stock>, Error> {
+    Ok(stock(db).await?.find_one(doc! { "_id": sku.as_str() }).await?.map(Stock::from))
 }
 
 /// How many there are of each of these SKUs; one that has no stock document is left out.
-pub async fn find_many(store: &Store, skus: &[&Sku]) -> Result<Vec<Stock>, Error> {
+pub async fn find_many(db: &Mongo, skus: &[&Sku]) -> Result<Vec<Stock>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
-    let found = stock(store).await?.find(doc! { "_id": { "$in": skus } }).await?;
+    let found = stock(db).await?.find(doc! { "_id": { "$in": skus } }).await?;
     Ok(found.map_ok(Stock::from).try_collect().await?)
 }
 
 /// What may still be promised of each of these SKUs; one that has no stock document is left out.
-pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, Available)>, Error> {
+pub async fn available(db: &Mongo, skus: &[&Sku]) -> Result<Vec<(Sku, Available)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
-    let found = stock(store).await?.find(doc! { "_id": { "$in": skus } }).await?;
+    let found = stock(db).await?.find(doc! { "_id": { "$in": skus } }).await?;
     let read = |record: Record| {
         let holds = record.movements.iter().filter(|movement| movement.kind == MovementKind::Hold);
         let passing = holds.map(|hold| i64::from(hold.quantity)).sum();
@@ -86,14 +86,14 @@ pub async fn available(store: &Store, skus: &[&Sku]) -> Result<Vec<(Sku, Availab
 /// Sets what is on hand, and records the count that says so, made by `count` from the expression of how many more that
 /// are. What is reserved stays so; the collection's validator refuses an `available` below zero.
 pub async fn set(
-    store: &Store,
+    db: &Mongo,
     sku: &Sku,
     on_hand: i64,
     if_match: &IfMatch,
     now: Timestamp,
     count: impl FnOnce(Document) -> Result<Document, Error>,
 ) -> Result<(), Error> {
-    let stock = stock(store).await?;
+    let stock = stock(db).await?;
     let reserved = doc! { "$subtract": [number("on_hand"), number("available")] };
     let available = doc! { "$subtract": [on_hand, reserved] };
     let counted = count(doc! { "$subtract": [on_hand, number("on_hand")] })?;
@@ -122,24 +122,18 @@ pub async fn set(
 }
 
 /// Makes an empty stock of a SKU that has none.
-pub async fn open(store: &Store, sku: &Sku, now: Timestamp) -> Result<(), Error> {
+pub async fn open(db: &Mongo, sku: &Sku, now: Timestamp) -> Result<(), Error> {
     let empty = doc! { "on_hand": 0_i64, "available": 0_i64, "above_low_stock": 0_i64, "version": 1_i64,
     "document": named(now), "updated_at": date(now), "movements": [], "adjustments": [] };
     let update = doc! { "$setOnInsert": empty };
-    match stock(store).await?.update_one(doc! { "_id": sku.as_str() }, update).upsert(true).await {
+    match stock(db).await?.update_one(doc! { "_id": sku.as_str() }, update).upsert(true).await {
         Err(error) if !violates(&error, "_id_") => Err(error.into()),
         _ => Ok(()),
     }
 }
 
 /// Changes how a SKU is sold. Backorders are not ended while more is promised than there is: the validator refuses.
-pub async fn patch(
-    store: &Store,
-    sku: &Sku,
-    patch: &StockPatch,
-    if_match: &IfMatch,
-    now: Timestamp,
-) -> Result<(), Error> {
+pub async fn patch(db: &Mongo, sku: &Sku, patch: &StockPatch, if_match: &IfMatch, now: Timestamp) -> Result<(), Error> {
     let mut set = doc! { "version": { "$add": [number("version"), 1_i64] }, "updated_at": date(now) };
     if let Some(backorder) = patch.backorder {
         // The catalogue may have to show it as in stock now, or no longer.
@@ -156,7 +150,7 @@ pub async fn patch(
         set.extend(doc! { "low_stock_at": low_stock_at, "above_low_stock": above, "low_stock": watch });
     }
     let (filter, _) = matching(sku, if_match);
-    match stock(store).await?.update_one(filter, vec![doc! { "$set": set }]).await {
+    match stock(db).await?.update_one(filter, vec![doc! { "$set": set }]).await {
         Ok(updated) if updated.matched_count == 0 => Err(Error::Stale),
         Ok(_) => Ok(()),
         Err(error) if is_invalid(&error) => Err(Error::BelowReserved),
@@ -196,8 +190,8 @@ fn number(field: &str) -> Document {
 }
 
 /// Ends the stock of a SKU that is not sold any more, unless orders hold units of it or are about to; false then.
-pub async fn close(store: &Store, sku: &Sku) -> Result<bool, Error> {
-    let stock = stock(store).await?;
+pub async fn close(db: &Mongo, sku: &Sku) -> Result<bool, Error> {
+    let stock = stock(db).await?;
     let unreserved = doc! { "$eq": ["$on_hand", "$available"] };
     let none: [Bson; 2] = [Bson::Null, Bson::Array(Vec::new())];
     let filter = doc! { "_id": sku.as_str(), "movements": [], "adjustments": { "$in": none.to_vec() },
@@ -241,9 +235,9 @@ pub fn settle(namespace: &Namespace, sku: &Sku, movement: &Movement, counts: boo
 
 /// Movements that were recorded before a moment and never settled, with their SKUs: what a crash left. At most `limit`
 /// SKUs, by an index that holds only movements in flight.
-pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<Vec<(Sku, Movement)>, Error> {
+pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Sku, Movement)>, Error> {
     let filter = doc! { "movements.at": { "$lt": date(before) } };
-    let records: Vec<Record> = stock(store).await?.find(filter).limit(limit).await?.try_collect().await?;
+    let records: Vec<Record> = stock(db).await?.find(filter).limit(limit).await?.try_collect().await?;
     let old = |record: Record| {
         let sku = record.id;
         let movements = record.movements.into_iter().map(Movement::from).filter(move |movement| movement.at < before);
@@ -252,8 +246,8 @@ pub async fn unsettled(store: &Store, before: Timestamp, limit: i64) -> Result<V
     Ok(records.into_iter().flat_map(old).collect())
 }
 
-async fn stock(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::STOCK).await
+async fn stock(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::STOCK).await
 }
 
 /// The update that makes a change. What is available and how far that is above the low mark go together; whatever can be

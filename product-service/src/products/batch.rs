@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{domain::Product, store};
-use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::ProductId, slug::Slug, store::Store};
+use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::ProductId, mongo::Mongo, slug::Slug};
 
 /// As many as a cart has lines.
 const MAX_SKUS: usize = 100;
@@ -80,9 +80,9 @@ struct VariantOnSale {
 /// Read several variants on sale at once, by SKU
 #[utoipa::path(get, path = "/products/variants", tag = "products", params(VariantsQuery),
     responses((status = OK, body = Variants)))]
-async fn find_variants(State(store): State<Store>, Query(query): Query<VariantsQuery>) -> Result<Response, Error> {
+async fn find_variants(State(db): State<Mongo>, Query(query): Query<VariantsQuery>) -> Result<Response, Error> {
     let wanted = query.read()?;
-    let found = store::with_skus(&store, &wanted.iter().collect::<Vec<_>>()).await?;
+    let found = store::with_skus(&db, &wanted.iter().collect::<Vec<_>>()).await?;
     let mut items: Vec<VariantOnSale> =
         found.into_iter().filter(Product::is_on_sale).flat_map(|product| variants_of(product, &wanted)).collect();
     items.sort_unstable_by(|one, other| one.sku.cmp(&other.sku));

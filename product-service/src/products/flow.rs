@@ -12,23 +12,18 @@ use crate::{
     error::Error,
     ids::ProductId,
     inventory::{flow::list_after_removal, store as inventory_store},
-    store::{Patience, Store},
+    mongo::{Mongo, Patience},
 };
 
 /// Reads, changes and saves a product, again where another request changed it meanwhile, unless the client insists on a version.
-pub(super) async fn change(
-    store: &Store,
-    id: ProductId,
-    if_match: &IfMatch,
-    change: &Change,
-) -> Result<Product, Error> {
+pub(super) async fn change(db: &Mongo, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Product, Error> {
     let mut patience = Patience::default();
     loop {
-        let product = store::find(store, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
+        let product = store::find(db, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
         let next = product.after(change.clone(), Timestamp::now())?;
-        let tree = category_store::tree(store).await?;
-        if next.version == product.version || save(store, &product, &next, &tree).await? {
+        let tree = category_store::tree(db).await?;
+        if next.version == product.version || save(db, &product, &next, &tree).await? {
             return Ok(next);
         }
         if !patience.is_left().await {
@@ -39,33 +34,33 @@ pub(super) async fn change(
 
 /// Saves a product that was changed, and forgets the stock of the variants that it loses; false when another request changed it
 /// since it was read. Should this end half way, those variants are sold out, and saving the change again goes on.
-pub(crate) async fn save(store: &Store, product: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
-    let loses_variants = withdraw_variants(store, product, next).await?;
-    let is_saved = shelving::replace(store, product, next, tree).await?;
+pub(crate) async fn save(db: &Mongo, product: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
+    let loses_variants = withdraw_variants(db, product, next).await?;
+    let is_saved = shelving::replace(db, product, next, tree).await?;
     if is_saved && loses_variants {
-        list_after_removal(store, next).await;
+        list_after_removal(db, next).await;
     }
     Ok(is_saved)
 }
 
 /// Ends the stock of the variants that a product loses, so that nobody can reserve them any more; refused while orders hold
 /// units of one. What would be refused anyway takes no stock away. Whether it loses any.
-async fn withdraw_variants(store: &Store, product: &Product, next: &Product) -> Result<bool, Error> {
+async fn withdraw_variants(db: &Mongo, product: &Product, next: &Product) -> Result<bool, Error> {
     let skus = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect::<Vec<_>>();
     let lost: Vec<Sku> = skus(product).into_iter().filter(|sku| !next.has_sku(sku)).collect();
     if lost.is_empty() {
         return Ok(false);
     }
     let gained: Vec<Sku> = skus(next).into_iter().filter(|sku| !product.has_sku(sku)).collect();
-    if !gained.is_empty() && !store::with_skus(store, &gained.iter().collect::<Vec<_>>()).await?.is_empty() {
+    if !gained.is_empty() && !store::with_skus(db, &gained.iter().collect::<Vec<_>>()).await?.is_empty() {
         return Err(Error::SkuTaken);
     }
-    let stock = inventory_store::find_many(store, &lost.iter().collect::<Vec<_>>()).await?;
+    let stock = inventory_store::find_many(db, &lost.iter().collect::<Vec<_>>()).await?;
     if stock.iter().any(|stock| stock.reserved > 0) {
         return Err(Error::VariantReserved);
     }
     for sku in &lost {
-        if !inventory_store::close(store, sku).await? {
+        if !inventory_store::close(db, sku).await? {
             return Err(Error::VariantReserved);
         }
     }

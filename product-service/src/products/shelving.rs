@@ -12,60 +12,60 @@ use crate::{
     },
     error::Error,
     ids::{CategoryId, ProductId},
-    store::{Patience, Store},
+    mongo::{Mongo, Patience},
 };
 
 /// Saves a new product, unless one of its categories is deleted meanwhile.
-pub async fn insert(store: &Store, product: &Product, tree: &Tree) -> Result<(), Error> {
-    store::insert(store, product, tree).await?;
-    let refused = match hold_added(store, &[], &product.category_ids).await {
+pub async fn insert(db: &Mongo, product: &Product, tree: &Tree) -> Result<(), Error> {
+    store::insert(db, product, tree).await?;
+    let refused = match hold_added(db, &[], &product.category_ids).await {
         Err(error) if is_refusal(&error) => error,
         other => return other,
     };
-    if !store::unmake(store, product).await? {
-        take_out_gone(store, product.id, &product.category_ids).await?;
+    if !store::unmake(db, product).await? {
+        take_out_gone(db, product.id, &product.category_ids).await?;
     }
     Err(refused)
 }
 
 /// Saves a product that was changed, unless another request changed it since (false then), or a category that it comes into is
 /// deleted meanwhile.
-pub async fn replace(store: &Store, before: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
-    if !store::replace(store, before.version, next, tree).await? {
+pub async fn replace(db: &Mongo, before: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
+    if !store::replace(db, before.version, next, tree).await? {
         return Ok(false);
     }
-    let refused = match hold_added(store, &before.category_ids, &next.category_ids).await {
+    let refused = match hold_added(db, &before.category_ids, &next.category_ids).await {
         Err(error) if is_refusal(&error) => error,
         other => return other.map(|()| true),
     };
     // A version of its own: the one that is taken back may have been read.
     let back = Product { version: next.version + 1, ..before.clone() };
-    match store::replace(store, next.version, &back, tree).await {
+    match store::replace(db, next.version, &back, tree).await {
         Ok(_) | Err(Error::ProductSlugTaken | Error::SkuTaken) => {}
         Err(error) => return Err(error),
     }
     // Those that it came into, where it could not be set back, and those that it is in again.
     let either: Vec<CategoryId> = before.category_ids.iter().chain(&next.category_ids).copied().collect();
-    take_out_gone(store, before.id, &either).await?;
+    take_out_gone(db, before.id, &either).await?;
     Err(refused)
 }
 
 /// Takes categories that are gone out of the products that still name one, of up to as many as are followed at once. Answers
 /// how many.
-pub(crate) async fn empty(store: &Store, gone: &[CategoryId]) -> Result<usize, Error> {
+pub(crate) async fn empty(db: &Mongo, gone: &[CategoryId]) -> Result<usize, Error> {
     if gone.is_empty() {
         return Ok(0);
     }
-    let left = store::in_categories(store, gone).await?;
+    let left = store::in_categories(db, gone).await?;
     for product in &left {
-        take_out_gone(store, product.id, &product.category_ids).await?;
+        take_out_gone(db, product.id, &product.category_ids).await?;
     }
     Ok(left.len())
 }
 
 /// Has the categories stay that a product was put into. Those it was in before are held by that it names them.
-async fn hold_added(store: &Store, before: &[CategoryId], now: &[CategoryId]) -> Result<(), Error> {
-    if now.iter().all(|id| before.contains(id)) { Ok(()) } else { flow::hold(store, now).await }
+async fn hold_added(db: &Mongo, before: &[CategoryId], now: &[CategoryId]) -> Result<(), Error> {
+    if now.iter().all(|id| before.contains(id)) { Ok(()) } else { flow::hold(db, now).await }
 }
 
 /// Whether a category is gone, or it could not be found out in time; a product that was saved is set back then.
@@ -74,17 +74,17 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// Takes those of these categories that are gone out of a product, as it is now.
-async fn take_out_gone(store: &Store, id: ProductId, categories: &[CategoryId]) -> Result<(), Error> {
+async fn take_out_gone(db: &Mongo, id: ProductId, categories: &[CategoryId]) -> Result<(), Error> {
     let mut patience = Patience::default();
     loop {
-        let (gone, tree) = flow::gone_of(store, categories).await?;
-        let Some(product) = store::find(store, &ProductKey::Id(id)).await? else { return Ok(()) };
+        let (gone, tree) = flow::gone_of(db, categories).await?;
+        let Some(product) = store::find(db, &ProductKey::Id(id)).await? else { return Ok(()) };
         if !product.category_ids.iter().any(|id| gone.contains(id)) {
             return Ok(());
         }
         let mut next = Product { version: product.version + 1, ..product.clone() };
         next.category_ids.retain(|id| !gone.contains(id));
-        if store::replace(store, product.version, &next, &tree).await? {
+        if store::replace(db, product.version, &next, &tree).await? {
             return Ok(());
         }
         if !patience.is_left().await {

@@ -18,10 +18,10 @@ use crate::{
     error::Error,
     ids::{CategoryId, ProductId},
     images::domain::Image,
+    mongo::{Mongo, date, timestamp},
     mongo_error::violates,
     search::domain::{FacetValue, facet_values, lowest_prices, terms, title_key},
     slug::Slug,
-    store::{Store, date, timestamp},
 };
 
 /// How many products are indexed anew at a time.
@@ -108,49 +108,49 @@ struct VariantRecord {
 }
 
 /// Saves a new product.
-pub async fn insert(store: &Store, product: &Product, tree: &Tree) -> Result<(), Error> {
+pub async fn insert(db: &Mongo, product: &Product, tree: &Tree) -> Result<(), Error> {
     let record = Record::new(product.clone(), tree);
-    products(store).await?.insert_one(record).await.map(|_| ()).map_err(taken)
+    products(db).await?.insert_one(record).await.map(|_| ()).map_err(taken)
 }
 
 /// Saves many new products in one command.
-pub async fn insert_all(store: &Store, new: &[Product], tree: &Tree) -> Result<(), Error> {
+pub async fn insert_all(db: &Mongo, new: &[Product], tree: &Tree) -> Result<(), Error> {
     let records = new.iter().map(|product| Record::new(product.clone(), tree));
-    products(store).await?.insert_many(records).await.map(|_| ()).map_err(Error::from)
+    products(db).await?.insert_many(records).await.map(|_| ()).map_err(Error::from)
 }
 
 /// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then. Its images stay
 /// as they are: they have writes of their own.
-pub async fn replace(store: &Store, version: i64, product: &Product, tree: &Tree) -> Result<bool, Error> {
+pub async fn replace(db: &Mongo, version: i64, product: &Product, tree: &Tree) -> Result<bool, Error> {
     let filter = doc! { "_id": product.id.to_string(), "version": version };
     let mut set = mongodb::bson::serialize_to_document(&Record::new(product.clone(), tree))?;
     set.remove("_id");
     set.remove("images");
     let without = if set.contains_key("slug") { "archived_slug" } else { "slug" };
     let update = doc! { "$set": set, "$unset": { without: "" } };
-    let updated = products(store).await?.update_one(filter, update).await.map_err(taken)?;
+    let updated = products(db).await?.update_one(filter, update).await.map_err(taken)?;
     Ok(updated.matched_count == 1)
 }
 
 /// Takes a product away that was only just made, if nothing was done with it since.
-pub(crate) async fn unmake(store: &Store, product: &Product) -> Result<bool, Error> {
+pub(crate) async fn unmake(db: &Mongo, product: &Product) -> Result<bool, Error> {
     let filter = doc! {
         "_id": product.id.to_string(), "version": product.version, "image_slots.0": { "$exists": false },
     };
-    Ok(products(store).await?.delete_one(filter).await?.deleted_count == 1)
+    Ok(products(db).await?.delete_one(filter).await?.deleted_count == 1)
 }
 
 /// Up to [`FOLLOWERS`] products, on sale or not, in any of these categories.
-pub(crate) async fn in_categories(store: &Store, categories: &[CategoryId]) -> Result<Vec<Product>, Error> {
+pub(crate) async fn in_categories(db: &Mongo, categories: &[CategoryId]) -> Result<Vec<Product>, Error> {
     let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
-    let found = products(store).await?.find(doc! { "category_ids": { "$in": ids } }).limit(FOLLOWERS).await?;
+    let found = products(db).await?.find(doc! { "category_ids": { "$in": ids } }).limit(FOLLOWERS).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()
 }
 
 /// Whether any product, on sale or not, is in a category.
-pub async fn is_any_in_category(store: &Store, id: CategoryId) -> Result<bool, Error> {
-    let products = store.collection::<Document>(collections::PRODUCTS).await?;
+pub async fn is_any_in_category(db: &Mongo, id: CategoryId) -> Result<bool, Error> {
+    let products = db.collection::<Document>(collections::PRODUCTS).await?;
     let found = products.find_one(doc! { "category_ids": id.to_string() }).projection(doc! { "_id": 1 }).await?;
     Ok(found.is_some())
 }
@@ -167,17 +167,17 @@ fn taken(error: mongodb::error::Error) -> Error {
 }
 
 /// A product, on sale or not. One that is archived has no slug that leads to it.
-pub async fn find(store: &Store, key: &ProductKey) -> Result<Option<Product>, Error> {
+pub async fn find(db: &Mongo, key: &ProductKey) -> Result<Option<Product>, Error> {
     let filter = match key {
         ProductKey::Id(id) => doc! { "_id": id.to_string() },
         ProductKey::Slug(slug) => doc! { "slug": slug },
     };
-    products(store).await?.find_one(filter).await?.map(Product::try_from).transpose()
+    products(db).await?.find_one(filter).await?.map(Product::try_from).transpose()
 }
 
 /// Up to `limit` products in a state, or in any, newest first, after a place.
 pub async fn all(
-    store: &Store,
+    db: &Mongo,
     status: Option<Status>,
     after: Option<ProductId>,
     limit: usize,
@@ -190,12 +190,12 @@ pub async fn all(
         filter.insert("_id", doc! { "$lt": after.to_string() });
     }
     // Ids sort by the time they were made.
-    select(store, filter, doc! { "_id": -1 }, None, limit).await
+    select(db, filter, doc! { "_id": -1 }, None, limit).await
 }
 
 /// Up to `limit` products of a filter, in an order, by an index where one is named.
 pub(crate) async fn select(
-    store: &Store,
+    db: &Mongo,
     filter: Document,
     order: Document,
     index: Option<String>,
@@ -204,16 +204,16 @@ pub(crate) async fn select(
     // All in one answer: by itself the server would put 101 into the first.
     let (batch, limit) = (u32::try_from(limit).ok(), i64::try_from(limit).unwrap_or(i64::MAX));
     let options = FindOptions::builder().sort(order).limit(limit).batch_size(batch).hint(index.map(Hint::Name)).build();
-    let found = products(store).await?.find(filter).with_options(options).await?;
+    let found = products(db).await?.find(filter).with_options(options).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()
 }
 
 /// Has up to [`FOLLOWERS`] products in these categories be found where the tree has them now. Answers how many there were.
-pub(crate) async fn follow(store: &Store, tree: &Tree, categories: &[CategoryId]) -> Result<usize, Error> {
+pub(crate) async fn follow(db: &Mongo, tree: &Tree, categories: &[CategoryId]) -> Result<usize, Error> {
     let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
     let behind = doc! { "category_ids": { "$in": ids }, "tree_version": { "$lt": tree.version } };
-    reindex(products(store).await?, behind, tree).await
+    reindex(products(db).await?, behind, tree).await
 }
 
 /// Indexes products anew, up to [`FOLLOWERS`]. One that is changed at this moment is left to whoever changes it.
@@ -230,66 +230,66 @@ async fn reindex(products: Collection<Record>, behind: Document, tree: &Tree) ->
 }
 
 /// Indexes all products that an earlier version saved without.
-pub(crate) async fn index_all(store: &Store, tree: &Tree) -> Result<(), Error> {
-    while reindex(products(store).await?, doc! { "facets": { "$exists": false } }, tree).await? > 0 {}
+pub(crate) async fn index_all(db: &Mongo, tree: &Tree) -> Result<(), Error> {
+    while reindex(products(db).await?, doc! { "facets": { "$exists": false } }, tree).await? > 0 {}
     Ok(())
 }
 
 /// The products, on sale or not, that have any of these SKUs, in one query.
-pub async fn with_skus(store: &Store, skus: &[&Sku]) -> Result<Vec<Product>, Error> {
+pub async fn with_skus(db: &Mongo, skus: &[&Sku]) -> Result<Vec<Product>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
-    let found = products(store).await?.find(doc! { "variants.sku": { "$in": skus } }).await?;
+    let found = products(db).await?.find(doc! { "variants.sku": { "$in": skus } }).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()
 }
 
 /// How often a product's being in stock was written; what [`list_as`] goes by.
-pub(crate) async fn listing_round(store: &Store, id: ProductId) -> Result<i64, Error> {
+pub(crate) async fn listing_round(db: &Mongo, id: ProductId) -> Result<i64, Error> {
     #[derive(Deserialize)]
     struct Round {
         #[serde(default)]
         listing_round: i64,
     }
-    let products = store.collection::<Round>(collections::PRODUCTS).await?;
+    let products = db.collection::<Round>(collections::PRODUCTS).await?;
     let found = products.find_one(doc! { "_id": id.to_string() }).projection(doc! { "listing_round": 1 }).await?;
     Ok(found.map_or(0, |found| found.listing_round))
 }
 
 /// Has a product be listed as in stock or not, unless somebody did since that round; `false` then. Its version stays: what
 /// is read of the product does not say it.
-pub(crate) async fn list_as(store: &Store, id: ProductId, round: i64, is_in_stock: bool) -> Result<bool, Error> {
+pub(crate) async fn list_as(db: &Mongo, id: ProductId, round: i64, is_in_stock: bool) -> Result<bool, Error> {
     let seen = if round == 0 { doc! { "$in": [0_i64, null] }.into() } else { mongodb::bson::Bson::from(round) };
     let filter = doc! { "_id": id.to_string(), "listing_round": seen };
     let update = doc! { "$set": { "in_stock": is_in_stock, "listing_round": round + 1 } };
-    Ok(products(store).await?.update_one(filter, update).await?.matched_count == 1)
+    Ok(products(db).await?.update_one(filter, update).await?.matched_count == 1)
 }
 
 /// Those that are not archived and have one of these slugs, in one query.
-pub async fn with_slugs(store: &Store, slugs: &[&Slug]) -> Result<Vec<Product>, Error> {
+pub async fn with_slugs(db: &Mongo, slugs: &[&Slug]) -> Result<Vec<Product>, Error> {
     let slugs: Vec<String> = slugs.iter().map(ToString::to_string).collect();
-    let found = products(store).await?.find(doc! { "slug": { "$in": slugs } }).await?;
+    let found = products(db).await?.find(doc! { "slug": { "$in": slugs } }).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()
 }
 
 /// Up to `limit` products that are not archived, oldest first, after a place.
-pub async fn living(store: &Store, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
+pub async fn living(db: &Mongo, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
     let mut filter = doc! { "status": { "$ne": Status::Archived.as_str() } };
     if let Some(after) = after {
         filter.insert("_id", doc! { "$gt": after.to_string() });
     }
-    select(store, filter, doc! { "_id": 1 }, Some("_id_".to_owned()), limit).await
+    select(db, filter, doc! { "_id": 1 }, Some("_id_".to_owned()), limit).await
 }
 
 /// Whether any product, draft or not, has this SKU.
-pub async fn has_sku(store: &Store, sku: &Sku) -> Result<bool, Error> {
-    let products = store.collection::<Document>(collections::PRODUCTS).await?;
+pub async fn has_sku(db: &Mongo, sku: &Sku) -> Result<bool, Error> {
+    let products = db.collection::<Document>(collections::PRODUCTS).await?;
     let found = products.find_one(doc! { "variants.sku": sku.as_str() }).projection(doc! { "_id": 1 }).await?;
     Ok(found.is_some())
 }
 
-async fn products(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::PRODUCTS).await
+async fn products(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::PRODUCTS).await
 }
 
 impl Record {

@@ -24,8 +24,8 @@ use crate::{
         domain::{Movement, MovementKind, Verdict},
         store as inventory_store,
     },
+    mongo::Mongo,
     products::store as product_store,
-    store::Store,
 };
 
 /// How long an attempt is left alone before others may unwind it; far above the time a request may take.
@@ -43,7 +43,7 @@ const SWEEP_LIMIT: i64 = 50;
 
 /// Prices and reserves all lines for an order, or none.
 pub(super) async fn reserve(
-    store: &Store,
+    db: &Mongo,
     order_id: OrderId,
     request: &ReservationRequest,
     now: Timestamp,
@@ -53,13 +53,12 @@ pub(super) async fn reserve(
     let mut is_contended = false;
     for _ in 0..ROUNDS {
         let attempt = begin(order_id, request, basket.clone(), now);
-        let (priced, claimed) =
-            tokio::join!(read_prices(store, request, &basket), store::claim(store, &attempt, claim));
+        let (priced, claimed) = tokio::join!(read_prices(db, request, &basket), store::claim(db, &attempt, claim));
         match claimed? {
-            Claimed::All => return hold(store, attempt, request, priced, now).await,
+            Claimed::All => return hold(db, attempt, request, priced, now).await,
             Claimed::Short => {
                 metrics::count(Metric::OversellPrevented);
-                refuse(store, &attempt, request, priced, now).await?;
+                refuse(db, &attempt, request, priced, now).await?;
                 // Units came back in the meantime, or may: try again.
                 is_contended = true;
                 claim = Claim::Replace;
@@ -67,13 +66,13 @@ pub(super) async fn reserve(
             }
             Claimed::Taken => is_contended = false,
         }
-        claim = match store::find(store, order_id).await? {
+        claim = match store::find(db, order_id).await? {
             None => Claim::New,
             Some(found) => match found.on_reserve(&basket, request.currency, now)? {
                 ReserveStep::Answer => return Ok(found),
                 ReserveStep::Replace => Claim::Replace,
                 ReserveStep::Unwind => {
-                    store::unwind(store, &found, now).await?;
+                    store::unwind(db, &found, now).await?;
                     Claim::Replace
                 }
             },
@@ -102,15 +101,15 @@ fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now
 pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 
 /// Prices a basket as the catalogue has it at the moment.
-pub(crate) async fn read_prices(store: &Store, request: &ReservationRequest, basket: &[Line]) -> Prices {
+pub(crate) async fn read_prices(db: &Mongo, request: &ReservationRequest, basket: &[Line]) -> Prices {
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
-    let products = product_store::with_skus(store, &skus).await?;
+    let products = product_store::with_skus(db, &skus).await?;
     Ok(price(basket, request.currency, &products))
 }
 
 /// All units are taken: makes the reservation held, unless there is no price or somebody ended the attempt meanwhile.
 async fn hold(
-    store: &Store,
+    db: &Mongo,
     attempt: Reservation,
     request: &ReservationRequest,
     priced: Prices,
@@ -119,21 +118,21 @@ async fn hold(
     let lines = match priced {
         Ok(Ok(lines)) => lines,
         Ok(Err(unpriced)) => {
-            store::give_up(store, &attempt, now).await?;
+            store::give_up(db, &attempt, now).await?;
             return Err(not_priced(request, &unpriced));
         }
         Err(error) => {
             // Best effort: the database just failed, and the sweep gives back what this cannot.
-            let _ = store::give_up(store, &attempt, now).await;
+            let _ = store::give_up(db, &attempt, now).await;
             return Err(error);
         }
     };
     let held = Reservation { state: State::Held, lines, ..attempt };
-    if store::hold(store, &held).await? {
+    if store::hold(db, &held).await? {
         return Ok(held);
     }
-    store::give_up(store, &held, now).await?;
-    let found = store::find(store, held.order_id).await?;
+    store::give_up(db, &held, now).await?;
+    let found = store::find(db, held.order_id).await?;
     let released = found.is_some_and(|found| found.state == State::Released);
     Err(Error::from(if released { Refused::ReservationReleased } else { Refused::ReservationInProgress }))
 }
@@ -141,18 +140,18 @@ async fn hold(
 /// Some SKU is short: gives back what was taken, and says what is wrong with every line. Nothing is, if units came back
 /// just now, or are only taken by attempts under way, which may come to nothing: those are waited for a moment.
 async fn refuse(
-    store: &Store,
+    db: &Mongo,
     attempt: &Reservation,
     request: &ReservationRequest,
     priced: Prices,
     now: Timestamp,
 ) -> Result<(), Error> {
-    store::give_up(store, attempt, now).await?;
+    store::give_up(db, attempt, now).await?;
     if let Err(unpriced) = priced? {
         return Err(not_priced(request, &unpriced));
     }
     let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
-    let stock = inventory_store::available(store, &skus).await?;
+    let stock = inventory_store::available(db, &skus).await?;
     let available = |line: &Line| {
         stock.iter().find(|(sku, _)| *sku == line.sku).map(|(_, available)| *available).unwrap_or_default()
     };
@@ -185,19 +184,19 @@ pub(crate) fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) ->
 
 /// Commits or releases an order's reservation.
 pub(super) async fn decide(
-    store: &Store,
+    db: &Mongo,
     order_id: OrderId,
     decision: Decision,
     now: Timestamp,
 ) -> Result<Reservation, Error> {
     for _ in 0..ROUNDS {
-        let found = store::find(store, order_id).await?;
+        let found = store::find(db, order_id).await?;
         let step = Reservation::on_decision(found.as_ref().map(|found| found.state), decision)?;
         let decided = match (step, found) {
             (DecideStep::Answer, Some(found)) => return Ok(found),
-            (DecideStep::Move, Some(found)) => store::decide(store, found, decision, now).await?,
-            (DecideStep::End, Some(found)) => store::end(store, found, now).await?,
-            (DecideStep::Bury, found) => store::bury(store, tombstone(order_id, now), found.is_some()).await?,
+            (DecideStep::Move, Some(found)) => store::decide(db, found, decision, now).await?,
+            (DecideStep::End, Some(found)) => store::end(db, found, now).await?,
+            (DecideStep::Bury, found) => store::bury(db, tombstone(order_id, now), found.is_some()).await?,
             (DecideStep::Answer | DecideStep::Move | DecideStep::End, None) => None,
         };
         if let Some(decided) = decided {
@@ -250,25 +249,25 @@ impl Swept {
 }
 
 /// Finishes or unwinds what crashes left half way, and releases what has expired. Bounded; may run many at once.
-pub async fn sweep(store: &Store, now: Timestamp) -> Result<Swept, Error> {
+pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<Swept, Error> {
     let mut swept = Swept::default();
     let before = now.minus(UNSETTLED_AFTER);
-    for abandoned in store::abandoned(store, before, SWEEP_LIMIT).await? {
-        let done = store::unwind(store, &abandoned, now).await;
+    for abandoned in store::abandoned(db, before, SWEEP_LIMIT).await? {
+        let done = store::unwind(db, &abandoned, now).await;
         swept.note(done, abandoned.order_id, |swept| &mut swept.unwound);
     }
-    settle_left_over(store, before, now, &mut swept).await?;
-    for expired in store::expired(store, now, SWEEP_LIMIT).await? {
-        let done = redecide(store, expired.order_id, Decision::Release, now).await;
+    settle_left_over(db, before, now, &mut swept).await?;
+    for expired in store::expired(db, now, SWEEP_LIMIT).await? {
+        let done = redecide(db, expired.order_id, Decision::Release, now).await;
         swept.note(done, expired.order_id, |swept| &mut swept.expired);
     }
     Ok(swept)
 }
 
-async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
-    let unsettled = inventory_store::unsettled(store, before, SWEEP_LIMIT).await?;
+async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
+    let unsettled = inventory_store::unsettled(db, before, SWEEP_LIMIT).await?;
     let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
-    let reservations = store::find_many(store, &orders).await?;
+    let reservations = store::find_many(db, &orders).await?;
     for (sku, movement) in &unsettled {
         let found = reservations.iter().find(|reservation| reservation.order_id == movement.order_id);
         let Some(reservation) = found else {
@@ -278,8 +277,8 @@ async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp, swep
             continue;
         };
         let done = match reservation.verdict(movement) {
-            Verdict::Pending => resolve(store, reservation, movement, now).await,
-            verdict => store::settle(store, sku, movement, verdict == Verdict::Counts).await,
+            Verdict::Pending => resolve(db, reservation, movement, now).await,
+            verdict => store::settle(db, sku, movement, verdict == Verdict::Counts).await,
         };
         swept.note(done, movement.order_id, |swept| &mut swept.settled);
     }
@@ -289,17 +288,17 @@ async fn settle_left_over(store: &Store, before: Timestamp, now: Timestamp, swep
 /// A movement that nothing has decided. An attempt is unwound; a decision whose maker died before it was made is made
 /// anew, with a movement of its own: were the old one recorded again, two sweeps could settle it twice. The next sweep
 /// finds the old one void.
-async fn resolve(store: &Store, reservation: &Reservation, movement: &Movement, now: Timestamp) -> Result<(), Error> {
+async fn resolve(db: &Mongo, reservation: &Reservation, movement: &Movement, now: Timestamp) -> Result<(), Error> {
     match movement.kind {
-        MovementKind::Hold => store::unwind(store, reservation, now).await,
-        MovementKind::Commit => redecide(store, reservation.order_id, Decision::Commit, now).await,
-        MovementKind::Release => redecide(store, reservation.order_id, Decision::Release, now).await,
+        MovementKind::Hold => store::unwind(db, reservation, now).await,
+        MovementKind::Commit => redecide(db, reservation.order_id, Decision::Commit, now).await,
+        MovementKind::Release => redecide(db, reservation.order_id, Decision::Release, now).await,
     }
 }
 
 /// Decides unless somebody has decided in between, however they did.
-async fn redecide(store: &Store, order_id: OrderId, decision: Decision, now: Timestamp) -> Result<(), Error> {
-    match decide(store, order_id, decision, now).await {
+async fn redecide(db: &Mongo, order_id: OrderId, decision: Decision, now: Timestamp) -> Result<(), Error> {
+    match decide(db, order_id, decision, now).await {
         Ok(_) | Err(Error::Reservation(Refused::ReservationCommitted | Refused::ReservationReleased)) => Ok(()),
         Err(error) => Err(error),
     }

@@ -27,8 +27,8 @@ use crate::{
         domain::{Movement, MovementId, MovementKind},
         store as inventory_store,
     },
+    mongo::{Mongo, Written, date, may_match, must_match, timestamp},
     products::domain::TaxClass,
-    store::{Store, Written, date, may_match, must_match, timestamp},
 };
 
 /// How long a decided reservation is kept, so that a repeat that comes days late still finds it.
@@ -89,34 +89,34 @@ pub enum Claimed {
 }
 
 /// An order's reservation.
-pub async fn find(store: &Store, order_id: OrderId) -> Result<Option<Reservation>, Error> {
-    let found = reservations(store).await?.find_one(doc! { "_id": order_id.to_string() }).await?;
+pub async fn find(db: &Mongo, order_id: OrderId) -> Result<Option<Reservation>, Error> {
+    let found = reservations(db).await?.find_one(doc! { "_id": order_id.to_string() }).await?;
     Ok(found.map(Reservation::from))
 }
 
 /// The reservations of several orders.
-pub async fn find_many(store: &Store, orders: &BTreeSet<OrderId>) -> Result<Vec<Reservation>, Error> {
+pub async fn find_many(db: &Mongo, orders: &BTreeSet<OrderId>) -> Result<Vec<Reservation>, Error> {
     if orders.is_empty() {
         return Ok(Vec::new());
     }
     let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
     // No more come back than were asked for; 0 is no limit.
-    many(store, doc! { "_id": { "$in": ids } }, 0).await
+    many(db, doc! { "_id": { "$in": ids } }, 0).await
 }
 
 /// Attempts whose lease ran out before a moment.
-pub async fn abandoned(store: &Store, before: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    many(store, doc! { "state": State::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
+pub async fn abandoned(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
+    many(db, doc! { "state": State::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
 }
 
 /// Held reservations that have expired.
-pub async fn expired(store: &Store, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    many(store, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
+pub async fn expired(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
+    many(db, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
 }
 
 /// Claims the order for an attempt and takes its units, SKU by SKU in order, in one command.
-pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result<Claimed, Error> {
-    let (reservations, stock) = namespaces(store).await?;
+pub async fn claim(db: &Mongo, attempt: &Reservation, claim: Claim) -> Result<Claimed, Error> {
+    let (reservations, stock) = namespaces(db).await?;
     let document = bson::serialize_to_document(&Record::from(attempt.clone()))?;
     let mut writes = vec![match claim {
         Claim::New => InsertOneModel::builder().namespace(reservations).document(document).build().into(),
@@ -128,7 +128,7 @@ pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result
     for (sku, hold) in holds(attempt) {
         writes.push(inventory_store::record(&stock, &sku, &hold));
     }
-    Ok(match store.write_in_order(writes).await? {
+    Ok(match db.write_in_order(writes).await? {
         Written::All => Claimed::All,
         Written::Until(0) => Claimed::Taken,
         Written::Until(_) => Claimed::Short,
@@ -136,68 +136,68 @@ pub async fn claim(store: &Store, attempt: &Reservation, claim: Claim) -> Result
 }
 
 /// Makes an attempt held and settles its holds; `false` when it is no longer the order's attempt.
-pub async fn hold(store: &Store, held: &Reservation) -> Result<bool, Error> {
-    let (reservations, stock) = namespaces(store).await?;
+pub async fn hold(db: &Mongo, held: &Reservation) -> Result<bool, Error> {
+    let (reservations, stock) = namespaces(db).await?;
     let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
     let set = doc! { "state": State::Held.as_str(), "lines": bson::serialize_to_bson(&lines)? };
     let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
     writes.extend(holds(held).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, true)));
-    Ok(store.write_in_order(writes).await?.went_past(0))
+    Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
 /// Gives back what one's own attempt took, and ends it. Safe in any state: only an attempt itself makes itself held.
-pub async fn give_up(store: &Store, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
-    let (reservations, stock) = namespaces(store).await?;
+pub async fn give_up(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
+    let (reservations, stock) = namespaces(db).await?;
     let mut writes: Vec<_> =
         holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)).collect();
     writes.push(may_match(&reservations, attempt_of(attempt), ended(State::Void, now)));
-    store.write_in_order(writes).await.map(|_| ())
+    db.write_in_order(writes).await.map(|_| ())
 }
 
 /// Ends somebody else's attempt whose lease ran out, and gives back what it took, unless it got held after all.
-pub async fn unwind(store: &Store, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
-    end_as(store, attempt, State::Void, now).await.map(|_| ())
+pub async fn unwind(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
+    end_as(db, attempt, State::Void, now).await.map(|_| ())
 }
 
 /// Ends an attempt for good, because its order is given up; `None` when it is no longer the order's attempt.
-pub async fn end(store: &Store, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
-    let ended = end_as(store, &attempt, State::Released, now).await?;
+pub async fn end(db: &Mongo, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
+    let ended = end_as(db, &attempt, State::Released, now).await?;
     Ok(ended.then_some(Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
 }
 
-async fn end_as(store: &Store, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
-    let (reservations, stock) = namespaces(store).await?;
+async fn end_as(db: &Mongo, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
+    let (reservations, stock) = namespaces(db).await?;
     let mut writes = vec![must_match(&reservations, attempt_of(attempt), ended(state, now))];
     writes.extend(holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)));
-    Ok(store.write_in_order(writes).await?.went_past(0))
+    Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
 /// Decides a held reservation and moves its stock, in one command; `None` when somebody else decided it first.
 pub async fn decide(
-    store: &Store,
+    db: &Mongo,
     held: Reservation,
     decision: Decision,
     now: Timestamp,
 ) -> Result<Option<Reservation>, Error> {
-    let (reservations, stock) = namespaces(store).await?;
+    let (reservations, stock) = namespaces(db).await?;
     let id = Id::new(now);
     let movements = || held.basket.iter().map(|line| (&line.sku, held.movement(id, decision.movement(), line, now)));
     let mut writes: Vec<_> = movements().map(|(sku, m)| inventory_store::record(&stock, sku, &m)).collect();
     let decides = writes.len();
     writes.push(deciding(&reservations, &held, id, decision, now));
     writes.extend(movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, true)));
-    if store.write_in_order(writes).await?.went_past(decides) {
+    if db.write_in_order(writes).await?.went_past(decides) {
         let state = decision.state();
         return Ok(Some(Reservation { state, decision: Some(id), updated_at: now, ..held }));
     }
     let void = movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, false)).collect();
-    store.write_in_order(void).await?;
+    db.write_in_order(void).await?;
     Ok(None)
 }
 
 /// Leaves a tombstone where there is nothing, or something void; `None` when there is something after all.
-pub async fn bury(store: &Store, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
-    let (reservations, _) = namespaces(store).await?;
+pub async fn bury(db: &Mongo, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
+    let (reservations, _) = namespaces(db).await?;
     let record = Record { delete_at: Some(date(tombstone.updated_at.plus(KEPT))), ..tombstone.clone().into() };
     let document = bson::serialize_to_document(&record)?;
     let write: WriteModel = if void {
@@ -206,13 +206,13 @@ pub async fn bury(store: &Store, tombstone: Reservation, void: bool) -> Result<O
     } else {
         InsertOneModel::builder().namespace(reservations).document(document).build().into()
     };
-    Ok((store.write_in_order(vec![write]).await? == Written::All).then_some(tombstone))
+    Ok((db.write_in_order(vec![write]).await? == Written::All).then_some(tombstone))
 }
 
 /// Settles one movement that was found on a SKU.
-pub async fn settle(store: &Store, sku: &Sku, movement: &Movement, counts: bool) -> Result<(), Error> {
-    let (_, stock) = namespaces(store).await?;
-    store.write_in_order(vec![inventory_store::settle(&stock, sku, movement, counts)]).await.map(|_| ())
+pub async fn settle(db: &Mongo, sku: &Sku, movement: &Movement, counts: bool) -> Result<(), Error> {
+    let (_, stock) = namespaces(db).await?;
+    db.write_in_order(vec![inventory_store::settle(&stock, sku, movement, counts)]).await.map(|_| ())
 }
 
 /// The attempt itself, and no other of the same order.
@@ -260,17 +260,17 @@ fn replace(mut document: Document) -> Document {
     update
 }
 
-async fn many(store: &Store, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
-    let reservations = reservations(store).await?;
+async fn many(db: &Mongo, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
+    let reservations = reservations(db).await?;
     Ok(reservations.find(filter).limit(limit).await?.map_ok(Reservation::from).try_collect().await?)
 }
 
-async fn reservations(store: &Store) -> Result<Collection<Record>, Error> {
-    store.collection(collections::RESERVATIONS).await
+async fn reservations(db: &Mongo) -> Result<Collection<Record>, Error> {
+    db.collection(collections::RESERVATIONS).await
 }
 
-async fn namespaces(store: &Store) -> Result<(Namespace, Namespace), Error> {
-    Ok((store.namespace(collections::RESERVATIONS).await?, store.namespace(collections::STOCK).await?))
+async fn namespaces(db: &Mongo) -> Result<(Namespace, Namespace), Error> {
+    Ok((db.namespace(collections::RESERVATIONS).await?, db.namespace(collections::STOCK).await?))
 }
 
 impl From<Reservation> for Record {

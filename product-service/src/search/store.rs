@@ -12,8 +12,8 @@ use crate::{
     collections,
     error::Error,
     ids::ProductId,
+    mongo::Mongo,
     products::{domain::Product, store as product_store},
-    store::Store,
 };
 
 /// Over how many products values are counted.
@@ -25,27 +25,26 @@ const CANDIDATES: usize = 200;
 
 /// Up to `limit` products after a place, each with the place where it stands itself.
 pub async fn find(
-    store: &Store,
+    db: &Mongo,
     listing: &Listing,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<(Place, Product)>, Error> {
     if listing.sort == Sort::Relevance {
-        return ranked(store, listing, after, limit).await;
+        return ranked(db, listing, after, limit).await;
     }
-    let found =
-        product_store::select(store, filter(listing, after), order(listing), Some(index(listing)), limit).await?;
+    let found = product_store::select(db, filter(listing, after), order(listing), Some(index(listing)), limit).await?;
     Ok(found.into_iter().map(|product| (place(listing, &product), product)).collect())
 }
 
 async fn ranked(
-    store: &Store,
+    db: &Mongo,
     listing: &Listing,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<(Place, Product)>, Error> {
     let (filter, order) = (filter(listing, None), order(listing));
-    let mut found = product_store::select(store, filter, order, Some(index(listing)), CANDIDATES).await?;
+    let mut found = product_store::select(db, filter, order, Some(index(listing)), CANDIDATES).await?;
     found.sort_by_cached_key(|product| std::cmp::Reverse((relevance(product, &listing.words), product.id.to_string())));
     let skipped = if let Some(Place::Relevance(skipped)) = after { *skipped } else { 0 };
     let ranked = found.into_iter().enumerate().skip(skipped).take(limit);
@@ -53,8 +52,8 @@ async fn ranked(
 }
 
 /// How often each value is there in a whole list, most frequent first; counted over its first 10,000 products.
-pub async fn facets(store: &Store, listing: &Listing) -> Result<Vec<Facet>, Error> {
-    let products = store.collection::<Document>(collections::PRODUCTS).await?;
+pub async fn facets(db: &Mongo, listing: &Listing) -> Result<Vec<Facet>, Error> {
+    let products = db.collection::<Document>(collections::PRODUCTS).await?;
     let counted = products.aggregate(counting(listing)).hint(Hint::Name(index(listing))).with_type::<Counted>().await?;
     let counted: Vec<Counted> = counted.try_collect().await?;
     Ok(domain::facets(counted.into_iter().map(|counted| (counted.value, counted.count)).collect()))

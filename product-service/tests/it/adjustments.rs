@@ -42,7 +42,7 @@ impl Shop {
     }
 
     async fn sweep_adjustments(&self) -> usize {
-        adjustments::sweep(&self.app.store, Timestamp::now().plus(SOON)).await.expect("the sweep ends")
+        adjustments::sweep(&self.app.db, Timestamp::now().plus(SOON)).await.expect("the sweep ends")
     }
 }
 

@@ -164,7 +164,7 @@ fn pot(n: usize, category: &Value) -> Value {
 
 /// Ids of categories that products name, and that are not there.
 async fn dangling(shop: &Shop) -> Vec<String> {
-    let tree = categories::store::tree(&shop.app.store).await.unwrap();
+    let tree = categories::store::tree(&shop.app.db).await.unwrap();
     let is_there = |id: &str| tree.categories().iter().any(|category| category.id.to_string() == id);
     let products = shop.mongo.all("products").await;
     let named = products.iter().flat_map(|product| product.get_array("category_ids").unwrap());
@@ -228,18 +228,18 @@ async fn a_product_that_is_saved_after_its_category_was_deleted_is_set_back() {
     let (none, home) = (shop.category("none", None).await, shop.category("home", None).await);
     let made = shop.client.post("/admin/products").token(&staff()).json(&pot(0, &none)).send().await.expect(201).json();
     let key = || ProductKey::from(made["id"].as_str().unwrap().to_owned());
-    let before = products::store::find(&shop.app.store, &key()).await.unwrap().unwrap();
+    let before = products::store::find(&shop.app.db, &key()).await.unwrap().unwrap();
     // What a request has read before another deletes the category.
-    let tree = categories::store::tree(&shop.app.store).await.unwrap();
+    let tree = categories::store::tree(&shop.app.db).await.unwrap();
     shop.remove(&home).await.expect(204);
     let home_id = home["id"].as_str().unwrap().parse().unwrap();
 
     let mut next = before.clone();
     (next.title, next.version) = ("Other".to_owned(), next.version + 1);
     next.category_ids.push(home_id);
-    let refused = shelving::replace(&shop.app.store, &before, &next, &tree).await.unwrap_err();
+    let refused = shelving::replace(&shop.app.db, &before, &next, &tree).await.unwrap_err();
     assert_eq!(Problem::from(refused).status(), 422);
-    let mut after = products::store::find(&shop.app.store, &key()).await.unwrap().unwrap();
+    let mut after = products::store::find(&shop.app.db, &key()).await.unwrap().unwrap();
     assert_eq!(after.version, before.version + 2, "what was taken back may have been read");
     after.version = before.version;
     assert_eq!(after, before);
@@ -247,7 +247,7 @@ async fn a_product_that_is_saved_after_its_category_was_deleted_is_set_back() {
     let mut new = before.clone();
     (new.id, new.slug, new.category_ids) = (Id::new(Timestamp::now()), "new".parse().unwrap(), vec![home_id]);
     new.variants[0].sku = "NEW".parse().unwrap();
-    let refused = shelving::insert(&shop.app.store, &new, &tree).await.unwrap_err();
+    let refused = shelving::insert(&shop.app.db, &new, &tree).await.unwrap_err();
     assert_eq!(Problem::from(refused).status(), 422);
     assert_eq!(shop.mongo.all("products").await.len(), 1);
     assert_eq!(dangling(&shop).await, [""; 0]);
@@ -263,7 +263,7 @@ async fn a_deletion_that_ended_half_way_hinders_neither_products_nor_the_next_de
     shop.client.post("/admin/products").token(&staff()).json(&pot(1, &home)).send().await.expect(201);
     assert_eq!(shop.remove(&home).await.expect(409).problem(), "category_in_use");
     shop.remove(&garden).await.expect(204);
-    let tree = categories::store::tree(&shop.app.store).await.unwrap();
+    let tree = categories::store::tree(&shop.app.db).await.unwrap();
     assert_eq!((tree.going.len(), tree.categories().len()), (0, 1));
 }
 
@@ -281,9 +281,9 @@ async fn a_category_that_a_request_left_in_a_product_when_it_ended_early_is_take
     let product = shop.mongo.all("products").await.remove(0);
     let left: Vec<&str> = product.get_array("category_ids").unwrap().iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!((left, product.get_i64("version").unwrap()), (vec![ids[0]], 2));
-    let gone = async || categories::store::tree(&shop.app.store).await.unwrap().gone.len();
+    let gone = async || categories::store::tree(&shop.app.db).await.unwrap().gone.len();
     assert_eq!(gone().await, 1, "until no request is left that read the tree before");
-    categories::follow_moves(&shop.app.store, Timestamp::now().plus(Duration::from_hours(1))).await.unwrap();
+    categories::follow_moves(&shop.app.db, Timestamp::now().plus(Duration::from_hours(1))).await.unwrap();
     assert_eq!(gone().await, 0);
 }
 

@@ -113,7 +113,7 @@ impl Shop {
     /// Sweeps as if so much time had passed.
     async fn sweep_after(&self, pause: Duration) -> product_service::reservations::Swept {
         let later = Timestamp::now().plus(pause);
-        product_service::reservations::sweep(&self.app.store, later).await.expect("the sweep ends")
+        product_service::reservations::sweep(&self.app.db, later).await.expect("the sweep ends")
     }
 
     /// How many movements stand on SKUs: none once nothing is under way.

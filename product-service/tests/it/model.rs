@@ -250,7 +250,7 @@ impl<'a> Play<'a> {
             Step::Expire => {
                 let tomorrow = Timestamp::now().plus(TOMORROW);
                 // A network that is cut fails the sweep, too.
-                let swept = reservations::sweep(&self.shop.app.store, tomorrow).await;
+                let swept = reservations::sweep(&self.shop.app.db, tomorrow).await;
                 return if swept.is_ok_and(|swept| swept.failed == 0) { "ok" } else { "unavailable" }.to_owned();
             }
         };
@@ -346,9 +346,9 @@ impl<'a> Play<'a> {
     async fn sweep(&self) {
         let later = Timestamp::now().plus(SOON);
         for _ in 0..SWEEPS {
-            let store = &self.shop.app.store;
-            if reservations::sweep(store, later).await.is_ok_and(|swept| swept.failed == 0)
-                && adjustments::sweep(store, later).await.is_ok()
+            let db = &self.shop.app.db;
+            if reservations::sweep(db, later).await.is_ok_and(|swept| swept.failed == 0)
+                && adjustments::sweep(db, later).await.is_ok()
             {
                 return;
             }

@@ -8,7 +8,7 @@ use super::{Record, TOLD, WATCHED, stock};
 use crate::{
     error::Error,
     inventory::domain::{Listing, Stock},
-    store::{Store, date},
+    mongo::{Mongo, date},
 };
 
 /// A SKU, and how the catalogue shows it.
@@ -21,8 +21,8 @@ pub struct Listed {
 }
 
 /// SKUs that the catalogue may show wrongly, up to `limit` of each kind: not looked at yet, sold out since, back since.
-pub async fn listed_wrongly(store: &Store, limit: i64) -> Result<Vec<Listed>, Error> {
-    let stock = stock(store).await?;
+pub async fn listed_wrongly(db: &Mongo, limit: i64) -> Result<Vec<Listed>, Error> {
+    let stock = stock(db).await?;
     let mut wrong = Vec::new();
     for filter in [
         doc! { "listed": null },
@@ -36,8 +36,8 @@ pub async fn listed_wrongly(store: &Store, limit: i64) -> Result<Vec<Listed>, Er
 }
 
 /// Remembers how the catalogue shows a SKU. Where somebody else did since it was seen, the next sweep looks again.
-pub async fn list_as(store: &Store, seen: &Listed, listing: Listing) -> Result<(), Error> {
-    let stock = stock(store).await?;
+pub async fn list_as(db: &Mongo, seen: &Listed, listing: Listing) -> Result<(), Error> {
+    let stock = stock(db).await?;
     let id = seen.stock.sku.as_str();
     let filter = doc! { "_id": id, "listed": seen.listed.map(Listing::as_str) };
     let updated = stock.update_one(filter, doc! { "$set": { "listed": listing.as_str() } }).await?;
@@ -57,19 +57,19 @@ pub struct Low {
 }
 
 /// SKUs that run low and that staff have not been told of.
-pub async fn low(store: &Store, limit: i64) -> Result<Vec<Low>, Error> {
+pub async fn low(db: &Mongo, limit: i64) -> Result<Vec<Low>, Error> {
     let filter = doc! { "low_stock": WATCHED, "above_low_stock": { "$lt": 1 } };
-    let found = stock(store).await?.find(filter).limit(limit).await?;
+    let found = stock(db).await?.find(filter).limit(limit).await?;
     let read = |record: Record| Low { times_told: record.times_told, stock: record.into() };
     Ok(found.map_ok(read).try_collect().await?)
 }
 
 /// Remembers that staff were told.
-pub async fn told(store: &Store, low: &Low, now: Timestamp) -> Result<(), Error> {
+pub async fn told(db: &Mongo, low: &Low, now: Timestamp) -> Result<(), Error> {
     let filter =
         doc! { "_id": low.stock.sku.as_str(), "low_stock": WATCHED, "times_told": told_before(low.times_told) };
     let update = doc! { "$set": { "low_stock": TOLD, "told_at": date(now), "times_told": low.times_told + 1 } };
-    stock(store).await?.update_one(filter, update).await?;
+    stock(db).await?.update_one(filter, update).await?;
     Ok(())
 }
 
@@ -79,8 +79,8 @@ fn told_before(times: i64) -> Bson {
 }
 
 /// Has SKUs that were filled up be told of when they run low the next time.
-pub async fn watch_again(store: &Store) -> Result<(), Error> {
+pub async fn watch_again(db: &Mongo) -> Result<(), Error> {
     let filter = doc! { "low_stock": TOLD, "above_low_stock": { "$gte": 1 } };
-    stock(store).await?.update_many(filter, doc! { "$set": { "low_stock": WATCHED } }).await?;
+    stock(db).await?.update_many(filter, doc! { "$set": { "low_stock": WATCHED } }).await?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The connection to MongoDB, made on first use, and the one idea that all our writes share: a conditional update that
-//! fails loudly.
+//! The connection to MongoDB, made on first use, and what all writes share: conditional updates that end an ordered list of
+//! writes when their condition does not hold.
 
 use std::{
     sync::Arc,
@@ -31,7 +31,7 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store(Arc<Inner>);
+pub struct Mongo(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -39,7 +39,7 @@ struct Inner {
     database: Made<Database>,
 }
 
-impl Store {
+impl Mongo {
     /// The database at `uri`, which names it; nothing is connected yet.
     pub fn new(uri: Secret) -> Self {
         Self(Arc::new(Inner { database: Made::of(uri) }))
