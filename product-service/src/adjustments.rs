@@ -69,8 +69,8 @@ async fn set_stock(
     if_match: IfMatch,
     Json(set): Json<SetStock>,
 ) -> Result<Versioned<Stock>, Error> {
-    let count = Adjustment::count(sku, caller.subject.to_string(), Timestamp::now());
-    let stock = flow::count(&db, &count, set.on_hand, &if_match).await?;
+    let stocktake = Adjustment::stocktake(sku, caller.subject.to_string(), Timestamp::now());
+    let stock = flow::stocktake(&db, &stocktake, set.on_hand, &if_match).await?;
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 

@@ -17,7 +17,8 @@ pub const MAX_QUANTITY: i64 = 999;
 
 /// So many of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
-pub struct Line {
+#[schema(as = Line)]
+pub struct LineItem {
     /// Of what.
     pub sku: Sku,
     /// How many.
@@ -25,7 +26,7 @@ pub struct Line {
     pub quantity: u32,
 }
 
-impl FromFields for Line {
+impl FromFields for LineItem {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let sku = fields.text("sku");
         let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
@@ -34,10 +35,10 @@ impl FromFields for Line {
 }
 
 /// One line a SKU, in the order of the SKUs.
-pub fn basket(lines: &[Line]) -> Vec<Line> {
+pub fn basket(lines: &[LineItem]) -> Vec<LineItem> {
     let mut sums = BTreeMap::<&Sku, u32>::new();
     for line in lines {
         *sums.entry(&line.sku).or_default() += line.quantity;
     }
-    sums.into_iter().map(|(sku, quantity)| Line { sku: sku.clone(), quantity }).collect()
+    sums.into_iter().map(|(sku, quantity)| LineItem { sku: sku.clone(), quantity }).collect()
 }

@@ -15,7 +15,7 @@ use platform::config::Env;
 use tokio::sync::OnceCell;
 
 use self::{
-    object::{Form, Object, Part, Terms},
+    object::{Object, PostPolicy, PresignedPost, Range},
     signing::Signer,
 };
 
@@ -80,7 +80,7 @@ impl Bucket {
     }
 
     /// The form by which an upload is made, signed with the credentials that are good now.
-    pub async fn form(&self, terms: &Terms<'_>, now: Timestamp) -> Result<Form, Failure> {
+    pub async fn presigned_post(&self, policy: &PostPolicy<'_>, now: Timestamp) -> Result<PresignedPost, Failure> {
         let missing = || Failure::Refused("there are no credentials".into());
         let provider = self.shared().await.credentials_provider().ok_or_else(missing)?;
         let credentials = provider.provide_credentials().await;
@@ -92,24 +92,29 @@ impl Bucket {
             secret_access_key: credentials.secret_access_key(),
             session_token: credentials.session_token(),
         };
-        Ok(Form { url: self.url(), fields: signer.fields(terms, now) })
+        Ok(PresignedPost { url: self.url(), fields: signer.fields(policy, now) })
     }
 
     /// The addresses at which anybody reads these objects for so long, in whole seconds. They are signed here, without a call.
-    pub async fn addresses(&self, keys: &[&str], valid_for: Duration, now: Timestamp) -> Result<Vec<String>, Failure> {
-        let terms = PresigningConfig::builder().start_time(now.to_offset().into()).expires_in(valid_for).build();
-        let terms = terms.map_err(|error| Failure::Refused(error.to_string()))?;
-        let mut addresses = Vec::with_capacity(keys.len());
+    pub async fn presigned_urls(
+        &self,
+        keys: &[&str],
+        valid_for: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<String>, Failure> {
+        let settings = PresigningConfig::builder().start_time(now.to_offset().into()).expires_in(valid_for).build();
+        let settings = settings.map_err(|error| Failure::Refused(error.to_string()))?;
+        let mut urls = Vec::with_capacity(keys.len());
         for key in keys {
             let call = self.client().await.get_object().bucket(&self.0.name).key(*key);
-            let request = call.presigned(terms.clone()).await.map_err(|error| Failure::of(&error))?;
-            addresses.push(request.uri().to_owned());
+            let request = call.presigned(settings.clone()).await.map_err(|error| Failure::of(&error))?;
+            urls.push(request.uri().to_owned());
         }
-        Ok(addresses)
+        Ok(urls)
     }
 
     /// What is at a key; `None` when nothing is.
-    pub async fn describe(&self, key: &str) -> Result<Option<Object>, Failure> {
+    pub async fn head(&self, key: &str) -> Result<Option<Object>, Failure> {
         match self.client().await.head_object().bucket(&self.0.name).key(key).send().await {
             Ok(head) => {
                 let size = head.content_length.unwrap_or_default();
@@ -121,7 +126,7 @@ impl Bucket {
     }
 
     /// A whole object of at most so many bytes; of a larger one all but its bytes. `None` when it is not there.
-    pub async fn fetch(&self, key: &str, most: i64) -> Result<Option<Object>, Failure> {
+    pub async fn get(&self, key: &str, most: i64) -> Result<Option<Object>, Failure> {
         let call = self.client().await.get_object().bucket(&self.0.name).key(key);
         let mut found = match call.customize().config_override(for_transfers()).send().await {
             Ok(found) => found,
@@ -157,7 +162,7 @@ impl Bucket {
     }
 
     /// A part of a large object: so many bytes from an offset, fewer at its end; `None` when it is not there.
-    pub async fn part(&self, key: &str, offset: i64, count: i64) -> Result<Option<Part>, Failure> {
+    pub async fn get_range(&self, key: &str, offset: i64, count: i64) -> Result<Option<Range>, Failure> {
         let range = format!("bytes={offset}-{}", offset + count - 1);
         let call = self.client().await.get_object().bucket(&self.0.name).key(key).range(range);
         let object = match call.customize().config_override(for_transfers()).send().await {
@@ -168,7 +173,7 @@ impl Bucket {
         let too_slow = |_| Failure::Unavailable("the object came too slowly".to_owned());
         let body = tokio::time::timeout(TRANSFER_TIMEOUT, object.body.collect()).await.map_err(too_slow)?;
         let bytes = body.map_err(|error| Failure::Unavailable(chain(&error)))?.to_vec();
-        Ok(Some(Part { bytes, e_tag: object.e_tag }))
+        Ok(Some(Range { bytes, e_tag: object.e_tag }))
     }
 
     /// Writes an object, in place of any that is there.
@@ -179,7 +184,7 @@ impl Bucket {
     }
 
     /// Makes an empty object, for the notification that the bucket sends of it. Quick: requests do this.
-    pub async fn signal(&self, key: &str) -> Result<(), Failure> {
+    pub async fn put_marker(&self, key: &str) -> Result<(), Failure> {
         let put = self.client().await.put_object().bucket(&self.0.name).key(key).send().await;
         put.map(|_| ()).map_err(|error| Failure::of(&error))
     }

@@ -25,7 +25,7 @@ use crate::{
     caching::CATALOGUE_CACHE,
     error::Error,
     ids::CategoryId,
-    mongo::{Mongo, Patience},
+    mongo::{Backoff, Mongo},
     products::{shelving, store as product_store},
     slug::Slug,
 };
@@ -35,10 +35,10 @@ pub(crate) mod flow;
 pub mod store;
 
 /// So long after a move its products are looked after: a request that read the tree before may save one until then.
-const FOLLOWED_FOR: Duration = Duration::from_mins(1);
+const REINDEXED_FOR: Duration = Duration::from_mins(1);
 /// So long after it was deleted a category is looked for in products: no function lives longer (15 minutes), and so none that
 /// read the tree before can save a product later.
-const EMPTIED_FOR: Duration = Duration::from_mins(20);
+const CLEANED_FOR: Duration = Duration::from_mins(20);
 
 const LIST: List<Slug> = List::new("/categories");
 
@@ -129,7 +129,7 @@ async fn patch_category(
     })
     .await?;
     // Of a small shop all products follow at once, of a large one the rest with the sweep.
-    follow_moves(&db, now).await?;
+    finish_tree_changes(&db, now).await?;
     Ok(Versioned { tag: category.tag(), body: category })
 }
 
@@ -149,7 +149,7 @@ async fn delete_category(
     Path(id): Path<CategoryId>,
     if_match: IfMatch,
 ) -> Result<StatusCode, Error> {
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     loop {
         // The common refusal, which leaves the tree as it is.
         must_be_empty(&db, id).await?;
@@ -168,7 +168,7 @@ async fn delete_category(
         if store::save(&db, &mut tree).await? {
             return Ok(StatusCode::NO_CONTENT);
         }
-        if !patience.is_left().await {
+        if !backoff.wait().await {
             return Err(Error::CategoriesContended);
         }
     }
@@ -187,17 +187,17 @@ fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(),
 
 /// Has the products of categories that were moved be found where these stand now, and takes categories that were deleted out
 /// of products that a request which ended early left in them. Answers how many products it changed.
-pub async fn follow_moves(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
+pub async fn finish_tree_changes(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
     let tree = store::tree(db).await?;
     let mut settled = tree.clone();
-    let followed = follow_moved(db, &tree).await?;
-    if followed == 0 && tree.moved.iter().all(|moved| moved.at.plus(FOLLOWED_FOR) < now) {
-        settled.moved.clear();
+    let followed = reindex_reparented(db, &tree).await?;
+    if followed == 0 && tree.reparented.iter().all(|moved| moved.at.plus(REINDEXED_FOR) < now) {
+        settled.reparented.clear();
     }
-    let gone: Vec<CategoryId> = tree.gone.iter().map(|gone| gone.id).collect();
-    let emptied = shelving::empty(db, &gone).await?;
+    let deleted: Vec<CategoryId> = tree.deleted.iter().map(|deleted| deleted.id).collect();
+    let emptied = shelving::remove_deleted_categories(db, &deleted).await?;
     if emptied == 0 {
-        settled.gone.retain(|gone| gone.at.plus(EMPTIED_FOR) >= now);
+        settled.deleted.retain(|deleted| deleted.at.plus(CLEANED_FOR) >= now);
     }
     if settled != tree {
         // Where the tree was changed meanwhile, the next sweep does this.
@@ -206,10 +206,10 @@ pub async fn follow_moves(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
     Ok(followed + emptied)
 }
 
-async fn follow_moved(db: &Mongo, tree: &Tree) -> Result<usize, Error> {
-    if tree.moved.is_empty() {
+async fn reindex_reparented(db: &Mongo, tree: &Tree) -> Result<usize, Error> {
+    if tree.reparented.is_empty() {
         return Ok(0);
     }
-    let ids: Vec<CategoryId> = tree.moved.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
-    product_store::follow(db, tree, &ids).await
+    let ids: Vec<CategoryId> = tree.reparented.iter().flat_map(|moved| tree.with_descendants(moved.id)).collect();
+    product_store::reindex(db, tree, &ids).await
 }

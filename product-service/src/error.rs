@@ -93,7 +93,7 @@ pub enum Error {
     ImportFailed(String),
     /// Not enough of some SKUs; nothing was taken.
     #[error("not enough in stock of {}", skus(.0))]
-    OutOfStock(Vec<Short>),
+    OutOfStock(Vec<Shortage>),
     /// Other attempts, which may come to nothing, have taken what is left; nothing was taken.
     #[error("other requests have taken the last units")]
     StockContended,
@@ -108,7 +108,7 @@ pub enum Error {
     Corrupt(mongodb::bson::error::Error),
     /// A product in the database without a slug.
     #[error("product {0} has no slug")]
-    Nameless(ProductId),
+    MissingSlug(ProductId),
     /// The address of the database could not be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -117,12 +117,12 @@ pub enum Error {
     Bucket(#[from] Failure),
     /// notification-service took no notice.
     #[error(transparent)]
-    Notices(CallError),
+    LowStockAlert(CallError),
 }
 
 /// A line of a reservation that cannot be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Short {
+pub struct Shortage {
     /// Of what.
     pub sku: Sku,
     /// Where the request named it first.
@@ -131,7 +131,7 @@ pub struct Short {
     pub available: i64,
 }
 
-fn skus(short: &[Short]) -> String {
+fn skus(short: &[Shortage]) -> String {
     short.iter().map(|line| line.sku.as_str()).collect::<Vec<_>>().join(", ")
 }
 
@@ -248,7 +248,7 @@ impl From<Error> for Problem {
                 "Not enough in stock",
                 "Nothing was reserved; errors says what is short.",
             )
-            .with_errors(short.iter().map(Short::field).collect()),
+            .with_errors(short.iter().map(Shortage::field).collect()),
             Error::Reservation(ReservationRefused::ReservationDiffers) => Self::conflict(
                 "reservation_differs",
                 "The order has another reservation",
@@ -277,8 +277,8 @@ impl From<Error> for Problem {
             Error::Mongo(error) => Self::internal(error),
             Error::Secret(error) => Self::unavailable(error),
             Error::Bucket(error @ Failure::Unavailable(_)) => Self::unavailable(error),
-            error @ (Error::Bucket(_) | Error::Corrupt(_) | Error::Nameless(_)) => Self::internal(error),
-            Error::Notices(error) => error.into(),
+            error @ (Error::Bucket(_) | Error::Corrupt(_) | Error::MissingSlug(_)) => Self::internal(error),
+            Error::LowStockAlert(error) => error.into(),
         }
     }
 }
@@ -287,7 +287,7 @@ fn parent_refused(code: &'static str, message: String) -> Problem {
     Problem::invalid_input(vec![FieldError::new("/parent_id", code, message)])
 }
 
-impl Short {
+impl Shortage {
     fn field(&self) -> FieldError {
         let pointer = format!("/lines/{}/quantity", self.line);
         let message = format!("{} can be had of {}", self.available, self.sku);

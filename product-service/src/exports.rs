@@ -17,7 +17,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::domain::{Export, ExportId, State as ExportState, URLS_VALID_FOR};
-pub(crate) use self::flow::notice;
+pub(crate) use self::flow::on_object_created;
 pub use self::flow::{sweep, work};
 use crate::{app::App, caching::NO_STORE, error::Error};
 
@@ -101,7 +101,7 @@ async fn view(app: &App, export: Export, now: Timestamp) -> Result<ExportView, E
     let products = files.iter().map(|file| file.products).sum();
     let shown = if state == ExportState::Done { files } else { Vec::new() };
     let keys: Vec<&str> = shown.iter().map(|file| file.key.as_str()).collect();
-    let urls = app.bucket.addresses(&keys, URLS_VALID_FOR, now).await?;
+    let urls = app.bucket.presigned_urls(&keys, URLS_VALID_FOR, now).await?;
     let files = urls.into_iter().zip(&shown);
     let files = files.map(|(url, file)| FileView { url, products: file.products, size: file.size }).collect();
     Ok(ExportView { id, state, products, files, created_at, updated_at })

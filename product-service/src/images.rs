@@ -17,14 +17,16 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use self::flow::notice;
-pub use self::flow::{Swept, sweep};
+pub(crate) use self::flow::on_object_created;
+pub use self::flow::{SweepReport, sweep};
 use self::{
     domain::{ImageId, ImageList, NewImage, RefusalCode, State as UploadState, Upload},
     flow::{arrange, complete, grant},
     view::ImageView,
 };
-use crate::{app::App, bucket::object::Form, error::Error, ids::ProductId, mongo::Mongo, products::view::ProductView};
+use crate::{
+    app::App, bucket::object::PresignedPost, error::Error, ids::ProductId, mongo::Mongo, products::view::ProductView,
+};
 
 pub mod domain;
 mod flow;
@@ -108,7 +110,7 @@ async fn create_image(
     Path(product_id): Path<ProductId>,
     Json(new): Json<NewImage>,
 ) -> Result<Created<UploadForm>, Error> {
-    let (upload, Form { url, fields }) = Box::pin(grant(&app, product_id, new, Timestamp::now())).await?;
+    let (upload, PresignedPost { url, fields }) = Box::pin(grant(&app, product_id, new, Timestamp::now())).await?;
     let (image_id, expires_at) = (upload.image.id, upload.expires_at);
     Ok(Created { location: format!("/uploads/{image_id}"), body: UploadForm { image_id, url, fields, expires_at } })
 }

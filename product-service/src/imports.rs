@@ -21,9 +21,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::domain::{Import, ImportId, Refused, State as ImportState};
-pub(crate) use self::flow::notice;
+pub(crate) use self::flow::on_object_created;
 pub use self::flow::{sweep, work};
-use crate::{app::App, bucket::object::Form, caching::NO_STORE, error::Error, mongo::Mongo};
+use crate::{app::App, bucket::object::PresignedPost, caching::NO_STORE, error::Error, mongo::Mongo};
 
 mod apply;
 pub mod domain;
@@ -102,14 +102,14 @@ struct ImportView {
 
 impl From<Import> for ImportView {
     fn from(import: Import) -> Self {
-        let Import { id, state, reason, size, place, counts, expires_at, created_at, updated_at, .. } = import;
+        let Import { id, state, reason, size, position, counts, expires_at, created_at, updated_at, .. } = import;
         Self {
             id,
             state,
             reason,
             size,
-            bytes_done: place.offset,
-            lines_done: place.line,
+            bytes_done: position.offset,
+            lines_done: position.line,
             created: counts.created,
             changed: counts.changed,
             unchanged: counts.unchanged,
@@ -150,7 +150,7 @@ impl From<Refused> for RefusedLine {
 #[utoipa::path(post, path = "/admin/products/imports", tag = "bulk", security(("token" = ["catalog:write"])),
     responses((status = CREATED, body = ImportForm)))]
 async fn create_import(State(app): State<App>, _: Caller<CatalogWrite>) -> Result<Response, Error> {
-    let (import, Form { url, fields }) = flow::grant(&app, Timestamp::now()).await?;
+    let (import, PresignedPost { url, fields }) = flow::grant(&app, Timestamp::now()).await?;
     let (import_id, expires_at) = (import.id, import.expires_at);
     let location = format!("/admin/products/imports/{import_id}");
     let created = Created { location, body: ImportForm { import_id, url, fields, expires_at } };
@@ -208,7 +208,7 @@ async fn list_import_errors(
 ) -> Result<Response, Error> {
     let (limit, after) = LIST.read(&query)?;
     store::find(&db, id).await?.ok_or(Error::NotFound)?;
-    let refused = store::refused(&db, id, after, limit + 1).await?;
+    let refused = store::find_refused(&db, id, after, limit + 1).await?;
     let page = LIST.page(refused, limit, |refused| refused.line).map(RefusedLine::from);
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }

@@ -14,7 +14,7 @@ use common::{
 };
 
 use self::domain::{Stock, StockPatch};
-pub use self::flow::Swept;
+pub use self::flow::SweepReport;
 use crate::{app::App, error::Error, mongo::Mongo, products::store as product_store};
 
 pub mod domain;
@@ -77,6 +77,6 @@ async fn patch_stock(
 }
 
 /// Has the catalogue and staff know of stock that came, went, or runs low.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
     flow::sweep(&app.db, app.staff.as_ref(), now).await
 }

@@ -21,7 +21,7 @@ const SWEEP_BUDGET: Duration = Duration::from_secs(10);
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Swept {
+pub struct SweepReport {
     /// Jobs that are over now.
     pub finished: usize,
     /// Those that go on with the next sweep.
@@ -35,22 +35,22 @@ pub(crate) async fn sweep<'a, T: Copy + Display>(
     kind: &str,
     waiting: Vec<T>,
     work: impl Fn(T, Instant) -> BoxFuture<'a, Result<bool, Error>>,
-) -> Swept {
+) -> SweepReport {
     let until = Instant::now() + SWEEP_BUDGET;
-    let mut swept = Swept::default();
+    let mut report = SweepReport::default();
     for id in waiting {
         if Instant::now() >= until {
-            swept.unfinished += 1;
+            report.unfinished += 1;
             continue;
         }
         match work(id, until).await {
-            Ok(true) => swept.finished += 1,
-            Ok(false) => swept.unfinished += 1,
+            Ok(true) => report.finished += 1,
+            Ok(false) => report.unfinished += 1,
             Err(error) => {
                 tracing::error!(%error, kind, %id, "job not worked off");
-                swept.failed += 1;
+                report.failed += 1;
             }
         }
     }
-    swept
+    report
 }

@@ -88,7 +88,7 @@ impl Service for App {
         let now = Timestamp::now();
         // Trouble with the one must not keep the sweep from the others.
         let swept = reservations::sweep(&self.db, now).await;
-        let followed = categories::follow_moves(&self.db, now).await;
+        let followed = categories::finish_tree_changes(&self.db, now).await;
         let images = images::sweep(self, now).await;
         let adjusted = adjustments::sweep(&self.db, now).await;
         let stock = inventory::sweep(self, now).await;

@@ -85,33 +85,33 @@ impl Mongo {
     }
 }
 
-/// How long a request starts over while others change the same document under it: most of its time.
-const PATIENCE: Duration = Duration::from_millis(1_800);
-/// The first wait before it does, and the longest.
+/// How long a request starts over while others change the same document: most of its time.
+const RETRY_BUDGET: Duration = Duration::from_millis(1_800);
+/// The upper bounds of the first wait and of any wait.
 const WAITS: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(64));
 
-/// What is left of a request's time to start over.
+/// The budget of one request for starting over after a write conflict.
 #[derive(Debug)]
-pub struct Patience {
+pub struct Backoff {
     until: Instant,
-    wait: Duration,
+    longest_wait: Duration,
 }
 
-impl Default for Patience {
+impl Default for Backoff {
     fn default() -> Self {
-        Self { until: Instant::now() + PATIENCE, wait: WAITS.0 }
+        Self { until: Instant::now() + RETRY_BUDGET, longest_wait: WAITS.0 }
     }
 }
 
-impl Patience {
-    /// Waits a moment of chance, so that those who met do not meet again, the longer the more often; false once the time is
-    /// over.
-    pub async fn is_left(&mut self) -> bool {
+impl Backoff {
+    /// Waits a random time, which may be longer with every call, so that two requests that met do not meet again; `false`, without
+    /// waiting, once the budget is spent.
+    pub async fn wait(&mut self) -> bool {
         // The last bits of an id are random.
         let (_, random) = Id::<Self>::new(Timestamp::now()).uuid().as_u64_pair();
         let part = u32::try_from(random % 100).unwrap_or_default();
-        let wait = self.wait * part / 100;
-        self.wait = WAITS.1.min(self.wait * 2);
+        let wait = self.longest_wait * part / 100;
+        self.longest_wait = WAITS.1.min(self.longest_wait * 2);
         if Instant::now() + wait >= self.until {
             return false;
         }
@@ -143,13 +143,13 @@ impl Written {
 /// A conditional update of one document that *fails* when the condition does not hold, so that an ordered list of writes
 /// stops there; a plain update would match nothing and pass. The means is an upsert that can never insert: it would have
 /// to give the new document another `_id` than the filter asks for.
-pub fn must_match(namespace: &Namespace, filter: Document, mut update: Document) -> WriteModel {
+pub fn update_or_fail(namespace: &Namespace, filter: Document, mut update: Document) -> WriteModel {
     update.insert("$setOnInsert", doc! { "_id": "never inserted" });
     update_one(namespace, filter, update, true)
 }
 
 /// A conditional update of one document that passes when the condition does not hold.
-pub fn may_match(namespace: &Namespace, filter: Document, update: Document) -> WriteModel {
+pub fn update_or_skip(namespace: &Namespace, filter: Document, update: Document) -> WriteModel {
     update_one(namespace, filter, update, false)
 }
 

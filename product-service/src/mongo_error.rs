@@ -17,7 +17,7 @@ pub(crate) fn refused_write(error: &MongoError) -> Option<usize> {
 }
 
 /// A duplicate key (11000), a document that its validator refuses (121), or an upsert that would have to change an `_id`
-/// (66): `mongo::must_match` without a match.
+/// (66): `mongo::update_or_fail` without a match.
 fn is_refusal(code: i32) -> bool {
     matches!(code, 66 | 121 | 11_000)
 }

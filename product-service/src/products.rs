@@ -34,7 +34,7 @@ use self::{
 use crate::{
     app::App,
     caching::{CATALOGUE_CACHE, NO_STORE},
-    categories::{domain::must_be_in, store as category_store},
+    categories::{domain::must_exist, store as category_store},
     error::Error,
     ids::ProductId,
 };
@@ -112,7 +112,7 @@ async fn create_product(
     Json(new): Json<NewProduct>,
 ) -> Result<Created<Versioned<ProductView>>, Error> {
     let tree = category_store::tree(&app.db).await?;
-    must_be_in(&tree, &new.category_ids)?;
+    must_exist(&tree, &new.category_ids)?;
     let product = Product::create(new, Timestamp::now());
     shelving::insert(&app.db, &product, &tree).await?;
     let location = format!("/products/{}", product.slug);
@@ -151,7 +151,7 @@ async fn patch_product(
     Json(patch): Json<ProductPatch>,
 ) -> Result<Response, Error> {
     let tree = category_store::tree(&app.db).await?;
-    must_be_in(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
+    must_exist(&tree, patch.category_ids.as_deref().unwrap_or_default())?;
     let product = flow::change(&app.db, id, &if_match, &Change::Patch(Box::new(patch))).await?;
     Ok(answer(product, &app))
 }

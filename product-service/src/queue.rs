@@ -53,9 +53,9 @@ async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> R
     let mut is_over = true;
     for key in keys {
         is_over &= match key.split_once('/') {
-            Some(("imports", _)) => Box::pin(imports::notice(app, &key, until, now)).await?,
-            Some(("exports", _)) => Box::pin(exports::notice(app, &key, until, now)).await?,
-            _ => Box::pin(images::notice(app, &key, now)).await.map(|()| true)?,
+            Some(("imports", _)) => Box::pin(imports::on_object_created(app, &key, until, now)).await?,
+            Some(("exports", _)) => Box::pin(exports::on_object_created(app, &key, until, now)).await?,
+            _ => Box::pin(images::on_object_created(app, &key, now)).await.map(|()| true)?,
         };
     }
     Ok(is_over)

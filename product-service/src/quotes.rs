@@ -19,7 +19,7 @@ use crate::{
     basket::{MAX_LINES, MAX_QUANTITY},
     error::Error,
     ids::ProductId,
-    inventory::{domain::Available, store as inventory_store},
+    inventory::{domain::AvailableToPromise, store as inventory_store},
     mongo::Mongo,
     products::domain::TaxClass,
     reservations::{
@@ -95,12 +95,12 @@ async fn quote_lines(
     let basket = request.basket();
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
     let (priced, stock) =
-        tokio::join!(flow::read_prices(&db, &request, &basket), inventory_store::available(&db, &skus));
+        tokio::join!(flow::read_prices(&db, &request, &basket), inventory_store::available_to_promise(&db, &skus));
     let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
-    let stock: BTreeMap<Sku, Available> = stock?.into_iter().collect();
+    let stock: BTreeMap<Sku, AvailableToPromise> = stock?.into_iter().collect();
     let available = |line: &PricedLine| match stock.get(&line.sku).copied().unwrap_or_default() {
-        Available { count, backorder: true, .. } => count.max(BACKORDERED),
-        Available { count, backorder: false, .. } => count,
+        AvailableToPromise { count, backorder: true, .. } => count.max(BACKORDERED),
+        AvailableToPromise { count, backorder: false, .. } => count,
     };
     let lines = priced.into_iter().map(|line| (available(&line), line));
     let lines = lines.map(|(available, line)| QuotedLine::new(line, available)).collect();

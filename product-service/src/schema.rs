@@ -18,7 +18,7 @@ use crate::{
     exports::domain::State as ExportState,
     images::domain::{MAX_IMAGES, MAX_SIZE, MediaType, State as UploadState},
     imports::domain::{MAX_SIZE as MAX_IMPORT_SIZE, State as ImportState},
-    inventory::domain::Listing,
+    inventory::domain::Availability,
     products::domain::Status,
     reservations::domain::State as ReservationState,
 };
@@ -127,7 +127,7 @@ fn stock() -> Schema {
         "available": &number,
         "backorder": { "bsonType": "bool" },
         "low_stock_at": { "bsonType": ["int", "long", "null"], "minimum": 0 },
-        "listed": { "enum": or_null(Listing::VARIANTS) },
+        "listed": { "enum": or_null(Availability::VARIANTS) },
         "low_stock": { "enum": ["watched", "told", null] },
         "version": { "bsonType": ["int", "long"], "minimum": 1 },
         "document": { "bsonType": "long" },
@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn what_is_stored_under_a_name_is_read_and_written_under_no_other() {
         are_named::<Status>(&["draft", "active", "archived"]);
-        are_named::<Listing>(&["in_stock", "out_of_stock", "backorder"]);
+        are_named::<Availability>(&["in_stock", "out_of_stock", "backorder"]);
         are_named::<MovementKind>(&["hold", "commit", "release"]);
         are_named::<Reason>(&["received", "returned", "found", "damaged", "lost", "correction", "counted"]);
         are_named::<ReservationState>(&["reserving", "void", "held", "committed", "released"]);

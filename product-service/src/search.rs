@@ -20,10 +20,10 @@ use http::header;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use self::domain::{Facet, Place, Sort, Wanted};
+use self::domain::{Cursor, Facet, SearchParams, Sort};
 use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::CategoryId, products::view::ProductView};
 
-const LIST: List<Place> = List::new("/products");
+const LIST: List<Cursor> = List::new("/products");
 
 pub(crate) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(list_products))
@@ -98,18 +98,20 @@ struct FoundProducts {
 async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Response, Error> {
     let ListQuery { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, .. } = query;
     let (limit, after) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
-    let sort = query.sort;
-    let listing =
-        Wanted { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, sort }.read()?;
-    if after.as_ref().is_some_and(|after| !after.is_of(listing.sort)) {
+    let (sort, with_facets) = (query.sort, query.facets);
+    let query =
+        SearchParams { q, category_id, brand, tags, attributes, currency, price_min, price_max, in_stock, sort }
+            .read()?;
+    if after.as_ref().is_some_and(|after| !after.is_of(query.sort)) {
         return Err(Problem::invalid_parameter("cursor", "is one of a list in another order").into());
     }
-    if listing.price.is_some_and(|price| !app.currencies.0.contains(&price.currency)) {
+    if query.price.is_some_and(|price| !app.currencies.0.contains(&price.currency)) {
         return Err(Problem::invalid_parameter("currency", "is none that the shop sells in").into());
     }
-    let counting = async { if query.facets { store::facets(&app.db, &listing).await.map(Some) } else { Ok(None) } };
-    let (found, facets) = tokio::try_join!(store::find(&app.db, &listing, after.as_ref(), limit + 1), counting)?;
-    let page =
-        LIST.page(found, limit, |(place, _)| place.clone()).map(|(_, product)| ProductView::new(product, &app.bucket));
+    let counting = async { if with_facets { store::facets(&app.db, &query).await.map(Some) } else { Ok(None) } };
+    let (found, facets) = tokio::try_join!(store::find(&app.db, &query, after.as_ref(), limit + 1), counting)?;
+    let page = LIST
+        .page(found, limit, |(cursor, _)| cursor.clone())
+        .map(|(_, product)| ProductView::new(product, &app.bucket));
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(FoundProducts { page, facets })).into_response())
 }

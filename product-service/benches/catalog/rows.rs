@@ -8,7 +8,7 @@ use mongodb::{
     options::Hint,
 };
 use product_service::search::{
-    domain::{Listing, Sort, Wanted},
+    domain::{ProductQuery, SearchParams, Sort},
     store::{counting, filter, index, order},
 };
 use testkit::{Answer, mongo::Mongo};
@@ -35,13 +35,13 @@ pub(crate) struct Asked {
 
 enum Query {
     Slug(String),
-    List(Listing),
-    Facets(Listing),
+    List(ProductQuery),
+    Facets(ProductQuery),
 }
 
 pub(crate) const ROWS: [Row; 6] = [
     Row { name: "one product by slug", ask: by_slug },
-    Row { name: "page of 20, newest", ask: |_, _| listed("/products", Wanted::default()) },
+    Row { name: "page of 20, newest", ask: |_, _| listed("/products", SearchParams::default()) },
     Row { name: "page of 20, category and attribute", ask: filtered },
     Row { name: "page of 20, tag, price range, cheapest first", ask: cheapest },
     Row { name: "search, a word and the beginning of another", ask: search },
@@ -57,7 +57,7 @@ fn filtered(catalogue: &Catalogue, random: &mut fastrand::Rng) -> Asked {
     let id = any(&catalogue.categories, random);
     let path = format!("/products?category_id={id}&attributes=Organic:true");
     let attributes = Some("Organic:true".to_owned());
-    listed(&path, Wanted { category_id: Some(id.parse().unwrap()), attributes, ..Wanted::default() })
+    listed(&path, SearchParams { category_id: Some(id.parse().unwrap()), attributes, ..SearchParams::default() })
 }
 
 fn cheapest(_: &Catalogue, random: &mut fastrand::Rng) -> Asked {
@@ -65,22 +65,22 @@ fn cheapest(_: &Catalogue, random: &mut fastrand::Rng) -> Asked {
     let path = format!("/products?tags=gift&currency=USD&price_min={min}&price_max=20000&sort=price");
     let (tags, currency) = (Some("gift".to_owned()), Some("USD".to_owned()));
     let (price_min, price_max, sort) = (Some(min), Some(20_000), Some(Sort::Price));
-    listed(&path, Wanted { tags, currency, price_min, price_max, sort, ..Wanted::default() })
+    listed(&path, SearchParams { tags, currency, price_min, price_max, sort, ..SearchParams::default() })
 }
 
 fn search(_: &Catalogue, random: &mut fastrand::Rng) -> Asked {
     let (material, kind) = words(random);
     let q = format!("{material} {}", &kind[..kind.len().min(3)]);
-    listed(&format!("/products?q={}", q.replace(' ', "+")), Wanted { q: Some(q), ..Wanted::default() })
+    listed(&format!("/products?q={}", q.replace(' ', "+")), SearchParams { q: Some(q), ..SearchParams::default() })
 }
 
 fn facets(catalogue: &Catalogue, random: &mut fastrand::Rng) -> Asked {
     let id = any(&catalogue.categories, random);
-    let listing = Wanted { category_id: Some(id.parse().unwrap()), ..Wanted::default() }.read().unwrap();
-    Asked { path: format!("/products?category_id={id}&facets=true"), query: Query::Facets(listing) }
+    let query = SearchParams { category_id: Some(id.parse().unwrap()), ..SearchParams::default() }.read().unwrap();
+    Asked { path: format!("/products?category_id={id}&facets=true"), query: Query::Facets(query) }
 }
 
-fn listed(path: &str, wanted: Wanted) -> Asked {
+fn listed(path: &str, wanted: SearchParams) -> Asked {
     Asked { path: path.to_owned(), query: Query::List(wanted.read().unwrap()) }
 }
 
@@ -101,22 +101,22 @@ impl Driver {
     pub(crate) async fn find(&self, asked: &Asked) -> Result<usize> {
         let found = match &asked.query {
             Query::Slug(slug) => self.0.find_one(doc! { "slug": slug }).await?.into_iter().count(),
-            Query::List(listing) => self.list(listing).await?,
-            Query::Facets(listing) => tokio::try_join!(self.list(listing), self.count(listing))?.0,
+            Query::List(query) => self.list(query).await?,
+            Query::Facets(query) => tokio::try_join!(self.list(query), self.count(query))?.0,
         };
         Ok(found.min(20))
     }
 
-    async fn list(&self, listing: &Listing) -> Result<usize> {
-        let limit = if listing.sort == Sort::Relevance { CANDIDATES } else { PAGE };
-        let find = self.0.find(filter(listing, None)).sort(order(listing)).hint(Hint::Name(index(listing)));
+    async fn list(&self, query: &ProductQuery) -> Result<usize> {
+        let limit = if query.sort == Sort::Relevance { CANDIDATES } else { PAGE };
+        let find = self.0.find(filter(query, None)).sort(order(query)).hint(Hint::Name(index(query)));
         let batch = u32::try_from(limit).unwrap();
         let found: Vec<Document> = find.limit(limit).batch_size(batch).await?.try_collect().await?;
         Ok(found.len())
     }
 
-    async fn count(&self, listing: &Listing) -> Result<usize> {
-        let counted = self.0.aggregate(counting(listing)).hint(Hint::Name(index(listing)));
+    async fn count(&self, query: &ProductQuery) -> Result<usize> {
+        let counted = self.0.aggregate(counting(query)).hint(Hint::Name(index(query)));
         let counted: Vec<Document> = counted.await?.try_collect().await?;
         Ok(counted.len())
     }

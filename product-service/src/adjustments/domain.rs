@@ -23,8 +23,8 @@ use utoipa::{
 use uuid::Uuid;
 
 use crate::{
-    basket::{Line, MAX_LINES, basket},
-    inventory::domain::{Change, MAX_ON_HAND},
+    basket::{LineItem, MAX_LINES, basket},
+    inventory::domain::{MAX_ON_HAND, StockChange},
 };
 
 /// The longest note, in characters.
@@ -35,16 +35,16 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x0193_8f6e_71b0_7c1e_8a55_4c6f_2d9b_1e0
 /// The id of an adjustment.
 pub type AdjustmentId = Id<Adjustment>;
 /// One attempt at an adjustment.
-pub type ClaimId = Id<Claim>;
+pub type AttemptId = Id<AttemptMarker>;
 /// A return, which whoever handles returns keeps; here it is only a name.
-pub type ReturnId = Id<Return>;
+pub type ReturnId = Id<ReturnMarker>;
 
 /// Only a label.
 #[derive(Debug)]
-pub struct Claim;
+pub struct AttemptMarker;
 /// Only a label.
 #[derive(Debug)]
-pub struct Return;
+pub struct ReturnMarker;
 
 /// Why a number changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
@@ -85,13 +85,13 @@ impl Reason {
 }
 
 /// Those that somebody may give: who has counted says how many there are, and not how many more.
-const GIVEN: [Reason; 6] =
+const STAFF_REASONS: [Reason; 6] =
     [Reason::Received, Reason::Returned, Reason::Found, Reason::Damaged, Reason::Lost, Reason::Correction];
 
-fn given_reason() -> Object {
+fn staff_reason_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .enum_values(Some(GIVEN.map(Reason::as_str)))
+        .enum_values(Some(STAFF_REASONS.map(Reason::as_str)))
         .description(Some(
             "Why. `received`, `returned` and `found` go with more, `damaged` and `lost` with fewer, `correction` with \
              either.",
@@ -104,8 +104,8 @@ impl FromStr for Reason {
 
     /// A reason that somebody may give.
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = GIVEN.into_iter().find(|reason| reason.as_str() == text);
-        let names = || GIVEN.map(Reason::as_str).join(", ");
+        let known = STAFF_REASONS.into_iter().find(|reason| reason.as_str() == text);
+        let names = || STAFF_REASONS.map(Reason::as_str).join(", ");
         known.ok_or_else(|| Refusal::new("unknown_reason", format!("must be one of {}", names())))
     }
 }
@@ -118,7 +118,7 @@ pub struct NewAdjustment {
     #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     pub delta: i64,
     /// Why. `received`, `returned` and `found` go with more, `damaged` and `lost` with fewer, `correction` with either.
-    #[schema(schema_with = given_reason)]
+    #[schema(schema_with = staff_reason_schema)]
     pub reason: Reason,
     /// What else there is to say.
     #[schema(required = false, max_length = 500, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
@@ -185,12 +185,12 @@ impl Adjustment {
     }
 
     /// What somebody counted; the store knows by how many that differs from what was there.
-    pub fn count(sku: Sku, by: String, now: Timestamp) -> Self {
+    pub fn stocktake(sku: Sku, by: String, now: Timestamp) -> Self {
         Self { id: Id::new(now), sku, delta: 0, reason: Reason::Counted, note: None, by, at: now }
     }
 
     /// What came back of one SKU with a return.
-    pub fn returned(id: ReturnId, line: &Line, by: String, now: Timestamp) -> Self {
+    pub fn returned(id: ReturnId, line: &LineItem, by: String, now: Timestamp) -> Self {
         let sku = line.sku.clone();
         let id = Uuid::new_v5(&id.uuid(), sku.as_str().as_bytes()).into();
         Self { id, sku, delta: i64::from(line.quantity), reason: Reason::Returned, note: None, by, at: now }
@@ -204,19 +204,19 @@ impl Adjustment {
 
     /// What recording it changes. Units that go are taken at once, so that nobody is promised them. A count has its
     /// effect when it is recorded, by the same write.
-    pub fn when_recorded(&self) -> Change {
+    pub fn when_recorded(&self) -> StockChange {
         match self.reason {
-            Reason::Counted => Change::default(),
-            _ => Change { available: self.delta.min(0), ..Change::default() },
+            Reason::Counted => StockChange::default(),
+            _ => StockChange { available: self.delta.min(0), ..StockChange::default() },
         }
     }
 
     /// What settling it changes.
-    pub fn when_settled(&self, counts: bool) -> Change {
+    pub fn when_settled(&self, is_applied: bool) -> StockChange {
         match self.reason {
-            Reason::Counted => Change::default(),
-            _ if counts => Change { on_hand: self.delta, available: self.delta.max(0) },
-            _ => Change { available: -self.delta.min(0), ..Change::default() },
+            Reason::Counted => StockChange::default(),
+            _ if is_applied => StockChange { on_hand: self.delta, available: self.delta.max(0) },
+            _ => StockChange { available: -self.delta.min(0), ..StockChange::default() },
         }
     }
 }
@@ -227,12 +227,12 @@ impl Adjustment {
 pub struct RestockRequest {
     /// What is put on the shelf again; a SKU that is named twice is summed.
     #[schema(min_items = 1, max_items = 100)]
-    pub lines: Vec<Line>,
+    pub lines: Vec<LineItem>,
 }
 
 impl FromFields for RestockRequest {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let lines = fields.objects::<Line>("lines", MAX_LINES)?;
+        let lines = fields.objects::<LineItem>("lines", MAX_LINES)?;
         if lines.is_empty() {
             return fields.refuse("lines", "too_few", "must have at least one line");
         }
@@ -251,8 +251,8 @@ mod tests {
         Adjustment { id, sku: "A".parse().unwrap(), delta, reason, note: None, by: String::new(), at }
     }
 
-    fn total(adjustment: &Adjustment, counts: bool) -> (i64, i64) {
-        let (first, second) = (adjustment.when_recorded(), adjustment.when_settled(counts));
+    fn total(adjustment: &Adjustment, is_applied: bool) -> (i64, i64) {
+        let (first, second) = (adjustment.when_recorded(), adjustment.when_settled(is_applied));
         (first.on_hand + second.on_hand, first.available + second.available)
     }
 
@@ -269,7 +269,7 @@ mod tests {
     #[test]
     fn units_that_go_are_promised_to_nobody_from_the_start_and_units_that_come_only_at_the_end() {
         assert_eq!(adjustment(-5, Reason::Lost).when_recorded().available, -5);
-        assert_eq!(adjustment(5, Reason::Received).when_recorded(), Change::default());
+        assert_eq!(adjustment(5, Reason::Received).when_recorded(), StockChange::default());
     }
 
     #[test]

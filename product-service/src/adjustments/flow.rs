@@ -4,11 +4,11 @@ use common::{etag::IfMatch, id::Id, sku::Sku, timestamp::Timestamp};
 use serde::Serialize;
 
 use super::{
-    domain::{Adjustment, ClaimId, RestockRequest, ReturnId},
-    store::{self, Applied},
+    domain::{Adjustment, AttemptId, RestockRequest, ReturnId},
+    store::{self, AttemptOutcome},
 };
 use crate::{
-    basket::Line,
+    basket::LineItem,
     error::Error,
     inventory::{domain::Stock, store as inventory_store},
     mongo::Mongo,
@@ -16,21 +16,21 @@ use crate::{
 };
 
 /// How often a request starts over when others change the SKU under it.
-const ROUNDS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 /// How many SKUs with adjustments left over one sweep looks at.
 const SWEEP_LIMIT: i64 = 50;
 
 /// Has an adjustment take effect, once, on a stock that `if_match` allows. Answers it as it was made first.
 pub(super) async fn adjust(db: &Mongo, adjustment: Adjustment, if_match: &IfMatch) -> Result<Adjustment, Error> {
-    for _ in 0..ROUNDS {
-        let claim = Id::new(adjustment.at);
-        match store::apply(db, &adjustment, claim, if_match).await? {
-            Applied::Counts => return Ok(adjustment),
-            Applied::Late => {
-                store::settle(db, &adjustment, claim, false).await?;
+    for _ in 0..MAX_ATTEMPTS {
+        let attempt = Id::new(adjustment.at);
+        match store::apply(db, &adjustment, attempt, if_match).await? {
+            AttemptOutcome::Applied => return Ok(adjustment),
+            AttemptOutcome::Superseded => {
+                store::settle(db, &adjustment, attempt, false).await?;
                 return replay(db, &adjustment).await?.ok_or(Error::AdjustmentInProgress);
             }
-            Applied::Refused => {
+            AttemptOutcome::Refused => {
                 if let Some(made) = replay(db, &adjustment).await? {
                     return Ok(made);
                 }
@@ -43,11 +43,11 @@ pub(super) async fn adjust(db: &Mongo, adjustment: Adjustment, if_match: &IfMatc
 
 /// The adjustment of the same id that was made before, settled now if its maker died before.
 async fn replay(db: &Mongo, adjustment: &Adjustment) -> Result<Option<Adjustment>, Error> {
-    let Some((made, claim)) = store::find(db, adjustment.id).await? else { return Ok(None) };
+    let Some((made, attempt)) = store::find(db, adjustment.id).await? else { return Ok(None) };
     if !made.is_like(adjustment) {
         return Err(Error::KeyReused);
     }
-    store::settle(db, &made, claim, true).await?;
+    store::settle(db, &made, attempt, true).await?;
     Ok(Some(made))
 }
 
@@ -75,22 +75,29 @@ async fn must_have_room(db: &Mongo, adjustment: &Adjustment, if_match: &IfMatch)
 }
 
 /// Sets what is on hand, and writes down by how many that differed.
-pub(super) async fn count(db: &Mongo, count: &Adjustment, on_hand: i64, if_match: &IfMatch) -> Result<Stock, Error> {
-    if !product_store::has_sku(db, &count.sku).await? {
+pub(super) async fn stocktake(
+    db: &Mongo,
+    stocktake: &Adjustment,
+    on_hand: i64,
+    if_match: &IfMatch,
+) -> Result<Stock, Error> {
+    if !product_store::has_sku(db, &stocktake.sku).await? {
         return Err(Error::NotFound);
     }
-    let claim = Id::new(count.at);
-    inventory_store::set(db, &count.sku, on_hand, if_match, count.at, |delta| store::counting(count, claim, delta))
-        .await?;
+    let attempt = Id::new(stocktake.at);
+    inventory_store::set(db, &stocktake.sku, on_hand, if_match, stocktake.at, |delta| {
+        store::stocktake_entry(stocktake, attempt, delta)
+    })
+    .await?;
     // The number stands. Should this fail, the sweep writes it down.
-    finish_recorded(db, &count.sku, claim).await;
-    inventory_store::find(db, &count.sku).await?.ok_or(Error::NotFound)
+    finish_stocktake(db, &stocktake.sku, attempt).await;
+    inventory_store::find(db, &stocktake.sku).await?.ok_or(Error::NotFound)
 }
 
-async fn finish_recorded(db: &Mongo, sku: &Sku, claim: ClaimId) {
+async fn finish_stocktake(db: &Mongo, sku: &Sku, attempt: AttemptId) {
     let finished = async {
-        match store::recorded_on(db, sku, claim).await? {
-            Some(recorded) => finish(db, &recorded, claim).await,
+        match store::recorded_on(db, sku, attempt).await? {
+            Some(recorded) => finish(db, &recorded, attempt).await,
             None => Ok(()),
         }
     };
@@ -128,7 +135,7 @@ pub(super) async fn restock(
     let mut has_room = true;
     for line in &request.lines {
         let adjusted = adjust(db, Adjustment::returned(id, line, by.to_owned(), now), &IfMatch::Any).await;
-        let Line { sku, quantity } = line.clone();
+        let LineItem { sku, quantity } = line.clone();
         let is_restocked = match adjusted {
             Ok(_) => true,
             Err(Error::NotFound) => false,
@@ -144,16 +151,16 @@ pub(super) async fn restock(
 }
 
 /// Finishes an adjustment that was found on its SKU.
-async fn finish(db: &Mongo, adjustment: &Adjustment, claim: ClaimId) -> Result<(), Error> {
-    let counts = store::decide(db, adjustment, claim).await?;
-    store::settle(db, adjustment, claim, counts).await
+async fn finish(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId) -> Result<(), Error> {
+    let is_applied = store::decide(db, adjustment, attempt).await?;
+    store::settle(db, adjustment, attempt, is_applied).await
 }
 
 /// Finishes what crashes left on SKUs before a moment. Answers how many; those that fail are logged, and found again.
 pub(super) async fn finish_left_over(db: &Mongo, before: Timestamp) -> Result<usize, Error> {
     let mut finished = 0;
-    for (adjustment, claim) in store::unsettled(db, before, SWEEP_LIMIT).await? {
-        match finish(db, &adjustment, claim).await {
+    for (adjustment, attempt) in store::unsettled(db, before, SWEEP_LIMIT).await? {
+        match finish(db, &adjustment, attempt).await {
             Ok(()) => finished += 1,
             Err(error) => {
                 tracing::error!(%error, sku = %adjustment.sku, id = %adjustment.id, "adjustment not finished");

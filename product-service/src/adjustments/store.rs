@@ -9,16 +9,16 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Adjustment, AdjustmentId, ClaimId, Reason, ReturnId};
+use super::domain::{Adjustment, AdjustmentId, AttemptId, Reason, ReturnId};
 use crate::{
-    basket::Line,
+    basket::LineItem,
     collections,
     error::Error,
     inventory::{
         domain::MAX_ON_HAND,
         store::{change, seen},
     },
-    mongo::{Mongo, Written, date, may_match, must_match, timestamp},
+    mongo::{Mongo, Written, date, timestamp, update_or_fail, update_or_skip},
     mongo_error::violates,
 };
 
@@ -33,15 +33,17 @@ struct Record {
     note: Option<String>,
     by: String,
     at: DateTime,
-    /// The attempt that counts.
-    claim: ClaimId,
+    /// The attempt that was applied.
+    #[serde(rename = "claim")]
+    attempt: AttemptId,
 }
 
 /// An adjustment on its SKU, until it is settled.
 #[derive(Debug, Serialize, Deserialize)]
 struct Recorded {
     id: AdjustmentId,
-    claim: ClaimId,
+    #[serde(rename = "claim")]
+    attempt: AttemptId,
     delta: i64,
     reason: Reason,
     note: Option<String>,
@@ -51,17 +53,22 @@ struct Recorded {
 
 /// How far an attempt came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
+pub enum AttemptOutcome {
     /// It counts.
-    Counts,
+    Applied,
     /// Another attempt at the same adjustment counts; this one is still recorded.
-    Late,
+    Superseded,
     /// It was not recorded: nothing of the SKU is kept here, or too few are left, or too many would be, or it has changed.
     Refused,
 }
 
 /// Records an adjustment, decides that it counts and settles it, in one command.
-pub async fn apply(db: &Mongo, adjustment: &Adjustment, claim: ClaimId, if_match: &IfMatch) -> Result<Applied, Error> {
+pub async fn apply(
+    db: &Mongo,
+    adjustment: &Adjustment,
+    attempt: AttemptId,
+    if_match: &IfMatch,
+) -> Result<AttemptOutcome, Error> {
     let stock = db.namespace(collections::STOCK).await?;
     let room = if adjustment.delta < 0 {
         doc! { "$or": [{ "available": { "$gte": -adjustment.delta } }, { "backorder": true }] }
@@ -71,59 +78,59 @@ pub async fn apply(db: &Mongo, adjustment: &Adjustment, claim: ClaimId, if_match
     let mut filter = doc! { "_id": adjustment.sku.as_str(), "$and": [room] };
     filter.extend(seen(&adjustment.sku, if_match));
     let mut recording = change(adjustment.when_recorded());
-    recording.insert("$push", doc! { "adjustments": recorded(adjustment, claim)? });
-    let settle = settling(adjustment, claim, true);
+    recording.insert("$push", doc! { "adjustments": recorded(adjustment, attempt)? });
+    let settle = settling(adjustment, attempt, true);
     let writes = vec![
-        must_match(&stock, filter, recording),
+        update_or_fail(&stock, filter, recording),
         InsertOneModel::builder()
             .namespace(db.namespace(collections::ADJUSTMENTS).await?)
-            .document(trail(adjustment, claim)?)
+            .document(audit_entry(adjustment, attempt)?)
             .build()
             .into(),
-        may_match(&stock, settle.0, settle.1),
+        update_or_skip(&stock, settle.0, settle.1),
     ];
     let written = db.write_in_order(writes).await?;
     Ok(match written {
-        Written::Until(0) => Applied::Refused,
-        written if written.went_past(1) => Applied::Counts,
-        _ => Applied::Late,
+        Written::Until(0) => AttemptOutcome::Refused,
+        written if written.went_past(1) => AttemptOutcome::Applied,
+        _ => AttemptOutcome::Superseded,
     })
 }
 
 /// Decides an adjustment that was recorded; `false` when another attempt at it counts.
-pub async fn decide(db: &Mongo, adjustment: &Adjustment, claim: ClaimId) -> Result<bool, Error> {
-    let record = Record::new(adjustment, claim);
-    match trails(db).await?.insert_one(record).await {
+pub async fn decide(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId) -> Result<bool, Error> {
+    let record = Record::new(adjustment, attempt);
+    match audit_log(db).await?.insert_one(record).await {
         Ok(_) => Ok(true),
         Err(error) if violates(&error, "_id_") => {
-            Ok(find(db, adjustment.id).await?.is_some_and(|(_, counts)| counts == claim))
+            Ok(find(db, adjustment.id).await?.is_some_and(|(_, applied)| applied == attempt))
         }
         Err(error) => Err(error.into()),
     }
 }
 
 /// Settles an attempt, if it is still on its SKU: its last effect, and its end, in one update.
-pub async fn settle(db: &Mongo, adjustment: &Adjustment, claim: ClaimId, counts: bool) -> Result<(), Error> {
-    let (filter, update) = settling(adjustment, claim, counts);
+pub async fn settle(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId, is_applied: bool) -> Result<(), Error> {
+    let (filter, update) = settling(adjustment, attempt, is_applied);
     db.collection::<Document>(collections::STOCK).await?.update_one(filter, update).await?;
     Ok(())
 }
 
-fn settling(adjustment: &Adjustment, claim: ClaimId, counts: bool) -> (Document, Document) {
-    let claim = claim.to_string();
-    let mut update = change(adjustment.when_settled(counts));
-    update.insert("$pull", doc! { "adjustments": { "claim": &claim } });
+fn settling(adjustment: &Adjustment, attempt: AttemptId, is_applied: bool) -> (Document, Document) {
+    let attempt = attempt.to_string();
+    let mut update = change(adjustment.when_settled(is_applied));
+    update.insert("$pull", doc! { "adjustments": { "claim": &attempt } });
     // A count has set the time already.
-    if counts && adjustment.reason != Reason::Counted {
+    if is_applied && adjustment.reason != Reason::Counted {
         update.insert("$set", doc! { "updated_at": date(adjustment.at) });
     }
-    (doc! { "_id": adjustment.sku.as_str(), "adjustments.claim": claim }, update)
+    (doc! { "_id": adjustment.sku.as_str(), "adjustments.claim": attempt }, update)
 }
 
 /// An adjustment, with the attempt at it that counts.
-pub async fn find(db: &Mongo, id: AdjustmentId) -> Result<Option<(Adjustment, ClaimId)>, Error> {
-    let found = trails(db).await?.find_one(doc! { "_id": id.to_string() }).await?;
-    Ok(found.map(|record| (record.claim, record)).map(|(claim, record)| (record.into(), claim)))
+pub async fn find(db: &Mongo, id: AdjustmentId) -> Result<Option<(Adjustment, AttemptId)>, Error> {
+    let found = audit_log(db).await?.find_one(doc! { "_id": id.to_string() }).await?;
+    Ok(found.map(|record| (record.attempt, record)).map(|(attempt, record)| (record.into(), attempt)))
 }
 
 /// Up to `limit` adjustments of a SKU, newest first, after a place.
@@ -141,13 +148,13 @@ pub async fn list(
         filter.insert("$or", [earlier, doc! { "at": date(at), "_id": { "$lt": id.to_string() } }]);
     }
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let found = trails(db).await?.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit).await?;
+    let found = audit_log(db).await?.find(filter).sort(doc! { "at": -1, "_id": -1 }).limit(limit).await?;
     Ok(found.map_ok(Adjustment::from).try_collect().await?)
 }
 
 /// Adjustments that were recorded before a moment and never settled: what a crash left. At most `limit` SKUs, by an index
 /// that holds only adjustments under way.
-pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Adjustment, ClaimId)>, Error> {
+pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Adjustment, AttemptId)>, Error> {
     let stock = db.collection::<OnSku>(collections::STOCK).await?;
     let found = stock.find(doc! { "adjustments.at": { "$lt": date(before) } }).limit(limit).await?;
     let skus: Vec<OnSku> = found.try_collect().await?;
@@ -158,10 +165,10 @@ pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<
 }
 
 /// What an attempt recorded on its SKU, if it is still there.
-pub async fn recorded_on(db: &Mongo, sku: &Sku, claim: ClaimId) -> Result<Option<Adjustment>, Error> {
+pub async fn recorded_on(db: &Mongo, sku: &Sku, attempt: AttemptId) -> Result<Option<Adjustment>, Error> {
     let stock = db.collection::<OnSku>(collections::STOCK).await?;
     let Some(found) = stock.find_one(doc! { "_id": sku.as_str() }).await? else { return Ok(None) };
-    let recorded = found.adjustments.into_iter().find(|recorded| recorded.claim == claim);
+    let recorded = found.adjustments.into_iter().find(|recorded| recorded.attempt == attempt);
     Ok(recorded.map(|recorded| recorded.read(found.id).0))
 }
 
@@ -186,8 +193,8 @@ struct OnSku {
 }
 
 /// What a write of a count puts on the SKU: the number that it changes is only known there.
-pub fn counting(count: &Adjustment, claim: ClaimId, delta: Document) -> Result<Document, Error> {
-    let mut record = recorded(count, claim)?;
+pub fn stocktake_entry(stocktake: &Adjustment, attempt: AttemptId, delta: Document) -> Result<Document, Error> {
+    let mut record = recorded(stocktake, attempt)?;
     record.insert("delta", delta);
     Ok(literal(record))
 }
@@ -202,7 +209,7 @@ fn literal(record: Document) -> Document {
 }
 
 /// Says what a return brings back; `false` when it was said before.
-pub async fn open_return(db: &Mongo, id: ReturnId, lines: &[Line], now: Timestamp) -> Result<bool, Error> {
+pub async fn open_return(db: &Mongo, id: ReturnId, lines: &[LineItem], now: Timestamp) -> Result<bool, Error> {
     let record = ReturnRecord { id, lines: lines.to_vec(), at: date(now) };
     match returns(db).await?.insert_one(record).await {
         Ok(_) => Ok(true),
@@ -212,7 +219,7 @@ pub async fn open_return(db: &Mongo, id: ReturnId, lines: &[Line], now: Timestam
 }
 
 /// What a return brings back.
-pub async fn returned_lines(db: &Mongo, id: ReturnId) -> Result<Option<Vec<Line>>, Error> {
+pub async fn returned_lines(db: &Mongo, id: ReturnId) -> Result<Option<Vec<LineItem>>, Error> {
     Ok(returns(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(|record| record.lines))
 }
 
@@ -221,11 +228,11 @@ pub async fn returned_lines(db: &Mongo, id: ReturnId) -> Result<Option<Vec<Line>
 struct ReturnRecord {
     #[serde(rename = "_id")]
     id: ReturnId,
-    lines: Vec<Line>,
+    lines: Vec<LineItem>,
     at: DateTime,
 }
 
-async fn trails(db: &Mongo) -> Result<Collection<Record>, Error> {
+async fn audit_log(db: &Mongo) -> Result<Collection<Record>, Error> {
     db.collection(collections::ADJUSTMENTS).await
 }
 
@@ -233,32 +240,32 @@ async fn returns(db: &Mongo) -> Result<Collection<ReturnRecord>, Error> {
     db.collection(collections::RETURNS).await
 }
 
-fn recorded(adjustment: &Adjustment, claim: ClaimId) -> Result<Document, Error> {
+fn recorded(adjustment: &Adjustment, attempt: AttemptId) -> Result<Document, Error> {
     let Adjustment { id, sku: _, delta, reason, note, by, at } = adjustment.clone();
-    Ok(bson::serialize_to_document(&Recorded { id, claim, delta, reason, note, by, at: date(at) })?)
+    Ok(bson::serialize_to_document(&Recorded { id, attempt, delta, reason, note, by, at: date(at) })?)
 }
 
-fn trail(adjustment: &Adjustment, claim: ClaimId) -> Result<Document, Error> {
-    Ok(bson::serialize_to_document(&Record::new(adjustment, claim))?)
+fn audit_entry(adjustment: &Adjustment, attempt: AttemptId) -> Result<Document, Error> {
+    Ok(bson::serialize_to_document(&Record::new(adjustment, attempt))?)
 }
 
 impl Record {
-    fn new(adjustment: &Adjustment, claim: ClaimId) -> Self {
+    fn new(adjustment: &Adjustment, attempt: AttemptId) -> Self {
         let Adjustment { id, sku, delta, reason, note, by, at } = adjustment.clone();
-        Self { id, sku, delta, reason, note, by, at: date(at), claim }
+        Self { id, sku, delta, reason, note, by, at: date(at), attempt }
     }
 }
 
 impl Recorded {
-    fn read(self, sku: Sku) -> (Adjustment, ClaimId) {
-        let Self { id, claim, delta, reason, note, by, at } = self;
-        (Adjustment { id, sku, delta, reason, note, by, at: timestamp(at) }, claim)
+    fn read(self, sku: Sku) -> (Adjustment, AttemptId) {
+        let Self { id, attempt, delta, reason, note, by, at } = self;
+        (Adjustment { id, sku, delta, reason, note, by, at: timestamp(at) }, attempt)
     }
 }
 
 impl From<Record> for Adjustment {
     fn from(record: Record) -> Self {
-        let Record { id, sku, delta, reason, note, by, at, claim: _ } = record;
+        let Record { id, sku, delta, reason, note, by, at, attempt: _ } = record;
         Self { id, sku, delta, reason, note, by, at: timestamp(at) }
     }
 }

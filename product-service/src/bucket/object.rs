@@ -6,7 +6,7 @@ use common::timestamp::Timestamp;
 
 /// What a form lets in: one file, at this key.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms<'a> {
+pub struct PostPolicy<'a> {
     /// Where it will be.
     pub key: &'a str,
     /// What it must be uploaded as.
@@ -34,7 +34,7 @@ pub struct Object {
 
 /// A part of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct Range {
     /// What it says.
     pub bytes: Vec<u8>,
     /// Of the object that it is a part of: another one, where it was exchanged.
@@ -43,7 +43,7 @@ pub struct Part {
 
 /// Where and how to upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Form {
+pub struct PresignedPost {
     /// Where to post it.
     pub url: String,
     /// Its fields, before `file`.

@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use common::timestamp::Timestamp;
 use serde_json::{Value, json};
 
-use super::object::Terms;
+use super::object::PostPolicy;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
@@ -32,13 +32,13 @@ pub(super) struct Signer<'a> {
 impl Signer<'_> {
     /// The fields that the form must have, in any order, before its `file`. What they bind: this bucket, this key, this
     /// type, at most this size, until the terms end.
-    pub(super) fn fields(&self, terms: &Terms<'_>, now: Timestamp) -> BTreeMap<String, String> {
+    pub(super) fn fields(&self, policy: &PostPolicy<'_>, now: Timestamp) -> BTreeMap<String, String> {
         let (day, moment) = amz_date(now);
         let credential = format!("{}/{day}/{}/s3/aws4_request", self.access_key_id, self.region);
         let mut fields = BTreeMap::from([
-            ("key", terms.key.to_owned()),
-            ("Content-Type", terms.content_type.to_owned()),
-            ("Cache-Control", terms.cache_control.to_owned()),
+            ("key", policy.key.to_owned()),
+            ("Content-Type", policy.content_type.to_owned()),
+            ("Cache-Control", policy.cache_control.to_owned()),
             ("x-amz-algorithm", ALGORITHM.to_owned()),
             ("x-amz-credential", credential),
             ("x-amz-date", moment),
@@ -49,8 +49,8 @@ impl Signer<'_> {
         // The bucket refuses a form with any field that has no condition.
         let mut conditions: Vec<Value> = fields.iter().map(|(name, value)| json!({ (*name): value })).collect();
         conditions.push(json!({ "bucket": self.bucket }));
-        conditions.push(json!(["content-length-range", 1, terms.size]));
-        let policy = json!({ "expiration": terms.expires_at, "conditions": conditions });
+        conditions.push(json!(["content-length-range", 1, policy.size]));
+        let policy = json!({ "expiration": policy.expires_at, "conditions": conditions });
         let policy = STANDARD.encode(policy.to_string());
         fields.insert("x-amz-signature", self.sign(&policy, now));
         fields.insert("policy", policy);
@@ -92,8 +92,8 @@ mod tests {
         Timestamp::from_unix_millis(1_795_771_805_000).unwrap()
     }
 
-    fn terms() -> Terms<'static> {
-        Terms {
+    fn policy() -> PostPolicy<'static> {
+        PostPolicy {
             key: "products/1/2.png",
             content_type: "image/png",
             cache_control: "no-store",
@@ -102,7 +102,7 @@ mod tests {
         }
     }
 
-    fn policy(fields: &BTreeMap<String, String>) -> Value {
+    fn signed_policy(fields: &BTreeMap<String, String>) -> Value {
         serde_json::from_slice(&STANDARD.decode(&fields["policy"]).unwrap()).unwrap()
     }
 
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_policy_binds_bucket_key_type_size_and_expiry() {
-        let terms = terms();
-        let policy = policy(&signer(None).fields(&terms, now()));
-        assert_eq!(policy["expiration"], terms.expires_at.to_string());
+        let asked = policy();
+        let policy = signed_policy(&signer(None).fields(&asked, now()));
+        assert_eq!(policy["expiration"], asked.expires_at.to_string());
         for condition in [
             json!({"bucket": "images"}),
             json!({"key": "products/1/2.png"}),
@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn every_field_but_the_policy_and_its_signature_is_bound_and_the_session_token_with_them() {
-        let fields = signer(Some("token")).fields(&terms(), now());
-        let policy = policy(&fields);
+        let fields = signer(Some("token")).fields(&policy(), now());
+        let policy = signed_policy(&fields);
         assert_eq!(fields["x-amz-security-token"], "token");
         for (name, value) in fields.iter().filter(|(name, _)| !["policy", "x-amz-signature"].contains(&name.as_str())) {
             assert!(

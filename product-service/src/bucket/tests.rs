@@ -57,7 +57,7 @@ async fn the_address_is_that_of_amazons_example() {
                     &X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request\
                     &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
                     &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404";
-    assert_eq!(bucket(None).addresses(&["test.txt"], day, moment).await.unwrap(), [expected]);
-    let with_token = bucket(Some("a+b/c=")).addresses(&["test.txt"], day, moment).await.unwrap();
+    assert_eq!(bucket(None).presigned_urls(&["test.txt"], day, moment).await.unwrap(), [expected]);
+    let with_token = bucket(Some("a+b/c=")).presigned_urls(&["test.txt"], day, moment).await.unwrap();
     assert!(with_token[0].contains("&X-Amz-Security-Token=a%2Bb%2Fc%3D"), "{with_token:?}");
 }

@@ -109,29 +109,38 @@ impl From<String> for CategoryKey {
 pub struct Tree {
     /// Counts changes; 0 before the first. Each is made on the condition that nobody else made one.
     pub version: i64,
-    /// Categories that got another parent lately, whose products have still to follow.
-    pub moved: Vec<Moved>,
+    /// Categories that got another parent lately: their products have still to be reindexed.
+    pub reparented: Vec<Reparented>,
     /// Categories that are being deleted: their products are looked for. What is put into one takes it off this list.
-    pub going: Vec<CategoryId>,
+    pub being_deleted: Vec<CategoryId>,
     /// Categories that were deleted lately, which a product that was saved at that moment may still name.
-    pub gone: Vec<Moved>,
+    pub deleted: Vec<Deleted>,
     /// Siblings in their order; where those of different parents stand does not matter.
     categories: Vec<Category>,
 }
 
-/// That a category got another parent, or was deleted.
+/// A category that got another parent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moved {
-    /// Which.
+pub struct Reparented {
+    /// The category.
     pub id: CategoryId,
-    /// When, for the last time.
+    /// When it was moved last.
+    pub at: Timestamp,
+}
+
+/// A category that was deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deleted {
+    /// The category's former id.
+    pub id: CategoryId,
+    /// When it was deleted.
     pub at: Timestamp,
 }
 
 impl Tree {
     /// The tree of categories that were saved, siblings in their order.
-    pub fn new(version: i64, moved: Vec<Moved>, categories: Vec<Category>) -> Self {
-        let mut tree = Self { version, moved, categories, ..Self::default() };
+    pub fn new(version: i64, reparented: Vec<Reparented>, categories: Vec<Category>) -> Self {
+        let mut tree = Self { version, reparented, categories, ..Self::default() };
         tree.count();
         tree
     }
@@ -222,8 +231,8 @@ impl Tree {
             self.put(id, parent, patch.position)?;
         }
         if parent != before.parent_id {
-            self.moved.retain(|moved| moved.id != id);
-            self.moved.push(Moved { id, at: now });
+            self.reparented.retain(|moved| moved.id != id);
+            self.reparented.push(Reparented { id, at: now });
         }
         let category = self.categories.iter_mut().find(|category| category.id == id).ok_or(Refused::NotFound)?;
         category.slug = patch.slug.unwrap_or(before.slug.clone());
@@ -241,17 +250,17 @@ impl Tree {
         if self.children(Some(id)).next().is_some() {
             return Err(Refused::CategoryInUse);
         }
-        if !self.going.contains(&id) {
-            self.going.push(id);
+        if !self.being_deleted.contains(&id) {
+            self.being_deleted.push(id);
         }
         Ok(())
     }
 
     /// Takes the mark of being deleted off these categories; whether any had it.
     pub fn keep(&mut self, ids: &[CategoryId]) -> bool {
-        let before = self.going.len();
-        self.going.retain(|id| !ids.contains(id));
-        self.going.len() < before
+        let before = self.being_deleted.len();
+        self.being_deleted.retain(|id| !ids.contains(id));
+        self.being_deleted.len() < before
     }
 
     /// Takes a category away that is marked as being deleted, and in which no other stands.
@@ -260,8 +269,8 @@ impl Tree {
         self.keep(&[id]);
         let before = self.clone();
         self.categories.retain(|category| category.id != id);
-        self.moved.retain(|moved| moved.id != id);
-        self.gone.push(Moved { id, at: now });
+        self.reparented.retain(|moved| moved.id != id);
+        self.deleted.push(Deleted { id, at: now });
         self.count();
         self.note_moves(&before, None);
         Ok(())
@@ -325,7 +334,7 @@ impl Tree {
 }
 
 /// Refuses ids in a product's `category_ids` that are no categories.
-pub fn must_be_in(tree: &Tree, ids: &[CategoryId]) -> Result<(), Refused> {
+pub fn must_exist(tree: &Tree, ids: &[CategoryId]) -> Result<(), Refused> {
     let known: HashSet<CategoryId> = tree.categories().iter().map(|category| category.id).collect();
     let unknown = ids.iter().enumerate().filter(|(_, id)| !known.contains(id));
     let errors: Vec<FieldError> = unknown

@@ -2,13 +2,13 @@
 //! whatever puts a product into a category. This file may use the store of categories; it knows nothing of products.
 
 use super::{
-    domain::{Tree, must_be_in},
+    domain::{Tree, must_exist},
     store,
 };
 use crate::{
     error::Error,
     ids::CategoryId,
-    mongo::{Mongo, Patience},
+    mongo::{Backoff, Mongo},
 };
 
 /// Reads, changes and saves the tree, again where somebody else was quicker.
@@ -16,7 +16,7 @@ pub(super) async fn change<T>(
     db: &Mongo,
     mut change: impl FnMut(&mut Tree) -> Result<T, Error>,
 ) -> Result<(T, Tree), Error> {
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     loop {
         let mut tree = store::tree(db).await?;
         let before = tree.clone();
@@ -24,7 +24,7 @@ pub(super) async fn change<T>(
         if tree == before || store::save(db, &mut tree).await? {
             return Ok((changed, tree));
         }
-        if !patience.is_left().await {
+        if !backoff.wait().await {
             return Err(Error::CategoriesContended);
         }
     }
@@ -32,9 +32,9 @@ pub(super) async fn change<T>(
 
 /// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
 /// called after the product was saved; why in this order, says [`store`].
-pub(crate) async fn hold(db: &Mongo, ids: &[CategoryId]) -> Result<(), Error> {
+pub(crate) async fn keep(db: &Mongo, ids: &[CategoryId]) -> Result<(), Error> {
     change(db, |tree| {
-        must_be_in(tree, ids)?;
+        must_exist(tree, ids)?;
         tree.keep(ids);
         Ok(())
     })
@@ -43,7 +43,7 @@ pub(crate) async fn hold(db: &Mongo, ids: &[CategoryId]) -> Result<(), Error> {
 }
 
 /// Of these categories those that are gone; the others stay, though they may be being deleted.
-pub(crate) async fn gone_of(db: &Mongo, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
+pub(crate) async fn deleted_of(db: &Mongo, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
     change(db, |tree| {
         tree.keep(ids);
         Ok(ids.iter().copied().filter(|id| tree.get(*id).is_none()).collect())

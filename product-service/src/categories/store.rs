@@ -31,7 +31,7 @@
 //! - Two deletions at once share the mark; each has its own L between the version that it saw the mark in and its R.
 //! - A child: the removal is refused where one stands in the category, and one that comes later changes the tree's version.
 //! - A process that dies after M leaves a mark that hinders nothing: the next writer takes it off, the next deletion uses it.
-//! - A process that dies between W and C leaves a product that may name a category that is gone. R notes the category in `gone`
+//! - A process that dies between W and C leaves a product that may name a category that is gone. R notes the category in `deleted`
 //!   for longer than any request or import lasts, and the sweep takes it out of the products that name it.
 
 use futures_util::TryStreamExt;
@@ -42,7 +42,7 @@ use mongodb::{
 use platform::TriggerError;
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Category, Moved, Tree};
+use super::domain::{Category, Deleted, Reparented, Tree};
 use crate::{
     collections,
     error::Error,
@@ -61,17 +61,18 @@ struct Record {
     #[serde(rename = "_id")]
     id: String,
     version: i64,
-    #[serde(default)]
-    moved: Vec<MovedRecord>,
-    #[serde(default)]
-    going: Vec<CategoryId>,
-    #[serde(default)]
-    gone: Vec<MovedRecord>,
+    #[serde(default, rename = "moved")]
+    reparented: Vec<ChangeRecord>,
+    #[serde(default, rename = "going")]
+    being_deleted: Vec<CategoryId>,
+    #[serde(default, rename = "gone")]
+    deleted: Vec<ChangeRecord>,
     categories: Vec<CategoryRecord>,
 }
 
+/// A category that was moved or deleted, and when.
 #[derive(Debug, Serialize, Deserialize)]
-struct MovedRecord {
+struct ChangeRecord {
     id: CategoryId,
     at: DateTime,
 }
@@ -127,9 +128,9 @@ pub(crate) async fn gather(database: &Database) -> Result<(), TriggerError> {
     let tree = Record {
         id: TREE.to_owned(),
         version: 1,
-        moved: Vec::new(),
-        going: Vec::new(),
-        gone: Vec::new(),
+        reparented: Vec::new(),
+        being_deleted: Vec::new(),
+        deleted: Vec::new(),
         categories: found.into_iter().map(record).collect(),
     };
     let trees = database.collection::<Record>(collections::CATEGORIES);
@@ -166,13 +167,12 @@ impl Record {
             let Category { id, slug, name, parent_id, version, position: _ } = category.clone();
             CategoryRecord { id, slug, name, parent_id, version }
         };
-        let noted = |moved: &Moved| MovedRecord { id: moved.id, at: date(moved.at) };
         Self {
             id: TREE.to_owned(),
             version: tree.version + 1,
-            moved: tree.moved.iter().map(noted).collect(),
-            going: tree.going.clone(),
-            gone: tree.gone.iter().map(noted).collect(),
+            reparented: tree.reparented.iter().map(|moved| ChangeRecord { id: moved.id, at: date(moved.at) }).collect(),
+            being_deleted: tree.being_deleted.clone(),
+            deleted: tree.deleted.iter().map(|gone| ChangeRecord { id: gone.id, at: date(gone.at) }).collect(),
             categories: tree.categories().iter().map(record).collect(),
         }
     }
@@ -184,12 +184,13 @@ impl From<Record> for Tree {
             let CategoryRecord { id, slug, name, parent_id, version } = record;
             Category { id, slug, name, parent_id, position: 0, version }
         };
-        let noted = |moved: MovedRecord| Moved { id: moved.id, at: timestamp(moved.at) };
-        let moved = record.moved.into_iter().map(noted).collect();
-        let gone = record.gone.into_iter().map(noted).collect();
+        let reparented = |moved: ChangeRecord| Reparented { id: moved.id, at: timestamp(moved.at) };
+        let reparented = record.reparented.into_iter().map(reparented).collect();
+        let deleted = |gone: ChangeRecord| Deleted { id: gone.id, at: timestamp(gone.at) };
+        let deleted = record.deleted.into_iter().map(deleted).collect();
         let categories = record.categories.into_iter().map(category).collect();
-        let mut tree = Self::new(record.version, moved, categories);
-        (tree.going, tree.gone) = (record.going, gone);
+        let mut tree = Self::new(record.version, reparented, categories);
+        (tree.being_deleted, tree.deleted) = (record.being_deleted, deleted);
         tree
     }
 }

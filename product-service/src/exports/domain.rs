@@ -89,12 +89,12 @@ impl Export {
 }
 
 /// The object whose making tells the queue that an export waits.
-pub fn signal_key(id: ExportId) -> String {
+pub fn marker_key(id: ExportId) -> String {
     format!("exports/{id}/start")
 }
 
 /// Which export an object's key tells of; `None` when it tells of none.
-pub fn parse_signal_key(key: &str) -> Option<ExportId> {
+pub fn parse_marker_key(key: &str) -> Option<ExportId> {
     key.strip_prefix("exports/")?.strip_suffix("/start")?.parse().ok()
 }
 
@@ -105,9 +105,9 @@ mod tests {
     #[test]
     fn only_the_signal_tells_of_an_export_and_its_files_do_not() {
         let export = Export::new(Timestamp::EPOCH);
-        assert_eq!(parse_signal_key(&signal_key(export.id)), Some(export.id));
+        assert_eq!(parse_marker_key(&marker_key(export.id)), Some(export.id));
         for other in ["", "exports/x/start", &export.next_key(), &format!("imports/{}/start", export.id)] {
-            assert_eq!(parse_signal_key(other), None, "{other}");
+            assert_eq!(parse_marker_key(other), None, "{other}");
         }
     }
 

@@ -6,7 +6,7 @@ use common::timestamp::Timestamp;
 use futures_util::FutureExt;
 
 use super::{
-    domain::{Export, ExportId, FILE_PRODUCTS, FILE_SIZE, File, State, parse_signal_key, signal_key},
+    domain::{Export, ExportId, FILE_PRODUCTS, FILE_SIZE, File, State, marker_key, parse_marker_key},
     store,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     ids::ProductId,
     imports::domain::CONTENT_TYPE,
-    jobs::{self, SWEEP_LIMIT, Swept},
+    jobs::{self, SWEEP_LIMIT, SweepReport},
     products::{domain::ProductLine, store as product_store},
 };
 
@@ -25,7 +25,7 @@ const PAGE: usize = 200;
 pub(super) async fn begin(app: &App, now: Timestamp) -> Result<Export, Error> {
     let export = Export::new(now);
     store::insert(&app.db, &export).await?;
-    if let Err(error) = app.bucket.signal(&signal_key(export.id)).await {
+    if let Err(error) = app.bucket.put_marker(&marker_key(export.id)).await {
         tracing::warn!(%error, export_id = %export.id, "queue not told of the export; it waits for the sweep");
     }
     Ok(export)
@@ -33,23 +33,23 @@ pub(super) async fn begin(app: &App, now: Timestamp) -> Result<Export, Error> {
 
 /// Deals with an object that the bucket says was made: works off the export that it tells of until that is done or the time
 /// is over. Whether nothing is left to do.
-pub(crate) async fn notice(app: &App, object: &str, until: Instant, now: Timestamp) -> Result<bool, Error> {
-    match parse_signal_key(object) {
+pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, now: Timestamp) -> Result<bool, Error> {
+    match parse_marker_key(object) {
         Some(id) => work(app, id, until, now).await,
         None => Ok(true),
     }
 }
 
 /// Works off exports that nobody works on, within a limit of time; may run many at once.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let waiting = store::waiting(&app.db, now, SWEEP_LIMIT).await?;
+pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
+    let waiting = store::find_waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("export", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
 /// Works an export off until it is done or the time is over, at least one file of it. Whether it is done.
 pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
     let began = Instant::now();
-    let Some(mut export) = store::claim(&app.db, id, now).await? else {
+    let Some(mut export) = store::acquire_lease(&app.db, id, now).await? else {
         let export = store::find(&app.db, id).await?;
         return Ok(export.is_none_or(|export| export.state == State::Done));
     };
@@ -63,7 +63,7 @@ pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Re
             return Ok(true);
         }
         if Instant::now() >= until {
-            store::release(&app.db, &export, now.plus(began.elapsed())).await?;
+            store::release_lease(&app.db, &export, now.plus(began.elapsed())).await?;
             return Ok(false);
         }
     }
@@ -100,7 +100,7 @@ async fn read_lines(app: &App, after: Option<ProductId>) -> Result<Lines, Error>
     let tree = category_store::tree(&app.db).await?;
     let mut lines = Lines { text: Vec::new(), products: 0, last: after, is_end: false };
     while !lines.is_end && lines.products < FILE_PRODUCTS && lines.text.len() < FILE_SIZE {
-        let page = product_store::living(&app.db, lines.last, PAGE).await?;
+        let page = product_store::unarchived(&app.db, lines.last, PAGE).await?;
         lines.is_end = page.len() < PAGE;
         lines.products += page.len();
         for product in page {

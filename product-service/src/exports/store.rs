@@ -45,7 +45,7 @@ pub async fn find(db: &Mongo, id: ExportId) -> Result<Option<Export>, Error> {
 }
 
 /// Takes an export to be worked on, unless somebody else does, or it is done.
-pub async fn claim(db: &Mongo, id: ExportId, now: Timestamp) -> Result<Option<Export>, Error> {
+pub async fn acquire_lease(db: &Mongo, id: ExportId, now: Timestamp) -> Result<Option<Export>, Error> {
     let mut filter = waiting_filter(now);
     filter.insert("_id", id.to_string());
     let update = doc! { "$set": { "lease_until": date(now.plus(LEASE)) }, "$inc": { "attempt": 1_i64 } };
@@ -67,19 +67,19 @@ pub async fn advance(db: &Mongo, before: &Export, after: &Export) -> Result<bool
 }
 
 /// Gives an export that is not done to whoever comes next.
-pub async fn release(db: &Mongo, export: &Export, now: Timestamp) -> Result<(), Error> {
+pub async fn release_lease(db: &Mongo, export: &Export, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "$set": { "lease_until": date(now) } };
     exports(db).await?.update_one(held(export), set).await?;
     Ok(())
 }
 
 /// Exports that nobody works on, those first that have waited longest.
-pub async fn waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ExportId>, Error> {
+pub async fn find_waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ExportId>, Error> {
     let found = exports(db).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
     Ok(found.map_ok(|record| record.id).try_collect().await?)
 }
 
-/// The filter of [`waiting`]; the test that asks the server to explain it uses the same.
+/// The filter of [`find_waiting`]; the test that asks the server to explain it uses the same.
 pub fn waiting_filter(now: Timestamp) -> Document {
     doc! { "state": State::Running.as_str(), "lease_until": { "$lte": date(now) } }
 }

@@ -21,7 +21,7 @@ pub use self::{
     mismatch::{Mismatch, RefusalCode},
 };
 use crate::{
-    bucket::object::{Object, Terms},
+    bucket::object::{Object, PostPolicy},
     ids::ProductId,
 };
 
@@ -178,9 +178,9 @@ impl Upload {
     }
 
     /// What its form lets in, at [`Self::uploaded_key`].
-    pub fn terms<'a>(&'a self, uploaded_key: &'a str) -> Terms<'a> {
+    pub fn policy<'a>(&'a self, uploaded_key: &'a str) -> PostPolicy<'a> {
         let (content_type, expires_at) = (self.image.content_type.as_str(), self.expires_at);
-        Terms { key: uploaded_key, content_type, cache_control: NOT_CACHED, size: self.size, expires_at }
+        PostPolicy { key: uploaded_key, content_type, cache_control: NOT_CACHED, size: self.size, expires_at }
     }
 
     /// The bytes to publish of what was uploaded; looked at only when size and type are what was announced.
@@ -213,7 +213,7 @@ impl Upload {
 
 /// Where in the bucket an object of an image is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ObjectKind {
     /// As it was uploaded.
     Uploaded,
     /// Cleaned, for everybody.
@@ -221,15 +221,15 @@ pub enum Place {
 }
 
 /// Which image an object's key names, and where that is; `None` when the key is none of ours.
-pub fn parse_key(key: &str) -> Option<(Place, ProductId, ImageId)> {
-    let (place, rest) = match key.strip_prefix(PUBLISHED) {
-        Some(rest) => (Place::Published, rest),
-        None => (Place::Uploaded, key.strip_prefix(UPLOADED)?),
+pub fn parse_key(key: &str) -> Option<(ObjectKind, ProductId, ImageId)> {
+    let (kind, rest) = match key.strip_prefix(PUBLISHED) {
+        Some(rest) => (ObjectKind::Published, rest),
+        None => (ObjectKind::Uploaded, key.strip_prefix(UPLOADED)?),
     };
     let (product, file) = rest.split_once('/')?;
     let (image, extension) = file.split_once('.')?;
     MediaType::ALL.iter().find(|media| media.extension() == extension)?;
-    Some((place, product.parse().ok()?, image.parse().ok()?))
+    Some((kind, product.parse().ok()?, image.parse().ok()?))
 }
 
 /// An image as it shall stand in the list.

@@ -5,12 +5,12 @@ use common::{etag::IfMatch, timestamp::Timestamp};
 use serde::Serialize;
 
 use super::{
-    domain::{CACHE_CONTROL, Image, ImageList, NewImage, Place, State, Upload, parse_key},
+    domain::{CACHE_CONTROL, Image, ImageList, NewImage, ObjectKind, State, Upload, parse_key},
     store,
 };
 use crate::{
     app::App,
-    bucket::object::Form,
+    bucket::object::PresignedPost,
     error::Error,
     ids::ProductId,
     products::{
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// How often a new order starts over when others change the product under it.
-const ROUNDS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 /// How much one sweep does.
 const SWEEP_LIMIT: i64 = 50;
 
@@ -30,24 +30,24 @@ pub(super) async fn grant(
     product_id: ProductId,
     new: NewImage,
     now: Timestamp,
-) -> Result<(Upload, Form), Error> {
+) -> Result<(Upload, PresignedPost), Error> {
     let upload = Upload::grant(product_id, new, now);
     // Signed before it is saved: without credentials there is nothing to undo.
-    let form = app.bucket.form(&upload.terms(&upload.uploaded_key()), now).await?;
-    if store::grant(&app.db, &upload).await? {
+    let form = app.bucket.presigned_post(&upload.policy(&upload.uploaded_key()), now).await?;
+    if store::insert_with_slot(&app.db, &upload).await? {
         return Ok((upload, form));
     }
-    store::forget(&app.db, upload.image.id).await?;
+    store::delete(&app.db, upload.image.id).await?;
     let product = product_store::find(&app.db, &ProductKey::Id(product_id)).await?;
     Err(if product.is_some() { Error::TooManyImages } else { Error::NotFound })
 }
 
 /// Looks at what was uploaded, publishes what is the picture of it, and moves that to the product's list; or refuses it.
 /// Every step can be repeated: what was uploaded is deleted only after it is in the list.
-async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Error> {
+async fn process(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Error> {
     let uploaded = upload.uploaded_key();
-    let Some(object) = app.bucket.fetch(&uploaded, upload.size).await? else {
-        return decided(app, upload).await?.ok_or(Error::NotUploaded);
+    let Some(object) = app.bucket.get(&uploaded, upload.size).await? else {
+        return find_outcome(app, upload).await?.ok_or(Error::NotUploaded);
     };
     let Image { key, content_type, .. } = &upload.image;
     match upload.cleaned(&object) {
@@ -57,14 +57,14 @@ async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Erro
             app.bucket.publish(key, content_type.as_str(), CACHE_CONTROL, bytes).await?;
         }
         Err(mismatch) => {
-            store::refuse(&app.db, upload, mismatch, now).await?;
+            store::set_refused(&app.db, upload, mismatch, now).await?;
             delete(app, upload).await?;
             return Err(Error::ImageRefused { code: Some(mismatch.code()), reason: mismatch.to_string() });
         }
     }
-    let image = if store::attach(&app.db, upload, now).await? {
+    let image = if store::push_image(&app.db, upload, now).await? {
         upload.image.clone()
-    } else if let Some(image) = decided(app, upload).await? {
+    } else if let Some(image) = find_outcome(app, upload).await? {
         // Another call or message was quicker.
         image
     } else {
@@ -77,7 +77,7 @@ async fn judge(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Erro
 }
 
 /// What others made of an upload meanwhile: its image, why it was refused, or nothing yet.
-async fn decided(app: &App, upload: &Upload) -> Result<Option<Image>, Error> {
+async fn find_outcome(app: &App, upload: &Upload) -> Result<Option<Image>, Error> {
     match store::find(&app.db, upload.image.id).await? {
         Some(upload) if upload.state == State::Refused => Err(refused(upload)),
         _ => in_list(app, upload.product_id, &upload.image.key).await,
@@ -93,7 +93,7 @@ async fn delete(app: &App, upload: &Upload) -> Result<(), Error> {
 /// Completes an upload: answers what became of it, or judges it now.
 pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Result<Image, Error> {
     match upload.state {
-        State::Pending => judge(app, &upload, now).await,
+        State::Pending => process(app, &upload, now).await,
         State::Attached => listed(app, &upload).await,
         State::Refused => Err(refused(upload)),
     }
@@ -101,32 +101,34 @@ pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Resul
 
 /// Deals with an object that the bucket says was made. What was uploaded is judged once; what comes after that, or
 /// without a grant, is deleted. So is what was published for an upload that is gone.
-pub(crate) async fn notice(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
-    let Some((place, product_id, image_id)) = parse_key(key) else {
+pub(crate) async fn on_object_created(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
+    let Some((kind, product_id, image_id)) = parse_key(key) else {
         tracing::warn!("object with a key that no upload has");
         return Ok(());
     };
     let upload = store::find(&app.db, image_id).await?;
-    let upload = upload.filter(|upload| upload.product_id == product_id && key_at(upload, place) == key);
-    let judged = match (place, upload) {
-        (Place::Uploaded, Some(upload)) if upload.state == State::Pending => judge(app, &upload, now).await.map(|_| ()),
-        (Place::Published, Some(upload)) if upload.state != State::Refused => Ok(()),
-        (Place::Published, None) if in_list(app, product_id, key).await?.is_some() => Ok(()),
+    let upload = upload.filter(|upload| upload.product_id == product_id && key_at(upload, kind) == key);
+    let processed = match (kind, upload) {
+        (ObjectKind::Uploaded, Some(upload)) if upload.state == State::Pending => {
+            process(app, &upload, now).await.map(|_| ())
+        }
+        (ObjectKind::Published, Some(upload)) if upload.state != State::Refused => Ok(()),
+        (ObjectKind::Published, None) if in_list(app, product_id, key).await?.is_some() => Ok(()),
         _ => Ok(app.bucket.delete(key).await?),
     };
-    match judged {
+    match processed {
         Err(Error::ImageRefused { reason, .. }) => tracing::info!(%image_id, reason, "image refused"),
         // It was deleted in between, or its upload was: asking again changes nothing.
         Err(Error::NotUploaded | Error::NotFound) => tracing::info!(%image_id, "image gone"),
-        judged => judged?,
+        processed => processed?,
     }
     Ok(())
 }
 
-fn key_at(upload: &Upload, place: Place) -> String {
-    match place {
-        Place::Uploaded => upload.uploaded_key(),
-        Place::Published => upload.image.key.clone(),
+fn key_at(upload: &Upload, kind: ObjectKind) -> String {
+    match kind {
+        ObjectKind::Uploaded => upload.uploaded_key(),
+        ObjectKind::Published => upload.image.key.clone(),
     }
 }
 
@@ -153,12 +155,12 @@ pub(super) async fn arrange(
     if_match: &IfMatch,
     now: Timestamp,
 ) -> Result<Product, Error> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ATTEMPTS {
         let found = product_store::find(&app.db, &ProductKey::Id(product_id)).await?;
         let product = found.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
         let arranged = list.arrange(&product.images).map_err(Error::InvalidInput)?;
-        if store::arrange(&app.db, product_id, product.version, &arranged, now).await? {
+        if store::set_images(&app.db, product_id, product.version, &arranged, now).await? {
             let version = product.version + 1;
             return Ok(Product { images: arranged.images, version, updated_at: now, ..product });
         }
@@ -168,7 +170,7 @@ pub(super) async fn arrange(
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Swept {
+pub struct SweepReport {
     /// Objects that nobody wanted: never completed, refused, or removed from their product.
     pub deleted: usize,
     /// Objects in doubt that turned out to be in use.
@@ -179,19 +181,19 @@ pub struct Swept {
 
 /// Asks of every upload in doubt whether its object is wanted, and deletes those that are not. Bounded; may run many at
 /// once.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
-    for upload in store::due(&app.db, now, SWEEP_LIMIT).await? {
+pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
+    let mut report = SweepReport::default();
+    for upload in store::find_due(&app.db, now, SWEEP_LIMIT).await? {
         match settle(app, &upload, now).await {
-            Ok(Settled::Deleted) => swept.deleted += 1,
-            Ok(Settled::Kept) => swept.kept += 1,
+            Ok(Settled::Deleted) => report.deleted += 1,
+            Ok(Settled::Kept) => report.kept += 1,
             Err(error) => {
                 tracing::error!(%error, image_id = %upload.image.id, "image not swept");
-                swept.failed += 1;
+                report.failed += 1;
             }
         }
     }
-    Ok(swept)
+    Ok(report)
 }
 
 enum Settled {
@@ -203,16 +205,16 @@ enum Settled {
 /// that they are found again until they are gone; of an image in use the file that was uploaded goes; its form has expired.
 async fn settle(app: &App, upload: &Upload, now: Timestamp) -> Result<Settled, Error> {
     if upload.state == State::Refused {
-        store::take_away(&app.db, upload, now).await?;
+        store::pull_image(&app.db, upload, now).await?;
     } else {
-        store::release(&app.db, upload).await?;
+        store::pull_unlisted_slot(&app.db, upload).await?;
         if in_list(app, upload.product_id, &upload.image.key).await?.is_some() {
             app.bucket.delete(&upload.uploaded_key()).await?;
-            store::keep(&app.db, upload).await?;
+            store::set_attached(&app.db, upload).await?;
             return Ok(Settled::Kept);
         }
     }
     delete(app, upload).await?;
-    store::forget(&app.db, upload.image.id).await?;
+    store::delete(&app.db, upload.image.id).await?;
     Ok(Settled::Deleted)
 }

@@ -17,7 +17,7 @@ use crate::{
     collections,
     error::Error,
     ids::ProductId,
-    mongo::{Mongo, Written, date, may_match, must_match, timestamp},
+    mongo::{Mongo, Written, date, timestamp, update_or_fail, update_or_skip},
 };
 
 /// An upload as a document.
@@ -42,7 +42,7 @@ struct Record {
 
 /// Saves an upload and takes a slot for it, in this order: an upload without a slot can never reach the list and is swept,
 /// a slot without an upload would stay taken. `false` when the product has no slot left, or there is none such.
-pub async fn grant(db: &Mongo, upload: &Upload) -> Result<bool, Error> {
+pub async fn insert_with_slot(db: &Mongo, upload: &Upload) -> Result<bool, Error> {
     let (products, uploads) = namespaces(db).await?;
     let insert = serialize_to_document(&Record::from(upload.clone()))?;
     let insert: WriteModel = InsertOneModel::builder().namespace(uploads).document(insert).build().into();
@@ -50,7 +50,7 @@ pub async fn grant(db: &Mongo, upload: &Upload) -> Result<bool, Error> {
     let last = format!("image_slots.{}", MAX_IMAGES - 1);
     let filter = doc! { "_id": upload.product_id.to_string(), last: { "$exists": false } };
     let take = doc! { "$push": { "image_slots": upload.image.id.to_string() } };
-    Ok(db.write_in_order(vec![insert, must_match(&products, filter, take)]).await? == Written::All)
+    Ok(db.write_in_order(vec![insert, update_or_fail(&products, filter, take)]).await? == Written::All)
 }
 
 /// An upload.
@@ -61,7 +61,7 @@ pub async fn find(db: &Mongo, id: ImageId) -> Result<Option<Upload>, Error> {
 /// Moves an upload's image to the end of its product's list, if it still holds its slot and is not there yet: whether it
 /// is the product's is decided by this one update, and noted on the upload after it. The sweep looks after it once more,
 /// when its form has expired: then what lies where it was uploaded is deleted for good.
-pub async fn attach(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
+pub async fn push_image(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
     let (products, uploads) = namespaces(db).await?;
     let id = upload.image.id.to_string();
     let filter = doc! {
@@ -73,33 +73,33 @@ pub async fn attach(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<bool,
         "$inc": { "version": 1_i64 },
     };
     let note = doc! { "_id": &id, "state": { "$ne": State::Refused.as_str() } };
-    let note = may_match(&uploads, note, doc! { "$set": { "state": State::Attached.as_str() } });
-    let writes = vec![must_match(&products, filter, append), note];
+    let note = update_or_skip(&uploads, note, doc! { "$set": { "state": State::Attached.as_str() } });
+    let writes = vec![update_or_fail(&products, filter, append), note];
     Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
 /// Refuses an upload, with the reason, and takes its image away from the product. Should only the first of it be done, the
 /// sweep does the rest.
-pub async fn refuse(db: &Mongo, upload: &Upload, reason: Mismatch, now: Timestamp) -> Result<(), Error> {
+pub async fn set_refused(db: &Mongo, upload: &Upload, reason: Mismatch, now: Timestamp) -> Result<(), Error> {
     let (products, uploads) = namespaces(db).await?;
     let set = doc! {
         "state": State::Refused.as_str(), "reason": reason.to_string(), "reason_code": reason.code().as_str(),
         "due_at": date(Upload::forgotten_at(now)),
     };
-    let mut writes = vec![may_match(&uploads, doc! { "_id": upload.image.id.to_string() }, doc! { "$set": set })];
-    writes.extend(taking_away(&products, upload, now));
+    let mut writes = vec![update_or_skip(&uploads, doc! { "_id": upload.image.id.to_string() }, doc! { "$set": set })];
+    writes.extend(image_pull(&products, upload, now));
     db.write_in_order(writes).await.map(|_| ())
 }
 
 /// Takes an image away from its product, whether it only holds a slot or is in the list.
-pub async fn take_away(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<(), Error> {
+pub async fn pull_image(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<(), Error> {
     let (products, _) = namespaces(db).await?;
-    db.write_in_order(taking_away(&products, upload, now)).await.map(|_| ())
+    db.write_in_order(image_pull(&products, upload, now)).await.map(|_| ())
 }
 
 /// Gives a product's list another order, other texts, and fewer images, if the product still has this version. What is
 /// removed is noted first, for the sweep to ask about later: nothing would find it afterwards.
-pub async fn arrange(
+pub async fn set_images(
     db: &Mongo,
     product_id: ProductId,
     version: i64,
@@ -109,7 +109,7 @@ pub async fn arrange(
     let (products, uploads) = namespaces(db).await?;
     let gone: Vec<String> = arranged.removed.iter().map(ToString::to_string).collect();
     let due_at = doc! { "$set": { "due_at": date(Upload::asked_about_at(now)) } };
-    let note = |id: &String| may_match(&uploads, doc! { "_id": id }, due_at.clone());
+    let note = |id: &String| update_or_skip(&uploads, doc! { "_id": id }, due_at.clone());
     let mut writes: Vec<WriteModel> = gone.iter().map(note).collect();
     let decisive = writes.len();
     let filter = doc! { "_id": product_id.to_string(), "version": version };
@@ -118,57 +118,57 @@ pub async fn arrange(
         "$pull": { "image_slots": { "$in": gone } },
         "$inc": { "version": 1_i64 },
     };
-    writes.push(must_match(&products, filter, update));
+    writes.push(update_or_fail(&products, filter, update));
     Ok(db.write_in_order(writes).await?.went_past(decisive))
 }
 
 /// Uploads that the sweep has to ask about by `now`, the oldest first.
-pub async fn due(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Upload>, Error> {
+pub async fn find_due(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Upload>, Error> {
     let found = uploads(db).await?.find(due_filter(now)).sort(doc! { "due_at": 1 }).limit(limit).await?;
     Ok(found.map_ok(Upload::from).try_collect().await?)
 }
 
-/// The filter of [`due`]; the test that asks the server to explain it uses the same.
+/// The filter of [`find_due`]; the test that asks the server to explain it uses the same.
 pub fn due_filter(now: Timestamp) -> Document {
     doc! { "due_at": { "$lte": date(now) } }
 }
 
 /// Gives up an upload's slot unless its image is in the list. After this, the list says for good whether it is wanted.
-pub async fn release(db: &Mongo, upload: &Upload) -> Result<(), Error> {
+pub async fn pull_unlisted_slot(db: &Mongo, upload: &Upload) -> Result<(), Error> {
     let (products, _) = namespaces(db).await?;
-    db.write_in_order(vec![give_up(&products, upload)]).await.map(|_| ())
+    db.write_in_order(vec![slot_pull(&products, upload)]).await.map(|_| ())
 }
 
 /// Notes that an upload's image is in use, unless somebody has noted something else since it was read.
-pub async fn keep(db: &Mongo, upload: &Upload) -> Result<(), Error> {
+pub async fn set_attached(db: &Mongo, upload: &Upload) -> Result<(), Error> {
     let (_, uploads) = namespaces(db).await?;
-    db.write_in_order(vec![in_use(&uploads, upload)]).await.map(|_| ())
+    db.write_in_order(vec![attached_update(&uploads, upload)]).await.map(|_| ())
 }
 
 /// Forgets an upload.
-pub async fn forget(db: &Mongo, id: ImageId) -> Result<(), Error> {
+pub async fn delete(db: &Mongo, id: ImageId) -> Result<(), Error> {
     uploads(db).await?.delete_one(doc! { "_id": id.to_string() }).await?;
     Ok(())
 }
 
-fn give_up(products: &Namespace, upload: &Upload) -> WriteModel {
+fn slot_pull(products: &Namespace, upload: &Upload) -> WriteModel {
     let id = upload.image.id.to_string();
     let filter = doc! {
         "_id": upload.product_id.to_string(), "image_slots": &id, "images.id": { "$ne": &id },
     };
-    may_match(products, filter, doc! { "$pull": { "image_slots": id } })
+    update_or_skip(products, filter, doc! { "$pull": { "image_slots": id } })
 }
 
-fn in_use(uploads: &Namespace, upload: &Upload) -> WriteModel {
+fn attached_update(uploads: &Namespace, upload: &Upload) -> WriteModel {
     let due_at = upload.due_at.map_or(Bson::Null, |due_at| date(due_at).into());
     let state = doc! { "$ne": State::Refused.as_str() };
     let filter = doc! { "_id": upload.image.id.to_string(), "state": state, "due_at": due_at };
     let set = doc! { "$set": { "state": State::Attached.as_str() }, "$unset": { "due_at": "" } };
-    may_match(uploads, filter, set)
+    update_or_skip(uploads, filter, set)
 }
 
 /// The slot first: an image that has none can no longer come into the list, so that the second finds it if it is there.
-fn taking_away(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<WriteModel> {
+fn image_pull(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<WriteModel> {
     let id = upload.image.id.to_string();
     let filter = doc! { "_id": upload.product_id.to_string(), "images.id": &id };
     let leave = doc! {
@@ -176,7 +176,7 @@ fn taking_away(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<Wri
         "$set": { "updated_at": date(now) },
         "$inc": { "version": 1_i64 },
     };
-    vec![give_up(products, upload), may_match(products, filter, leave)]
+    vec![slot_pull(products, upload), update_or_skip(products, filter, leave)]
 }
 
 async fn uploads(db: &Mongo) -> Result<Collection<Record>, Error> {

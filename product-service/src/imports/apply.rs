@@ -8,12 +8,12 @@ use common::{
     timestamp::Timestamp,
 };
 
-use super::domain::{Content, Entry, Outcome, Place};
+use super::domain::{LineContent, Outcome, ParsedLine, Position};
 use crate::{
     app::App,
     categories::domain::{Refused as CategoryRefused, Tree},
     error::Error,
-    mongo::Patience,
+    mongo::Backoff,
     mongo_error::is_invalid,
     products::{
         domain::{Change, NewProduct, Product, ProductKey, Refused as ProductRefused, Status},
@@ -23,20 +23,20 @@ use crate::{
 };
 
 /// A line that is not blank.
-pub(super) struct Line {
+pub(super) struct ImportLine {
     /// Behind it.
-    pub(super) end: Place,
+    pub(super) end: Position,
     /// What it says, in the categories of this shop.
     pub(super) product: Result<NewProduct, Vec<FieldError>>,
 }
 
-impl Line {
-    pub(super) fn new(entry: Entry, tree: &Tree) -> Self {
-        let product = match entry.content {
-            Content::Product(line) => line.resolved(tree),
-            Content::Refused(errors) => Err(errors),
+impl ImportLine {
+    pub(super) fn new(line: ParsedLine, tree: &Tree) -> Self {
+        let product = match line.content {
+            LineContent::Product(product) => product.resolved(tree),
+            LineContent::Refused(errors) => Err(errors),
         };
-        Self { end: entry.end, product }
+        Self { end: line.end, product }
     }
 
     /// What it is to do, if nobody changes anything meanwhile.
@@ -52,7 +52,7 @@ impl Line {
 }
 
 /// The products that these lines are about, in one query.
-pub(super) async fn find_known(app: &App, lines: &[Line]) -> Result<HashMap<Slug, Product>, Error> {
+pub(super) async fn find_known(app: &App, lines: &[ImportLine]) -> Result<HashMap<Slug, Product>, Error> {
     let slugs: Vec<&Slug> = lines.iter().filter_map(|line| line.product.as_ref().ok()).map(|new| &new.slug).collect();
     let found = product_store::with_slugs(&app.db, &slugs).await?;
     Ok(found.into_iter().map(|product| (product.slug.clone(), product)).collect())
@@ -84,7 +84,7 @@ async fn save_product(
     mut known: Option<Product>,
     now: Timestamp,
 ) -> Result<Outcome, Error> {
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     loop {
         if let Some(product) = &known {
             let next = product.after(Change::Replace(Box::new(new.clone())), now)?;
@@ -102,7 +102,7 @@ async fn save_product(
                 Err(error) => return Err(error),
             }
         }
-        if !patience.is_left().await {
+        if !backoff.wait().await {
             return Err(Error::ProductContended);
         }
         known = product_store::find(&app.db, &ProductKey::Slug(new.slug.to_string())).await?;

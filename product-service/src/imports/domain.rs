@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
-pub use self::lines::{Batch, Content, Entry, PART, Part, Place};
-use crate::bucket::object::{Object, Terms};
+pub use self::lines::{Batch, CHUNK_SIZE, Chunk, LineContent, ParsedLine, Position};
+use crate::bucket::object::{Object, PostPolicy};
 
 mod lines;
 
@@ -142,7 +142,7 @@ pub struct Import {
     /// The file that the work began with.
     pub e_tag: Option<String>,
     /// How far its lines have been worked off.
-    pub place: Place,
+    pub position: Position,
     /// What they did.
     pub counts: Counts,
     /// What the next lines were to do, as far as anybody may have begun with them.
@@ -166,7 +166,7 @@ impl Import {
             reason: None,
             size: None,
             e_tag: None,
-            place: Place::default(),
+            position: Position::default(),
             counts: Counts::default(),
             planned: Vec::new(),
             attempt: 0,
@@ -182,13 +182,13 @@ impl Import {
     }
 
     /// What its form lets in.
-    pub fn terms<'a>(&self, key: &'a str) -> Terms<'a> {
+    pub fn policy<'a>(&self, key: &'a str) -> PostPolicy<'a> {
         let expires_at = self.expires_at;
-        Terms { key, content_type: CONTENT_TYPE, cache_control: "no-store", size: MAX_SIZE, expires_at }
+        PostPolicy { key, content_type: CONTENT_TYPE, cache_control: "no-store", size: MAX_SIZE, expires_at }
     }
 
     /// Whether `end` is where its file ends.
-    pub fn ends_at(&self, end: Place) -> bool {
+    pub fn ends_at(&self, end: Position) -> bool {
         self.size.is_some_and(|size| end.offset >= size)
     }
 }

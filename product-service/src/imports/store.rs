@@ -10,12 +10,12 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Counts, Import, ImportId, Outcome, Place, Refused, State};
+use super::domain::{Counts, Import, ImportId, Outcome, Position, Refused, State};
 use crate::{
     collections,
     error::Error,
     jobs::LEASE,
-    mongo::{Mongo, Written, date, must_match, timestamp},
+    mongo::{Mongo, Written, date, timestamp, update_or_fail},
 };
 
 /// An import as a document.
@@ -27,7 +27,8 @@ struct Record {
     reason: Option<String>,
     size: Option<i64>,
     e_tag: Option<String>,
-    place: Place,
+    #[serde(rename = "place")]
+    position: Position,
     counts: Counts,
     planned: Vec<Outcome>,
     attempt: i64,
@@ -60,7 +61,13 @@ pub async fn find(db: &Mongo, id: ImportId) -> Result<Option<Import>, Error> {
 }
 
 /// Begins an import that was pending: with a file of this size, to be worked off by whoever comes first.
-pub async fn begin(db: &Mongo, id: ImportId, size: i64, e_tag: Option<String>, now: Timestamp) -> Result<(), Error> {
+pub async fn set_running(
+    db: &Mongo,
+    id: ImportId,
+    size: i64,
+    e_tag: Option<String>,
+    now: Timestamp,
+) -> Result<(), Error> {
     let set = doc! {
         "state": State::Running.as_str(), "size": size, "e_tag": e_tag,
         "lease_until": date(now), "updated_at": date(now),
@@ -70,14 +77,14 @@ pub async fn begin(db: &Mongo, id: ImportId, size: i64, e_tag: Option<String>, n
 }
 
 /// Ends an import that was pending, for good.
-pub async fn refuse(db: &Mongo, id: ImportId, reason: &str, now: Timestamp) -> Result<(), Error> {
+pub async fn set_failed(db: &Mongo, id: ImportId, reason: &str, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "state": State::Failed.as_str(), "reason": reason, "updated_at": date(now) };
     imports(db).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
     Ok(())
 }
 
 /// Takes an import to be worked on, unless somebody else does, or it is not running.
-pub async fn claim(db: &Mongo, id: ImportId, now: Timestamp) -> Result<Option<Import>, Error> {
+pub async fn acquire_lease(db: &Mongo, id: ImportId, now: Timestamp) -> Result<Option<Import>, Error> {
     let mut filter = in_state(id, State::Running);
     filter.insert("lease_until", doc! { "$lte": date(now) });
     let update = doc! { "$set": { "lease_until": date(now.plus(LEASE)) }, "$inc": { "attempt": 1_i64 } };
@@ -87,7 +94,7 @@ pub async fn claim(db: &Mongo, id: ImportId, now: Timestamp) -> Result<Option<Im
 }
 
 /// Says what the next lines are to do, before any of them is worked off; false when somebody else has taken the import.
-pub async fn plan(db: &Mongo, import: &Import, planned: &[Outcome]) -> Result<bool, Error> {
+pub async fn set_planned(db: &Mongo, import: &Import, planned: &[Outcome]) -> Result<bool, Error> {
     let set = doc! { "$set": { "planned": serialize_to_bson(&planned)? } };
     Ok(imports(db).await?.update_one(held(import), set).await?.matched_count == 1)
 }
@@ -107,37 +114,37 @@ pub async fn advance(db: &Mongo, before: &Import, after: &Import, refused: &[Ref
     let set = doc! {
         "state": after.state.as_str(),
         "reason": after.reason.clone(),
-        "place": serialize_to_bson(&after.place)?,
+        "place": serialize_to_bson(&after.position)?,
         "counts": serialize_to_bson(&after.counts)?,
         "planned": [],
         "lease_until": date(after.updated_at.plus(LEASE)),
         "updated_at": date(after.updated_at),
     };
     let imports = db.namespace(collections::IMPORTS).await?;
-    writes.push(must_match(&imports, held(before), doc! { "$set": set }));
+    writes.push(update_or_fail(&imports, held(before), doc! { "$set": set }));
     Ok(db.write_in_order(writes).await? == Written::All)
 }
 
 /// Gives an import that is not over to whoever comes next.
-pub async fn release(db: &Mongo, import: &Import, now: Timestamp) -> Result<(), Error> {
+pub async fn release_lease(db: &Mongo, import: &Import, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "$set": { "lease_until": date(now) } };
     imports(db).await?.update_one(held(import), set).await?;
     Ok(())
 }
 
 /// Imports that nobody works on, those first that have waited longest.
-pub async fn waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ImportId>, Error> {
+pub async fn find_waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ImportId>, Error> {
     let found = imports(db).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
     Ok(found.map_ok(|record| record.id).try_collect().await?)
 }
 
-/// The filter of [`waiting`]; the test that asks the server to explain it uses the same.
+/// The filter of [`find_waiting`]; the test that asks the server to explain it uses the same.
 pub fn waiting_filter(now: Timestamp) -> Document {
     doc! { "state": State::Running.as_str(), "lease_until": { "$lte": date(now) } }
 }
 
 /// Up to `limit` refused lines of an import, by number, after one.
-pub async fn refused(db: &Mongo, id: ImportId, after: Option<i64>, limit: usize) -> Result<Vec<Refused>, Error> {
+pub async fn find_refused(db: &Mongo, id: ImportId, after: Option<i64>, limit: usize) -> Result<Vec<Refused>, Error> {
     let reasons = db.collection::<RefusedRecord>(collections::IMPORT_ERRORS).await?;
     // All ids of this import's begin with its own and a slash; a digit stands behind that, and ":" behind all digits.
     let filter = doc! { "_id": { "$gt": refused_id(id, after.unwrap_or(0)), "$lt": format!("{id}/:") } };
@@ -158,7 +165,7 @@ fn in_state(id: ImportId, state: State) -> Document {
 fn held(import: &Import) -> Document {
     let mut filter = in_state(import.id, State::Running);
     filter.insert("attempt", import.attempt);
-    filter.insert("place.offset", import.place.offset);
+    filter.insert("place.offset", import.position.offset);
     filter
 }
 
@@ -169,14 +176,14 @@ async fn imports(db: &Mongo) -> Result<Collection<Record>, Error> {
 impl From<Import> for Record {
     fn from(import: Import) -> Self {
         let delete_at = date(import.forgotten_at());
-        let Import { id, state, reason, size, e_tag, place, counts, planned, attempt, .. } = import;
+        let Import { id, state, reason, size, e_tag, position, counts, planned, attempt, .. } = import;
         Self {
             id,
             state,
             reason,
             size,
             e_tag,
-            place,
+            position,
             counts,
             planned,
             attempt,
@@ -191,14 +198,14 @@ impl From<Import> for Record {
 
 impl From<Record> for Import {
     fn from(record: Record) -> Self {
-        let Record { id, state, reason, size, e_tag, place, counts, planned, attempt, .. } = record;
+        let Record { id, state, reason, size, e_tag, position, counts, planned, attempt, .. } = record;
         Self {
             id,
             state,
             reason,
             size,
             e_tag,
-            place,
+            position,
             counts,
             planned,
             attempt,

@@ -1,7 +1,7 @@
 //! How many there are of a SKU, and how that changes.
 //!
 //! `on_hand` is what stands on the shelf, `available` what may still be promised; the difference is reserved. Reservations
-//! change a SKU only through [`Movement`]s: a movement is first recorded on the SKU, then the reservation's document decides
+//! change a SKU only through [`StockMovement`]s: a movement is first recorded on the SKU, then the reservation's document decides
 //! whether it counts, and then it is settled, which takes it off the SKU again. Each of these is one conditional update of
 //! one document, so a movement takes effect exactly once, however often its steps are tried and by whomever.
 
@@ -74,7 +74,7 @@ pub fn unnamed(sku: &Sku) -> u64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum Listing {
+pub enum Availability {
     /// Some are there.
     InStock,
     /// None is there.
@@ -83,7 +83,7 @@ pub enum Listing {
     Backorder,
 }
 
-impl Listing {
+impl Availability {
     /// How it should be shown.
     pub fn of(stock: &Stock) -> Self {
         match stock {
@@ -101,19 +101,19 @@ impl Listing {
 
 /// What may still be promised of a SKU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Available {
+pub struct AvailableToPromise {
     /// How many are there for it.
     pub count: i64,
     /// How many more there would be if every attempt under way came to nothing.
-    pub passing: i64,
+    pub in_flight: i64,
     /// Whether more may be promised than there are.
     pub backorder: bool,
 }
 
-impl Available {
+impl AvailableToPromise {
     /// Whether so many can be promised now, or could be soon: nobody knows yet what attempts under way will keep.
     pub fn may_cover(self, quantity: u32) -> bool {
-        self.backorder || self.count + self.passing >= i64::from(quantity)
+        self.backorder || self.count + self.in_flight >= i64::from(quantity)
     }
 
     /// Whether so many can be promised.
@@ -158,11 +158,11 @@ impl FromFields for SetStock {
 }
 
 /// The id of a movement.
-pub type MovementId = Id<Movement>;
+pub type MovementId = Id<StockMovement>;
 
 /// One change that a reservation makes to one SKU, recorded on it until it is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Movement {
+pub struct StockMovement {
     /// Shared by the movements that one attempt makes to several SKUs.
     pub id: MovementId,
     /// For which order.
@@ -194,21 +194,21 @@ pub enum Verdict {
     /// Not decided yet.
     Pending,
     /// It is the one that took effect.
-    Counts,
+    Applied,
     /// It lost, and never will take effect.
-    Void,
+    Discarded,
 }
 
 /// What is added to a SKU's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Change {
+pub struct StockChange {
     /// To what stands on the shelf.
     pub on_hand: i64,
     /// To what may be promised.
     pub available: i64,
 }
 
-impl Change {
+impl StockChange {
     /// Whether anybody can see it.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
@@ -222,20 +222,22 @@ impl MovementKind {
     }
 
     /// What recording a movement changes.
-    pub fn when_recorded(self, quantity: u32) -> Change {
+    pub fn when_recorded(self, quantity: u32) -> StockChange {
         match self {
-            Self::Hold => Change { available: -i64::from(quantity), ..Change::default() },
-            Self::Commit | Self::Release => Change::default(),
+            Self::Hold => StockChange { available: -i64::from(quantity), ..StockChange::default() },
+            Self::Commit | Self::Release => StockChange::default(),
         }
     }
 
     /// What settling a movement changes. A pending one is not settled.
-    pub fn when_settled(self, counts: bool, quantity: u32) -> Change {
+    pub fn when_settled(self, is_applied: bool, quantity: u32) -> StockChange {
         let quantity = i64::from(quantity);
-        match (self, counts) {
-            (Self::Hold, false) | (Self::Release, true) => Change { available: quantity, ..Change::default() },
-            (Self::Commit, true) => Change { on_hand: -quantity, ..Change::default() },
-            (Self::Hold, true) | (Self::Release | Self::Commit, false) => Change::default(),
+        match (self, is_applied) {
+            (Self::Hold, false) | (Self::Release, true) => {
+                StockChange { available: quantity, ..StockChange::default() }
+            }
+            (Self::Commit, true) => StockChange { on_hand: -quantity, ..StockChange::default() },
+            (Self::Hold, true) | (Self::Release | Self::Commit, false) => StockChange::default(),
         }
     }
 }
@@ -245,7 +247,8 @@ mod tests {
     use super::*;
 
     fn total(steps: &[(MovementKind, bool)]) -> (i64, i64) {
-        let changes = steps.iter().flat_map(|(kind, counts)| [kind.when_recorded(3), kind.when_settled(*counts, 3)]);
+        let changes =
+            steps.iter().flat_map(|(kind, is_applied)| [kind.when_recorded(3), kind.when_settled(*is_applied, 3)]);
         changes.fold((0, 0), |(on_hand, available), change| (on_hand + change.on_hand, available + change.available))
     }
 

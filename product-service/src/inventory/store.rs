@@ -1,4 +1,5 @@
-//! Every query of stock; those of who has to hear how much there is are in [`notices`].
+//! Every query of stock. Those of the availability that the catalogue shows are in [`availability`], those of low-stock alerts in
+//! [`low_stock`].
 
 use common::{etag::IfMatch, id::Id, input::Patch, sku::Sku, timestamp::Timestamp};
 use futures_util::TryStreamExt;
@@ -9,21 +10,22 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-pub mod notices;
+pub mod availability;
+pub mod low_stock;
 
-use super::domain::{Available, Change, Listing, Movement, MovementId, MovementKind, Stock, StockPatch, unnamed};
+use super::domain::{
+    Availability, AvailableToPromise, MovementId, MovementKind, Stock, StockChange, StockMovement, StockPatch, unnamed,
+};
 use crate::{
     collections,
     error::Error,
     ids::OrderId,
-    mongo::{Mongo, date, may_match, must_match, timestamp},
+    mongo::{Mongo, date, timestamp, update_or_fail, update_or_skip},
     mongo_error::{is_invalid, violates},
 };
 
-/// Staff are to be told when it gets low.
-const WATCHED: &str = "watched";
-/// They were told.
-const TOLD: &str = "told";
+/// The low-stock alert of the SKU is armed: staff are notified when the stock runs low.
+const ARMED: &str = "watched";
 
 /// Stock as a document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -39,15 +41,15 @@ struct Record {
     backorder: bool,
     #[serde(default)]
     low_stock_at: Option<i64>,
-    /// How the catalogue shows it; `None` where that has to be looked at.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    listed: Option<Listing>,
+    /// The availability that the catalogue shows; `None` where that is not known.
+    #[serde(default, rename = "listed", skip_serializing_if = "Option::is_none")]
+    shown: Option<Availability>,
     /// Names it in its tags: drawn when it is opened.
     #[serde(default)]
     document: Option<i64>,
-    /// How often staff were told that it runs low.
-    #[serde(default)]
-    times_told: i64,
+    /// How many low-stock alerts were sent.
+    #[serde(default, rename = "times_told")]
+    times_notified: i64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -72,13 +74,13 @@ pub async fn find_many(db: &Mongo, skus: &[&Sku]) -> Result<Vec<Stock>, Error> {
 }
 
 /// What may still be promised of each of these SKUs; one that has no stock document is left out.
-pub async fn available(db: &Mongo, skus: &[&Sku]) -> Result<Vec<(Sku, Available)>, Error> {
+pub async fn available_to_promise(db: &Mongo, skus: &[&Sku]) -> Result<Vec<(Sku, AvailableToPromise)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = stock(db).await?.find(doc! { "_id": { "$in": skus } }).await?;
     let read = |record: Record| {
         let holds = record.movements.iter().filter(|movement| movement.kind == MovementKind::Hold);
-        let passing = holds.map(|hold| i64::from(hold.quantity)).sum();
-        (record.id, Available { count: record.available, passing, backorder: record.backorder })
+        let in_flight = holds.map(|hold| i64::from(hold.quantity)).sum();
+        (record.id, AvailableToPromise { count: record.available, in_flight, backorder: record.backorder })
     };
     Ok(found.map_ok(read).try_collect().await?)
 }
@@ -146,8 +148,8 @@ pub async fn patch(db: &Mongo, sku: &Sku, patch: &StockPatch, if_match: &IfMatch
     };
     if let Some(low_stock_at) = low_stock_at {
         let above = doc! { "$subtract": ["$available", low_stock_at.unwrap_or(0)] };
-        let watch = low_stock_at.map(|_| WATCHED);
-        set.extend(doc! { "low_stock_at": low_stock_at, "above_low_stock": above, "low_stock": watch });
+        let alert = low_stock_at.map(|_| ARMED);
+        set.extend(doc! { "low_stock_at": low_stock_at, "above_low_stock": above, "low_stock": alert });
     }
     let (filter, _) = matching(sku, if_match);
     match stock(db).await?.update_one(filter, vec![doc! { "$set": set }]).await {
@@ -203,16 +205,16 @@ pub async fn close(db: &Mongo, sku: &Sku) -> Result<bool, Error> {
 }
 
 /// Records a movement. A hold takes its units by this, and does not hold unless there are enough.
-pub fn record(namespace: &Namespace, sku: &Sku, movement: &Movement) -> WriteModel {
+pub fn record(namespace: &Namespace, sku: &Sku, movement: &StockMovement) -> WriteModel {
     let mut filter = doc! { "_id": sku.as_str() };
     if movement.kind == MovementKind::Hold {
         let enough = doc! { "available": { "$gte": i64::from(movement.quantity) } };
         filter.insert("$or", [enough, doc! { "backorder": true }]);
     }
-    must_match(namespace, filter, recording(movement))
+    update_or_fail(namespace, filter, recording(movement))
 }
 
-fn recording(movement: &Movement) -> Document {
+fn recording(movement: &StockMovement) -> Document {
     let mut update = change(movement.kind.when_recorded(movement.quantity));
     let record = doc! {
         "id": movement.id.to_string(),
@@ -226,21 +228,22 @@ fn recording(movement: &Movement) -> Document {
 }
 
 /// Settles a movement, if it is still on the SKU: its last effect, and its end, in one update.
-pub fn settle(namespace: &Namespace, sku: &Sku, movement: &Movement, counts: bool) -> WriteModel {
+pub fn settle(namespace: &Namespace, sku: &Sku, movement: &StockMovement, is_applied: bool) -> WriteModel {
     let id = movement.id.to_string();
-    let mut update = change(movement.kind.when_settled(counts, movement.quantity));
+    let mut update = change(movement.kind.when_settled(is_applied, movement.quantity));
     update.insert("$pull", doc! { "movements": { "id": &id } });
-    may_match(namespace, doc! { "_id": sku.as_str(), "movements.id": id }, update)
+    update_or_skip(namespace, doc! { "_id": sku.as_str(), "movements.id": id }, update)
 }
 
 /// Movements that were recorded before a moment and never settled, with their SKUs: what a crash left. At most `limit`
 /// SKUs, by an index that holds only movements in flight.
-pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Sku, Movement)>, Error> {
+pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Sku, StockMovement)>, Error> {
     let filter = doc! { "movements.at": { "$lt": date(before) } };
     let records: Vec<Record> = stock(db).await?.find(filter).limit(limit).await?.try_collect().await?;
     let old = |record: Record| {
         let sku = record.id;
-        let movements = record.movements.into_iter().map(Movement::from).filter(move |movement| movement.at < before);
+        let movements =
+            record.movements.into_iter().map(StockMovement::from).filter(move |movement| movement.at < before);
         movements.map(move |movement| (sku.clone(), movement))
     };
     Ok(records.into_iter().flat_map(old).collect())
@@ -252,7 +255,7 @@ async fn stock(db: &Mongo) -> Result<Collection<Record>, Error> {
 
 /// The update that makes a change. What is available and how far that is above the low mark go together; whatever can be
 /// seen has another version afterwards, so that its tag is another one.
-pub(crate) fn change(change: Change) -> Document {
+pub(crate) fn change(change: StockChange) -> Document {
     if change.is_nothing() {
         return Document::new();
     }
@@ -283,7 +286,7 @@ impl From<Record> for Stock {
     }
 }
 
-impl From<MovementRecord> for Movement {
+impl From<MovementRecord> for StockMovement {
     fn from(record: MovementRecord) -> Self {
         let MovementRecord { id, order_id, kind, quantity, at } = record;
         Self { id, order_id, kind, quantity, at: timestamp(at) }

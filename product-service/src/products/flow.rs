@@ -11,13 +11,13 @@ use crate::{
     categories::{domain::Tree, store as category_store},
     error::Error,
     ids::ProductId,
-    inventory::{flow::list_after_removal, store as inventory_store},
-    mongo::{Mongo, Patience},
+    inventory::{flow::update_in_stock_after_removal, store as inventory_store},
+    mongo::{Backoff, Mongo},
 };
 
 /// Reads, changes and saves a product, again where another request changed it meanwhile, unless the client insists on a version.
 pub(super) async fn change(db: &Mongo, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Product, Error> {
-    let mut patience = Patience::default();
+    let mut backoff = Backoff::default();
     loop {
         let product = store::find(db, &ProductKey::Id(id)).await?.ok_or(Error::NotFound)?;
         if_match.check(product.tag())?;
@@ -26,7 +26,7 @@ pub(super) async fn change(db: &Mongo, id: ProductId, if_match: &IfMatch, change
         if next.version == product.version || save(db, &product, &next, &tree).await? {
             return Ok(next);
         }
-        if !patience.is_left().await {
+        if !backoff.wait().await {
             return Err(Error::ProductContended);
         }
     }
@@ -38,7 +38,7 @@ pub(crate) async fn save(db: &Mongo, product: &Product, next: &Product, tree: &T
     let loses_variants = withdraw_variants(db, product, next).await?;
     let is_saved = shelving::replace(db, product, next, tree).await?;
     if is_saved && loses_variants {
-        list_after_removal(db, next).await;
+        update_in_stock_after_removal(db, next).await;
     }
     Ok(is_saved)
 }

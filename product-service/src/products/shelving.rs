@@ -12,18 +12,18 @@ use crate::{
     },
     error::Error,
     ids::{CategoryId, ProductId},
-    mongo::{Mongo, Patience},
+    mongo::{Backoff, Mongo},
 };
 
 /// Saves a new product, unless one of its categories is deleted meanwhile.
 pub async fn insert(db: &Mongo, product: &Product, tree: &Tree) -> Result<(), Error> {
     store::insert(db, product, tree).await?;
-    let refused = match hold_added(db, &[], &product.category_ids).await {
+    let refused = match keep_added(db, &[], &product.category_ids).await {
         Err(error) if is_refusal(&error) => error,
         other => return other,
     };
-    if !store::unmake(db, product).await? {
-        take_out_gone(db, product.id, &product.category_ids).await?;
+    if !store::delete_new(db, product).await? {
+        remove_deleted(db, product.id, &product.category_ids).await?;
     }
     Err(refused)
 }
@@ -34,7 +34,7 @@ pub async fn replace(db: &Mongo, before: &Product, next: &Product, tree: &Tree) 
     if !store::replace(db, before.version, next, tree).await? {
         return Ok(false);
     }
-    let refused = match hold_added(db, &before.category_ids, &next.category_ids).await {
+    let refused = match keep_added(db, &before.category_ids, &next.category_ids).await {
         Err(error) if is_refusal(&error) => error,
         other => return other.map(|()| true),
     };
@@ -46,26 +46,26 @@ pub async fn replace(db: &Mongo, before: &Product, next: &Product, tree: &Tree) 
     }
     // Those that it came into, where it could not be set back, and those that it is in again.
     let either: Vec<CategoryId> = before.category_ids.iter().chain(&next.category_ids).copied().collect();
-    take_out_gone(db, before.id, &either).await?;
+    remove_deleted(db, before.id, &either).await?;
     Err(refused)
 }
 
 /// Takes categories that are gone out of the products that still name one, of up to as many as are followed at once. Answers
 /// how many.
-pub(crate) async fn empty(db: &Mongo, gone: &[CategoryId]) -> Result<usize, Error> {
-    if gone.is_empty() {
+pub(crate) async fn remove_deleted_categories(db: &Mongo, deleted: &[CategoryId]) -> Result<usize, Error> {
+    if deleted.is_empty() {
         return Ok(0);
     }
-    let left = store::in_categories(db, gone).await?;
+    let left = store::in_categories(db, deleted).await?;
     for product in &left {
-        take_out_gone(db, product.id, &product.category_ids).await?;
+        remove_deleted(db, product.id, &product.category_ids).await?;
     }
     Ok(left.len())
 }
 
 /// Has the categories stay that a product was put into. Those it was in before are held by that it names them.
-async fn hold_added(db: &Mongo, before: &[CategoryId], now: &[CategoryId]) -> Result<(), Error> {
-    if now.iter().all(|id| before.contains(id)) { Ok(()) } else { flow::hold(db, now).await }
+async fn keep_added(db: &Mongo, before: &[CategoryId], now: &[CategoryId]) -> Result<(), Error> {
+    if now.iter().all(|id| before.contains(id)) { Ok(()) } else { flow::keep(db, now).await }
 }
 
 /// Whether a category is gone, or it could not be found out in time; a product that was saved is set back then.
@@ -74,20 +74,20 @@ fn is_refusal(error: &Error) -> bool {
 }
 
 /// Takes those of these categories that are gone out of a product, as it is now.
-async fn take_out_gone(db: &Mongo, id: ProductId, categories: &[CategoryId]) -> Result<(), Error> {
-    let mut patience = Patience::default();
+async fn remove_deleted(db: &Mongo, id: ProductId, categories: &[CategoryId]) -> Result<(), Error> {
+    let mut backoff = Backoff::default();
     loop {
-        let (gone, tree) = flow::gone_of(db, categories).await?;
+        let (deleted, tree) = flow::deleted_of(db, categories).await?;
         let Some(product) = store::find(db, &ProductKey::Id(id)).await? else { return Ok(()) };
-        if !product.category_ids.iter().any(|id| gone.contains(id)) {
+        if !product.category_ids.iter().any(|id| deleted.contains(id)) {
             return Ok(());
         }
         let mut next = Product { version: product.version + 1, ..product.clone() };
-        next.category_ids.retain(|id| !gone.contains(id));
+        next.category_ids.retain(|id| !deleted.contains(id));
         if store::replace(db, product.version, &next, &tree).await? {
             return Ok(());
         }
-        if !patience.is_left().await {
+        if !backoff.wait().await {
             return Err(Error::ProductContended);
         }
     }

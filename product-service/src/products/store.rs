@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How many products are indexed anew at a time.
-const FOLLOWERS: i64 = 200;
+const REINDEX_BATCH: i64 = 200;
 
 /// A product as a document.
 #[derive(Debug, Serialize, Deserialize)]
@@ -133,17 +133,17 @@ pub async fn replace(db: &Mongo, version: i64, product: &Product, tree: &Tree) -
 }
 
 /// Takes a product away that was only just made, if nothing was done with it since.
-pub(crate) async fn unmake(db: &Mongo, product: &Product) -> Result<bool, Error> {
+pub(crate) async fn delete_new(db: &Mongo, product: &Product) -> Result<bool, Error> {
     let filter = doc! {
         "_id": product.id.to_string(), "version": product.version, "image_slots.0": { "$exists": false },
     };
     Ok(products(db).await?.delete_one(filter).await?.deleted_count == 1)
 }
 
-/// Up to [`FOLLOWERS`] products, on sale or not, in any of these categories.
+/// Up to [`REINDEX_BATCH`] products, on sale or not, in any of these categories.
 pub(crate) async fn in_categories(db: &Mongo, categories: &[CategoryId]) -> Result<Vec<Product>, Error> {
     let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
-    let found = products(db).await?.find(doc! { "category_ids": { "$in": ids } }).limit(FOLLOWERS).await?;
+    let found = products(db).await?.find(doc! { "category_ids": { "$in": ids } }).limit(REINDEX_BATCH).await?;
     let records: Vec<Record> = found.try_collect().await?;
     records.into_iter().map(Product::try_from).collect()
 }
@@ -209,16 +209,16 @@ pub(crate) async fn select(
     records.into_iter().map(Product::try_from).collect()
 }
 
-/// Has up to [`FOLLOWERS`] products in these categories be found where the tree has them now. Answers how many there were.
-pub(crate) async fn follow(db: &Mongo, tree: &Tree, categories: &[CategoryId]) -> Result<usize, Error> {
+/// Has up to [`REINDEX_BATCH`] products in these categories be found where the tree has them now. Answers how many there were.
+pub(crate) async fn reindex(db: &Mongo, tree: &Tree, categories: &[CategoryId]) -> Result<usize, Error> {
     let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
     let behind = doc! { "category_ids": { "$in": ids }, "tree_version": { "$lt": tree.version } };
-    reindex(products(db).await?, behind, tree).await
+    reindex_matching(products(db).await?, behind, tree).await
 }
 
-/// Indexes products anew, up to [`FOLLOWERS`]. One that is changed at this moment is left to whoever changes it.
-async fn reindex(products: Collection<Record>, behind: Document, tree: &Tree) -> Result<usize, Error> {
-    let found: Vec<Record> = products.find(behind).limit(FOLLOWERS).await?.try_collect().await?;
+/// Indexes products anew, up to [`REINDEX_BATCH`]. One that is changed at this moment is left to whoever changes it.
+async fn reindex_matching(products: Collection<Record>, behind: Document, tree: &Tree) -> Result<usize, Error> {
+    let found: Vec<Record> = products.find(behind).limit(REINDEX_BATCH).await?.try_collect().await?;
     let count = found.len();
     for record in found {
         let filter = doc! { "_id": record.id.to_string(), "version": record.version };
@@ -231,7 +231,7 @@ async fn reindex(products: Collection<Record>, behind: Document, tree: &Tree) ->
 
 /// Indexes all products that an earlier version saved without.
 pub(crate) async fn index_all(db: &Mongo, tree: &Tree) -> Result<(), Error> {
-    while reindex(products(db).await?, doc! { "facets": { "$exists": false } }, tree).await? > 0 {}
+    while reindex_matching(products(db).await?, doc! { "facets": { "$exists": false } }, tree).await? > 0 {}
     Ok(())
 }
 
@@ -243,21 +243,21 @@ pub async fn with_skus(db: &Mongo, skus: &[&Sku]) -> Result<Vec<Product>, Error>
     records.into_iter().map(Product::try_from).collect()
 }
 
-/// How often a product's being in stock was written; what [`list_as`] goes by.
-pub(crate) async fn listing_round(db: &Mongo, id: ProductId) -> Result<i64, Error> {
+/// How often a product's being in stock was written; what [`set_in_stock`] goes by.
+pub(crate) async fn stock_round(db: &Mongo, id: ProductId) -> Result<i64, Error> {
     #[derive(Deserialize)]
     struct Round {
-        #[serde(default)]
-        listing_round: i64,
+        #[serde(default, rename = "listing_round")]
+        stock_round: i64,
     }
     let products = db.collection::<Round>(collections::PRODUCTS).await?;
     let found = products.find_one(doc! { "_id": id.to_string() }).projection(doc! { "listing_round": 1 }).await?;
-    Ok(found.map_or(0, |found| found.listing_round))
+    Ok(found.map_or(0, |found| found.stock_round))
 }
 
 /// Has a product be listed as in stock or not, unless somebody did since that round; `false` then. Its version stays: what
 /// is read of the product does not say it.
-pub(crate) async fn list_as(db: &Mongo, id: ProductId, round: i64, is_in_stock: bool) -> Result<bool, Error> {
+pub(crate) async fn set_in_stock(db: &Mongo, id: ProductId, round: i64, is_in_stock: bool) -> Result<bool, Error> {
     let seen = if round == 0 { doc! { "$in": [0_i64, null] }.into() } else { mongodb::bson::Bson::from(round) };
     let filter = doc! { "_id": id.to_string(), "listing_round": seen };
     let update = doc! { "$set": { "in_stock": is_in_stock, "listing_round": round + 1 } };
@@ -273,7 +273,7 @@ pub async fn with_slugs(db: &Mongo, slugs: &[&Slug]) -> Result<Vec<Product>, Err
 }
 
 /// Up to `limit` products that are not archived, oldest first, after a place.
-pub async fn living(db: &Mongo, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
+pub async fn unarchived(db: &Mongo, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
     let mut filter = doc! { "status": { "$ne": Status::Archived.as_str() } };
     if let Some(after) = after {
         filter.insert("_id", doc! { "$gt": after.to_string() });
@@ -325,7 +325,7 @@ impl TryFrom<Record> for Product {
     type Error = Error;
 
     fn try_from(record: Record) -> Result<Self, Error> {
-        let Some(slug) = record.slug.or(record.archived_slug) else { return Err(Error::Nameless(record.id)) };
+        let Some(slug) = record.slug.or(record.archived_slug) else { return Err(Error::MissingSlug(record.id)) };
         Ok(Self {
             id: record.id,
             title: record.title,

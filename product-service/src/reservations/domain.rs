@@ -27,9 +27,9 @@ use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
 use crate::{
-    basket::{Line, MAX_LINES, basket},
+    basket::{LineItem, MAX_LINES, basket},
     ids::{OrderId, ProductId},
-    inventory::domain::{Movement, MovementId, MovementKind, Verdict},
+    inventory::domain::{MovementId, MovementKind, StockMovement, Verdict},
     products::domain::{Product, TaxClass},
 };
 
@@ -41,13 +41,13 @@ pub struct ReservationRequest {
     pub currency: Currency,
     /// What is wanted; a SKU that is named twice is summed.
     #[schema(min_items = 1, max_items = 100)]
-    pub lines: Vec<Line>,
+    pub lines: Vec<LineItem>,
 }
 
 impl FromFields for ReservationRequest {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let currency = fields.text("currency");
-        let lines = fields.objects::<Line>("lines", MAX_LINES)?;
+        let lines = fields.objects::<LineItem>("lines", MAX_LINES)?;
         if lines.is_empty() {
             return fields.refuse("lines", "too_few", "must have at least one line");
         }
@@ -58,7 +58,7 @@ impl FromFields for ReservationRequest {
 impl ReservationRequest {
     /// One line a SKU, in the order of the SKUs. That order matters: of two orders that want the last units of the same
     /// SKUs, both ask for them in the same order, so one of them gets them all.
-    pub fn basket(&self) -> Vec<Line> {
+    pub fn basket(&self) -> Vec<LineItem> {
         basket(&self.lines)
     }
 
@@ -91,9 +91,9 @@ pub struct PricedLine {
 pub type Unpriced = (Sku, &'static str, String);
 
 /// Prices a basket from the products that it names.
-pub fn price(basket: &[Line], currency: Currency, products: &[Product]) -> Result<Vec<PricedLine>, Vec<Unpriced>> {
+pub fn price(basket: &[LineItem], currency: Currency, products: &[Product]) -> Result<Vec<PricedLine>, Vec<Unpriced>> {
     let (mut priced, mut unpriced) = (Vec::with_capacity(basket.len()), Vec::new());
-    for Line { sku, quantity } in basket {
+    for LineItem { sku, quantity } in basket {
         let of =
             |product: &Product| product.variants.iter().find(|v| v.sku == *sku).map(|v| (product.clone(), v.clone()));
         let Some((product, variant)) = products.iter().filter(|product| product.is_on_sale()).find_map(of) else {
@@ -146,7 +146,7 @@ pub struct Reservation {
     /// What prices are in; `None` on a tombstone.
     pub currency: Option<Currency>,
     /// What is reserved, one line a SKU, sorted; empty on a tombstone.
-    pub basket: Vec<Line>,
+    pub basket: Vec<LineItem>,
     /// The same with prices, from [`State::Held`] on.
     pub lines: Vec<PricedLine>,
     /// The hold that took, or is taking, the units.
@@ -211,7 +211,7 @@ pub enum DecideStep {
     /// Ends an attempt that is taking units.
     End,
     /// Leaves a tombstone, so that a late reserve finds it.
-    Bury,
+    InsertTombstone,
 }
 
 /// Why a request to reserve, commit or release is refused.
@@ -236,7 +236,7 @@ pub enum Refused {
 
 impl Reservation {
     /// What a request to reserve does when it finds this one.
-    pub fn on_reserve(&self, basket: &[Line], currency: Currency, now: Timestamp) -> Result<ReserveStep, Refused> {
+    pub fn on_reserve(&self, basket: &[LineItem], currency: Currency, now: Timestamp) -> Result<ReserveStep, Refused> {
         match self.state {
             State::Void => Ok(ReserveStep::Replace),
             State::Reserving if self.lease_until <= now => Ok(ReserveStep::Unwind),
@@ -253,7 +253,7 @@ impl Reservation {
     pub fn on_decision(state: Option<State>, decision: Decision) -> Result<DecideStep, Refused> {
         match (state, decision) {
             (None | Some(State::Void), Decision::Commit) => Err(Refused::NotFound),
-            (None | Some(State::Void), Decision::Release) => Ok(DecideStep::Bury),
+            (None | Some(State::Void), Decision::Release) => Ok(DecideStep::InsertTombstone),
             (Some(State::Reserving), Decision::Commit) => Err(Refused::ReservationInProgress),
             (Some(State::Reserving), Decision::Release) => Ok(DecideStep::End),
             (Some(State::Held), _) => Ok(DecideStep::Move),
@@ -267,27 +267,27 @@ impl Reservation {
 
     /// What becomes of a movement that is found on a SKU. A hold counts once its attempt made the reservation held; a
     /// commit or release counts if it is the one that decided; everything else has lost or is still open.
-    pub fn verdict(&self, movement: &Movement) -> Verdict {
+    pub fn verdict(&self, movement: &StockMovement) -> Verdict {
         match (movement.kind, self.state) {
             (MovementKind::Hold, State::Reserving) if self.hold == Some(movement.id) => Verdict::Pending,
             (MovementKind::Hold, State::Held | State::Committed | State::Released)
                 if self.hold == Some(movement.id) =>
             {
-                Verdict::Counts
+                Verdict::Applied
             }
             (MovementKind::Commit | MovementKind::Release, State::Held) => Verdict::Pending,
             (MovementKind::Commit, State::Committed) | (MovementKind::Release, State::Released)
                 if self.decision == Some(movement.id) =>
             {
-                Verdict::Counts
+                Verdict::Applied
             }
-            (MovementKind::Hold | MovementKind::Commit | MovementKind::Release, _) => Verdict::Void,
+            (MovementKind::Hold | MovementKind::Commit | MovementKind::Release, _) => Verdict::Discarded,
         }
     }
 
     /// This reservation's movement of one of its lines.
-    pub fn movement(&self, id: MovementId, kind: MovementKind, line: &Line, at: Timestamp) -> Movement {
-        Movement { id, order_id: self.order_id, kind, quantity: line.quantity, at }
+    pub fn movement(&self, id: MovementId, kind: MovementKind, line: &LineItem, at: Timestamp) -> StockMovement {
+        StockMovement { id, order_id: self.order_id, kind, quantity: line.quantity, at }
     }
 }
 

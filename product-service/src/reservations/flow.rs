@@ -14,14 +14,14 @@ use super::{
     domain::{
         DecideStep, Decision, PricedLine, Refused, Reservation, ReservationRequest, ReserveStep, State, Unpriced, price,
     },
-    store::{self, Claim, Claimed},
+    store::{self, InsertMode, InsertOutcome},
 };
 use crate::{
-    basket::Line,
-    error::{Error, Short},
+    basket::LineItem,
+    error::{Error, Shortage},
     ids::OrderId,
     inventory::{
-        domain::{Movement, MovementKind, Verdict},
+        domain::{MovementKind, StockMovement, Verdict},
         store as inventory_store,
     },
     mongo::Mongo,
@@ -35,9 +35,9 @@ pub(crate) const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
 /// When a held reservation is released by itself: a day, by when its order has long expired in transaction-service.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
 /// How long an attempt under way is waited for before the next round.
-const PASSING: Duration = Duration::from_millis(30);
+const IN_FLIGHT_WAIT: Duration = Duration::from_millis(30);
 /// How often a request starts over when others change the reservation under it.
-const ROUNDS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 /// How much one sweep does of each kind.
 const SWEEP_LIMIT: i64 = 50;
 
@@ -49,31 +49,31 @@ pub(super) async fn reserve(
     now: Timestamp,
 ) -> Result<Reservation, Error> {
     let basket = request.basket();
-    let mut claim = Claim::New;
+    let mut mode = InsertMode::New;
     let mut is_contended = false;
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ATTEMPTS {
         let attempt = begin(order_id, request, basket.clone(), now);
-        let (priced, claimed) = tokio::join!(read_prices(db, request, &basket), store::claim(db, &attempt, claim));
-        match claimed? {
-            Claimed::All => return hold(db, attempt, request, priced, now).await,
-            Claimed::Short => {
+        let (priced, inserted) = tokio::join!(read_prices(db, request, &basket), store::insert(db, &attempt, mode));
+        match inserted? {
+            InsertOutcome::Complete => return hold(db, attempt, request, priced, now).await,
+            InsertOutcome::Shortage => {
                 metrics::count(Metric::OversellPrevented);
                 refuse(db, &attempt, request, priced, now).await?;
                 // Units came back in the meantime, or may: try again.
                 is_contended = true;
-                claim = Claim::Replace;
+                mode = InsertMode::Replace;
                 continue;
             }
-            Claimed::Taken => is_contended = false,
+            InsertOutcome::Exists => is_contended = false,
         }
-        claim = match store::find(db, order_id).await? {
-            None => Claim::New,
+        mode = match store::find(db, order_id).await? {
+            None => InsertMode::New,
             Some(found) => match found.on_reserve(&basket, request.currency, now)? {
                 ReserveStep::Answer => return Ok(found),
-                ReserveStep::Replace => Claim::Replace,
+                ReserveStep::Replace => InsertMode::Replace,
                 ReserveStep::Unwind => {
                     store::unwind(db, &found, now).await?;
-                    Claim::Replace
+                    InsertMode::Replace
                 }
             },
         };
@@ -81,7 +81,7 @@ pub(super) async fn reserve(
     Err(if is_contended { Error::StockContended } else { Refused::ReservationInProgress.into() })
 }
 
-fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now: Timestamp) -> Reservation {
+fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<LineItem>, now: Timestamp) -> Reservation {
     Reservation {
         order_id,
         state: State::Reserving,
@@ -101,7 +101,7 @@ fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<Line>, now
 pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 
 /// Prices a basket as the catalogue has it at the moment.
-pub(crate) async fn read_prices(db: &Mongo, request: &ReservationRequest, basket: &[Line]) -> Prices {
+pub(crate) async fn read_prices(db: &Mongo, request: &ReservationRequest, basket: &[LineItem]) -> Prices {
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
     let products = product_store::with_skus(db, &skus).await?;
     Ok(price(basket, request.currency, &products))
@@ -118,12 +118,12 @@ async fn hold(
     let lines = match priced {
         Ok(Ok(lines)) => lines,
         Ok(Err(unpriced)) => {
-            store::give_up(db, &attempt, now).await?;
+            store::roll_back(db, &attempt, now).await?;
             return Err(not_priced(request, &unpriced));
         }
         Err(error) => {
             // Best effort: the database just failed, and the sweep gives back what this cannot.
-            let _ = store::give_up(db, &attempt, now).await;
+            let _ = store::roll_back(db, &attempt, now).await;
             return Err(error);
         }
     };
@@ -131,7 +131,7 @@ async fn hold(
     if store::hold(db, &held).await? {
         return Ok(held);
     }
-    store::give_up(db, &held, now).await?;
+    store::roll_back(db, &held, now).await?;
     let found = store::find(db, held.order_id).await?;
     let released = found.is_some_and(|found| found.state == State::Released);
     Err(Error::from(if released { Refused::ReservationReleased } else { Refused::ReservationInProgress }))
@@ -146,18 +146,18 @@ async fn refuse(
     priced: Prices,
     now: Timestamp,
 ) -> Result<(), Error> {
-    store::give_up(db, attempt, now).await?;
+    store::roll_back(db, attempt, now).await?;
     if let Err(unpriced) = priced? {
         return Err(not_priced(request, &unpriced));
     }
     let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
-    let stock = inventory_store::available(db, &skus).await?;
-    let available = |line: &Line| {
+    let stock = inventory_store::available_to_promise(db, &skus).await?;
+    let available = |line: &LineItem| {
         stock.iter().find(|(sku, _)| *sku == line.sku).map(|(_, available)| *available).unwrap_or_default()
     };
     let short = attempt.basket.iter().filter(|line| !available(line).covers(line.quantity));
-    let short: Vec<Short> = short
-        .map(|line| Short {
+    let short: Vec<Shortage> = short
+        .map(|line| Shortage {
             sku: line.sku.clone(),
             line: request.position(&line.sku),
             available: available(line).count.max(0),
@@ -168,7 +168,7 @@ async fn refuse(
         return Err(Error::OutOfStock(short));
     }
     if !short.is_empty() {
-        tokio::time::sleep(PASSING).await;
+        tokio::time::sleep(IN_FLIGHT_WAIT).await;
     }
     Ok(())
 }
@@ -189,14 +189,16 @@ pub(super) async fn decide(
     decision: Decision,
     now: Timestamp,
 ) -> Result<Reservation, Error> {
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ATTEMPTS {
         let found = store::find(db, order_id).await?;
         let step = Reservation::on_decision(found.as_ref().map(|found| found.state), decision)?;
         let decided = match (step, found) {
             (DecideStep::Answer, Some(found)) => return Ok(found),
             (DecideStep::Move, Some(found)) => store::decide(db, found, decision, now).await?,
-            (DecideStep::End, Some(found)) => store::end(db, found, now).await?,
-            (DecideStep::Bury, found) => store::bury(db, tombstone(order_id, now), found.is_some()).await?,
+            (DecideStep::End, Some(found)) => store::release_attempt(db, found, now).await?,
+            (DecideStep::InsertTombstone, found) => {
+                store::insert_tombstone(db, tombstone(order_id, now), found.is_some()).await?
+            }
             (DecideStep::Answer | DecideStep::Move | DecideStep::End, None) => None,
         };
         if let Some(decided) = decided {
@@ -224,7 +226,7 @@ fn tombstone(order_id: OrderId, now: Timestamp) -> Reservation {
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Swept {
+pub struct SweepReport {
     /// Movements that a crash had left on a SKU, and that were looked after.
     pub settled: usize,
     /// Attempts whose lease ran out.
@@ -235,7 +237,7 @@ pub struct Swept {
     pub failed: usize,
 }
 
-impl Swept {
+impl SweepReport {
     /// One that fails must not keep the sweep from those after it.
     fn note(&mut self, done: Result<(), Error>, order_id: OrderId, count: fn(&mut Self) -> &mut usize) {
         match done {
@@ -249,22 +251,27 @@ impl Swept {
 }
 
 /// Finishes or unwinds what crashes left half way, and releases what has expired. Bounded; may run many at once.
-pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<Swept, Error> {
-    let mut swept = Swept::default();
+pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<SweepReport, Error> {
+    let mut report = SweepReport::default();
     let before = now.minus(UNSETTLED_AFTER);
     for abandoned in store::abandoned(db, before, SWEEP_LIMIT).await? {
         let done = store::unwind(db, &abandoned, now).await;
-        swept.note(done, abandoned.order_id, |swept| &mut swept.unwound);
+        report.note(done, abandoned.order_id, |report| &mut report.unwound);
     }
-    settle_left_over(db, before, now, &mut swept).await?;
+    settle_left_over(db, before, now, &mut report).await?;
     for expired in store::expired(db, now, SWEEP_LIMIT).await? {
         let done = redecide(db, expired.order_id, Decision::Release, now).await;
-        swept.note(done, expired.order_id, |swept| &mut swept.expired);
+        report.note(done, expired.order_id, |report| &mut report.expired);
     }
-    Ok(swept)
+    Ok(report)
 }
 
-async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, swept: &mut Swept) -> Result<(), Error> {
+async fn settle_left_over(
+    db: &Mongo,
+    before: Timestamp,
+    now: Timestamp,
+    report: &mut SweepReport,
+) -> Result<(), Error> {
     let unsettled = inventory_store::unsettled(db, before, SWEEP_LIMIT).await?;
     let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
     let reservations = store::find_many(db, &orders).await?;
@@ -273,14 +280,14 @@ async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, swept: 
         let Some(reservation) = found else {
             // A claim is written before its movements. If it is gone, nobody can know whether they counted: a person must.
             tracing::error!(%sku, order_id = %movement.order_id, movement_id = %movement.id, "movement without reservation");
-            swept.failed += 1;
+            report.failed += 1;
             continue;
         };
         let done = match reservation.verdict(movement) {
             Verdict::Pending => resolve(db, reservation, movement, now).await,
-            verdict => store::settle(db, sku, movement, verdict == Verdict::Counts).await,
+            verdict => store::settle(db, sku, movement, verdict == Verdict::Applied).await,
         };
-        swept.note(done, movement.order_id, |swept| &mut swept.settled);
+        report.note(done, movement.order_id, |report| &mut report.settled);
     }
     Ok(())
 }
@@ -288,7 +295,7 @@ async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, swept: 
 /// A movement that nothing has decided. An attempt is unwound; a decision whose maker died before it was made is made
 /// anew, with a movement of its own: were the old one recorded again, two sweeps could settle it twice. The next sweep
 /// finds the old one void.
-async fn resolve(db: &Mongo, reservation: &Reservation, movement: &Movement, now: Timestamp) -> Result<(), Error> {
+async fn resolve(db: &Mongo, reservation: &Reservation, movement: &StockMovement, now: Timestamp) -> Result<(), Error> {
     match movement.kind {
         MovementKind::Hold => store::unwind(db, reservation, now).await,
         MovementKind::Commit => redecide(db, reservation.order_id, Decision::Commit, now).await,

@@ -19,15 +19,15 @@ use serde::{Deserialize, Serialize};
 
 use super::domain::{Decision, PricedLine, Reservation, State};
 use crate::{
-    basket::Line,
+    basket::LineItem,
     collections,
     error::Error,
     ids::{OrderId, ProductId},
     inventory::{
-        domain::{Movement, MovementId, MovementKind},
+        domain::{MovementId, MovementKind, StockMovement},
         store as inventory_store,
     },
-    mongo::{Mongo, Written, date, may_match, must_match, timestamp},
+    mongo::{Mongo, Written, date, timestamp, update_or_fail, update_or_skip},
     products::domain::TaxClass,
 };
 
@@ -41,7 +41,7 @@ struct Record {
     id: OrderId,
     state: State,
     currency: Option<Currency>,
-    basket: Vec<Line>,
+    basket: Vec<LineItem>,
     lines: Vec<LineRecord>,
     hold: Option<MovementId>,
     decision: Option<MovementId>,
@@ -70,7 +70,7 @@ struct LineRecord {
 
 /// How an attempt gets its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
+pub enum InsertMode {
     /// There is no reservation of the order yet.
     New,
     /// There is a void one.
@@ -79,13 +79,13 @@ pub enum Claim {
 
 /// How far a claim came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claimed {
+pub enum InsertOutcome {
     /// All units are taken.
-    All,
+    Complete,
     /// Some SKU had too few; those before it are taken.
-    Short,
+    Shortage,
     /// The order has a reservation already; nothing is taken.
-    Taken,
+    Exists,
 }
 
 /// An order's reservation.
@@ -101,37 +101,37 @@ pub async fn find_many(db: &Mongo, orders: &BTreeSet<OrderId>) -> Result<Vec<Res
     }
     let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
     // No more come back than were asked for; 0 is no limit.
-    many(db, doc! { "_id": { "$in": ids } }, 0).await
+    find_all(db, doc! { "_id": { "$in": ids } }, 0).await
 }
 
 /// Attempts whose lease ran out before a moment.
 pub async fn abandoned(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    many(db, doc! { "state": State::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
+    find_all(db, doc! { "state": State::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
 }
 
 /// Held reservations that have expired.
 pub async fn expired(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    many(db, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
+    find_all(db, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
 }
 
 /// Claims the order for an attempt and takes its units, SKU by SKU in order, in one command.
-pub async fn claim(db: &Mongo, attempt: &Reservation, claim: Claim) -> Result<Claimed, Error> {
+pub async fn insert(db: &Mongo, attempt: &Reservation, mode: InsertMode) -> Result<InsertOutcome, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let document = bson::serialize_to_document(&Record::from(attempt.clone()))?;
-    let mut writes = vec![match claim {
-        Claim::New => InsertOneModel::builder().namespace(reservations).document(document).build().into(),
-        Claim::Replace => {
+    let mut writes = vec![match mode {
+        InsertMode::New => InsertOneModel::builder().namespace(reservations).document(document).build().into(),
+        InsertMode::Replace => {
             let filter = doc! { "_id": attempt.order_id.to_string(), "state": State::Void.as_str() };
-            must_match(&reservations, filter, replace(document))
+            update_or_fail(&reservations, filter, replace(document))
         }
     }];
     for (sku, hold) in holds(attempt) {
         writes.push(inventory_store::record(&stock, &sku, &hold));
     }
     Ok(match db.write_in_order(writes).await? {
-        Written::All => Claimed::All,
-        Written::Until(0) => Claimed::Taken,
-        Written::Until(_) => Claimed::Short,
+        Written::All => InsertOutcome::Complete,
+        Written::Until(0) => InsertOutcome::Exists,
+        Written::Until(_) => InsertOutcome::Shortage,
     })
 }
 
@@ -140,17 +140,17 @@ pub async fn hold(db: &Mongo, held: &Reservation) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
     let set = doc! { "state": State::Held.as_str(), "lines": bson::serialize_to_bson(&lines)? };
-    let mut writes = vec![must_match(&reservations, attempt_of(held), doc! { "$set": set })];
+    let mut writes = vec![update_or_fail(&reservations, attempt_of(held), doc! { "$set": set })];
     writes.extend(holds(held).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, true)));
     Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
 /// Gives back what one's own attempt took, and ends it. Safe in any state: only an attempt itself makes itself held.
-pub async fn give_up(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
+pub async fn roll_back(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
     let (reservations, stock) = namespaces(db).await?;
     let mut writes: Vec<_> =
         holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)).collect();
-    writes.push(may_match(&reservations, attempt_of(attempt), ended(State::Void, now)));
+    writes.push(update_or_skip(&reservations, attempt_of(attempt), ended(State::Void, now)));
     db.write_in_order(writes).await.map(|_| ())
 }
 
@@ -160,14 +160,14 @@ pub async fn unwind(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result
 }
 
 /// Ends an attempt for good, because its order is given up; `None` when it is no longer the order's attempt.
-pub async fn end(db: &Mongo, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
+pub async fn release_attempt(db: &Mongo, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
     let ended = end_as(db, &attempt, State::Released, now).await?;
     Ok(ended.then_some(Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
 }
 
 async fn end_as(db: &Mongo, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(db).await?;
-    let mut writes = vec![must_match(&reservations, attempt_of(attempt), ended(state, now))];
+    let mut writes = vec![update_or_fail(&reservations, attempt_of(attempt), ended(state, now))];
     writes.extend(holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)));
     Ok(db.write_in_order(writes).await?.went_past(0))
 }
@@ -196,13 +196,13 @@ pub async fn decide(
 }
 
 /// Leaves a tombstone where there is nothing, or something void; `None` when there is something after all.
-pub async fn bury(db: &Mongo, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
+pub async fn insert_tombstone(db: &Mongo, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
     let (reservations, _) = namespaces(db).await?;
     let record = Record { delete_at: Some(date(tombstone.updated_at.plus(KEPT))), ..tombstone.clone().into() };
     let document = bson::serialize_to_document(&record)?;
     let write: WriteModel = if void {
         let filter = doc! { "_id": tombstone.order_id.to_string(), "state": State::Void.as_str() };
-        must_match(&reservations, filter, replace(document))
+        update_or_fail(&reservations, filter, replace(document))
     } else {
         InsertOneModel::builder().namespace(reservations).document(document).build().into()
     };
@@ -210,9 +210,9 @@ pub async fn bury(db: &Mongo, tombstone: Reservation, void: bool) -> Result<Opti
 }
 
 /// Settles one movement that was found on a SKU.
-pub async fn settle(db: &Mongo, sku: &Sku, movement: &Movement, counts: bool) -> Result<(), Error> {
+pub async fn settle(db: &Mongo, sku: &Sku, movement: &StockMovement, is_applied: bool) -> Result<(), Error> {
     let (_, stock) = namespaces(db).await?;
-    db.write_in_order(vec![inventory_store::settle(&stock, sku, movement, counts)]).await.map(|_| ())
+    db.write_in_order(vec![inventory_store::settle(&stock, sku, movement, is_applied)]).await.map(|_| ())
 }
 
 /// The attempt itself, and no other of the same order.
@@ -221,7 +221,7 @@ fn attempt_of(attempt: &Reservation) -> Document {
     doc! { "_id": attempt.order_id.to_string(), "state": State::Reserving.as_str(), "hold": hold }
 }
 
-fn holds(attempt: &Reservation) -> impl Iterator<Item = (Sku, Movement)> {
+fn holds(attempt: &Reservation) -> impl Iterator<Item = (Sku, StockMovement)> {
     let at = attempt.updated_at;
     let lines = attempt.hold.into_iter().flat_map(|id| attempt.basket.iter().map(move |line| (id, line)));
     lines.map(move |(id, line)| (line.sku.clone(), attempt.movement(id, MovementKind::Hold, line, at)))
@@ -246,7 +246,7 @@ fn deciding(
         "updated_at": date(now),
         "delete_at": date(now.plus(KEPT)),
     };
-    must_match(reservations, filter, doc! { "$set": set })
+    update_or_fail(reservations, filter, doc! { "$set": set })
 }
 
 /// Overwrites every field; `_id` stays, and the date of deletion goes unless the new document has one.
@@ -260,7 +260,7 @@ fn replace(mut document: Document) -> Document {
     update
 }
 
-async fn many(db: &Mongo, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
+async fn find_all(db: &Mongo, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
     let reservations = reservations(db).await?;
     Ok(reservations.find(filter).limit(limit).await?.map_ok(Reservation::from).try_collect().await?)
 }

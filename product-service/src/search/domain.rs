@@ -182,7 +182,7 @@ pub enum Sort {
 
 /// What a shopper asks for, as the query string has it.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub struct SearchParams {
     /// Words.
     pub q: Option<String>,
     /// A category.
@@ -207,7 +207,7 @@ pub struct Wanted {
 
 /// A list that is well asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
+pub struct ProductQuery {
     /// Terms that all must be there; at least one, unless there is a prefix.
     pub terms: Vec<String>,
     /// The beginning of a term that must be there, too: the last word, which may not be typed to its end.
@@ -233,9 +233,9 @@ pub struct PriceRange {
     pub max: Option<i64>,
 }
 
-impl Wanted {
+impl SearchParams {
     /// What is asked for, or 400 with what is wrong about it.
-    pub fn read(self) -> Result<Listing, Problem> {
+    pub fn read(self) -> Result<ProductQuery, Problem> {
         let refused = Problem::invalid_parameter;
         let query = self.q.unwrap_or_default();
         if query.chars().count() > MAX_QUERY {
@@ -299,7 +299,8 @@ impl Wanted {
         }
         let range = |currency| PriceRange { currency, min: self.price_min, max: self.price_max };
         let price = currency.map(range);
-        Ok(Listing { terms: terms.into_iter().collect(), prefix, price, in_stock: self.in_stock, sort, words: found })
+        let terms = terms.into_iter().collect();
+        Ok(ProductQuery { terms, prefix, price, in_stock: self.in_stock, sort, words: found })
     }
 }
 
@@ -327,7 +328,7 @@ pub fn relevance(product: &Product, wanted: &[String]) -> u32 {
 
 /// Where an item stands in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Place {
+pub enum Cursor {
     /// Newest first: after this id.
     Newest(ProductId),
     /// By title: after this one.
@@ -338,7 +339,7 @@ pub enum Place {
     Relevance(usize),
 }
 
-impl Place {
+impl Cursor {
     /// Whether it is one of a list that is ordered so.
     pub fn is_of(&self, sort: Sort) -> bool {
         matches!(

@@ -33,14 +33,14 @@ const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub(crate) struct Bucket {
     folder: TempDir,
     address: String,
-    mood: watch::Sender<Mood>,
+    mode: watch::Sender<FaultMode>,
     answered: Arc<AtomicUsize>,
 }
 
 /// How the server answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mood {
-    Well,
+pub(crate) enum FaultMode {
+    None,
     Broken,
     /// After so many more requests.
     BrokenAfter(usize),
@@ -70,19 +70,19 @@ impl Bucket {
         }
         let mut builder = S3ServiceBuilder::new(FileSystem::new(folder.path()).unwrap());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let (mood, moods) = watch::channel(Mood::Well);
+        let (mode, modes) = watch::channel(FaultMode::None);
         let answered = Arc::new(AtomicUsize::new(0));
-        let address = serve(builder.build(), moods, Arc::clone(&answered)).await;
-        Self { folder, address, mood, answered }
+        let address = serve(builder.build(), modes, Arc::clone(&answered)).await;
+        Self { folder, address, mode, answered }
     }
 
     fn endpoint(&self) -> String {
         self.address.clone()
     }
 
-    pub(crate) fn becomes(&self, mood: Mood) {
+    pub(crate) fn set_mode(&self, mode: FaultMode) {
         self.answered.store(0, Ordering::SeqCst);
-        self.mood.send_replace(mood);
+        self.mode.send_replace(mode);
     }
 
     /// Where an object is on the disk, to look behind the server's back.
@@ -103,28 +103,28 @@ fn count(folder: &Path) -> usize {
     visible.map(|entry| if entry.path().is_dir() { count(&entry.path()) } else { 1 }).sum()
 }
 
-async fn serve(service: S3Service, moods: watch::Receiver<Mood>, answered: Arc<AtomicUsize>) -> String {
+async fn serve(service: S3Service, modes: watch::Receiver<FaultMode>, answered: Arc<AtomicUsize>) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let router = Router::new().fallback(move |request| {
         let nth = answered.fetch_add(1, Ordering::SeqCst);
-        answer(service.clone(), moods.clone(), nth, request)
+        answer(service.clone(), modes.clone(), nth, request)
     });
     tokio::spawn(async move { axum::serve(listener, router).await });
     address
 }
 
-async fn answer(service: S3Service, mut moods: watch::Receiver<Mood>, nth: usize, request: Request) -> Response {
-    let mood = *moods.borrow_and_update();
-    match mood {
-        Mood::BrokenAfter(count) if nth >= count => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        Mood::Well | Mood::BrokenAfter(_) => {
+async fn answer(service: S3Service, mut modes: watch::Receiver<FaultMode>, nth: usize, request: Request) -> Response {
+    let mode = *modes.borrow_and_update();
+    match mode {
+        FaultMode::BrokenAfter(count) if nth >= count => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        FaultMode::None | FaultMode::BrokenAfter(_) => {
             let answer = service.call(request.map(s3s::Body::http_body_unsync)).await.unwrap();
             answer.map(axum::body::Body::new)
         }
-        Mood::Broken => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-        Mood::Hanging => {
-            let _ = moods.changed().await;
+        FaultMode::Broken => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        FaultMode::Hanging => {
+            let _ = modes.changed().await;
             StatusCode::SERVICE_UNAVAILABLE.into_response()
         }
     }

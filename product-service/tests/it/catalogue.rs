@@ -1,7 +1,7 @@
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
 use product_service::search::{
-    domain::{Place, Sort, Wanted},
+    domain::{Cursor, SearchParams, Sort},
     store::{filter, index, order},
 };
 use serde_json::{Value, json};
@@ -185,11 +185,11 @@ async fn catalogue_reads_are_backed_by_indexes() {
     ];
     // Lists by one term. By several, and behind a place of equals, MongoDB enters the same indexes at the same term; the
     // planner of what stands in for it at home tells nothing of `$all` and `$or`.
-    let (after, mut lists) = (Place::Newest(after), Vec::new());
+    let (after, mut lists) = (Cursor::Newest(after), Vec::new());
     for (sort, after) in [(Sort::Newest, None), (Sort::Newest, Some(&after)), (Sort::Title, None), (Sort::Price, None)]
     {
         let currency = (sort == Sort::Price).then(|| "EUR".to_owned());
-        let wanted = Wanted { brand: Some("B".into()), currency, sort: Some(sort), ..Wanted::default() };
+        let wanted = SearchParams { brand: Some("B".into()), currency, sort: Some(sort), ..SearchParams::default() };
         let listing = wanted.read().unwrap();
         lists.push((filter(&listing, after), order(&listing), index(&listing)));
     }

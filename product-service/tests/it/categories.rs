@@ -264,7 +264,7 @@ async fn a_deletion_that_ended_half_way_hinders_neither_products_nor_the_next_de
     assert_eq!(shop.remove(&home).await.expect(409).problem(), "category_in_use");
     shop.remove(&garden).await.expect(204);
     let tree = categories::store::tree(&shop.app.db).await.unwrap();
-    assert_eq!((tree.going.len(), tree.categories().len()), (0, 1));
+    assert_eq!((tree.being_deleted.len(), tree.categories().len()), (0, 1));
 }
 
 #[tokio::test]
@@ -281,10 +281,10 @@ async fn a_category_that_a_request_left_in_a_product_when_it_ended_early_is_take
     let product = shop.mongo.all("products").await.remove(0);
     let left: Vec<&str> = product.get_array("category_ids").unwrap().iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!((left, product.get_i64("version").unwrap()), (vec![ids[0]], 2));
-    let gone = async || categories::store::tree(&shop.app.db).await.unwrap().gone.len();
-    assert_eq!(gone().await, 1, "until no request is left that read the tree before");
-    categories::follow_moves(&shop.app.db, Timestamp::now().plus(Duration::from_hours(1))).await.unwrap();
-    assert_eq!(gone().await, 0);
+    let deleted = async || categories::store::tree(&shop.app.db).await.unwrap().deleted.len();
+    assert_eq!(deleted().await, 1, "until no request is left that read the tree before");
+    categories::finish_tree_changes(&shop.app.db, Timestamp::now().plus(Duration::from_hours(1))).await.unwrap();
+    assert_eq!(deleted().await, 0);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 use testkit::cursors::assert_safe;
 
-use crate::{Shop, office::Office, staff};
+use crate::{Shop, bulk_fixture::BulkFixture, staff};
 
 impl Shop {
     /// Tries made-up cursors on a list of at least two; `path` has a query already.
@@ -70,10 +70,10 @@ async fn a_made_up_cursor_of_a_trail_is_refused_or_read_and_never_fails() {
 
 #[tokio::test]
 async fn a_made_up_cursor_of_refused_lines_is_refused_or_read_and_never_fails() {
-    let office = Office::open().await;
-    let form = office.import(&b"no\n".repeat(3)).await;
+    let fixture = BulkFixture::open().await;
+    let form = fixture.import(&b"no\n".repeat(3)).await;
     let path = format!("/admin/products/imports/{}/errors?limit=1", form.image_id);
-    let list = |query: &str| office.shop.client.get(&format!("{path}{query}")).token(&staff());
+    let list = |query: &str| fixture.shop.client.get(&format!("{path}{query}")).token(&staff());
     let page = list("").send().await.expect(200).json();
     assert_safe(page["next_cursor"].as_str().unwrap(), |cursor| list(&format!("&cursor={cursor}"))).await;
 }

@@ -11,15 +11,15 @@ use product_service::exports;
 use serde_json::{Value, json};
 
 use crate::{
-    bucket::Mood,
-    office::{LATER, Office, download, file, line, numbered, products},
+    bucket::FaultMode,
+    bulk_fixture::{BulkFixture, LATER, download, file, line, numbered, products},
 };
 
 #[tokio::test]
 async fn what_is_exported_is_imported_without_any_change() {
-    let office = Office::open().await;
-    let shelf = office.category("shirts").await;
-    office.create(&json!({
+    let fixture = BulkFixture::open().await;
+    let shelf = fixture.category("shirts").await;
+    fixture.create(&json!({
         "title": "Tee \u{1f455}", "slug": "tee", "description": "Midweight.\r\n\"Pre-shrunk\".", "brand": "Bodega",
         "tags": ["organic", "new"], "attributes": {"Material": ["cotton"], "Dense": 0.1, "Organic": true, "Count": 12},
         "status": "active", "category_ids": [shelf],
@@ -34,24 +34,24 @@ async fn what_is_exported_is_imported_without_any_change() {
     .await;
     let mut draft = line("draft");
     draft["status"] = json!("draft");
-    office.import(&file(&[draft, line("plain"), line("gone")])).await;
-    let gone = office.product("gone").await["id"].as_str().unwrap().to_owned();
-    office.post(&format!("/admin/products/{gone}/archive")).await.expect(200);
+    fixture.import(&file(&[draft, line("plain"), line("gone")])).await;
+    let gone = fixture.product("gone").await["id"].as_str().unwrap().to_owned();
+    fixture.post(&format!("/admin/products/{gone}/archive")).await.expect(200);
 
-    let (export, lines) = office.export().await;
+    let (export, lines) = fixture.export().await;
     assert_eq!((&export["state"], &export["products"]), (&json!("done"), &json!(3)), "archived ones are left out");
-    let before = office.versions().await;
-    let form = office.import(&lines).await;
-    assert_eq!(office.counts(&form).await, [0, 0, 3, 0]);
-    assert_eq!(office.versions().await, before);
+    let before = fixture.versions().await;
+    let form = fixture.import(&lines).await;
+    assert_eq!(fixture.counts(&form).await, [0, 0, 3, 0]);
+    assert_eq!(fixture.versions().await, before);
 
-    let other = Office::open().await;
+    let other = BulkFixture::open().await;
     let form = other.import(&lines).await;
     assert_eq!(other.errors(&form).await, ["1 /categories/0 unknown_category"]);
     other.category("shirts").await;
     let form = other.import(&lines).await;
     assert_eq!(other.counts(&form).await, [1, 0, 2, 0]);
-    let mut expected = office.catalogue().await;
+    let mut expected = fixture.catalogue().await;
     expected.remove("gone");
     assert_eq!(other.catalogue().await, expected);
     assert_eq!(other.product("tee").await["category_ids"].as_array().unwrap().len(), 1);
@@ -59,12 +59,12 @@ async fn what_is_exported_is_imported_without_any_change() {
 
 #[tokio::test]
 async fn a_large_shop_is_exported_into_several_files_and_an_empty_one_into_none() {
-    let office = Office::open().await;
-    let (export, _) = office.export().await;
+    let fixture = BulkFixture::open().await;
+    let (export, _) = fixture.export().await;
     assert_eq!((&export["state"], &export["files"]), (&json!("done"), &json!([])));
 
-    office.import(&file(&[line("a")])).await;
-    let products = office.shop.mongo.database().await.collection::<Document>("products");
+    fixture.import(&file(&[line("a")])).await;
+    let products = fixture.shop.mongo.database().await.collection::<Document>("products");
     let first = products.find_one(doc! {}).await.unwrap().unwrap();
     let copies = (1..=2_000).map(|n| {
         let mut copy = first.clone();
@@ -74,7 +74,7 @@ async fn a_large_shop_is_exported_into_several_files_and_an_empty_one_into_none(
         copy
     });
     products.insert_many(copies).await.unwrap();
-    let (export, lines) = office.export().await;
+    let (export, lines) = fixture.export().await;
     let counts: Vec<i64> =
         export["files"].as_array().unwrap().iter().map(|file| file["products"].as_i64().unwrap()).collect();
     assert_eq!(counts, [2_000, 1]);
@@ -88,19 +88,19 @@ async fn a_large_shop_is_exported_into_several_files_and_an_empty_one_into_none(
 
 #[tokio::test]
 async fn an_export_is_finished_after_a_crash_between_any_two_commands_and_by_the_queue() {
-    let office = Office::open().await;
-    office.import(&file(&numbered(3))).await;
+    let fixture = BulkFixture::open().await;
+    fixture.import(&file(&numbered(3))).await;
     for commands in 0.. {
-        let begun = office.post("/admin/products/exports").await.expect(202);
+        let begun = fixture.post("/admin/products/exports").await.expect(202);
         let path = begun.header("location").to_owned();
         let signal = format!("exports/{}/start", begun.json()["id"].as_str().unwrap());
-        assert!(office.bucket.file(&signal).exists(), "the bucket tells the queue of it");
-        office.shop.network.cut_after(commands);
-        let comes_again = office.deliver(&signal).await;
-        office.shop.network.heal();
+        assert!(fixture.bucket.file(&signal).exists(), "the bucket tells the queue of it");
+        fixture.shop.network.cut_after(commands);
+        let comes_again = fixture.deliver(&signal).await;
+        fixture.shop.network.heal();
         assert!(comes_again || commands > 3, "cut after {commands}");
-        exports::sweep(&office.shop.app, Timestamp::now().plus(LATER)).await.unwrap();
-        let export = office.get(&path).await.expect(200).json();
+        exports::sweep(&fixture.shop.app, Timestamp::now().plus(LATER)).await.unwrap();
+        let export = fixture.get(&path).await.expect(200).json();
         assert_eq!((&export["state"], &export["products"]), (&json!("done"), &json!(3)), "cut after {commands}");
         assert_eq!(products(&download(&export).await), 3);
         if !comes_again {
@@ -111,21 +111,21 @@ async fn an_export_is_finished_after_a_crash_between_any_two_commands_and_by_the
 
 #[tokio::test]
 async fn exports_wait_for_the_bucket_and_many_workers_at_once_do_no_harm() {
-    let office = Office::open().await;
-    office.import(&file(&numbered(3))).await;
-    office.bucket.becomes(Mood::Broken);
-    let path = office.post("/admin/products/exports").await.expect(202).header("location").to_owned();
-    let swept = exports::sweep(&office.shop.app, Timestamp::now()).await.unwrap();
+    let fixture = BulkFixture::open().await;
+    fixture.import(&file(&numbered(3))).await;
+    fixture.bucket.set_mode(FaultMode::Broken);
+    let path = fixture.post("/admin/products/exports").await.expect(202).header("location").to_owned();
+    let swept = exports::sweep(&fixture.shop.app, Timestamp::now()).await.unwrap();
     assert_eq!((swept.finished, swept.failed), (0, 1));
-    office.bucket.becomes(Mood::Well);
+    fixture.bucket.set_mode(FaultMode::None);
     let id: exports::domain::ExportId = path.rsplit_once('/').unwrap().1.parse().unwrap();
     let workers = (1..=4).map(|n| {
         let now = Timestamp::now().plus(LATER * n);
-        exports::work(&office.shop.app, id, Instant::now() + Duration::from_mins(1), now)
+        exports::work(&fixture.shop.app, id, Instant::now() + Duration::from_mins(1), now)
     });
     let worked = join_all(workers).await;
     assert!(worked.iter().all(Result::is_ok), "{worked:?}");
-    let export = office.get(&path).await.expect(200).json();
+    let export = fixture.get(&path).await.expect(200).json();
     assert_eq!((&export["state"], &export["products"]), (&json!("done"), &json!(3)));
     assert_eq!(export["files"].as_array().unwrap().len(), 1);
     download(&export).await;
@@ -133,9 +133,9 @@ async fn exports_wait_for_the_bucket_and_many_workers_at_once_do_no_harm() {
 
 #[tokio::test]
 async fn an_address_of_an_export_is_good_for_its_file_only() {
-    let office = Office::open().await;
-    office.import(&file(&[line("a")])).await;
-    let (export, _) = office.export().await;
+    let fixture = BulkFixture::open().await;
+    fixture.import(&file(&[line("a")])).await;
+    let (export, _) = fixture.export().await;
     let url = export["files"][0]["url"].as_str().unwrap();
     let other = url.replace("0001-", "0002-");
     let longer = url.replace("X-Amz-Expires=900", "X-Amz-Expires=90000");

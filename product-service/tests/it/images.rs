@@ -7,8 +7,8 @@ use serde_json::json;
 
 use crate::{
     Shop,
-    bucket::Mood,
-    gallery::{Form, Gallery, PHOTO, PNG, created},
+    bucket::FaultMode,
+    image_fixture::{Form, ImageFixture, PHOTO, PNG, created},
     staff, tag,
 };
 
@@ -17,82 +17,82 @@ const TOMORROW: Duration = Duration::from_hours(25);
 
 #[tokio::test]
 async fn a_completed_upload_is_the_last_of_the_products_images_and_everybody_sees_it() {
-    let gallery = Gallery::open().await;
-    let first = gallery.show().await;
-    let before = gallery.product().await;
-    let form = gallery.upload().await;
-    assert_eq!(gallery.shown().await, [first.image_id.as_str()], "not before it is completed");
-    let image = gallery.complete(&form).await.expect(200).json();
+    let fixture = ImageFixture::open().await;
+    let first = fixture.show().await;
+    let before = fixture.product().await;
+    let form = fixture.upload().await;
+    assert_eq!(fixture.shown().await, [first.image_id.as_str()], "not before it is completed");
+    let image = fixture.complete(&form).await.expect(200).json();
     let url = format!("https://images.shop.example/{}", form.published());
     let expected = json!({"id": form.image_id, "url": url, "alt": "A picture", "content_type": "image/png"});
     assert_eq!(image, expected);
 
-    let product = gallery.product().await;
+    let product = fixture.product().await;
     assert_eq!(product["images"][1], expected);
     assert_eq!(product["version"].as_i64(), before["version"].as_i64().map(|version| version + 1));
-    let listing = gallery.shop.client.get("/products").send().await.expect(200).json();
+    let listing = fixture.shop.client.get("/products").send().await.expect(200).json();
     assert_eq!(listing["items"][0], product);
-    assert_eq!(gallery.state(&form).await["state"], "attached");
+    assert_eq!(fixture.state(&form).await["state"], "attached");
 
-    assert_eq!(gallery.complete(&form).await.expect(200).json(), image, "repeating it changes nothing");
-    assert_eq!(gallery.product().await, product);
+    assert_eq!(fixture.complete(&form).await.expect(200).json(), image, "repeating it changes nothing");
+    assert_eq!(fixture.product().await, product);
 }
 
 #[tokio::test]
 async fn an_upload_is_not_complete_before_something_has_arrived() {
-    let gallery = Gallery::open().await;
-    let form = gallery.form("image/png", PNG.len()).await;
-    assert_eq!(gallery.complete(&form).await.expect(409).problem(), "not_uploaded");
-    assert_eq!(gallery.state(&form).await["state"], "pending");
+    let fixture = ImageFixture::open().await;
+    let form = fixture.form("image/png", PNG.len()).await;
+    assert_eq!(fixture.complete(&form).await.expect(409).problem(), "not_uploaded");
+    assert_eq!(fixture.state(&form).await["state"], "pending");
     assert_eq!(form.post(PNG).await, 204);
-    gallery.complete(&form).await.expect(200);
+    fixture.complete(&form).await.expect(200);
 }
 
 /// Refused for good, with a reason for people; gone from the bucket; its slot is free again; the product is unchanged.
-async fn assert_refused(gallery: &Gallery, form: &Form, code: &str, reason: &str) {
-    let before = gallery.product().await;
+async fn assert_refused(fixture: &ImageFixture, form: &Form, code: &str, reason: &str) {
+    let before = fixture.product().await;
     for _ in 0..2 {
-        let answer = gallery.complete(form).await.expect(409);
+        let answer = fixture.complete(form).await.expect(409);
         assert_eq!(answer.problem(), "image_refused");
         assert_eq!((&answer.json()["detail"], &answer.json()["reason_code"]), (&json!(reason), &json!(code)));
     }
-    let state = gallery.state(form).await;
+    let state = fixture.state(form).await;
     assert_eq!((&state["state"], &state["reason"]), (&json!("refused"), &json!(reason)));
     assert_eq!(state["reason_code"], code);
-    assert!(!gallery.bucket.file(form.key()).exists());
-    assert_eq!(gallery.seen_at(&form.published()), None);
-    assert_eq!(gallery.free_slots().await, 10);
-    assert_eq!(gallery.product().await, before);
+    assert!(!fixture.bucket.file(form.key()).exists());
+    assert_eq!(fixture.seen_at(&form.published()), None);
+    assert_eq!(fixture.free_slots().await, 10);
+    assert_eq!(fixture.product().await, before);
 }
 
 #[tokio::test]
 async fn a_png_that_claims_to_be_a_jpeg_is_refused() {
-    let gallery = Gallery::open().await;
-    let form = gallery.form("image/jpeg", PNG.len()).await;
+    let fixture = ImageFixture::open().await;
+    let form = fixture.form("image/jpeg", PNG.len()).await;
     assert_eq!(form.post(PNG).await, 204, "the bucket does not look inside");
-    assert_refused(&gallery, &form, "wrong_content", "The content of the file is not image/jpeg.").await;
+    assert_refused(&fixture, &form, "wrong_content", "The content of the file is not image/jpeg.").await;
 }
 
 #[tokio::test]
 async fn whatever_came_past_the_policy_is_refused_by_its_size_and_type() {
-    let gallery = Gallery::open().await;
-    let large = gallery.upload().await;
-    std::fs::write(gallery.bucket.file(large.key()), [PNG, b"!"].concat()).unwrap();
+    let fixture = ImageFixture::open().await;
+    let large = fixture.upload().await;
+    std::fs::write(fixture.bucket.file(large.key()), [PNG, b"!"].concat()).unwrap();
     let reason = format!("The file has {} bytes, and 1 to {} were announced.", PNG.len() + 1, PNG.len());
-    assert_refused(&gallery, &large, "wrong_size", &reason).await;
+    assert_refused(&fixture, &large, "wrong_size", &reason).await;
 
     // Written beside the server: it knows no type of this one.
-    let untyped = gallery.form("image/png", PNG.len()).await;
-    let file = gallery.bucket.file(untyped.key());
+    let untyped = fixture.form("image/png", PNG.len()).await;
+    let file = fixture.bucket.file(untyped.key());
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, PNG).unwrap();
     let reason = "The file was not uploaded as image/png, which was announced.";
-    assert_refused(&gallery, &untyped, "wrong_content_type", reason).await;
+    assert_refused(&fixture, &untyped, "wrong_content_type", reason).await;
 }
 
 #[tokio::test]
 async fn a_file_that_no_browser_should_show_is_refused_with_a_code() {
-    let gallery = Gallery::open().await;
+    let fixture = ImageFixture::open().await;
     let mut huge = PNG.to_vec();
     huge[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
     let sum = crc32(&huge[12..29]);
@@ -100,15 +100,15 @@ async fn a_file_that_no_browser_should_show_is_refused_with_a_code() {
     let detail = "The image has 60000 x 60000 points. A side may have 16384, and an image 50000000 in all.";
     let missing = "The end of the file is missing. Upload it whole.";
     for (file, code, reason) in [(&PNG[..40], "truncated", missing), (&huge, "too_many_points", detail)] {
-        let form = gallery.form("image/png", file.len()).await;
+        let form = fixture.form("image/png", file.len()).await;
         assert_eq!(form.post(file).await, 204);
-        assert_refused(&gallery, &form, code, reason).await;
+        assert_refused(&fixture, &form, code, reason).await;
     }
 }
 
 #[tokio::test]
 async fn a_png_whose_data_are_no_picture_is_refused() {
-    let gallery = Gallery::open().await;
+    let fixture = ImageFixture::open().await;
     let at = PNG.windows(4).position(|name| name == b"IDAT").unwrap();
     let end = PNG.windows(4).position(|name| name == b"IEND").unwrap() - 4;
     let data = &PNG[at + 4..end - 4];
@@ -125,9 +125,9 @@ async fn a_png_whose_data_are_no_picture_is_refused() {
         (with(&data[..data.len() / 2]), "truncated", missing.to_owned()),
         (with(&[data, b"<script>"].concat()), "malformed", broken("bytes behind the compressed data")),
     ] {
-        let form = gallery.form("image/png", file.len()).await;
+        let form = fixture.form("image/png", file.len()).await;
         assert_eq!(form.post(&file).await, 204);
-        assert_refused(&gallery, &form, code, &reason).await;
+        assert_refused(&fixture, &form, code, &reason).await;
     }
 }
 
@@ -139,7 +139,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 #[tokio::test]
 async fn everybody_gets_the_picture_and_nothing_else_that_was_in_the_file() {
-    let gallery = Gallery::open().await;
+    let fixture = ImageFixture::open().await;
     let page = b"<!DOCTYPE html><script>alert(1)</script>";
     for (kind, file) in [
         ("image/jpeg", PHOTO),
@@ -148,68 +148,68 @@ async fn everybody_gets_the_picture_and_nothing_else_that_was_in_the_file() {
         ("image/avif", include_bytes!("../images/photo.avif")),
     ] {
         let file = [file, &page[..]].concat();
-        let form = gallery.form(kind, file.len()).await;
+        let form = fixture.form(kind, file.len()).await;
         assert_eq!(form.post(&file).await, 204);
-        assert_eq!(gallery.seen_at(&form.published()), None, "{kind}: nobody sees it before it is cleaned");
-        let image = gallery.complete(&form).await.expect(200).json();
-        let seen = gallery.seen_at(&form.published()).unwrap();
+        assert_eq!(fixture.seen_at(&form.published()), None, "{kind}: nobody sees it before it is cleaned");
+        let image = fixture.complete(&form).await.expect(200).json();
+        let seen = fixture.seen_at(&form.published()).unwrap();
         for word in [&b"SECRET"[..], b"script"] {
             assert!(file.windows(word.len()).any(|window| window == word));
             assert!(!seen.windows(word.len()).any(|window| window == word), "{kind}");
         }
         assert_eq!(image["content_type"], kind);
-        assert!(!gallery.bucket.file(form.key()).exists(), "{kind}: what was uploaded is gone");
+        assert!(!fixture.bucket.file(form.key()).exists(), "{kind}: what was uploaded is gone");
 
         let address =
-            gallery.app().bucket.addresses(&[&form.published()], Duration::from_mins(1), Timestamp::now()).await;
+            fixture.app().bucket.presigned_urls(&[&form.published()], Duration::from_mins(1), Timestamp::now()).await;
         let answer = reqwest::get(&address.unwrap()[0]).await.unwrap();
         let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
         assert_eq!(header("content-type"), kind);
         assert_eq!(header("cache-control"), "public, max-age=31536000, immutable");
         assert_eq!(answer.bytes().await.unwrap(), seen);
     }
-    assert_eq!(gallery.bucket.objects(), 4);
+    assert_eq!(fixture.bucket.objects(), 4);
 }
 
 #[tokio::test]
 async fn the_buckets_notification_completes_an_upload_as_a_call_does() {
-    let gallery = Gallery::open().await;
-    let form = gallery.upload().await;
+    let fixture = ImageFixture::open().await;
+    let form = fixture.upload().await;
     for _ in 0..2 {
-        assert_eq!(gallery.deliver(&[("1", created(form.key()))]).await, Vec::<String>::new());
-        assert_eq!(gallery.shown().await, [form.image_id.as_str()]);
+        assert_eq!(fixture.deliver(&[("1", created(form.key()))]).await, Vec::<String>::new());
+        assert_eq!(fixture.shown().await, [form.image_id.as_str()]);
     }
-    gallery.complete(&form).await.expect(200);
+    fixture.complete(&form).await.expect(200);
 }
 
 #[tokio::test]
 async fn calls_and_notifications_that_come_at_once_attach_an_image_once() {
-    let gallery = Gallery::open().await;
-    let before = gallery.product().await["version"].as_i64().unwrap();
-    let forms = try_join_all((0..4).map(|_| async { Ok::<_, ()>(gallery.upload().await) })).await.unwrap();
+    let fixture = ImageFixture::open().await;
+    let before = fixture.product().await["version"].as_i64().unwrap();
+    let forms = try_join_all((0..4).map(|_| async { Ok::<_, ()>(fixture.upload().await) })).await.unwrap();
     join_all(forms.iter().flat_map(|form| [form, form]).map(|form| async {
         let event = created(form.key());
         let message = [("1", event)];
-        let (answer, failures) = tokio::join!(gallery.complete(form), gallery.deliver(&message));
+        let (answer, failures) = tokio::join!(fixture.complete(form), fixture.deliver(&message));
         answer.expect(200);
         assert_eq!(failures, Vec::<String>::new());
     }))
     .await;
-    let mut shown = gallery.shown().await;
+    let mut shown = fixture.shown().await;
     shown.sort();
     let mut expected: Vec<String> = forms.iter().map(|form| form.image_id.clone()).collect();
     expected.sort();
     assert_eq!(shown, expected);
-    assert_eq!(gallery.product().await["version"].as_i64().unwrap(), before + 4);
+    assert_eq!(fixture.product().await["version"].as_i64().unwrap(), before + 4);
 }
 
 #[tokio::test]
 async fn only_messages_that_may_succeed_later_come_again() {
-    let gallery = Gallery::open().await;
-    let (good, bad) = (gallery.upload().await, gallery.form("image/jpeg", PNG.len()).await);
+    let fixture = ImageFixture::open().await;
+    let (good, bad) = (fixture.upload().await, fixture.form("image/jpeg", PNG.len()).await);
     assert_eq!(bad.post(PNG).await, 204);
-    let unknown = format!("uploads/{0}/{0}.png", gallery.product_id);
-    let never_arrived = gallery.form("image/png", 9).await;
+    let unknown = format!("uploads/{0}/{0}.png", fixture.product_id);
+    let never_arrived = fixture.form("image/png", 9).await;
     let messages = [
         ("good", created(good.key())),
         ("bad", created(bad.key())),
@@ -221,77 +221,77 @@ async fn only_messages_that_may_succeed_later_come_again() {
         ("set up", json!({"Service": "Amazon S3", "Event": "s3:TestEvent"}).to_string()),
     ];
     let not_understood = ["no JSON", "no notification"];
-    gallery.bucket.becomes(Mood::Broken);
-    let again = gallery.deliver(&messages).await;
+    fixture.bucket.set_mode(FaultMode::Broken);
+    let again = fixture.deliver(&messages).await;
     assert_eq!(again, ["good", "bad", "nobody's", "gone", "no JSON", "no notification"]);
-    gallery.bucket.becomes(Mood::Well);
-    gallery.shop.network.cut();
-    assert_eq!(gallery.deliver(&messages[5..]).await, not_understood);
-    assert_eq!(gallery.deliver(&messages[..1]).await, ["good"]);
-    gallery.shop.network.heal();
-    assert_eq!(gallery.deliver(&messages).await, not_understood);
-    assert_eq!(gallery.shown().await, [good.image_id.as_str()]);
-    assert_eq!(gallery.state(&bad).await["state"], "refused");
-    assert_eq!(gallery.bucket.objects(), 1);
+    fixture.bucket.set_mode(FaultMode::None);
+    fixture.shop.network.cut();
+    assert_eq!(fixture.deliver(&messages[5..]).await, not_understood);
+    assert_eq!(fixture.deliver(&messages[..1]).await, ["good"]);
+    fixture.shop.network.heal();
+    assert_eq!(fixture.deliver(&messages).await, not_understood);
+    assert_eq!(fixture.shown().await, [good.image_id.as_str()]);
+    assert_eq!(fixture.state(&bad).await["state"], "refused");
+    assert_eq!(fixture.bucket.objects(), 1);
 }
 
 #[tokio::test]
 async fn what_is_uploaded_again_while_the_form_is_good_is_never_seen() {
-    let gallery = Gallery::open().await;
-    let form = gallery.show().await;
-    let (product, seen) = (gallery.product().await, gallery.seen_at(&form.published()));
+    let fixture = ImageFixture::open().await;
+    let form = fixture.show().await;
+    let (product, seen) = (fixture.product().await, fixture.seen_at(&form.published()));
     let again = b"<script>alert(1)</script>";
     for file in [&again[..], PNG] {
         assert_eq!(form.post(file).await, 204, "the form is still good");
-        assert_eq!(gallery.deliver(&[("1", created(form.key()))]).await, Vec::<String>::new());
-        assert!(!gallery.bucket.file(form.key()).exists());
-        gallery.complete(&form).await.expect(200);
+        assert_eq!(fixture.deliver(&[("1", created(form.key()))]).await, Vec::<String>::new());
+        assert!(!fixture.bucket.file(form.key()).exists());
+        fixture.complete(&form).await.expect(200);
     }
     // Where the queue hears of nothing, the sweep looks after it when the form has expired.
     assert_eq!(form.post(again).await, 204);
-    gallery.complete(&form).await.expect(200);
-    assert_eq!(gallery.sweep_after(AFTER_THE_FORM).await.kept, 1);
-    assert_eq!((gallery.product().await, gallery.seen_at(&form.published())), (product, seen));
-    assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (1, 1));
-    assert_eq!(gallery.sweep_after(TOMORROW).await, product_service::images::Swept::default(), "once is enough");
+    fixture.complete(&form).await.expect(200);
+    assert_eq!(fixture.sweep_after(AFTER_THE_FORM).await.kept, 1);
+    assert_eq!((fixture.product().await, fixture.seen_at(&form.published())), (product, seen));
+    assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (1, 1));
+    assert_eq!(fixture.sweep_after(TOMORROW).await, product_service::images::SweepReport::default(), "once is enough");
 }
 
 #[tokio::test]
 async fn of_two_files_uploaded_one_after_the_other_the_first_that_was_published_stays() {
-    let gallery = Gallery::open().await;
-    let form = gallery.form("image/jpeg", PHOTO.len()).await;
+    let fixture = ImageFixture::open().await;
+    let form = fixture.form("image/jpeg", PHOTO.len()).await;
     assert_eq!(form.post(PHOTO).await, 204);
     // It is published, and the network goes before the product hears of it.
-    gallery.shop.network.cut_after(1);
-    drop(gallery.complete(&form).await);
-    gallery.shop.network.heal();
-    let first = gallery.seen_at(&form.published()).expect("it was published");
-    assert_eq!(gallery.shown().await, Vec::<String>::new());
+    fixture.shop.network.cut_after(1);
+    drop(fixture.complete(&form).await);
+    fixture.shop.network.heal();
+    let first = fixture.seen_at(&form.published()).expect("it was published");
+    assert_eq!(fixture.shown().await, Vec::<String>::new());
     let other = include_bytes!("../images/plain.jpg");
     assert_eq!(form.post(other).await, 204);
-    gallery.complete(&form).await.expect(200);
-    assert_eq!(gallery.seen_at(&form.published()), Some(first), "caches may have it already, for a year");
-    assert_eq!(gallery.bucket.objects(), 1);
+    fixture.complete(&form).await.expect(200);
+    assert_eq!(fixture.seen_at(&form.published()), Some(first), "caches may have it already, for a year");
+    assert_eq!(fixture.bucket.objects(), 1);
 }
 
 #[tokio::test]
 async fn what_is_published_for_nobody_is_deleted_when_the_bucket_says_so() {
-    let gallery = Gallery::open().await;
-    let (shown, late) = (gallery.show().await, gallery.upload().await);
-    gallery.sweep_after(AFTER_THE_FORM).await;
+    let fixture = ImageFixture::open().await;
+    let (shown, late) = (fixture.show().await, fixture.upload().await);
+    fixture.sweep_after(AFTER_THE_FORM).await;
     // A request that hung since then publishes after all.
-    let file = gallery.bucket.file(&late.published());
+    let file = fixture.bucket.file(&late.published());
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, PNG).unwrap();
     let messages = [("1", created(&late.published())), ("2", created(&shown.published()))];
-    assert_eq!(gallery.deliver(&messages).await, Vec::<String>::new());
-    assert_eq!((file.exists(), gallery.seen_at(&shown.published()).is_some()), (false, true));
+    assert_eq!(fixture.deliver(&messages).await, Vec::<String>::new());
+    assert_eq!((file.exists(), fixture.seen_at(&shown.published()).is_some()), (false, true));
 }
 
 #[tokio::test]
 async fn the_notification_is_understood_whichever_way_it_comes_and_what_is_not_goes_to_the_dead_letter_queue() {
-    let gallery = Gallery::open().await;
-    let forms = [gallery.upload().await, gallery.upload().await, gallery.upload().await];
+    let fixture = ImageFixture::open().await;
+    let forms = [fixture.upload().await, fixture.upload().await, fixture.upload().await];
     let by_topic = |message: &str| {
         let topic = "arn:aws:sns:eu-central-1:123456789012:images";
         json!({"Type": "Notification", "MessageId": "1", "TopicArn": topic, "Message": message}).to_string()
@@ -311,123 +311,123 @@ async fn the_notification_is_understood_whichever_way_it_comes_and_what_is_not_g
         ("another's", json!({"detail-type": "Scheduled Event", "source": "aws.events", "detail": {}}).to_string()),
         ("to be confirmed", json!({"Type": "SubscriptionConfirmation", "Message": "Confirm"}).to_string()),
     ];
-    assert_eq!(gallery.deliver(&messages).await, ["no JSON", "another's", "to be confirmed"]);
-    let mut shown = gallery.shown().await;
+    assert_eq!(fixture.deliver(&messages).await, ["no JSON", "another's", "to be confirmed"]);
+    let mut shown = fixture.shown().await;
     shown.sort();
     assert_eq!(shown, forms.each_ref().map(|form| form.image_id.clone()));
 }
 
 #[tokio::test]
 async fn images_are_ordered_described_and_removed_by_one_list() {
-    let gallery = Gallery::open().await;
-    let (a, b, c) = (gallery.show().await, gallery.show().await, gallery.show().await);
-    let pending = gallery.upload().await;
-    let version = gallery.product().await["version"].as_i64().unwrap();
-    let answer = gallery.arrange(&[(&c, "From behind"), (&a, "")]).await.expect(200);
+    let fixture = ImageFixture::open().await;
+    let (a, b, c) = (fixture.show().await, fixture.show().await, fixture.show().await);
+    let pending = fixture.upload().await;
+    let version = fixture.product().await["version"].as_i64().unwrap();
+    let answer = fixture.arrange(&[(&c, "From behind"), (&a, "")]).await.expect(200);
     assert_eq!(answer.header("etag"), tag(&answer.json(), version + 1));
-    assert_eq!(answer.json(), gallery.product().await);
-    assert_eq!(gallery.shown().await, [c.image_id.clone(), a.image_id.clone()]);
+    assert_eq!(answer.json(), fixture.product().await);
+    assert_eq!(fixture.shown().await, [c.image_id.clone(), a.image_id.clone()]);
     assert_eq!(
         (&answer.json()["images"][0]["alt"], &answer.json()["images"][1]["alt"]),
         (&json!("From behind"), &json!(""))
     );
 
-    assert_eq!(gallery.free_slots().await, 7, "the removed one's is free, the pending one keeps its own");
-    gallery.complete(&b).await.expect(404);
-    gallery.complete(&pending).await.expect(200);
-    assert!(gallery.seen_at(&b.published()).is_some(), "until it is swept");
-    let swept = gallery.sweep_after(AFTER_THE_FORM).await;
+    assert_eq!(fixture.free_slots().await, 7, "the removed one's is free, the pending one keeps its own");
+    fixture.complete(&b).await.expect(404);
+    fixture.complete(&pending).await.expect(200);
+    assert!(fixture.seen_at(&b.published()).is_some(), "until it is swept");
+    let swept = fixture.sweep_after(AFTER_THE_FORM).await;
     assert_eq!((swept.deleted, swept.kept), (1, 3));
-    assert_eq!(gallery.seen_at(&b.published()), None);
-    assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (3, 3));
+    assert_eq!(fixture.seen_at(&b.published()), None);
+    assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (3, 3));
 }
 
 #[tokio::test]
 async fn a_list_names_images_of_its_product_only_and_each_once() {
-    let gallery = Gallery::open().await;
-    let shown = gallery.show().await;
-    let pending = gallery.upload().await;
-    let answer = gallery.arrange(&[(&shown, ""), (&pending, "")]).await.expect(422);
+    let fixture = ImageFixture::open().await;
+    let shown = fixture.show().await;
+    let pending = fixture.upload().await;
+    let answer = fixture.arrange(&[(&shown, ""), (&pending, "")]).await.expect(422);
     assert_eq!(answer.refused_fields(), ["/images/1/id unknown_image"]);
-    let answer = gallery.arrange(&[(&shown, ""), (&shown, "")]).await.expect(422);
+    let answer = fixture.arrange(&[(&shown, ""), (&shown, "")]).await.expect(422);
     assert_eq!(answer.refused_fields(), ["/images/1/id not_distinct"]);
-    assert_eq!(gallery.shown().await, [shown.image_id]);
+    assert_eq!(fixture.shown().await, [shown.image_id]);
     let nobody = "/admin/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/images";
-    gallery.shop.client.put(nobody).token(&staff()).json(&json!({"images": []})).send().await.expect(404);
+    fixture.shop.client.put(nobody).token(&staff()).json(&json!({"images": []})).send().await.expect(404);
 }
 
 #[tokio::test]
 async fn a_list_is_taken_for_the_version_it_was_made_for() {
-    let gallery = Gallery::open().await;
-    let (a, b) = (gallery.show().await, gallery.show().await);
-    let tag = gallery.shop.client.get("/products/a").send().await.expect(200).header("etag").to_owned();
-    let c = gallery.show().await;
-    let stale = gallery.arrange_if(&[(&b, ""), (&a, "")], &tag).await.expect(412);
+    let fixture = ImageFixture::open().await;
+    let (a, b) = (fixture.show().await, fixture.show().await);
+    let tag = fixture.shop.client.get("/products/a").send().await.expect(200).header("etag").to_owned();
+    let c = fixture.show().await;
+    let stale = fixture.arrange_if(&[(&b, ""), (&a, "")], &tag).await.expect(412);
     assert_eq!(stale.problem(), "stale");
-    assert_eq!(gallery.shown().await.len(), 3, "the image that was not seen is not removed");
-    let tag = gallery.shop.client.get("/products/a").send().await.expect(200).header("etag").to_owned();
-    gallery.arrange_if(&[(&c, ""), (&b, ""), (&a, "")], &tag).await.expect(200);
+    assert_eq!(fixture.shown().await.len(), 3, "the image that was not seen is not removed");
+    let tag = fixture.shop.client.get("/products/a").send().await.expect(200).header("etag").to_owned();
+    fixture.arrange_if(&[(&c, ""), (&b, ""), (&a, "")], &tag).await.expect(200);
 
-    let tag = gallery.shop.client.get("/products/a").send().await.expect(200).header("etag").to_owned();
+    let tag = fixture.shop.client.get("/products/a").send().await.expect(200).header("etag").to_owned();
     let (only_a, only_b) = ([(&a, "one")], [(&b, "other")]);
-    let (one, other) = tokio::join!(gallery.arrange_if(&only_a, &tag), gallery.arrange_if(&only_b, &tag));
+    let (one, other) = tokio::join!(fixture.arrange_if(&only_a, &tag), fixture.arrange_if(&only_b, &tag));
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 412]);
-    assert_eq!(gallery.shown().await.len(), 1);
+    assert_eq!(fixture.shown().await.len(), 1);
 }
 
 #[tokio::test]
 async fn an_upload_that_nobody_completes_is_swept_with_its_object_and_makes_room() {
-    let gallery = Gallery::open().await;
-    let (orphan, shown) = (gallery.upload().await, gallery.show().await);
-    gallery.form("image/png", 9).await;
-    assert_eq!(gallery.free_slots().await, 7);
-    assert_eq!(gallery.sweep_after(Duration::from_mins(11)).await.deleted, 0, "a slow upload is waited for");
+    let fixture = ImageFixture::open().await;
+    let (orphan, shown) = (fixture.upload().await, fixture.show().await);
+    fixture.form("image/png", 9).await;
+    assert_eq!(fixture.free_slots().await, 7);
+    assert_eq!(fixture.sweep_after(Duration::from_mins(11)).await.deleted, 0, "a slow upload is waited for");
     let swept = tokio::join!(
-        gallery.sweep_after(AFTER_THE_FORM),
-        gallery.sweep_after(AFTER_THE_FORM),
-        gallery.sweep_after(AFTER_THE_FORM)
+        fixture.sweep_after(AFTER_THE_FORM),
+        fixture.sweep_after(AFTER_THE_FORM),
+        fixture.sweep_after(AFTER_THE_FORM)
     );
     assert_eq!(swept.0.failed + swept.1.failed + swept.2.failed, 0);
-    assert_eq!(gallery.free_slots().await, 9);
-    assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (1, 1));
-    gallery.complete(&orphan).await.expect(404);
-    assert_eq!(gallery.shown().await, [shown.image_id]);
+    assert_eq!(fixture.free_slots().await, 9);
+    assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (1, 1));
+    fixture.complete(&orphan).await.expect(404);
+    assert_eq!(fixture.shown().await, [shown.image_id]);
 }
 
 #[tokio::test]
 async fn what_arrives_after_its_upload_was_swept_is_deleted() {
-    let gallery = Gallery::open().await;
-    let late = gallery.form("image/png", PNG.len()).await;
-    gallery.sweep_after(AFTER_THE_FORM).await;
+    let fixture = ImageFixture::open().await;
+    let late = fixture.form("image/png", PNG.len()).await;
+    fixture.sweep_after(AFTER_THE_FORM).await;
     assert_eq!(late.post(PNG).await, 204);
-    assert_eq!(gallery.deliver(&[("1", created(late.key()))]).await, Vec::<String>::new());
-    assert_eq!(gallery.bucket.objects(), 0);
+    assert_eq!(fixture.deliver(&[("1", created(late.key()))]).await, Vec::<String>::new());
+    assert_eq!(fixture.bucket.objects(), 0);
 }
 
 #[tokio::test]
 async fn a_refused_upload_is_forgotten_after_a_day_with_whatever_came_after_it() {
-    let gallery = Gallery::open().await;
-    let form = gallery.form("image/jpeg", PNG.len()).await;
+    let fixture = ImageFixture::open().await;
+    let form = fixture.form("image/jpeg", PNG.len()).await;
     form.post(PNG).await;
-    gallery.complete(&form).await.expect(409);
+    fixture.complete(&form).await.expect(409);
     assert_eq!(form.post(PNG).await, 204);
-    assert_eq!(gallery.sweep_after(AFTER_THE_FORM).await.deleted, 0);
-    assert_eq!(gallery.sweep_after(TOMORROW).await.deleted, 1);
-    assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (0, 0));
+    assert_eq!(fixture.sweep_after(AFTER_THE_FORM).await.deleted, 0);
+    assert_eq!(fixture.sweep_after(TOMORROW).await.deleted, 1);
+    assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (0, 0));
 }
 
 #[tokio::test]
 async fn the_sweep_goes_on_when_the_bucket_is_back() {
-    let gallery = Gallery::open().await;
-    gallery.upload().await;
-    gallery.bucket.becomes(Mood::Broken);
-    let swept = gallery.sweep_after(AFTER_THE_FORM).await;
+    let fixture = ImageFixture::open().await;
+    fixture.upload().await;
+    fixture.bucket.set_mode(FaultMode::Broken);
+    let swept = fixture.sweep_after(AFTER_THE_FORM).await;
     assert_eq!((swept.failed, swept.deleted), (1, 0));
-    gallery.bucket.becomes(Mood::Well);
-    assert_eq!(gallery.sweep_after(AFTER_THE_FORM).await.deleted, 1);
-    assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (0, 0));
+    fixture.bucket.set_mode(FaultMode::None);
+    assert_eq!(fixture.sweep_after(AFTER_THE_FORM).await.deleted, 1);
+    assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (0, 0));
 }
 
 /// Cuts the network after every possible number of commands of each step; whatever is left, a repeat and the sweep put
@@ -436,40 +436,40 @@ async fn the_sweep_goes_on_when_the_bucket_is_back() {
 async fn a_crash_between_any_two_commands_leaves_no_hole_in_the_list_and_no_orphan_in_the_bucket() {
     for step in ["complete", "refuse", "remove", "sweep"] {
         for commands in 0..5 {
-            let gallery = Gallery::open().await;
-            let kept = gallery.show().await;
+            let fixture = ImageFixture::open().await;
+            let kept = fixture.show().await;
             let form = match step {
-                "remove" => gallery.show().await,
+                "remove" => fixture.show().await,
                 "refuse" => {
-                    let form = gallery.form("image/jpeg", PNG.len()).await;
+                    let form = fixture.form("image/jpeg", PNG.len()).await;
                     form.post(PNG).await;
                     form
                 }
-                _ => gallery.upload().await,
+                _ => fixture.upload().await,
             };
-            gallery.shop.network.cut_after(commands);
+            fixture.shop.network.cut_after(commands);
             match step {
-                "remove" => drop(gallery.arrange(&[(&kept, "")]).await),
+                "remove" => drop(fixture.arrange(&[(&kept, "")]).await),
                 "sweep" => {
                     let later = Timestamp::now().plus(AFTER_THE_FORM);
-                    drop(product_service::images::sweep(gallery.app(), later).await);
+                    drop(product_service::images::sweep(fixture.app(), later).await);
                 }
-                _ => drop(gallery.complete(&form).await),
+                _ => drop(fixture.complete(&form).await),
             }
-            gallery.shop.network.heal();
+            fixture.shop.network.heal();
             let case = format!("{step} cut after {commands}");
             for _ in 0..2 {
-                gallery.sweep_after(TOMORROW).await;
+                fixture.sweep_after(TOMORROW).await;
             }
-            let shown = gallery.shown().await;
+            let shown = fixture.shown().await;
             assert_eq!(shown[0], kept.image_id, "{case}");
             if ["refuse", "sweep"].contains(&step) {
                 assert_eq!(shown.len(), 1, "{case}");
             }
-            assert!(!gallery.bucket.file(form.key()).exists(), "{case}");
-            assert_eq!(gallery.seen_at(&form.published()).is_some(), shown.contains(&form.image_id), "{case}");
-            assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (shown.len(), shown.len()), "{case}");
-            assert_eq!(gallery.free_slots().await, 10 - shown.len(), "{case}");
+            assert!(!fixture.bucket.file(form.key()).exists(), "{case}");
+            assert_eq!(fixture.seen_at(&form.published()).is_some(), shown.contains(&form.image_id), "{case}");
+            assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (shown.len(), shown.len()), "{case}");
+            assert_eq!(fixture.free_slots().await, 10 - shown.len(), "{case}");
         }
     }
 }
@@ -479,32 +479,32 @@ async fn a_crash_between_any_two_commands_leaves_no_hole_in_the_list_and_no_orph
 async fn a_bucket_that_breaks_between_any_two_requests_leaves_no_hole_and_no_orphan_and_nothing_uncleaned() {
     for step in ["complete", "notice", "refuse", "sweep"] {
         for requests in 0..5 {
-            let gallery = Gallery::open().await;
-            let kept = gallery.show().await;
-            let form = gallery.form("image/jpeg", PHOTO.len()).await;
+            let fixture = ImageFixture::open().await;
+            let kept = fixture.show().await;
+            let form = fixture.form("image/jpeg", PHOTO.len()).await;
             form.post(if step == "refuse" { &PHOTO[..400] } else { PHOTO }).await;
-            gallery.bucket.becomes(Mood::BrokenAfter(requests));
+            fixture.bucket.set_mode(FaultMode::BrokenAfter(requests));
             match step {
-                "sweep" => drop(gallery.sweep_after(AFTER_THE_FORM).await),
-                "notice" => drop(gallery.deliver(&[("1", created(form.key()))]).await),
-                _ => drop(gallery.complete(&form).await),
+                "sweep" => drop(fixture.sweep_after(AFTER_THE_FORM).await),
+                "notice" => drop(fixture.deliver(&[("1", created(form.key()))]).await),
+                _ => drop(fixture.complete(&form).await),
             }
-            gallery.bucket.becomes(Mood::Well);
+            fixture.bucket.set_mode(FaultMode::None);
             let case = format!("{step} broken after {requests}");
-            if let Some(seen) = gallery.seen_at(&form.published()) {
+            if let Some(seen) = fixture.seen_at(&form.published()) {
                 assert!(!seen.windows(6).any(|window| window == b"SECRET"), "{case}");
             }
             if ["complete", "notice"].contains(&step) {
-                gallery.complete(&form).await.expect(200);
+                fixture.complete(&form).await.expect(200);
             }
             for _ in 0..2 {
-                gallery.sweep_after(TOMORROW).await;
+                fixture.sweep_after(TOMORROW).await;
             }
-            let shown = gallery.shown().await;
+            let shown = fixture.shown().await;
             let expected = if ["complete", "notice"].contains(&step) { 2 } else { 1 };
             assert_eq!((shown.len(), &shown[0]), (expected, &kept.image_id), "{case}");
-            assert_eq!((gallery.bucket.objects(), gallery.uploads().await), (expected, expected), "{case}");
-            assert_eq!(gallery.seen_at(&form.published()).is_some(), expected == 2, "{case}");
+            assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (expected, expected), "{case}");
+            assert_eq!(fixture.seen_at(&form.published()).is_some(), expected == 2, "{case}");
         }
     }
 }
@@ -512,47 +512,51 @@ async fn a_bucket_that_breaks_between_any_two_requests_leaves_no_hole_and_no_orp
 /// What a server that dies inside a command may leave: the first writes of the list and not the rest.
 #[tokio::test]
 async fn a_command_that_a_dying_server_left_half_done_is_finished_or_undone() {
-    let gallery = Gallery::open().await;
-    let database = gallery.shop.mongo.database().await;
+    let fixture = ImageFixture::open().await;
+    let database = fixture.shop.mongo.database().await;
     let (products, uploads) = (database.collection::<Document>("products"), database.collection::<Document>("uploads"));
     let set = async |form: &Form, fields: Document| {
         uploads.update_one(doc! { "_id": &form.image_id }, doc! { "$set": fields }).await.unwrap();
     };
     let long_ago = DateTime::from_millis(0);
     // In the list, and not noted as such; noted as to be removed, and not removed.
-    let (attached, removed) = (gallery.show().await, gallery.show().await);
+    let (attached, removed) = (fixture.show().await, fixture.show().await);
     set(&attached, doc! { "state": "pending", "due_at": long_ago }).await;
     set(&removed, doc! { "due_at": long_ago }).await;
     // Refused, and still in the list; saved, and without a slot.
-    let (refused, slotless) = (gallery.show().await, gallery.upload().await);
+    let (refused, slotless) = (fixture.show().await, fixture.upload().await);
     set(&refused, doc! { "state": "refused", "reason": "", "due_at": long_ago }).await;
     set(&slotless, doc! { "due_at": long_ago }).await;
     products.update_one(doc! {}, doc! { "$pull": { "image_slots": &slotless.image_id } }).await.unwrap();
-    gallery.complete(&slotless).await.expect(404);
+    fixture.complete(&slotless).await.expect(404);
 
-    let swept = gallery.sweep_after(Duration::ZERO).await;
+    let swept = fixture.sweep_after(Duration::ZERO).await;
     assert_eq!((swept.kept, swept.deleted, swept.failed), (2, 2, 0));
-    assert_eq!(gallery.shown().await, [attached.image_id.clone(), removed.image_id.clone()]);
-    assert_eq!((gallery.bucket.objects(), gallery.uploads().await, gallery.free_slots().await), (2, 2, 8));
-    assert_eq!(gallery.sweep_after(TOMORROW).await, product_service::images::Swept::default(), "nothing is in doubt");
+    assert_eq!(fixture.shown().await, [attached.image_id.clone(), removed.image_id.clone()]);
+    assert_eq!((fixture.bucket.objects(), fixture.uploads().await, fixture.free_slots().await), (2, 2, 8));
+    assert_eq!(
+        fixture.sweep_after(TOMORROW).await,
+        product_service::images::SweepReport::default(),
+        "nothing is in doubt"
+    );
 }
 
 #[tokio::test]
 async fn a_product_from_before_there_were_images_reads_and_takes_them() {
-    let gallery = Gallery::open().await;
-    let products = gallery.shop.mongo.database().await.collection::<Document>("products");
+    let fixture = ImageFixture::open().await;
+    let products = fixture.shop.mongo.database().await.collection::<Document>("products");
     products.update_one(doc! {}, doc! { "$unset": { "images": "", "image_slots": "" } }).await.unwrap();
-    assert_eq!(gallery.product().await["images"], json!([]));
-    gallery.arrange(&[]).await.expect(200);
+    assert_eq!(fixture.product().await["images"], json!([]));
+    fixture.arrange(&[]).await.expect(200);
     products.update_one(doc! {}, doc! { "$unset": { "images": "", "image_slots": "" } }).await.unwrap();
-    let form = gallery.show().await;
-    assert_eq!(gallery.shown().await, [form.image_id]);
+    let form = fixture.show().await;
+    assert_eq!(fixture.shown().await, [form.image_id]);
 }
 
 #[tokio::test]
 async fn the_database_itself_refuses_an_eleventh_image() {
-    let gallery = Gallery::open().await;
-    let products = gallery.shop.mongo.database().await.collection::<Document>("products");
+    let fixture = ImageFixture::open().await;
+    let products = fixture.shop.mongo.database().await.collection::<Document>("products");
     for (list, item) in [
         ("image_slots", Bson::from("x")),
         ("images", doc! { "id": "x", "key": "x", "content_type": "image/png", "alt": "" }.into()),

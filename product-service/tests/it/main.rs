@@ -7,19 +7,18 @@
 mod adjustments;
 mod bad_input;
 mod bucket;
+mod bulk_fixture;
 mod catalogue;
 mod categories;
 mod contract;
 mod cursors;
 mod exports;
-mod gallery;
 mod health;
+mod image_fixture;
 mod images;
 mod imports;
 mod migrations;
 mod model;
-mod notices;
-mod office;
 mod products;
 mod quotes;
 mod races;
@@ -27,6 +26,7 @@ mod reservations;
 mod rotation;
 mod search;
 mod stock;
+mod stock_sweep;
 mod sweep;
 mod table;
 mod uploads;
@@ -111,7 +111,7 @@ impl Shop {
     }
 
     /// Sweeps as if so much time had passed.
-    async fn sweep_after(&self, pause: Duration) -> product_service::reservations::Swept {
+    async fn sweep_after(&self, pause: Duration) -> product_service::reservations::SweepReport {
         let later = Timestamp::now().plus(pause);
         product_service::reservations::sweep(&self.app.db, later).await.expect("the sweep ends")
     }

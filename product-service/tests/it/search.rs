@@ -332,9 +332,9 @@ async fn a_product_is_found_where_its_category_stands_also_after_a_move() {
     assert_eq!((found(&home).await, found(&garden).await), (vec![], vec!["Pot".to_owned()]));
     // Later, the move is over and done with.
     let later = Timestamp::now().plus(Duration::from_mins(5));
-    assert_eq!(categories::follow_moves(&shop.app.db, later).await.unwrap(), 0);
+    assert_eq!(categories::finish_tree_changes(&shop.app.db, later).await.unwrap(), 0);
     let tree = categories::store::tree(&shop.app.db).await.unwrap();
-    assert!(tree.moved.is_empty());
+    assert!(tree.reparented.is_empty());
 }
 
 #[tokio::test]

@@ -35,8 +35,8 @@ fn an_image_is_announced_with_a_kind_a_size_and_a_text() {
 #[test]
 fn a_key_names_its_product_and_image_and_only_ours_do() {
     let upload = upload();
-    assert_eq!(parse_key(&upload.image.key), Some((Place::Published, upload.product_id, upload.image.id)));
-    assert_eq!(parse_key(&upload.uploaded_key()), Some((Place::Uploaded, upload.product_id, upload.image.id)));
+    assert_eq!(parse_key(&upload.image.key), Some((ObjectKind::Published, upload.product_id, upload.image.id)));
+    assert_eq!(parse_key(&upload.uploaded_key()), Some((ObjectKind::Uploaded, upload.product_id, upload.image.id)));
     assert_ne!(upload.uploaded_key(), upload.image.key);
     let id = upload.image.id;
     for other in [

@@ -1,4 +1,4 @@
-//! A file's lines, cut out of a part of it.
+//! Reads lines out of one chunk of a file.
 
 use std::collections::BTreeSet;
 
@@ -12,132 +12,146 @@ use crate::products::domain::ProductLine;
 
 /// The most bytes that a line may have; what the API takes as a body.
 const MAX_LINE: usize = MAX_BODY;
-/// How much of a file is read at once, in bytes: a line that may be is always in it as a whole, with its end.
-pub const PART: i64 = 1024 * 1024;
+/// How much of a file is read at once, in bytes: more than the longest line that is allowed, so that a chunk always holds the whole
+/// line at its beginning.
+pub const CHUNK_SIZE: i64 = 1024 * 1024;
 /// Most lines of a [`Batch`].
 const MAX_BATCH: usize = 100;
 
-/// Where in a file the work is: the lines before it have been dealt with.
+/// A position in a file: the lines before it have been processed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// In bytes, from the file's beginning.
+pub struct Position {
+    /// In bytes, from the beginning of the file.
     pub offset: i64,
-    /// How many lines begin before it, blank ones counted.
+    /// How many lines begin before it, blank ones included.
     pub line: i64,
-    /// It is in the midst of a line that is too long, and was refused.
+    /// The position is inside a line that is too long and was refused.
     pub is_inside: bool,
 }
 
-/// What a line says.
+/// What a line holds.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Content {
+pub enum LineContent {
     /// A product.
     Product(Box<ProductLine>),
-    /// None.
+    /// No product, for these reasons.
     Refused(Vec<FieldError>),
 }
 
 /// A line that is not blank.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// What it says.
-    pub content: Content,
-    /// Behind it; `end.line` is its number.
-    pub end: Place,
+pub struct ParsedLine {
+    /// What the line holds.
+    pub content: LineContent,
+    /// The position after the line; `end.line` is the line's number.
+    pub end: Position,
 }
 
-/// Lines that are worked off together: none has the slug of another, so that each is what its product will be.
+/// Lines that are applied together. No two of them have the same slug: what one line does, no other line of the batch undoes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// The lines that are not blank.
-    pub entries: Vec<Entry>,
-    /// Behind the last of them, and the blank ones after it.
-    pub end: Place,
+    pub lines: Vec<ParsedLine>,
+    /// The position after the last of them and the blank lines that follow it.
+    pub end: Position,
 }
 
 /// A part of a file.
 #[derive(Debug, Clone, Copy)]
-pub struct Part<'a> {
-    /// From a place on.
+pub struct Chunk<'a> {
+    /// The bytes.
     pub bytes: &'a [u8],
-    /// It reaches to the file's end.
+    /// The chunk reaches to the end of the file.
     pub is_last: bool,
 }
 
 impl Batch {
-    /// The next lines from `start` on, where `part` begins; at most `limit`. It ends at `start` when the part has no whole
-    /// line any more.
-    pub fn take(part: Part<'_>, start: Place, limit: Option<usize>) -> Self {
+    /// Reads the next lines of `chunk`, which begins at `start`; at most `limit`. The batch ends at `start` when no whole line is
+    /// left in the chunk.
+    pub fn read(chunk: Chunk<'_>, start: Position, limit: Option<usize>) -> Self {
         let limit = limit.unwrap_or(MAX_BATCH).min(MAX_BATCH);
-        let mut batch = Self { entries: Vec::new(), end: start };
+        let mut reader = LineReader { chunk, position: start };
+        let mut batch = Self { lines: Vec::new(), end: start };
         let mut slugs = BTreeSet::new();
-        let mut rest = part.bytes;
-        while batch.entries.len() < limit {
-            let Some((text, end)) = cut(Part { bytes: rest, ..part }, batch.end) else { break };
-            let content = match text {
-                Text::Line(bytes) => read(bytes),
-                Text::TooLong => Some(Content::Refused(too_long())),
-                Text::Remainder => None,
+        while batch.lines.len() < limit {
+            let Some(raw) = reader.next() else { break };
+            let content = match raw {
+                RawLine::Whole(bytes) => parse(bytes),
+                RawLine::TooLong => Some(LineContent::Refused(too_long())),
+                RawLine::Remainder => None,
             };
-            if let Some(Content::Product(line)) = &content
+            if let Some(LineContent::Product(line)) = &content
                 && !slugs.insert(line.slug().clone())
             {
                 break;
             }
-            batch.entries.extend(content.map(|content| Entry { content, end }));
-            rest = rest.get(length(batch.end, end)..).unwrap_or_default();
-            batch.end = end;
+            batch.end = reader.position;
+            batch.lines.extend(content.map(|content| ParsedLine { content, end: batch.end }));
         }
         batch
     }
 }
 
-fn length(from: Place, to: Place) -> usize {
-    usize::try_from(to.offset - from.offset).unwrap_or_default()
-}
-
-enum Text<'a> {
-    /// A line without its end.
-    Line(&'a [u8]),
-    /// One that is too long, or its beginning.
+enum RawLine<'a> {
+    /// A line without its line break.
+    Whole(&'a [u8]),
+    /// A line that is too long, or its beginning.
     TooLong,
-    /// More of one that is too long.
+    /// More of a line that is too long.
     Remainder,
 }
 
-/// What comes first in a part, and where it ends; `None` when more of the file must be seen.
-fn cut(part: Part<'_>, start: Place) -> Option<(Text<'_>, Place)> {
-    let Part { bytes, is_last } = part;
-    if bytes.is_empty() {
-        return None;
-    }
-    let found = bytes.iter().position(|byte| *byte == b'\n');
-    let (line, taken) = found.map_or((bytes, bytes.len()), |at| (&bytes[..at], at + 1));
-    let has_end = found.is_some() || is_last;
-    let offset = start.offset + i64::try_from(taken).unwrap_or(i64::MAX);
-    if start.is_inside {
-        return Some((Text::Remainder, Place { offset, line: start.line, is_inside: !has_end }));
-    }
-    let end = Place { offset, line: start.line + 1, is_inside: !has_end };
-    let line = if start.offset == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    if line.len() > MAX_LINE {
-        return Some((Text::TooLong, end));
-    }
-    has_end.then_some((Text::Line(line), end))
+/// Reads lines; ends when the next line does not end in the chunk.
+struct LineReader<'a> {
+    /// What is left of the chunk.
+    chunk: Chunk<'a>,
+    /// The position of its first byte.
+    position: Position,
 }
 
-/// What a line says; `None` when it is blank.
-fn read(line: &[u8]) -> Option<Content> {
+impl<'a> Iterator for LineReader<'a> {
+    type Item = RawLine<'a>;
+
+    fn next(&mut self) -> Option<RawLine<'a>> {
+        let (Chunk { bytes, is_last }, start) = (self.chunk, self.position);
+        if bytes.is_empty() {
+            return None;
+        }
+        let found = bytes.iter().position(|byte| *byte == b'\n');
+        let (line, taken) = found.map_or((bytes, bytes.len()), |at| (&bytes[..at], at + 1));
+        let has_end = found.is_some() || is_last;
+        let raw = if start.is_inside { RawLine::Remainder } else { raw_line(line, start) };
+        if matches!(raw, RawLine::Whole(_)) && !has_end {
+            return None;
+        }
+        self.chunk.bytes = &bytes[taken..];
+        self.position = Position {
+            offset: start.offset + i64::try_from(taken).unwrap_or(i64::MAX),
+            line: start.line + i64::from(!start.is_inside),
+            is_inside: !has_end,
+        };
+        Some(raw)
+    }
+}
+
+/// The line without byte order mark and carriage return.
+fn raw_line(line: &[u8], start: Position) -> RawLine<'_> {
+    let line = if start.offset == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if line.len() > MAX_LINE { RawLine::TooLong } else { RawLine::Whole(line) }
+}
+
+/// Parses a line; `None` when it is blank.
+fn parse(line: &[u8]) -> Option<LineContent> {
     let Ok(text) = std::str::from_utf8(line) else {
-        return Some(Content::Refused(whole("not_utf8", "must be UTF-8".to_owned())));
+        return Some(LineContent::Refused(whole("not_utf8", "must be UTF-8".to_owned())));
     };
     if text.trim().is_empty() {
         return None;
     }
     let product = read_json(line).map_err(|problem| whole(problem.kind(), problem.detail().to_owned()));
     let product = product.and_then(|product| Fields::read::<ProductLine>(product).map_err(Vec::from));
-    Some(product.map_or_else(Content::Refused, |line| Content::Product(Box::new(line))))
+    Some(product.map_or_else(LineContent::Refused, |line| LineContent::Product(Box::new(line))))
 }
 
 fn too_long() -> Vec<FieldError> {
@@ -166,29 +180,29 @@ mod tests {
     }
 
     /// `line slug` or `line code`, the way a worker does it that sees at most so many bytes at a time.
-    fn work_off(file: &[u8], part: usize) -> (Vec<String>, Place) {
-        let (mut place, mut seen) = (Place::default(), Vec::new());
+    fn work_off(file: &[u8], chunk: usize) -> (Vec<String>, Position) {
+        let (mut position, mut seen) = (Position::default(), Vec::new());
         loop {
-            let from = usize::try_from(place.offset).unwrap();
-            let to = (from + part).min(file.len());
-            let batch = Batch::take(Part { bytes: &file[from..to], is_last: to == file.len() }, place, None);
-            seen.extend(batch.entries.iter().map(|entry| match &entry.content {
-                Content::Product(line) => format!("{} {}", entry.end.line, line.slug()),
-                Content::Refused(errors) => format!("{} {}", entry.end.line, errors[0].code),
+            let from = usize::try_from(position.offset).unwrap();
+            let to = (from + chunk).min(file.len());
+            let batch = Batch::read(Chunk { bytes: &file[from..to], is_last: to == file.len() }, position, None);
+            seen.extend(batch.lines.iter().map(|line| match &line.content {
+                LineContent::Product(product) => format!("{} {}", line.end.line, product.slug()),
+                LineContent::Refused(errors) => format!("{} {}", line.end.line, errors[0].code),
             }));
-            if batch.end == place {
-                return (seen, place);
+            if batch.end == position {
+                return (seen, position);
             }
-            place = batch.end;
+            position = batch.end;
         }
     }
 
     #[test]
     fn lines_are_found_behind_bom_and_carriage_returns_and_without_an_end() {
         let file = format!("\u{feff}{}\r\n\r\n  \n{}\n{}", product("a"), product("b"), product("c"));
-        let (seen, place) = work_off(file.as_bytes(), file.len());
+        let (seen, position) = work_off(file.as_bytes(), file.len());
         assert_eq!(seen, ["1 a", "4 b", "5 c"]);
-        assert_eq!(place, Place { offset: i64::try_from(file.len()).unwrap(), line: 5, is_inside: false });
+        assert_eq!(position, Position { offset: i64::try_from(file.len()).unwrap(), line: 5, is_inside: false });
     }
 
     #[test]
@@ -209,22 +223,22 @@ mod tests {
         let longest = " ".repeat(MAX_LINE - product("b").len()) + &product("b");
         let file = format!("{}\n{long}\n{longest}\r\n{just_too_long}\n{}\n{long}", product("a"), product("c"));
         let end = i64::try_from(file.len()).unwrap();
-        for part in [MAX_LINE + 2, MAX_LINE + 77, 2 * MAX_LINE, 3 * MAX_LINE + 1, file.len()] {
-            let (seen, place) = work_off(file.as_bytes(), part);
-            assert_eq!(seen, ["1 a", "2 too_long", "3 b", "4 too_long", "5 c", "6 too_long"], "{part}");
-            assert_eq!(place, Place { offset: end, line: 6, is_inside: false }, "{part}");
+        for chunk in [MAX_LINE + 2, MAX_LINE + 77, 2 * MAX_LINE, 3 * MAX_LINE + 1, file.len()] {
+            let (seen, position) = work_off(file.as_bytes(), chunk);
+            assert_eq!(seen, ["1 a", "2 too_long", "3 b", "4 too_long", "5 c", "6 too_long"], "{chunk}");
+            assert_eq!(position, Position { offset: end, line: 6, is_inside: false }, "{chunk}");
         }
-        assert!(PART > i64::try_from(MAX_LINE + 2).unwrap());
+        assert!(CHUNK_SIZE > i64::try_from(MAX_LINE + 2).unwrap());
     }
 
     #[test]
     fn a_batch_has_no_slug_twice_and_no_more_lines_than_it_may() {
         let file = [product("a"), product("b"), product("a"), product("c")].join("\n");
-        let take = |limit| Batch::take(Part { bytes: file.as_bytes(), is_last: true }, Place::default(), limit);
-        assert_eq!((take(None).entries.len(), take(None).end.line), (2, 2));
-        assert_eq!((take(Some(1)).entries.len(), take(Some(1)).end.line), (1, 1));
+        let read = |limit| Batch::read(Chunk { bytes: file.as_bytes(), is_last: true }, Position::default(), limit);
+        assert_eq!((read(None).lines.len(), read(None).end.line), (2, 2));
+        assert_eq!((read(Some(1)).lines.len(), read(Some(1)).end.line), (1, 1));
         let many: Vec<String> = (0..150).map(|n| product(&format!("p{n}"))).collect();
-        let (seen, _) = work_off(many.join("\n").as_bytes(), usize::try_from(PART).unwrap());
+        let (seen, _) = work_off(many.join("\n").as_bytes(), usize::try_from(CHUNK_SIZE).unwrap());
         assert_eq!((seen.len(), seen[149].as_str()), (150, "150 p149"));
     }
 }

@@ -10,8 +10,8 @@ fn usd() -> Currency {
     "USD".parse().unwrap()
 }
 
-fn line(sku: &str, quantity: u32) -> Line {
-    Line { sku: sku.parse().unwrap(), quantity }
+fn line(sku: &str, quantity: u32) -> LineItem {
+    LineItem { sku: sku.parse().unwrap(), quantity }
 }
 
 fn reservation(state: State) -> Reservation {
@@ -84,17 +84,17 @@ fn the_state_table_holds_for_commit_and_release() {
 fn a_hold_counts_only_for_the_attempt_that_made_the_reservation() {
     let table = [
         (State::Reserving, Verdict::Pending),
-        (State::Void, Verdict::Void),
-        (State::Held, Verdict::Counts),
-        (State::Committed, Verdict::Counts),
-        (State::Released, Verdict::Counts),
+        (State::Void, Verdict::Discarded),
+        (State::Held, Verdict::Applied),
+        (State::Committed, Verdict::Applied),
+        (State::Released, Verdict::Applied),
     ];
     for (state, own) in table {
         let reservation = reservation(state);
         let movement = |id| reservation.movement(id, MovementKind::Hold, &line("A", 1), at(0));
         let mine = reservation.hold.unwrap_or_else(|| Id::new(at(1)));
         assert_eq!(reservation.verdict(&movement(mine)), own, "{state:?}");
-        assert_eq!(reservation.verdict(&movement(Id::new(at(2)))), Verdict::Void, "{state:?}, another attempt");
+        assert_eq!(reservation.verdict(&movement(Id::new(at(2)))), Verdict::Discarded, "{state:?}, another attempt");
     }
 }
 
@@ -102,7 +102,7 @@ fn a_hold_counts_only_for_the_attempt_that_made_the_reservation() {
 fn an_attempt_that_a_release_ended_has_no_hold_that_counts() {
     let ended = Reservation { hold: None, ..reservation(State::Released) };
     let movement = ended.movement(Id::new(at(0)), MovementKind::Hold, &line("A", 1), at(0));
-    assert_eq!(ended.verdict(&movement), Verdict::Void);
+    assert_eq!(ended.verdict(&movement), Verdict::Discarded);
 }
 
 #[test]
@@ -114,9 +114,9 @@ fn of_several_decisions_only_the_recorded_one_counts() {
         let decided = Reservation { decision: Some(Id::new(at(5))), ..reservation(state) };
         let movement = |id, kind| decided.movement(id, kind, &line("A", 1), at(0));
         let id = decided.decision.unwrap();
-        assert_eq!(decided.verdict(&movement(id, kind)), Verdict::Counts);
-        assert_eq!(decided.verdict(&movement(Id::new(at(6)), kind)), Verdict::Void);
-        assert_eq!(decided.verdict(&movement(Id::new(at(6)), loser)), Verdict::Void);
+        assert_eq!(decided.verdict(&movement(id, kind)), Verdict::Applied);
+        assert_eq!(decided.verdict(&movement(Id::new(at(6)), kind)), Verdict::Discarded);
+        assert_eq!(decided.verdict(&movement(Id::new(at(6)), loser)), Verdict::Discarded);
         let open = reservation(State::Held);
         assert_eq!(open.verdict(&movement(id, kind)), Verdict::Pending);
     }

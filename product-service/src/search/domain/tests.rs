@@ -20,8 +20,8 @@ fn product(change: impl FnOnce(&mut serde_json::Value)) -> Product {
     Product::create(new, Timestamp::now())
 }
 
-fn read(change: impl FnOnce(&mut Wanted)) -> Result<Listing, Problem> {
-    let mut wanted = Wanted::default();
+fn read(change: impl FnOnce(&mut SearchParams)) -> Result<ProductQuery, Problem> {
+    let mut wanted = SearchParams::default();
     change(&mut wanted);
     wanted.read()
 }
@@ -92,7 +92,7 @@ fn filters_and_words_become_terms_and_the_last_word_a_beginning() {
 
 #[test]
 fn what_cannot_be_asked_for_is_refused() {
-    let refused: [fn(&mut Wanted); 6] = [
+    let refused: [fn(&mut SearchParams); 6] = [
         |wanted| wanted.q = Some("x".repeat(201)),
         |wanted| wanted.sort = Some(Sort::Price),
         |wanted| wanted.price_min = Some(1),
@@ -137,7 +137,7 @@ fn the_lowest_price_counts_in_each_currency() {
 #[test]
 fn a_place_of_one_order_is_none_of_another() {
     let id: ProductId = Id::new(Timestamp::now());
-    let places = [Place::Newest(id), Place::Title("a".into(), id), Place::Price(1, id), Place::Relevance(3)];
+    let places = [Cursor::Newest(id), Cursor::Title("a".into(), id), Cursor::Price(1, id), Cursor::Relevance(3)];
     let sorts = [Sort::Newest, Sort::Title, Sort::Price, Sort::Relevance];
     for (nth, place) in places.iter().enumerate() {
         for (other, sort) in sorts.iter().enumerate() {

@@ -9,21 +9,21 @@ use common::timestamp::Timestamp;
 use http::StatusCode;
 use mongodb::bson::Document;
 use platform::Service;
-use product_service::{error::Error, exports, imports, jobs::Swept};
+use product_service::{error::Error, exports, imports, jobs::SweepReport};
 use serde_json::{Value, json};
 use testkit::Answer;
 
 use crate::{
     Shop,
     bucket::Bucket,
-    gallery::{Form, created},
+    image_fixture::{Form, created},
     staff,
 };
 
 /// After this nobody has an import any more that a crash left.
 pub(crate) const LATER: Duration = Duration::from_mins(2);
 
-pub(crate) struct Office {
+pub(crate) struct BulkFixture {
     pub(crate) shop: Shop,
     pub(crate) bucket: Bucket,
 }
@@ -49,7 +49,7 @@ pub(crate) fn numbered(count: usize) -> Vec<Value> {
     (0..count).map(|n| line(&format!("p{n:04}"))).collect()
 }
 
-impl Office {
+impl BulkFixture {
     pub(crate) async fn open() -> Self {
         let (shop, bucket) = Shop::open_with_bucket().await;
         Self { shop, bucket }
@@ -121,7 +121,7 @@ impl Office {
         found
     }
 
-    pub(crate) async fn sweep_after(&self, pause: Duration) -> Swept {
+    pub(crate) async fn sweep_after(&self, pause: Duration) -> SweepReport {
         imports::sweep(&self.shop.app, Timestamp::now().plus(pause)).await.expect("the sweep ends")
     }
 

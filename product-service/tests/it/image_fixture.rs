@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::timestamp::Timestamp;
 use platform::Service;
-use product_service::{App, images::Swept, router_within};
+use product_service::{App, images::SweepReport, router_within};
 use serde_json::{Value, json};
 use testkit::{Answer, Client};
 
@@ -19,7 +19,7 @@ pub(crate) const PNG: &[u8] = include_bytes!("../images/plain.png");
 /// With place and names, taken with the camera on its side.
 pub(crate) const PHOTO: &[u8] = include_bytes!("../images/photo.jpg");
 
-pub(crate) struct Gallery {
+pub(crate) struct ImageFixture {
     pub(crate) shop: Shop,
     pub(crate) bucket: Bucket,
     pub(crate) product_id: String,
@@ -83,7 +83,7 @@ impl From<Value> for Form {
     }
 }
 
-impl Gallery {
+impl ImageFixture {
     pub(crate) async fn open() -> Self {
         let (shop, bucket) = Shop::open_with_bucket().await;
         shop.sell(&[("A", 1)]).await;
@@ -180,7 +180,7 @@ impl Gallery {
     }
 
     /// Sweeps as if so much time had passed.
-    pub(crate) async fn sweep_after(&self, pause: Duration) -> Swept {
+    pub(crate) async fn sweep_after(&self, pause: Duration) -> SweepReport {
         product_service::images::sweep(self.app(), Timestamp::now().plus(pause)).await.expect("the sweep ends")
     }
 

@@ -8,14 +8,14 @@ use std::{
 use axum::{Json, Router, extract::State, routing::post};
 use common::timestamp::Timestamp;
 use http::StatusCode;
-use product_service::inventory::{self, Swept};
+use product_service::inventory::{self, SweepReport};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{Shop, order, staff};
 
 impl Shop {
-    pub(crate) async fn sweep_stock(&self) -> Swept {
+    pub(crate) async fn sweep_stock(&self) -> SweepReport {
         inventory::sweep(&self.app, Timestamp::now()).await.expect("the sweep ends")
     }
 
@@ -36,15 +36,15 @@ async fn the_catalogue_lists_what_is_in_stock_as_it_comes_and_goes() {
     let shop = Shop::open().await;
     shop.sell(&[("A", 1), ("B", 0), ("C", 2)]).await;
     assert!(shop.in_stock("").await.is_empty(), "nobody has looked yet");
-    assert_eq!(shop.sweep_stock().await.listed, 3);
+    assert_eq!(shop.sweep_stock().await.updated, 3);
     assert_eq!(shop.in_stock("").await, ["a", "c"]);
     assert_eq!(shop.in_stock("&q=product").await, ["a", "c"], "beside other filters");
-    assert_eq!(shop.sweep_stock().await, Swept::default());
+    assert_eq!(shop.sweep_stock().await, SweepReport::default());
 
     let sold = order();
     shop.reserve(sold, &[("A", 1)]).await.expect(200);
     shop.set_stock("B", 3).await;
-    assert_eq!(shop.sweep_stock().await.listed, 2);
+    assert_eq!(shop.sweep_stock().await.updated, 2);
     assert_eq!(shop.in_stock("").await, ["b", "c"]);
 
     shop.release(sold).await.expect(200);
@@ -53,7 +53,7 @@ async fn the_catalogue_lists_what_is_in_stock_as_it_comes_and_goes() {
     tokio::join!(shop.sweep_stock(), shop.sweep_stock(), shop.sweep_stock());
     shop.sweep_stock().await;
     assert_eq!(shop.in_stock("").await, ["a", "b", "c"], "what takes backorders can be ordered");
-    assert_eq!(shop.sweep_stock().await.listed, 0, "all is as it should be");
+    assert_eq!(shop.sweep_stock().await.updated, 0, "all is as it should be");
 }
 
 #[tokio::test]
@@ -77,32 +77,32 @@ async fn a_product_is_in_stock_while_any_of_its_variants_is() {
 
 /// notification-service: remembers what it was asked, and answers with the status it is given.
 #[derive(Clone, Default)]
-struct Office(Arc<Mutex<(Vec<Value>, Option<StatusCode>)>>);
+struct NotificationServer(Arc<Mutex<(Vec<Value>, Option<StatusCode>)>>);
 
-impl Office {
+impl NotificationServer {
     async fn open() -> (Self, String) {
-        let office = Self::default();
+        let notifications = Self::default();
         let token = json!({"access_token": "t", "token_type": "Bearer", "expires_in": 900});
-        let hear = |State(office): State<Self>, Json(asked): Json<Value>| async move {
-            let mut office = office.0.lock().unwrap();
-            if let Some(status) = office.1 {
+        let take = |State(notifications): State<Self>, Json(asked): Json<Value>| async move {
+            let mut notifications = notifications.0.lock().unwrap();
+            if let Some(status) = notifications.1 {
                 return (status, Json(json!({"type": "unavailable"})));
             }
             let answer = json!({"event_id": asked["event_id"], "channels": [{"channel": "email", "state": "sent"}]});
-            office.0.push(asked);
+            notifications.0.push(asked);
             (StatusCode::OK, Json(answer))
         };
         let router = Router::new()
             .route("/oauth/token", post(move || async move { Json(token.clone()) }))
-            .route("/notifications", post(hear))
-            .with_state(office.clone());
+            .route("/notifications", post(take))
+            .with_state(notifications.clone());
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        (office, address)
+        (notifications, address)
     }
 
-    fn heard(&self) -> Vec<Value> {
+    fn received(&self) -> Vec<Value> {
         self.0.lock().unwrap().0.clone()
     }
 
@@ -111,63 +111,63 @@ impl Office {
     }
 }
 
-async fn shop_with_an_office() -> (Shop, Office) {
-    let (office, address) = Office::open().await;
+async fn shop_with_notifications() -> (Shop, NotificationServer) {
+    let (notifications, address) = NotificationServer::open().await;
     let settings = [
         ("STAFF_EMAIL", "staff@bodega.example"),
         ("API_BASE_URL", address.as_str()),
         ("PRODUCT_SERVICE_CLIENT_SECRET", "secret"),
     ];
-    (Shop::open_with(&settings).await, office)
+    (Shop::open_with(&settings).await, notifications)
 }
 
 #[tokio::test]
 async fn staff_are_told_once_of_what_runs_low_and_again_when_it_was_filled_up() {
-    let (shop, office) = shop_with_an_office().await;
+    let (shop, notifications) = shop_with_notifications().await;
     shop.sell(&[("A", 5), ("B", 5)]).await;
     let stock = shop.patch_stock("A", json!({"low_stock_at": 3})).await;
     assert_eq!((stock["low_stock_at"].clone(), stock["low_stock"].clone()), (json!(3), json!(false)));
     shop.sweep_stock().await;
-    assert!(office.heard().is_empty());
+    assert!(notifications.received().is_empty());
 
     for sku in ["A", "B"] {
         shop.reserve(order(), &[(sku, 3)]).await.expect(200);
     }
-    assert_eq!(shop.sweep_stock().await.told, 1);
-    assert_eq!(shop.sweep_stock().await.told, 0);
-    let heard = office.heard();
+    assert_eq!(shop.sweep_stock().await.notified, 1);
+    assert_eq!(shop.sweep_stock().await.notified, 0);
+    let received = notifications.received();
     let expected = json!({"sku": "A", "title": "Product A", "available": 2, "low_stock_at": 3});
-    assert_eq!((heard.len(), &heard[0]["data"]["stock"]), (1, &expected));
-    assert_eq!(heard[0]["recipient"], json!({"email": "staff@bodega.example"}));
+    assert_eq!((received.len(), &received[0]["data"]["stock"]), (1, &expected));
+    assert_eq!(received[0]["recipient"], json!({"email": "staff@bodega.example"}));
     let description = testkit::contract::committed("notification-service");
-    let breaches = testkit::contract::request_breaches(&description, "/notifications", "post", &heard[0]);
+    let breaches = testkit::contract::request_breaches(&description, "/notifications", "post", &received[0]);
     assert_eq!(breaches, Vec::<String>::new());
-    assert_eq!((&heard[0]["template"], &heard[0]["channels"]), (&json!("low_stock"), &json!(["email"])));
+    assert_eq!((&received[0]["template"], &received[0]["channels"]), (&json!("low_stock"), &json!(["email"])));
 
     shop.set_stock("A", 20).await;
     shop.sweep_stock().await;
     shop.set_stock("A", 6).await;
     tokio::join!(shop.sweep_stock(), shop.sweep_stock());
-    let heard = office.heard();
-    let ids: std::collections::BTreeSet<String> = heard.iter().map(|asked| asked["event_id"].to_string()).collect();
-    assert_eq!(ids.len(), 2, "a second notice, under one id however many sweeps tell it: {heard:?}");
+    let received = notifications.received();
+    let ids: std::collections::BTreeSet<String> = received.iter().map(|asked| asked["event_id"].to_string()).collect();
+    assert_eq!(ids.len(), 2, "a second notice, under one id however many sweeps tell it: {received:?}");
 
     shop.patch_stock("A", json!({"low_stock_at": null})).await;
     shop.set_stock("A", 3).await;
-    assert_eq!(shop.sweep_stock().await.told, 0, "nobody wants to hear of it any more");
+    assert_eq!(shop.sweep_stock().await.notified, 0, "nobody wants to hear of it any more");
 }
 
 #[tokio::test]
 async fn a_notice_that_nobody_took_is_told_by_the_next_sweep_under_the_same_id() {
-    let (shop, office) = shop_with_an_office().await;
+    let (shop, notifications) = shop_with_notifications().await;
     shop.sell(&[("A", 1)]).await;
     shop.patch_stock("A", json!({"low_stock_at": 3})).await;
-    office.answer(Some(StatusCode::SERVICE_UNAVAILABLE));
-    let swept = shop.sweep_stock().await;
-    assert_eq!((swept.told, swept.failed, swept.listed), (0, 1, 1));
-    office.answer(None);
-    assert_eq!(shop.sweep_stock().await.told, 1);
-    assert_eq!(office.heard().len(), 1);
+    notifications.answer(Some(StatusCode::SERVICE_UNAVAILABLE));
+    let report = shop.sweep_stock().await;
+    assert_eq!((report.notified, report.failed, report.updated), (0, 1, 1));
+    notifications.answer(None);
+    assert_eq!(shop.sweep_stock().await.notified, 1);
+    assert_eq!(notifications.received().len(), 1);
 }
 
 #[tokio::test]
@@ -176,8 +176,8 @@ async fn without_anybody_to_tell_low_stock_is_only_marked() {
     shop.sell(&[("A", 1)]).await;
     let stock = shop.patch_stock("A", json!({"low_stock_at": 1})).await;
     assert_eq!(stock["low_stock"], true);
-    assert_eq!(shop.sweep_stock().await.told, 1);
-    assert_eq!(shop.sweep_stock().await.told, 0);
+    assert_eq!(shop.sweep_stock().await.notified, 1);
+    assert_eq!(shop.sweep_stock().await.notified, 0);
 }
 
 #[tokio::test]
@@ -201,15 +201,15 @@ async fn the_sweep_finds_what_it_is_about_by_an_index() {
 
 #[tokio::test]
 async fn while_nobody_hears_a_sweep_asks_once_and_a_refused_notice_keeps_no_other_back() {
-    let (shop, office) = shop_with_an_office().await;
+    let (shop, notifications) = shop_with_notifications().await;
     for sku in ["A", "B", "C"] {
         shop.sell(&[(sku, 1)]).await;
         shop.patch_stock(sku, json!({"low_stock_at": 3})).await;
     }
-    office.answer(Some(StatusCode::SERVICE_UNAVAILABLE));
+    notifications.answer(Some(StatusCode::SERVICE_UNAVAILABLE));
     assert_eq!(shop.sweep_stock().await.failed, 1, "the others would wait for the same answer");
-    office.answer(Some(StatusCode::UNPROCESSABLE_ENTITY));
+    notifications.answer(Some(StatusCode::UNPROCESSABLE_ENTITY));
     assert_eq!(shop.sweep_stock().await.failed, 3);
-    office.answer(None);
-    assert_eq!(shop.sweep_stock().await.told, 3);
+    notifications.answer(None);
+    assert_eq!(shop.sweep_stock().await.notified, 3);
 }
