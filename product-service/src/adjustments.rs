@@ -1,4 +1,4 @@
-//! Changes of what is on hand other than by sales, and the trail of them: who changed which number when, and why.
+//! Changes of the number on hand other than by sales, and their audit log: who changed which number when, and why.
 
 pub mod domain;
 pub(crate) mod flow;
@@ -49,19 +49,18 @@ pub(crate) fn routes() -> Routes<App> {
         .routes(routes!(restock_return))
 }
 
-/// Set how many are on hand, reserved ones included
+/// Set the number on hand of a SKU, reserved units included
 ///
-/// The number that was counted; it goes into the trail as `counted`. 409 when orders have reserved more. Honours
-/// `If-Match`: 412 when anything of the answer that you have seen has changed, by a sale too. While a SKU is being sold,
-/// adjust it by so many instead.
+/// For a stocktake: the audit log gets an adjustment with the reason `counted`. Honours `If-Match`: 412 when the stock has
+/// changed since, also by a sale. While a SKU is being sold, adjust it by a difference instead.
 #[utoipa::path(put, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M"), IfMatch),
     request_body = SetStock,
-    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`below_reserved`."),
+            description = "`below_reserved`: orders have reserved more units than that."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn set_stock(
     State(db): State<Mongo>,
     caller: Caller<InventoryWrite>,
@@ -74,10 +73,10 @@ async fn set_stock(
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
-/// Change how many are on hand, by so many, for a reason
+/// Adjust the number on hand of a SKU by a difference, with a reason
 ///
-/// Once a key, however often it is sent; the answer to a repetition is the first one. Honours `If-Match` with the `ETag` of
-/// `GET /inventory/{sku}`; a repetition is answered whatever has changed since.
+/// Takes effect once for each idempotency key; a repeated request gets the first answer, whatever has changed since. Honours
+/// `If-Match` with the `ETag` of `GET /inventory/{sku}`.
 #[utoipa::path(post, path = "/inventory/{sku}/adjustments", tag = "inventory",
     security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), IdempotencyKey, IfMatch),
     request_body = NewAdjustment,
@@ -86,7 +85,7 @@ async fn set_stock(
             description = "`below_reserved`, `too_many_on_hand`; or `adjustment_in_progress`: `Retry-After` says when \
                            to ask again."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn adjust_stock(
     State(db): State<Mongo>,
     caller: Caller<InventoryWrite>,
@@ -99,7 +98,7 @@ async fn adjust_stock(
     Ok((StatusCode::CREATED, Json(flow::adjust(&db, adjustment, &if_match).await?)))
 }
 
-/// List what was adjusted of a SKU, newest first
+/// List the adjustments of a SKU, newest first
 #[utoipa::path(get, path = "/inventory/{sku}/adjustments", tag = "inventory",
     security(("token" = ["inventory:write"])), params(("sku" = Sku, Path, example = "TEE-ORG-NAVY-M"), PageQuery),
     responses((status = OK, body = Page<Adjustment>, example = json!({"items": [], "next_cursor": null}))))]
@@ -115,31 +114,31 @@ async fn list_adjustments(
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
 
-/// A return, put on the shelf.
+/// The result of restocking a return.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "return_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
     "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 1, "restocked": true}]
 }))]
 struct Restocked {
-    /// Which.
+    /// Id of the return.
     return_id: ReturnId,
-    /// One line a SKU, sorted by SKU.
+    /// One line for each SKU, sorted by SKU.
     lines: Vec<RestockedLine>,
 }
 
-/// Put what a return brings back on the shelf
+/// Restock the units of a return
 ///
-/// Once a return, however often it is sent. A SKU that the shop does not have any more is left out, and said so. Where a SKU would
-/// have more on hand than may be, it is refused with 409: the other lines are on the shelf then, and the same return, sent again
-/// once there is room, puts the rest there.
+/// Takes effect once for each return, however often it is sent. A SKU that the shop no longer has is not restocked, and its
+/// line says so. 409 when a SKU would have more units on hand than are allowed: the other lines are restocked then, and the
+/// same request restocks the rest once there is room.
 #[utoipa::path(put, path = "/inventory/returns/{return_id}", tag = "inventory",
     security(("token" = ["inventory:reserve"])), params(("return_id" = ReturnId, Path)),
     request_body = RestockRequest,
     responses((status = OK, body = Restocked),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`return_differs`: it brought back something else before; `too_many_on_hand`: some lines are not \
-                           on the shelf; or `adjustment_in_progress`: \
+            description = "`return_differs`: the return was sent with other lines before; `too_many_on_hand`: some lines are not \
+                           restocked; or `adjustment_in_progress`: \
                            `Retry-After` says when to ask again.")))]
 async fn restock_return(
     State(db): State<Mongo>,
@@ -152,7 +151,7 @@ async fn restock_return(
     Ok(Json(Restocked { return_id, lines }))
 }
 
-/// Finishes what crashes left half way. Answers how many adjustments those were.
+/// Finishes adjustments that crashes left unfinished. Answers their number.
 pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
     flow::finish_left_over(db, now.minus(crate::reservations::flow::UNSETTLED_AFTER)).await
 }

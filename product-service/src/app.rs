@@ -14,21 +14,21 @@ use platform::{
 
 use crate::{bucket::Bucket, currencies::Currencies, mongo::Mongo};
 
-/// As in the package's name, in logs and in tokens.
+/// The name of the service, in logs and in tokens.
 pub(crate) const NAME: &str = "product-service";
 
-/// What handlers share. Cheap to clone.
+/// The state that handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// Judges access tokens.
+    /// Verifies access tokens.
     pub verifier: Verifier,
     /// The database.
     pub db: Mongo,
-    /// What the shop sells in.
+    /// The currencies that the shop sells in.
     pub currencies: Currencies,
-    /// Where images and files of products are. Catalogue and checkout go on without it, so readiness does not ask for it.
+    /// The bucket for images, imports and exports. Catalogue and checkout work without it, so readiness does not check it.
     pub bucket: Bucket,
-    /// Who hears of stock that runs low, if anybody does.
+    /// The recipient of low-stock alerts; `None` when the shop sends none.
     pub staff: Option<Staff>,
 }
 
@@ -50,12 +50,12 @@ impl FromRef<App> for Bucket {
     }
 }
 
-/// Who hears of what runs low, and by whom.
+/// The recipient of low-stock alerts.
 #[derive(Debug, Clone)]
 pub struct Staff {
-    /// Where.
+    /// Their e-mail address.
     pub email: Email,
-    /// To notification-service.
+    /// The client for notification-service.
     pub client: ServiceClient,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
     Some(App { verifier, db: Mongo::new(uri?), currencies: currencies?, bucket: bucket?, staff })
 }
 
-/// Nobody, unless `STAFF_EMAIL` says who.
+/// `None` unless `STAFF_EMAIL` is set.
 fn staff(env: &mut Env) -> Option<Staff> {
     env.optional("STAFF_EMAIL")?;
     let email = env.parsed::<StaffEmail>("STAFF_EMAIL");

@@ -15,13 +15,13 @@ pub const MAX_LINES: usize = 100;
 /// Most units of one line.
 pub const MAX_QUANTITY: i64 = 999;
 
-/// So many of one SKU.
+/// A number of units of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[schema(as = Line)]
 pub struct LineItem {
-    /// Of what.
+    /// SKU of the ordered variant.
     pub sku: Sku,
-    /// How many.
+    /// Number of units.
     #[schema(minimum = 1, maximum = 999, example = 2)]
     pub quantity: u32,
 }
@@ -34,7 +34,7 @@ impl FromFields for LineItem {
     }
 }
 
-/// One line a SKU, in the order of the SKUs.
+/// Adds up lines of the same SKU: one line for each SKU, sorted by SKU.
 pub fn basket(lines: &[LineItem]) -> Vec<LineItem> {
     let mut sums = BTreeMap::<&Sku, u32>::new();
     for line in lines {

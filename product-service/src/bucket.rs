@@ -1,4 +1,5 @@
-//! The bucket that holds images and files of products: its settings, a client that is made on first use, and what its failures mean.
+//! The bucket that holds images and files of products: its settings, a client that is made on first use, and what its failures
+//! mean.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -69,17 +70,17 @@ impl Bucket {
         })))
     }
 
-    /// Its name.
+    /// The name of the bucket.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Where everybody finds an object: at the CDN.
+    /// The public URL of an object, at the CDN.
     pub fn public_url(&self, key: &str) -> String {
         format!("{}/{key}", self.0.public_base)
     }
 
-    /// The form by which an upload is made, signed with the credentials that are good now.
+    /// The presigned form for an upload, signed with the current credentials.
     pub async fn presigned_post(&self, policy: &PostPolicy<'_>, now: Timestamp) -> Result<PresignedPost, Failure> {
         let missing = || Failure::Refused("there are no credentials".into());
         let provider = self.shared().await.credentials_provider().ok_or_else(missing)?;
@@ -95,7 +96,8 @@ impl Bucket {
         Ok(PresignedPost { url: self.url(), fields: signer.fields(policy, now) })
     }
 
-    /// The addresses at which anybody reads these objects for so long, in whole seconds. They are signed here, without a call.
+    /// Presigned URLs of these objects, which need no token and are good for `valid_for`, in whole seconds. Makes no call to
+    /// the bucket.
     pub async fn presigned_urls(
         &self,
         keys: &[&str],
@@ -113,7 +115,7 @@ impl Bucket {
         Ok(urls)
     }
 
-    /// What is at a key; `None` when nothing is.
+    /// Size, type and `ETag` of an object; `None` when it does not exist.
     pub async fn head(&self, key: &str) -> Result<Option<Object>, Failure> {
         match self.client().await.head_object().bucket(&self.0.name).key(key).send().await {
             Ok(head) => {
@@ -125,7 +127,7 @@ impl Bucket {
         }
     }
 
-    /// A whole object of at most so many bytes; of a larger one all but its bytes. `None` when it is not there.
+    /// A whole object of at most `most` bytes; a larger one without its bytes. `None` when it does not exist.
     pub async fn get(&self, key: &str, most: i64) -> Result<Option<Object>, Failure> {
         let call = self.client().await.get_object().bucket(&self.0.name).key(key);
         let mut found = match call.customize().config_override(for_transfers()).send().await {
@@ -137,7 +139,7 @@ impl Bucket {
         let mut object =
             Object { size, content_type: found.content_type.take(), e_tag: found.e_tag.take(), bytes: vec![] };
         let Some(count) = usize::try_from(size).ok().filter(|_| size <= most) else { return Ok(Some(object)) };
-        // Room for all of it at once: what grows by doubling takes up to three times as much.
+        // Reserved at once: a buffer that grows by doubling takes up to three times as much memory.
         object.bytes.reserve_exact(count);
         let read = async {
             while let Some(chunk) = found.body.try_next().await? {
@@ -151,7 +153,7 @@ impl Bucket {
         read.map(Some).map_err(|error| Failure::Unavailable(chain(&error)))
     }
 
-    /// Writes an object for everybody, for good: one that is there stays as it is.
+    /// Writes an object that the public can read. An object that exists under the key stays as it is.
     pub async fn publish(&self, key: &str, content_type: &str, cache: &str, bytes: Vec<u8>) -> Result<(), Failure> {
         let call = self.client().await.put_object().bucket(&self.0.name).key(key).content_type(content_type);
         let call = call.cache_control(cache).if_none_match("*").body(ByteStream::from(bytes));
@@ -161,7 +163,7 @@ impl Bucket {
         }
     }
 
-    /// A part of a large object: so many bytes from an offset, fewer at its end; `None` when it is not there.
+    /// `count` bytes of a large object from an offset, fewer at its end; `None` when it does not exist.
     pub async fn get_range(&self, key: &str, offset: i64, count: i64) -> Result<Option<Range>, Failure> {
         let range = format!("bytes={offset}-{}", offset + count - 1);
         let call = self.client().await.get_object().bucket(&self.0.name).key(key).range(range);
@@ -176,27 +178,27 @@ impl Bucket {
         Ok(Some(Range { bytes, e_tag: object.e_tag }))
     }
 
-    /// Writes an object, in place of any that is there.
+    /// Writes an object, or overwrites the one under the key.
     pub async fn put(&self, key: &str, content_type: &str, bytes: Vec<u8>) -> Result<(), Failure> {
         let call = self.client().await.put_object().bucket(&self.0.name).key(key).content_type(content_type);
         let put = call.body(ByteStream::from(bytes)).customize().config_override(for_transfers()).send().await;
         put.map(|_| ()).map_err(|error| Failure::of(&error))
     }
 
-    /// Makes an empty object, for the notification that the bucket sends of it. Quick: requests do this.
+    /// Writes an empty object, for the notification that the bucket sends about it. Has the short timeout, because requests
+    /// call this.
     pub async fn put_marker(&self, key: &str) -> Result<(), Failure> {
         let put = self.client().await.put_object().bucket(&self.0.name).key(key).send().await;
         put.map(|_| ()).map_err(|error| Failure::of(&error))
     }
 
-    /// Deletes an object; that there is none is as good.
+    /// Deletes an object; succeeds when it does not exist.
     pub async fn delete(&self, key: &str) -> Result<(), Failure> {
         let deleted = self.client().await.delete_object().bucket(&self.0.name).key(key).send().await;
         deleted.map(|_| ()).map_err(|error| Failure::of(&error))
     }
 
-    /// The bucket's own address. One that was given is used with the bucket in its path: a stand-in's host has no names
-    /// below it.
+    /// The URL of the bucket. A configured endpoint gets the bucket in its path: a stand-in's host has no subdomains.
     fn url(&self) -> String {
         let Inner { name, region, endpoint, .. } = &*self.0;
         match endpoint {
@@ -205,7 +207,7 @@ impl Bucket {
         }
     }
 
-    /// It tries twice within its limit: all that it does can be repeated.
+    /// The client tries each call twice within its timeout: all calls can be repeated.
     async fn client(&self) -> &Client {
         let make = || async {
             let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50));
@@ -245,7 +247,7 @@ fn for_transfers() -> aws_sdk_s3::config::Builder {
     aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
 }
 
-/// `None` when it is set and no address.
+/// `None` when the variable is set and is no URL.
 #[expect(clippy::option_option, reason = "refused, absent, given")]
 fn endpoint(env: &mut Env, name: &str) -> Option<Option<String>> {
     if env.optional(name).is_none() { Some(None) } else { env.url(name).map(Some) }
@@ -261,18 +263,18 @@ fn is_absent<E>(error: &SdkError<E>) -> bool {
     matches!(error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 404)
 }
 
-/// An object that should only be written where there is none.
+/// An object exists under the key already.
 fn is_there<E>(error: &SdkError<E>) -> bool {
     matches!(error, SdkError::ServiceError(service) if service.raw().status().as_u16() == 412)
 }
 
-/// Why the bucket did not do what it was asked. The text goes into logs.
+/// Why a call to the bucket failed. The text goes into logs.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// It did not answer, broke down, or has too much to do; asking again later is right.
+    /// The bucket did not answer, failed, or is overloaded; a later retry may succeed.
     #[error("the bucket is unavailable: {0}")]
     Unavailable(String),
-    /// It answered that it will not. Asking again is no use before somebody changes something.
+    /// The bucket refused the call; a retry fails until an operator changes settings or permissions.
     #[error("the bucket refused: {0}")]
     Refused(String),
 }

@@ -1,4 +1,4 @@
-//! Categories: the shelves that products stand on, and the order of these.
+//! Routes of categories, and the work that follows when one is moved or deleted.
 
 use std::time::Duration;
 
@@ -34,10 +34,10 @@ pub mod domain;
 pub(crate) mod flow;
 pub mod store;
 
-/// So long after a move its products are looked after: a request that read the tree before may save one until then.
+/// How long after a move products are reindexed: until then a request that read the tree before the move may save one.
 const REINDEXED_FOR: Duration = Duration::from_mins(1);
-/// So long after it was deleted a category is looked for in products: no function lives longer (15 minutes), and so none that
-/// read the tree before can save a product later.
+/// How long after its deletion a category is removed from products: longer than any function runs (15 minutes), so that no
+/// process that read the tree before can save a product later.
 const CLEANED_FOR: Duration = Duration::from_mins(20);
 
 const LIST: List<Slug> = List::new("/categories");
@@ -52,7 +52,7 @@ pub(crate) fn routes() -> Routes<App> {
 
 /// List all categories, by slug
 ///
-/// `parent_id` and `position` say where each stands.
+/// `parent_id` and `position` give the place of each in the tree.
 #[utoipa::path(get, path = "/categories", tag = "categories", params(PageQuery),
     responses((status = OK, body = Page<Category>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_categories(State(db): State<Mongo>, Query(query): Query<PageQuery>) -> Result<Response, Error> {
@@ -66,14 +66,14 @@ async fn list_categories(State(db): State<Mongo>, Query(query): Query<PageQuery>
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], Json(page)).into_response())
 }
 
-/// Read a category, by id or slug, with where it stands and all that stands in it
+/// Read a category, by id or slug, with its ancestors and descendants
 #[utoipa::path(get, path = "/categories/{category}", tag = "categories",
     params(("category" = String, Path, description = "The category's id or slug.", example = "coffee"), IfNoneMatch),
     responses((status = OK, body = Branch,
-        headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")), example = json!({
+        headers(("ETag" = String, description = "Identifies the version that is answered, for `If-Match`; its form may change.")), example = json!({
         "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "coffee", "name": "Coffee", "parent_id": null,
         "position": 0, "version": 1, "ancestors": [], "descendants": []
-    })), (status = NOT_MODIFIED, description = "`If-None-Match` names what would be answered.")))]
+    })), (status = NOT_MODIFIED, description = "`If-None-Match` names the current version.")))]
 async fn get_category(
     State(db): State<Mongo>,
     Path(category): Path<String>,
@@ -85,13 +85,13 @@ async fn get_category(
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
 }
 
-/// Make a category
+/// Create a category
 #[utoipa::path(post, path = "/admin/categories", tag = "categories", security(("token" = ["catalog:write"])),
     request_body = NewCategory,
     responses((status = CREATED, body = Category, headers(("ETag" = String, description = "That of `GET /categories/{category}`, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`; `too_many_categories`: 1,000 are the most; or `categories_contended`, with `Retry-After`: others \
-                are changing the categories.")))]
+            description = "`slug_taken`; `too_many_categories`: a shop has at most 1,000; or `categories_contended`, with `Retry-After`: other \
+                requests are changing the categories.")))]
 async fn create_category(
     State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
@@ -103,18 +103,18 @@ async fn create_category(
     Ok(Created { location, body: Versioned { tag: tree.branch_tag(category.id), body: category } })
 }
 
-/// Change a category, or move it with all that stands in it
+/// Change a category, or move it with its descendants
 ///
-/// Honours `If-Match`, with the tag of this route's answer or with that of `GET /categories/{category}`, which names all that
-/// is answered there: it is stale once any category was changed.
+/// Honours `If-Match` with the `ETag` of this route, or with that of `GET /categories/{category}`, which is stale after a
+/// change of any category.
 #[utoipa::path(patch, path = "/admin/categories/{category_id}", tag = "categories",
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch), request_body = CategoryPatch,
-    responses((status = OK, body = Category, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = Category, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`; `category_circle`: it would stand in itself; or `categories_contended`, with `Retry-After`: \
-                others are changing the categories."),
+            description = "`slug_taken`; `category_circle`: the category would be inside itself; or `categories_contended`, with `Retry-After`: \
+                other requests are changing the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn patch_category(
     State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
@@ -128,21 +128,21 @@ async fn patch_category(
         Ok(tree.change(id, patch.clone(), now)?)
     })
     .await?;
-    // Of a small shop all products follow at once, of a large one the rest with the sweep.
+    // Reindexes one batch of products: all of a small shop. The sweep does the rest.
     finish_tree_changes(&db, now).await?;
     Ok(Versioned { tag: category.tag(), body: category })
 }
 
-/// Take a category away
+/// Delete a category
 ///
-/// Refused while products or other categories stand in it. Honours `If-Match` as a change does.
+/// 409 while products or other categories are in it. Honours `If-Match` as a change does.
 #[utoipa::path(delete, path = "/admin/categories/{category_id}", tag = "categories",
     security(("token" = ["catalog:write"])), params(("category_id" = CategoryId, Path), IfMatch),
     responses((status = NO_CONTENT),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`category_in_use`, or `categories_contended`, with `Retry-After`: others are changing the categories."),
+            description = "`category_in_use`, or `categories_contended`, with `Retry-After`: other requests are changing the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn delete_category(
     State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
@@ -151,7 +151,7 @@ async fn delete_category(
 ) -> Result<StatusCode, Error> {
     let mut backoff = Backoff::default();
     loop {
-        // The common refusal, which leaves the tree as it is.
+        // Most refusals end here, before the tree is changed.
         must_be_empty(&db, id).await?;
         let ((), mut tree) = flow::change(&db, |tree| {
             must_have_seen(tree, id, &if_match)?;
@@ -160,7 +160,7 @@ async fn delete_category(
         .await?;
         if let Err(refused) = must_be_empty(&db, id).await {
             tree.keep(&[id]);
-            // A mark that stays because another changed the tree hinders nothing.
+            // Where another request has changed the tree, the mark stays, which is harmless.
             store::save(&db, &mut tree).await?;
             return Err(refused);
         }
@@ -174,19 +174,19 @@ async fn delete_category(
     }
 }
 
-/// Refuses to delete a category that products stand in.
+/// Refuses to delete a category that has products.
 async fn must_be_empty(db: &Mongo, id: CategoryId) -> Result<(), Error> {
     if product_store::is_any_in_category(db, id).await? { Err(Refused::CategoryInUse.into()) } else { Ok(()) }
 }
 
-/// Refuses a change with a tag of neither the category nor its branch as they are now.
+/// Refuses a change whose `If-Match` names neither the current category nor its current branch.
 fn must_have_seen(tree: &Tree, id: CategoryId, if_match: &IfMatch) -> Result<(), Error> {
     let seen = tree.get(id).ok_or(Error::NotFound)?.tag();
     Ok(if_match.check(seen).or_else(|_| if_match.check(tree.branch_tag(id)))?)
 }
 
-/// Has the products of categories that were moved be found where these stand now, and takes categories that were deleted out
-/// of products that a request which ended early left in them. Answers how many products it changed.
+/// Reindexes products of moved categories, and removes deleted categories from products. Answers the number of products that it
+/// changed.
 pub async fn finish_tree_changes(db: &Mongo, now: Timestamp) -> Result<usize, Error> {
     let tree = store::tree(db).await?;
     let mut settled = tree.clone();
@@ -200,7 +200,7 @@ pub async fn finish_tree_changes(db: &Mongo, now: Timestamp) -> Result<usize, Er
         settled.deleted.retain(|deleted| deleted.at.plus(CLEANED_FOR) >= now);
     }
     if settled != tree {
-        // Where the tree was changed meanwhile, the next sweep does this.
+        // Where another request has changed the tree, the next sweep does this.
         store::save(db, &mut settled).await?;
     }
     Ok(followed + emptied)

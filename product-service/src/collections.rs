@@ -3,40 +3,40 @@
 
 use common::money::Currency;
 
-/// What is sold.
+/// Products.
 pub(crate) const PRODUCTS: &str = "products";
-/// Where it stands.
+/// The tree of categories.
 pub(crate) const CATEGORIES: &str = "categories";
-/// How many there are.
+/// Stock by SKU.
 pub(crate) const STOCK: &str = "stock";
-/// Why that changed other than by sales.
+/// The audit log of stock: changes other than by sales.
 pub(crate) const ADJUSTMENTS: &str = "adjustments";
-/// What came back with which return.
+/// The lines of returns.
 pub(crate) const RETURNS: &str = "returns";
-/// Who has reserved them.
+/// Reservations by order.
 pub(crate) const RESERVATIONS: &str = "reservations";
 
-/// The images that are being uploaded, or were.
+/// Uploads of images.
 pub(crate) const UPLOADS: &str = "uploads";
 
-/// Files of products that are worked off, or were.
+/// Imports.
 pub(crate) const IMPORTS: &str = "imports";
-/// Their lines that were refused.
+/// Refused lines of imports.
 pub(crate) const IMPORT_ERRORS: &str = "import_errors";
-/// Files of products that are written, or were.
+/// Exports.
 pub(crate) const EXPORTS: &str = "exports";
 
-/// One product a slug, archived ones apart: those have none.
+/// Slugs are unique among products that are not archived.
 pub(crate) const PRODUCT_SLUG: &str = "product_living_slug";
-/// One product a SKU.
+/// SKUs are unique.
 pub(crate) const PRODUCT_SKU: &str = "product_sku";
 
-/// Products by a term, newest first.
+/// Products with a term, newest first.
 pub(crate) const PRODUCT_FOUND_NEWEST: &str = "product_found_newest";
-/// Products by a term, by title.
+/// Products with a term, by title.
 pub(crate) const PRODUCT_FOUND_TITLE: &str = "product_found_title";
 
-/// Products by a term, by their lowest price in a currency.
+/// Products with a term, by their lowest price in a currency.
 pub(crate) fn product_found_price(currency: Currency) -> String {
     format!("product_found_{currency}")
 }

@@ -1,5 +1,5 @@
-//! Everything that can go wrong here, and the one place that says what a client hears of it. It wraps what rules refuse (the
-//! `Refused` beside each rule) and what drivers and clients report; no `domain` names this file.
+//! All failures of this service, and the one place that maps them to problems. It wraps what rules refuse (the `Refused` beside
+//! each rule) and what drivers and clients report; no `domain` names this file.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub enum Error {
     /// A rule of reservations refuses.
     #[error(transparent)]
     Reservation(#[from] ReservationRefused),
-    /// Absent, or not for the caller's eyes.
+    /// It does not exist, or the caller may not see it.
     #[error("there is no such thing")]
     NotFound,
     /// Another product has the slug.
@@ -47,40 +47,40 @@ pub enum Error {
     /// Orders hold units of the variant.
     #[error("orders hold units of the variant")]
     VariantReserved,
-    /// Others changed the categories again and again; nothing was changed.
-    #[error("other requests changed the categories again and again; nothing was changed")]
+    /// Other requests changed the categories in every attempt; nothing was changed.
+    #[error("other requests changed the categories in every attempt; nothing was changed")]
     CategoriesContended,
-    /// Others changed the product again and again; nothing was changed.
-    #[error("other requests changed the product again and again; nothing was changed")]
+    /// Other requests changed the product in every attempt; nothing was changed.
+    #[error("other requests changed the product in every attempt; nothing was changed")]
     ProductContended,
     /// These fields refer to something that does not exist.
     #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
-    /// Fewer on hand than are reserved already.
+    /// Orders have reserved more units than would be on hand.
     #[error("orders have reserved more than would be on hand")]
     BelowReserved,
-    /// More would be on hand than anybody counts.
+    /// More units would be on hand than are allowed.
     #[error("more than {MAX_ON_HAND} would be on hand")]
     TooManyOnHand,
-    /// Another request is at the same adjustment.
+    /// Another request is making the same adjustment.
     #[error("another request is making the adjustment")]
     AdjustmentInProgress,
     /// The caller used the idempotency key for something else.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The return brought back something else before.
-    #[error("the return brought back other lines before")]
+    /// The return was sent with other lines before.
+    #[error("the return was sent with other lines before")]
     ReturnDiffers,
-    /// It was changed since the client read it.
-    #[error("it was changed in between")]
+    /// Another request changed it after the client read it.
+    #[error("another request changed it after it was read")]
     Stale,
-    /// The product has as many images as it may, uploads under way counted.
+    /// The product has as many images as it may have, uploads in progress included.
     #[error("the product has as many images as it may have, uploads in progress included")]
     TooManyImages,
     /// Nothing has arrived in the bucket yet.
     #[error("nothing has been uploaded yet")]
     NotUploaded,
-    /// What arrived cannot be published.
+    /// The uploaded file cannot be published.
     #[error("the image is refused: {reason}")]
     ImageRefused {
         /// Why, for programs.
@@ -91,43 +91,43 @@ pub enum Error {
     /// The import ended before its file did; the text says why, for people.
     #[error("the import has failed: {0}")]
     ImportFailed(String),
-    /// Not enough of some SKUs; nothing was taken.
+    /// Some SKUs have too few units; nothing was reserved.
     #[error("not enough in stock of {}", skus(.0))]
     OutOfStock(Vec<Shortage>),
-    /// Other attempts, which may come to nothing, have taken what is left; nothing was taken.
-    #[error("other requests have taken the last units")]
+    /// Attempts in flight, which may be rolled back, hold the last units; nothing was reserved.
+    #[error("attempts in flight hold the last units")]
     StockContended,
-    /// A common failure that needs no name of ours.
+    /// A problem that a shared part has made.
     #[error("{}", .0.kind())]
     Problem(Problem),
     /// The database failed, or could not be reached.
     #[error("MongoDB: {0}")]
     Mongo(mongodb::error::Error),
-    /// A document in the database is not of the form we write.
+    /// A document in the database does not have the form that this service writes.
     #[error("a document cannot be read: {0}")]
     Corrupt(mongodb::bson::error::Error),
     /// A product in the database without a slug.
     #[error("product {0} has no slug")]
     MissingSlug(ProductId),
-    /// The address of the database could not be had.
+    /// The URI of the database could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The bucket did not do what it was asked.
+    /// A call to the bucket failed.
     #[error(transparent)]
     Bucket(#[from] Failure),
-    /// notification-service took no notice.
+    /// notification-service did not accept a low-stock alert.
     #[error(transparent)]
     LowStockAlert(CallError),
 }
 
-/// A line of a reservation that cannot be met.
+/// A line of a reservation whose SKU has too few units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shortage {
-    /// Of what.
+    /// SKU of the line.
     pub sku: Sku,
-    /// Where the request named it first.
+    /// Index of the first line of this SKU in the request.
     pub line: usize,
-    /// How many could be had.
+    /// Number of units that can be reserved.
     pub available: i64,
 }
 
@@ -135,7 +135,7 @@ fn skus(short: &[Shortage]) -> String {
     short.iter().map(|line| line.sku.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-/// When to ask again for what another request is about to finish.
+/// `Retry-After` of what another request is about to finish.
 const ABOUT_TO_END: Duration = Duration::from_secs(1);
 
 impl From<Error> for Problem {
@@ -176,26 +176,26 @@ impl From<Error> for Problem {
             }
             Error::Category(CategoryRefused::CategoryCircle) => Self::conflict(
                 "category_circle",
-                "A category in itself",
-                "A category cannot stand in itself, nor in one that stands in it.",
+                "A category inside itself",
+                "A category cannot be inside itself or inside one of its descendants.",
             ),
             Error::Category(CategoryRefused::TooDeep) => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
             Error::Category(CategoryRefused::UnknownParent) => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
             Error::Category(CategoryRefused::CategoryInUse) => Self::conflict(
                 "category_in_use",
                 "The category is in use",
-                "Products or other categories stand in it. Move them first.",
+                "Products or other categories are in it. Move them first.",
             ),
             Error::CategoriesContended => Self::conflict(
                 "categories_contended",
-                "Others are changing the categories",
-                "Nothing was changed. Ask again shortly.",
+                "Other requests are changing the categories",
+                "Nothing was changed. Send the request again shortly.",
             )
             .with_retry_after(ABOUT_TO_END),
             Error::ProductContended => Self::conflict(
                 "product_contended",
-                "Others are changing the product",
-                "Nothing was changed. Ask again shortly.",
+                "Other requests are changing the product",
+                "Nothing was changed. Send the request again shortly.",
             )
             .with_retry_after(ABOUT_TO_END),
             Error::InvalidInput(errors)
@@ -203,8 +203,8 @@ impl From<Error> for Problem {
             | Error::Category(CategoryRefused::UnknownCategories(errors)) => Self::invalid_input(errors),
             Error::BelowReserved => Self::conflict(
                 "below_reserved",
-                "Fewer than are reserved",
-                "Orders have reserved more than this would leave. Release them first, or leave more.",
+                "Fewer on hand than reserved",
+                "Orders have reserved more units than would be on hand.",
             ),
             Error::TooManyOnHand => {
                 let detail = format!("At most {MAX_ON_HAND} of a SKU can be on hand.");
@@ -212,8 +212,8 @@ impl From<Error> for Problem {
             }
             Error::AdjustmentInProgress => Self::conflict(
                 "adjustment_in_progress",
-                "Being adjusted",
-                "Another request is making this adjustment. Ask again for its answer.",
+                "The adjustment is in progress",
+                "Another request is making this adjustment. Send this one again for its answer.",
             )
             .with_retry_after(ABOUT_TO_END),
             Error::KeyReused => Self::new(
@@ -224,19 +224,19 @@ impl From<Error> for Problem {
             ),
             Error::ReturnDiffers => Self::conflict(
                 "return_differs",
-                "The return is another one",
-                "This return brought back other lines before.",
+                "The return has other lines",
+                "This return was sent with other lines before.",
             ),
             Error::Stale => Self::stale(),
             Error::TooManyImages => {
                 let detail =
-                    format!("A product has at most {MAX_IMAGES} images, uploads under way counted. Remove one first.");
+                    format!("A product has at most {MAX_IMAGES} images, uploads in progress included. Remove one first.");
                 Self::conflict("too_many_images", "Too many images", detail)
             }
             Error::NotUploaded => Self::conflict(
                 "not_uploaded",
                 "Not uploaded yet",
-                "Nothing has arrived. Post the form with the file first; ask for a new one if it has expired.",
+                "No file has arrived. Post the form with the file first; create a new upload if the form has expired.",
             ),
             Error::ImageRefused { code, reason } => {
                 let code = code.map_or(Value::Null, |code| code.as_str().into());
@@ -246,31 +246,31 @@ impl From<Error> for Problem {
             Error::OutOfStock(short) => Self::conflict(
                 "out_of_stock",
                 "Not enough in stock",
-                "Nothing was reserved; errors says what is short.",
+                "Nothing was reserved; `errors` lists the lines that are short.",
             )
             .with_errors(short.iter().map(Shortage::field).collect()),
             Error::Reservation(ReservationRefused::ReservationDiffers) => Self::conflict(
                 "reservation_differs",
                 "The order has another reservation",
-                "This order has reserved other lines, or in another currency.",
+                "This order has a reservation with other lines or in another currency.",
             ),
             Error::Reservation(ReservationRefused::ReservationInProgress) => Self::conflict(
                 "reservation_in_progress",
-                "Being reserved",
-                "Another request is reserving for this order.",
+                "The reservation is in progress",
+                "Another request is reserving stock for this order.",
             )
             .with_retry_after(ABOUT_TO_END),
             Error::StockContended => Self::conflict(
                 "stock_contended",
-                "Others are buying the last units",
-                "Nothing was reserved. What is left is taken by orders that may yet come to nothing: ask again shortly.",
+                "Other orders hold the last units",
+                "Nothing was reserved. Orders in progress hold the last units and may still release them: send the request again shortly.",
             )
             .with_retry_after(ABOUT_TO_END),
             Error::Reservation(ReservationRefused::ReservationReleased) => {
-                Self::conflict("reservation_released", "Released", "The reservation of this order was released.")
+                Self::conflict("reservation_released", "The reservation was released", "The reservation of this order was released.")
             }
             Error::Reservation(ReservationRefused::ReservationCommitted) => {
-                Self::conflict("reservation_committed", "Committed", "The reservation of this order was committed.")
+                Self::conflict("reservation_committed", "The reservation was committed", "The reservation of this order was committed.")
             }
             Error::Problem(problem) => problem,
             Error::Mongo(error) if is_outage(&error) => Self::unavailable(error),
@@ -290,7 +290,7 @@ fn parent_refused(code: &'static str, message: String) -> Problem {
 impl Shortage {
     fn field(&self) -> FieldError {
         let pointer = format!("/lines/{}/quantity", self.line);
-        let message = format!("{} can be had of {}", self.available, self.sku);
+        let message = format!("exceeds the {} available units of {}", self.available, self.sku);
         FieldError::new(pointer, "out_of_stock", message).of_sku(&self.sku)
     }
 }

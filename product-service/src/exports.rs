@@ -1,4 +1,4 @@
-//! Exports of products: files in the bucket that an import takes back without any change.
+//! Exports of products: files in the bucket, in the form that an import takes.
 
 use axum::{
     extract::State,
@@ -29,7 +29,7 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(create_export)).routes(routes!(get_export))
 }
 
-/// An export, and how far it has come.
+/// An export and its progress.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Export, example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "state": "done", "products": 72,
@@ -40,17 +40,17 @@ pub(crate) fn routes() -> Routes<App> {
     "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:04.480Z"
 }))]
 struct ExportView {
-    /// Names it.
+    /// Id of the export.
     id: ExportId,
-    /// How far it has come.
+    /// The state of the export.
     state: ExportState,
-    /// How many products have been written.
+    /// Number of products that have been written.
     products: i64,
-    /// Where they are, oldest product first; empty before the export is done.
+    /// The files, oldest products first; empty before the export is done.
     files: Vec<FileView>,
-    /// When it was asked for. It is forgotten a week later.
+    /// When the export was created. It is deleted a week later.
     created_at: Timestamp,
-    /// When it came further last.
+    /// When progress was last saved.
     updated_at: Timestamp,
 }
 
@@ -58,11 +58,11 @@ struct ExportView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ExportFile)]
 struct FileView {
-    /// Where anybody can read it, for a quarter of an hour; read the export again for a new one.
+    /// URL of the file, which needs no token and is good for 15 minutes; read the export again for a new one.
     url: String,
-    /// How many products are in it, one a line.
+    /// Number of products in the file, one a line.
     products: i64,
-    /// How many bytes it has.
+    /// Size of the file in bytes.
     size: i64,
 }
 
@@ -81,10 +81,10 @@ async fn create_export(State(app): State<App>, _: Caller<CatalogWrite>) -> Resul
     Ok((StatusCode::ACCEPTED, headers, view).into_response())
 }
 
-/// Read how far an export has come, and where its files are
+/// Read the progress of an export, and the URLs of its files
 #[utoipa::path(get, path = "/admin/products/exports/{export_id}", tag = "bulk",
     security(("token" = ["catalog:write"])),
-    params(("export_id" = ExportId, Path, description = "The export.")),
+    params(("export_id" = ExportId, Path, description = "The export's id.")),
     responses((status = OK, body = ExportView)))]
 async fn get_export(
     State(app): State<App>,

@@ -1,5 +1,5 @@
-//! Images of products: granted by us, uploaded by browsers straight into the bucket, looked at and cleaned before anybody
-//! sees them.
+//! Images of products. This service grants an upload, the browser uploads the file straight into the bucket, and the file is
+//! checked and cleaned before it is published.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(crate) fn routes() -> Routes<App> {
         .routes(routes!(complete_upload))
 }
 
-/// How to upload an image: a form for `multipart/form-data`.
+/// The form for uploading an image, sent as `multipart/form-data`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "image_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
@@ -52,13 +52,13 @@ pub(crate) fn routes() -> Routes<App> {
     "expires_at": "2026-11-22T09:40:00.125Z"
 }))]
 struct UploadForm {
-    /// What the image will be called.
+    /// Id that the image will have.
     image_id: ImageId,
-    /// Where to post the form.
+    /// URL to post the form to.
     url: String,
-    /// All of these must be in the form, unchanged, before `file`.
+    /// Form fields to send unchanged, before the field `file`.
     fields: BTreeMap<String, String>,
-    /// Until when an upload may begin.
+    /// Until when the upload may begin.
     expires_at: Timestamp,
 }
 
@@ -70,19 +70,19 @@ struct UploadForm {
     "expires_at": "2026-11-22T09:40:00.125Z"
 }))]
 struct UploadView {
-    /// What the image is called.
+    /// Id of the image.
     image_id: ImageId,
-    /// Whose image it is, or will be.
+    /// The product that the image belongs to.
     product_id: ProductId,
-    /// How far it has come.
+    /// The state of the upload.
     state: UploadState,
-    /// Why it was refused, for people; otherwise `null`.
+    /// Why the file was refused, as a text for people; otherwise `null`.
     #[schema(required)]
     reason: Option<String>,
-    /// Why it was refused, for programs; otherwise `null`.
+    /// Why the file was refused, as a code for programs; otherwise `null`.
     #[schema(required)]
     reason_code: Option<RefusalCode>,
-    /// Until when an upload may begin.
+    /// Until when the upload may begin.
     expires_at: Timestamp,
 }
 
@@ -95,15 +95,15 @@ impl From<Upload> for UploadView {
 
 /// Ask for the form to upload an image with
 ///
-/// The bucket takes what was announced here, for ten minutes: this type, at most this size, under this name. Then complete
-/// the upload, or wait until the bucket's own notification does. An upload that is never completed makes room again by
-/// itself after about an hour.
+/// The form is good for ten minutes, for one file of the announced type and at most the announced size. Afterwards complete the
+/// upload, or wait until the bucket's own notification does so. An upload that is never completed stops counting towards the
+/// product's ten images after about an hour.
 #[utoipa::path(post, path = "/admin/products/{product_id}/images", tag = "images",
     security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path, description = "The product.")), request_body = NewImage,
+    params(("product_id" = ProductId, Path, description = "The product's id.")), request_body = NewImage,
     responses((status = CREATED, body = UploadForm),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`too_many_images`: ten a product, uploads under way counted.")))]
+            description = "`too_many_images`: a product has at most ten, uploads in progress included.")))]
 async fn create_image(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -115,9 +115,9 @@ async fn create_image(
     Ok(Created { location: format!("/uploads/{image_id}"), body: UploadForm { image_id, url, fields, expires_at } })
 }
 
-/// Read how far an upload has come
+/// Read the state of an upload
 #[utoipa::path(get, path = "/uploads/{image_id}", tag = "images", security(("token" = ["catalog:write"])),
-    params(("image_id" = ImageId, Path, description = "The image.")), responses((status = OK, body = UploadView)))]
+    params(("image_id" = ImageId, Path, description = "The image's id.")), responses((status = OK, body = UploadView)))]
 async fn get_upload(
     State(db): State<Mongo>,
     _: Caller<CatalogWrite>,
@@ -129,15 +129,14 @@ async fn get_upload(
 
 /// Complete an upload
 ///
-/// What was uploaded is compared with what was announced and looked at. The picture of it, its colours and which way is up
-/// are published as the last of the product's images; what else the file says, such as place, date and camera, is not.
-/// Repeating it is harmless.
+/// Checks the uploaded file and publishes it as the last of the product's images. Picture, colours and orientation are kept;
+/// all other metadata, such as place, date and camera, is removed. Idempotent.
 #[utoipa::path(post, path = "/uploads/{image_id}/complete", tag = "images", security(("token" = ["catalog:write"])),
-    params(("image_id" = ImageId, Path, description = "The image.")),
+    params(("image_id" = ImageId, Path, description = "The image's id.")),
     responses((status = OK, body = ImageView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`not_uploaded` yet, or `image_refused` for good: `reason_code` says why, and `detail` says it \
-                           for people.")))]
+            description = "`not_uploaded`: no file has arrived yet; or `image_refused`, which is final: `reason_code` says why \
+                           for programs, `detail` for people.")))]
 async fn complete_upload(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -150,13 +149,13 @@ async fn complete_upload(
 
 /// Order a product's images, describe them, and remove those that are left out
 ///
-/// The whole list, in order; honours `If-Match`.
+/// Send the whole list, in order. Honours `If-Match`.
 #[utoipa::path(put, path = "/admin/products/{product_id}/images", tag = "images",
     security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path, description = "The product."), IfMatch), request_body = ImageList,
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    params(("product_id" = ProductId, Path, description = "The product's id."), IfMatch), request_body = ImageList,
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn arrange_images(
     State(app): State<App>,
     _: Caller<CatalogWrite>,

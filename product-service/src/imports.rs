@@ -1,4 +1,4 @@
-//! Imports of products: a file of any number of them, uploaded straight into the bucket and worked off afterwards.
+//! Imports of products: a file with any number of products, uploaded straight into the bucket and applied afterwards.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(crate) fn routes() -> Routes<App> {
         .routes(routes!(list_import_errors))
 }
 
-/// How to upload the file of an import: a form for `multipart/form-data`.
+/// The form for uploading the file of an import, sent as `multipart/form-data`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "import_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
@@ -52,17 +52,17 @@ pub(crate) fn routes() -> Routes<App> {
     "expires_at": "2026-11-22T10:30:00.125Z"
 }))]
 struct ImportForm {
-    /// What the import is called.
+    /// Id of the import.
     import_id: ImportId,
-    /// Where to post the form.
+    /// URL to post the form to.
     url: String,
-    /// All of these must be in the form, unchanged, before `file`.
+    /// Form fields to send unchanged, before the field `file`.
     fields: BTreeMap<String, String>,
-    /// Until when an upload may begin.
+    /// Until when the upload may begin.
     expires_at: Timestamp,
 }
 
-/// An import, and how far it has come.
+/// An import and its progress.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Import, example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "state": "running", "reason": null,
@@ -72,31 +72,31 @@ struct ImportForm {
     "updated_at": "2026-11-22T09:31:12.480Z"
 }))]
 struct ImportView {
-    /// Names it.
+    /// Id of the import.
     id: ImportId,
-    /// How far it has come.
+    /// The state of the import.
     state: ImportState,
-    /// Why it failed; otherwise `null`. What was worked off before stays so.
+    /// Why the import failed, for people; otherwise `null`. Lines that were applied before stay applied.
     reason: Option<String>,
-    /// How many bytes the file has; `null` before the import began.
+    /// Size of the file in bytes; `null` before the import has started.
     size: Option<i64>,
-    /// How many of them have been worked off.
+    /// Number of bytes that have been processed.
     bytes_done: i64,
-    /// How many lines that is, blank ones counted.
+    /// Number of lines that have been processed, blank ones included.
     lines_done: i64,
-    /// Lines that made a product.
+    /// Number of lines that created a product.
     created: i64,
-    /// Lines that changed one.
+    /// Number of lines that changed a product.
     changed: i64,
-    /// Lines whose product was so already.
+    /// Number of lines whose product already was as the line says.
     unchanged: i64,
-    /// Lines that did nothing; their reasons can be asked for.
+    /// Number of lines that were refused; their reasons are at `/admin/products/imports/{import_id}/errors`.
     refused: i64,
     /// Until when the upload may begin.
     expires_at: Timestamp,
-    /// When it was asked for. It is forgotten a week later.
+    /// When the import was created. It is deleted a week later.
     created_at: Timestamp,
-    /// When it came further last.
+    /// When progress was last saved.
     updated_at: Timestamp,
 }
 
@@ -128,9 +128,9 @@ impl From<Import> for ImportView {
     "errors": [{"pointer": "/variants/0/prices", "code": "missing", "message": "is required"}]
 }))]
 struct RefusedLine {
-    /// Which, from 1; blank lines are counted.
+    /// Number of the line in the file, from 1; blank lines count.
     line: i64,
-    /// What is wrong with it, by JSON Pointers into the line; an empty one means all of it.
+    /// What is wrong with the line, with JSON Pointers into it; an empty pointer means the whole line.
     #[schema(max_items = 50)]
     errors: Vec<FieldError>,
 }
@@ -145,8 +145,8 @@ impl From<Refused> for RefusedLine {
 ///
 /// The file is NDJSON: one product a line, as `POST /admin/products` takes it, with `categories` (slugs) in place of
 /// `category_ids`. A line makes the product with its slug, or changes it to what the line says; images stay as they are.
-/// At most 100 MiB, and 256 KiB a line; `application/x-ndjson`. The import starts by itself where the bucket's
-/// notifications are set up, and by a call otherwise.
+/// At most 100 MiB, and 256 KiB a line; `application/x-ndjson`. The import starts automatically where the
+/// bucket sends notifications, and by `POST /admin/products/imports/{import_id}/start` otherwise.
 #[utoipa::path(post, path = "/admin/products/imports", tag = "bulk", security(("token" = ["catalog:write"])),
     responses((status = CREATED, body = ImportForm)))]
 async fn create_import(State(app): State<App>, _: Caller<CatalogWrite>) -> Result<Response, Error> {
@@ -157,10 +157,10 @@ async fn create_import(State(app): State<App>, _: Caller<CatalogWrite>) -> Resul
     Ok(([(header::CACHE_CONTROL, NO_STORE)], created).into_response())
 }
 
-/// Read how far an import has come
+/// Read the progress of an import
 #[utoipa::path(get, path = "/admin/products/imports/{import_id}", tag = "bulk",
     security(("token" = ["catalog:write"])),
-    params(("import_id" = ImportId, Path, description = "The import.")),
+    params(("import_id" = ImportId, Path, description = "The import's id.")),
     responses((status = OK, body = ImportView)))]
 async fn get_import(
     State(db): State<Mongo>,
@@ -173,13 +173,13 @@ async fn get_import(
 
 /// Start an import whose file is uploaded
 ///
-/// It is worked off afterwards. Starting it again is harmless.
+/// The import runs after the answer. Idempotent.
 #[utoipa::path(post, path = "/admin/products/imports/{import_id}/start", tag = "bulk",
     security(("token" = ["catalog:write"])),
-    params(("import_id" = ImportId, Path, description = "The import.")),
+    params(("import_id" = ImportId, Path, description = "The import's id.")),
     responses((status = ACCEPTED, body = ImportView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`not_uploaded` yet, or `import_failed` for good (`detail` says why).")))]
+            description = "`not_uploaded`: no file has arrived yet; or `import_failed`, which is final: `detail` says why.")))]
 async fn start_import(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -195,10 +195,10 @@ async fn start_import(
 
 /// List the lines of an import that were refused, with their reasons, by number
 ///
-/// The first 10,000 of them.
+/// At most the first 10,000 of them.
 #[utoipa::path(get, path = "/admin/products/imports/{import_id}/errors", tag = "bulk",
     security(("token" = ["catalog:write"])),
-    params(("import_id" = ImportId, Path, description = "The import."), PageQuery),
+    params(("import_id" = ImportId, Path, description = "The import's id."), PageQuery),
     responses((status = OK, body = Page<RefusedLine>, example = json!({"items": [], "next_cursor": null}))))]
 async fn list_import_errors(
     State(db): State<Mongo>,

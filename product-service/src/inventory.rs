@@ -1,4 +1,4 @@
-//! Stock as staff see it, and how it is sold.
+//! Routes of stock for staff: read it, and change how it is sold.
 
 use axum::extract::State;
 use common::{
@@ -25,10 +25,10 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(get_stock, patch_stock))
 }
 
-/// Read how many there are of a SKU
+/// Read the stock of a SKU
 #[utoipa::path(get, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M")),
-    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Identifies the version that is answered, for `If-Match`; its form may change.")))))]
 async fn get_stock(
     State(db): State<Mongo>,
     _: Caller<InventoryWrite>,
@@ -38,17 +38,17 @@ async fn get_stock(
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
-/// Change how a SKU is sold: whether backorders are taken, and at how many staff are told that few are left
+/// Change whether a SKU takes backorders, and the threshold of its low-stock alert
 ///
 /// Honours `If-Match`.
 #[utoipa::path(patch, path = "/inventory/{sku}", tag = "inventory", security(("token" = ["inventory:write"])),
     params(("sku" = Sku, Path, description = "The variant's SKU.", example = "TEE-ORG-NAVY-M"), IfMatch),
     request_body = StockPatch,
-    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = Stock, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`below_reserved`: more is promised than there is, so backorders cannot end."),
+            description = "`below_reserved`: more units are reserved than are on hand, so backorders cannot be switched off."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn patch_stock(
     State(db): State<Mongo>,
     _: Caller<InventoryWrite>,
@@ -60,7 +60,7 @@ async fn patch_stock(
         if !product_store::has_sku(&db, &sku).await? {
             return Err(Error::NotFound);
         }
-        // What is not there has no tag (RFC 9110, 13.1.1).
+        // A stock that does not exist has no tag (RFC 9110, 13.1.1).
         if if_match != IfMatch::Any {
             return Err(Error::Stale);
         }
@@ -76,7 +76,7 @@ async fn patch_stock(
     Ok(Versioned { tag: stock.tag(), body: stock })
 }
 
-/// Has the catalogue and staff know of stock that came, went, or runs low.
+/// Updates the availability of products in the catalogue, and sends low-stock alerts to staff.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
     flow::sweep(&app.db, app.staff.as_ref(), now).await
 }

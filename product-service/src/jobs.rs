@@ -1,5 +1,5 @@
-//! Work that takes longer than a request may: imports and exports. It is worked off in steps that can be repeated, by
-//! whoever has the lease; the queue and the sweep do so.
+//! Jobs that take longer than a request may: imports and exports. The queue and the sweep run them in steps that can be repeated;
+//! one process at a time, which holds the lease of the job.
 
 use std::{
     fmt::Display,
@@ -11,26 +11,26 @@ use serde::Serialize;
 
 use crate::error::Error;
 
-/// How long nobody else takes up a job after the last sign of whoever works on it. A function that works on one must not
-/// outlive it without such a sign.
+/// How long a job belongs to the process that last saved progress on it. A process must save progress within this time, or
+/// another one may acquire the lease.
 pub const LEASE: Duration = Duration::from_mins(1);
-/// How many jobs of a kind one sweep works on.
+/// How many jobs of a kind one sweep runs.
 pub const SWEEP_LIMIT: i64 = 10;
-/// How long one sweep works on them, give or take a step.
+/// How long one sweep runs jobs of a kind; it may exceed this by one step.
 const SWEEP_BUDGET: Duration = Duration::from_secs(10);
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
-    /// Jobs that are over now.
+    /// Jobs that ended.
     pub finished: usize,
-    /// Those that go on with the next sweep.
+    /// Jobs that the next sweep continues.
     pub unfinished: usize,
-    /// What could not be done now; each is logged, and found again by a later sweep.
+    /// Jobs that failed; each failure is logged, and a later sweep tries again.
     pub failed: usize,
 }
 
-/// Works off the jobs of a kind that wait, within a limit of time. `work` answers whether the job is over.
+/// Runs the waiting jobs of a kind, within a limit of time. `work` answers whether the job has ended.
 pub(crate) async fn sweep<'a, T: Copy + Display>(
     kind: &str,
     waiting: Vec<T>,
@@ -47,7 +47,7 @@ pub(crate) async fn sweep<'a, T: Copy + Display>(
             Ok(true) => report.finished += 1,
             Ok(false) => report.unfinished += 1,
             Err(error) => {
-                tracing::error!(%error, kind, %id, "job not worked off");
+                tracing::error!(%error, kind, %id, "job failed; a later sweep tries again");
                 report.failed += 1;
             }
         }

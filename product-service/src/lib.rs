@@ -5,10 +5,10 @@
 //! - words that several rooms share: [`ids`], [`slug`], [`basket`] (lines), [`currencies`], `caching` (of answers), `collections`
 //!   (names in the database)
 //! - [`bucket`] and [`mongo`] (connections, made on first use), `mongo_error` (what a failure of MongoDB means), [`error`] (what a
-//!   client hears of any failure), [`jobs`] (work that takes longer than a request), [`app`] (what handlers share, and its settings)
+//!   client is answered for any failure), [`jobs`] (work that takes longer than a request), [`app`] (what handlers share, and its settings)
 //! - rooms: [`categories`], [`products`], [`search`] (finding them), [`images`], [`imports`] and [`exports`] (many products at
-//!   once), [`inventory`] (how many there are), [`reservations`] (who has them), [`adjustments`] (why their number changed),
-//!   `quotes` (what they would cost)
+//!   once), [`inventory`] (stock), [`reservations`] (stock held for orders), [`adjustments`] (changes of stock, with their audit
+//!   log), `quotes` (prices of lines)
 //! - [`schema`] and `migrate` (what the collections look like, and how an older database comes to it), `queue` (the bucket's
 //!   notifications)
 //! - this file: routes, their description, and triggers
@@ -62,7 +62,7 @@ use utoipa::openapi::OpenApi;
 
 pub use crate::app::App;
 
-/// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
+/// How long a request may take. All requests are short; one that hangs gets a 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
 
 impl Service for App {
@@ -86,13 +86,13 @@ impl Service for App {
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
         let now = Timestamp::now();
-        // Trouble with the one must not keep the sweep from the others.
+        // A failure of one part must not keep the sweep from the others.
         let swept = reservations::sweep(&self.db, now).await;
         let followed = categories::finish_tree_changes(&self.db, now).await;
         let images = images::sweep(self, now).await;
         let adjusted = adjustments::sweep(&self.db, now).await;
         let stock = inventory::sweep(self, now).await;
-        // Those that may take long come last.
+        // Parts that may take long come last.
         let imports = imports::sweep(self, now).await;
         let exports = exports::sweep(self, now).await;
         Ok(json!({
@@ -139,13 +139,13 @@ fn routes() -> Routes<App> {
         .routes(routes!(check_ready))
 }
 
-/// The process answers
+/// Check that the process answers
 #[utoipa::path(get, path = "/health/product-service/live", tag = "health", responses((status = OK, body = Health)))]
 async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// MongoDB and the issuer's keys can be had
+/// Check that MongoDB answers and the issuer's keys can be fetched
 #[utoipa::path(get, path = "/health/product-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
 async fn check_ready(State(app): State<App>) -> axum::response::Response {

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) async fn migrate(db: &Mongo, currencies: &Currencies, direction: Direction) -> Result<Value, TriggerError> {
     let database = &db.database().await?;
     if direction == Direction::Up {
-        // Categories of an earlier version are brought to the new form below.
+        // Categories of an earlier version are migrated below.
         for schema in schemas(currencies).iter().filter(|schema| schema.name != CATEGORIES) {
             must_suit_all(database, schema).await?;
         }
@@ -66,14 +66,14 @@ async fn up(database: &Database, schema: Schema) -> Result<(), MongoError> {
         set_validator(database, schema.name, schema.validator).await?;
     }
     let collection = database.collection::<Document>(schema.name);
-    // The new ones first: what an old one keeps right is never left unguarded.
+    // New indexes first: no rule that an old index enforces is ever without one.
     if !schema.indexes.is_empty() {
         collection.create_indexes(schema.indexes).await?;
     }
     let present = collection.list_index_names().await?;
     for former in schema.former_indexes.iter().filter(|name| present.iter().any(|present| present == *name)) {
         match collection.drop_index(*former).await {
-            // Another migration was quicker.
+            // Another migration has dropped it.
             Err(error) if !is_index_gone(&error) => return Err(error),
             _ => {}
         }

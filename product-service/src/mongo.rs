@@ -21,12 +21,13 @@ use crate::{
     mongo_error::{refused_write, take_refusal},
 };
 
-/// How long to look for a server that answers, and to connect to it: inside the time a dead store is reported in.
+/// How long to look for a server that answers, and to connect to it: less than the deadline of a request.
 const SELECTION_TIMEOUT: Duration = Duration::from_secs(2);
-/// A function instance serves one request at a time, which at most runs two commands side by side.
+/// A function instance serves one request at a time, and a request runs at most two commands at once.
 const CONNECTIONS: u32 = 4;
 
-/// A frozen instance loses its sockets without being told: don't use one that slept longer than this.
+/// A frozen instance gets no notice that its sockets were closed: a connection that was idle for longer than this is not used
+/// again.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
 /// The database. Cheap to clone.
@@ -35,7 +36,7 @@ pub struct Mongo(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Made of the address, and made again when that has changed.
+    /// Made from the URI, and made again when the URI has changed.
     database: Made<Database>,
 }
 
@@ -45,10 +46,11 @@ impl Mongo {
         Self(Arc::new(Inner { database: Made::of(uri) }))
     }
 
-    /// The database. After a refusal the address is fetched anew first, in case its password was replaced.
+    /// The database. After the server refused the credentials, the URI is fetched again first, because its password may have
+    /// been rotated.
     pub async fn database(&self) -> Result<Database, Error> {
         if take_refusal() && self.0.database.was_refused().await {
-            tracing::warn!("MongoDB refused its credentials; trying others");
+            tracing::warn!("MongoDB refused the credentials; using rotated ones");
         }
         self.0.database.get(|uri| async move { connect(&uri).await }).await
     }
@@ -64,7 +66,7 @@ impl Mongo {
         Ok(())
     }
 
-    /// Carries out writes in order, in one command, up to the first that fails.
+    /// Carries out writes in order, in one command, and stops at the first that fails.
     pub async fn write_in_order(&self, writes: Vec<WriteModel>) -> Result<Written, Error> {
         if writes.is_empty() {
             return Ok(Written::All);
@@ -104,8 +106,8 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    /// Waits a random time, which may be longer with every call, so that two requests that met do not meet again; `false`, without
-    /// waiting, once the budget is spent.
+    /// Waits a random time, which may be longer with every call, so that two requests that met do not meet again; `false`,
+    /// without waiting, once the budget is spent.
     pub async fn wait(&mut self) -> bool {
         // The last bits of an id are random.
         let (_, random) = Id::<Self>::new(Timestamp::now()).uuid().as_u64_pair();
@@ -120,18 +122,18 @@ impl Backoff {
     }
 }
 
-/// How far an ordered list of writes came.
+/// How far an ordered list of writes was carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// To its end.
+    /// All of it.
     All,
-    /// Up to the write at this place, which did not hold; it and those after it changed nothing.
+    /// Up to the write at this index, which failed its condition; it and those after it changed nothing.
     Until(usize),
 }
 
 impl Written {
-    /// Whether the write at this place was carried out. What decides is one write of a list; should one of those after it
-    /// be refused, the decision stands all the same, and the sweep settles the rest.
+    /// Whether the write at this index was carried out. One write of a list is the decision: where a write after it fails, the
+    /// decision stands, and the sweep does the rest.
     pub fn went_past(self, place: usize) -> bool {
         match self {
             Self::All => true,
@@ -140,15 +142,15 @@ impl Written {
     }
 }
 
-/// A conditional update of one document that *fails* when the condition does not hold, so that an ordered list of writes
-/// stops there; a plain update would match nothing and pass. The means is an upsert that can never insert: it would have
-/// to give the new document another `_id` than the filter asks for.
+/// A conditional update of one document that returns an error when nothing matches, so that an ordered list of writes stops
+/// there; a plain update that matches nothing succeeds. It is an upsert that can never insert: the new document would need
+/// another `_id` than the filter asks for.
 pub fn update_or_fail(namespace: &Namespace, filter: Document, mut update: Document) -> WriteModel {
     update.insert("$setOnInsert", doc! { "_id": "never inserted" });
     update_one(namespace, filter, update, true)
 }
 
-/// A conditional update of one document that passes when the condition does not hold.
+/// A conditional update of one document that does nothing when nothing matches.
 pub fn update_or_skip(namespace: &Namespace, filter: Document, update: Document) -> WriteModel {
     update_one(namespace, filter, update, false)
 }
@@ -157,12 +159,12 @@ fn update_one(namespace: &Namespace, filter: Document, update: Document, upsert:
     UpdateOneModel::builder().namespace(namespace.clone()).filter(filter).update(update).upsert(upsert).build().into()
 }
 
-/// A moment as BSON holds it: milliseconds, which is all a [`Timestamp`] has.
+/// A timestamp as BSON has it, in milliseconds.
 pub fn date(moment: Timestamp) -> DateTime {
     DateTime::from_millis(moment.unix_millis())
 }
 
-/// A moment from BSON.
+/// A timestamp from BSON.
 pub fn timestamp(date: DateTime) -> Timestamp {
     // A date beyond the year 9999 is none that `date` wrote; it counts as long past.
     Timestamp::from_unix_millis(date.timestamp_millis()).unwrap_or(Timestamp::EPOCH)
@@ -175,12 +177,12 @@ async fn connect(uri: &str) -> Result<Database, Error> {
     options.connect_timeout = Some(SELECTION_TIMEOUT);
     options.max_pool_size = Some(CONNECTIONS);
     options.max_idle_time = Some(TRUSTED_IDLE);
-    // What is decided by a read must be as lasting as what is written because of it: nothing that a failover takes back.
+    // A write that follows from a read must not outlive what was read: no failover may take either of them back.
     options.write_concern = Some(WriteConcern::majority());
     options.read_concern = Some(ReadConcern::majority());
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-    // Our writes deal with unknown outcomes themselves, by markers, leases and the sweep; a driver that repeats a bulk
-    // behind our back only adds cases.
+    // Writes with an unknown outcome are handled by markers, leases and the sweep; a driver that repeats a bulk write by itself
+    // would only add cases.
     options.retry_writes = Some(false);
     let name = options.default_database.clone().unwrap_or_else(|| "bodega".into());
     Ok(Client::with_options(options)?.database(&name))

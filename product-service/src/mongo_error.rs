@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mongodb::error::{Error as MongoError, ErrorKind, WriteError, WriteFailure};
 
 /// Whether the server refused our credentials since they were looked at last. A process has one database; the driver
-/// connects when it likes, so that any statement may be the one that hears of it.
+/// connects at any time, so any statement may be the one that fails.
 static REFUSED: AtomicBool = AtomicBool::new(false);
 
-/// Which write of a bulk was refused for what it says; `None` when it failed for another reason.
+/// The index of the write of a bulk that a condition, index or validator refused; `None` when the bulk failed for another reason.
 pub(crate) fn refused_write(error: &MongoError) -> Option<usize> {
     let ErrorKind::BulkWrite(bulk) = &*error.kind else { return None };
     let (index, refused) = bulk.write_errors.iter().next()?;
@@ -22,7 +22,7 @@ fn is_refusal(code: i32) -> bool {
     matches!(code, 66 | 121 | 11_000)
 }
 
-/// Whether the server did not let us in; if so, that is remembered for [`take_refusal`].
+/// Whether the server refused our credentials; remembers it for [`take_refusal`].
 pub(crate) fn note_refusal(error: &MongoError) -> bool {
     let is_refused = match &*error.kind {
         ErrorKind::Authentication { .. } => true,
@@ -62,7 +62,7 @@ fn write_error(error: &MongoError) -> Option<&WriteError> {
     }
 }
 
-/// Whether the database could not be reached, is changing its primary, or did not let us in: all of these pass.
+/// Whether the database could not be reached, is changing its primary, or refused our credentials: a later try may succeed.
 pub(crate) fn is_outage(error: &MongoError) -> bool {
     match &*error.kind {
         ErrorKind::ServerSelection { .. }
@@ -85,8 +85,8 @@ pub(crate) fn is_outage(error: &MongoError) -> bool {
     }
 }
 
-/// Codes of a server that steps down, recovers, shuts down, runs out of time or refuses our credentials (the list of the "Server Discovery and
-/// Monitoring" and "Retryable Writes" specifications of MongoDB's drivers).
+/// Codes of a server that steps down, recovers, shuts down, runs out of time or refuses our credentials (the list of the
+/// "Server Discovery and Monitoring" and "Retryable Writes" specifications of MongoDB's drivers).
 fn passes(code: i32) -> bool {
     const CODES: [i32; 15] = [6, 7, 18, 50, 64, 89, 91, 189, 262, 9_001, 10_107, 11_600, 11_602, 13_435, 13_436];
     CODES.contains(&code)

@@ -1,4 +1,4 @@
-//! Products: made and changed by staff, read by everybody.
+//! Routes of products: public reads, and changes by staff.
 
 mod batch;
 pub mod domain;
@@ -56,8 +56,8 @@ pub(crate) fn routes() -> Routes<App> {
 /// Read a product on sale, by id or slug
 #[utoipa::path(get, path = "/products/{product}", tag = "products",
     params(("product" = String, Path, description = "The product's id or slug.", example = "organic-cotton-tee"), IfNoneMatch),
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
-        (status = NOT_MODIFIED, description = "`If-None-Match` has its version.")))]
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the version that is answered, for `If-Match`; its form may change."))),
+        (status = NOT_MODIFIED, description = "`If-None-Match` names the current version.")))]
 async fn get_product(
     State(app): State<App>,
     Path(product): Path<String>,
@@ -69,17 +69,17 @@ async fn get_product(
     Ok(([(header::CACHE_CONTROL, CATALOGUE_CACHE)], versioned.unless_known(&known)).into_response())
 }
 
-/// Which products staff list.
+/// Query parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct StaffQuery {
-    /// Those in this state only.
+    /// Only products in this state.
     status: Option<Status>,
-    /// How many items at most.
+    /// Most items of the page.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     limit: Option<u32>,
-    /// Where the page starts: `next_cursor` of the page before, unchanged.
+    /// `next_cursor` of the page before, unchanged.
     cursor: Option<String>,
 }
 
@@ -98,14 +98,12 @@ async fn list_all_products(
     Ok(([(header::CACHE_CONTROL, NO_STORE)], Json(page)).into_response())
 }
 
-/// Make a product with its variants
-///
-/// 409 when the slug or a SKU is taken.
+/// Create a product with its variants
 #[utoipa::path(post, path = "/admin/products", tag = "products", security(("token" = ["catalog:write"])),
     request_body = NewProduct,
-    responses((status = CREATED, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
+    responses((status = CREATED, body = ProductView, headers(("ETag" = String, description = "Identifies the version that is answered, for `If-Match`; its form may change."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`, `sku_taken`, or `categories_contended`, with `Retry-After`: others are changing the categories.")))]
+            description = "`slug_taken`, `sku_taken`, or `categories_contended`, with `Retry-After`: other requests are changing the categories.")))]
 async fn create_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -122,7 +120,7 @@ async fn create_product(
 
 /// Read any product, by id
 #[utoipa::path(get, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
-    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
+    params(("product_id" = ProductId, Path)), responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the version that is answered, for `If-Match`; its form may change.")))))]
 async fn get_any_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -137,12 +135,12 @@ async fn get_any_product(
 /// Variants and images have routes of their own. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}", tag = "products", security(("token" = ["catalog:write"])),
     params(("product_id" = ProductId, Path), IfMatch), request_body = ProductPatch,
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`slug_taken`; `archived`: restore it first; or, with `Retry-After`, `product_contended` or \
-                `categories_contended`: others are changing the product or the categories."),
+                `categories_contended`: other requests are changing the product or the categories."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn patch_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -156,16 +154,17 @@ async fn patch_product(
     Ok(answer(product, &app))
 }
 
-/// Take a product off sale for good
+/// Archive a product
 ///
-/// Its slug is free for another; its SKUs stay its own. Orders that hold units of it go on. Archived ones stay so.
+/// Takes it off sale. Another product may have its slug; its SKUs stay taken. Orders that hold units of it are not affected.
+/// Idempotent.
 #[utoipa::path(post, path = "/admin/products/{product_id}/archive", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`product_contended`, with `Retry-After`: others are changing the product."),
+            description = "`product_contended`, with `Retry-After`: other requests are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn archive_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -176,17 +175,17 @@ async fn archive_product(
     Ok(answer(product, &app))
 }
 
-/// Bring an archived product back, as a draft
+/// Restore an archived product as a draft
 ///
-/// Others stay as they are.
+/// A product that is not archived stays as it is.
 #[utoipa::path(post, path = "/admin/products/{product_id}/restore", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch),
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`slug_taken`: another product has its slug now; give that one another, or this one; \
-                or `product_contended`, with `Retry-After`: others are changing the product."),
+            description = "`slug_taken`: another product has its slug now; change the slug of one of the two; \
+                or `product_contended`, with `Retry-After`: other requests are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn restore_product(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -197,14 +196,14 @@ async fn restore_product(
     Ok(answer(product, &app))
 }
 
-/// Sell a product in one more form
+/// Add a variant to a product
 #[utoipa::path(post, path = "/admin/products/{product_id}/variants", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), IfMatch), request_body = Variant,
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`sku_taken`, `too_many_variants`, or `product_contended`, with `Retry-After`: others are changing the product."),
+            description = "`sku_taken`, `too_many_variants`, or `product_contended`, with `Retry-After`: other requests are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn add_variant(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -218,15 +217,15 @@ async fn add_variant(
 
 /// Change a variant
 ///
-/// Orders keep the price they were made at. Honours `If-Match`.
+/// Prices of existing orders and reservations stay. Honours `If-Match`.
 #[utoipa::path(patch, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
     request_body = VariantPatch,
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`product_contended`, with `Retry-After`: others are changing the product."),
+            description = "`product_contended`, with `Retry-After`: other requests are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn patch_variant(
     State(app): State<App>,
     _: Caller<CatalogWrite>,
@@ -238,17 +237,17 @@ async fn patch_variant(
     Ok(answer(product, &app))
 }
 
-/// Stop selling a variant, and forget its stock
+/// Remove a variant and its stock
 ///
-/// Refused while orders hold units of it.
+/// 409 while orders hold units of it.
 #[utoipa::path(delete, path = "/admin/products/{product_id}/variants/{sku}", tag = "products",
     security(("token" = ["catalog:write"])), params(("product_id" = ProductId, Path), ("sku" = Sku, Path), IfMatch),
-    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = ProductView, headers(("ETag" = String, description = "Identifies the new version, for `If-Match`."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`variant_reserved`; `last_variant`: archive the product instead; or `product_contended`, with `Retry-After`: \
-                others are changing the product."),
+                other requests are changing the product."),
         (status = PRECONDITION_FAILED, body = ProblemBody, content_type = "application/problem+json",
-            description = "`stale`: changed since the version in `If-Match`.")))]
+            description = "`stale`: it was changed after the version in `If-Match`.")))]
 async fn remove_variant(
     State(app): State<App>,
     _: Caller<CatalogWrite>,

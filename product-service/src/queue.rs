@@ -1,4 +1,4 @@
-//! What SQS brings: the bucket's notifications, in batches.
+//! The `queue` trigger: the bucket's notifications, which SQS delivers in batches.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use crate::{app::App, error::Error, exports, images, imports};
 
-/// How long imports and exports of one batch are worked off, give or take a step: the function's own limit is 30 s.
+/// How long imports and exports of one batch run; they may exceed this by one step. The function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(15);
 
-/// Works off a batch and answers which messages shall come again. One that is not understood is among them: after some
-/// tries the queue moves it to its dead-letter queue.
+/// Handles a batch and answers which messages shall be delivered again. A message that cannot be read is among them: after some
+/// deliveries SQS moves it to the dead-letter queue.
 pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<Value, TriggerError> {
     let batch: Batch = serde_json::from_value(batch)?;
     let until = Instant::now() + BUDGET;
@@ -24,32 +24,34 @@ pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<
     for message in batch.messages {
         match take(app, &message, until, now).await {
             Ok(true) => continue,
-            Ok(false) => tracing::info!(message_id = message.id, "message comes again to go on"),
-            Err(Untaken::NotUnderstood) => {
-                tracing::error!(message_id = message.id, "message is not understood; it ends in the dead-letter queue");
+            Ok(false) => tracing::info!(message_id = message.id, "job not finished; the message is delivered again"),
+            Err(Unhandled::Unreadable) => {
+                tracing::error!(message_id = message.id, "message cannot be read; it ends in the dead-letter queue");
             }
-            Err(Untaken::Failed(error)) => tracing::error!(%error, message_id = message.id, "message comes again"),
+            Err(Unhandled::Failed(error)) => {
+                tracing::error!(%error, message_id = message.id, "message not handled; it is delivered again")
+            }
         }
         failures.push(message.id);
     }
     Ok(come_again(failures))
 }
 
-/// Why a message is still to be worked off.
-enum Untaken {
-    NotUnderstood,
+/// Why a message was not handled.
+enum Unhandled {
+    Unreadable,
     Failed(Error),
 }
 
-impl From<Error> for Untaken {
+impl From<Error> for Unhandled {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
 }
 
-/// Whether nothing is left to do.
-async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> Result<bool, Untaken> {
-    let keys = created_keys(&message.body, app.bucket.name()).ok_or(Untaken::NotUnderstood)?;
+/// Handles a message; answers whether all that it asks for is done.
+async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> Result<bool, Unhandled> {
+    let keys = created_keys(&message.body, app.bucket.name()).ok_or(Unhandled::Unreadable)?;
     let mut is_over = true;
     for key in keys {
         is_over &= match key.split_once('/') {
@@ -61,8 +63,8 @@ async fn take(app: &App, message: &Message, until: Instant, now: Timestamp) -> R
     Ok(is_over)
 }
 
-/// The keys of the objects that a message says were made in this bucket; `None` when it is not understood. What happens in
-/// other buckets, and what is not the making of an object, is understood and has none.
+/// The keys of the objects that a message says were created in this bucket; `None` when the message cannot be read. Messages of
+/// other buckets and of other events have no keys.
 fn created_keys(body: &str, bucket: &str) -> Option<Vec<String>> {
     keys_of(&content(body).ok()?, bucket)
 }
@@ -82,7 +84,7 @@ fn keys_of(event: &Value, bucket: &str) -> Option<Vec<String>> {
 
 /// What the bucket itself sends ("Event message structure" in Amazon S3's user guide). Keys are encoded like forms: a blank
 /// is `+`, and what is no plain letter is `%` and two digits.
-#[expect(clippy::option_option, reason = "not understood, not ours, the key")]
+#[expect(clippy::option_option, reason = "unreadable, not of this bucket, the key")]
 fn notified_key(record: &Value, bucket: &str) -> Option<Option<String>> {
     let (event, name) = (record["eventName"].as_str()?, record["s3"]["bucket"]["name"].as_str()?);
     let key = record["s3"]["object"]["key"].as_str()?.replace('+', " ");
@@ -91,7 +93,7 @@ fn notified_key(record: &Value, bucket: &str) -> Option<Option<String>> {
 }
 
 /// What `EventBridge` makes of it ("Event message structure" of its own in that guide). Keys are as they are.
-#[expect(clippy::option_option, reason = "not understood, not ours, the key")]
+#[expect(clippy::option_option, reason = "unreadable, not of this bucket, the key")]
 fn bridged_key(event: &Value, bucket: &str) -> Option<Option<String>> {
     let (kind, name) = (event["detail-type"].as_str()?, event["detail"]["bucket"]["name"].as_str()?);
     let key = event["detail"]["object"]["key"].as_str()?.to_owned();

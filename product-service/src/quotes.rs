@@ -1,4 +1,4 @@
-//! Quotes: what lines cost now, with nothing promised.
+//! Quotes: what lines cost now. A quote reserves nothing.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(quote_lines))
 }
 
-/// What lines cost at the moment.
+/// What lines cost now.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "currency": "USD",
@@ -43,18 +43,18 @@ pub(crate) fn routes() -> Routes<App> {
     }]
 }))]
 struct Quote {
-    /// What prices are in.
+    /// Currency of all prices.
     currency: Currency,
-    /// One line a SKU, sorted by SKU.
+    /// One line for each SKU, sorted by SKU.
     lines: Vec<QuotedLine>,
 }
 
 /// A line with what is known of its product and its stock.
 #[derive(Debug, Serialize, ToSchema)]
 struct QuotedLine {
-    /// Of what.
+    /// SKU of the variant.
     sku: Sku,
-    /// How many.
+    /// Number of units asked for.
     quantity: u32,
     /// The product that the SKU is a variant of.
     product_id: ProductId,
@@ -62,16 +62,16 @@ struct QuotedLine {
     title: String,
     /// The variant's options.
     options: BTreeMap<String, String>,
-    /// What one costs; may change until it is reserved.
+    /// Price of one unit; may change until the line is reserved.
     unit_price: Money,
-    /// How the variant is taxed.
+    /// Tax class of the variant.
     tax_class: TaxClass,
-    /// How many could be reserved now; may be fewer than are asked for.
+    /// Number of units that could be reserved now; may be below `quantity`.
     #[schema(minimum = 0)]
     available: i64,
 }
 
-/// What is said of a SKU that takes backorders: more than any request can ask for.
+/// `available` of a SKU that takes backorders: more than any request can ask for.
 const BACKORDERED: i64 = 100_000;
 const _: () = assert!(MAX_QUANTITY * 100 < BACKORDERED && MAX_LINES == 100);
 
@@ -84,7 +84,7 @@ impl QuotedLine {
 
 /// Price lines without reserving them
 ///
-/// Says how many could be had of each, promises none, and is refused like a reservation when a line has no price.
+/// Answers prices and the number of available units without reserving any. Refused like a reservation when a line has no price.
 #[utoipa::path(post, path = "/inventory/quotes", tag = "reservations", security(("token" = ["inventory:reserve"])),
     request_body = ReservationRequest, responses((status = OK, body = Quote)))]
 async fn quote_lines(

@@ -42,19 +42,19 @@ pub(crate) fn routes() -> Routes<App> {
     "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 struct ReservationView {
-    /// Whose.
+    /// The order that the stock is reserved for; also the id of the reservation.
     order_id: OrderId,
-    /// How far it has come.
+    /// The state of the reservation.
     state: ReservationState,
-    /// What prices are in; `null` when the order was released before it reserved anything.
+    /// Currency of all prices; `null` when the order was released before it reserved anything.
     currency: Option<Currency>,
-    /// What is reserved, one line a SKU, sorted by SKU, with the prices that hold for this order.
+    /// The reserved lines, one for each SKU, sorted by SKU, with the prices that are guaranteed to this order.
     lines: Vec<PricedLine>,
-    /// When a held reservation is released by itself.
+    /// When a held reservation is released automatically.
     expires_at: Timestamp,
-    /// When it was first asked for.
+    /// When the reservation was first requested.
     created_at: Timestamp,
-    /// When its state changed last.
+    /// When the state changed last.
     updated_at: Timestamp,
 }
 
@@ -67,15 +67,15 @@ impl From<Reservation> for ReservationView {
 
 /// Price and reserve all lines for an order, or none
 ///
-/// Repeating it is harmless: the order's id names it.
+/// Idempotent: the reservation has the order's id, and a repeated request with the same lines gets the same answer.
 #[utoipa::path(put, path = "/inventory/reservations/{order_id}", tag = "reservations",
-    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
+    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order's id.")),
     request_body = ReservationRequest,
     responses((status = OK, body = ReservationView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`out_of_stock` (`errors` says what is short), `reservation_differs`, \
-                           `reservation_released`; or `reservation_in_progress` or `stock_contended` (what is left is \
-                           taken by orders under way): `Retry-After` says when to ask again.")))]
+            description = "`out_of_stock` (`errors` lists the SKUs that are short), `reservation_differs`, \
+                           `reservation_released`; or `reservation_in_progress` or `stock_contended` (orders in progress \
+                           hold the last units): `Retry-After` says when to ask again.")))]
 async fn reserve_stock(
     State(db): State<Mongo>,
     _: Caller<InventoryReserve>,
@@ -89,7 +89,7 @@ async fn reserve_stock(
 
 /// Read an order's reservation
 #[utoipa::path(get, path = "/inventory/reservations/{order_id}", tag = "reservations",
-    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
+    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order's id.")),
     responses((status = OK, body = ReservationView)))]
 async fn get_reservation(
     State(db): State<Mongo>,
@@ -103,9 +103,9 @@ async fn get_reservation(
 
 /// Commit a held reservation
 ///
-/// The order is paid and the units leave the shelf. Final; repeating it is harmless.
+/// For an order that is paid: its units leave the stock on hand. Final and idempotent.
 #[utoipa::path(post, path = "/inventory/reservations/{order_id}/commit", tag = "reservations",
-    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
+    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order's id.")),
     responses((status = OK, body = ReservationView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`reservation_released` or `reservation_in_progress`.")))]
@@ -120,9 +120,9 @@ async fn commit_reservation(
 
 /// Release a reservation
 ///
-/// The units may be promised again. Final; repeating it is harmless, also before any reserve.
+/// The units can be reserved again. Final and idempotent; an order without a reservation can no longer get one afterwards.
 #[utoipa::path(post, path = "/inventory/reservations/{order_id}/release", tag = "reservations",
-    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order.")),
+    security(("token" = ["inventory:reserve"])), params(("order_id" = OrderId, Path, description = "The order's id.")),
     responses((status = OK, body = ReservationView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
             description = "`reservation_committed`.")))]

@@ -58,7 +58,7 @@ fn products(currencies: &Currencies) -> Schema {
         "content_type": { "enum": content_types() },
         "alt": { "bsonType": "string", "maxLength": 250 },
     }};
-    // How many images a product may have; a product that was made before there were images has neither list.
+    // How many images a product may have; a product that was saved without images has neither list.
     let most = i64::try_from(MAX_IMAGES).unwrap_or(i64::MAX);
     let properties = doc! {
         "_id": { "bsonType": "string" },
@@ -151,7 +151,7 @@ fn stock() -> Schema {
     }
 }
 
-/// For good: who changed which number when, and why.
+/// The audit log of stock: never deleted.
 fn adjustments() -> Schema {
     let properties = doc! {
         "sku": { "bsonType": "string" },
@@ -205,7 +205,7 @@ fn uploads() -> Schema {
         "state": { "enum": UploadState::VARIANTS },
         "reason_code": { "bsonType": ["string", "null"] },
     };
-    // Holds only what the sweep has to look at: images in use have no such date.
+    // Holds only uploads that the sweep has to check: those of images in use have no such date.
     let due = IndexOptions::builder().name("upload_due".to_owned()).sparse(true).build();
     Schema {
         name: UPLOADS,

@@ -1,4 +1,4 @@
-//! Finding products: filters, words, and the order of what is found. Each page is one query.
+//! The route that lists and searches products. Each page is one query.
 
 pub mod domain;
 pub mod store;
@@ -29,61 +29,64 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(list_products))
 }
 
-/// What is listed, and which page of it.
+/// Query parameters of the list.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListQuery {
-    /// Words to search for, in any order; of the last one its beginning is enough. At most 200 characters, of which the first
-    /// ten words count.
+    /// Words to search for, in any order; the last word may be incomplete. At most 200 characters; words after the tenth are
+    /// ignored.
     #[param(max_length = 200, example = "cotton te")]
     q: Option<String>,
-    /// Those in this category, or in any that stands in it.
+    /// Only products in this category or its descendants.
     category_id: Option<CategoryId>,
-    /// Those of this brand, in whatever case.
+    /// Only products of this brand; case makes no difference.
     #[param(example = "Bodega")]
     brand: Option<String>,
-    /// Those with all of these tags, separated by commas.
+    /// Only products with all of these tags, separated by commas.
     #[param(pattern = "[^,]", example = "organic,summer")]
     tags: Option<String>,
-    /// Those with all of these attributes, as `name:value`, separated by commas. Of a list, one value is enough.
+    /// Only products with all of these attributes, as `name:value`, separated by commas. An attribute with a list matches by
+    /// any of its values.
     #[param(pattern = "^,*[^,:]+:[^,]+(,+[^,:]+:[^,]+)*,*$", example = "Material:cotton,Organic:true")]
     attributes: Option<String>,
-    /// What prices are in; one that the shop sells in. Lists only what has a price in it.
+    /// Currency of the price filters and of `sort=price`; one that the shop sells in. Only products with a price in it are
+    /// listed.
     #[param(pattern = "^[A-Z]{3}$", example = "USD")]
     currency: Option<String>,
-    /// Those whose lowest price is this or above, in minor units.
+    /// Only products whose lowest price is at least this, in minor units.
     #[param(minimum = 0, example = 1000)]
     price_min: Option<i64>,
-    /// Those whose lowest price is this or below, in minor units.
+    /// Only products whose lowest price is at most this, in minor units.
     #[param(minimum = 0, example = 5000)]
     price_max: Option<i64>,
-    /// Those only of which something can be ordered. Follows the stock within minutes.
+    /// Only products that can be ordered. Follows the stock within minutes.
     #[serde(default)]
     #[param(required = false)]
     in_stock: bool,
-    /// Whether to count by what the list can be narrowed down.
+    /// Whether to answer `facets`.
     #[serde(default)]
     #[param(required = false)]
     facets: bool,
-    /// By what they are ordered: `newest` unless words are searched for, which is by `relevance`.
+    /// Order of the list: by default `relevance` with `q`, and `newest` without.
     #[param(inline)]
     sort: Option<Sort>,
-    /// How many items at most.
+    /// Most items of the page.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     limit: Option<u32>,
-    /// Where the page starts: `next_cursor` of the page before, unchanged.
+    /// `next_cursor` of the page before, unchanged.
     cursor: Option<String>,
 }
 
-/// Products that were found, one page of them.
+/// One page of the products that were found.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"items": [], "next_cursor": null}))]
 struct FoundProducts {
-    /// The page. `next_cursor` is handed back as `cursor` to read on; `null` on the last page.
+    /// The page. Send `next_cursor` as `cursor` for the next page; it is `null` on the last page.
     #[serde(flatten)]
     page: Page<ProductView>,
-    /// By what the whole list can be narrowed down, where it was asked for; counted over its first 10,000 products.
+    /// Values by which the list can be filtered further, if `facets` was asked for; counted over the first 10,000 products of
+    /// the list.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     facets: Option<Vec<Facet>>,
@@ -91,8 +94,8 @@ struct FoundProducts {
 
 /// List or search the products on sale
 ///
-/// All filters hold together. Case, accents and simple plurals make no difference. By relevance, the first 200 that are
-/// found are ranked.
+/// A product must match all filters. Case, accents and simple plurals make no difference. Relevance ranks the first 200
+/// products that match.
 #[utoipa::path(get, path = "/products", tag = "products", params(ListQuery),
     responses((status = OK, body = FoundProducts)))]
 async fn list_products(State(app): State<App>, Query(query): Query<ListQuery>) -> Result<Response, Error> {

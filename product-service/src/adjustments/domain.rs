@@ -1,9 +1,9 @@
-//! Why the number on hand changed other than by a sale: deliveries, breakage, counts, returns.
+//! Changes of the number on hand other than by a sale: deliveries, damage, stocktakes, returns.
 //!
-//! An adjustment takes effect once, however often it is asked for and wherever a crash falls. It is first recorded on the
-//! SKU under a *claim* of its own, then its document in the trail is inserted, which decides that this claim counts, and
-//! then it is settled, which takes it off the SKU again. Of two requests with one id the second one's claim is void. Who
-//! finds one that is recorded and not decided finishes it: everything that it is stands in the record.
+//! An adjustment takes effect once, however often it is asked for and wherever a crash falls. It is first recorded on the SKU
+//! by an *attempt* with an id of its own, then its document in the audit log is inserted, which decides that this attempt is
+//! applied, and then it is settled, which removes it from the SKU. Of two requests with one id, the second one's attempt is
+//! discarded. A sweep that finds an adjustment recorded and not decided finishes it: the record has all that this needs.
 
 use std::str::FromStr;
 
@@ -29,52 +29,52 @@ use crate::{
 
 /// The longest note, in characters.
 const MAX_NOTE: usize = 500;
-/// Under which ids of adjustments are derived.
+/// The namespace from which ids of adjustments are derived.
 const NAMESPACE: Uuid = Uuid::from_u128(0x0193_8f6e_71b0_7c1e_8a55_4c6f_2d9b_1e07);
 
 /// The id of an adjustment.
 pub type AdjustmentId = Id<Adjustment>;
-/// One attempt at an adjustment.
+/// The id of one attempt at an adjustment.
 pub type AttemptId = Id<AttemptMarker>;
-/// A return, which whoever handles returns keeps; here it is only a name.
+/// The id of a return. This service keeps no returns but their ids and lines.
 pub type ReturnId = Id<ReturnMarker>;
 
-/// Only a label.
+/// Marks the id of an attempt.
 #[derive(Debug)]
 pub struct AttemptMarker;
-/// Only a label.
+/// Marks the id of a return.
 #[derive(Debug)]
 pub struct ReturnMarker;
 
-/// Why a number changed.
+/// The reason of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = AdjustmentReason)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// A delivery came in.
+    /// A delivery arrived.
     Received,
-    /// Sold units came back.
+    /// Sold units were returned.
     Returned,
-    /// More are there than was known.
+    /// Units were found that the stock did not include.
     Found,
-    /// Cannot be sold any more.
+    /// Units are damaged and cannot be sold.
     Damaged,
-    /// Fewer are there than was known.
+    /// Units are missing.
     Lost,
-    /// A mistake is put right.
+    /// A mistake was corrected.
     Correction,
-    /// Somebody counted, and said how many there are.
+    /// A stocktake set the number on hand.
     Counted,
 }
 
 impl Reason {
-    /// As it is written.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether a change by so many can have this reason.
+    /// Whether a change by `delta` can have this reason.
     fn goes_with(self, delta: i64) -> bool {
         match self {
             Self::Received | Self::Returned | Self::Found => delta > 0,
@@ -84,7 +84,7 @@ impl Reason {
     }
 }
 
-/// Those that somebody may give: who has counted says how many there are, and not how many more.
+/// The reasons that staff may give; `counted` is that of setting the number on hand.
 const STAFF_REASONS: [Reason; 6] =
     [Reason::Received, Reason::Returned, Reason::Found, Reason::Damaged, Reason::Lost, Reason::Correction];
 
@@ -93,8 +93,8 @@ fn staff_reason_schema() -> Object {
         .schema_type(Type::String)
         .enum_values(Some(STAFF_REASONS.map(Reason::as_str)))
         .description(Some(
-            "Why. `received`, `returned` and `found` go with more, `damaged` and `lost` with fewer, `correction` with \
-             either.",
+            "The reason. `received`, `returned` and `found` need a positive `delta`, `damaged` and `lost` a negative one, \
+             `correction` either.",
         ))
         .build()
 }
@@ -102,7 +102,7 @@ fn staff_reason_schema() -> Object {
 impl FromStr for Reason {
     type Err = Refusal;
 
-    /// A reason that somebody may give.
+    /// A reason that staff may give.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let known = STAFF_REASONS.into_iter().find(|reason| reason.as_str() == text);
         let names = || STAFF_REASONS.map(Reason::as_str).join(", ");
@@ -110,17 +110,17 @@ impl FromStr for Reason {
     }
 }
 
-/// What is to change.
+/// An adjustment to make.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"delta": 24, "reason": "received", "note": "Delivery 4711"}))]
 pub struct NewAdjustment {
-    /// How many more are on hand, or fewer where it is below zero; not 0.
+    /// Change of the number on hand, negative for fewer; not 0.
     #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     pub delta: i64,
-    /// Why. `received`, `returned` and `found` go with more, `damaged` and `lost` with fewer, `correction` with either.
+    /// The reason.
     #[schema(schema_with = staff_reason_schema)]
     pub reason: Reason,
-    /// What else there is to say.
+    /// A note of the person who adjusted.
     #[schema(required = false, max_length = 500, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub note: Option<String>,
 }
@@ -152,58 +152,58 @@ impl FromStr for Note {
     }
 }
 
-/// A change of the number on hand of a SKU, for good.
+/// An entry of the audit log of stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "id": "01938f6e-2b7c-5d3a-9c41-5f0e8a1b2c3d", "sku": "TEE-ORG-NAVY-M", "delta": 24, "reason": "received",
     "note": "Delivery 4711", "by": "user:01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Adjustment {
-    /// Names it for ever.
+    /// Id of the adjustment.
     #[schema(value_type = String, format = Uuid)]
     pub id: AdjustmentId,
-    /// Of what.
+    /// SKU of the variant.
     pub sku: Sku,
-    /// How many more are on hand, or fewer where it is below zero.
+    /// Change of the number on hand, negative for fewer.
     pub delta: i64,
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// What else there is to say.
+    /// A note of the person who adjusted.
     #[schema(required)]
     pub note: Option<String>,
-    /// Who did it, as in `sub` of the access token.
+    /// The caller who made it: `sub` of the access token.
     pub by: String,
-    /// When.
+    /// When it was made.
     pub at: Timestamp,
 }
 
 impl Adjustment {
-    /// What somebody asks for under a key: the same key of the same caller is the same adjustment.
+    /// The adjustment of a request: the same key of the same caller is the same adjustment.
     pub fn new(new: NewAdjustment, sku: Sku, by: String, key: &IdempotencyKey, now: Timestamp) -> Self {
         let id = Uuid::new_v5(&NAMESPACE, format!("{by}\n{key}").as_bytes()).into();
         Self { id, sku, delta: new.delta, reason: new.reason, note: new.note, by, at: now }
     }
 
-    /// What somebody counted; the store knows by how many that differs from what was there.
+    /// The adjustment of a stocktake; the write that records it computes `delta`.
     pub fn stocktake(sku: Sku, by: String, now: Timestamp) -> Self {
         Self { id: Id::new(now), sku, delta: 0, reason: Reason::Counted, note: None, by, at: now }
     }
 
-    /// What came back of one SKU with a return.
+    /// The adjustment of one line of a return.
     pub fn returned(id: ReturnId, line: &LineItem, by: String, now: Timestamp) -> Self {
         let sku = line.sku.clone();
         let id = Uuid::new_v5(&id.uuid(), sku.as_str().as_bytes()).into();
         Self { id, sku, delta: i64::from(line.quantity), reason: Reason::Returned, note: None, by, at: now }
     }
 
-    /// Whether it asks for the same, whoever asked when.
+    /// Whether both ask for the same change; caller and time may differ.
     pub fn is_like(&self, other: &Self) -> bool {
         let Self { id, sku, delta, reason, note, .. } = self;
         (id, sku, delta, reason, note) == (&other.id, &other.sku, &other.delta, &other.reason, &other.note)
     }
 
-    /// What recording it changes. Units that go are taken at once, so that nobody is promised them. A count has its
-    /// effect when it is recorded, by the same write.
+    /// The change that recording it makes. Removed units stop being available at once, so that no order reserves them. A
+    /// stocktake takes effect by the write that records it.
     pub fn when_recorded(&self) -> StockChange {
         match self.reason {
             Reason::Counted => StockChange::default(),
@@ -211,7 +211,7 @@ impl Adjustment {
         }
     }
 
-    /// What settling it changes.
+    /// The change that settling it makes.
     pub fn when_settled(&self, is_applied: bool) -> StockChange {
         match self.reason {
             Reason::Counted => StockChange::default(),
@@ -221,11 +221,11 @@ impl Adjustment {
     }
 }
 
-/// What came back.
+/// The lines of a return.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 1}]}))]
 pub struct RestockRequest {
-    /// What is put on the shelf again; a SKU that is named twice is summed.
+    /// The lines to restock; quantities of the same SKU are added up.
     #[schema(min_items = 1, max_items = 100)]
     pub lines: Vec<LineItem>,
 }
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_changes_both_numbers_once_and_what_is_void_neither() {
+    fn what_is_applied_changes_both_numbers_once_and_what_is_discarded_neither() {
         for delta in [5, -5] {
             let adjustment = adjustment(delta, Reason::Correction);
             assert_eq!(total(&adjustment, true), (delta, delta));
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn units_that_go_are_promised_to_nobody_from_the_start_and_units_that_come_only_at_the_end() {
+    fn removed_units_stop_being_available_at_once_and_added_units_become_so_at_the_end() {
         assert_eq!(adjustment(-5, Reason::Lost).when_recorded().available, -5);
         assert_eq!(adjustment(5, Reason::Received).when_recorded(), StockChange::default());
     }

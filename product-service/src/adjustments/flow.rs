@@ -1,4 +1,4 @@
-//! The steps of adjusting, counting and restocking. Any of them may be the last before a crash; each can be repeated.
+//! The steps of adjustments, stocktakes and returns. Any of them may be the last before a crash; each can be repeated.
 
 use common::{etag::IfMatch, id::Id, sku::Sku, timestamp::Timestamp};
 use serde::Serialize;
@@ -15,12 +15,12 @@ use crate::{
     products::store as product_store,
 };
 
-/// How often a request starts over when others change the SKU under it.
+/// How often a request tries before it gives up because other requests change the SKU.
 const MAX_ATTEMPTS: usize = 3;
-/// How many SKUs with adjustments left over one sweep looks at.
+/// How many SKUs with unfinished adjustments one sweep handles.
 const SWEEP_LIMIT: i64 = 50;
 
-/// Has an adjustment take effect, once, on a stock that `if_match` allows. Answers it as it was made first.
+/// Makes an adjustment once, on a stock that `if_match` allows. Answers the adjustment as it was made first.
 pub(super) async fn adjust(db: &Mongo, adjustment: Adjustment, if_match: &IfMatch) -> Result<Adjustment, Error> {
     for _ in 0..MAX_ATTEMPTS {
         let attempt = Id::new(adjustment.at);
@@ -41,7 +41,7 @@ pub(super) async fn adjust(db: &Mongo, adjustment: Adjustment, if_match: &IfMatc
     Err(Error::AdjustmentInProgress)
 }
 
-/// The adjustment of the same id that was made before, settled now if its maker died before.
+/// The adjustment of the same id that an earlier request made; settles it, in case that request died before.
 async fn replay(db: &Mongo, adjustment: &Adjustment) -> Result<Option<Adjustment>, Error> {
     let Some((made, attempt)) = store::find(db, adjustment.id).await? else { return Ok(None) };
     if !made.is_like(adjustment) {
@@ -51,7 +51,8 @@ async fn replay(db: &Mongo, adjustment: &Adjustment) -> Result<Option<Adjustment
     Ok(Some(made))
 }
 
-/// Says why a SKU did not take an adjustment, or has it take the next: where it has no stock yet, it gets some.
+/// Says why an adjustment could not be recorded on its SKU. Where the SKU only had no stock document, makes one, so that the
+/// next attempt succeeds.
 async fn must_have_room(db: &Mongo, adjustment: &Adjustment, if_match: &IfMatch) -> Result<(), Error> {
     // The units that are missing may be those that another attempt at this very adjustment has just taken.
     if store::is_under_way(db, adjustment).await? {
@@ -64,7 +65,7 @@ async fn must_have_room(db: &Mongo, adjustment: &Adjustment, if_match: &IfMatch)
         }
         Some(_) => Ok(()),
         None if product_store::has_sku(db, &adjustment.sku).await? => {
-            // What is not there has no tag (RFC 9110, 13.1.1).
+            // A stock that does not exist has no tag (RFC 9110, 13.1.1).
             if *if_match != IfMatch::Any {
                 return Err(Error::Stale);
             }
@@ -74,7 +75,7 @@ async fn must_have_room(db: &Mongo, adjustment: &Adjustment, if_match: &IfMatch)
     }
 }
 
-/// Sets what is on hand, and writes down by how many that differed.
+/// Sets the number on hand, and writes the difference into the audit log.
 pub(super) async fn stocktake(
     db: &Mongo,
     stocktake: &Adjustment,
@@ -89,7 +90,7 @@ pub(super) async fn stocktake(
         store::stocktake_entry(stocktake, attempt, delta)
     })
     .await?;
-    // The number stands. Should this fail, the sweep writes it down.
+    // The number is set. Where this fails, the sweep writes the audit log.
     finish_stocktake(db, &stocktake.sku, attempt).await;
     inventory_store::find(db, &stocktake.sku).await?.ok_or(Error::NotFound)
 }
@@ -102,23 +103,23 @@ async fn finish_stocktake(db: &Mongo, sku: &Sku, attempt: AttemptId) {
         }
     };
     if let Err(error) = finished.await {
-        tracing::warn!(%error, %sku, "count not in the trail yet; the sweep goes on");
+        tracing::warn!(%error, %sku, "stocktake not written to the audit log; the sweep tries again");
     }
 }
 
-/// What became of one line of a return.
+/// The result of one line of a return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub(crate) struct RestockedLine {
-    /// Of what.
+    /// SKU of the variant.
     pub sku: Sku,
-    /// How many came back.
+    /// Number of units that were returned.
     pub quantity: u32,
-    /// Whether they are on the shelf; not where the shop does not have the SKU any more.
+    /// Whether the units are on the shelf; `false` where the shop no longer has the SKU.
     pub restocked: bool,
 }
 
-/// Puts what a return brings back on the shelf, once. Refused where a SKU would have too many on hand; the other lines are on the
-/// shelf then, and asking again once there is room puts the rest there.
+/// Restocks the lines of a return, once. Refused where a SKU would have too many on hand; the other lines are restocked then,
+/// and the same request restocks the rest once there is room.
 pub(super) async fn restock(
     db: &Mongo,
     id: ReturnId,
@@ -156,14 +157,15 @@ async fn finish(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId) -> Resu
     store::settle(db, adjustment, attempt, is_applied).await
 }
 
-/// Finishes what crashes left on SKUs before a moment. Answers how many; those that fail are logged, and found again.
+/// Finishes adjustments that were recorded before a moment and not settled, because a crash came in between. Answers their
+/// number; failures are logged, and the next sweep tries again.
 pub(super) async fn finish_left_over(db: &Mongo, before: Timestamp) -> Result<usize, Error> {
     let mut finished = 0;
     for (adjustment, attempt) in store::unsettled(db, before, SWEEP_LIMIT).await? {
         match finish(db, &adjustment, attempt).await {
             Ok(()) => finished += 1,
             Err(error) => {
-                tracing::error!(%error, sku = %adjustment.sku, id = %adjustment.id, "adjustment not finished");
+                tracing::error!(%error, sku = %adjustment.sku, id = %adjustment.id, "adjustment sweep failed");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Every query of adjustments: of those that are recorded on a SKU, and of the trail.
+//! Every query of adjustments: of those that are recorded on a SKU, and of the audit log.
 
 use common::{etag::IfMatch, sku::Sku, timestamp::Timestamp};
 use futures_util::TryStreamExt;
@@ -22,7 +22,7 @@ use crate::{
     mongo_error::violates,
 };
 
-/// An adjustment in the trail.
+/// An adjustment in the audit log.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     #[serde(rename = "_id")]
@@ -51,18 +51,18 @@ struct Recorded {
     at: DateTime,
 }
 
-/// How far an attempt came.
+/// The outcome of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// It counts.
+    /// The adjustment is made.
     Applied,
-    /// Another attempt at the same adjustment counts; this one is still recorded.
+    /// Another attempt at the same adjustment was applied; this one is still recorded on the SKU.
     Superseded,
-    /// It was not recorded: nothing of the SKU is kept here, or too few are left, or too many would be, or it has changed.
+    /// Nothing was recorded: the SKU has no stock, or too few units, or would have too many, or its stock has changed.
     Refused,
 }
 
-/// Records an adjustment, decides that it counts and settles it, in one command.
+/// Records an adjustment, decides that this attempt is applied, and settles it, in one command.
 pub async fn apply(
     db: &Mongo,
     adjustment: &Adjustment,
@@ -97,7 +97,7 @@ pub async fn apply(
     })
 }
 
-/// Decides an adjustment that was recorded; `false` when another attempt at it counts.
+/// Decides an adjustment that was recorded; `false` when another attempt at it was applied.
 pub async fn decide(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId) -> Result<bool, Error> {
     let record = Record::new(adjustment, attempt);
     match audit_log(db).await?.insert_one(record).await {
@@ -109,7 +109,7 @@ pub async fn decide(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId) -> 
     }
 }
 
-/// Settles an attempt, if it is still on its SKU: its last effect, and its end, in one update.
+/// Settles an attempt that is still on its SKU: applies its last change and removes it, in one update.
 pub async fn settle(db: &Mongo, adjustment: &Adjustment, attempt: AttemptId, is_applied: bool) -> Result<(), Error> {
     let (filter, update) = settling(adjustment, attempt, is_applied);
     db.collection::<Document>(collections::STOCK).await?.update_one(filter, update).await?;
@@ -120,14 +120,14 @@ fn settling(adjustment: &Adjustment, attempt: AttemptId, is_applied: bool) -> (D
     let attempt = attempt.to_string();
     let mut update = change(adjustment.when_settled(is_applied));
     update.insert("$pull", doc! { "adjustments": { "claim": &attempt } });
-    // A count has set the time already.
+    // A stocktake has set the time already.
     if is_applied && adjustment.reason != Reason::Counted {
         update.insert("$set", doc! { "updated_at": date(adjustment.at) });
     }
     (doc! { "_id": adjustment.sku.as_str(), "adjustments.claim": attempt }, update)
 }
 
-/// An adjustment, with the attempt at it that counts.
+/// An adjustment, with the attempt at it that was applied.
 pub async fn find(db: &Mongo, id: AdjustmentId) -> Result<Option<(Adjustment, AttemptId)>, Error> {
     let found = audit_log(db).await?.find_one(doc! { "_id": id.to_string() }).await?;
     Ok(found.map(|record| (record.attempt, record)).map(|(attempt, record)| (record.into(), attempt)))
@@ -152,8 +152,8 @@ pub async fn list(
     Ok(found.map_ok(Adjustment::from).try_collect().await?)
 }
 
-/// Adjustments that were recorded before a moment and never settled: what a crash left. At most `limit` SKUs, by an index
-/// that holds only adjustments under way.
+/// Adjustments that were recorded before a moment and not settled, because a crash came in between. Reads at most `limit` SKUs,
+/// by an index that holds only adjustments in progress.
 pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Adjustment, AttemptId)>, Error> {
     let stock = db.collection::<OnSku>(collections::STOCK).await?;
     let found = stock.find(doc! { "adjustments.at": { "$lt": date(before) } }).limit(limit).await?;
@@ -172,7 +172,7 @@ pub async fn recorded_on(db: &Mongo, sku: &Sku, attempt: AttemptId) -> Result<Op
     Ok(recorded.map(|recorded| recorded.read(found.id).0))
 }
 
-/// Whether an attempt at an adjustment is recorded and not settled, or was decided since somebody looked.
+/// Whether an attempt at an adjustment is recorded and not settled, or was decided meanwhile.
 pub async fn is_under_way(db: &Mongo, adjustment: &Adjustment) -> Result<bool, Error> {
     let id = adjustment.id.to_string();
     let stock = db.collection::<Document>(collections::STOCK).await?;
@@ -192,7 +192,7 @@ struct OnSku {
     adjustments: Vec<Recorded>,
 }
 
-/// What a write of a count puts on the SKU: the number that it changes is only known there.
+/// The document that a stocktake puts on the SKU; `delta` is an expression, because only the server knows the number before.
 pub fn stocktake_entry(stocktake: &Adjustment, attempt: AttemptId, delta: Document) -> Result<Document, Error> {
     let mut record = recorded(stocktake, attempt)?;
     record.insert("delta", delta);
@@ -208,7 +208,7 @@ fn literal(record: Document) -> Document {
     record.into_iter().map(wrap).collect()
 }
 
-/// Says what a return brings back; `false` when it was said before.
+/// Saves the lines of a return; `false` when they were saved before.
 pub async fn open_return(db: &Mongo, id: ReturnId, lines: &[LineItem], now: Timestamp) -> Result<bool, Error> {
     let record = ReturnRecord { id, lines: lines.to_vec(), at: date(now) };
     match returns(db).await?.insert_one(record).await {
@@ -218,12 +218,12 @@ pub async fn open_return(db: &Mongo, id: ReturnId, lines: &[LineItem], now: Time
     }
 }
 
-/// What a return brings back.
+/// The lines of a return.
 pub async fn returned_lines(db: &Mongo, id: ReturnId) -> Result<Option<Vec<LineItem>>, Error> {
     Ok(returns(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(|record| record.lines))
 }
 
-/// A return, so that its id always brings back the same.
+/// A return: its id stands for these lines, however often it is sent.
 #[derive(Debug, Serialize, Deserialize)]
 struct ReturnRecord {
     #[serde(rename = "_id")]

@@ -4,48 +4,48 @@ use std::collections::BTreeMap;
 
 use common::timestamp::Timestamp;
 
-/// What a form lets in: one file, at this key.
+/// What a presigned form allows: one file, under one key.
 #[derive(Debug, Clone, Copy)]
 pub struct PostPolicy<'a> {
-    /// Where it will be.
+    /// Key of the file.
     pub key: &'a str,
-    /// What it must be uploaded as.
+    /// Media type that the file must be uploaded with.
     pub content_type: &'a str,
-    /// What caches may do with it.
+    /// `Cache-Control` of the object.
     pub cache_control: &'a str,
-    /// The most bytes it may have.
+    /// The most bytes that the file may have.
     pub size: i64,
-    /// Until when an upload may begin.
+    /// Until when the upload may begin.
     pub expires_at: Timestamp,
 }
 
-/// An object as the bucket describes it.
+/// An object of the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// In bytes.
+    /// Size in bytes.
     pub size: i64,
-    /// What it was uploaded as.
+    /// Media type that it was uploaded with.
     pub content_type: Option<String>,
-    /// Names its contents: another file at the same key has another.
+    /// Identifies the content: another file under the same key has another one.
     pub e_tag: Option<String>,
-    /// What it says, where it was read.
+    /// The content, where it was read.
     pub bytes: Vec<u8>,
 }
 
-/// A part of an object.
+/// A range of bytes of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Range {
-    /// What it says.
+    /// The bytes.
     pub bytes: Vec<u8>,
-    /// Of the object that it is a part of: another one, where it was exchanged.
+    /// `ETag` of the whole object: another one when the object was replaced.
     pub e_tag: Option<String>,
 }
 
-/// Where and how to upload.
+/// A presigned form for an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PresignedPost {
-    /// Where to post it.
+    /// URL to post the form to.
     pub url: String,
-    /// Its fields, before `file`.
+    /// Form fields to send before the field `file`.
     pub fields: BTreeMap<String, String>,
 }

@@ -1,4 +1,4 @@
-//! The form by which others upload one file to the bucket, signed with AWS Signature Version 4.
+//! The form with which a client uploads one file to the bucket, signed with AWS Signature Version 4.
 //!
 //! A presigned PUT cannot say how large a body may be; a POST policy can, and the bucket refuses whatever is not exactly
 //! what was signed. See "Creating a POST policy" and "Authenticating requests in browser-based uploads using POST" in Amazon
@@ -15,23 +15,23 @@ use super::object::PostPolicy;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
-/// Who signs, and for which bucket.
+/// The credentials, and the bucket that they sign for.
 pub(super) struct Signer<'a> {
     /// The bucket.
     pub(super) bucket: &'a str,
-    /// Where it is.
+    /// The region of the bucket.
     pub(super) region: &'a str,
-    /// Names the secret.
+    /// Identifies the secret key.
     pub(super) access_key_id: &'a str,
-    /// Signs.
+    /// The secret key.
     pub(super) secret_access_key: &'a str,
-    /// Of a role, whose keys are good only together with it.
+    /// The session token of a role, whose keys are valid only together with it.
     pub(super) session_token: Option<&'a str>,
 }
 
 impl Signer<'_> {
     /// The fields that the form must have, in any order, before its `file`. What they bind: this bucket, this key, this
-    /// type, at most this size, until the terms end.
+    /// type, at most this size, until the policy expires.
     pub(super) fn fields(&self, policy: &PostPolicy<'_>, now: Timestamp) -> BTreeMap<String, String> {
         let (day, moment) = amz_date(now);
         let credential = format!("{}/{day}/{}/s3/aws4_request", self.access_key_id, self.region);

@@ -1,5 +1,5 @@
-//! What a category is: a named shelf, on which there may stand others. All of a shop's are one [`Tree`], and it is the tree
-//! that changes: so that no two changes, each right by itself, make a circle together.
+//! What a category is: a named group of products, which may have categories below it. All categories of a shop are one
+//! [`Tree`], which is changed as a whole: two changes at once cannot make a circle together.
 
 use std::collections::HashSet;
 
@@ -30,17 +30,17 @@ pub enum Refused {
     /// There are as many categories as there may be.
     #[error("there are as many categories as there may be")]
     TooManyCategories,
-    /// The category would stand in itself.
-    #[error("the category would stand in itself")]
+    /// The category would be inside itself.
+    #[error("the category would be inside itself")]
     CategoryCircle,
-    /// The category would stand deeper than any may.
-    #[error("the category would stand too deep")]
+    /// The tree would have too many levels.
+    #[error("the tree would have too many levels")]
     TooDeep,
-    /// There is no category of the id that a category shall stand in.
+    /// There is no category of the parent's id.
     #[error("the parent is no category of the shop")]
     UnknownParent,
-    /// Products or other categories stand in the category.
-    #[error("products or other categories stand in the category")]
+    /// Products or other categories are in the category.
+    #[error("products or other categories are in the category")]
     CategoryInUse,
     /// These of a product's `category_ids` are no categories.
     #[error("{} categories of the product are unknown", .0.len())]
@@ -54,37 +54,37 @@ pub enum Refused {
     "version": 1
 }))]
 pub struct Category {
-    /// Names it for ever.
+    /// Id of the category; never changes.
     pub id: CategoryId,
-    /// For its address; unique.
+    /// Name of the category in URLs; unique.
     pub slug: Slug,
-    /// What shoppers read.
+    /// Name that shoppers read.
     pub name: String,
-    /// The category that it stands in; none at the top.
+    /// Id of the parent category; `null` at the top level.
     #[schema(required)]
     pub parent_id: Option<CategoryId>,
-    /// Its place among its siblings, from 0.
+    /// Position among its siblings, from 0.
     pub position: usize,
-    /// Grows with every change of what is said here, of its place too.
+    /// Grows with every change of this category, its position included.
     pub version: i64,
 }
 
 impl Category {
-    /// Names this version of it.
+    /// The tag of this version.
     pub fn tag(&self) -> ETag {
         ETag::new(self.id.uuid(), self.version)
     }
 }
 
-/// A category with where it stands and what stands in it.
+/// A category with its ancestors and descendants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Branch {
-    /// Itself.
+    /// The category.
     #[serde(flatten)]
     pub category: Category,
-    /// From the top down to its parent.
+    /// Its ancestors, from the top level down to its parent.
     pub ancestors: Vec<Category>,
-    /// All that stand in it, at any depth: each after its parent, siblings in their order.
+    /// Its descendants at any depth: each after its parent, siblings in their order.
     pub descendants: Vec<Category>,
 }
 
@@ -98,7 +98,7 @@ pub enum CategoryKey {
 }
 
 impl From<String> for CategoryKey {
-    /// No slug has the form of an id, so a path cannot mean two categories.
+    /// No slug has the form of an id, so a path names one category.
     fn from(text: String) -> Self {
         text.parse().map_or(Self::Slug(text), Self::Id)
     }
@@ -107,15 +107,17 @@ impl From<String> for CategoryKey {
 /// All categories of a shop.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tree {
-    /// Counts changes; 0 before the first. Each is made on the condition that nobody else made one.
+    /// The number of changes; 0 before the first. A change is saved on the condition that the version is still the one that was
+    /// read.
     pub version: i64,
     /// Categories that got another parent lately: their products have still to be reindexed.
     pub reparented: Vec<Reparented>,
-    /// Categories that are being deleted: their products are looked for. What is put into one takes it off this list.
+    /// Categories whose deletion is in progress: it looks for their products. A request that adds a product removes the
+    /// category from here.
     pub being_deleted: Vec<CategoryId>,
-    /// Categories that were deleted lately, which a product that was saved at that moment may still name.
+    /// Categories that were deleted lately: a product that was saved at that moment may still name one.
     pub deleted: Vec<Deleted>,
-    /// Siblings in their order; where those of different parents stand does not matter.
+    /// Siblings are in their order; the order of categories with different parents means nothing.
     categories: Vec<Category>,
 }
 
@@ -155,7 +157,7 @@ impl Tree {
         self.categories.iter().find(|category| category.id == id)
     }
 
-    /// A category with where it stands and what stands in it.
+    /// A category with its ancestors and descendants.
     pub fn branch(&self, key: &CategoryKey) -> Option<Branch> {
         let category = self.categories.iter().find(|category| match key {
             CategoryKey::Id(id) => category.id == *id,
@@ -167,7 +169,7 @@ impl Tree {
         Some(Branch { category: category.clone(), ancestors, descendants })
     }
 
-    /// Names a branch as it is in this version of the tree: what stands above and below it is a part of it.
+    /// The tag of a branch in this version of the tree; ancestors and descendants are part of the branch.
     pub fn branch_tag(&self, id: CategoryId) -> ETag {
         ETag::new(Uuid::new_v5(&id.uuid(), b"branch"), self.version)
     }
@@ -178,7 +180,7 @@ impl Tree {
         std::iter::successors(self.get(id).as_ref().and_then(parent), parent).collect()
     }
 
-    /// All that stand in it, at any depth: each after its parent, siblings in their order.
+    /// Its descendants at any depth: each after its parent, siblings in their order.
     pub fn descendants(&self, id: CategoryId) -> Vec<&Category> {
         let mut found = Vec::new();
         for child in self.children(Some(id)) {
@@ -188,7 +190,7 @@ impl Tree {
         found
     }
 
-    /// The ids of a category and of all that stand in it.
+    /// The ids of a category and of its descendants.
     pub fn with_descendants(&self, id: CategoryId) -> Vec<CategoryId> {
         std::iter::once(id).chain(self.descendants(id).into_iter().map(|category| category.id)).collect()
     }
@@ -215,7 +217,7 @@ impl Tree {
         self.changed(id)
     }
 
-    /// Changes a category, and moves it with all that stands in it.
+    /// Changes a category, and moves it with its descendants.
     pub fn change(&mut self, id: CategoryId, patch: CategoryPatch, now: Timestamp) -> Result<Category, Refused> {
         let tree = self.clone();
         let before = self.get(id).ok_or(Refused::NotFound)?.clone();
@@ -244,7 +246,7 @@ impl Tree {
         self.changed(id)
     }
 
-    /// Marks a category in which no other stands as one that is being deleted.
+    /// Marks a category as being deleted; refused while other categories are in it.
     pub fn begin_removal(&mut self, id: CategoryId) -> Result<(), Refused> {
         self.get(id).ok_or(Refused::NotFound)?;
         if self.children(Some(id)).next().is_some() {
@@ -256,14 +258,14 @@ impl Tree {
         Ok(())
     }
 
-    /// Takes the mark of being deleted off these categories; whether any had it.
+    /// Removes the mark of being deleted from these categories; answers whether any had it.
     pub fn keep(&mut self, ids: &[CategoryId]) -> bool {
         let before = self.being_deleted.len();
         self.being_deleted.retain(|id| !ids.contains(id));
         self.being_deleted.len() < before
     }
 
-    /// Takes a category away that is marked as being deleted, and in which no other stands.
+    /// Deletes a category; refused while other categories are in it.
     pub fn remove(&mut self, id: CategoryId, now: Timestamp) -> Result<(), Refused> {
         self.begin_removal(id)?;
         self.keep(&[id]);
@@ -276,7 +278,7 @@ impl Tree {
         Ok(())
     }
 
-    /// Gives a new version to those that stand elsewhere than before because another came, moved or went.
+    /// Raises the version of categories whose position has changed because another one was added, moved or deleted.
     fn note_moves(&mut self, before: &Self, except: Option<CategoryId>) {
         let was = |id| before.get(id).map(|category| category.position);
         for category in self.categories.iter_mut().filter(|category| Some(category.id) != except) {
@@ -291,7 +293,7 @@ impl Tree {
         if is_taken { Err(Refused::CategorySlugTaken) } else { Ok(()) }
     }
 
-    /// Puts a category below a parent, at a place among its new siblings.
+    /// Puts a category below a parent, at a position among its new siblings.
     fn put(&mut self, id: CategoryId, parent: Option<CategoryId>, position: Option<usize>) -> Result<(), Refused> {
         if let Some(parent) = parent {
             self.get(parent).ok_or(Refused::UnknownParent)?;

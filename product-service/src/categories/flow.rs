@@ -1,5 +1,6 @@
-//! Changes of the tree that start over where others changed it meanwhile. Handlers of categories call these, and so does
-//! whatever puts a product into a category. This file may use the store of categories; it knows nothing of products.
+//! Changes of the tree, which start over when another request has changed it meanwhile. Handlers of categories call these, and
+//! so does everything that adds a product to a category. This file may use the store of categories; it knows nothing of
+//! products.
 
 use super::{
     domain::{Tree, must_exist},
@@ -11,7 +12,7 @@ use crate::{
     mongo::{Backoff, Mongo},
 };
 
-/// Reads, changes and saves the tree, again where somebody else was quicker.
+/// Reads, changes and saves the tree; starts over when another request has changed it meanwhile.
 pub(super) async fn change<T>(
     db: &Mongo,
     mut change: impl FnMut(&mut Tree) -> Result<T, Error>,
@@ -30,8 +31,8 @@ pub(super) async fn change<T>(
     }
 }
 
-/// Has categories stay that a product was just put into, though they may be being deleted; refuses those that are gone. To be
-/// called after the product was saved; why in this order, says [`store`].
+/// Keeps categories that a product was just added to: cancels their deletions in progress, and refuses deleted ones. Call it
+/// after the product was saved; [`store`] says why in this order.
 pub(crate) async fn keep(db: &Mongo, ids: &[CategoryId]) -> Result<(), Error> {
     change(db, |tree| {
         must_exist(tree, ids)?;
@@ -42,7 +43,7 @@ pub(crate) async fn keep(db: &Mongo, ids: &[CategoryId]) -> Result<(), Error> {
     .map(|_| ())
 }
 
-/// Of these categories those that are gone; the others stay, though they may be being deleted.
+/// Those of these categories that are deleted. Deletions in progress of the other ones are cancelled.
 pub(crate) async fn deleted_of(db: &Mongo, ids: &[CategoryId]) -> Result<(Vec<CategoryId>, Tree), Error> {
     change(db, |tree| {
         tree.keep(ids);

@@ -10,7 +10,7 @@
 //!   without the category on the condition that the tree still has exactly the version with the mark. Where a product was found,
 //!   the mark is taken off and it is `category_in_use`; where the tree has another version, all of it starts over.
 //! - *Whatever adds a category to a product* (a new product, a change, a line of an import) saves the product, then reads the
-//!   tree again (`hold` in `flow`). Where the category is there without a mark, the product stands. Where it has the mark,
+//!   tree again (`keep` in `flow`). Where the category is there without a mark, the product stands. Where it has the mark,
 //!   the mark is taken off, which makes a new version of the tree; once that is saved, the product stands. Where the category is
 //!   gone, the product is set back, and it is `unknown_category`.
 //!
@@ -77,7 +77,7 @@ struct ChangeRecord {
     at: DateTime,
 }
 
-/// A category as a part of it; its place is its position.
+/// A category in the tree's document; its index gives its position.
 #[derive(Debug, Serialize, Deserialize)]
 struct CategoryRecord {
     id: CategoryId,
@@ -93,7 +93,7 @@ pub async fn tree(db: &Mongo) -> Result<Tree, Error> {
     Ok(found.map_or_else(Tree::default, Tree::from))
 }
 
-/// Saves a tree that was changed, as its next version, unless another request changed it since it was read; false then.
+/// Saves a changed tree as its next version; `false` when another request has changed it since it was read.
 pub async fn save(db: &Mongo, tree: &mut Tree) -> Result<bool, Error> {
     let record = Record::next(tree);
     let next = record.version;

@@ -12,29 +12,29 @@ use crate::ids::ProductId;
 /// The id of an export.
 pub type ExportId = Id<Export>;
 
-/// Most products of one file.
+/// Most products in one file.
 pub const FILE_PRODUCTS: usize = 2_000;
-/// A file that has so many bytes gets no further products.
+/// A file of this many bytes or more gets no further products.
 pub const FILE_SIZE: usize = 8 * 1024 * 1024;
-/// How long a file's address is good for.
+/// How long the URL of a file is good for.
 pub const URLS_VALID_FOR: Duration = Duration::from_mins(15);
 /// How long an export is kept.
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-/// How far an export has come.
+/// The state of an export.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ExportState)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Being written.
+    /// Files are being written.
     Running,
-    /// All files are there.
+    /// All files are written.
     Done,
 }
 
 impl State {
-    /// As documents have it.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -43,30 +43,30 @@ impl State {
 /// A file that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
-    /// Where it is in the bucket.
+    /// Key of the file in the bucket.
     pub key: String,
-    /// How many products are in it.
+    /// Number of products in the file.
     pub products: i64,
-    /// How many bytes it has.
+    /// Size of the file in bytes.
     pub size: i64,
 }
 
 /// An export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Export {
-    /// Names it.
+    /// Id of the export.
     pub id: ExportId,
-    /// How far it has come.
+    /// The state of the export.
     pub state: State,
-    /// What has been written.
+    /// The files that have been written.
     pub files: Vec<File>,
     /// The last product in them.
     pub after: Option<ProductId>,
-    /// Which attempt at writing it this is; only the last one's word counts.
+    /// How often the lease was acquired. Only the process that acquired it last may save progress.
     pub attempt: i64,
-    /// When it was asked for.
+    /// When the export was created.
     pub created_at: Timestamp,
-    /// When it came further last.
+    /// When progress was last saved.
     pub updated_at: Timestamp,
 }
 
@@ -77,23 +77,24 @@ impl Export {
         Self { id, state, files, after: None, attempt: 0, created_at: now, updated_at: now }
     }
 
-    /// When it is forgotten.
+    /// When the export is deleted.
     pub fn forgotten_at(&self) -> Timestamp {
         self.created_at.plus(KEPT_FOR)
     }
 
-    /// Where its next file goes. Another attempt writes elsewhere: one that comes late changes no file of the other.
+    /// Key of its next file. Each attempt writes under keys of its own: a process that lost the lease overwrites no file of the
+    /// next one.
     pub fn next_key(&self) -> String {
         format!("exports/{}/{:04}-{}.ndjson", self.id, self.files.len() + 1, self.attempt)
     }
 }
 
-/// The object whose making tells the queue that an export waits.
+/// Key of the marker object of an export: the bucket's notification of it starts the export.
 pub fn marker_key(id: ExportId) -> String {
     format!("exports/{id}/start")
 }
 
-/// Which export an object's key tells of; `None` when it tells of none.
+/// The export that a marker's key names; `None` for other keys.
 pub fn parse_marker_key(key: &str) -> Option<ExportId> {
     key.strip_prefix("exports/")?.strip_suffix("/start")?.parse().ok()
 }
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_signal_tells_of_an_export_and_its_files_do_not() {
+    fn only_the_marker_names_an_export_and_its_files_do_not() {
         let export = Export::new(Timestamp::EPOCH);
         assert_eq!(parse_marker_key(&marker_key(export.id)), Some(export.id));
         for other in ["", "exports/x/start", &export.next_key(), &format!("imports/{}/start", export.id)] {

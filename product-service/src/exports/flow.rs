@@ -19,20 +19,20 @@ use crate::{
     products::{domain::ProductLine, store as product_store},
 };
 
-/// How many products are read at once.
+/// How many products one query reads.
 const PAGE: usize = 200;
-/// Begins an export. The queue is told by an object in the bucket; should that fail, the sweep finds the export.
+/// Creates an export, and a marker object in the bucket whose notification starts it. Without the marker the sweep starts it.
 pub(super) async fn begin(app: &App, now: Timestamp) -> Result<Export, Error> {
     let export = Export::new(now);
     store::insert(&app.db, &export).await?;
     if let Err(error) = app.bucket.put_marker(&marker_key(export.id)).await {
-        tracing::warn!(%error, export_id = %export.id, "queue not told of the export; it waits for the sweep");
+        tracing::warn!(%error, export_id = %export.id, "export marker not written; the sweep starts the export");
     }
     Ok(export)
 }
 
-/// Deals with an object that the bucket says was made: works off the export that it tells of until that is done or the time
-/// is over. Whether nothing is left to do.
+/// Handles the bucket's notification that an object was created: runs the export that a marker names until `until` at most.
+/// Answers whether the export is done.
 pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, now: Timestamp) -> Result<bool, Error> {
     match parse_marker_key(object) {
         Some(id) => work(app, id, until, now).await,
@@ -40,13 +40,13 @@ pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, n
     }
 }
 
-/// Works off exports that nobody works on, within a limit of time; may run many at once.
+/// Runs exports whose lease is free, within a limit of time; several sweeps may run at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
     let waiting = store::find_waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("export", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
-/// Works an export off until it is done or the time is over, at least one file of it. Whether it is done.
+/// Runs an export until `until`, at least one file of it. Answers whether the export is done.
 pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
     let began = Instant::now();
     let Some(mut export) = store::acquire_lease(&app.db, id, now).await? else {
@@ -69,7 +69,7 @@ pub async fn work(app: &App, id: ExportId, until: Instant, now: Timestamp) -> Re
     }
 }
 
-/// Writes the next file; what the export is with it.
+/// Writes the next file. Answers the export with that file.
 async fn write_file(app: &App, export: &Export) -> Result<Export, Error> {
     let Lines { text, products, last, is_end } = read_lines(app, export.after).await?;
     let mut after = export.clone();

@@ -1,4 +1,4 @@
-//! Every query of exports. As with imports, whoever has the last `attempt` may say how far it has come.
+//! Every query of exports. As with imports, only the process that acquired the lease last may save progress.
 
 use common::timestamp::Timestamp;
 use futures_util::TryStreamExt;
@@ -44,7 +44,7 @@ pub async fn find(db: &Mongo, id: ExportId) -> Result<Option<Export>, Error> {
     Ok(exports(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Export::from))
 }
 
-/// Takes an export to be worked on, unless somebody else does, or it is done.
+/// Acquires the lease of a running export; `None` when another process holds it, or the export is done.
 pub async fn acquire_lease(db: &Mongo, id: ExportId, now: Timestamp) -> Result<Option<Export>, Error> {
     let mut filter = waiting_filter(now);
     filter.insert("_id", id.to_string());
@@ -54,7 +54,7 @@ pub async fn acquire_lease(db: &Mongo, id: ExportId, now: Timestamp) -> Result<O
     Ok(claimed.map(Export::from))
 }
 
-/// Saves how far an export has come since `before`; false when somebody else has taken it.
+/// Saves the progress of an export since `before`; `false` when another process has acquired the lease.
 pub async fn advance(db: &Mongo, before: &Export, after: &Export) -> Result<bool, Error> {
     let set = doc! { "$set": {
         "state": after.state.as_str(),
@@ -66,14 +66,14 @@ pub async fn advance(db: &Mongo, before: &Export, after: &Export) -> Result<bool
     Ok(exports(db).await?.update_one(held(before), set).await?.matched_count == 1)
 }
 
-/// Gives an export that is not done to whoever comes next.
+/// Releases the lease of an export that is not done: the next process may continue it.
 pub async fn release_lease(db: &Mongo, export: &Export, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "$set": { "lease_until": date(now) } };
     exports(db).await?.update_one(held(export), set).await?;
     Ok(())
 }
 
-/// Exports that nobody works on, those first that have waited longest.
+/// Exports whose lease is free, those first that have waited longest.
 pub async fn find_waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ExportId>, Error> {
     let found = exports(db).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
     Ok(found.map_ok(|record| record.id).try_collect().await?)
@@ -84,7 +84,7 @@ pub fn waiting_filter(now: Timestamp) -> Document {
     doc! { "state": State::Running.as_str(), "lease_until": { "$lte": date(now) } }
 }
 
-/// The export as it is while nobody else has taken it.
+/// The filter for an export whose lease the caller still holds.
 fn held(export: &Export) -> Document {
     doc! { "_id": export.id.to_string(), "state": State::Running.as_str(), "attempt": export.attempt }
 }

@@ -38,34 +38,34 @@ pub const MAX_IMAGES: usize = 10;
 pub const MAX_SIZE: i64 = 10 * 1024 * 1024;
 /// How long an upload may be begun after it was granted.
 pub const GRANTED_FOR: Duration = Duration::from_mins(10);
-/// How long after that the sweep leaves an upload alone: one that was begun in time may take a while on a slow line.
+/// How long after that the sweep leaves an upload alone: an upload that began in time may take a while on a slow line.
 const GRACE: Duration = Duration::from_hours(1);
-/// How long a refused upload can still be asked for its reason; longer than the form works, so that what is uploaded with
-/// it once more is deleted too.
+/// How long a refused upload is kept; longer than its form is good, so that a file that is uploaded with it again is deleted,
+/// too.
 const REFUSED_FOR: Duration = Duration::from_hours(24);
-/// An image never changes under its key, so whoever has it may keep it.
+/// The file under a key never changes, so caches may keep it.
 pub const CACHE_CONTROL: &str = "public, max-age=31536000, immutable";
-/// What was uploaded is looked at once, by us, and deleted.
+/// An uploaded file is read once, by this service, and deleted.
 const NOT_CACHED: &str = "no-store";
-/// Where images are for everybody; the CDN reads this and nothing else.
+/// Prefix of published images; the CDN reads objects with this prefix only.
 const PUBLISHED: &str = "products/";
-/// Where files are put by forms. Only this service reads them there.
+/// Prefix of uploaded files; only this service reads them.
 const UPLOADED: &str = "uploads/";
 
 /// An image of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Image {
-    /// Names it for ever.
+    /// Id of the image; never changes.
     pub id: ImageId,
-    /// Where it is in the bucket, cleaned, for everybody.
+    /// Key of the published file in the bucket.
     pub key: String,
-    /// What it is.
+    /// Media type of the file.
     pub content_type: MediaType,
-    /// What it shows, for those who cannot see it; empty when it only decorates.
+    /// Alternative text for people who cannot see the image; empty for decoration.
     pub alt: String,
 }
 
-/// What an image shows, in words; may be empty.
+/// Alternative text of an image; may be empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Alt(String);
 
@@ -88,16 +88,16 @@ impl FromStr for Reference {
     }
 }
 
-/// What staff want to upload.
+/// The file that staff want to upload.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"content_type": "image/jpeg", "size": 184_320, "alt": "The tee from the front"}))]
 pub struct NewImage {
-    /// What the file is; the upload must say the same, and its contents must agree.
+    /// Media type of the file; the upload must have the same, and its content must be of this type.
     pub content_type: MediaType,
-    /// How many bytes it has; the upload may have fewer, and not one more.
+    /// Size of the file in bytes; the upload may have fewer bytes and not more.
     #[schema(minimum = 1, maximum = 10_485_760)]
     pub size: i64,
-    /// What it shows, for those who cannot see it; empty when it only decorates.
+    /// Alternative text for people who cannot see the image; empty for decoration.
     #[schema(min_length = 0, max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub alt: String,
 }
@@ -111,22 +111,22 @@ impl FromFields for NewImage {
     }
 }
 
-/// How far an upload has come.
+/// The state of an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = UploadState)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Granted; nothing acceptable has arrived yet.
+    /// The form was granted; no file has been accepted or refused yet.
     Pending,
-    /// Cleaned, published, and in the product's list.
+    /// The image is cleaned, published, and in the product's list.
     Attached,
-    /// What arrived was not what was announced, and is deleted.
+    /// The file was refused and is deleted.
     Refused,
 }
 
 impl State {
-    /// As documents have it.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -135,21 +135,21 @@ impl State {
 /// An upload: the life of an image's object in the bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// The image, and where and what it is.
+    /// The image.
     pub image: Image,
-    /// Whose.
+    /// The product that the image belongs to.
     pub product_id: ProductId,
-    /// The most bytes it may have.
+    /// The most bytes that the file may have.
     pub size: i64,
-    /// How far it has come.
+    /// The state of the upload.
     pub state: State,
-    /// Why it was refused, for people.
+    /// Why the file was refused, for people.
     pub reason: Option<String>,
     /// The same for programs; uploads that were refused before there were codes have none.
     pub reason_code: Option<RefusalCode>,
     /// When the form stops working.
     pub expires_at: Timestamp,
-    /// When the sweep asks whether the object is still wanted; an image in use has no such time.
+    /// When the sweep checks whether the image is in use; `None` for an image that is known to be.
     pub due_at: Option<Timestamp>,
 }
 
@@ -171,19 +171,19 @@ impl Upload {
         }
     }
 
-    /// Where its file is put.
+    /// Key of the uploaded file.
     pub fn uploaded_key(&self) -> String {
         let key = &self.image.key;
         format!("{UPLOADED}{}", key.strip_prefix(PUBLISHED).unwrap_or(key))
     }
 
-    /// What its form lets in, at [`Self::uploaded_key`].
+    /// The policy of its form, which puts the file at [`Self::uploaded_key`].
     pub fn policy<'a>(&'a self, uploaded_key: &'a str) -> PostPolicy<'a> {
         let (content_type, expires_at) = (self.image.content_type.as_str(), self.expires_at);
         PostPolicy { key: uploaded_key, content_type, cache_control: NOT_CACHED, size: self.size, expires_at }
     }
 
-    /// The bytes to publish of what was uploaded; looked at only when size and type are what was announced.
+    /// The bytes to publish of an uploaded file; read only when size and type are as announced.
     pub fn cleaned(&self, object: &Object) -> Result<Vec<u8>, Mismatch> {
         self.accepts(object)?;
         cleaning::cleaned(self.image.content_type, &object.bytes)
@@ -199,28 +199,28 @@ impl Upload {
         Ok(())
     }
 
-    /// When the sweep asks whether an object is still wanted, if the doubt arises `now`: no request of this moment is under
-    /// way any more, and no form that was granted before can upload the object anew.
+    /// When the sweep checks an image that may have gone out of use `now`: by then no request of this moment is running any
+    /// more, and no form that was granted before can upload the file again.
     pub fn asked_about_at(now: Timestamp) -> Timestamp {
         now.plus(GRANTED_FOR).plus(GRACE)
     }
 
-    /// When the object of a refused upload is deleted once more, and the upload forgotten.
+    /// When the file of a refused upload is deleted once more, together with the upload.
     pub fn forgotten_at(now: Timestamp) -> Timestamp {
         now.plus(REFUSED_FOR)
     }
 }
 
-/// Where in the bucket an object of an image is.
+/// Which of the two files of an image an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectKind {
-    /// As it was uploaded.
+    /// The file as it was uploaded.
     Uploaded,
-    /// Cleaned, for everybody.
+    /// The cleaned file, which the public can read.
     Published,
 }
 
-/// Which image an object's key names, and where that is; `None` when the key is none of ours.
+/// The image that an object's key names, and which of its files the object is; `None` for other keys.
 pub fn parse_key(key: &str) -> Option<(ObjectKind, ProductId, ImageId)> {
     let (kind, rest) = match key.strip_prefix(PUBLISHED) {
         Some(rest) => (ObjectKind::Published, rest),
@@ -232,12 +232,12 @@ pub fn parse_key(key: &str) -> Option<(ObjectKind, ProductId, ImageId)> {
     Some((kind, product.parse().ok()?, image.parse().ok()?))
 }
 
-/// An image as it shall stand in the list.
+/// An image in the new list.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 pub struct ListedImage {
-    /// Which.
+    /// Id of an image of this product.
     pub id: ImageId,
-    /// What it shows, for those who cannot see it; empty when it only decorates.
+    /// Alternative text for people who cannot see the image; empty for decoration.
     #[schema(min_length = 0, max_length = 250, pattern = r"^\s*[^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub alt: String,
 }
@@ -250,13 +250,13 @@ impl FromFields for ListedImage {
     }
 }
 
-/// The whole list, in order.
+/// The images of a product, in the order to show them.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({
     "images": [{"id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "alt": "The tee from the front"}]
 }))]
 pub struct ImageList {
-    /// Each image that stays, once, in the order to show them.
+    /// Each image to keep, once; images that are left out are removed from the product.
     #[schema(max_items = 10)]
     pub images: Vec<ListedImage>,
 }
@@ -277,14 +277,14 @@ impl FromFields for ImageList {
 /// A product's images before and after.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arranged {
-    /// Those that stay, in order.
+    /// The images that stay, in order.
     pub images: Vec<Image>,
-    /// Those that go.
+    /// The images that are removed.
     pub removed: Vec<ImageId>,
 }
 
 impl ImageList {
-    /// Orders `current` like this list and gives each image its text; what the list leaves out is removed.
+    /// Puts `current` in the order of this list, with its texts; images that the list leaves out are removed.
     pub fn arrange(&self, current: &[Image]) -> Result<Arranged, Vec<FieldError>> {
         let (mut images, mut unknown) = (Vec::new(), Vec::new());
         for (i, listed) in self.images.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! The steps of granting, judging, arranging and sweeping. Handlers, the queue and the sweep share them; each can be
+//! The steps of granting, processing, arranging and sweeping. Handlers, the queue and the sweep share them; each can be
 //! repeated, and several may do it at once.
 
 use common::{etag::IfMatch, timestamp::Timestamp};
@@ -19,9 +19,9 @@ use crate::{
     },
 };
 
-/// How often a new order starts over when others change the product under it.
+/// How often a request tries before it gives up because other requests change the product.
 const MAX_ATTEMPTS: usize = 3;
-/// How much one sweep does.
+/// How many uploads one sweep checks.
 const SWEEP_LIMIT: i64 = 50;
 
 /// Grants an upload, if the product has a slot left.
@@ -42,8 +42,8 @@ pub(super) async fn grant(
     Err(if product.is_some() { Error::TooManyImages } else { Error::NotFound })
 }
 
-/// Looks at what was uploaded, publishes what is the picture of it, and moves that to the product's list; or refuses it.
-/// Every step can be repeated: what was uploaded is deleted only after it is in the list.
+/// Checks an uploaded file, publishes its picture, and appends the image to the product's list; or refuses the file. Every step
+/// can be repeated: the uploaded file is deleted only after the image is in the list.
 async fn process(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Error> {
     let uploaded = upload.uploaded_key();
     let Some(object) = app.bucket.get(&uploaded, upload.size).await? else {
@@ -65,10 +65,10 @@ async fn process(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Er
     let image = if store::push_image(&app.db, upload, now).await? {
         upload.image.clone()
     } else if let Some(image) = find_outcome(app, upload).await? {
-        // Another call or message was quicker.
+        // Another request or message has attached it already.
         image
     } else {
-        // It lost its slot: what was published for it is in no list.
+        // It has lost its slot: the published file is in no list.
         delete(app, upload).await?;
         return Err(Error::NotFound);
     };
@@ -76,7 +76,7 @@ async fn process(app: &App, upload: &Upload, now: Timestamp) -> Result<Image, Er
     Ok(image)
 }
 
-/// What others made of an upload meanwhile: its image, why it was refused, or nothing yet.
+/// What another request made of an upload meanwhile: its image, the refusal, or nothing yet.
 async fn find_outcome(app: &App, upload: &Upload) -> Result<Option<Image>, Error> {
     match store::find(&app.db, upload.image.id).await? {
         Some(upload) if upload.state == State::Refused => Err(refused(upload)),
@@ -84,13 +84,13 @@ async fn find_outcome(app: &App, upload: &Upload) -> Result<Option<Image>, Error
     }
 }
 
-/// Deletes all there is of an upload: the file as it came, and what was published of it.
+/// Deletes both files of an upload: the uploaded and the published one.
 async fn delete(app: &App, upload: &Upload) -> Result<(), Error> {
     app.bucket.delete(&upload.uploaded_key()).await?;
     Ok(app.bucket.delete(&upload.image.key).await?)
 }
 
-/// Completes an upload: answers what became of it, or judges it now.
+/// Completes an upload: processes its file, or answers the result of an earlier call.
 pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Result<Image, Error> {
     match upload.state {
         State::Pending => process(app, &upload, now).await,
@@ -99,11 +99,11 @@ pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Resul
     }
 }
 
-/// Deals with an object that the bucket says was made. What was uploaded is judged once; what comes after that, or
-/// without a grant, is deleted. So is what was published for an upload that is gone.
+/// Handles the bucket's notification that an object was created. The file of a pending upload is processed; a file without a
+/// grant, one that was uploaded again, and the published file of an upload that is gone are deleted.
 pub(crate) async fn on_object_created(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
     let Some((kind, product_id, image_id)) = parse_key(key) else {
-        tracing::warn!("object with a key that no upload has");
+        tracing::warn!("bucket notification ignored: the key belongs to no upload");
         return Ok(());
     };
     let upload = store::find(&app.db, image_id).await?;
@@ -117,9 +117,11 @@ pub(crate) async fn on_object_created(app: &App, key: &str, now: Timestamp) -> R
         _ => Ok(app.bucket.delete(key).await?),
     };
     match processed {
-        Err(Error::ImageRefused { reason, .. }) => tracing::info!(%image_id, reason, "image refused"),
-        // It was deleted in between, or its upload was: asking again changes nothing.
-        Err(Error::NotUploaded | Error::NotFound) => tracing::info!(%image_id, "image gone"),
+        Err(Error::ImageRefused { reason, .. }) => tracing::info!(%image_id, reason, "uploaded image refused"),
+        // The file or its upload was deleted meanwhile: a retry would change nothing.
+        Err(Error::NotUploaded | Error::NotFound) => {
+            tracing::info!(%image_id, "bucket notification ignored: upload or file is gone")
+        }
         processed => processed?,
     }
     Ok(())
@@ -171,16 +173,16 @@ pub(super) async fn arrange(
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
-    /// Objects that nobody wanted: never completed, refused, or removed from their product.
+    /// Images that are not in use and were deleted: never completed, refused, or removed from their product.
     pub deleted: usize,
-    /// Objects in doubt that turned out to be in use.
+    /// Images that turned out to be in use.
     pub kept: usize,
-    /// What could not be done now; each is logged, and found again by the next sweep.
+    /// Failures; each is logged, and the next sweep tries again.
     pub failed: usize,
 }
 
-/// Asks of every upload in doubt whether its object is wanted, and deletes those that are not. Bounded; may run many at
-/// once.
+/// Checks uploads that are due, and deletes the files of those whose image is not in use. Does bounded work; several sweeps may
+/// run at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
     let mut report = SweepReport::default();
     for upload in store::find_due(&app.db, now, SWEEP_LIMIT).await? {
@@ -188,7 +190,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
             Ok(Settled::Deleted) => report.deleted += 1,
             Ok(Settled::Kept) => report.kept += 1,
             Err(error) => {
-                tracing::error!(%error, image_id = %upload.image.id, "image not swept");
+                tracing::error!(%error, image_id = %upload.image.id, "image sweep failed");
                 report.failed += 1;
             }
         }
@@ -201,8 +203,9 @@ enum Settled {
     Kept,
 }
 
-/// The product decides, and can no longer change its mind once the slot is given up. The objects go before their upload, so
-/// that they are found again until they are gone; of an image in use the file that was uploaded goes; its form has expired.
+/// Once the slot is removed, the product's list says for good whether the image is in use. Files are deleted before their
+/// upload, so that a later sweep finds them until they are gone. Of an image in use only the uploaded file is deleted: its form
+/// has expired.
 async fn settle(app: &App, upload: &Upload, now: Timestamp) -> Result<Settled, Error> {
     if upload.state == State::Refused {
         store::pull_image(&app.db, upload, now).await?;

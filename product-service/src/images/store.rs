@@ -1,7 +1,7 @@
 //! Every query of images and their uploads.
 //!
 //! A product's document has the list of its images, and beside it `image_slots`: the ids of all images that are in the
-//! list or may still come into it. Whoever takes the last slot is decided there, whatever races.
+//! list or may still come into it. One conditional update there decides which of two requests gets the last slot.
 
 use common::timestamp::Timestamp;
 use futures_util::TryStreamExt;
@@ -41,7 +41,7 @@ struct Record {
 }
 
 /// Saves an upload and takes a slot for it, in this order: an upload without a slot can never reach the list and is swept,
-/// a slot without an upload would stay taken. `false` when the product has no slot left, or there is none such.
+/// a slot without an upload would stay taken. `false` when the product has no slot left, or does not exist.
 pub async fn insert_with_slot(db: &Mongo, upload: &Upload) -> Result<bool, Error> {
     let (products, uploads) = namespaces(db).await?;
     let insert = serialize_to_document(&Record::from(upload.clone()))?;
@@ -58,9 +58,9 @@ pub async fn find(db: &Mongo, id: ImageId) -> Result<Option<Upload>, Error> {
     Ok(uploads(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Upload::from))
 }
 
-/// Moves an upload's image to the end of its product's list, if it still holds its slot and is not there yet: whether it
-/// is the product's is decided by this one update, and noted on the upload after it. The sweep looks after it once more,
-/// when its form has expired: then what lies where it was uploaded is deleted for good.
+/// Appends an upload's image to its product's list, if it still holds its slot and is not there yet. This one update decides
+/// whether the image is in use; the upload's state follows it. The sweep comes back when the form has expired, and deletes what
+/// was uploaded with it since.
 pub async fn push_image(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<bool, Error> {
     let (products, uploads) = namespaces(db).await?;
     let id = upload.image.id.to_string();
@@ -78,8 +78,8 @@ pub async fn push_image(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<b
     Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
-/// Refuses an upload, with the reason, and takes its image away from the product. Should only the first of it be done, the
-/// sweep does the rest.
+/// Marks an upload as refused, with the reason, and removes its image from the product. Where only the first write is carried
+/// out, the sweep does the rest.
 pub async fn set_refused(db: &Mongo, upload: &Upload, reason: Mismatch, now: Timestamp) -> Result<(), Error> {
     let (products, uploads) = namespaces(db).await?;
     let set = doc! {
@@ -91,14 +91,14 @@ pub async fn set_refused(db: &Mongo, upload: &Upload, reason: Mismatch, now: Tim
     db.write_in_order(writes).await.map(|_| ())
 }
 
-/// Takes an image away from its product, whether it only holds a slot or is in the list.
+/// Removes an image from its product: its slot, and the image from the list.
 pub async fn pull_image(db: &Mongo, upload: &Upload, now: Timestamp) -> Result<(), Error> {
     let (products, _) = namespaces(db).await?;
     db.write_in_order(image_pull(&products, upload, now)).await.map(|_| ())
 }
 
-/// Gives a product's list another order, other texts, and fewer images, if the product still has this version. What is
-/// removed is noted first, for the sweep to ask about later: nothing would find it afterwards.
+/// Replaces the images of a product if it still has this version. Uploads of removed images get their `due_at` first, so that the
+/// sweep finds them: nothing else refers to them afterwards.
 pub async fn set_images(
     db: &Mongo,
     product_id: ProductId,
@@ -122,7 +122,7 @@ pub async fn set_images(
     Ok(db.write_in_order(writes).await?.went_past(decisive))
 }
 
-/// Uploads that the sweep has to ask about by `now`, the oldest first.
+/// Uploads that the sweep has to check by `now`, the oldest first.
 pub async fn find_due(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Upload>, Error> {
     let found = uploads(db).await?.find(due_filter(now)).sort(doc! { "due_at": 1 }).limit(limit).await?;
     Ok(found.map_ok(Upload::from).try_collect().await?)
@@ -133,19 +133,19 @@ pub fn due_filter(now: Timestamp) -> Document {
     doc! { "due_at": { "$lte": date(now) } }
 }
 
-/// Gives up an upload's slot unless its image is in the list. After this, the list says for good whether it is wanted.
+/// Removes an upload's slot unless its image is in the list. After this the list alone says whether the image is in use.
 pub async fn pull_unlisted_slot(db: &Mongo, upload: &Upload) -> Result<(), Error> {
     let (products, _) = namespaces(db).await?;
     db.write_in_order(vec![slot_pull(&products, upload)]).await.map(|_| ())
 }
 
-/// Notes that an upload's image is in use, unless somebody has noted something else since it was read.
+/// Marks an upload as attached, unless another request has changed it since it was read.
 pub async fn set_attached(db: &Mongo, upload: &Upload) -> Result<(), Error> {
     let (_, uploads) = namespaces(db).await?;
     db.write_in_order(vec![attached_update(&uploads, upload)]).await.map(|_| ())
 }
 
-/// Forgets an upload.
+/// Deletes an upload.
 pub async fn delete(db: &Mongo, id: ImageId) -> Result<(), Error> {
     uploads(db).await?.delete_one(doc! { "_id": id.to_string() }).await?;
     Ok(())
@@ -167,7 +167,7 @@ fn attached_update(uploads: &Namespace, upload: &Upload) -> WriteModel {
     update_or_skip(uploads, filter, set)
 }
 
-/// The slot first: an image that has none can no longer come into the list, so that the second finds it if it is there.
+/// The slot first: without a slot an image cannot come into the list any more, so the second write finds it if it is there.
 fn image_pull(products: &Namespace, upload: &Upload, now: Timestamp) -> Vec<WriteModel> {
     let id = upload.image.id.to_string();
     let filter = doc! { "_id": upload.product_id.to_string(), "images.id": &id };

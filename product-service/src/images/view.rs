@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::domain::{Image, ImageId, MediaType};
 use crate::bucket::Bucket;
 
-/// An image as everybody sees it.
+/// An image of a product.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Image, example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d",
@@ -14,13 +14,13 @@ use crate::bucket::Bucket;
     "alt": "The tee from the front", "content_type": "image/jpeg"
 }))]
 pub(crate) struct ImageView {
-    /// Names it for ever.
+    /// Id of the image; never changes.
     id: ImageId,
-    /// Where it is; what is there never changes.
+    /// URL of the image; the file at this URL never changes, so it may be cached without limit.
     url: String,
-    /// What it shows, for those who cannot see it; empty when it only decorates.
+    /// Alternative text for people who cannot see the image; empty for decoration.
     alt: String,
-    /// What it is.
+    /// Media type of the file.
     content_type: MediaType,
 }
 

@@ -1,4 +1,4 @@
-//! What a line does to the catalogue.
+//! Applies a line of an import to the catalogue.
 
 use std::collections::HashMap;
 
@@ -24,9 +24,9 @@ use crate::{
 
 /// A line that is not blank.
 pub(super) struct ImportLine {
-    /// Behind it.
+    /// The position after the line.
     pub(super) end: Position,
-    /// What it says, in the categories of this shop.
+    /// The product that the line describes, with the categories of this shop; or why it is refused.
     pub(super) product: Result<NewProduct, Vec<FieldError>>,
 }
 
@@ -39,7 +39,7 @@ impl ImportLine {
         Self { end: line.end, product }
     }
 
-    /// What it is to do, if nobody changes anything meanwhile.
+    /// The outcome of the line, unless another request changes its product meanwhile.
     pub(super) fn outcome(&self, known: &HashMap<Slug, Product>, now: Timestamp) -> Outcome {
         let Ok(new) = &self.product else { return Outcome::Refused };
         let Some(product) = known.get(&new.slug) else { return Outcome::Created };
@@ -51,14 +51,14 @@ impl ImportLine {
     }
 }
 
-/// The products that these lines are about, in one query.
+/// The products with the slugs of these lines, in one query.
 pub(super) async fn find_known(app: &App, lines: &[ImportLine]) -> Result<HashMap<Slug, Product>, Error> {
     let slugs: Vec<&Slug> = lines.iter().filter_map(|line| line.product.as_ref().ok()).map(|new| &new.slug).collect();
     let found = product_store::with_slugs(&app.db, &slugs).await?;
     Ok(found.into_iter().map(|product| (product.slug.clone(), product)).collect())
 }
 
-/// Makes a product as a line says, or changes it; what is wrong with the line where that cannot be.
+/// Creates or changes the product of a line; the inner error is what is wrong with the line.
 pub(super) async fn apply(
     app: &App,
     tree: &Tree,
@@ -76,7 +76,7 @@ pub(super) async fn apply(
     }
 }
 
-/// Makes or changes a product, again where somebody else was quicker.
+/// Creates or changes a product, and starts over when another request changes it at the same time.
 async fn save_product(
     app: &App,
     tree: &Tree,
@@ -109,7 +109,7 @@ async fn save_product(
     }
 }
 
-/// Which of these SKUs are those of another product.
+/// An error for each of these SKUs that another product has.
 async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, Error> {
     let others = product_store::with_skus(&app.db, &skus.iter().collect::<Vec<_>>()).await?;
     // One that is archived may have the same slug.
@@ -127,11 +127,11 @@ async fn taken(app: &App, slug: &str, skus: &[Sku]) -> Result<Vec<FieldError>, E
             sku: None,
         })
         .collect();
-    // None, if the other product has given it away meanwhile.
+    // None when the other product has lost the SKU meanwhile.
     Ok(if errors.is_empty() { reasons(Error::SkuTaken) } else { errors })
 }
 
-/// Whether trying the same line again would end the same way.
+/// Whether the failure is the line's: another try would fail in the same way.
 fn is_the_lines_own(error: &Error) -> bool {
     match error {
         Error::Product(ProductRefused::InvalidInput(_))
@@ -143,7 +143,7 @@ fn is_the_lines_own(error: &Error) -> bool {
     }
 }
 
-/// What the API would say of it.
+/// The errors that the API would answer.
 fn reasons(error: Error) -> Vec<FieldError> {
     let problem = Problem::from(error);
     if !problem.errors().is_empty() {

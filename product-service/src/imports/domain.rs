@@ -1,7 +1,7 @@
-//! What an import is: one NDJSON file of products, and how far it has been worked off.
+//! What an import is: one NDJSON file of products, and the progress of applying it.
 //!
-//! Whatever is done to the catalogue can be done again: a line whose product is as it says changes nothing. So the work
-//! goes on from the last place that was saved, whoever does it and wherever the one before stopped.
+//! Applying a line can be repeated: a line whose product already is as the line says changes nothing. So an import continues
+//! from the last position that was saved, in whichever process, wherever the process before stopped.
 
 use std::time::Duration;
 
@@ -20,61 +20,61 @@ pub type ImportId = Id<Import>;
 
 /// The largest file that is taken, in bytes.
 pub const MAX_SIZE: i64 = 100 * 1024 * 1024;
-/// What a file must be uploaded as.
+/// The media type that a file must be uploaded with.
 pub const CONTENT_TYPE: &str = "application/x-ndjson";
-/// So many lines of one import, the first ones that were refused, can be asked for their reasons.
+/// How many refused lines of one import are kept with their reasons: the first ones.
 pub const MAX_REPORTED: i64 = 10_000;
-/// Most reasons that are kept of one line.
+/// Most reasons that are kept for one line.
 const MAX_REASONS: usize = 50;
 /// How long an upload may be begun after it was granted.
 const GRANTED_FOR: Duration = Duration::from_hours(1);
 /// How long an import and its reasons are kept.
 const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-/// How far an import has come.
+/// The state of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ImportState)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Granted; waits for its file.
+    /// The upload was granted; the file has not arrived yet.
     Pending,
-    /// Being worked off.
+    /// The lines of the file are being applied.
     Running,
-    /// Worked off to its end.
+    /// All lines have been processed.
     Done,
-    /// Ended before that, for good.
+    /// The import ended before its last line; it does not continue.
     Failed,
 }
 
 impl State {
-    /// As documents have it.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether nothing more will happen.
+    /// Whether the import has ended.
     pub fn is_over(self) -> bool {
         matches!(self, Self::Done | Self::Failed)
     }
 }
 
-/// What a line did.
+/// The outcome of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// Made a product.
+    /// The line created a product.
     Created,
-    /// Changed one.
+    /// The line changed a product.
     Changed,
-    /// Found one that was so already.
+    /// The product already was as the line says.
     Unchanged,
-    /// Nothing, for its reasons.
+    /// The line was refused.
     Refused,
 }
 
 impl Outcome {
-    /// As what a line counts that was to do `planned`, and is seen to do `found`. After a crash a line that was worked off
+    /// The outcome to count for a line that was planned to do `planned` and did `found`: after a crash, a line that was applied
     /// before finds nothing left to do.
     #[must_use]
     pub fn counted(planned: Option<Self>, found: Self) -> Self {
@@ -85,16 +85,16 @@ impl Outcome {
     }
 }
 
-/// How many lines did what.
+/// The number of lines by outcome.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Made a product.
+    /// Lines that created a product.
     pub created: i64,
-    /// Changed one.
+    /// Lines that changed a product.
     pub changed: i64,
-    /// Found one that was so already.
+    /// Lines whose product already was as the line says.
     pub unchanged: i64,
-    /// Nothing, for their reasons.
+    /// Lines that were refused.
     pub refused: i64,
 }
 
@@ -111,17 +111,17 @@ impl Counts {
     }
 }
 
-/// Why a line was refused.
+/// A refused line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// Which, from 1.
+    /// Number of the line, from 1.
     pub line: i64,
-    /// What is wrong with it.
+    /// What is wrong with the line.
     pub errors: Vec<FieldError>,
 }
 
 impl Refused {
-    /// The line's first reasons.
+    /// A refused line with the first of its reasons.
     pub fn new(line: i64, mut errors: Vec<FieldError>) -> Self {
         errors.truncate(MAX_REASONS);
         Self { line, errors }
@@ -131,29 +131,29 @@ impl Refused {
 /// An import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// Names it, and its file.
+    /// Id of the import; the key of its file has it, too.
     pub id: ImportId,
-    /// How far it has come.
+    /// The state of the import.
     pub state: State,
     /// Why it failed.
     pub reason: Option<String>,
-    /// How many bytes the file has; known once the work began.
+    /// Size of the file in bytes; known once the import has started.
     pub size: Option<i64>,
-    /// The file that the work began with.
+    /// The `ETag` of the file when the import started.
     pub e_tag: Option<String>,
-    /// How far its lines have been worked off.
+    /// The position up to which lines have been processed.
     pub position: Position,
-    /// What they did.
+    /// The outcomes of these lines.
     pub counts: Counts,
-    /// What the next lines were to do, as far as anybody may have begun with them.
+    /// The planned outcomes of the next lines, as far as a process may have begun to apply them.
     pub planned: Vec<Outcome>,
-    /// Which attempt at working it off this is; only the last one's word counts.
+    /// How often the lease was acquired. Only the process that acquired it last may save progress.
     pub attempt: i64,
     /// Until when an upload may begin.
     pub expires_at: Timestamp,
-    /// When it was granted.
+    /// When the import was created.
     pub created_at: Timestamp,
-    /// When it came further last.
+    /// When progress was last saved.
     pub updated_at: Timestamp,
 }
 
@@ -176,12 +176,12 @@ impl Import {
         }
     }
 
-    /// When it is forgotten, with all that was said about its lines.
+    /// When the import and its refused lines are deleted.
     pub fn forgotten_at(&self) -> Timestamp {
         self.created_at.plus(KEPT_FOR)
     }
 
-    /// What its form lets in.
+    /// The policy of its form.
     pub fn policy<'a>(&self, key: &'a str) -> PostPolicy<'a> {
         let expires_at = self.expires_at;
         PostPolicy { key, content_type: CONTENT_TYPE, cache_control: "no-store", size: MAX_SIZE, expires_at }
@@ -193,17 +193,17 @@ impl Import {
     }
 }
 
-/// Where an import's file is.
+/// Key of an import's file.
 pub fn key(id: ImportId) -> String {
     format!("imports/{id}.ndjson")
 }
 
-/// Which import an object's key names; `None` when the key is none of ours.
+/// The import that an object's key names; `None` for other keys.
 pub fn parse_key(key: &str) -> Option<ImportId> {
     key.strip_prefix("imports/")?.strip_suffix(".ndjson")?.parse().ok()
 }
 
-/// Why an object is no file to import, for people; nothing when it is one.
+/// Why an object cannot be imported, for people; `None` when it can.
 pub fn mismatch(object: &Object) -> Option<String> {
     if !(1..=MAX_SIZE).contains(&object.size) {
         return Some(format!("The file has {} bytes; 1 to {MAX_SIZE} can be imported.", object.size));

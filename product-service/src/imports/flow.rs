@@ -1,5 +1,5 @@
-//! The steps of working off an import. The queue and the sweep share them; each can be repeated, and several may do it at
-//! once.
+//! The steps of running an import. The queue and the sweep share them; each can be repeated, and several processes may try the
+//! same one.
 
 use std::{collections::HashMap, time::Instant};
 
@@ -32,7 +32,7 @@ pub(super) async fn grant(app: &App, now: Timestamp) -> Result<(Import, Presigne
     Ok((import, form))
 }
 
-/// Begins an import whose file has arrived; one that began before stays as it is.
+/// Starts an import whose file has arrived; one that was started before stays as it is.
 pub(super) async fn start(app: &App, id: ImportId, now: Timestamp) -> Result<Import, Error> {
     let import = store::find(&app.db, id).await?.ok_or(Error::NotFound)?;
     if import.state == State::Pending {
@@ -46,29 +46,29 @@ pub(super) async fn start(app: &App, id: ImportId, now: Timestamp) -> Result<Imp
     Ok(import)
 }
 
-/// Deals with a file that the bucket says has arrived: works it off until it is over or the time is. Whether nothing is
-/// left to do.
+/// Handles the bucket's notification that a file has arrived: runs its import until `until` at most. Answers whether the import
+/// has ended.
 pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, now: Timestamp) -> Result<bool, Error> {
     let Some(id) = parse_key(object) else { return Ok(true) };
     match start(app, id, now).await {
         Ok(import) if import.state.is_over() => Ok(true),
         Ok(_) => work(app, id, until, now).await,
-        // Nobody's, or deleted in between: asking again changes nothing.
+        // No import has the file, or it was deleted meanwhile: a retry would change nothing.
         Err(Error::NotUploaded | Error::NotFound) => {
-            tracing::info!(import_id = %id, "import or its file gone");
+            tracing::info!(import_id = %id, "bucket notification ignored: import or file is gone");
             Ok(true)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Works off imports that nobody works on, within a limit of time; may run many at once.
+/// Runs imports whose lease is free, within a limit of time; several sweeps may run at once.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
     let waiting = store::find_waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("import", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }
 
-/// Works an import off until it is over or the time is, at least one batch of it. Whether it is over.
+/// Runs an import until `until`, at least one batch of it. Answers whether the import has ended.
 pub async fn work(app: &App, id: ImportId, until: Instant, now: Timestamp) -> Result<bool, Error> {
     let Some(import) = store::acquire_lease(&app.db, id, now).await? else {
         let import = store::find(&app.db, id).await?;
@@ -83,18 +83,18 @@ pub async fn work(app: &App, id: ImportId, until: Instant, now: Timestamp) -> Re
     Ok(true)
 }
 
-/// Whoever has an import's last attempt.
+/// Runs an import whose lease it holds.
 struct Worker<'a> {
     app: &'a App,
     import: Import,
     until: Instant,
     began: Instant,
-    /// When it began.
+    /// The time at which it began.
     now: Timestamp,
 }
 
 impl Worker<'_> {
-    /// The file from the import's place on; `None` when the import is over.
+    /// The next chunk of the file; `None` when the import has ended.
     async fn read_chunk(&mut self) -> Result<Option<Vec<u8>>, Error> {
         let offset = self.import.position.offset;
         let count = CHUNK_SIZE.min(self.import.size.unwrap_or(0) - offset);
@@ -102,16 +102,16 @@ impl Worker<'_> {
             return Ok(None);
         }
         let failed = match self.app.bucket.get_range(&key(self.import.id), offset, count).await? {
-            Some(chunk) if chunk.e_tag != self.import.e_tag => "The file was exchanged while it was worked off.",
+            Some(chunk) if chunk.e_tag != self.import.e_tag => "The file was replaced while it was imported.",
             Some(chunk) => return Ok(Some(chunk.bytes)),
-            None => "The file was deleted before it was worked off.",
+            None => "The file was deleted before all of it was imported.",
         };
         let after = Import { state: State::Failed, reason: Some(failed.to_owned()), ..self.import.clone() };
         self.save(after, &[]).await?;
         Ok(None)
     }
 
-    /// Works off all whole lines of a part; false when the time is over, or somebody else has taken the import.
+    /// Applies all whole lines of a chunk; `false` when the time is over, or another process has acquired the lease.
     async fn work_off(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         let begins_at = self.import.position.offset;
         loop {
@@ -119,7 +119,7 @@ impl Worker<'_> {
             let rest = bytes.get(from..).unwrap_or_default();
             let read_to = begins_at + i64::try_from(bytes.len()).unwrap_or(i64::MAX);
             let is_last = self.import.size.is_some_and(|size| read_to >= size);
-            // What somebody before had begun with is worked off first, and counted as what that was to do.
+            // Lines that a process before may have begun to apply come first, and count as what it had planned.
             let limit = Some(self.import.planned.len()).filter(|planned| *planned > 0);
             let batch = Batch::read(Chunk { bytes: rest, is_last }, self.import.position, limit);
             if batch.end == self.import.position {
@@ -135,7 +135,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Works off a batch, at least one line of it; false when somebody else has taken the import.
+    /// Applies a batch, at least one line of it; `false` when another process has acquired the lease.
     async fn work_off_batch(&mut self, batch: Batch) -> Result<bool, Error> {
         let tree = category_store::tree(&self.app.db).await?;
         let lines: Vec<ImportLine> = batch.lines.into_iter().map(|line| ImportLine::new(line, &tree)).collect();
@@ -172,7 +172,8 @@ impl Worker<'_> {
         self.save(after, &refused).await
     }
 
-    /// Saves what the lines are to do, if that is anything; false when somebody else has taken the import.
+    /// Saves the planned outcomes of the lines if any of them changes a product; `false` when another process has acquired the
+    /// lease.
     async fn plan(&mut self, lines: &[ImportLine], known: &HashMap<Slug, Product>) -> Result<bool, Error> {
         let planned: Vec<Outcome> = lines.iter().map(|line| line.outcome(known, self.moment())).collect();
         let writes = planned.iter().any(|outcome| matches!(outcome, Outcome::Created | Outcome::Changed));
@@ -183,7 +184,7 @@ impl Worker<'_> {
         Ok(true)
     }
 
-    /// Saves how far the import has come; false when somebody else has taken it.
+    /// Saves the progress of the import; `false` when another process has acquired the lease.
     async fn save(&mut self, after: Import, refused: &[Refused]) -> Result<bool, Error> {
         let after = Import { updated_at: self.moment(), planned: Vec::new(), ..after };
         if !store::advance(&self.app.db, &self.import, &after, refused).await? {

@@ -1,5 +1,5 @@
-//! Every query of imports. An import's document says who may work on it: whoever has its last `attempt`. All that is said
-//! about its progress is said on that condition, and on that of the place where the work began.
+//! Every query of imports. A process acquires the lease of an import by raising its `attempt`. It saves progress on the
+//! condition that `attempt` and position are still the ones that it read: a process that lost the lease saves nothing.
 
 use common::{problem::FieldError, timestamp::Timestamp};
 use futures_util::TryStreamExt;
@@ -60,7 +60,7 @@ pub async fn find(db: &Mongo, id: ImportId) -> Result<Option<Import>, Error> {
     Ok(imports(db).await?.find_one(doc! { "_id": id.to_string() }).await?.map(Import::from))
 }
 
-/// Begins an import that was pending: with a file of this size, to be worked off by whoever comes first.
+/// Starts a pending import with a file of this size; the first process that acquires the lease runs it.
 pub async fn set_running(
     db: &Mongo,
     id: ImportId,
@@ -76,14 +76,14 @@ pub async fn set_running(
     Ok(())
 }
 
-/// Ends an import that was pending, for good.
+/// Marks a pending import as failed.
 pub async fn set_failed(db: &Mongo, id: ImportId, reason: &str, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "state": State::Failed.as_str(), "reason": reason, "updated_at": date(now) };
     imports(db).await?.update_one(in_state(id, State::Pending), doc! { "$set": set }).await?;
     Ok(())
 }
 
-/// Takes an import to be worked on, unless somebody else does, or it is not running.
+/// Acquires the lease of a running import; `None` when another process holds it, or the import is not running.
 pub async fn acquire_lease(db: &Mongo, id: ImportId, now: Timestamp) -> Result<Option<Import>, Error> {
     let mut filter = in_state(id, State::Running);
     filter.insert("lease_until", doc! { "$lte": date(now) });
@@ -93,14 +93,15 @@ pub async fn acquire_lease(db: &Mongo, id: ImportId, now: Timestamp) -> Result<O
     Ok(claimed.map(Import::from))
 }
 
-/// Says what the next lines are to do, before any of them is worked off; false when somebody else has taken the import.
+/// Saves the planned outcomes of the next lines before any of them is applied; `false` when another process has acquired the
+/// lease.
 pub async fn set_planned(db: &Mongo, import: &Import, planned: &[Outcome]) -> Result<bool, Error> {
     let set = doc! { "$set": { "planned": serialize_to_bson(&planned)? } };
     Ok(imports(db).await?.update_one(held(import), set).await?.matched_count == 1)
 }
 
-/// Saves how far an import has come since `before`, with the lines that were refused; false when somebody else has taken
-/// it. Reasons are saved first: saving them again is harmless.
+/// Saves the progress of an import since `before`, with the lines that were refused; `false` when another process has acquired
+/// the lease. Refused lines are saved first: saving them again is harmless.
 pub async fn advance(db: &Mongo, before: &Import, after: &Import, refused: &[Refused]) -> Result<bool, Error> {
     let reasons = db.namespace(collections::IMPORT_ERRORS).await?;
     let mut writes: Vec<WriteModel> = Vec::with_capacity(refused.len() + 1);
@@ -125,14 +126,14 @@ pub async fn advance(db: &Mongo, before: &Import, after: &Import, refused: &[Ref
     Ok(db.write_in_order(writes).await? == Written::All)
 }
 
-/// Gives an import that is not over to whoever comes next.
+/// Releases the lease of an import that has not ended: the next process may continue it.
 pub async fn release_lease(db: &Mongo, import: &Import, now: Timestamp) -> Result<(), Error> {
     let set = doc! { "$set": { "lease_until": date(now) } };
     imports(db).await?.update_one(held(import), set).await?;
     Ok(())
 }
 
-/// Imports that nobody works on, those first that have waited longest.
+/// Imports whose lease is free, those first that have waited longest.
 pub async fn find_waiting(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<ImportId>, Error> {
     let found = imports(db).await?.find(waiting_filter(now)).sort(doc! { "lease_until": 1 }).limit(limit).await?;
     Ok(found.map_ok(|record| record.id).try_collect().await?)
@@ -161,7 +162,7 @@ fn in_state(id: ImportId, state: State) -> Document {
     doc! { "_id": id.to_string(), "state": state.as_str() }
 }
 
-/// The import as it is while nobody else has taken it or brought it further.
+/// The filter for an import whose lease the caller still holds, and whose position is still the one that the caller read.
 fn held(import: &Import) -> Document {
     let mut filter = in_state(import.id, State::Running);
     filter.insert("attempt", import.attempt);

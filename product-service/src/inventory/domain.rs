@@ -1,9 +1,10 @@
-//! How many there are of a SKU, and how that changes.
+//! The stock of a SKU, and how it changes.
 //!
-//! `on_hand` is what stands on the shelf, `available` what may still be promised; the difference is reserved. Reservations
-//! change a SKU only through [`StockMovement`]s: a movement is first recorded on the SKU, then the reservation's document decides
-//! whether it counts, and then it is settled, which takes it off the SKU again. Each of these is one conditional update of
-//! one document, so a movement takes effect exactly once, however often its steps are tried and by whomever.
+//! `on_hand` is the number of units on the shelf, `available` the number that can still be reserved; the difference is
+//! reserved. Reservations change a SKU only through [`StockMovement`]s: a movement is first recorded on the SKU, then the
+//! reservation's document decides whether it is applied or discarded, and then it is settled, which removes it from the SKU.
+//! Each of these is one conditional update of one document, so a movement takes effect exactly once, however often and by how
+//! many processes its steps are tried.
 
 use common::{
     etag::{ETag, number},
@@ -22,69 +23,69 @@ use crate::ids::OrderId;
 /// The most that can be on hand of one SKU.
 pub const MAX_ON_HAND: i64 = 1_000_000;
 
-/// How many there are of a SKU.
+/// The stock of a SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "sku": "TEE-ORG-NAVY-M", "on_hand": 25, "reserved": 3, "available": 22, "backorder": false, "low_stock_at": 5,
     "low_stock": false, "version": 4, "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Stock {
-    /// Of what.
+    /// SKU of the variant.
     pub sku: Sku,
-    /// On the shelf; below zero, where backorders are taken, what is owed to orders that are paid.
+    /// Number of units on the shelf, reserved ones included. Below zero, where backorders are taken: units owed to paid orders.
     pub on_hand: i64,
-    /// Promised to orders that are not committed yet.
+    /// Number of units reserved for orders that are not committed yet.
     pub reserved: i64,
-    /// What may still be promised: `on_hand - reserved`. Below zero only where backorders are taken.
+    /// Number of units that can still be reserved: `on_hand - reserved`. Below zero only where backorders are taken.
     pub available: i64,
-    /// Whether more may be sold than there are.
+    /// Whether orders can reserve more units than are on hand.
     pub backorder: bool,
-    /// Staff are told when so many are available, or fewer; `null` if they are not.
+    /// Staff get a low-stock alert when this many units or fewer are available; `null` for no alert.
     #[schema(required)]
     pub low_stock_at: Option<i64>,
-    /// Whether it is as low as that.
+    /// Whether `available` is at or below `low_stock_at`.
     pub low_stock: bool,
-    /// Grows with every change of what is said here, whatever made it: staff, orders, returns.
+    /// Grows with every change of this stock, by staff, orders or returns.
     pub version: i64,
-    /// Names this stock in its tags: that of a SKU which was taken away and came back is another one.
+    /// Identifies this stock in its tags: a SKU that was removed and added again has another one.
     #[serde(skip)]
     pub document: u64,
-    /// When it was set last.
+    /// When the stock was last set or adjusted.
     pub updated_at: Timestamp,
 }
 
 impl Stock {
-    /// Names this version of it.
+    /// The tag of this version.
     pub fn tag(&self) -> ETag {
         ETag { document: self.document, version: self.version }
     }
 
-    /// Whether so many more, or fewer, can be on hand.
+    /// Whether the number on hand can change by `delta`.
     pub fn has_room_for(&self, delta: i64) -> bool {
         if delta < 0 { self.backorder || self.available >= -delta } else { self.on_hand <= MAX_ON_HAND - delta }
     }
 }
 
-/// What a SKU's stock is named by in tags, where it was saved before stocks had a name of their own.
+/// The number that identifies a stock in tags when its document has none.
 pub fn unnamed(sku: &Sku) -> u64 {
     number(Uuid::new_v5(&Uuid::NAMESPACE_OID, sku.as_str().as_bytes()))
 }
 
-/// How the catalogue shows a SKU.
+/// The availability of a SKU, as the catalogue shows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr, VariantNames)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Availability {
-    /// Some are there.
+    /// At least one unit is available.
     InStock,
-    /// None is there.
+    /// No unit is available.
     OutOfStock,
-    /// It takes backorders, so it can be ordered whatever is there.
+    /// The SKU takes backorders, so it can be ordered whatever is available.
     Backorder,
 }
 
 impl Availability {
-    /// How it should be shown.
+    /// The availability that follows from a stock.
     pub fn of(stock: &Stock) -> Self {
         match stock {
             Stock { backorder: true, .. } => Self::Backorder,
@@ -93,30 +94,30 @@ impl Availability {
         }
     }
 
-    /// As it is written.
+    /// The name that is stored.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What may still be promised of a SKU.
+/// The units of a SKU that can still be reserved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AvailableToPromise {
-    /// How many are there for it.
+    /// Number of units that can be reserved now.
     pub count: i64,
-    /// How many more there would be if every attempt under way came to nothing.
+    /// Number of units that attempts in flight have taken: they come back if all of these are rolled back.
     pub in_flight: i64,
-    /// Whether more may be promised than there are.
+    /// Whether more can be reserved than are on hand.
     pub backorder: bool,
 }
 
 impl AvailableToPromise {
-    /// Whether so many can be promised now, or could be soon: nobody knows yet what attempts under way will keep.
+    /// Whether `quantity` units can be reserved now, or could be once attempts in flight are rolled back.
     pub fn may_cover(self, quantity: u32) -> bool {
         self.backorder || self.count + self.in_flight >= i64::from(quantity)
     }
 
-    /// Whether so many can be promised.
+    /// Whether `quantity` units can be reserved now.
     pub fn covers(self, quantity: u32) -> bool {
         self.backorder || self.count >= i64::from(quantity)
     }
@@ -126,10 +127,10 @@ impl AvailableToPromise {
 #[derive(Debug, Clone, PartialEq, Eq, Default, ToSchema)]
 #[schema(example = json!({"backorder": true, "low_stock_at": 5}))]
 pub struct StockPatch {
-    /// Whether more may be sold than there are.
+    /// Whether orders can reserve more units than are on hand.
     #[schema(nullable = false)]
     pub backorder: Option<bool>,
-    /// At how many staff are told; `null` for never.
+    /// Staff get a low-stock alert when this many units or fewer are available; `null` for no alert.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000)]
     pub low_stock_at: Patch<i64>,
 }
@@ -142,11 +143,11 @@ impl FromFields for StockPatch {
     }
 }
 
-/// The stock as counted.
+/// The number of units that staff counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"on_hand": 25}))]
 pub struct SetStock {
-    /// How many are on the shelf, reserved ones included.
+    /// Number of units on the shelf, reserved ones included.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub on_hand: i64,
 }
@@ -163,13 +164,13 @@ pub type MovementId = Id<StockMovement>;
 /// One change that a reservation makes to one SKU, recorded on it until it is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StockMovement {
-    /// Shared by the movements that one attempt makes to several SKUs.
+    /// Id that all movements of one step of a reservation share, one for each of its SKUs.
     pub id: MovementId,
-    /// For which order.
+    /// The order.
     pub order_id: OrderId,
-    /// What it does.
+    /// What the movement does.
     pub kind: MovementKind,
-    /// How many.
+    /// Number of units.
     pub quantity: u32,
     /// When it was recorded.
     pub at: Timestamp,
@@ -180,48 +181,48 @@ pub struct StockMovement {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum MovementKind {
-    /// Promises units to an order; takes them when recorded, so that nobody else can.
+    /// Reserves units for an order. They stop being available when the movement is recorded.
     Hold,
-    /// The units leave the shelf: the order is paid.
+    /// The units leave the shelf, because the order is paid.
     Commit,
-    /// The units may be promised again: the order is given up.
+    /// The units become available again, because the order is cancelled.
     Release,
 }
 
-/// What the reservation's document says of a movement.
+/// Whether the reservation's document applies a movement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Not decided yet.
+    /// The reservation is not decided yet.
     Pending,
-    /// It is the one that took effect.
+    /// The movement takes effect.
     Applied,
-    /// It lost, and never will take effect.
+    /// Another movement took its place; this one never takes effect.
     Discarded,
 }
 
-/// What is added to a SKU's numbers.
+/// What is added to the numbers of a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct StockChange {
-    /// To what stands on the shelf.
+    /// To the units on the shelf.
     pub on_hand: i64,
-    /// To what may be promised.
+    /// To the units that can be reserved.
     pub available: i64,
 }
 
 impl StockChange {
-    /// Whether anybody can see it.
+    /// Whether it changes no number.
     pub fn is_nothing(self) -> bool {
         self == Self::default()
     }
 }
 
 impl MovementKind {
-    /// As it is written.
+    /// The name that is stored.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What recording a movement changes.
+    /// The change that recording a movement makes.
     pub fn when_recorded(self, quantity: u32) -> StockChange {
         match self {
             Self::Hold => StockChange { available: -i64::from(quantity), ..StockChange::default() },
@@ -229,7 +230,7 @@ impl MovementKind {
         }
     }
 
-    /// What settling a movement changes. A pending one is not settled.
+    /// The change that settling a movement makes. A pending one is not settled.
     pub fn when_settled(self, is_applied: bool, quantity: u32) -> StockChange {
         let quantity = i64::from(quantity);
         match (self, is_applied) {
@@ -253,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_that_counts_promises_and_one_that_is_void_changes_nothing() {
+    fn a_hold_that_is_applied_reserves_and_one_that_is_discarded_changes_nothing() {
         assert_eq!(total(&[(MovementKind::Hold, true)]), (0, -3));
         assert_eq!(total(&[(MovementKind::Hold, false)]), (0, 0));
     }
@@ -269,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_commit_and_a_release_only_the_one_that_counts_has_an_effect() {
+    fn of_a_commit_and_a_release_only_the_one_that_is_applied_has_an_effect() {
         let (hold, commit, release) = (MovementKind::Hold, MovementKind::Commit, MovementKind::Release);
         assert_eq!(total(&[(hold, true), (commit, true), (release, false)]), (-3, -3));
         assert_eq!(total(&[(hold, true), (commit, false), (release, true)]), (0, 0));

@@ -40,7 +40,8 @@ pub struct SweepReport {
     pub failed: usize,
 }
 
-/// Updates the availability of SKUs in the catalogue, and sends low-stock alerts. Does bounded work; several sweeps may run at once.
+/// Updates the availability of SKUs in the catalogue, and sends low-stock alerts. Does bounded work; several sweeps may run at
+/// once.
 pub(super) async fn sweep(db: &Mongo, staff: Option<&Staff>, now: Timestamp) -> Result<SweepReport, Error> {
     let mut report = SweepReport::default();
     update_availability(db, &mut report).await?;

@@ -44,7 +44,7 @@ struct Record {
     /// The availability that the catalogue shows; `None` where that is not known.
     #[serde(default, rename = "listed", skip_serializing_if = "Option::is_none")]
     shown: Option<Availability>,
-    /// Names it in its tags: drawn when it is opened.
+    /// Identifies the stock in its tags; drawn when the document is made.
     #[serde(default)]
     document: Option<i64>,
     /// How many low-stock alerts were sent.
@@ -61,19 +61,19 @@ struct MovementRecord {
     at: DateTime,
 }
 
-/// How many there are of a SKU.
+/// The stock of a SKU.
 pub async fn find(db: &Mongo, sku: &Sku) -> Result<Option<Stock>, Error> {
     Ok(stock(db).await?.find_one(doc! { "_id": sku.as_str() }).await?.map(Stock::from))
 }
 
-/// How many there are of each of these SKUs; one that has no stock document is left out.
+/// The stock of each of these SKUs; a SKU without a stock document is left out.
 pub async fn find_many(db: &Mongo, skus: &[&Sku]) -> Result<Vec<Stock>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = stock(db).await?.find(doc! { "_id": { "$in": skus } }).await?;
     Ok(found.map_ok(Stock::from).try_collect().await?)
 }
 
-/// What may still be promised of each of these SKUs; one that has no stock document is left out.
+/// The units of each of these SKUs that can still be reserved; a SKU without a stock document is left out.
 pub async fn available_to_promise(db: &Mongo, skus: &[&Sku]) -> Result<Vec<(Sku, AvailableToPromise)>, Error> {
     let skus: Vec<&str> = skus.iter().map(|sku| sku.as_str()).collect();
     let found = stock(db).await?.find(doc! { "_id": { "$in": skus } }).await?;
@@ -85,8 +85,8 @@ pub async fn available_to_promise(db: &Mongo, skus: &[&Sku]) -> Result<Vec<(Sku,
     Ok(found.map_ok(read).try_collect().await?)
 }
 
-/// Sets what is on hand, and records the count that says so, made by `count` from the expression of how many more that
-/// are. What is reserved stays so; the collection's validator refuses an `available` below zero.
+/// Sets the number on hand, and records the stocktake as an adjustment on the SKU. `count` makes its document from the
+/// expression of the difference. Reserved units stay reserved; the collection's validator refuses an `available` below zero.
 pub async fn set(
     db: &Mongo,
     sku: &Sku,
@@ -111,7 +111,7 @@ pub async fn set(
     }}];
     let (filter, upsert) = matching(sku, if_match);
     let updated = match stock.update_one(filter.clone(), update.clone()).upsert(upsert).await {
-        // Two first settings at once: the other made the document in between, so now it is there to be updated.
+        // Another request made the document at the same time, so now it can be updated.
         Err(error) if violates(&error, "_id_") => stock.update_one(filter, update).await,
         updated => updated,
     };
@@ -123,7 +123,7 @@ pub async fn set(
     }
 }
 
-/// Makes an empty stock of a SKU that has none.
+/// Makes an empty stock for a SKU that has none.
 pub async fn open(db: &Mongo, sku: &Sku, now: Timestamp) -> Result<(), Error> {
     let empty = doc! { "on_hand": 0_i64, "available": 0_i64, "above_low_stock": 0_i64, "version": 1_i64,
     "document": named(now), "updated_at": date(now), "movements": [], "adjustments": [] };
@@ -134,11 +134,11 @@ pub async fn open(db: &Mongo, sku: &Sku, now: Timestamp) -> Result<(), Error> {
     }
 }
 
-/// Changes how a SKU is sold. Backorders are not ended while more is promised than there is: the validator refuses.
+/// Changes how a SKU is sold. The validator refuses to end backorders while more units are reserved than are on hand.
 pub async fn patch(db: &Mongo, sku: &Sku, patch: &StockPatch, if_match: &IfMatch, now: Timestamp) -> Result<(), Error> {
     let mut set = doc! { "version": { "$add": [number("version"), 1_i64] }, "updated_at": date(now) };
     if let Some(backorder) = patch.backorder {
-        // The catalogue may have to show it as in stock now, or no longer.
+        // The availability may be another one now: the next sweep looks at it.
         set.extend(doc! { "backorder": backorder, "listed": null });
     }
     let low_stock_at = match patch.low_stock_at {
@@ -160,14 +160,14 @@ pub async fn patch(db: &Mongo, sku: &Sku, patch: &StockPatch, if_match: &IfMatch
     }
 }
 
-/// The SKU with one of these tags, and whether it may be made: not where a tag is asked for.
+/// The filter for a SKU with one of these tags, and whether an update may insert the document: not where a tag is required.
 fn matching(sku: &Sku, if_match: &IfMatch) -> (Document, bool) {
     let mut filter = doc! { "_id": sku.as_str() };
     filter.extend(seen(sku, if_match));
     (filter, *if_match == IfMatch::Any)
 }
 
-/// The condition that a stock has one of these tags.
+/// The filter for a stock with one of these tags.
 pub(crate) fn seen(sku: &Sku, if_match: &IfMatch) -> Document {
     let IfMatch::Tags(tags) = if_match else { return Document::new() };
     let named = tags.iter().map(|tag| doc! { "document": tag.document.cast_signed(), "version": tag.version });
@@ -181,7 +181,7 @@ pub(crate) fn seen(sku: &Sku, if_match: &IfMatch) -> Document {
     }
 }
 
-/// A new name for a stock.
+/// A new number that identifies a stock in its tags.
 fn named(now: Timestamp) -> i64 {
     common::etag::number(Id::<Stock>::new(now).uuid()).cast_signed()
 }
@@ -191,7 +191,7 @@ fn number(field: &str) -> Document {
     doc! { "$ifNull": [format!("${field}"), 0_i64] }
 }
 
-/// Ends the stock of a SKU that is not sold any more, unless orders hold units of it or are about to; false then.
+/// Deletes the stock of a SKU that is not sold any more; `false` when orders hold units of it or are about to.
 pub async fn close(db: &Mongo, sku: &Sku) -> Result<bool, Error> {
     let stock = stock(db).await?;
     let unreserved = doc! { "$eq": ["$on_hand", "$available"] };
@@ -204,7 +204,7 @@ pub async fn close(db: &Mongo, sku: &Sku) -> Result<bool, Error> {
     Ok(stock.find_one(doc! { "_id": sku.as_str() }).await?.is_none())
 }
 
-/// Records a movement. A hold takes its units by this, and does not hold unless there are enough.
+/// Records a movement. A hold takes its units by this write, which fails when too few are available.
 pub fn record(namespace: &Namespace, sku: &Sku, movement: &StockMovement) -> WriteModel {
     let mut filter = doc! { "_id": sku.as_str() };
     if movement.kind == MovementKind::Hold {
@@ -227,7 +227,7 @@ fn recording(movement: &StockMovement) -> Document {
     update
 }
 
-/// Settles a movement, if it is still on the SKU: its last effect, and its end, in one update.
+/// Settles a movement that is still on the SKU: applies its last change and removes it, in one update.
 pub fn settle(namespace: &Namespace, sku: &Sku, movement: &StockMovement, is_applied: bool) -> WriteModel {
     let id = movement.id.to_string();
     let mut update = change(movement.kind.when_settled(is_applied, movement.quantity));
@@ -235,8 +235,8 @@ pub fn settle(namespace: &Namespace, sku: &Sku, movement: &StockMovement, is_app
     update_or_skip(namespace, doc! { "_id": sku.as_str(), "movements.id": id }, update)
 }
 
-/// Movements that were recorded before a moment and never settled, with their SKUs: what a crash left. At most `limit`
-/// SKUs, by an index that holds only movements in flight.
+/// Movements that were recorded before a moment and not settled, because a crash came in between, with their SKUs. Reads at
+/// most `limit` SKUs, by an index that holds only movements in flight.
 pub async fn unsettled(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<(Sku, StockMovement)>, Error> {
     let filter = doc! { "movements.at": { "$lt": date(before) } };
     let records: Vec<Record> = stock(db).await?.find(filter).limit(limit).await?.try_collect().await?;
@@ -253,8 +253,8 @@ async fn stock(db: &Mongo) -> Result<Collection<Record>, Error> {
     db.collection(collections::STOCK).await
 }
 
-/// The update that makes a change. What is available and how far that is above the low mark go together; whatever can be
-/// seen has another version afterwards, so that its tag is another one.
+/// The update that makes a change. `available` and its distance from the low-stock threshold change together. A change that
+/// clients can see raises the version, and so changes the tag.
 pub(crate) fn change(change: StockChange) -> Document {
     if change.is_nothing() {
         return Document::new();

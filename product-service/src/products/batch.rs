@@ -1,4 +1,4 @@
-//! Several variants at once, for carts: one query, however many.
+//! Reads several variants at once, for carts, with one query.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{domain::Product, store};
 use crate::{app::App, caching::CATALOGUE_CACHE, error::Error, ids::ProductId, mongo::Mongo, slug::Slug};
 
-/// As many as a cart has lines.
+/// Most SKUs of one request: as many as a cart has lines.
 const MAX_SKUS: usize = 100;
 
 /// The route of this file.
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(find_variants))
 }
 
-/// Which variants.
+/// Query parameters.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
@@ -46,7 +46,7 @@ impl VariantsQuery {
     }
 }
 
-/// Variants on sale.
+/// Variants that are on sale.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"items": [{
     "sku": "TEE-ORG-S", "product_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "slug": "organic-cotton-tee",
@@ -54,26 +54,26 @@ impl VariantsQuery {
     "compare_at_prices": []
 }]}))]
 struct Variants {
-    /// By SKU. Those that are unknown, or not on sale, are left out.
+    /// The variants, sorted by SKU. SKUs that are unknown or not on sale are left out.
     items: Vec<VariantOnSale>,
 }
 
 /// A variant with what a cart shows of its product.
 #[derive(Debug, Serialize, ToSchema)]
 struct VariantOnSale {
-    /// Which.
+    /// SKU of the variant.
     sku: Sku,
     /// The product that it is a variant of.
     product_id: ProductId,
-    /// For the product's address.
+    /// Slug of the product.
     slug: Slug,
-    /// What the product is called.
+    /// Title of the product.
     title: String,
-    /// A value for each of the product's options.
+    /// A value for each of the product's options, by name.
     options: BTreeMap<String, String>,
-    /// At most one price a currency.
+    /// Prices, at most one for each currency.
     prices: Vec<Money>,
-    /// What it used to cost.
+    /// Former prices, to show struck through.
     compare_at_prices: Vec<Money>,
 }
 

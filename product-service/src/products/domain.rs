@@ -45,28 +45,28 @@ use crate::{
     slug::Slug,
 };
 
-/// Whether shoppers see a product.
+/// Whether a product is on sale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ProductStatus)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
-    /// Being prepared: seen by staff only.
+    /// In preparation: only staff can read it.
     Draft,
     /// On sale.
     Active,
-    /// Not sold any more: seen by staff only, and its slug free for another. It can be restored.
+    /// No longer sold: only staff can read it, and another product may have its slug. It can be restored.
     Archived,
 }
 
 impl Status {
-    /// As it is written.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Archiving is a step of its own.
+/// The states that staff may set; archiving has a route of its own.
 fn new_status() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
@@ -82,19 +82,19 @@ impl FromStr for Status {
         match text {
             "draft" => Ok(Self::Draft),
             "active" => Ok(Self::Active),
-            // Archiving is a step of its own, which says what it does.
+            // Archiving has a route of its own.
             _ => Err(Refusal::new("unknown_status", "must be draft or active")),
         }
     }
 }
 
-/// A way in which the variants of a product differ.
+/// An option in which the variants of a product differ, such as the size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ProductOption {
-    /// What differs.
+    /// Name of the option.
     #[schema(max_length = 50, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$", example = "Size")]
     pub name: String,
-    /// The values there are, in the order to show them; each once.
+    /// Values of the option, each once, in the order to show them.
     #[schema(schema_with = texts::option_values)]
     pub values: Vec<String>,
 }
@@ -111,7 +111,7 @@ impl FromFields for ProductOption {
     }
 }
 
-/// A product as staff describe it.
+/// A product to create.
 #[derive(Debug, Clone, PartialEq, ToSchema)]
 #[schema(example = json!({
     "title": "Organic cotton tee", "slug": "organic-cotton-tee", "description": "Midweight, pre-shrunk.",
@@ -124,33 +124,33 @@ impl FromFields for ProductOption {
     ]
 }))]
 pub struct NewProduct {
-    /// What it is called.
+    /// Title that shoppers read.
     #[schema(max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub title: String,
-    /// For its address; unique among those that are not archived.
+    /// Name of the product in URLs; unique among products that are not archived.
     pub slug: Slug,
-    /// What there is to say about it.
+    /// Description that shoppers read; plain text.
     #[schema(min_length = 0, max_length = 5000, pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$")]
     pub description: String,
-    /// Who makes it.
+    /// Brand.
     #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub brand: Option<String>,
-    /// By what it is found together with others.
+    /// Tags, by which products are found together.
     #[schema(required = false, schema_with = texts::tags)]
     pub tags: Vec<String>,
-    /// What else there is to know, by name; at most 30.
+    /// Attributes by name, such as `Material`; at most 30.
     #[schema(required = false, schema_with = attributes::schema)]
     pub attributes: Attributes,
     /// `draft` or `active`.
     #[schema(schema_with = new_status)]
     pub status: Status,
-    /// The categories it is in; each must exist.
+    /// Ids of the categories that the product is in; each must exist.
     #[schema(max_items = 20)]
     pub category_ids: Vec<CategoryId>,
-    /// How its variants differ; empty when there is one variant only.
+    /// Options in which the variants differ; empty when there is only one variant.
     #[schema(max_items = 3)]
     pub options: Vec<ProductOption>,
-    /// What can be bought.
+    /// The variants, which are what is bought.
     #[schema(min_items = 1, max_items = 100)]
     pub variants: Vec<Variant>,
 }
@@ -165,7 +165,7 @@ impl FromFields for NewProduct {
 }
 
 impl NewProduct {
-    /// Reads all but the categories, which are named in several ways.
+    /// Reads all members but the categories: requests name them by id, files by slug.
     fn with_categories(
         fields: &mut Fields<'_>,
         categories: impl FnOnce(&mut Fields<'_>) -> Option<Vec<CategoryId>>,
@@ -199,7 +199,7 @@ impl NewProduct {
     }
 }
 
-/// An id in a request body.
+/// The id of a category in a request body.
 struct CategoryReference(CategoryId);
 
 impl FromStr for CategoryReference {
@@ -210,7 +210,7 @@ impl FromStr for CategoryReference {
     }
 }
 
-/// Each once, where it came first.
+/// Drops repeated values.
 fn distinct<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
     let mut seen = BTreeSet::new();
     values.filter(|value| seen.insert(value.clone())).collect()
@@ -218,7 +218,7 @@ fn distinct<T: Ord + Clone>(values: impl Iterator<Item = T>) -> Vec<T> {
 
 type Contradiction = (String, &'static str, &'static str);
 
-/// What is wrong with options and variants taken together, though each is fine by itself.
+/// Contradictions between options and variants that are valid by themselves.
 fn contradictions(options: &[ProductOption], variants: &[Variant]) -> Vec<Contradiction> {
     let mut found: Vec<Contradiction> = Vec::new();
     let names: Vec<&String> = options.iter().map(|option| &option.name).collect();
@@ -251,45 +251,45 @@ fn contradictions(options: &[ProductOption], variants: &[Variant]) -> Vec<Contra
 /// A product.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Product {
-    /// Names it for ever.
+    /// Id of the product; never changes.
     pub id: ProductId,
-    /// What it is called.
+    /// Title that shoppers read.
     pub title: String,
-    /// For its address; unique among those that are not archived.
+    /// Name of the product in URLs; unique among products that are not archived.
     pub slug: Slug,
-    /// What there is to say about it.
+    /// Description that shoppers read; plain text.
     pub description: String,
-    /// Who makes it.
+    /// Brand.
     pub brand: Option<String>,
-    /// By what it is found together with others.
+    /// Tags, by which products are found together.
     pub tags: Vec<String>,
-    /// What else there is to know, by name.
+    /// Attributes by name, such as `Material`.
     pub attributes: Attributes,
-    /// Whether shoppers see it.
+    /// Whether the product is on sale.
     pub status: Status,
-    /// The categories it is in.
+    /// Ids of the categories that the product is in.
     pub category_ids: Vec<CategoryId>,
-    /// How its variants differ.
+    /// Options in which the variants differ.
     pub options: Vec<ProductOption>,
-    /// What can be bought.
+    /// The variants, which are what is bought.
     pub variants: Vec<Variant>,
-    /// What it looks like, in the order to show them.
+    /// The images, in the order to show them.
     pub images: Vec<Image>,
     /// Grows by one with every change.
     pub version: i64,
-    /// When it was made.
+    /// When the product was created.
     pub created_at: Timestamp,
-    /// When it was changed last.
+    /// When the product was last changed.
     pub updated_at: Timestamp,
 }
 
 impl Product {
-    /// Names this version of it.
+    /// The tag of this version.
     pub fn tag(&self) -> ETag {
         ETag::new(self.id.uuid(), self.version)
     }
 
-    /// Whether shoppers may see and buy it.
+    /// Whether shoppers can see and buy the product.
     pub fn is_on_sale(&self) -> bool {
         self.status == Status::Active
     }
@@ -331,7 +331,7 @@ pub enum ProductKey {
 }
 
 impl From<String> for ProductKey {
-    /// No slug has the form of an id, so a path cannot mean two products.
+    /// No slug has the form of an id, so a path names one product.
     fn from(text: String) -> Self {
         text.parse().map_or(Self::Slug(text), Self::Id)
     }

@@ -1,5 +1,5 @@
-//! The steps of changing a product that is there. Handlers and imports share them; each can be repeated, so that a change which
-//! ended half way is finished by asking for it again. This file may use the stores of products, categories and stock.
+//! The steps of changing a product. Handlers and imports share them; each can be repeated, so that a change that a crash
+//! interrupted is finished by sending it again. This file may use the stores of products, categories and stock.
 
 use common::{etag::IfMatch, sku::Sku, timestamp::Timestamp};
 
@@ -15,7 +15,8 @@ use crate::{
     mongo::{Backoff, Mongo},
 };
 
-/// Reads, changes and saves a product, again where another request changed it meanwhile, unless the client insists on a version.
+/// Reads, changes and saves a product. Starts over when another request has changed it meanwhile, unless the client asks for a
+/// version.
 pub(super) async fn change(db: &Mongo, id: ProductId, if_match: &IfMatch, change: &Change) -> Result<Product, Error> {
     let mut backoff = Backoff::default();
     loop {
@@ -32,8 +33,8 @@ pub(super) async fn change(db: &Mongo, id: ProductId, if_match: &IfMatch, change
     }
 }
 
-/// Saves a product that was changed, and forgets the stock of the variants that it loses; false when another request changed it
-/// since it was read. Should this end half way, those variants are sold out, and saving the change again goes on.
+/// Saves a changed product, and deletes the stock of variants that it loses; `false` when another request has changed it since
+/// it was read. After a crash in between, those variants are sold out until the change is saved again.
 pub(crate) async fn save(db: &Mongo, product: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
     let loses_variants = withdraw_variants(db, product, next).await?;
     let is_saved = shelving::replace(db, product, next, tree).await?;
@@ -43,8 +44,8 @@ pub(crate) async fn save(db: &Mongo, product: &Product, next: &Product, tree: &T
     Ok(is_saved)
 }
 
-/// Ends the stock of the variants that a product loses, so that nobody can reserve them any more; refused while orders hold
-/// units of one. What would be refused anyway takes no stock away. Whether it loses any.
+/// Deletes the stock of the variants that a product loses, so that no order can reserve them; refused while orders hold units
+/// of one. A change that would be refused for another SKU deletes no stock. Answers whether the product loses variants.
 async fn withdraw_variants(db: &Mongo, product: &Product, next: &Product) -> Result<bool, Error> {
     let skus = |product: &Product| product.variants.iter().map(|variant| variant.sku.clone()).collect::<Vec<_>>();
     let lost: Vec<Sku> = skus(product).into_iter().filter(|sku| !next.has_sku(sku)).collect();

@@ -1,5 +1,5 @@
-//! Products put into categories that may be deleted at the same moment. Why this is right is said in
-//! [`crate::categories::store`]: the product is saved first, and then its categories are looked at again.
+//! Saves products whose categories may be deleted at the same moment: the product is saved first, and then its categories are
+//! read again. [`crate::categories::store`] shows why this leaves no product in a deleted category.
 
 use super::{
     domain::{Product, ProductKey},
@@ -28,7 +28,7 @@ pub async fn insert(db: &Mongo, product: &Product, tree: &Tree) -> Result<(), Er
     Err(refused)
 }
 
-/// Saves a product that was changed, unless another request changed it since (false then), or a category that it comes into is
+/// Saves a changed product; `false` when another request has changed it since. Refused when a category that the change adds is
 /// deleted meanwhile.
 pub async fn replace(db: &Mongo, before: &Product, next: &Product, tree: &Tree) -> Result<bool, Error> {
     if !store::replace(db, before.version, next, tree).await? {
@@ -38,20 +38,19 @@ pub async fn replace(db: &Mongo, before: &Product, next: &Product, tree: &Tree) 
         Err(error) if is_refusal(&error) => error,
         other => return other.map(|()| true),
     };
-    // A version of its own: the one that is taken back may have been read.
+    // A new version: clients may have read the one that is reverted.
     let back = Product { version: next.version + 1, ..before.clone() };
     match store::replace(db, next.version, &back, tree).await {
         Ok(_) | Err(Error::ProductSlugTaken | Error::SkuTaken) => {}
         Err(error) => return Err(error),
     }
-    // Those that it came into, where it could not be set back, and those that it is in again.
+    // The added categories, in case the product could not be reverted, and those that it is in again.
     let either: Vec<CategoryId> = before.category_ids.iter().chain(&next.category_ids).copied().collect();
     remove_deleted(db, before.id, &either).await?;
     Err(refused)
 }
 
-/// Takes categories that are gone out of the products that still name one, of up to as many as are followed at once. Answers
-/// how many.
+/// Removes deleted categories from one batch of products that still name one. Answers the number of products.
 pub(crate) async fn remove_deleted_categories(db: &Mongo, deleted: &[CategoryId]) -> Result<usize, Error> {
     if deleted.is_empty() {
         return Ok(0);
@@ -63,17 +62,18 @@ pub(crate) async fn remove_deleted_categories(db: &Mongo, deleted: &[CategoryId]
     Ok(left.len())
 }
 
-/// Has the categories stay that a product was put into. Those it was in before are held by that it names them.
+/// Cancels deletions in progress of the categories that a change adds to a product. The other ones are kept by the product
+/// itself.
 async fn keep_added(db: &Mongo, before: &[CategoryId], now: &[CategoryId]) -> Result<(), Error> {
     if now.iter().all(|id| before.contains(id)) { Ok(()) } else { flow::keep(db, now).await }
 }
 
-/// Whether a category is gone, or it could not be found out in time; a product that was saved is set back then.
+/// Whether a category is deleted, or the time was too short to find out; the saved product is reverted then.
 fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::Category(Refused::UnknownCategories(_)) | Error::CategoriesContended)
 }
 
-/// Takes those of these categories that are gone out of a product, as it is now.
+/// Removes from a product those of these categories that are deleted.
 async fn remove_deleted(db: &Mongo, id: ProductId, categories: &[CategoryId]) -> Result<(), Error> {
     let mut backoff = Backoff::default();
     loop {

@@ -24,7 +24,7 @@ use crate::{
     slug::Slug,
 };
 
-/// How many products are indexed anew at a time.
+/// How many products are reindexed at a time.
 const REINDEX_BATCH: i64 = 200;
 
 /// A product as a document.
@@ -32,10 +32,10 @@ const REINDEX_BATCH: i64 = 200;
 struct Record {
     #[serde(rename = "_id")]
     id: ProductId,
-    /// Of a product that is not archived; unique.
+    /// Slug of a product that is not archived; unique.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     slug: Option<Slug>,
-    /// Of one that is, kept for when it is restored.
+    /// Slug of an archived product, kept for when it is restored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     archived_slug: Option<Slug>,
     title: String,
@@ -44,14 +44,14 @@ struct Record {
     brand: Option<String>,
     #[serde(default)]
     tags: Vec<String>,
-    /// As pairs, because people's words make bad field names (dots, dollars).
+    /// As pairs, because names that staff choose can hold characters that field names cannot (dots, dollars).
     #[serde(default)]
     attributes: Vec<(String, AttributeValue)>,
     status: Status,
     category_ids: Vec<CategoryId>,
     options: Vec<ProductOption>,
     variants: Vec<VariantRecord>,
-    /// Products that were made before there were images have none.
+    /// Missing on products that were saved without.
     #[serde(default)]
     images: Vec<Image>,
     version: i64,
@@ -61,7 +61,7 @@ struct Record {
     index: IndexRecord,
 }
 
-/// What a product is found by and ordered by: follows from the rest, and from where its categories stand.
+/// The fields that lists filter and sort by: they follow from the other fields and from the tree of categories.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct IndexRecord {
     #[serde(default)]
@@ -73,7 +73,7 @@ struct IndexRecord {
     /// Its lowest price by currency.
     #[serde(default)]
     lowest: BTreeMap<String, i64>,
-    /// The version of the tree of categories that the terms go with.
+    /// The version of the tree of categories that the terms were made with.
     #[serde(default)]
     tree_version: i64,
 }
@@ -119,8 +119,8 @@ pub async fn insert_all(db: &Mongo, new: &[Product], tree: &Tree) -> Result<(), 
     products(db).await?.insert_many(records).await.map(|_| ()).map_err(Error::from)
 }
 
-/// Saves a product that was changed, unless somebody else changed it since it was at `version`; false then. Its images stay
-/// as they are: they have writes of their own.
+/// Saves a changed product if it still has `version`; `false` when another request has changed it. Its images stay as they are:
+/// they have writes of their own.
 pub async fn replace(db: &Mongo, version: i64, product: &Product, tree: &Tree) -> Result<bool, Error> {
     let filter = doc! { "_id": product.id.to_string(), "version": version };
     let mut set = mongodb::bson::serialize_to_document(&Record::new(product.clone(), tree))?;
@@ -132,7 +132,7 @@ pub async fn replace(db: &Mongo, version: i64, product: &Product, tree: &Tree) -
     Ok(updated.matched_count == 1)
 }
 
-/// Takes a product away that was only just made, if nothing was done with it since.
+/// Deletes a product that was just created, if nothing has changed it since.
 pub(crate) async fn delete_new(db: &Mongo, product: &Product) -> Result<bool, Error> {
     let filter = doc! {
         "_id": product.id.to_string(), "version": product.version, "image_slots.0": { "$exists": false },
@@ -155,7 +155,7 @@ pub async fn is_any_in_category(db: &Mongo, id: CategoryId) -> Result<bool, Erro
     Ok(found.is_some())
 }
 
-/// Which of the shop's unique names was taken.
+/// The refusal for a slug or SKU that another product has.
 fn taken(error: mongodb::error::Error) -> Error {
     if violates(&error, collections::PRODUCT_SLUG) {
         Error::ProductSlugTaken
@@ -166,7 +166,7 @@ fn taken(error: mongodb::error::Error) -> Error {
     }
 }
 
-/// A product, on sale or not. One that is archived has no slug that leads to it.
+/// A product, on sale or not. An archived product is found by its id only.
 pub async fn find(db: &Mongo, key: &ProductKey) -> Result<Option<Product>, Error> {
     let filter = match key {
         ProductKey::Id(id) => doc! { "_id": id.to_string() },
@@ -175,7 +175,7 @@ pub async fn find(db: &Mongo, key: &ProductKey) -> Result<Option<Product>, Error
     products(db).await?.find_one(filter).await?.map(Product::try_from).transpose()
 }
 
-/// Up to `limit` products in a state, or in any, newest first, after a place.
+/// Up to `limit` products in a state, or in any, newest first, after an id.
 pub async fn all(
     db: &Mongo,
     status: Option<Status>,
@@ -201,7 +201,7 @@ pub(crate) async fn select(
     index: Option<String>,
     limit: usize,
 ) -> Result<Vec<Product>, Error> {
-    // All in one answer: by itself the server would put 101 into the first.
+    // All in one answer: by default the first batch has 101 documents.
     let (batch, limit) = (u32::try_from(limit).ok(), i64::try_from(limit).unwrap_or(i64::MAX));
     let options = FindOptions::builder().sort(order).limit(limit).batch_size(batch).hint(index.map(Hint::Name)).build();
     let found = products(db).await?.find(filter).with_options(options).await?;
@@ -209,14 +209,15 @@ pub(crate) async fn select(
     records.into_iter().map(Product::try_from).collect()
 }
 
-/// Has up to [`REINDEX_BATCH`] products in these categories be found where the tree has them now. Answers how many there were.
+/// Reindexes up to [`REINDEX_BATCH`] products in these categories that were indexed with an older tree. Answers their number.
 pub(crate) async fn reindex(db: &Mongo, tree: &Tree, categories: &[CategoryId]) -> Result<usize, Error> {
     let ids: Vec<String> = categories.iter().map(ToString::to_string).collect();
     let behind = doc! { "category_ids": { "$in": ids }, "tree_version": { "$lt": tree.version } };
     reindex_matching(products(db).await?, behind, tree).await
 }
 
-/// Indexes products anew, up to [`REINDEX_BATCH`]. One that is changed at this moment is left to whoever changes it.
+/// Reindexes up to [`REINDEX_BATCH`] products of a filter. A product that another request is changing is left to that request,
+/// which indexes it, too.
 async fn reindex_matching(products: Collection<Record>, behind: Document, tree: &Tree) -> Result<usize, Error> {
     let found: Vec<Record> = products.find(behind).limit(REINDEX_BATCH).await?.try_collect().await?;
     let count = found.len();
@@ -229,7 +230,7 @@ async fn reindex_matching(products: Collection<Record>, behind: Document, tree: 
     Ok(count)
 }
 
-/// Indexes all products that an earlier version saved without.
+/// Indexes all products that were saved without an index.
 pub(crate) async fn index_all(db: &Mongo, tree: &Tree) -> Result<(), Error> {
     while reindex_matching(products(db).await?, doc! { "facets": { "$exists": false } }, tree).await? > 0 {}
     Ok(())
@@ -243,7 +244,7 @@ pub async fn with_skus(db: &Mongo, skus: &[&Sku]) -> Result<Vec<Product>, Error>
     records.into_iter().map(Product::try_from).collect()
 }
 
-/// How often a product's being in stock was written; what [`set_in_stock`] goes by.
+/// The number of times that a product's `in_stock` was written: the condition of [`set_in_stock`].
 pub(crate) async fn stock_round(db: &Mongo, id: ProductId) -> Result<i64, Error> {
     #[derive(Deserialize)]
     struct Round {
@@ -255,8 +256,8 @@ pub(crate) async fn stock_round(db: &Mongo, id: ProductId) -> Result<i64, Error>
     Ok(found.map_or(0, |found| found.stock_round))
 }
 
-/// Has a product be listed as in stock or not, unless somebody did since that round; `false` then. Its version stays: what
-/// is read of the product does not say it.
+/// Writes whether a product is in stock; `false` when another request has written it since `round` was read. The product's
+/// version stays: clients do not see this field.
 pub(crate) async fn set_in_stock(db: &Mongo, id: ProductId, round: i64, is_in_stock: bool) -> Result<bool, Error> {
     let seen = if round == 0 { doc! { "$in": [0_i64, null] }.into() } else { mongodb::bson::Bson::from(round) };
     let filter = doc! { "_id": id.to_string(), "listing_round": seen };
@@ -264,7 +265,7 @@ pub(crate) async fn set_in_stock(db: &Mongo, id: ProductId, round: i64, is_in_st
     Ok(products(db).await?.update_one(filter, update).await?.matched_count == 1)
 }
 
-/// Those that are not archived and have one of these slugs, in one query.
+/// Products that are not archived and have one of these slugs, in one query.
 pub async fn with_slugs(db: &Mongo, slugs: &[&Slug]) -> Result<Vec<Product>, Error> {
     let slugs: Vec<String> = slugs.iter().map(ToString::to_string).collect();
     let found = products(db).await?.find(doc! { "slug": { "$in": slugs } }).await?;
@@ -272,7 +273,7 @@ pub async fn with_slugs(db: &Mongo, slugs: &[&Slug]) -> Result<Vec<Product>, Err
     records.into_iter().map(Product::try_from).collect()
 }
 
-/// Up to `limit` products that are not archived, oldest first, after a place.
+/// Up to `limit` products that are not archived, oldest first, after an id.
 pub async fn unarchived(db: &Mongo, after: Option<ProductId>, limit: usize) -> Result<Vec<Product>, Error> {
     let mut filter = doc! { "status": { "$ne": Status::Archived.as_str() } };
     if let Some(after) = after {

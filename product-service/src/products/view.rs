@@ -1,4 +1,4 @@
-//! A product as it is told: with its images where the public finds them.
+//! A product as clients see it, with the public URLs of its images.
 
 use common::timestamp::Timestamp;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::{
     slug::Slug,
 };
 
-/// A product as everybody sees it.
+/// A product.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Product, example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "title": "Organic cotton tee", "slug": "organic-cotton-tee",
@@ -30,42 +30,42 @@ use crate::{
     "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub(crate) struct ProductView {
-    /// Names it for ever.
+    /// Id of the product; never changes.
     id: ProductId,
-    /// What it is called.
+    /// Title that shoppers read.
     title: String,
-    /// For its address; unique among those that are not archived.
+    /// Name of the product in URLs; unique among products that are not archived.
     slug: Slug,
-    /// What there is to say about it.
+    /// Description that shoppers read; plain text.
     description: String,
-    /// Who makes it.
+    /// Brand.
     #[schema(required)]
     brand: Option<String>,
-    /// By what it is found together with others.
+    /// Tags, by which products are found together.
     tags: Vec<String>,
-    /// What else there is to know, by name.
+    /// Attributes by name, such as `Material`.
     #[schema(schema_with = super::domain::attributes_schema)]
     attributes: Attributes,
-    /// Whether shoppers see it.
+    /// Whether the product is on sale.
     status: Status,
-    /// The categories it is in.
+    /// Ids of the categories that the product is in.
     category_ids: Vec<CategoryId>,
-    /// How its variants differ.
+    /// Options in which the variants differ.
     options: Vec<ProductOption>,
-    /// What can be bought.
+    /// The variants, which are what is bought.
     variants: Vec<Variant>,
-    /// What it looks like, in the order to show them.
+    /// The images, in the order to show them.
     images: Vec<ImageView>,
     /// Grows by one with every change.
     version: i64,
-    /// When it was made.
+    /// When the product was created.
     created_at: Timestamp,
-    /// When it was changed last.
+    /// When the product was last changed.
     updated_at: Timestamp,
 }
 
 impl ProductView {
-    /// The product, with its images where the public finds them.
+    /// The product, with the public URLs of its images.
     pub(crate) fn new(product: Product, bucket: &Bucket) -> Self {
         let Product { id, title, slug, description, brand, tags, attributes, status, category_ids, .. } = product;
         let Product { options, variants, images, version, created_at, updated_at, .. } = product;

@@ -1,18 +1,19 @@
-//! Who has reserved what.
+//! Stock that is reserved for orders.
 //!
-//! A reservation belongs to one order and is decided once: held, then committed or released, for ever.
+//! A reservation belongs to one order and is decided once: it is held, then committed or released, and that is final.
 //!
 //! | state \ event | reserve, same lines | reserve, other lines | commit | release |
 //! | --- | --- | --- | --- | --- |
-//! | absent, void | takes the stock | takes the stock | 404 | leaves a tombstone |
+//! | absent, void | takes the stock | takes the stock | 404 | inserts a tombstone |
 //! | reserving, lease runs | 409 in progress | 409 in progress | 409 in progress | ends it: released |
 //! | reserving, lease ran out | unwinds it, takes the stock | unwinds it, takes the stock | 409 in progress | ends it: released |
 //! | held | the same answer | 409 differs | committed | released |
 //! | committed | the same answer | 409 differs | the same answer | 409 committed |
 //! | released (or tombstone) | 409 released | 409 released | 409 released | the same answer |
 //!
-//! *Void* is what an attempt leaves that took nothing: as good as absent. A crash between any two steps leaves one of
-//! these states and perhaps movements on some SKUs; [`Reservation::verdict`] says what becomes of those.
+//! *Void* is the state of an attempt that ended without taking stock; it is treated as absent. A crash between any two steps
+//! leaves one of these states and perhaps movements on some SKUs; [`Reservation::verdict`] decides whether those are applied or
+//! discarded.
 
 use std::collections::BTreeMap;
 
@@ -33,13 +34,13 @@ use crate::{
     products::domain::{Product, TaxClass},
 };
 
-/// What an order wants.
+/// The lines to reserve for an order.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"currency": "USD", "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]}))]
 pub struct ReservationRequest {
-    /// What prices are wanted in.
+    /// Currency of the prices.
     pub currency: Currency,
-    /// What is wanted; a SKU that is named twice is summed.
+    /// The lines; quantities of the same SKU are added up.
     #[schema(min_items = 1, max_items = 100)]
     pub lines: Vec<LineItem>,
 }
@@ -68,12 +69,12 @@ impl ReservationRequest {
     }
 }
 
-/// A line with what was known of its product when it was reserved.
+/// A line with title, options, price and tax class as they were when it was reserved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct PricedLine {
-    /// Of what.
+    /// SKU of the ordered variant.
     pub sku: Sku,
-    /// How many.
+    /// Number of units.
     pub quantity: u32,
     /// The product that the SKU is a variant of.
     pub product_id: ProductId,
@@ -81,9 +82,9 @@ pub struct PricedLine {
     pub title: String,
     /// The variant's options.
     pub options: BTreeMap<String, String>,
-    /// What one costs; stays as it is for this order, whatever the catalogue says later.
+    /// Price of one unit; guaranteed to this order, whatever the catalogue says later.
     pub unit_price: Money,
-    /// How the variant is taxed; stays as it is for this order, like the price.
+    /// Tax class of the variant; fixed for this order, like the price.
     pub tax_class: TaxClass,
 }
 
@@ -111,26 +112,26 @@ pub fn price(basket: &[LineItem], currency: Currency, products: &[Product]) -> R
     if unpriced.is_empty() { Ok(priced) } else { Err(unpriced) }
 }
 
-/// How far a reservation has come.
+/// The state of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ReservationState)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Units are being taken.
+    /// An attempt to reserve is taking units.
     Reserving,
-    /// An attempt ended that took nothing.
+    /// An attempt to reserve ended without taking units.
     Void,
-    /// Units are promised.
+    /// Units are reserved for the order.
     Held,
-    /// Units have left the shelf; final.
+    /// The order is paid, and its units have left the stock on hand; final.
     Committed,
-    /// Units may be promised again; final.
+    /// The units can be reserved for other orders; final.
     Released,
 }
 
 impl State {
-    /// As it is written.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

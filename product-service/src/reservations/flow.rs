@@ -28,17 +28,17 @@ use crate::{
     products::store as product_store,
 };
 
-/// How long an attempt is left alone before others may unwind it; far above the time a request may take.
+/// How long other requests leave an attempt alone before they may unwind it; far above the time a request may take.
 const LEASE: Duration = Duration::from_secs(10);
-/// When the sweep looks after a movement: any request that made it is over by then.
+/// How old a movement is before the sweep settles it: the request that made it has ended by then.
 pub(crate) const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
-/// When a held reservation is released by itself: a day, by when its order has long expired in transaction-service.
+/// How long a reservation is held before the sweep releases it; its order has long expired in transaction-service by then.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
-/// How long an attempt under way is waited for before the next round.
+/// How long a request waits for attempts in flight before it tries again.
 const IN_FLIGHT_WAIT: Duration = Duration::from_millis(30);
-/// How often a request starts over when others change the reservation under it.
+/// How often a request tries before it gives up because other requests change the reservation.
 const MAX_ATTEMPTS: usize = 3;
-/// How much one sweep does of each kind.
+/// How many reservations or SKUs of each kind one sweep handles.
 const SWEEP_LIMIT: i64 = 50;
 
 /// Prices and reserves all lines for an order, or none.
@@ -97,17 +97,17 @@ fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<LineItem>,
     }
 }
 
-/// The prices, or why there are none.
+/// The prices, or why lines have none, or why neither could be found out.
 pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 
-/// Prices a basket as the catalogue has it at the moment.
+/// Prices a basket with the prices that the catalogue has now.
 pub(crate) async fn read_prices(db: &Mongo, request: &ReservationRequest, basket: &[LineItem]) -> Prices {
     let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
     let products = product_store::with_skus(db, &skus).await?;
     Ok(price(basket, request.currency, &products))
 }
 
-/// All units are taken: makes the reservation held, unless there is no price or somebody ended the attempt meanwhile.
+/// Makes an attempt held whose units are all taken. Rolls it back when a line has no price, or when a release ended it meanwhile.
 async fn hold(
     db: &Mongo,
     attempt: Reservation,
@@ -122,7 +122,7 @@ async fn hold(
             return Err(not_priced(request, &unpriced));
         }
         Err(error) => {
-            // Best effort: the database just failed, and the sweep gives back what this cannot.
+            // Best effort: the database just failed, and the sweep rolls back what this cannot.
             let _ = store::roll_back(db, &attempt, now).await;
             return Err(error);
         }
@@ -137,8 +137,9 @@ async fn hold(
     Err(Error::from(if released { Refused::ReservationReleased } else { Refused::ReservationInProgress }))
 }
 
-/// Some SKU is short: gives back what was taken, and says what is wrong with every line. Nothing is, if units came back
-/// just now, or are only taken by attempts under way, which may come to nothing: those are waited for a moment.
+/// Rolls an attempt back for which a SKU has too few units, and refuses the lines that have no price or too few units. Refuses
+/// nothing when the units have come back meanwhile, or when attempts in flight hold them, which may still be rolled back: waits
+/// a moment then.
 async fn refuse(
     db: &Mongo,
     attempt: &Reservation,
@@ -173,7 +174,7 @@ async fn refuse(
     Ok(())
 }
 
-/// Names each line that has no price where the request named its SKU first.
+/// The refusal of lines that have no price, each with a pointer to the first line of its SKU in the request.
 pub(crate) fn not_priced(request: &ReservationRequest, unpriced: &[Unpriced]) -> Error {
     let field = |(sku, code, message): &Unpriced| {
         let pointer = format!("/lines/{}/sku", request.position(sku));
@@ -227,30 +228,31 @@ fn tombstone(order_id: OrderId, now: Timestamp) -> Reservation {
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SweepReport {
-    /// Movements that a crash had left on a SKU, and that were looked after.
+    /// Movements that a crash had left on a SKU, and that were settled.
     pub settled: usize,
-    /// Attempts whose lease ran out.
+    /// Attempts whose lease ran out, and that were unwound.
     pub unwound: usize,
-    /// Held reservations whose day was over.
+    /// Held reservations that expired, and were released.
     pub expired: usize,
-    /// What could not be done now; each is logged, and found again by the next sweep.
+    /// Failures; each is logged, and the next sweep tries again.
     pub failed: usize,
 }
 
 impl SweepReport {
-    /// One that fails must not keep the sweep from those after it.
+    /// Counts a success, or logs a failure: the sweep goes on with the next reservation either way.
     fn note(&mut self, done: Result<(), Error>, order_id: OrderId, count: fn(&mut Self) -> &mut usize) {
         match done {
             Ok(()) => *count(self) += 1,
             Err(error) => {
-                tracing::error!(%error, %order_id, "not swept");
+                tracing::error!(%error, %order_id, "reservation sweep failed");
                 self.failed += 1;
             }
         }
     }
 }
 
-/// Finishes or unwinds what crashes left half way, and releases what has expired. Bounded; may run many at once.
+/// Finishes or unwinds reservations that crashes left unfinished, and releases expired ones. Does bounded work; several sweeps
+/// may run at once.
 pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<SweepReport, Error> {
     let mut report = SweepReport::default();
     let before = now.minus(UNSETTLED_AFTER);
@@ -278,8 +280,9 @@ async fn settle_left_over(
     for (sku, movement) in &unsettled {
         let found = reservations.iter().find(|reservation| reservation.order_id == movement.order_id);
         let Some(reservation) = found else {
-            // A claim is written before its movements. If it is gone, nobody can know whether they counted: a person must.
-            tracing::error!(%sku, order_id = %movement.order_id, movement_id = %movement.id, "movement without reservation");
+            // A reservation is inserted before its movements. Without it nothing says whether they were applied: an operator
+            // must decide.
+            tracing::error!(%sku, order_id = %movement.order_id, movement_id = %movement.id, "stock movement has no reservation");
             report.failed += 1;
             continue;
         };
@@ -292,9 +295,9 @@ async fn settle_left_over(
     Ok(())
 }
 
-/// A movement that nothing has decided. An attempt is unwound; a decision whose maker died before it was made is made
-/// anew, with a movement of its own: were the old one recorded again, two sweeps could settle it twice. The next sweep
-/// finds the old one void.
+/// Settles a movement that is still pending. An attempt is unwound. A commit or release whose request died before it decided is
+/// decided anew, with a movement of its own: were the old movement recorded again, two sweeps could settle it twice. The next
+/// sweep discards the old one.
 async fn resolve(db: &Mongo, reservation: &Reservation, movement: &StockMovement, now: Timestamp) -> Result<(), Error> {
     match movement.kind {
         MovementKind::Hold => store::unwind(db, reservation, now).await,
@@ -303,7 +306,7 @@ async fn resolve(db: &Mongo, reservation: &Reservation, movement: &StockMovement
     }
 }
 
-/// Decides unless somebody has decided in between, however they did.
+/// Decides; a reservation that another request has decided meanwhile stays as it is.
 async fn redecide(db: &Mongo, order_id: OrderId, decision: Decision, now: Timestamp) -> Result<(), Error> {
     match decide(db, order_id, decision, now).await {
         Ok(_) | Err(Error::Reservation(Refused::ReservationCommitted | Refused::ReservationReleased)) => Ok(()),

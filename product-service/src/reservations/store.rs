@@ -1,5 +1,5 @@
-//! Every query of reservations. Those that change one together with stock are ordered commands: they stop at the first
-//! write that does not hold.
+//! Every query of reservations. Those that change a reservation together with stock are ordered bulk writes: they stop at the
+//! first write whose condition does not hold.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -31,7 +31,7 @@ use crate::{
     products::domain::TaxClass,
 };
 
-/// How long a decided reservation is kept, so that a repeat that comes days late still finds it.
+/// How long a decided reservation is kept, so that a repeated request that comes days late still finds it.
 const KEPT: Duration = Duration::from_hours(8 * 24);
 
 /// A reservation as a document.
@@ -49,12 +49,13 @@ struct Record {
     expires_at: DateTime,
     created_at: DateTime,
     updated_at: DateTime,
-    /// When the server deletes it; only on those that are over.
+    /// When the server deletes it; only on reservations that are void, committed or released.
     #[serde(skip_serializing_if = "Option::is_none")]
     delete_at: Option<DateTime>,
 }
 
-/// A priced line as a document: its options as pairs, because people's words make bad field names (dots, dollars).
+/// A priced line as a document: its options as pairs, because names that staff choose can hold characters that field names
+/// cannot (dots, dollars).
 #[derive(Debug, Serialize, Deserialize)]
 struct LineRecord {
     sku: Sku,
@@ -63,28 +64,28 @@ struct LineRecord {
     title: String,
     options: Vec<(String, String)>,
     unit_price: Money,
-    /// Reservations of before tax classes were kept have none.
+    /// Missing on reservations that were saved without one.
     #[serde(default)]
     tax_class: TaxClass,
 }
 
-/// How an attempt gets its place.
+/// How the document of an attempt is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InsertMode {
-    /// There is no reservation of the order yet.
+    /// Inserted: the order has no reservation yet.
     New,
-    /// There is a void one.
+    /// In place of a void reservation.
     Replace,
 }
 
-/// How far a claim came.
+/// What an insert took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InsertOutcome {
-    /// All units are taken.
+    /// All units.
     Complete,
-    /// Some SKU had too few; those before it are taken.
+    /// The units of the lines before one whose SKU has too few.
     Shortage,
-    /// The order has a reservation already; nothing is taken.
+    /// Nothing: the order has a reservation already.
     Exists,
 }
 
@@ -114,7 +115,7 @@ pub async fn expired(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Reser
     find_all(db, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
 }
 
-/// Claims the order for an attempt and takes its units, SKU by SKU in order, in one command.
+/// Inserts the document of an attempt and takes its units, SKU by SKU in order, in one command.
 pub async fn insert(db: &Mongo, attempt: &Reservation, mode: InsertMode) -> Result<InsertOutcome, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let document = bson::serialize_to_document(&Record::from(attempt.clone()))?;
@@ -135,7 +136,7 @@ pub async fn insert(db: &Mongo, attempt: &Reservation, mode: InsertMode) -> Resu
     })
 }
 
-/// Makes an attempt held and settles its holds; `false` when it is no longer the order's attempt.
+/// Makes an attempt held and settles its holds; `false` when it was ended or replaced meanwhile.
 pub async fn hold(db: &Mongo, held: &Reservation) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
@@ -145,7 +146,8 @@ pub async fn hold(db: &Mongo, held: &Reservation) -> Result<bool, Error> {
     Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
-/// Gives back what one's own attempt took, and ends it. Safe in any state: only an attempt itself makes itself held.
+/// Gives back the units that the caller's own attempt took, and makes it void. Safe in any state: only the request that made an
+/// attempt can make it held.
 pub async fn roll_back(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
     let (reservations, stock) = namespaces(db).await?;
     let mut writes: Vec<_> =
@@ -154,12 +156,12 @@ pub async fn roll_back(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Res
     db.write_in_order(writes).await.map(|_| ())
 }
 
-/// Ends somebody else's attempt whose lease ran out, and gives back what it took, unless it got held after all.
+/// Makes an attempt void whose lease ran out, and gives back its units; does nothing when its request has made it held after all.
 pub async fn unwind(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
     end_as(db, attempt, State::Void, now).await.map(|_| ())
 }
 
-/// Ends an attempt for good, because its order is given up; `None` when it is no longer the order's attempt.
+/// Releases an attempt and gives back its units, because the order is cancelled; `None` when another attempt has replaced it.
 pub async fn release_attempt(db: &Mongo, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
     let ended = end_as(db, &attempt, State::Released, now).await?;
     Ok(ended.then_some(Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
@@ -172,7 +174,7 @@ async fn end_as(db: &Mongo, attempt: &Reservation, state: State, now: Timestamp)
     Ok(db.write_in_order(writes).await?.went_past(0))
 }
 
-/// Decides a held reservation and moves its stock, in one command; `None` when somebody else decided it first.
+/// Commits or releases a held reservation and moves its stock, in one command; `None` when another request decided it first.
 pub async fn decide(
     db: &Mongo,
     held: Reservation,
@@ -195,7 +197,7 @@ pub async fn decide(
     Ok(None)
 }
 
-/// Leaves a tombstone where there is nothing, or something void; `None` when there is something after all.
+/// Inserts a tombstone, or writes it in place of a void reservation; `None` when the order has got a reservation meanwhile.
 pub async fn insert_tombstone(db: &Mongo, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
     let (reservations, _) = namespaces(db).await?;
     let record = Record { delete_at: Some(date(tombstone.updated_at.plus(KEPT))), ..tombstone.clone().into() };
@@ -209,13 +211,13 @@ pub async fn insert_tombstone(db: &Mongo, tombstone: Reservation, void: bool) ->
     Ok((db.write_in_order(vec![write]).await? == Written::All).then_some(tombstone))
 }
 
-/// Settles one movement that was found on a SKU.
+/// Settles a movement that the sweep found on a SKU.
 pub async fn settle(db: &Mongo, sku: &Sku, movement: &StockMovement, is_applied: bool) -> Result<(), Error> {
     let (_, stock) = namespaces(db).await?;
     db.write_in_order(vec![inventory_store::settle(&stock, sku, movement, is_applied)]).await.map(|_| ())
 }
 
-/// The attempt itself, and no other of the same order.
+/// The filter for this attempt, and no other one of the same order.
 fn attempt_of(attempt: &Reservation) -> Document {
     let hold = attempt.hold.map(|id| id.to_string());
     doc! { "_id": attempt.order_id.to_string(), "state": State::Reserving.as_str(), "hold": hold }

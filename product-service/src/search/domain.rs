@@ -1,4 +1,4 @@
-//! What a product is found by, and in which order.
+//! How products are indexed, how a query is read, and how results are ranked.
 //!
 //! Everything that a product can be filtered by is a *term* on its document: one array of prefixed strings, so that one
 //! index serves every filter and any number of them together. Products that are not on sale have none.
@@ -16,14 +16,14 @@ use crate::{
     products::domain::{AttributeValue, Product},
 };
 
-/// Of a description, so many words are searched.
+/// How many words of a description are indexed.
 const DESCRIPTION_WORDS: usize = 200;
-/// What a search may ask for.
+/// The longest `q`, in characters.
 const MAX_QUERY: usize = 200;
 const MAX_WORDS: usize = 10;
 const MAX_FILTERS: usize = 10;
 
-/// On every product on sale.
+/// The term of every product on sale.
 const ON_SALE: &str = "*";
 
 /// The terms of a product, each once; none unless it is on sale.
@@ -51,57 +51,57 @@ pub fn terms(product: &Product, tree: &Tree) -> Vec<String> {
     terms.into_iter().collect()
 }
 
-/// What lists are narrowed down by.
+/// The filter that takes the values of a facet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FacetKind {
-    /// `category_id`.
+    /// The filter `category_id`.
     Category,
-    /// `brand`.
+    /// The filter `brand`.
     Brand,
-    /// `tags`.
+    /// The filter `tags`.
     Tag,
-    /// `attributes`: attributes and options.
+    /// The filter `attributes`, which takes attributes and options.
     Attribute,
 }
 
-/// One thing that a product can be narrowed down to, as it is written.
+/// A value of a product by which lists can be filtered, as staff wrote it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct FacetValue {
-    /// By what.
+    /// The filter.
     pub kind: FacetKind,
-    /// Of an attribute, its name; else empty.
+    /// Name of the attribute; empty for other filters.
     pub name: String,
-    /// What is asked for.
+    /// The value.
     pub value: String,
 }
 
-/// Values that a list can be narrowed down by, those that most of it has first.
+/// Values by which a list can be filtered further, most frequent first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"kind": "attribute", "name": "Material", "values": [{"value": "cotton", "count": 7}]}))]
 pub struct Facet {
-    /// Which filter takes the values.
+    /// The filter that takes the values.
     pub kind: FacetKind,
-    /// Of an attribute, its name.
+    /// Name of the attribute; `null` for other filters.
     #[schema(required)]
     pub name: Option<String>,
-    /// At most 50.
+    /// At most 50 values.
     pub values: Vec<FacetCount>,
 }
 
-/// How many products of a list have a value.
+/// A value, and the number of products that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FacetCount {
-    /// For the filter, as it is written.
+    /// The value for the filter.
     pub value: String,
-    /// How many there are if it is asked for, too.
+    /// Number of products of the list that have the value.
     pub count: i64,
 }
 
-/// The most values that are told of one facet.
+/// Most values of one facet.
 const MAX_FACET_VALUES: usize = 50;
 
-/// Everything that a product can be narrowed down to, each once.
+/// All values of a product by which lists can be filtered.
 pub fn facet_values(product: &Product, tree: &Tree) -> Vec<FacetValue> {
     if !product.is_on_sale() {
         return Vec::new();
@@ -165,22 +165,22 @@ fn with_word(word: &str) -> String {
     format!("w:{word}")
 }
 
-/// By what a list is ordered.
+/// Order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = ProductSort)]
 #[serde(rename_all = "snake_case")]
 pub enum Sort {
-    /// Those made last first.
+    /// Newest first.
     Newest,
-    /// By title, in the order of letters.
+    /// By title, alphabetically.
     Title,
     /// Cheapest first, in `currency`.
     Price,
-    /// Those first that go best with `q`.
+    /// Best match with `q` first.
     Relevance,
 }
 
-/// What a shopper asks for, as the query string has it.
+/// The parameters of a search, as the query string has them.
 #[derive(Debug, Clone, Default)]
 pub struct SearchParams {
     /// Words.
@@ -193,39 +193,39 @@ pub struct SearchParams {
     pub tags: Option<String>,
     /// Attributes as `name:value`, separated by commas.
     pub attributes: Option<String>,
-    /// What prices are in.
+    /// Currency of the prices.
     pub currency: Option<String>,
     /// The lowest price.
     pub price_min: Option<i64>,
     /// The highest price.
     pub price_max: Option<i64>,
-    /// What can be ordered only.
+    /// Only products that can be ordered.
     pub in_stock: bool,
-    /// By what it is ordered.
+    /// Order of the list.
     pub sort: Option<Sort>,
 }
 
-/// A list that is well asked for.
+/// A valid query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProductQuery {
-    /// Terms that all must be there; at least one, unless there is a prefix.
+    /// Terms that a product must all have; at least one, unless there is a prefix.
     pub terms: Vec<String>,
-    /// The beginning of a term that must be there, too: the last word, which may not be typed to its end.
+    /// The beginning of a term that a product must have, too: the last word, which the shopper may not have typed to its end.
     pub prefix: Option<String>,
-    /// What prices are in, for filter and order; only what has a price in it is listed.
+    /// Currency and range for filter and order; only products with a price in it are listed.
     pub price: Option<PriceRange>,
-    /// What can be ordered only.
+    /// Only products that can be ordered.
     pub in_stock: bool,
-    /// By what it is ordered.
+    /// Order of the list.
     pub sort: Sort,
-    /// All words that are searched for, the last one perhaps half.
+    /// All words of the query; the last one may be incomplete.
     pub words: Vec<String>,
 }
 
 /// Prices from and to, both included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PriceRange {
-    /// Of what.
+    /// Currency of the prices.
     pub currency: Currency,
     /// The lowest.
     pub min: Option<i64>,
@@ -234,7 +234,7 @@ pub struct PriceRange {
 }
 
 impl SearchParams {
-    /// What is asked for, or 400 with what is wrong about it.
+    /// Reads the parameters; the problem is a 400 that says which one is wrong.
     pub fn read(self) -> Result<ProductQuery, Problem> {
         let refused = Problem::invalid_parameter;
         let query = self.q.unwrap_or_default();
@@ -249,7 +249,7 @@ impl SearchParams {
         };
         let (has_tags, has_attributes) = (self.tags.is_some(), self.attributes.is_some());
         let (tags, attributes) = (listed(self.tags), listed(self.attributes));
-        // Commas alone would list everything, as if nothing had been asked for.
+        // A list of commas alone would filter nothing.
         for (name, is_empty) in
             [("tags", has_tags && tags.is_empty()), ("attributes", has_attributes && attributes.is_empty())]
         {
@@ -304,7 +304,7 @@ impl SearchParams {
     }
 }
 
-/// How well a product goes with what is searched for; the higher the better. A word in the title counts above one in brand
+/// How well a product matches the words; a higher number is a better match. A word in the title counts above one in brand
 /// or tags, that above one in an attribute, and that above one in the description; a whole word above its beginning.
 pub fn relevance(product: &Product, wanted: &[String]) -> u32 {
     let tags: Vec<String> =
@@ -326,21 +326,21 @@ pub fn relevance(product: &Product, wanted: &[String]) -> u32 {
     wanted.iter().map(best).sum::<u32>() + brevity
 }
 
-/// Where an item stands in a list.
+/// The position of an item in a list: the next page begins after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Cursor {
-    /// Newest first: after this id.
+    /// Of a list by age: the id.
     Newest(ProductId),
-    /// By title: after this one.
+    /// Of a list by title: title and id.
     Title(String, ProductId),
-    /// By price: after this amount.
+    /// Of a list by price: amount and id.
     Price(i64, ProductId),
-    /// By relevance: after so many.
+    /// Of a list by relevance: the number of items before and at the position.
     Relevance(usize),
 }
 
 impl Cursor {
-    /// Whether it is one of a list that is ordered so.
+    /// Whether the cursor is one of a list with this order.
     pub fn is_of(&self, sort: Sort) -> bool {
         matches!(
             (self, sort),
@@ -352,12 +352,12 @@ impl Cursor {
     }
 }
 
-/// What a title is ordered by.
+/// The sort key of a title.
 pub fn title_key(title: &str) -> String {
     folded(title)
 }
 
-/// Its lowest price in each currency that it has one in.
+/// The lowest price of a product in each of its currencies.
 pub fn lowest_prices(product: &Product) -> Vec<(Currency, i64)> {
     let mut lowest: Vec<(Currency, i64)> = Vec::new();
     for price in product.variants.iter().flat_map(|variant| &variant.prices) {

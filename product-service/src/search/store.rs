@@ -1,4 +1,4 @@
-//! Every query that finds products by what they are like.
+//! Every query that searches products.
 
 use futures_util::TryStreamExt;
 use mongodb::{
@@ -16,14 +16,14 @@ use crate::{
     products::{domain::Product, store as product_store},
 };
 
-/// Over how many products values are counted.
+/// How many products facets are counted over.
 const COUNTED: i64 = 10_000;
-/// How many values are told in all.
+/// Most values of all facets together.
 const VALUES: i64 = 500;
-/// How many are ranked by relevance.
+/// How many products are ranked by relevance.
 const CANDIDATES: usize = 200;
 
-/// Up to `limit` products after a place, each with the place where it stands itself.
+/// Up to `limit` products after a cursor, each with its own cursor.
 pub async fn find(
     db: &Mongo,
     query: &ProductQuery,
@@ -59,7 +59,7 @@ pub async fn facets(db: &Mongo, query: &ProductQuery) -> Result<Vec<Facet>, Erro
     Ok(domain::facets(counted.into_iter().map(|counted| (counted.value, counted.count)).collect()))
 }
 
-/// How they are counted.
+/// The aggregation that counts facets.
 pub fn counting(query: &ProductQuery) -> Vec<Document> {
     vec![
         doc! { "$match": filter(query, None) },
@@ -79,7 +79,7 @@ struct Counted {
     count: i64,
 }
 
-/// What is asked of the server; the test that has it explained uses the same.
+/// The filter of a query; the test that asks the server to explain it uses the same.
 ///
 /// One term is a plain equality, several are `$all`: either way the index of the order is entered at a term and read in
 /// order from there.
@@ -132,7 +132,7 @@ fn behind(field: &str, value: impl Into<Bson>, id: ProductId) -> Vec<Document> {
     vec![doc! { field: { "$gt": value.into() } }, doc! { "_id": { "$gt": id.to_string() } }]
 }
 
-/// The order that is asked of the server.
+/// The sort order of a query.
 pub fn order(query: &ProductQuery) -> Document {
     match query.sort {
         Sort::Title => doc! { "title_key": 1, "_id": 1 },
@@ -154,7 +154,7 @@ pub fn index(query: &ProductQuery) -> String {
 }
 
 fn lowest(query: &ProductQuery) -> String {
-    // Only asked of lists that have one.
+    // Only called for queries with a currency.
     query.price.map(|price| format!("lowest.{}", price.currency)).unwrap_or_default()
 }
 

@@ -19,7 +19,7 @@ const IRREGULAR: [(&str, &str); 14] = [
     ("wolves", "wolf"),
     ("women", "woman"),
 ];
-/// Longer ones tell nothing more.
+/// Longer words are cut to this length.
 const MAX_WORD: usize = 40;
 
 /// The words of a text in the one form in which they are compared.

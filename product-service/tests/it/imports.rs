@@ -325,8 +325,8 @@ async fn work_goes_on_when_the_bucket_is_back() {
 async fn a_file_that_is_exchanged_or_deleted_midway_fails_its_import_and_keeps_what_was_done() {
     let fixture = BulkFixture::open().await;
     for (exchange, reason) in [
-        (true, "The file was exchanged while it was worked off."),
-        (false, "The file was deleted before it was worked off."),
+        (true, "The file was replaced while it was imported."),
+        (false, "The file was deleted before all of it was imported."),
     ] {
         let form = fixture.started(&file(&numbered(120))).await;
         assert!(!fixture.step_after(&form, Duration::ZERO).await);

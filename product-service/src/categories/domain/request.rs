@@ -1,4 +1,4 @@
-//! What staff ask of a category: a new one, or a change of one.
+//! Requests of staff: a category to create, and a change of one.
 
 use std::str::FromStr;
 
@@ -30,18 +30,18 @@ impl FromStr for ParentId {
     }
 }
 
-/// A category as staff describe it.
+/// A category to create.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"slug": "coffee", "name": "Coffee", "parent_id": null, "position": 0}))]
 pub struct NewCategory {
-    /// For its address; unique.
+    /// Name of the category in URLs; unique.
     pub slug: Slug,
-    /// What shoppers read.
+    /// Name that shoppers read.
     #[schema(max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub name: String,
-    /// The category that it stands in; none at the top.
+    /// Id of the parent category; `null` at the top level.
     pub parent_id: Option<CategoryId>,
-    /// Its place among its siblings, from 0; the last one unless said otherwise.
+    /// Position among its siblings, from 0; the last one if left out.
     #[schema(minimum = 0, maximum = 999)]
     pub position: Option<usize>,
 }
@@ -68,16 +68,16 @@ fn position(fields: &mut Fields<'_>) -> Option<usize> {
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"name": "Coffee and tea", "parent_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "position": 0}))]
 pub struct CategoryPatch {
-    /// For its address.
+    /// Name of the category in URLs.
     #[schema(nullable = false)]
     pub slug: Option<Slug>,
-    /// What shoppers read.
+    /// Name that shoppers read.
     #[schema(nullable = false, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub name: Option<String>,
-    /// The category that it shall stand in; `null` for the top.
+    /// Id of the new parent category; `null` for the top level.
     #[schema(value_type = Option<CategoryId>)]
     pub parent_id: Patch<CategoryId>,
-    /// Its place among its siblings, from 0. Where it only gets another parent, it is the last one there.
+    /// Position among its siblings, from 0. A category that only gets another parent becomes the last one there.
     #[schema(nullable = false, minimum = 0, maximum = 999)]
     pub position: Option<usize>,
 }

@@ -12,8 +12,8 @@ use crate::products::domain::ProductLine;
 
 /// The most bytes that a line may have; what the API takes as a body.
 const MAX_LINE: usize = MAX_BODY;
-/// How much of a file is read at once, in bytes: more than the longest line that is allowed, so that a chunk always holds the whole
-/// line at its beginning.
+/// How much of a file is read at once, in bytes: more than the longest line that is allowed, so that a chunk always holds the
+/// whole line at its beginning.
 pub const CHUNK_SIZE: i64 = 1024 * 1024;
 /// Most lines of a [`Batch`].
 const MAX_BATCH: usize = 100;

@@ -19,7 +19,8 @@ pub struct StaleAvailability {
     pub shown: Option<Availability>,
 }
 
-/// SKUs whose availability the catalogue may show wrongly, up to `limit` of each kind: not known, sold out since, restocked since.
+/// SKUs whose availability the catalogue may show wrongly, up to `limit` of each kind: not known, sold out since, restocked
+/// since.
 pub async fn find_stale(db: &Mongo, limit: i64) -> Result<Vec<StaleAvailability>, Error> {
     let stock = stock(db).await?;
     let mut stale = Vec::new();

@@ -1,5 +1,5 @@
-//! Low-stock alerts. The alert of a SKU is *armed* while staff are to be notified when the stock runs low, and *notified* from the
-//! notification until the SKU is restocked.
+//! Low-stock alerts. The alert of a SKU is *armed* while staff are to be notified when the stock runs low, and *notified* from
+//! the notification until the SKU is restocked.
 
 use common::timestamp::Timestamp;
 use futures_util::TryStreamExt;

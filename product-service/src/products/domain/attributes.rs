@@ -1,4 +1,4 @@
-//! What a shop says of its products beyond the fields that all have: "material: wool", "washable: true".
+//! Attributes: what a shop says of a product beyond the members that all products have, such as `Material: wool`.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const MAX_ITEMS: usize = 50;
 
 /// An attribute's name.
 pub(super) type AttributeName = Line<50>;
-/// All of a product's, by name.
+/// The attributes of a product, by name.
 pub type Attributes = BTreeMap<String, AttributeValue>;
 
 /// The value of an attribute; its type is that of its JSON.
@@ -55,7 +55,7 @@ impl AttributeValue {
         }
     }
 
-    /// What a product is found by: each value that it has, in one form. `true`, `12.5`, `wool`.
+    /// The values as search terms: `true`, `12.5`, `wool`.
     pub fn values(&self) -> Vec<String> {
         match self {
             Self::Bool(value) => vec![value.to_string()],
@@ -69,17 +69,17 @@ impl AttributeValue {
 
 pub(crate) fn schema() -> Schema {
     let description =
-        "What else there is to know, by name: text, a number, true, false, or a list of texts; at most 30.";
+        "Attributes by name, such as `Material`: text, a number, true, false, or a list of texts; at most 30.";
     map_of(values_schema(), MAX_ATTRIBUTES).description(Some(description)).into()
 }
 
-/// Those of a merge patch.
+/// The schema of attributes in a merge patch.
 pub(super) fn patch_schema() -> Schema {
     let value = values_schema().item(ObjectBuilder::new().schema_type(Type::Null));
-    map_of(value, MAX_ATTRIBUTES * 2).description(Some("Those that change; `null` removes one.")).into()
+    map_of(value, MAX_ATTRIBUTES * 2).description(Some("Attributes to change; `null` removes one.")).into()
 }
 
-/// By hand: `anyOf` where the derived `oneOf` would refuse whole numbers, which are numbers, too.
+/// Written by hand: the derived `oneOf` would refuse whole numbers, because they match both number types; this is an `anyOf`.
 fn values_schema() -> AnyOfBuilder {
     AnyOfBuilder::new()
         .item(ObjectBuilder::new().schema_type(Type::Boolean))

@@ -1,5 +1,5 @@
-//! How a product changes once it is there. Each change is a pure function of the product as it was read, and is saved on
-//! the condition that nobody else changed it.
+//! Changes of a product that exists. Each change is a pure function of the product as it was read, and is saved on the
+//! condition that no other request has changed it since.
 
 use common::{
     input::{Fields, FromFields, Patch},
@@ -25,13 +25,13 @@ use crate::{ids::CategoryId, slug::Slug};
 #[derive(Debug, Clone, PartialEq, ToSchema)]
 #[schema(example = json!({"title": "Organic tee", "brand": null, "attributes": {"Fit": "loose", "Organic": null}}))]
 pub struct ProductPatch {
-    /// What it is called.
+    /// Title that shoppers read.
     #[schema(nullable = false, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub title: Option<String>,
-    /// For its address.
+    /// Name of the product in URLs.
     #[schema(nullable = false)]
     pub slug: Option<Slug>,
-    /// What there is to say about it.
+    /// Description that shoppers read; plain text.
     #[schema(
         nullable = false,
         min_length = 0,
@@ -39,22 +39,22 @@ pub struct ProductPatch {
         pattern = r"^\s*[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$"
     )]
     pub description: Option<String>,
-    /// Who makes it; `null` removes it.
+    /// Brand; `null` removes it.
     #[schema(value_type = Option<String>, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub brand: Patch<String>,
-    /// All of them; `null` removes them.
+    /// All tags; `null` removes them.
     #[schema(schema_with = texts::nullable_tags)]
     pub tags: Option<Vec<String>>,
-    /// Those that change; `null` removes one.
+    /// Attributes to change; `null` removes one.
     #[schema(required = false, schema_with = attributes::patch_schema)]
     pub attributes: Vec<(String, Patch<AttributeValue>)>,
     /// `draft` or `active`.
     #[schema(required = false, schema_with = new_status)]
     pub status: Option<Status>,
-    /// All of them; each must exist.
+    /// Ids of all categories; each must exist.
     #[schema(nullable = false, max_items = 20)]
     pub category_ids: Option<Vec<CategoryId>>,
-    /// All of them; the variants must go with them.
+    /// All options; the variants must have a value for each of them.
     #[schema(nullable = false, max_items = 3)]
     pub options: Option<Vec<ProductOption>>,
 }
@@ -116,35 +116,35 @@ pub enum Refused {
     /// Without this variant nothing of the product could be bought.
     #[error("it is the last variant of the product")]
     LastVariant,
-    /// These fields contradict each other, or leave too much.
+    /// These fields contradict each other, or the product would have too many of something.
     #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
 }
 
-/// What is to happen to a product.
+/// A change of a product.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Described differently.
+    /// Changes some members.
     Patch(Box<ProductPatch>),
-    /// Described anew from scratch; only its images stay.
+    /// Replaces everything but the images.
     Replace(Box<NewProduct>),
-    /// Taken off sale for good.
+    /// Takes the product off sale.
     Archive,
-    /// Back as a draft.
+    /// Brings an archived product back as a draft.
     Restore,
-    /// Sold in one more form.
+    /// Adds a variant.
     AddVariant(Variant),
-    /// One form described differently.
+    /// Changes a variant.
     PatchVariant(Sku, VariantPatch),
-    /// Sold in one form less.
+    /// Removes a variant.
     RemoveVariant(Sku),
 }
 
 impl Product {
-    /// The product after a change, as of `now`; itself where there is nothing to change.
+    /// The product after a change, as of `now`; the same version where nothing changes.
     pub fn after(&self, change: Change, now: Timestamp) -> Result<Self, Refused> {
         let mut next = self.clone();
-        // Where a refusal of the product as a whole is about the one variant that the request has.
+        // Which variant the request is about: pointers of its errors begin at that variant.
         let mut about = None;
         match change {
             Change::Patch(patch) => {
@@ -229,7 +229,7 @@ fn change_attributes(attributes: &mut Attributes, patches: Vec<(String, Patch<At
     }
 }
 
-/// By a pointer into the request: where it holds one variant, that is its whole body.
+/// The error with a pointer into the request: a request about one variant has that variant as its whole body.
 fn field_error((path, code, message): Contradiction, about: Option<usize>) -> FieldError {
     let pointer = match about.and_then(|at| path.strip_prefix(&format!("/variants/{at}"))) {
         Some(inner) => inner.to_owned(),

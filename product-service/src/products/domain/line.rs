@@ -1,5 +1,5 @@
 //! A product as a line of a file: what `POST /admin/products` takes, with its categories by slug. Ids mean nothing in
-//! another shop, nor to people who write such a file.
+//! another shop, or to people who write such a file.
 
 use common::{
     input::{Fields, FromFields},
@@ -29,7 +29,7 @@ pub struct ProductLine {
 }
 
 impl ProductLine {
-    /// The line that says what a product is. A category that is gone is left out.
+    /// The line for a product. Categories that were deleted are left out.
     pub fn new(product: Product, tree: &Tree) -> Self {
         let Product { title, slug, description, brand, tags, attributes, status, .. } = product;
         let Product { category_ids, options, variants, .. } = product;
@@ -38,7 +38,7 @@ impl ProductLine {
         Self { slug, title, description, brand, tags, attributes, status, categories, options, variants }
     }
 
-    /// Whose product it is.
+    /// Slug of the product.
     pub fn slug(&self) -> &Slug {
         &self.slug
     }

@@ -1,4 +1,4 @@
-//! What of a product is priced, stocked and ordered.
+//! Variants: what is priced, stocked and ordered.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,10 +20,10 @@ use super::{
 };
 
 const MAX_PRICES: usize = 20;
-/// A ton.
+/// One tonne, in grams.
 const MAX_WEIGHT: i64 = 1_000_000;
 
-/// What is priced, stocked and ordered.
+/// One form of a product, such as a size: what is priced, stocked and ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "sku": "TEE-ORG-S", "options": {"Size": "S"}, "prices": [{"amount": 1999, "currency": "USD"}],
@@ -31,41 +31,41 @@ const MAX_WEIGHT: i64 = 1_000_000;
     "tax_class": "standard"
 }))]
 pub struct Variant {
-    /// Unique across the shop.
+    /// SKU of the variant; unique across the shop.
     pub sku: Sku,
-    /// A value for each of the product's options.
+    /// A value for each of the product's options, by name.
     #[schema(schema_with = texts::options)]
     pub options: BTreeMap<String, String>,
-    /// At most one price a currency.
+    /// Prices, at most one for each currency.
     #[schema(min_items = 1, max_items = 20)]
     pub prices: Vec<Money>,
-    /// What it used to cost, to be shown struck through; at most one a currency, and above its price.
+    /// Former prices, to show struck through; at most one for each currency, each above the price.
     #[schema(required = false, max_items = 20)]
     pub compare_at_prices: Vec<Money>,
-    /// What one weighs with its packing, in grams.
+    /// Weight of one unit with its packing, in grams.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub weight_grams: Option<i64>,
-    /// What is printed on it.
+    /// Barcode: a GTIN with 8, 12, 13 or 14 digits.
     pub barcode: Option<Barcode>,
-    /// How it is taxed; `standard` unless said otherwise.
+    /// Tax class; `standard` if left out.
     #[schema(required = false)]
     pub tax_class: TaxClass,
 }
 
 impl Variant {
-    /// What one of it costs in `currency`, if it is sold for that.
+    /// Price of one unit in `currency`, if the variant has one.
     pub fn price_in(&self, currency: Currency) -> Option<Money> {
         in_currency(&self.prices, currency)
     }
 
-    /// The first price to compare with that is not above the price.
+    /// Index of the first former price that is not above the price.
     fn wrong_comparison(&self) -> Option<usize> {
         self.compare_at_prices
             .iter()
             .position(|was| self.price_in(was.currency).is_none_or(|price| was.amount <= price.amount))
     }
 
-    /// The same with what a patch says.
+    /// The variant with the members of a patch.
     #[must_use]
     pub fn changed(self, patch: VariantPatch) -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Variant {
         }
     }
 
-    /// What is wrong with it by itself, by JSON Pointer.
+    /// What contradicts within the variant: JSON Pointer, code and message.
     pub(super) fn contradiction(&self) -> Option<(String, &'static str, &'static str)> {
         let at = self.wrong_comparison()?;
         let message = "must be above the price in the same currency";
@@ -87,7 +87,7 @@ impl Variant {
     }
 }
 
-/// What a merge patch makes of a member that may be absent.
+/// The value of an optional member after a merge patch.
 pub(super) fn applied<T>(patch: Patch<T>, current: Option<T>) -> Option<T> {
     match patch {
         Patch::Keep => current,
@@ -96,7 +96,7 @@ pub(super) fn applied<T>(patch: Patch<T>, current: Option<T>) -> Option<T> {
     }
 }
 
-/// Whether any of these values comes twice.
+/// Whether any value is repeated.
 pub(super) fn has_repeats<T: Ord>(values: &[T]) -> bool {
     values.iter().collect::<BTreeSet<_>>().len() < values.len()
 }
@@ -105,16 +105,16 @@ fn in_currency(prices: &[Money], currency: Currency) -> Option<Money> {
     prices.iter().copied().find(|price| price.currency == currency)
 }
 
-/// How goods are taxed; what the classes mean is transaction-service's.
+/// Tax class of a variant; transaction-service knows the rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TaxClass {
-    /// Like most.
+    /// The standard rate.
     #[default]
     Standard,
-    /// At a lower rate: food, books.
+    /// A reduced rate, as for food and books.
     Reduced,
-    /// At none.
+    /// No tax.
     Zero,
 }
 
@@ -156,22 +156,22 @@ impl FromFields for Variant {
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"prices": [{"amount": 1799, "currency": "USD"}], "barcode": null}))]
 pub struct VariantPatch {
-    /// All of them.
+    /// All option values.
     #[schema(required = false, schema_with = texts::options)]
     pub options: Option<BTreeMap<String, String>>,
-    /// All of them.
+    /// All prices.
     #[schema(nullable = false, min_items = 1, max_items = 20)]
     pub prices: Option<Vec<Money>>,
-    /// All of them; `null` removes them.
+    /// All former prices; `null` removes them.
     #[schema(max_items = 20)]
     pub compare_at_prices: Option<Vec<Money>>,
-    /// `null` removes it.
+    /// Weight of one unit with its packing, in grams; `null` removes it.
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 1_000_000)]
     pub weight_grams: Patch<i64>,
-    /// `null` removes it.
+    /// Barcode: a GTIN with 8, 12, 13 or 14 digits; `null` removes it.
     #[schema(value_type = Option<Barcode>)]
     pub barcode: Patch<Barcode>,
-    /// How it is taxed.
+    /// Tax class.
     #[schema(nullable = false)]
     pub tax_class: Option<TaxClass>,
 }
@@ -199,7 +199,7 @@ impl FromFields for VariantPatch {
     }
 }
 
-/// Prices in different currencies, at least so many.
+/// Prices in different currencies, at least `least` of them.
 fn prices_of(fields: &mut Fields<'_>, name: &str, least: usize) -> Option<Vec<Money>> {
     let prices = fields.objects::<Money>(name, MAX_PRICES)?;
     let currencies: Vec<String> = prices.iter().map(|price| price.currency.to_string()).collect();

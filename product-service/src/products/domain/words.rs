@@ -1,4 +1,4 @@
-//! The words of the catalogue: each is checked where it is read, and right from then on.
+//! Texts of the catalogue as types: parsing checks them, so a value of such a type is valid.
 
 use std::str::FromStr;
 
@@ -29,7 +29,7 @@ impl FromStr for Description {
         prose(text, 0..=5_000).map(Self)
     }
 }
-/// A word or two by which products are found together; unlike categories, made by use.
+/// A word or two by which products are found together. Unlike categories, tags need not be created first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Tag(pub String);
 

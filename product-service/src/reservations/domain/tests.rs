@@ -81,7 +81,7 @@ fn the_state_table_holds_for_commit_and_release() {
 }
 
 #[test]
-fn a_hold_counts_only_for_the_attempt_that_made_the_reservation() {
+fn a_hold_is_applied_only_for_the_attempt_that_made_the_reservation() {
     let table = [
         (State::Reserving, Verdict::Pending),
         (State::Void, Verdict::Discarded),
@@ -99,14 +99,14 @@ fn a_hold_counts_only_for_the_attempt_that_made_the_reservation() {
 }
 
 #[test]
-fn an_attempt_that_a_release_ended_has_no_hold_that_counts() {
+fn an_attempt_that_a_release_ended_has_no_hold_that_is_applied() {
     let ended = Reservation { hold: None, ..reservation(State::Released) };
     let movement = ended.movement(Id::new(at(0)), MovementKind::Hold, &line("A", 1), at(0));
     assert_eq!(ended.verdict(&movement), Verdict::Discarded);
 }
 
 #[test]
-fn of_several_decisions_only_the_recorded_one_counts() {
+fn of_several_decisions_only_the_recorded_one_is_applied() {
     for (state, kind, loser) in [
         (State::Committed, MovementKind::Commit, MovementKind::Release),
         (State::Released, MovementKind::Release, MovementKind::Commit),
