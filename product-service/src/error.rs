@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::{
     bucket::Failure,
     categories::domain::{MAX_CATEGORIES, MAX_DEPTH, Refused as CategoryRefused},
-    ids::ProductId,
+    ids::{OrderId, ProductId},
     images::domain::{MAX_IMAGES, RefusalCode},
     inventory::domain::MAX_ON_HAND,
     mongo_error::{is_outage, note_refusal},
@@ -109,6 +109,9 @@ pub enum Error {
     /// A product in the database without a slug.
     #[error("product {0} has no slug")]
     MissingSlug(ProductId),
+    /// A reservation in the database without what its state needs.
+    #[error("reservation {0} lacks what its state needs")]
+    IncompleteReservation(OrderId),
     /// The URI of the database could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -277,7 +280,7 @@ impl From<Error> for Problem {
             Error::Mongo(error) => Self::internal(error),
             Error::Secret(error) => Self::unavailable(error),
             Error::Bucket(error @ Failure::Unavailable(_)) => Self::unavailable(error),
-            error @ (Error::Bucket(_) | Error::Corrupt(_) | Error::MissingSlug(_)) => Self::internal(error),
+            error @ (Error::Bucket(_) | Error::Corrupt(_) | Error::MissingSlug(_) | Error::IncompleteReservation(_)) => Self::internal(error),
             Error::LowStockAlert(error) => error.into(),
         }
     }

@@ -93,9 +93,9 @@ async fn quote_lines(
     Json(request): Json<ReservationRequest>,
 ) -> Result<Json<Quote>, Error> {
     let basket = request.basket();
-    let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
+    let skus: Vec<_> = basket.lines.iter().map(|line| &line.sku).collect();
     let (priced, stock) =
-        tokio::join!(flow::read_prices(&db, &request, &basket), inventory_store::available_to_promise(&db, &skus));
+        tokio::join!(flow::read_prices(&db, &basket), inventory_store::available_to_promise(&db, &skus));
     let priced = priced?.map_err(|unpriced| flow::not_priced(&request, &unpriced))?;
     let stock: BTreeMap<Sku, AvailableToPromise> = stock?.into_iter().collect();
     let available = |line: &PricedLine| match stock.get(&line.sku).copied().unwrap_or_default() {

@@ -14,7 +14,7 @@ use common::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use self::domain::{Decision, PricedLine, Reservation, ReservationRequest, State as ReservationState};
+use self::domain::{Decision, PricedLine, Reservation, ReservationRequest, State as ReservationState, StateName};
 pub use self::flow::{SweepReport, sweep};
 use crate::{app::App, error::Error, ids::OrderId, mongo::Mongo};
 
@@ -45,7 +45,7 @@ struct ReservationView {
     /// The order that the stock is reserved for; also the id of the reservation.
     order_id: OrderId,
     /// The state of the reservation.
-    state: ReservationState,
+    state: StateName,
     /// Currency of all prices; `null` when the order was released before it reserved anything.
     currency: Option<Currency>,
     /// The reserved lines, one for each SKU, sorted by SKU, with the prices that are guaranteed to this order.
@@ -60,8 +60,17 @@ struct ReservationView {
 
 impl From<Reservation> for ReservationView {
     fn from(reservation: Reservation) -> Self {
-        let Reservation { order_id, state, currency, lines, expires_at, created_at, updated_at, .. } = reservation;
-        Self { order_id, state, currency, lines, expires_at, created_at, updated_at }
+        let Reservation { order_id, state, expires_at, created_at, updated_at } = reservation;
+        let name = state.name();
+        let (currency, lines) = match state {
+            ReservationState::Held(hold)
+            | ReservationState::Committed { hold, .. }
+            | ReservationState::Released { hold, .. } => (Some(hold.basket.currency), hold.lines),
+            ReservationState::Reserving(attempt) => (Some(attempt.basket.currency), Vec::new()),
+            ReservationState::Cancelled { currency } => (currency, Vec::new()),
+            ReservationState::Void => (None, Vec::new()),
+        };
+        Self { order_id, state: name, currency, lines, expires_at, created_at, updated_at }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
     imports::domain::{MAX_SIZE as MAX_IMPORT_SIZE, State as ImportState},
     inventory::domain::Availability,
     products::domain::Status,
-    reservations::domain::State as ReservationState,
+    reservations::domain::StateName as ReservationState,
 };
 
 /// A collection as it must be.

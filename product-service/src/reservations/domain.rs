@@ -15,109 +15,25 @@
 //! leaves one of these states and perhaps movements on some SKUs; [`Reservation::verdict`] decides whether those are applied or
 //! discarded.
 
-use std::collections::BTreeMap;
-
-use common::{
-    input::{Fields, FromFields},
-    money::{Currency, Money},
-    sku::Sku,
-    timestamp::Timestamp,
-};
+use common::{money::Currency, timestamp::Timestamp};
 use serde::{Deserialize, Serialize};
 use strum::{IntoStaticStr, VariantNames};
 use utoipa::ToSchema;
 
+pub use self::lines::{Basket, PricedLine, ReservationRequest, Unpriced, price};
 use crate::{
-    basket::{LineItem, MAX_LINES, basket},
-    ids::{OrderId, ProductId},
+    ids::OrderId,
     inventory::domain::{MovementId, MovementKind, StockMovement, Verdict},
-    products::domain::{Product, TaxClass},
 };
 
-/// The lines to reserve for an order.
-#[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
-#[schema(example = json!({"currency": "USD", "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]}))]
-pub struct ReservationRequest {
-    /// Currency of the prices.
-    pub currency: Currency,
-    /// The lines; quantities of the same SKU are added up.
-    #[schema(min_items = 1, max_items = 100)]
-    pub lines: Vec<LineItem>,
-}
+mod lines;
 
-impl FromFields for ReservationRequest {
-    fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let currency = fields.text("currency");
-        let lines = fields.objects::<LineItem>("lines", MAX_LINES)?;
-        if lines.is_empty() {
-            return fields.refuse("lines", "too_few", "must have at least one line");
-        }
-        Some(Self { currency: currency?, lines })
-    }
-}
-
-impl ReservationRequest {
-    /// One line a SKU, in the order of the SKUs. That order matters: of two orders that want the last units of the same
-    /// SKUs, both ask for them in the same order, so one of them gets them all.
-    pub fn basket(&self) -> Vec<LineItem> {
-        basket(&self.lines)
-    }
-
-    /// Where the request named a SKU first.
-    pub fn position(&self, sku: &Sku) -> usize {
-        self.lines.iter().position(|line| line.sku == *sku).unwrap_or_default()
-    }
-}
-
-/// A line with title, options, price and tax class as they were when it was reserved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct PricedLine {
-    /// SKU of the ordered variant.
-    pub sku: Sku,
-    /// Number of units.
-    pub quantity: u32,
-    /// The product that the SKU is a variant of.
-    pub product_id: ProductId,
-    /// The product's title.
-    pub title: String,
-    /// The variant's options.
-    pub options: BTreeMap<String, String>,
-    /// Price of one unit; guaranteed to this order, whatever the catalogue says later.
-    pub unit_price: Money,
-    /// Tax class of the variant; fixed for this order, like the price.
-    pub tax_class: TaxClass,
-}
-
-/// Why a line has no price: its SKU, a code and a message.
-pub type Unpriced = (Sku, &'static str, String);
-
-/// Prices a basket from the products that it names.
-pub fn price(basket: &[LineItem], currency: Currency, products: &[Product]) -> Result<Vec<PricedLine>, Vec<Unpriced>> {
-    let (mut priced, mut unpriced) = (Vec::with_capacity(basket.len()), Vec::new());
-    for LineItem { sku, quantity } in basket {
-        let of =
-            |product: &Product| product.variants.iter().find(|v| v.sku == *sku).map(|v| (product.clone(), v.clone()));
-        let Some((product, variant)) = products.iter().filter(|product| product.is_on_sale()).find_map(of) else {
-            unpriced.push((sku.clone(), "unknown_sku", "is not on sale".into()));
-            continue;
-        };
-        let Some(unit_price) = variant.price_in(currency) else {
-            unpriced.push((sku.clone(), "not_sold_in_currency", format!("is not sold in {currency}")));
-            continue;
-        };
-        let (sku, quantity, product_id, title) = (sku.clone(), *quantity, product.id, product.title);
-        let (options, tax_class) = (variant.options, variant.tax_class);
-        priced.push(PricedLine { sku, quantity, product_id, title, options, unit_price, tax_class });
-    }
-    if unpriced.is_empty() { Ok(priced) } else { Err(unpriced) }
-}
-
-/// The state of a reservation.
+/// The name of a reservation's state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = ReservationState)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
-pub enum State {
+pub enum StateName {
     /// An attempt to reserve is taking units.
     Reserving,
     /// An attempt to reserve ended without taking units.
@@ -130,7 +46,7 @@ pub enum State {
     Released,
 }
 
-impl State {
+impl StateName {
     /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -140,39 +56,114 @@ impl State {
 /// A reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
-    /// Whose.
+    /// The order; its id is the id of the reservation.
     pub order_id: OrderId,
-    /// How far it has come.
+    /// The state, with what the reservation has in it.
     pub state: State,
-    /// What prices are in; `None` on a tombstone.
-    pub currency: Option<Currency>,
-    /// What is reserved, one line a SKU, sorted; empty on a tombstone.
-    pub basket: Vec<LineItem>,
-    /// The same with prices, from [`State::Held`] on.
-    pub lines: Vec<PricedLine>,
-    /// The hold that took, or is taking, the units.
-    pub hold: Option<MovementId>,
-    /// The movement that committed or released it.
-    pub decision: Option<MovementId>,
-    /// Until when an attempt in [`State::Reserving`] is left alone.
-    pub lease_until: Timestamp,
-    /// When a held one is released by the sweep. A backstop: orders expire long before, in transaction-service.
+    /// When the sweep releases a held reservation. A backstop: transaction-service expires orders long before.
     pub expires_at: Timestamp,
-    /// When it was first asked for.
+    /// When it was first requested.
     pub created_at: Timestamp,
     /// When its state changed last.
     pub updated_at: Timestamp,
 }
 
-/// What a request to reserve does about a reservation that is there.
+/// The state of a reservation, with what it has in that state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// An attempt is taking units.
+    Reserving(Attempt),
+    /// An attempt ended without taking units.
+    Void,
+    /// Units are reserved.
+    Held(Hold),
+    /// The order is paid; final.
+    Committed {
+        /// What was held.
+        hold: Hold,
+        /// The movement that committed it.
+        decision: MovementId,
+    },
+    /// The order was cancelled, and its units given back; final.
+    Released {
+        /// What was held.
+        hold: Hold,
+        /// The movement that released it.
+        decision: MovementId,
+    },
+    /// The order was cancelled before units were held; final.
+    Cancelled {
+        /// Currency of the attempt that was ended; `None` on a tombstone.
+        currency: Option<Currency>,
+    },
+}
+
+/// An attempt to reserve, until its units are held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The order.
+    pub order_id: OrderId,
+    /// The lines whose units it takes.
+    pub basket: Basket,
+    /// The movement that takes the units.
+    pub hold: MovementId,
+    /// Until when other requests leave it alone.
+    pub lease_until: Timestamp,
+    /// When the reservation expires that it becomes.
+    pub expires_at: Timestamp,
+    /// When it began.
+    pub begun_at: Timestamp,
+}
+
+/// Units that are, or were, reserved for an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hold {
+    /// The movement that took the units.
+    pub id: MovementId,
+    /// The lines whose units are reserved.
+    pub basket: Basket,
+    /// The same lines with prices.
+    pub lines: Vec<PricedLine>,
+}
+
+impl State {
+    /// The name of the state; a cancelled reservation is called released.
+    pub fn name(&self) -> StateName {
+        match self {
+            Self::Reserving(_) => StateName::Reserving,
+            Self::Void => StateName::Void,
+            Self::Held(_) => StateName::Held,
+            Self::Committed { .. } => StateName::Committed,
+            Self::Released { .. } | Self::Cancelled { .. } => StateName::Released,
+        }
+    }
+}
+
+impl Attempt {
+    /// The reservation whose units are all taken, with its priced lines.
+    pub fn held(&self, lines: Vec<PricedLine>) -> Reservation {
+        let Self { order_id, basket, hold: id, expires_at, begun_at, .. } = self.clone();
+        let state = State::Held(Hold { id, basket, lines });
+        Reservation { order_id, state, expires_at, created_at: begun_at, updated_at: begun_at }
+    }
+
+    /// The reservation after a release ended the attempt.
+    pub fn cancelled(self, now: Timestamp) -> Reservation {
+        let state = State::Cancelled { currency: Some(self.basket.currency) };
+        let Self { order_id, expires_at, begun_at: created_at, .. } = self;
+        Reservation { order_id, state, expires_at, created_at, updated_at: now }
+    }
+}
+
+/// What a request to reserve does with the reservation that it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReserveStep {
+pub enum ReserveStep<'a> {
     /// Answers with it.
     Answer,
-    /// Takes its place.
+    /// Replaces it.
     Replace,
-    /// Unwinds it, then takes its place.
-    Unwind,
+    /// Unwinds this attempt, then replaces it.
+    Unwind(&'a Attempt),
 }
 
 /// A decision about a reservation.
@@ -185,15 +176,23 @@ pub enum Decision {
 }
 
 impl Decision {
-    /// The state it leads to.
-    pub fn state(self) -> State {
+    /// The state that the movement `decision` leads to.
+    pub fn state(self, hold: Hold, decision: MovementId) -> State {
         match self {
-            Self::Commit => State::Committed,
-            Self::Release => State::Released,
+            Self::Commit => State::Committed { hold, decision },
+            Self::Release => State::Released { hold, decision },
         }
     }
 
-    /// What it does to the stock.
+    /// The name of that state.
+    pub fn name(self) -> StateName {
+        match self {
+            Self::Commit => StateName::Committed,
+            Self::Release => StateName::Released,
+        }
+    }
+
+    /// The movement that it makes.
     pub fn movement(self) -> MovementKind {
         match self {
             Self::Commit => MovementKind::Commit,
@@ -202,17 +201,20 @@ impl Decision {
     }
 }
 
-/// What a decision does.
+/// What a decision does with the reservation that it finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DecideStep {
-    /// Was decided so before: answers with it.
-    Answer,
-    /// Moves the stock.
-    Move,
+pub enum DecideStep<'a> {
+    /// Answers with it: it was decided in the same way before.
+    Answer(&'a Reservation),
+    /// Moves the stock of what is held.
+    Move(&'a Reservation, &'a Hold),
     /// Ends an attempt that is taking units.
-    End,
-    /// Leaves a tombstone, so that a late reserve finds it.
-    InsertTombstone,
+    End(&'a Attempt),
+    /// Inserts a tombstone, so that a request to reserve that comes later finds it.
+    InsertTombstone {
+        /// A void reservation is there, which the tombstone replaces.
+        replaces_void: bool,
+    },
 }
 
 /// Why a request to reserve, commit or release is refused.
@@ -236,59 +238,63 @@ pub enum Refused {
 }
 
 impl Reservation {
+    /// A released reservation for an order that has none.
+    pub fn tombstone(order_id: OrderId, now: Timestamp) -> Self {
+        let state = State::Cancelled { currency: None };
+        Self { order_id, state, expires_at: now, created_at: now, updated_at: now }
+    }
+
     /// What a request to reserve does when it finds this one.
-    pub fn on_reserve(&self, basket: &[LineItem], currency: Currency, now: Timestamp) -> Result<ReserveStep, Refused> {
-        match self.state {
+    pub fn on_reserve(&self, basket: &Basket, now: Timestamp) -> Result<ReserveStep<'_>, Refused> {
+        match &self.state {
             State::Void => Ok(ReserveStep::Replace),
-            State::Reserving if self.lease_until <= now => Ok(ReserveStep::Unwind),
-            State::Reserving => Err(Refused::ReservationInProgress),
-            State::Held | State::Committed if self.basket == basket && self.currency == Some(currency) => {
-                Ok(ReserveStep::Answer)
-            }
-            State::Held | State::Committed => Err(Refused::ReservationDiffers),
-            State::Released => Err(Refused::ReservationReleased),
+            State::Reserving(attempt) if attempt.lease_until <= now => Ok(ReserveStep::Unwind(attempt)),
+            State::Reserving(_) => Err(Refused::ReservationInProgress),
+            State::Held(hold) | State::Committed { hold, .. } if hold.basket == *basket => Ok(ReserveStep::Answer),
+            State::Held(_) | State::Committed { .. } => Err(Refused::ReservationDiffers),
+            State::Released { .. } | State::Cancelled { .. } => Err(Refused::ReservationReleased),
         }
     }
 
-    /// What a decision does when it finds this state; `None` is absent.
-    pub fn on_decision(state: Option<State>, decision: Decision) -> Result<DecideStep, Refused> {
-        match (state, decision) {
-            (None | Some(State::Void), Decision::Commit) => Err(Refused::NotFound),
-            (None | Some(State::Void), Decision::Release) => Ok(DecideStep::InsertTombstone),
-            (Some(State::Reserving), Decision::Commit) => Err(Refused::ReservationInProgress),
-            (Some(State::Reserving), Decision::Release) => Ok(DecideStep::End),
-            (Some(State::Held), _) => Ok(DecideStep::Move),
-            (Some(State::Committed), Decision::Commit) | (Some(State::Released), Decision::Release) => {
-                Ok(DecideStep::Answer)
+    /// What a decision does when it finds this one, or none.
+    pub fn on_decision(found: Option<&Self>, decision: Decision) -> Result<DecideStep<'_>, Refused> {
+        match (found.map(|found| (found, &found.state)), decision) {
+            (None | Some((_, State::Void)), Decision::Commit) => Err(Refused::NotFound),
+            (None, Decision::Release) => Ok(DecideStep::InsertTombstone { replaces_void: false }),
+            (Some((_, State::Void)), Decision::Release) => Ok(DecideStep::InsertTombstone { replaces_void: true }),
+            (Some((_, State::Reserving(_))), Decision::Commit) => Err(Refused::ReservationInProgress),
+            (Some((_, State::Reserving(attempt))), Decision::Release) => Ok(DecideStep::End(attempt)),
+            (Some((found, State::Held(hold))), _) => Ok(DecideStep::Move(found, hold)),
+            (Some((found, State::Committed { .. })), Decision::Commit)
+            | (Some((found, State::Released { .. } | State::Cancelled { .. })), Decision::Release) => {
+                Ok(DecideStep::Answer(found))
             }
-            (Some(State::Committed), Decision::Release) => Err(Refused::ReservationCommitted),
-            (Some(State::Released), Decision::Commit) => Err(Refused::ReservationReleased),
+            (Some((_, State::Committed { .. })), Decision::Release) => Err(Refused::ReservationCommitted),
+            (Some((_, State::Released { .. } | State::Cancelled { .. })), Decision::Commit) => {
+                Err(Refused::ReservationReleased)
+            }
         }
     }
 
-    /// What becomes of a movement that is found on a SKU. A hold counts once its attempt made the reservation held; a
-    /// commit or release counts if it is the one that decided; everything else has lost or is still open.
+    /// Whether a movement that is found on a SKU is applied. A hold is applied once its attempt made the reservation held; a
+    /// commit or release is applied if it is the one that decided; everything else is discarded or still pending.
     pub fn verdict(&self, movement: &StockMovement) -> Verdict {
-        match (movement.kind, self.state) {
-            (MovementKind::Hold, State::Reserving) if self.hold == Some(movement.id) => Verdict::Pending,
-            (MovementKind::Hold, State::Held | State::Committed | State::Released)
-                if self.hold == Some(movement.id) =>
+        match (movement.kind, &self.state) {
+            (MovementKind::Hold, State::Reserving(attempt)) if attempt.hold == movement.id => Verdict::Pending,
+            (MovementKind::Hold, State::Held(hold) | State::Committed { hold, .. } | State::Released { hold, .. })
+                if hold.id == movement.id =>
             {
                 Verdict::Applied
             }
-            (MovementKind::Commit | MovementKind::Release, State::Held) => Verdict::Pending,
-            (MovementKind::Commit, State::Committed) | (MovementKind::Release, State::Released)
-                if self.decision == Some(movement.id) =>
+            (MovementKind::Commit | MovementKind::Release, State::Held(_)) => Verdict::Pending,
+            (MovementKind::Commit, State::Committed { decision, .. })
+            | (MovementKind::Release, State::Released { decision, .. })
+                if *decision == movement.id =>
             {
                 Verdict::Applied
             }
             (MovementKind::Hold | MovementKind::Commit | MovementKind::Release, _) => Verdict::Discarded,
         }
-    }
-
-    /// This reservation's movement of one of its lines.
-    pub fn movement(&self, id: MovementId, kind: MovementKind, line: &LineItem, at: Timestamp) -> StockMovement {
-        StockMovement { id, order_id: self.order_id, kind, quantity: line.quantity, at }
     }
 }
 

@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use super::{
     domain::{
-        DecideStep, Decision, PricedLine, Refused, Reservation, ReservationRequest, ReserveStep, State, Unpriced, price,
+        Attempt, Basket, DecideStep, Decision, PricedLine, Refused, Reservation, ReservationRequest, ReserveStep,
+        State, Unpriced, price,
     },
     store::{self, InsertMode, InsertOutcome},
 };
@@ -52,8 +53,8 @@ pub(super) async fn reserve(
     let mut mode = InsertMode::New;
     let mut is_contended = false;
     for _ in 0..MAX_ATTEMPTS {
-        let attempt = begin(order_id, request, basket.clone(), now);
-        let (priced, inserted) = tokio::join!(read_prices(db, request, &basket), store::insert(db, &attempt, mode));
+        let attempt = begin(order_id, basket.clone(), now);
+        let (priced, inserted) = tokio::join!(read_prices(db, &basket), store::insert(db, &attempt, mode));
         match inserted? {
             InsertOutcome::Complete => return hold(db, attempt, request, priced, now).await,
             InsertOutcome::Shortage => {
@@ -68,11 +69,11 @@ pub(super) async fn reserve(
         }
         mode = match store::find(db, order_id).await? {
             None => InsertMode::New,
-            Some(found) => match found.on_reserve(&basket, request.currency, now)? {
+            Some(found) => match found.on_reserve(&basket, now)? {
                 ReserveStep::Answer => return Ok(found),
                 ReserveStep::Replace => InsertMode::Replace,
-                ReserveStep::Unwind => {
-                    store::unwind(db, &found, now).await?;
+                ReserveStep::Unwind(attempt) => {
+                    store::unwind(db, attempt, now).await?;
                     InsertMode::Replace
                 }
             },
@@ -81,36 +82,25 @@ pub(super) async fn reserve(
     Err(if is_contended { Error::StockContended } else { Refused::ReservationInProgress.into() })
 }
 
-fn begin(order_id: OrderId, request: &ReservationRequest, basket: Vec<LineItem>, now: Timestamp) -> Reservation {
-    Reservation {
-        order_id,
-        state: State::Reserving,
-        currency: Some(request.currency),
-        basket,
-        lines: Vec::new(),
-        hold: Some(Id::new(now)),
-        decision: None,
-        lease_until: now.plus(LEASE),
-        expires_at: now.plus(EXPIRES_AFTER),
-        created_at: now,
-        updated_at: now,
-    }
+fn begin(order_id: OrderId, basket: Basket, now: Timestamp) -> Attempt {
+    let (lease_until, expires_at) = (now.plus(LEASE), now.plus(EXPIRES_AFTER));
+    Attempt { order_id, basket, hold: Id::new(now), lease_until, expires_at, begun_at: now }
 }
 
 /// The prices, or why lines have none, or why neither could be found out.
 pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 
 /// Prices a basket with the prices that the catalogue has now.
-pub(crate) async fn read_prices(db: &Mongo, request: &ReservationRequest, basket: &[LineItem]) -> Prices {
-    let skus: Vec<_> = basket.iter().map(|line| &line.sku).collect();
+pub(crate) async fn read_prices(db: &Mongo, basket: &Basket) -> Prices {
+    let skus: Vec<_> = basket.lines.iter().map(|line| &line.sku).collect();
     let products = product_store::with_skus(db, &skus).await?;
-    Ok(price(basket, request.currency, &products))
+    Ok(price(basket, &products))
 }
 
 /// Makes an attempt held whose units are all taken. Rolls it back when a line has no price, or when a release ended it meanwhile.
 async fn hold(
     db: &Mongo,
-    attempt: Reservation,
+    attempt: Attempt,
     request: &ReservationRequest,
     priced: Prices,
     now: Timestamp,
@@ -127,13 +117,12 @@ async fn hold(
             return Err(error);
         }
     };
-    let held = Reservation { state: State::Held, lines, ..attempt };
-    if store::hold(db, &held).await? {
+    if let Some(held) = store::hold(db, &attempt, lines).await? {
         return Ok(held);
     }
-    store::roll_back(db, &held, now).await?;
-    let found = store::find(db, held.order_id).await?;
-    let released = found.is_some_and(|found| found.state == State::Released);
+    store::roll_back(db, &attempt, now).await?;
+    let found = store::find(db, attempt.order_id).await?;
+    let released = found.is_some_and(|found| matches!(found.state, State::Released { .. } | State::Cancelled { .. }));
     Err(Error::from(if released { Refused::ReservationReleased } else { Refused::ReservationInProgress }))
 }
 
@@ -142,7 +131,7 @@ async fn hold(
 /// a moment then.
 async fn refuse(
     db: &Mongo,
-    attempt: &Reservation,
+    attempt: &Attempt,
     request: &ReservationRequest,
     priced: Prices,
     now: Timestamp,
@@ -151,12 +140,12 @@ async fn refuse(
     if let Err(unpriced) = priced? {
         return Err(not_priced(request, &unpriced));
     }
-    let skus: Vec<_> = attempt.basket.iter().map(|line| &line.sku).collect();
+    let skus: Vec<_> = attempt.basket.lines.iter().map(|line| &line.sku).collect();
     let stock = inventory_store::available_to_promise(db, &skus).await?;
     let available = |line: &LineItem| {
         stock.iter().find(|(sku, _)| *sku == line.sku).map(|(_, available)| *available).unwrap_or_default()
     };
-    let short = attempt.basket.iter().filter(|line| !available(line).covers(line.quantity));
+    let short = attempt.basket.lines.iter().filter(|line| !available(line).covers(line.quantity));
     let short: Vec<Shortage> = short
         .map(|line| Shortage {
             sku: line.sku.clone(),
@@ -164,7 +153,7 @@ async fn refuse(
             available: available(line).count.max(0),
         })
         .collect();
-    if !attempt.basket.iter().all(|line| available(line).may_cover(line.quantity)) {
+    if !attempt.basket.lines.iter().all(|line| available(line).may_cover(line.quantity)) {
         metrics::count(Metric::OutOfStock);
         return Err(Error::OutOfStock(short));
     }
@@ -192,37 +181,19 @@ pub(super) async fn decide(
 ) -> Result<Reservation, Error> {
     for _ in 0..MAX_ATTEMPTS {
         let found = store::find(db, order_id).await?;
-        let step = Reservation::on_decision(found.as_ref().map(|found| found.state), decision)?;
-        let decided = match (step, found) {
-            (DecideStep::Answer, Some(found)) => return Ok(found),
-            (DecideStep::Move, Some(found)) => store::decide(db, found, decision, now).await?,
-            (DecideStep::End, Some(found)) => store::release_attempt(db, found, now).await?,
-            (DecideStep::InsertTombstone, found) => {
-                store::insert_tombstone(db, tombstone(order_id, now), found.is_some()).await?
+        let decided = match Reservation::on_decision(found.as_ref(), decision)? {
+            DecideStep::Answer(found) => return Ok(found.clone()),
+            DecideStep::Move(held, hold) => store::decide(db, held, hold, decision, now).await?,
+            DecideStep::End(attempt) => store::release_attempt(db, attempt.clone(), now).await?,
+            DecideStep::InsertTombstone { replaces_void } => {
+                store::insert_tombstone(db, Reservation::tombstone(order_id, now), replaces_void).await?
             }
-            (DecideStep::Answer | DecideStep::Move | DecideStep::End, None) => None,
         };
         if let Some(decided) = decided {
             return Ok(decided);
         }
     }
     Err(Refused::ReservationInProgress.into())
-}
-
-fn tombstone(order_id: OrderId, now: Timestamp) -> Reservation {
-    Reservation {
-        order_id,
-        state: State::Released,
-        currency: None,
-        basket: Vec::new(),
-        lines: Vec::new(),
-        hold: None,
-        decision: None,
-        lease_until: now,
-        expires_at: now,
-        created_at: now,
-        updated_at: now,
-    }
 }
 
 /// What one sweep did.
@@ -300,7 +271,10 @@ async fn settle_left_over(
 /// sweep discards the old one.
 async fn resolve(db: &Mongo, reservation: &Reservation, movement: &StockMovement, now: Timestamp) -> Result<(), Error> {
     match movement.kind {
-        MovementKind::Hold => store::unwind(db, reservation, now).await,
+        MovementKind::Hold => match &reservation.state {
+            State::Reserving(attempt) => store::unwind(db, attempt, now).await,
+            _ => Ok(()),
+        },
         MovementKind::Commit => redecide(db, reservation.order_id, Decision::Commit, now).await,
         MovementKind::Release => redecide(db, reservation.order_id, Decision::Release, now).await,
     }

@@ -17,7 +17,7 @@ use mongodb::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::domain::{Decision, PricedLine, Reservation, State};
+use super::domain::{Attempt, Basket, Decision, Hold, PricedLine, Reservation, State, StateName};
 use crate::{
     basket::LineItem,
     collections,
@@ -39,7 +39,7 @@ const KEPT: Duration = Duration::from_hours(8 * 24);
 struct Record {
     #[serde(rename = "_id")]
     id: OrderId,
-    state: State,
+    state: StateName,
     currency: Option<Currency>,
     basket: Vec<LineItem>,
     lines: Vec<LineRecord>,
@@ -92,7 +92,7 @@ pub enum InsertOutcome {
 /// An order's reservation.
 pub async fn find(db: &Mongo, order_id: OrderId) -> Result<Option<Reservation>, Error> {
     let found = reservations(db).await?.find_one(doc! { "_id": order_id.to_string() }).await?;
-    Ok(found.map(Reservation::from))
+    found.map(Reservation::try_from).transpose()
 }
 
 /// The reservations of several orders.
@@ -106,23 +106,27 @@ pub async fn find_many(db: &Mongo, orders: &BTreeSet<OrderId>) -> Result<Vec<Res
 }
 
 /// Attempts whose lease ran out before a moment.
-pub async fn abandoned(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    find_all(db, doc! { "state": State::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
+pub async fn abandoned(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<Attempt>, Error> {
+    let filter = doc! { "state": StateName::Reserving.as_str(), "lease_until": { "$lt": date(before) } };
+    let found = find_all(db, filter, limit).await?.into_iter();
+    Ok(found
+        .filter_map(|found| if let State::Reserving(attempt) = found.state { Some(attempt) } else { None })
+        .collect())
 }
 
 /// Held reservations that have expired.
 pub async fn expired(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
-    find_all(db, doc! { "state": State::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
+    find_all(db, doc! { "state": StateName::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
 }
 
 /// Inserts the document of an attempt and takes its units, SKU by SKU in order, in one command.
-pub async fn insert(db: &Mongo, attempt: &Reservation, mode: InsertMode) -> Result<InsertOutcome, Error> {
+pub async fn insert(db: &Mongo, attempt: &Attempt, mode: InsertMode) -> Result<InsertOutcome, Error> {
     let (reservations, stock) = namespaces(db).await?;
-    let document = bson::serialize_to_document(&Record::from(attempt.clone()))?;
+    let document = bson::serialize_to_document(&Record::of_attempt(attempt))?;
     let mut writes = vec![match mode {
         InsertMode::New => InsertOneModel::builder().namespace(reservations).document(document).build().into(),
         InsertMode::Replace => {
-            let filter = doc! { "_id": attempt.order_id.to_string(), "state": State::Void.as_str() };
+            let filter = doc! { "_id": attempt.order_id.to_string(), "state": StateName::Void.as_str() };
             update_or_fail(&reservations, filter, replace(document))
         }
     }];
@@ -136,38 +140,38 @@ pub async fn insert(db: &Mongo, attempt: &Reservation, mode: InsertMode) -> Resu
     })
 }
 
-/// Makes an attempt held and settles its holds; `false` when it was ended or replaced meanwhile.
-pub async fn hold(db: &Mongo, held: &Reservation) -> Result<bool, Error> {
+/// Makes an attempt held, with its priced lines, and settles its holds; `None` when it was ended or replaced meanwhile.
+pub async fn hold(db: &Mongo, attempt: &Attempt, lines: Vec<PricedLine>) -> Result<Option<Reservation>, Error> {
     let (reservations, stock) = namespaces(db).await?;
-    let lines: Vec<LineRecord> = held.lines.iter().cloned().map(LineRecord::from).collect();
-    let set = doc! { "state": State::Held.as_str(), "lines": bson::serialize_to_bson(&lines)? };
-    let mut writes = vec![update_or_fail(&reservations, attempt_of(held), doc! { "$set": set })];
-    writes.extend(holds(held).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, true)));
-    Ok(db.write_in_order(writes).await?.went_past(0))
+    let records: Vec<LineRecord> = lines.iter().cloned().map(LineRecord::from).collect();
+    let set = doc! { "state": StateName::Held.as_str(), "lines": bson::serialize_to_bson(&records)? };
+    let mut writes = vec![update_or_fail(&reservations, attempt_of(attempt), doc! { "$set": set })];
+    writes.extend(holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, true)));
+    Ok(db.write_in_order(writes).await?.went_past(0).then(|| attempt.held(lines)))
 }
 
 /// Gives back the units that the caller's own attempt took, and makes it void. Safe in any state: only the request that made an
 /// attempt can make it held.
-pub async fn roll_back(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
+pub async fn roll_back(db: &Mongo, attempt: &Attempt, now: Timestamp) -> Result<(), Error> {
     let (reservations, stock) = namespaces(db).await?;
     let mut writes: Vec<_> =
         holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)).collect();
-    writes.push(update_or_skip(&reservations, attempt_of(attempt), ended(State::Void, now)));
+    writes.push(update_or_skip(&reservations, attempt_of(attempt), ended(StateName::Void, now)));
     db.write_in_order(writes).await.map(|_| ())
 }
 
 /// Makes an attempt void whose lease ran out, and gives back its units; does nothing when its request has made it held after all.
-pub async fn unwind(db: &Mongo, attempt: &Reservation, now: Timestamp) -> Result<(), Error> {
-    end_as(db, attempt, State::Void, now).await.map(|_| ())
+pub async fn unwind(db: &Mongo, attempt: &Attempt, now: Timestamp) -> Result<(), Error> {
+    end_as(db, attempt, StateName::Void, now).await.map(|_| ())
 }
 
 /// Releases an attempt and gives back its units, because the order is cancelled; `None` when another attempt has replaced it.
-pub async fn release_attempt(db: &Mongo, attempt: Reservation, now: Timestamp) -> Result<Option<Reservation>, Error> {
-    let ended = end_as(db, &attempt, State::Released, now).await?;
-    Ok(ended.then_some(Reservation { state: State::Released, hold: None, updated_at: now, ..attempt }))
+pub async fn release_attempt(db: &Mongo, attempt: Attempt, now: Timestamp) -> Result<Option<Reservation>, Error> {
+    let ended = end_as(db, &attempt, StateName::Released, now).await?;
+    Ok(ended.then(|| attempt.cancelled(now)))
 }
 
-async fn end_as(db: &Mongo, attempt: &Reservation, state: State, now: Timestamp) -> Result<bool, Error> {
+async fn end_as(db: &Mongo, attempt: &Attempt, state: StateName, now: Timestamp) -> Result<bool, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let mut writes = vec![update_or_fail(&reservations, attempt_of(attempt), ended(state, now))];
     writes.extend(holds(attempt).map(|(sku, hold)| inventory_store::settle(&stock, &sku, &hold, false)));
@@ -177,20 +181,23 @@ async fn end_as(db: &Mongo, attempt: &Reservation, state: State, now: Timestamp)
 /// Commits or releases a held reservation and moves its stock, in one command; `None` when another request decided it first.
 pub async fn decide(
     db: &Mongo,
-    held: Reservation,
+    held: &Reservation,
+    hold: &Hold,
     decision: Decision,
     now: Timestamp,
 ) -> Result<Option<Reservation>, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let id = Id::new(now);
-    let movements = || held.basket.iter().map(|line| (&line.sku, held.movement(id, decision.movement(), line, now)));
+    let order_id = held.order_id;
+    let movement = |quantity| StockMovement { id, order_id, kind: decision.movement(), quantity, at: now };
+    let movements = || hold.basket.lines.iter().map(|line| (&line.sku, movement(line.quantity)));
     let mut writes: Vec<_> = movements().map(|(sku, m)| inventory_store::record(&stock, sku, &m)).collect();
     let decides = writes.len();
-    writes.push(deciding(&reservations, &held, id, decision, now));
+    writes.push(deciding(&reservations, held, id, decision, now));
     writes.extend(movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, true)));
     if db.write_in_order(writes).await?.went_past(decides) {
-        let state = decision.state();
-        return Ok(Some(Reservation { state, decision: Some(id), updated_at: now, ..held }));
+        let state = decision.state(hold.clone(), id);
+        return Ok(Some(Reservation { state, updated_at: now, ..held.clone() }));
     }
     let void = movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, false)).collect();
     db.write_in_order(void).await?;
@@ -198,12 +205,15 @@ pub async fn decide(
 }
 
 /// Inserts a tombstone, or writes it in place of a void reservation; `None` when the order has got a reservation meanwhile.
-pub async fn insert_tombstone(db: &Mongo, tombstone: Reservation, void: bool) -> Result<Option<Reservation>, Error> {
+pub async fn insert_tombstone(
+    db: &Mongo,
+    tombstone: Reservation,
+    replaces_void: bool,
+) -> Result<Option<Reservation>, Error> {
     let (reservations, _) = namespaces(db).await?;
-    let record = Record { delete_at: Some(date(tombstone.updated_at.plus(KEPT))), ..tombstone.clone().into() };
-    let document = bson::serialize_to_document(&record)?;
-    let write: WriteModel = if void {
-        let filter = doc! { "_id": tombstone.order_id.to_string(), "state": State::Void.as_str() };
+    let document = bson::serialize_to_document(&Record::of_tombstone(&tombstone))?;
+    let write: WriteModel = if replaces_void {
+        let filter = doc! { "_id": tombstone.order_id.to_string(), "state": StateName::Void.as_str() };
         update_or_fail(&reservations, filter, replace(document))
     } else {
         InsertOneModel::builder().namespace(reservations).document(document).build().into()
@@ -218,18 +228,19 @@ pub async fn settle(db: &Mongo, sku: &Sku, movement: &StockMovement, is_applied:
 }
 
 /// The filter for this attempt, and no other one of the same order.
-fn attempt_of(attempt: &Reservation) -> Document {
-    let hold = attempt.hold.map(|id| id.to_string());
-    doc! { "_id": attempt.order_id.to_string(), "state": State::Reserving.as_str(), "hold": hold }
+fn attempt_of(attempt: &Attempt) -> Document {
+    let (id, hold) = (attempt.order_id.to_string(), attempt.hold.to_string());
+    doc! { "_id": id, "state": StateName::Reserving.as_str(), "hold": hold }
 }
 
-fn holds(attempt: &Reservation) -> impl Iterator<Item = (Sku, StockMovement)> {
-    let at = attempt.updated_at;
-    let lines = attempt.hold.into_iter().flat_map(|id| attempt.basket.iter().map(move |line| (id, line)));
-    lines.map(move |(id, line)| (line.sku.clone(), attempt.movement(id, MovementKind::Hold, line, at)))
+/// The movements by which an attempt takes its units.
+fn holds(attempt: &Attempt) -> impl Iterator<Item = (Sku, StockMovement)> {
+    let Attempt { order_id, hold: id, begun_at: at, .. } = *attempt;
+    let movement = move |quantity| StockMovement { id, order_id, kind: MovementKind::Hold, quantity, at };
+    attempt.basket.lines.iter().map(move |line| (line.sku.clone(), movement(line.quantity)))
 }
 
-fn ended(state: State, now: Timestamp) -> Document {
+fn ended(state: StateName, now: Timestamp) -> Document {
     let delete_at = date(now.plus(KEPT));
     doc! { "$set": { "state": state.as_str(), "hold": null, "updated_at": date(now), "delete_at": delete_at } }
 }
@@ -241,9 +252,9 @@ fn deciding(
     decision: Decision,
     now: Timestamp,
 ) -> WriteModel {
-    let filter = doc! { "_id": held.order_id.to_string(), "state": State::Held.as_str() };
+    let filter = doc! { "_id": held.order_id.to_string(), "state": StateName::Held.as_str() };
     let set = doc! {
-        "state": decision.state().as_str(),
+        "state": decision.name().as_str(),
         "decision": id.to_string(),
         "updated_at": date(now),
         "delete_at": date(now.plus(KEPT)),
@@ -264,7 +275,8 @@ fn replace(mut document: Document) -> Document {
 
 async fn find_all(db: &Mongo, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
     let reservations = reservations(db).await?;
-    Ok(reservations.find(filter).limit(limit).await?.map_ok(Reservation::from).try_collect().await?)
+    let records: Vec<Record> = reservations.find(filter).limit(limit).await?.try_collect().await?;
+    records.into_iter().map(Reservation::try_from).collect()
 }
 
 async fn reservations(db: &Mongo) -> Result<Collection<Record>, Error> {
@@ -275,42 +287,69 @@ async fn namespaces(db: &Mongo) -> Result<(Namespace, Namespace), Error> {
     Ok((db.namespace(collections::RESERVATIONS).await?, db.namespace(collections::STOCK).await?))
 }
 
-impl From<Reservation> for Record {
-    fn from(reservation: Reservation) -> Self {
-        let Reservation { order_id, state, currency, basket, lines, hold, decision, .. } = reservation;
+impl Record {
+    fn of_attempt(attempt: &Attempt) -> Self {
+        let Attempt { order_id, basket, hold, lease_until, expires_at, begun_at } = attempt.clone();
         Self {
             id: order_id,
-            state,
-            currency,
-            basket,
-            lines: lines.into_iter().map(LineRecord::from).collect(),
-            hold,
-            decision,
-            lease_until: date(reservation.lease_until),
-            expires_at: date(reservation.expires_at),
-            created_at: date(reservation.created_at),
-            updated_at: date(reservation.updated_at),
+            state: StateName::Reserving,
+            currency: Some(basket.currency),
+            basket: basket.lines,
+            lines: Vec::new(),
+            hold: Some(hold),
+            decision: None,
+            lease_until: date(lease_until),
+            expires_at: date(expires_at),
+            created_at: date(begun_at),
+            updated_at: date(begun_at),
             delete_at: None,
+        }
+    }
+
+    fn of_tombstone(tombstone: &Reservation) -> Self {
+        Self {
+            id: tombstone.order_id,
+            state: tombstone.state.name(),
+            currency: None,
+            basket: Vec::new(),
+            lines: Vec::new(),
+            hold: None,
+            decision: None,
+            lease_until: date(tombstone.updated_at),
+            expires_at: date(tombstone.expires_at),
+            created_at: date(tombstone.created_at),
+            updated_at: date(tombstone.updated_at),
+            delete_at: Some(date(tombstone.updated_at.plus(KEPT))),
         }
     }
 }
 
-impl From<Record> for Reservation {
-    fn from(record: Record) -> Self {
-        let Record { id: order_id, state, currency, basket, lines, hold, decision, .. } = record;
-        Self {
-            order_id,
-            state,
-            currency,
-            basket,
-            lines: lines.into_iter().map(PricedLine::from).collect(),
-            hold,
-            decision,
-            lease_until: timestamp(record.lease_until),
-            expires_at: timestamp(record.expires_at),
-            created_at: timestamp(record.created_at),
-            updated_at: timestamp(record.updated_at),
-        }
+impl TryFrom<Record> for Reservation {
+    type Error = Error;
+
+    fn try_from(record: Record) -> Result<Self, Error> {
+        let Record { id: order_id, currency, lines, decision, .. } = record;
+        let (expires_at, created_at) = (timestamp(record.expires_at), timestamp(record.created_at));
+        let updated_at = timestamp(record.updated_at);
+        let basket = currency.map(|currency| Basket { currency, lines: record.basket });
+        let hold = |id, basket| Hold { id, basket, lines: lines.into_iter().map(PricedLine::from).collect() };
+        let state = match (record.state, basket, record.hold, decision) {
+            (StateName::Void, ..) => State::Void,
+            (StateName::Reserving, Some(basket), Some(hold), _) => {
+                let lease_until = timestamp(record.lease_until);
+                State::Reserving(Attempt { order_id, basket, hold, lease_until, expires_at, begun_at: created_at })
+            }
+            (StateName::Held, Some(basket), Some(id), _) => State::Held(hold(id, basket)),
+            (StateName::Committed, Some(basket), Some(id), Some(decision)) => {
+                State::Committed { hold: hold(id, basket), decision }
+            }
+            (StateName::Released, Some(basket), Some(id), Some(decision)) => {
+                State::Released { hold: hold(id, basket), decision }
+            }
+            (StateName::Released, _, None, _) => State::Cancelled { currency },
+            _ => return Err(Error::IncompleteReservation(order_id)),
+        };
+        Ok(Self { order_id, state, expires_at, created_at, updated_at })
     }
 }
 
