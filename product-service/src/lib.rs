@@ -5,7 +5,8 @@
 //! - words that several rooms share: [`ids`], [`slug`], [`basket`] (lines), [`currencies`], `caching` (of answers), `collections`
 //!   (names in the database)
 //! - [`bucket`] and [`mongo`] (connections, made on first use), `mongo_error` (what a failure of MongoDB means), [`error`] (what a
-//!   client is answered for any failure), [`jobs`] (work that takes longer than a request), [`app`] (what handlers share, and its settings)
+//!   client is answered for any failure), [`jobs`] (work that takes longer than a request), [`app`] (what handlers share, and its
+//!   settings)
 //! - rooms: [`categories`], [`products`], [`search`] (finding them), [`images`], [`imports`] and [`exports`] (many products at
 //!   once), [`inventory`] (stock), [`reservations`] (stock held for orders), [`adjustments`] (changes of stock, with their audit
 //!   log), `quotes` (prices of lines)

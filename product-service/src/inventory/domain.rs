@@ -50,7 +50,7 @@ pub struct Stock {
     /// Identifies this stock in its tags: a SKU that was removed and added again has another one.
     #[serde(skip)]
     pub document: u64,
-    /// When the stock was last set or adjusted.
+    /// When staff or a return last changed the stock; sales do not count.
     pub updated_at: Timestamp,
 }
 

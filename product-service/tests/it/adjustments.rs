@@ -1,4 +1,4 @@
-//! What changes the number on hand other than a sale: once each, whoever dies where, and with a trail.
+//! Changes of the number on hand other than by a sale: each is made once, wherever a crash falls, and is in the audit log.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -135,7 +135,7 @@ async fn what_is_reserved_cannot_be_lost() {
 }
 
 #[tokio::test]
-async fn a_sku_without_stock_gets_some_and_one_that_nobody_sells_does_not() {
+async fn a_sku_without_stock_gets_some_and_one_that_is_not_sold_does_not() {
     let shop = Shop::open().await;
     let product = json!({"title": "T", "slug": "t", "description": "", "status": "active", "category_ids": [],
         "options": [], "variants": [{"sku": "NEW", "options": {}, "prices": [{"amount": 1, "currency": "USD"}]}]});
@@ -193,7 +193,7 @@ async fn a_crash_between_any_two_commands_adjusts_once() {
                 let is_done = on_hand == expected;
                 assert!(is_done || (on_hand == 5 && !is_repeated && during == 503), "{what} {commands}: {on_hand}");
                 let sum: i64 = shop.trail(&sku).await.iter().map(|(by, _)| by).sum();
-                assert_eq!(sum, on_hand, "the trail of {what} cut after {commands} tells all there is");
+                assert_eq!(sum, on_hand, "the audit log of {what} cut after {commands} has every change");
             }
         }
     }
@@ -260,7 +260,7 @@ async fn a_sku_that_takes_backorders_is_sold_below_zero_and_no_other() {
 }
 
 #[tokio::test]
-async fn who_repeats_an_adjustment_that_is_under_way_is_told_so_and_not_that_too_few_are_left() {
+async fn a_repeated_adjustment_that_is_in_progress_is_refused_as_such_and_not_for_want_of_units() {
     let shop = Shop::open().await;
     shop.sell(&[("A", 2)]).await;
     shop.adjust("A", "k", &lost(2)).await.expect(201);

@@ -20,7 +20,7 @@ use crate::{
     staff,
 };
 
-/// After this nobody has an import any more that a crash left.
+/// After this the lease of an import is free that a crash left.
 pub(crate) const LATER: Duration = Duration::from_mins(2);
 
 pub(crate) struct BulkFixture {
@@ -80,7 +80,7 @@ impl BulkFixture {
         self.post(&format!("/admin/products/imports/{}/start", form.image_id)).await
     }
 
-    /// An import that was started, and waits to be worked off.
+    /// An import that was started, and has not run.
     pub(crate) async fn started(&self, file: &[u8]) -> Form {
         let form = self.upload(file).await;
         let answer = self.start(&form).await.expect(202);
@@ -88,7 +88,7 @@ impl BulkFixture {
         form
     }
 
-    /// An import that was worked off in one go.
+    /// An import that ran to its end.
     pub(crate) async fn import(&self, file: &[u8]) -> Form {
         let form = self.started(file).await;
         assert!(self.work_after(&form, Duration::ZERO).await.unwrap());
@@ -125,7 +125,7 @@ impl BulkFixture {
         imports::sweep(&self.shop.app, Timestamp::now().plus(pause)).await.expect("the sweep ends")
     }
 
-    /// Works the import off, as of so much later, however long that takes; whether it is over.
+    /// Runs the import, as of so much later, however long that takes; whether it has ended.
     pub(crate) async fn work_after(&self, form: &Form, pause: Duration) -> Result<bool, Error> {
         let until = Instant::now() + Duration::from_mins(5);
         let now = Timestamp::now().plus(pause);
@@ -141,7 +141,7 @@ impl BulkFixture {
     /// Has the bucket's notification come through the queue; whether it shall come again.
     pub(crate) async fn deliver(&self, key: &str) -> bool {
         let message = json!({"messageId": "1", "body": created(key), "eventSource": "aws:sqs", "attributes": {}});
-        let answer = self.shop.app.queue(json!({ "Records": [message] })).await.expect("the batch is worked off");
+        let answer = self.shop.app.queue(json!({ "Records": [message] })).await.expect("the batch is handled");
         !answer["batchItemFailures"].as_array().unwrap().is_empty()
     }
 
@@ -203,7 +203,7 @@ pub(crate) fn products(file: &[u8]) -> usize {
     file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).count()
 }
 
-/// All files of an export, as anybody with its addresses gets them.
+/// All files of an export, by their URLs.
 pub(crate) async fn download(export: &Value) -> Vec<u8> {
     let mut joined = Vec::new();
     for file in export["files"].as_array().unwrap() {

@@ -45,7 +45,7 @@ async fn a_product_is_made_and_read_by_id_and_slug_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn drafts_are_seen_by_nobody_in_public() {
+async fn drafts_are_not_public() {
     let shop = Shop::open().await;
     let mut draft = tee("tee", "TEE");
     draft["status"] = json!("draft");

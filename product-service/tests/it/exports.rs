@@ -93,10 +93,10 @@ async fn an_export_is_finished_after_a_crash_between_any_two_commands_and_by_the
     for commands in 0.. {
         let begun = fixture.post("/admin/products/exports").await.expect(202);
         let path = begun.header("location").to_owned();
-        let signal = format!("exports/{}/start", begun.json()["id"].as_str().unwrap());
-        assert!(fixture.bucket.file(&signal).exists(), "the bucket tells the queue of it");
+        let marker = format!("exports/{}/start", begun.json()["id"].as_str().unwrap());
+        assert!(fixture.bucket.file(&marker).exists(), "the bucket notifies the queue of it");
         fixture.shop.network.cut_after(commands);
-        let comes_again = fixture.deliver(&signal).await;
+        let comes_again = fixture.deliver(&marker).await;
         fixture.shop.network.heal();
         assert!(comes_again || commands > 3, "cut after {commands}");
         exports::sweep(&fixture.shop.app, Timestamp::now().plus(LATER)).await.unwrap();

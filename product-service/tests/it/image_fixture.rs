@@ -38,7 +38,7 @@ impl Form {
         &self.fields["key"]
     }
 
-    /// Where the image is for everybody.
+    /// Key of the published image.
     pub(crate) fn published(&self) -> String {
         self.key().replacen("uploads/", "products/", 1)
     }
@@ -115,7 +115,7 @@ impl ImageFixture {
         form
     }
 
-    /// What everybody gets who asks for an image, or for a key that was guessed; `None` is nothing.
+    /// What the public gets under a key; `None` when nothing is there.
     pub(crate) fn seen_at(&self, key: &str) -> Option<Vec<u8>> {
         // The CDN reads this and nothing else.
         assert!(key.starts_with("products/"), "{key}");
@@ -174,7 +174,7 @@ impl ImageFixture {
             .iter()
             .map(|(id, body)| json!({"messageId": id, "body": body, "eventSource": "aws:sqs", "attributes": {}}))
             .collect();
-        let answer = self.app().queue(json!({ "Records": messages })).await.expect("the batch is worked off");
+        let answer = self.app().queue(json!({ "Records": messages })).await.expect("the batch is handled");
         let failures = answer["batchItemFailures"].as_array().unwrap();
         failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().to_owned()).collect()
     }

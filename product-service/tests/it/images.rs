@@ -16,7 +16,7 @@ const AFTER_THE_FORM: Duration = Duration::from_mins(71);
 const TOMORROW: Duration = Duration::from_hours(25);
 
 #[tokio::test]
-async fn a_completed_upload_is_the_last_of_the_products_images_and_everybody_sees_it() {
+async fn a_completed_upload_is_the_last_of_the_products_images_and_is_public() {
     let fixture = ImageFixture::open().await;
     let first = fixture.show().await;
     let before = fixture.product().await;
@@ -86,7 +86,7 @@ async fn whatever_came_past_the_policy_is_refused_by_its_size_and_type() {
     let file = fixture.bucket.file(untyped.key());
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(file, PNG).unwrap();
-    let reason = "The file was not uploaded as image/png, which was announced.";
+    let reason = "The file was not uploaded as image/png, the announced type.";
     assert_refused(&fixture, &untyped, "wrong_content_type", reason).await;
 }
 
@@ -97,8 +97,8 @@ async fn a_file_that_no_browser_should_show_is_refused_with_a_code() {
     huge[16..24].copy_from_slice(&[0, 0, 0xea, 0x60, 0, 0, 0xea, 0x60]);
     let sum = crc32(&huge[12..29]);
     huge[29..33].copy_from_slice(&sum.to_be_bytes());
-    let detail = "The image has 60000 x 60000 points. A side may have 16384, and an image 50000000 in all.";
-    let missing = "The end of the file is missing. Upload it whole.";
+    let detail = "The image has 60000 x 60000 pixels. A side may have 16384 at most, and an image 50000000 in all.";
+    let missing = "The end of the file is missing. Upload the whole file.";
     for (file, code, reason) in [(&PNG[..40], "truncated", missing), (&huge, "too_many_points", detail)] {
         let form = fixture.form("image/png", file.len()).await;
         assert_eq!(form.post(file).await, 204);
@@ -117,8 +117,8 @@ async fn a_png_whose_data_are_no_picture_is_refused() {
         let length = u32::try_from(data.len()).unwrap().to_be_bytes();
         [&PNG[..at - 4], &length, &chunk, &crc32(&chunk).to_be_bytes(), &PNG[end..]].concat()
     };
-    let missing = "The end of the file is missing. Upload it whole.";
-    let broken = |what: &str| format!("The file has {what}. Save the image anew and upload that.");
+    let missing = "The end of the file is missing. Upload the whole file.";
+    let broken = |what: &str| format!("The file has {what}. Save the image again and upload the new file.");
     for (file, code, reason) in [
         (with(b"<script>alert(1)</script>"), "malformed", broken("compressed data that cannot be read")),
         (with(b""), "truncated", missing.to_owned()),
@@ -138,7 +138,7 @@ fn crc32(bytes: &[u8]) -> u32 {
 }
 
 #[tokio::test]
-async fn everybody_gets_the_picture_and_nothing_else_that_was_in_the_file() {
+async fn the_public_gets_the_picture_and_nothing_else_that_was_in_the_file() {
     let fixture = ImageFixture::open().await;
     let page = b"<!DOCTYPE html><script>alert(1)</script>";
     for (kind, file) in [
@@ -150,7 +150,7 @@ async fn everybody_gets_the_picture_and_nothing_else_that_was_in_the_file() {
         let file = [file, &page[..]].concat();
         let form = fixture.form(kind, file.len()).await;
         assert_eq!(form.post(&file).await, 204);
-        assert_eq!(fixture.seen_at(&form.published()), None, "{kind}: nobody sees it before it is cleaned");
+        assert_eq!(fixture.seen_at(&form.published()), None, "{kind}: not public before it is cleaned");
         let image = fixture.complete(&form).await.expect(200).json();
         let seen = fixture.seen_at(&form.published()).unwrap();
         for word in [&b"SECRET"[..], b"script"] {
@@ -214,7 +214,7 @@ async fn only_messages_that_may_succeed_later_come_again() {
         ("good", created(good.key())),
         ("bad", created(bad.key())),
         ("not ours", created("exports/2026.csv")),
-        ("nobody's", created(&unknown)),
+        ("unknown", created(&unknown)),
         ("gone", created(never_arrived.key())),
         ("no JSON", "hello".to_owned()),
         ("no notification", json!({"hello": 1}).to_string()),
@@ -223,7 +223,7 @@ async fn only_messages_that_may_succeed_later_come_again() {
     let not_understood = ["no JSON", "no notification"];
     fixture.bucket.set_mode(FaultMode::Broken);
     let again = fixture.deliver(&messages).await;
-    assert_eq!(again, ["good", "bad", "nobody's", "gone", "no JSON", "no notification"]);
+    assert_eq!(again, ["good", "bad", "unknown", "gone", "no JSON", "no notification"]);
     fixture.bucket.set_mode(FaultMode::None);
     fixture.shop.network.cut();
     assert_eq!(fixture.deliver(&messages[5..]).await, not_understood);
@@ -275,7 +275,7 @@ async fn of_two_files_uploaded_one_after_the_other_the_first_that_was_published_
 }
 
 #[tokio::test]
-async fn what_is_published_for_nobody_is_deleted_when_the_bucket_says_so() {
+async fn a_published_file_without_an_upload_is_deleted_when_the_bucket_notifies() {
     let fixture = ImageFixture::open().await;
     let (shown, late) = (fixture.show().await, fixture.upload().await);
     fixture.sweep_after(AFTER_THE_FORM).await;
@@ -352,8 +352,8 @@ async fn a_list_names_images_of_its_product_only_and_each_once() {
     let answer = fixture.arrange(&[(&shown, ""), (&shown, "")]).await.expect(422);
     assert_eq!(answer.refused_fields(), ["/images/1/id not_distinct"]);
     assert_eq!(fixture.shown().await, [shown.image_id]);
-    let nobody = "/admin/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/images";
-    fixture.shop.client.put(nobody).token(&staff()).json(&json!({"images": []})).send().await.expect(404);
+    let unknown = "/admin/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/images";
+    fixture.shop.client.put(unknown).token(&staff()).json(&json!({"images": []})).send().await.expect(404);
 }
 
 #[tokio::test]
@@ -378,7 +378,7 @@ async fn a_list_is_taken_for_the_version_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn an_upload_that_nobody_completes_is_swept_with_its_object_and_makes_room() {
+async fn an_upload_that_is_never_completed_is_swept_with_its_object_and_makes_room() {
     let fixture = ImageFixture::open().await;
     let (orphan, shown) = (fixture.upload().await, fixture.show().await);
     fixture.form("image/png", 9).await;

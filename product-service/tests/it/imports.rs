@@ -208,7 +208,7 @@ async fn a_product_that_loses_its_only_variant_in_stock_is_not_listed_as_in_stoc
 }
 
 #[tokio::test]
-async fn an_import_waits_for_its_file_and_starts_once_however_often_it_is_told_to() {
+async fn an_import_waits_for_its_file_and_starts_once_however_often_it_is_started() {
     let fixture = BulkFixture::open().await;
     let form = fixture.form().await;
     assert_eq!(fixture.progress(&form).await["state"], "pending");
@@ -234,8 +234,8 @@ async fn the_buckets_notification_starts_an_import_and_works_it_off() {
     assert!(!fixture.deliver(form.key()).await);
     assert_eq!(fixture.counts(&form).await, [120, 0, 0, 0]);
     assert_eq!(fixture.progress(&form).await["state"], "done");
-    for nobodys in ["imports/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.ndjson", "imports/x", "exports/x/start"] {
-        assert!(!fixture.deliver(nobodys).await, "{nobodys}");
+    for unknown in ["imports/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d.ndjson", "imports/x", "exports/x/start"] {
+        assert!(!fixture.deliver(unknown).await, "{unknown}");
     }
 }
 
@@ -253,7 +253,7 @@ async fn work_goes_on_where_it_stopped_and_a_message_comes_again_until_it_is_ove
     let busy = fixture.shop.mongo.database().await.collection::<Document>("imports");
     let lease = |millis| doc! { "$set": { "lease_until": DateTime::from_millis(millis) } };
     busy.update_one(doc! {}, lease(DateTime::now().timestamp_millis() + 60_000)).await.unwrap();
-    assert!(fixture.deliver(form.key()).await, "somebody else works on it");
+    assert!(fixture.deliver(form.key()).await, "another process holds the lease");
     assert_eq!(fixture.progress(&form).await["lines_done"], done);
     busy.update_one(doc! {}, lease(0)).await.unwrap();
     assert!(!fixture.deliver(form.key()).await);
@@ -375,7 +375,7 @@ async fn the_bucket_takes_one_file_of_the_right_type_and_whatever_came_past_it_i
 }
 
 #[tokio::test]
-async fn staff_see_their_jobs_uncached_and_nobody_else_does() {
+async fn only_staff_see_their_jobs_and_they_are_not_cached() {
     let fixture = BulkFixture::open().await;
     let form = fixture.import(b"no\n").await;
     let export = fixture.post("/admin/products/exports").await.expect(202).header("location").to_owned();
@@ -391,18 +391,18 @@ async fn staff_see_their_jobs_uncached_and_nobody_else_does() {
         fixture.shop.client.post(path).send().await.expect(401);
         fixture.shop.client.post(path).token(&other).send().await.expect(403);
     }
-    let nobodys = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d";
+    let unknown = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d";
     for path in ["imports/{}", "imports/{}/errors", "exports/{}"] {
-        fixture.get(&format!("/admin/products/{}", path.replace("{}", nobodys))).await.expect(404);
+        fixture.get(&format!("/admin/products/{}", path.replace("{}", unknown))).await.expect(404);
     }
-    fixture.post(&format!("/admin/products/imports/{nobodys}/start")).await.expect(404);
+    fixture.post(&format!("/admin/products/imports/{unknown}/start")).await.expect(404);
 }
 
 #[tokio::test]
 async fn a_dead_or_hanging_database_is_a_503_on_every_route_of_imports_and_exports() {
     let fixture = BulkFixture::open().await;
     let import = fixture.import(b"no\n").await;
-    let (import, nobodys) = (format!("imports/{}", import.image_id), "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d");
+    let (import, unknown) = (format!("imports/{}", import.image_id), "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d");
     let client = Client::new(router(fixture.shop.app.clone()));
     let get = |path: String| client.get(&format!("/admin/products/{path}")).token(&staff()).send();
     let post = |path: String| client.post(&format!("/admin/products/{path}")).token(&staff()).send();
@@ -411,7 +411,7 @@ async fn a_dead_or_hanging_database_is_a_503_on_every_route_of_imports_and_expor
         let answers = join_all([
             get(import.clone()).boxed(),
             get(format!("{import}/errors")).boxed(),
-            get(format!("exports/{nobodys}")).boxed(),
+            get(format!("exports/{unknown}")).boxed(),
             post("imports".into()).boxed(),
             post("exports".into()).boxed(),
             post(format!("{import}/start")).boxed(),

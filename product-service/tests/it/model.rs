@@ -182,16 +182,16 @@ impl Model {
 struct Play<'a> {
     shop: &'a Shop,
     seed: u64,
-    /// What may be: more than one while an answer was lost and the numbers do not tell.
+    /// What may be: more than one while an answer was lost and the numbers do not show which.
     possible: Vec<Model>,
-    told: String,
-    /// How many answers were lost though nobody cut the network.
+    log: String,
+    /// How many answers were lost though the network was not cut.
     lost: u64,
 }
 
 impl<'a> Play<'a> {
     async fn begin(shop: &'a Shop, seed: u64) -> Self {
-        let play = Self { shop, seed, possible: vec![Model::default()], told: String::new(), lost: 0 };
+        let play = Self { shop, seed, possible: vec![Model::default()], log: String::new(), lost: 0 };
         let variant = |sku: usize| {
             let options = json!({"No": sku.to_string()});
             json!({"sku": play.sku(sku), "options": options, "prices": [{"amount": 1000, "currency": "USD"}]})
@@ -276,14 +276,14 @@ impl<'a> Play<'a> {
     /// Keeps what goes with the numbers; fails when nothing does.
     async fn compare(&mut self, what: &str) {
         let numbers = self.numbers().await;
-        let _ = writeln!(self.told, "{what} -> {numbers:?}");
+        let _ = writeln!(self.log, "{what} -> {numbers:?}");
         let expected: Vec<_> = self.possible.iter().map(Model::numbers).collect();
         self.possible.retain(|model| model.numbers() == numbers);
-        assert!(!self.possible.is_empty(), "STOCK_SEED={}: not of {expected:?}\n{}", self.seed, self.told);
+        assert!(!self.possible.is_empty(), "STOCK_SEED={}: not of {expected:?}\n{}", self.seed, self.log);
         self.possible.dedup();
         for model in &self.possible {
             for (sku, number) in numbers.iter().enumerate() {
-                assert!(model.backorder[sku] || number.2 >= 0, "STOCK_SEED={}: below 0\n{}", self.seed, self.told);
+                assert!(model.backorder[sku] || number.2 >= 0, "STOCK_SEED={}: below 0\n{}", self.seed, self.log);
             }
         }
     }
@@ -353,10 +353,10 @@ impl<'a> Play<'a> {
                 return;
             }
         }
-        panic!("STOCK_SEED={}: no sweep ends\n{}", self.seed, self.told);
+        panic!("STOCK_SEED={}: no sweep ends\n{}", self.seed, self.log);
     }
 
-    /// In the end nothing is under way, and what was promised to nobody any more is there again.
+    /// In the end nothing is in progress, and all units that are not reserved any more are available.
     async fn end(mut self) -> u64 {
         self.step(Step::Expire).await;
         // A decision that was made anew leaves its first movement to the sweep after.
@@ -365,7 +365,7 @@ impl<'a> Play<'a> {
         for document in stock {
             for list in ["movements", "adjustments"] {
                 let left = document.get_array(list).map_or(0, Vec::len);
-                assert_eq!(left, 0, "STOCK_SEED={}: {list} under way\n{}", self.seed, self.told);
+                assert_eq!(left, 0, "STOCK_SEED={}: {list} under way\n{}", self.seed, self.log);
             }
         }
         self.lost
@@ -464,5 +464,5 @@ async fn stock_is_what_the_model_says_after_any_sequence() {
     });
     let lost: u64 = futures_util::future::join_all(lanes).await.into_iter().sum();
     println!("{count} sequences hold; {lost} answers were lost to a busy machine");
-    assert!(lost <= 5 + count / 20, "{lost} answers lost though nobody cut the network");
+    assert!(lost <= 5 + count / 20, "{lost} answers lost though the network was not cut");
 }

@@ -312,7 +312,7 @@ async fn several_variants_are_read_in_one_query_and_only_those_on_sale() {
 }
 
 #[tokio::test]
-async fn a_reader_who_has_the_product_is_told_so_without_a_body() {
+async fn a_reader_who_has_the_current_version_gets_304_without_a_body() {
     let shop = Shop::open().await;
     let made = shop.make(&flask()).await;
     let (ours, other) = (tag(&made, 1), tag(&made, 2));

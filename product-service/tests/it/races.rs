@@ -36,7 +36,7 @@ async fn reserve_at_last(shop: &Shop, order: OrderId, lines: &[(&str, u32)]) -> 
 }
 
 #[tokio::test]
-async fn units_that_an_attempt_under_way_has_taken_are_not_told_to_be_sold_out() {
+async fn units_that_an_attempt_in_flight_has_taken_are_not_reported_as_sold_out() {
     use mongodb::bson::{DateTime, Document, doc};
     let shop = Shop::open().await;
     shop.sell(&[("A", 2)]).await;

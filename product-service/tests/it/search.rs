@@ -188,7 +188,7 @@ async fn what_is_asked_for_wrongly_is_refused_and_the_database_is_not_asked() {
     assert_eq!(shop.network.take_commands(), Vec::<String>::new());
 }
 
-/// Parameters and paths as nobody means them: read or refused, and never a failure of ours.
+/// Unusual parameters and paths: read or refused, and never a failure of ours.
 #[tokio::test]
 async fn whatever_is_asked_for_is_answered_or_refused() {
     const NAMES: [&str; 16] = [
@@ -367,7 +367,7 @@ async fn facets_count_what_the_whole_list_can_be_narrowed_down_to() {
     assert_eq!(facet("tag", None), json!([count("kitchen", 3), count("gift", 1)]));
     assert_eq!(facet("brand", None), json!([count("NORDLYS", 1), count("Nordlys", 1), count("Weft", 1)]));
     assert_eq!(facet("attribute", Some("Material")), json!([count("steel", 1), count("stoneware", 1)]));
-    // What is told can be asked for.
+    // Every value of a facet can be asked for.
     assert_eq!(shop.titles("tags=kitchen&attributes=Material:steel").await, ["Blue mug"]);
     let plain = shop.client.get("/products?limit=1").send().await.expect(200).json();
     assert_eq!(plain.get("facets"), None);

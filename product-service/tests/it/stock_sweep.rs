@@ -1,4 +1,4 @@
-//! What the sweep makes of stock: the catalogue shows what can be ordered, and staff hear of what runs low.
+//! The sweep of stock: it updates the availability in the catalogue, and sends low-stock alerts to staff.
 
 use std::{
     net::SocketAddr,
@@ -35,7 +35,7 @@ impl Shop {
 async fn the_catalogue_lists_what_is_in_stock_as_it_comes_and_goes() {
     let shop = Shop::open().await;
     shop.sell(&[("A", 1), ("B", 0), ("C", 2)]).await;
-    assert!(shop.in_stock("").await.is_empty(), "nobody has looked yet");
+    assert!(shop.in_stock("").await.is_empty(), "no sweep has run yet");
     assert_eq!(shop.sweep_stock().await.updated, 3);
     assert_eq!(shop.in_stock("").await, ["a", "c"]);
     assert_eq!(shop.in_stock("&q=product").await, ["a", "c"], "beside other filters");
@@ -122,7 +122,7 @@ async fn shop_with_notifications() -> (Shop, NotificationServer) {
 }
 
 #[tokio::test]
-async fn staff_are_told_once_of_what_runs_low_and_again_when_it_was_filled_up() {
+async fn staff_get_one_low_stock_alert_and_another_one_after_a_restock() {
     let (shop, notifications) = shop_with_notifications().await;
     shop.sell(&[("A", 5), ("B", 5)]).await;
     let stock = shop.patch_stock("A", json!({"low_stock_at": 3})).await;
@@ -150,15 +150,15 @@ async fn staff_are_told_once_of_what_runs_low_and_again_when_it_was_filled_up() 
     tokio::join!(shop.sweep_stock(), shop.sweep_stock());
     let received = notifications.received();
     let ids: std::collections::BTreeSet<String> = received.iter().map(|asked| asked["event_id"].to_string()).collect();
-    assert_eq!(ids.len(), 2, "a second notice, under one id however many sweeps tell it: {received:?}");
+    assert_eq!(ids.len(), 2, "a second alert, under one id however many sweeps send it: {received:?}");
 
     shop.patch_stock("A", json!({"low_stock_at": null})).await;
     shop.set_stock("A", 3).await;
-    assert_eq!(shop.sweep_stock().await.notified, 0, "nobody wants to hear of it any more");
+    assert_eq!(shop.sweep_stock().await.notified, 0, "the alert is switched off");
 }
 
 #[tokio::test]
-async fn a_notice_that_nobody_took_is_told_by_the_next_sweep_under_the_same_id() {
+async fn an_alert_that_was_not_accepted_is_sent_again_by_the_next_sweep() {
     let (shop, notifications) = shop_with_notifications().await;
     shop.sell(&[("A", 1)]).await;
     shop.patch_stock("A", json!({"low_stock_at": 3})).await;
@@ -171,7 +171,7 @@ async fn a_notice_that_nobody_took_is_told_by_the_next_sweep_under_the_same_id()
 }
 
 #[tokio::test]
-async fn without_anybody_to_tell_low_stock_is_only_marked() {
+async fn without_a_recipient_low_stock_is_only_marked() {
     let shop = Shop::open().await;
     shop.sell(&[("A", 1)]).await;
     let stock = shop.patch_stock("A", json!({"low_stock_at": 1})).await;
@@ -200,7 +200,7 @@ async fn the_sweep_finds_what_it_is_about_by_an_index() {
 }
 
 #[tokio::test]
-async fn while_nobody_hears_a_sweep_asks_once_and_a_refused_notice_keeps_no_other_back() {
+async fn during_an_outage_a_sweep_tries_once_and_a_refused_alert_keeps_no_other_back() {
     let (shop, notifications) = shop_with_notifications().await;
     for sku in ["A", "B", "C"] {
         shop.sell(&[(sku, 1)]).await;

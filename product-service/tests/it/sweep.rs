@@ -84,7 +84,7 @@ async fn a_command_that_a_dying_server_left_half_done_is_finished_or_unwound() {
             let settle = doc! { "$inc": { "available": 2_i64 }, "$pull": { "movements": { "id": &id } } };
             stock.update_one(doc! { "_id": &a }, settle).await.unwrap();
         }
-        // Three sweeps at once, then one more: nobody settles twice.
+        // Three sweeps at once, then one more: none settles twice.
         tokio::join!(shop.sweep_after(SOON), shop.sweep_after(SOON), shop.sweep_after(SOON));
         shop.sweep_after(SOON).await;
         assert_eq!(shop.stock(&a).await, expected, "{left}");
@@ -157,7 +157,7 @@ async fn sweeps_that_run_at_once_release_once() {
     assert_eq!(shop.movements().await, 0);
 }
 
-/// Somebody changed the number behind the service's back, so that the server refuses to settle what was decided.
+/// The number was changed in the database, so that the server refuses to settle what was decided.
 #[tokio::test]
 async fn a_decision_stands_even_when_its_last_step_is_refused_and_is_settled_once_the_number_is_mended() {
     use mongodb::bson::{Document, doc};

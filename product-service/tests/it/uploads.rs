@@ -19,7 +19,7 @@ async fn the_bucket_takes_what_was_announced_up_to_its_size() {
     assert_eq!(std::fs::read(fixture.bucket.file(form.key())).unwrap(), PNG);
     let expected = format!("uploads/{}/{}.png", fixture.product_id, form.image_id);
     assert_eq!(form.key(), expected);
-    assert_eq!(fixture.seen_at(&form.published()), None, "nobody sees what was not looked at");
+    assert_eq!(fixture.seen_at(&form.published()), None, "not public before it is checked");
 }
 
 #[tokio::test]
@@ -29,7 +29,7 @@ async fn the_bucket_refuses_whatever_is_not_exactly_what_was_signed_and_stores_n
     let larger = [PNG, b"!"].concat();
     let other_key = form.key().replace(&form.image_id, "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d");
     let cases: [(&str, Form, &[u8]); 14] = [
-        ("where everybody sees it", form.clone().with("key", &form.published()), PNG),
+        ("a public key", form.clone().with("key", &form.published()), PNG),
         ("another type", form.clone().with("Content-Type", "text/html"), PNG),
         ("no type", form.clone().without("Content-Type"), PNG),
         ("too large", form.clone(), &larger),
@@ -79,9 +79,9 @@ async fn what_cannot_become_an_image_is_refused_before_anything_is_signed() {
     let fixture = ImageFixture::open().await;
     let bad = fixture.ask("image/svg+xml", 10 * 1024 * 1024 + 1, &"x".repeat(251)).await.expect(422);
     assert_eq!(bad.refused_fields(), ["/content_type unknown_content_type", "/size out_of_range", "/alt too_long"]);
-    let nobody = "/admin/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/images";
+    let unknown = "/admin/products/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d/images";
     let body = json!({"content_type": "image/png", "size": 9, "alt": ""});
-    let answer = fixture.shop.client.post(nobody).token(&staff()).json(&body).send().await.expect(404);
+    let answer = fixture.shop.client.post(unknown).token(&staff()).json(&body).send().await.expect(404);
     assert_eq!(answer.problem(), "not_found");
     assert_eq!(fixture.uploads().await, 0);
 }

@@ -6,7 +6,7 @@ use common::input::Refusal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// What an image may be. No SVG: that is a document, which can run scripts.
+/// Media type of an image. SVG is not among them: it is a document that can run scripts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum MediaType {
     /// JPEG.
@@ -27,7 +27,7 @@ impl MediaType {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::Jpeg, Self::Png, Self::Webp, Self::Avif];
 
-    /// As in `Content-Type`.
+    /// The name, as in `Content-Type`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jpeg => "image/jpeg",
@@ -37,7 +37,7 @@ impl MediaType {
         }
     }
 
-    /// What file names end with.
+    /// The extension of file names.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Jpeg => "jpg",
@@ -47,7 +47,7 @@ impl MediaType {
         }
     }
 
-    /// Whether a file of this kind may begin so. The signatures are those of WHATWG's "MIME Sniffing", 6.1; AVIF's is the
+    /// Whether a file of this type may begin with these bytes. The signatures are those of WHATWG's "MIME Sniffing", 6.1; AVIF's is the
     /// `ftyp` box of ISO/IEC 14496-12 with one of its brands (AVIF specification, section 6).
     pub fn begins(self, bytes: &[u8]) -> bool {
         match self {

@@ -6,87 +6,91 @@ use utoipa::ToSchema;
 
 use super::media::MediaType;
 
-/// The most points a side may have: WebP cannot have more, and screens show none of it.
+/// The most pixels a side may have: WebP cannot have more, and no screen shows more.
 pub(super) const MAX_SIDE: u32 = 16_384;
-/// The most points a picture may have: those of the largest phone cameras (48 million). Decoded, it has 200 MB.
+/// The most pixels a picture may have: those of the largest phone cameras (48 million). Decoded, such a picture takes 200 MB.
 pub(super) const MAX_POINTS: u64 = 50_000_000;
 /// The most frames a moving picture may have.
 pub(super) const MAX_FRAMES: usize = 100;
-/// The most points all frames of a moving picture may have together: a browser decodes each again and again.
+/// The most pixels that all frames of a moving picture may have together: a browser decodes each frame again and again.
 pub(super) const MAX_MOVING_POINTS: u64 = 200_000_000;
 
-/// Why an uploaded file is refused. Its text is for people.
+/// Why an uploaded file is refused. The text is for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// Empty, or too large.
+    /// The file is empty or too large.
     #[error("The file has {has} bytes, and 1 to {most} were announced.")]
     Size {
-        /// How many bytes it has.
+        /// Size of the file in bytes.
         has: i64,
-        /// How many were announced.
+        /// The announced size in bytes.
         most: i64,
     },
-    /// It says that it is something else.
-    #[error("The file was not uploaded as {0}, which was announced.")]
+    /// The file was uploaded with another media type than announced.
+    #[error("The file was not uploaded as {0}, the announced type.")]
     ContentType(MediaType),
-    /// It says so and is not.
+    /// The content of the file is not of the announced type.
     #[error("The content of the file is not {0}.")]
     Content(MediaType),
-    /// Its end is missing.
-    #[error("The end of the file is missing. Upload it whole.")]
+    /// The end of the file is missing.
+    #[error("The end of the file is missing. Upload the whole file.")]
     Truncated,
-    /// It contradicts itself; the words complete "The file has ...".
-    #[error("The file has {0}. Save the image anew and upload that.")]
+    /// The file contradicts itself; the words complete "The file has ...".
+    #[error("The file has {0}. Save the image again and upload the new file.")]
     Malformed(&'static str),
-    /// It would take too much memory to show.
-    #[error("The image has {width} x {height} points. A side may have {MAX_SIDE}, and an image {MAX_POINTS} in all.")]
+    /// The picture would take too much memory to show.
+    #[error(
+        "The image has {width} x {height} pixels. A side may have {MAX_SIDE} at most, and an image {MAX_POINTS} in all."
+    )]
     Points {
-        /// How wide it is.
+        /// Width in pixels.
         width: u32,
-        /// How high it is.
+        /// Height in pixels.
         height: u32,
     },
-    /// It would take too long to show.
-    #[error("The image has {0} frames. {MAX_FRAMES} are the most, and {MAX_MOVING_POINTS} points in all of them.")]
+    /// The moving picture would take too long to show.
+    #[error(
+        "The image has {0} frames. It may have {MAX_FRAMES} at most, with {MAX_MOVING_POINTS} pixels in all of them together."
+    )]
     Frames(usize),
-    /// Browsers do not show it, or it cannot be cleaned; the words complete "The file has ...".
-    #[error("The file has {0}. Save the image anew and upload that.")]
+    /// Browsers do not show the file, or it cannot be cleaned; the words complete "The file has ...".
+    #[error("The file has {0}. Save the image again and upload the new file.")]
     Unsupported(&'static str),
 }
 
-/// Why an uploaded file was refused, for programs.
+/// Why an uploaded file was refused, as a code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]
 #[schema(as = UploadRefusal)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum RefusalCode {
-    /// Empty, or larger than announced.
+    /// The file is empty, or larger than announced.
     WrongSize,
-    /// Uploaded as another type than announced.
+    /// The file was uploaded with another media type than announced.
     WrongContentType,
-    /// Not an image of this type.
+    /// The content is not an image of the announced type.
     WrongContent,
     /// The end of the file is missing.
     Truncated,
     /// The file contradicts itself.
     Malformed,
-    /// A side has more than 16,384 points, or the image more than 50 million.
+    /// A side has more than 16,384 pixels, or the image more than 50 million.
     TooManyPoints,
-    /// More than 100 frames, or more than 200 million points in all frames together.
+    /// The image has more than 100 frames, or more than 200 million pixels in all frames together.
     TooManyFrames,
-    /// A way of storing images that is not taken.
+    /// The file uses features of its format that are not supported.
     Unsupported,
 }
 
 impl RefusalCode {
-    /// As it is written.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
 impl Mismatch {
-    /// The same for programs.
+    /// The code of the reason.
     pub fn code(self) -> RefusalCode {
         match self {
             Self::Size { .. } => RefusalCode::WrongSize,
