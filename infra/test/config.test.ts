@@ -55,6 +55,9 @@ describe("the context", () => {
     ["region", "Frankfurt"],
     ["account", "1234"],
     ["repository", "bodega"],
+    ["repository", "acme@123456/bodega"],
+    ["repository", "acme/bodega@456789"],
+    ["repository", "acme@owner/bodega@name"],
     ["origin-secret-version", "latest"],
   ])("is refused by name where %s is %s", (name, value) => {
     expect(() => read({ [name]: value })).toThrow(new RegExp(`context ${name} is ${value}`));

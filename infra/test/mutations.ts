@@ -160,6 +160,20 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["permissions"],
   },
   {
+    what: "GitHub's numbers are cut from the subject that the role trusts",
+    file: "lib/github.ts",
+    from: "`repo:${repository}:environment:${config.stage}`",
+    to: '`repo:${repository.replaceAll(/@[0-9]+/g, "")}:environment:${config.stage}`',
+    tests: ["github"],
+  },
+  {
+    what: "a repository with its numbers is refused",
+    file: "lib/config.ts",
+    from: "^([\\w.-]+@\\d+\\/[\\w.-]+@\\d+|",
+    to: "^(",
+    tests: ["github"],
+  },
+  {
     what: "orders are cached for all",
     file: "lib/edge.ts",
     from: '= ["/products", "/categories"];',
