@@ -210,7 +210,7 @@ export class DataStack extends Stack {
     return bucket;
   }
 
-  /** An API without routes: those come with the service's stack. With CORS the gateway answers OPTIONS itself. */
+  /** An API without routes: those come with the service's stack. The gateway adds these headers to what a route answers, preflights included. */
   private makeApi(service: ServiceName): HttpApi {
     return new HttpApi(this, `Api-${service}`, {
       apiName: named(this.config, service),

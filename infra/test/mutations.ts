@@ -1,7 +1,7 @@
 /**
  * Shows that the tests see what they are there for: changes the infrastructure's code as a slip would, one change at a time in a
- * temporary copy, and runs the tests that should fail. `npm run mutations`; a change that no test sees fails the run, as does one that cannot
- * be made any more.
+ * temporary copy, and runs the tests that should fail. `npm run mutations`, or `npm run mutations -- preflight` for those with this word in
+ * what they are or where; a change that no test sees fails the run, as does one that cannot be made any more.
  */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: what is changed is source text.
 import { spawnSync } from "node:child_process";
@@ -32,6 +32,27 @@ const MUTATIONS: readonly Mutation[] = [
     from: "...(isChecked ? { authorizationScopes: [...operation.scopes] } : {}),",
     to: 'authorizationScopes: isChecked ? [...operation.scopes] : ["profile"],',
     tests: ["routes", "service"],
+  },
+  {
+    what: "a browser's preflight has no route of its own",
+    file: "lib/service.ts",
+    from: '    open("preflight", PREFLIGHT, "A browser asks by OPTIONS without a token whether it may send one");\n',
+    to: "",
+    tests: ["routes"],
+  },
+  {
+    what: "a preflight needs a token, which no browser sends with it",
+    file: "lib/service.ts",
+    from: "routeKey, integration, authorizer: none });",
+    to: 'routeKey, integration, authorizer: kind === "preflight" ? token : none });',
+    tests: ["routes"],
+  },
+  {
+    what: "preflights are let through like what nobody knows",
+    file: "lib/routes.ts",
+    from: "    preflight: 400,",
+    to: "    preflight: 20,",
+    tests: ["routes"],
   },
   {
     what: "the gateway calls the bare function, not the alias",
@@ -311,7 +332,13 @@ function main(): number {
     for (const mutation of MUTATIONS) {
       apply(root, mutation)();
     }
-    const used = [...new Set(MUTATIONS.flatMap(({ tests }) => tests))];
+    const [word = ""] = process.argv.slice(2);
+    const chosen = MUTATIONS.filter(({ what, file }) => `${what} ${file}`.includes(word));
+    if (chosen.length === 0) {
+      console.error(`no change has ${JSON.stringify(word)} in it`);
+      return 1;
+    }
+    const used = [...new Set(chosen.flatMap(({ tests }) => tests))];
     const broken = firstFailure(root, used);
     if (broken !== undefined) {
       console.error(`without any change a test fails already: ${broken}`);
@@ -320,7 +347,7 @@ function main(): number {
     console.log(`unchanged: all tests of ${used.join(", ")} pass\n`);
     console.log("| change | where | caught by |\n| --- | --- | --- |");
     let unseen = 0;
-    for (const mutation of MUTATIONS) {
+    for (const mutation of chosen) {
       const undo = apply(root, mutation);
       const failure = firstFailure(root, mutation.tests);
       undo();
@@ -329,7 +356,7 @@ function main(): number {
       }
       console.log(`| ${mutation.what} | ${mutation.file} | ${failure ?? "**nothing**"} |`);
     }
-    console.log(`\n${MUTATIONS.length} changes, ${MUTATIONS.length - unseen} caught, ${unseen} not`);
+    console.log(`\n${chosen.length} changes, ${chosen.length - unseen} caught, ${unseen} not`);
     return unseen === 0 ? 0 : 1;
   } finally {
     rmSync(root, { recursive: true, force: true });
