@@ -237,6 +237,27 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["trial"],
   },
   {
+    what: "the trial of a version does not wait for a database that wakes",
+    file: "canary/trial.js",
+    from: "const WAIT_MS = 40_000;",
+    to: "const WAIT_MS = 0;",
+    tests: ["trial"],
+  },
+  {
+    what: "the trial of a version asks others at once",
+    file: "canary/trial.js",
+    from: "      await isReady(owner, send);\n",
+    to: "",
+    tests: ["trial"],
+  },
+  {
+    what: "the trial of a version may run out of time, and send no answer",
+    file: "lib/trial.ts",
+    from: "timeout: Duration.minutes(5),",
+    to: "timeout: Duration.minutes(2),",
+    tests: ["trial"],
+  },
+  {
     what: "the canary leaves its order behind when a step fails",
     file: "canary/purchase.js",
     from: "    await cancel(ask, token, order.id).catch(() => {});\n",
