@@ -118,7 +118,8 @@ export function configure(node: Node): Config {
     repository: matching("repository", text("repository"), REPOSITORY_FORM),
     shop: SHOPS[stage],
     allowsMadeUp: one("made-up-addresses", ["refused", "allowed"], "refused") === "allowed",
-    removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    // Not what a failed creation made: it is empty, and with its fixed name it would be in the way of the next try.
+    removal: isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     logRetention: isProd ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
     // The sweep wakes the databases: each minute would never let those of `dev` pause.
     sweepEvery: isProd ? Duration.minutes(1) : Duration.minutes(30),

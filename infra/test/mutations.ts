@@ -134,8 +134,22 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: "what holds data goes with its stack in prod",
     file: "lib/config.ts",
-    from: "removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,",
+    from: "removal: isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,",
     to: "removal: RemovalPolicy.DESTROY,",
+    tests: ["pinned"],
+  },
+  {
+    what: "what a failed creation left is in the way of the next",
+    file: "lib/config.ts",
+    from: "isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE",
+    to: "isProd ? RemovalPolicy.RETAIN",
+    tests: ["config"],
+  },
+  {
+    what: "messages that wait go with their queue",
+    file: "lib/events.ts",
+    from: "receives },\n      // What waits in it was promised to somebody, as much as what is in its dead letters.\n      removalPolicy: config.removal,\n",
+    to: "receives },\n",
     tests: ["pinned"],
   },
   {
