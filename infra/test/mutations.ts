@@ -223,6 +223,27 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["edge"],
   },
   {
+    what: "the cart that a checkout reads counts as one shopper's request",
+    file: "lib/firewall.ts",
+    from: "[0-9a-f-]{36}(/clear)?$",
+    to: "[0-9a-f-]{36}/clear$",
+    tests: ["edge"],
+  },
+  {
+    what: "a shopper's own cart is not counted",
+    file: "lib/firewall.ts",
+    from: "[0-9a-f-]{36}(/clear)?$",
+    to: "[0-9a-z-]+(/clear)?$",
+    tests: ["edge"],
+  },
+  {
+    what: "a failure is given to others for ten seconds",
+    file: "lib/edge.ts",
+    from: "      errorResponses: NOT_KEPT.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),\n",
+    to: "",
+    tests: ["edge"],
+  },
+  {
     what: "a managed rule group is misspelt",
     file: "lib/firewall.ts",
     from: '  "AWSManagedRulesCommonRuleSet",\n',
