@@ -83,6 +83,20 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["alarms"],
   },
   {
+    what: "the share of failures is above what a tenth of the traffic can make of it",
+    file: "lib/alarms.ts",
+    from: "      threshold: 5,\n      // Two minutes",
+    to: "      threshold: 20,\n      // Two minutes",
+    tests: ["alarms"],
+  },
+  {
+    what: "the share of failures takes no deployment back",
+    file: "lib/alarms.ts",
+    from: '"http-server-errors", "http-error-share", "http-latency"',
+    to: '"http-server-errors", "http-latency"',
+    tests: ["alarms"],
+  },
+  {
     what: "an alarm is deleted: the missing sweep",
     file: "lib/alarms.ts",
     from: "    if (!sweep) {\n      return;",

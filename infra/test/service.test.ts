@@ -376,7 +376,9 @@ describe.each(SERVICES)("a deployment of %s", (service) => {
     const alarms = group.Properties.AlarmConfiguration.Alarms as Json[];
     const names = alarms.map(({ Name }) => template.Resources[Name.Ref]?.Properties.AlarmName);
     expect(names.sort()).toEqual(
-      ["http-errors", "http-latency", "http-server-errors"].map((what) => `bodega-prod-${service}-${what}`),
+      ["http-error-share", "http-errors", "http-latency", "http-server-errors"].map(
+        (what) => `bodega-prod-${service}-${what}`,
+      ),
     );
     expect(alias?.UpdatePolicy.CodeDeployLambdaAliasUpdate.DeploymentGroupName).toEqual({ Ref: groupId });
   });
