@@ -92,6 +92,8 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     stack.addStackDependency(migrations[service]);
     return stack;
   });
+  const teller = services["notification-service"];
+  data.mail?.bringTo(teller, edge.url, teller.service);
   const watch = new WatchStack(app, named(config, "watch"), {
     ...props(region, "dashboard, composite alarms, canary, budget"),
     stage,
