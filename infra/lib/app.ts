@@ -104,6 +104,10 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     monthlyBudget: shop.monthlyBudget,
     ...(shop.canary === undefined ? {} : { canary: shop.canary }),
   });
+  // Composite alarms name alarms of the services, which CloudWatch looks for.
+  for (const service of SERVICES) {
+    watch.addStackDependency(services[service]);
+  }
   const github =
     config.repository === undefined
       ? undefined

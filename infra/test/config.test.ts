@@ -5,6 +5,7 @@ import { App, Stack } from "aws-cdk-lib";
 import { describe, expect, it } from "vitest";
 import { configure } from "../lib/config.ts";
 import { codeOf } from "../lib/function.ts";
+import { SERVICES } from "../lib/services.ts";
 import { context, ELSEWHERE, synthesize } from "./support.ts";
 
 const read = (given: Record<string, unknown>) => configure(new App({ context: { ...context(), ...given } }).node);
@@ -118,6 +119,14 @@ describe("the stages", () => {
       "transaction-service",
       "watch",
     ]);
+  });
+
+  it("deploy the watch behind the services whose alarms its composite alarms name", () => {
+    const watch = dev.artifacts.find(({ stackName }) => stackName === "bodega-dev-watch");
+    const before = watch?.dependencies.map(({ id }) => id) ?? [];
+    for (const service of SERVICES) {
+      expect(before).toContain(`bodega-dev-${service}`);
+    }
   });
 
   it("protect their stacks from deletion in production only", () => {

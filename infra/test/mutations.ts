@@ -118,6 +118,13 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["alarms"],
   },
   {
+    what: "the watch may come before the services whose alarms it names",
+    file: "lib/app.ts",
+    from: "    watch.addStackDependency(services[service]);\n",
+    to: "    void service;\n",
+    tests: ["config"],
+  },
+  {
     what: "a canary that does not run is well",
     file: "lib/canary.ts",
     from: "missing: cloudwatch.TreatMissingData.BREACHING,",
