@@ -28,7 +28,7 @@ export class GithubStack extends Stack {
   constructor(scope: Construct, id: string, props: GithubStackProps) {
     super(scope, id, props);
     const { config, repository } = props;
-    // An account has one provider a URL: of two stages in one account the second takes the first's, by `-c github-provider=existing`.
+    // An account has one provider a URL: where another repository or stage has made it, `-c github-provider=existing` takes that.
     const provider =
       this.node.tryGetContext("github-provider") === "existing"
         ? this.formatArn({ service: "iam", region: "", resource: "oidc-provider", resourceName: ISSUER })
