@@ -9,6 +9,7 @@ mod command;
 mod contracts;
 mod first_day;
 mod issuer;
+mod line;
 mod plan;
 mod report;
 mod runner;

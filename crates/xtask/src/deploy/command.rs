@@ -1,9 +1,9 @@
 //! What is typed for each step.
 
-use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
 use super::Stage;
+use super::line::{Line, Program};
 use super::plan::{Stack, Step, Wanted, function, shifted};
 
 /// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
@@ -15,99 +15,6 @@ pub(crate) const RELEASE: &str = "release";
 
 /// The issuer's two documents, as they are called in the bucket.
 pub(crate) const DOCUMENTS: [&str; 2] = ["jwks.json", "openid-configuration"];
-
-/// Which program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Program {
-    Git,
-    Cargo,
-    Npm,
-    Npx,
-    Node,
-    Aws,
-    /// This very one.
-    Xtask,
-}
-
-/// A line that is typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) program: Program,
-    pub(crate) arguments: Vec<String>,
-    /// Beside what is inherited.
-    pub(crate) environment: Vec<(&'static str, String)>,
-    /// Below the repository.
-    pub(crate) folder: &'static str,
-}
-
-impl Line {
-    pub(crate) fn new(program: Program, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let arguments = arguments.into_iter().map(Into::into).collect();
-        Self { program, arguments, environment: Vec::new(), folder: "" }
-    }
-
-    fn with(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(Into::into));
-        self
-    }
-
-    fn within(self, folder: &'static str) -> Self {
-        Self { folder, ..self }
-    }
-
-    fn knowing(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.environment.push((name, value.into()));
-        self
-    }
-}
-
-impl Line {
-    /// For a person in the repository: paths below it are relative.
-    pub(crate) fn shown(&self, root: &Path) -> String {
-        let whole = format!("{}/", root.display());
-        let up = if self.folder.is_empty() { "" } else { "../" };
-        // A URL of a file stays whole.
-        self.to_string().split(' ').map(|word| relative(word, &whole, up)).collect::<Vec<_>>().join(" ")
-    }
-}
-
-fn relative(word: &str, whole: &str, up: &str) -> String {
-    if word.contains("://") { word.to_owned() } else { word.replace(whole, up) }
-}
-
-/// As it would be typed into a shell.
-impl Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.folder.is_empty() {
-            write!(f, "cd {} && ", self.folder)?;
-        }
-        for (name, value) in &self.environment {
-            write!(f, "{name}={} ", quoted(value))?;
-        }
-        f.write_str(match self.program {
-            Program::Git => "git",
-            Program::Cargo => "cargo",
-            Program::Npm => "npm",
-            Program::Npx => "npx",
-            Program::Node => "node",
-            Program::Aws => "aws",
-            Program::Xtask => "cargo xtask",
-        })?;
-        for argument in &self.arguments {
-            write!(f, " {}", quoted(argument))?;
-        }
-        Ok(())
-    }
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
 
 /// What was learned on the way.
 #[derive(Debug, Clone, Default)]
@@ -436,90 +343,4 @@ fn text(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::plan::tests::wanted;
-    use super::*;
-
-    fn typed(step: &Step) -> Vec<String> {
-        lines(step, &wanted(), &Known::default()).iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_migration_is_asked_for_once_and_waited_for_longer_than_a_function_may_run() {
-        let line = typed(&Step::Migrate("user-service")).remove(0);
-        assert!(
-            line.starts_with("AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name bodega-dev-user-service-migrate"),
-            "{line}"
-        );
-        assert!(line.contains(r#"--payload '{"direction":"up"}'"#), "{line}");
-        assert!(line.contains("--cli-read-timeout 960"), "{line}");
-    }
-
-    #[test]
-    fn what_was_compared_is_what_is_deployed() {
-        let app = "--app /build/deploy/dev ";
-        let compared = typed(&Step::Diff(vec![Stack::Data])).remove(0);
-        let deployed = typed(&Step::Deploy(Stack::Data)).remove(0);
-        assert!(compared.contains(app) && deployed.contains(app), "{compared}\n{deployed}");
-        assert!(deployed.starts_with("cd infra && npx cdk deploy bodega-dev-data --exclusively"), "{deployed}");
-    }
-
-    #[test]
-    fn an_alias_goes_back_whole() {
-        let back = Step::Back { service: "transaction-service", trigger: "http", version: "7".to_owned() };
-        assert_eq!(
-            typed(&back),
-            [
-                "aws lambda update-alias --function-name bodega-dev-transaction-service-http --name live --function-version 7 \
-              --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_secret_is_asked_for_the_labels_of_its_versions_and_not_for_its_value() {
-        let known = Known { secrets: vec!["bodega/dev/MONGODB_URI".to_owned()], ..Known::default() };
-        let asked: Vec<String> = lines(&Step::Secrets, &wanted(), &known).iter().map(ToString::to_string).collect();
-        assert_eq!(
-            asked,
-            [
-                "aws secretsmanager describe-secret --secret-id bodega/dev/MONGODB_URI --query VersionIdsToStages --output json \
-              --region eu-central-1"
-            ]
-        );
-        let before_any_template = typed(&Step::Secrets).remove(0);
-        assert!(before_any_template.contains("'bodega/dev/<each that the templates name>'"), "{before_any_template}");
-    }
-
-    #[test]
-    fn the_edge_is_asked_for_where_it_is() {
-        let line = typed(&Step::Buy).remove(0);
-        assert!(line.ends_with("--region us-east-1"), "{line}");
-    }
-
-    #[test]
-    fn a_service_that_was_taken_back_is_shifted_at_once_by_its_next_deployment_only() {
-        let known = Known { undone: vec!["user-service"], ..Known::default() };
-        let line = lines(&Step::Synthesize, &wanted(), &known).remove(0).to_string();
-        assert!(line.contains("--context at-once=user-service"), "{line}");
-        assert!(!typed(&Step::Synthesize).remove(0).contains("at-once"));
-        let forgets = |known: &Known| lines(&Step::Record("user-service"), &wanted(), known).len() == 2;
-        assert_eq!((forgets(&known), forgets(&Known::default())), (true, false));
-    }
-
-    #[test]
-    fn a_person_reads_paths_from_where_the_line_is_typed() {
-        let deployed = lines(&Step::Deploy(Stack::Data), &wanted(), &Known::default()).remove(0);
-        assert!(deployed.shown(Path::new("/build")).contains("--app ../deploy/dev "), "{deployed}");
-        let migrated = lines(&Step::Migrate("user-service"), &wanted(), &Known::default()).remove(0);
-        assert!(migrated.shown(Path::new("/build")).ends_with(" deploy/dev-user-service-migrate.json"), "{migrated}");
-    }
-
-    #[test]
-    fn a_word_that_a_shell_would_take_apart_is_quoted() {
-        assert_eq!(
-            [quoted("a b"), quoted("it's"), quoted(""), quoted("plain-1.2")],
-            ["'a b'", r"'it'\''s'", "''", "plain-1.2"]
-        );
-    }
-}
+mod tests;

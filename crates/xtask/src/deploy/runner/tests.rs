@@ -6,6 +6,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::super::plan::tests::wanted;
+use super::versions::old_versions;
 use super::*;
 
 /// A repository, and a PATH with nothing on it but doubles.
