@@ -149,7 +149,8 @@ fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
         api: options.api.clone(),
         // Where a canary buys, the purchase after a deployment takes the same: no unit of what shoppers want.
         sku: options.sku.clone().or_else(|| options.stage.canary().map(str::to_owned)),
-        calls_off: false,
+        // A shop that sells takes no money for a purchase that is only a test, whatever key the environment has.
+        calls_off: options.stage == Stage::Prod,
         accept_loss: options.accept_loss,
         again: options.again,
     })
@@ -157,7 +158,33 @@ fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::command::{Known, lines};
+    use super::plan::Step;
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Typed {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn typed(words: &str) -> Result<Wanted> {
+        let words = format!("deploy --account 123456789012 {words}");
+        wanted(&Home::at(std::path::Path::new("/repository")), &Typed::try_parse_from(words.split(' '))?.options)
+    }
+
+    #[test]
+    fn an_order_of_a_test_in_prod_is_cancelled_whatever_key_the_environment_has() {
+        let bought = |words: &str| {
+            let known = Known { api: Some("https://shop.example".to_owned()), ..Known::default() };
+            lines(&Step::Buy, &typed(words).unwrap(), &known).pop().unwrap().to_string()
+        };
+        let prod = bought("--stage prod");
+        assert!(prod.starts_with("STRIPE_SECRET_KEY='' cargo xtask smoke --api https://shop.example"), "{prod}");
+        assert!(bought("--stage dev").starts_with("cargo xtask smoke"));
+    }
 
     #[test]
     fn what_is_bought_after_a_deployment_is_what_the_stages_canary_buys() {

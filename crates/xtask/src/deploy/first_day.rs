@@ -199,9 +199,7 @@ fn sku(wanted: &Wanted) -> &str {
 
 pub(super) async fn run(home: &Home, wanted: &Wanted, day: Day, dry_run: bool) -> Result<()> {
     ensure!(day == Day::First || wanted.stage == Stage::Dev, "this breaks a stage and tears it down: only dev");
-    // A shop that sells takes no money for a purchase that is only a test.
-    let calls_off = wanted.stage == Stage::Prod;
-    let wanted = Wanted { sku: Some(sku(wanted).to_owned()), calls_off, ..wanted.clone() };
+    let wanted = Wanted { sku: Some(sku(wanted).to_owned()), ..wanted.clone() };
     let acts = acts(&wanted, day);
     if dry_run {
         for (number, act) in acts.iter().enumerate() {
