@@ -23,6 +23,8 @@ pub(crate) struct Known {
     pub(crate) commit: Option<String>,
     /// Where the shop answers.
     pub(crate) api: Option<String>,
+    /// A frontend that browsers may call the shop from.
+    pub(crate) origin: Option<String>,
     /// Secrets that the deployed services read, by their ids.
     pub(crate) secrets: Vec<String>,
     /// Services that were taken back by their last deployment.
@@ -191,19 +193,30 @@ pub(crate) fn answer_file(wanted: &Wanted, service: &str) -> std::path::PathBuf 
     wanted.assembly.with_file_name(format!("{}-{service}-migrate.json", wanted.stage.name()))
 }
 
-/// First the address, where it is not known.
+/// First the address, where it is not known, and whose browsers may call it.
 fn buy(wanted: &Wanted, known: &Known) -> Vec<Line> {
     let api = wanted.api.as_ref().or(known.api.as_ref());
     let mut lines = if api.is_none() { vec![address(wanted)] } else { Vec::new() };
+    lines.extend([template_of(wanted, Stack::Data), smoke(wanted, known)]);
+    lines
+}
+
+pub(crate) fn smoke(wanted: &Wanted, known: &Known) -> Line {
+    let api = wanted.api.as_ref().or(known.api.as_ref());
     let mut smoke = Line::new(Program::Xtask, ["smoke", "--api", api.map_or("<ApiUrl of the edge>", String::as_str)]);
+    match &known.origin {
+        Some(origin) => smoke = smoke.with(["--origin", origin.as_str()]),
+        None if api.is_none() => smoke = smoke.with(["--origin", "<the first of AllowOrigins>"]),
+        // Whose list of origins is empty has no browsers to let in.
+        None => {}
+    }
     if let Some(sku) = &wanted.sku {
         smoke = smoke.with(["--sku", sku.as_str()]);
     }
     if wanted.calls_off {
         smoke = smoke.knowing("STRIPE_SECRET_KEY", "");
     }
-    lines.push(smoke);
-    lines
+    smoke
 }
 
 pub(crate) fn address(wanted: &Wanted) -> Line {

@@ -135,7 +135,7 @@ impl<'a> Runner<'a> {
             }
             Step::Publish => self.publish().await,
             Step::Migrate(service) => self.migrate(service, &lines[0]).await,
-            Step::Buy | Step::BuyAgain => self.buy(step).await,
+            Step::Buy | Step::BuyAgain => self.buy().await,
             Step::Prune(service) => self.prune(service).await,
             // That alarms are held back is a kindness: no reason to stop.
             Step::Quiet => {
@@ -297,11 +297,22 @@ impl<'a> Runner<'a> {
         outcome.map(drop)
     }
 
-    async fn buy(&mut self, step: &Step) -> Result<()> {
+    async fn buy(&mut self) -> Result<()> {
         if self.wanted.api.is_none() && self.known.api.is_none() {
             self.known.api = Some(self.address().await?);
         }
-        self.run_all(&command::lines(step, &self.wanted, &self.known)).await
+        if self.known.origin.is_none() {
+            self.known.origin = self.origin().await?;
+        }
+        self.run(&command::smoke(&self.wanted, &self.known)).await
+    }
+
+    /// By the stack that is deployed: of a service alone the templates at hand may have another list.
+    async fn origin(&self) -> Result<Option<String>> {
+        let template = self.lookup(&command::template_of(&self.wanted, plan::Stack::Data)).await?;
+        let Some(template) = template else { return Ok(None) };
+        let template = serde_json::from_str(&template).context("the template of the data stack")?;
+        Ok(templates::origin(&template))
     }
 
     fn say_that_it_deploys(&mut self) {

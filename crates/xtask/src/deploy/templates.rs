@@ -47,6 +47,13 @@ pub(crate) fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     template["Resources"].as_object().into_iter().flatten().map(|(id, resource)| (id.as_str(), resource)).collect()
 }
 
+/// A frontend that browsers may call an API of it from.
+pub(crate) fn origin(template: &Value) -> Option<String> {
+    let apis = resources(template).into_values().filter(|resource| kind(resource) == "AWS::ApiGatewayV2::Api");
+    let mut first = apis.map(|api| &api["Properties"]["CorsConfiguration"]["AllowOrigins"][0]);
+    first.find_map(Value::as_str).map(str::to_owned)
+}
+
 /// How many resources of each type there are.
 pub(crate) fn count(template: &Value) -> BTreeMap<&str, usize> {
     let mut count = BTreeMap::new();

@@ -73,6 +73,19 @@ fn a_service_that_was_taken_back_is_shifted_at_once_by_its_next_deployment_only(
 }
 
 #[test]
+fn a_purchase_names_a_frontend_that_is_let_in_where_there_is_one() {
+    let known = |origin: Option<&str>| Known {
+        api: Some("https://shop.example".to_owned()),
+        origin: origin.map(str::to_owned),
+        ..Known::default()
+    };
+    let line = smoke(&wanted(), &known(Some("https://front.example"))).to_string();
+    assert!(line.ends_with("smoke --api https://shop.example --origin https://front.example"), "{line}");
+    let line = smoke(&wanted(), &known(None)).to_string();
+    assert!(!line.contains("--origin"), "{line}");
+}
+
+#[test]
 fn a_person_reads_paths_from_where_the_line_is_typed() {
     let deployed = lines(&Step::Deploy(Stack::Data), &wanted(), &Known::default()).remove(0);
     assert!(deployed.shown(Path::new("/build")).contains("--app ../deploy/dev "), "{deployed}");

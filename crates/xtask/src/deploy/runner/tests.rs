@@ -318,6 +318,16 @@ fn the_alarm_that_holds_others_back_outlasts_two_signs_that_are_lost_and_no_more
 }
 
 #[tokio::test]
+async fn a_purchase_asks_for_a_frontend_that_the_deployed_apis_let_in() {
+    let api = json!({ "CorsConfiguration": { "AllowOrigins": ["https://front.example", "https://staff.example"] } });
+    let data = json!({ "Resources": { "Api": { "Type": "AWS::ApiGatewayV2::Api", "Properties": api } } });
+    let double = Double::new(&format!("get-template --stack-name bodega-dev-data|{data}"));
+    double.runner(Some("user-service")).deploy().await.unwrap();
+    let bought = "xtask smoke --api https://shop.example --origin https://front.example";
+    assert!(double.changes().iter().any(|line| line == bought), "{:#?}", double.changes());
+}
+
+#[tokio::test]
 async fn a_migration_that_takes_away_too_early_is_refused() {
     let double = Double::new(
         "user-service/release|fedcba9\ngit diff|migrations/user/0012_x.up.sql\ngit ls-tree|migrations/user/0010_y.up.sql",
