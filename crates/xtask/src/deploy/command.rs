@@ -1,5 +1,6 @@
 //! What is typed for each step.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Stage;
@@ -12,6 +13,8 @@ const QUIET: [&str; 2] = ["--no-notices", "--no-version-reporting"];
 /// What undoing leaves for the next deployment, and where the commit is written down, below `/bodega/<stage>/<service>/`.
 pub(crate) const UNDONE: &str = "undone";
 pub(crate) const RELEASE: &str = "release";
+/// Of each function, which version served before the release and which serves since.
+pub(crate) const VERSIONS: &str = "versions";
 
 /// The issuer's two documents, as they are called in the bucket.
 pub(crate) const DOCUMENTS: [&str; 2] = ["jwks.json", "openid-configuration"];
@@ -29,6 +32,8 @@ pub(crate) struct Known {
     pub(crate) secrets: Vec<String>,
     /// Services that were taken back by their last deployment.
     pub(crate) undone: Vec<&'static str>,
+    /// What is written down of their versions, by service.
+    pub(crate) versions: BTreeMap<&'static str, String>,
     /// Versions to delete, by function.
     pub(crate) old: Vec<(String, String)>,
 }
@@ -59,9 +64,7 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Diff(stacks) => diff(wanted, stacks),
         Step::Quiet => vec![deploying(wanted)],
         Step::Settle(service) => vec![status(wanted, service), cancel(wanted, service)],
-        Step::Remember(service) => {
-            shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
-        }
+        Step::Remember(service) => aliases(wanted, service),
         Step::Secrets if known.secrets.is_empty() => {
             vec![describe_secret(wanted, &secret_id(stage, "<each that the templates name>"))]
         }
@@ -76,13 +79,8 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Migrate(service) => vec![migrate(wanted, service)],
         Step::Buy | Step::BuyAgain => buy(wanted, known),
         Step::Record(service) => {
-            let commit = known.commit.as_deref().unwrap_or("<commit>");
-            let mut lines = vec![put_parameter(wanted, service, RELEASE, commit)];
-            if known.undone.contains(service) {
-                let name = parameter(stage, service, UNDONE);
-                lines.push(aws(&wanted.region, ["ssm", "delete-parameter", "--name", &name]));
-            }
-            lines
+            let asked = aliases(wanted, service).into_iter().chain([get_parameter(wanted, service, VERSIONS)]);
+            asked.chain(record(wanted, known, service)).collect()
         }
         Step::Prune(service) => prune(wanted, known, service),
         Step::Back { service, trigger, version } => vec![aws(
@@ -281,6 +279,10 @@ pub(crate) fn write_document(wanted: &Wanted, name: &str) -> Line {
     aws(&wanted.region, copy).with(["--cache-control", "public, max-age=300"])
 }
 
+fn aliases(wanted: &Wanted, service: &str) -> Vec<Line> {
+    shifted(service).iter().map(|trigger| get_alias(wanted, &function(wanted.stage, service, trigger))).collect()
+}
+
 pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {
     let query = ["lambda", "get-alias", "--function-name", function, "--name", "live", "--query", "FunctionVersion"];
     aws(&wanted.region, query).with(["--output", "text"])
@@ -294,7 +296,7 @@ pub(crate) fn versions(wanted: &Wanted, function: &str) -> Line {
 
 fn prune(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line> {
     let functions = shifted(service).iter().map(|trigger| function(wanted.stage, service, trigger));
-    let mut lines = Vec::new();
+    let mut lines = vec![get_parameter(wanted, service, VERSIONS)];
     for function in functions {
         lines.push(versions(wanted, &function));
         let old = known.old.iter().filter(|(known, _)| *known == function);
@@ -332,6 +334,25 @@ fn parameter(stage: Stage, service: &str, name: &str) -> String {
 pub(crate) fn get_parameter(wanted: &Wanted, service: &str, name: &str) -> Line {
     let name = parameter(wanted.stage, service, name);
     aws(&wanted.region, ["ssm", "get-parameter", "--name", &name, "--query", "Parameter.Value", "--output", "text"])
+}
+
+/// What is remembered of a service that has gone.
+pub(crate) fn forget(wanted: &Wanted, service: &str) -> Line {
+    let names = [RELEASE, VERSIONS, UNDONE].map(|name| parameter(wanted.stage, service, name));
+    aws(&wanted.region, ["ssm", "delete-parameters", "--names"].into_iter().chain(names.iter().map(String::as_str)))
+}
+
+/// The versions first: a release that is written down has those that it served by.
+pub(crate) fn record(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line> {
+    let commit = known.commit.as_deref().unwrap_or("<commit>");
+    let versions = known.versions.get(service).map_or("<of each function: before, now>", String::as_str);
+    let mut lines =
+        vec![put_parameter(wanted, service, VERSIONS, versions), put_parameter(wanted, service, RELEASE, commit)];
+    if known.undone.contains(&service) {
+        let name = parameter(wanted.stage, service, UNDONE);
+        lines.push(aws(&wanted.region, ["ssm", "delete-parameter", "--name", &name]));
+    }
+    lines
 }
 
 /// Those that are new since a commit, and those that it had.

@@ -236,8 +236,8 @@ pub(crate) mod tests {
                 "migrate transaction-service, by its new function",
                 "deploy transaction-service: a new version, traffic shifted to it step by step, back by itself on an alarm",
                 "buy something",
-                "write down which commit transaction-service runs",
-                "delete old versions of transaction-service, all but the newest five",
+                "write down which commit transaction-service runs, and by which versions",
+                "delete old versions of transaction-service, all but the newest five and those written down",
             ]
         );
     }

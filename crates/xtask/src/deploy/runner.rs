@@ -136,6 +136,7 @@ impl<'a> Runner<'a> {
             Step::Publish => self.publish().await,
             Step::Migrate(service) => self.migrate(service, &lines[0]).await,
             Step::Buy | Step::BuyAgain => self.buy().await,
+            Step::Record(service) => self.record(service).await,
             Step::Prune(service) => self.prune(service).await,
             // That alarms are held back is a kindness: no reason to stop.
             Step::Quiet => {
@@ -145,12 +146,9 @@ impl<'a> Runner<'a> {
                 self.say_that_it_deploys();
                 Ok(())
             }
-            Step::Deploy(_)
-            | Step::Build
-            | Step::Install
-            | Step::Record(_)
-            | Step::Back { .. }
-            | Step::RecordUndo(_) => self.run_all(&lines).await,
+            Step::Deploy(_) | Step::Build | Step::Install | Step::Back { .. } | Step::RecordUndo(_) => {
+                self.run_all(&lines).await
+            }
         }
     }
 

@@ -29,8 +29,10 @@ impl Display for Step {
             Self::Migrate(service) => write!(f, "migrate {service}, by its new function"),
             Self::Buy => f.write_str("buy something"),
             Self::BuyAgain => f.write_str("buy something on the versions before"),
-            Self::Record(service) => write!(f, "write down which commit {service} runs"),
-            Self::Prune(service) => write!(f, "delete old versions of {service}, all but the newest five"),
+            Self::Record(service) => write!(f, "write down which commit {service} runs, and by which versions"),
+            Self::Prune(service) => {
+                write!(f, "delete old versions of {service}, all but the newest five and those written down")
+            }
             Self::Settle(service) => write!(f, "what CloudFormation does to {service} comes to its end, and goes back"),
             Self::Back { service, trigger, version } => write!(f, "{service} {trigger}: back to version {version}"),
             Self::RecordUndo(service) => {
