@@ -94,6 +94,9 @@ pub(crate) struct Options {
     /// Deploy a commit although a service was taken back at it
     #[arg(long)]
     pub(crate) again: bool,
+    /// Move aliases at once, without the trial, the shift and the alarms that watch it: for a fix while an alarm is on
+    #[arg(long, conflicts_with_all = ["first", "rehearse_account"])]
+    pub(crate) at_once: bool,
     /// A new stage: bootstrap, issuer, secrets, first admin, something on sale, and all stacks (docs/deploying.md says what it takes)
     #[arg(long, conflicts_with_all = ["service", "artifacts", "last", "api", "rehearse_account"])]
     pub(crate) first: bool,
@@ -153,6 +156,7 @@ fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
         calls_off: options.stage == Stage::Prod,
         accept_loss: options.accept_loss,
         again: options.again,
+        at_once: options.at_once,
     })
 }
 
@@ -184,6 +188,13 @@ mod tests {
         let prod = bought("--stage prod");
         assert!(prod.starts_with("STRIPE_SECRET_KEY='' cargo xtask smoke --api https://shop.example"), "{prod}");
         assert!(bought("--stage dev").starts_with("cargo xtask smoke"));
+    }
+
+    #[test]
+    fn a_stage_that_is_new_has_no_alias_to_move_at_once() {
+        assert!(typed("--stage dev --service user-service --at-once").unwrap().at_once);
+        assert!(typed("--stage dev --first --at-once").is_err());
+        assert!(typed("--stage dev --rehearse-account --at-once").is_err());
     }
 
     #[test]

@@ -138,8 +138,10 @@ fn synthesize(wanted: &Wanted, known: &Known) -> Line {
         format!("architecture={architecture}"),
         format!("artifacts={}", text(&wanted.gathered())),
     ];
-    if !known.undone.is_empty() {
-        context.push(format!("at-once={}", known.undone.join(",")));
+    let mut at_once = wanted.services();
+    at_once.retain(|service| wanted.at_once || known.undone.contains(service));
+    if !at_once.is_empty() {
+        context.push(format!("at-once={}", at_once.join(",")));
     }
     let line = Line::new(Program::Npx, ["cdk", "synth", "--quiet"]).with(QUIET);
     let line = line.with(context.into_iter().flat_map(|pair| ["--context".to_owned(), pair]));

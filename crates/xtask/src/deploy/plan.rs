@@ -35,6 +35,8 @@ pub(crate) struct Wanted {
     pub(crate) accept_loss: bool,
     /// Also a commit that was taken back.
     pub(crate) again: bool,
+    /// Aliases are moved without `CodeDeploy`, and so whatever alarms say.
+    pub(crate) at_once: bool,
 }
 
 impl Wanted {
@@ -199,6 +201,7 @@ pub(crate) mod tests {
             calls_off: false,
             accept_loss: false,
             again: false,
+            at_once: false,
         }
     }
 

@@ -78,7 +78,7 @@ impl<'a> Runner<'a> {
 
     async fn each(&mut self, steps: &[Step]) -> Result<()> {
         for (number, step) in steps.iter().enumerate() {
-            println!("\n--- {}/{} {step}", number + 1, steps.len());
+            println!("\n--- {}/{} {}", number + 1, steps.len(), step.told(&self.wanted));
             let outcome = tokio::select! {
                 outcome = self.step(step) => outcome,
                 outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),

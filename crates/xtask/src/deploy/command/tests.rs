@@ -74,6 +74,17 @@ fn a_service_that_was_taken_back_is_shifted_at_once_by_its_next_deployment_only(
 }
 
 #[test]
+fn what_shall_move_at_once_does_though_nothing_was_taken_back() {
+    let one = Wanted { only: Some("user-service"), at_once: true, ..wanted() };
+    let line = lines(&Step::Synthesize, &one, &Known::default()).remove(0).to_string();
+    assert!(line.contains("--context at-once=user-service "), "{line}");
+    let all = Wanted { at_once: true, ..wanted() };
+    let line = lines(&Step::Synthesize, &all, &Known::default()).remove(0).to_string();
+    let named = "--context at-once=notification-service,user-service,product-service,transaction-service ";
+    assert!(line.contains(named), "{line}");
+}
+
+#[test]
 fn a_purchase_names_a_frontend_that_is_let_in_where_there_is_one() {
     let known = |origin: Option<&str>| Known {
         api: Some("https://shop.example".to_owned()),

@@ -2,7 +2,19 @@
 
 use std::fmt::{self, Display};
 
-use super::{Stack, Step};
+use super::{Stack, Step, Wanted};
+
+impl Step {
+    /// For a person, of this very deployment.
+    pub(crate) fn told(&self, wanted: &Wanted) -> String {
+        match self {
+            Self::Deploy(Stack::Service(service)) if wanted.at_once => {
+                format!("deploy {service}: a new version, and its aliases moved to it at once, whatever alarms say")
+            }
+            _ => self.to_string(),
+        }
+    }
+}
 
 impl Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,5 +51,21 @@ impl Display for Step {
                 write!(f, "write down that {service} was taken back: its next deployment moves the alias at once")
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::wanted;
+    use super::*;
+
+    #[test]
+    fn what_moves_at_once_is_said_to_and_what_does_not_is_not() {
+        let told = |at_once| Step::Deploy(Stack::Service("user-service")).told(&Wanted { at_once, ..wanted() });
+        assert_eq!(
+            told(true),
+            "deploy user-service: a new version, and its aliases moved to it at once, whatever alarms say"
+        );
+        assert!(told(false).contains("step by step"), "{}", told(false));
     }
 }
