@@ -91,7 +91,7 @@ pub(crate) struct Options {
     /// Deploy although a resource that holds data would be deleted or replaced
     #[arg(long)]
     pub(crate) accept_loss: bool,
-    /// Deploy a commit although a service was taken back at it
+    /// Deploy a commit although a service was taken back at it; with --first, make a stage that is there already
     #[arg(long)]
     pub(crate) again: bool,
     /// Move aliases at once, without the trial, the shift and the alarms that watch it: for a fix while an alarm is on

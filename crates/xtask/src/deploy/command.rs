@@ -9,6 +9,8 @@ use super::plan::{Stack, Step, Wanted, function, shifted};
 
 /// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
 const MIGRATION: &str = "960";
+/// "Concurrent executions", as Service Quotas calls it.
+const CONCURRENCY: &str = "L-B99A9384";
 const QUIET: [&str; 2] = ["--no-notices", "--no-version-reporting"];
 /// What undoing leaves for the next deployment, and where the commit is written down, below `/bodega/<stage>/<service>/`.
 pub(crate) const UNDONE: &str = "undone";
@@ -48,14 +50,9 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Account => {
             vec![aws(&wanted.region, ["sts", "get-caller-identity", "--query", "Account", "--output", "text"])]
         }
-        Step::Past => wanted
-            .services()
-            .into_iter()
-            .flat_map(|service| {
-                let asked = [RELEASE, UNDONE].map(|name| get_parameter(wanted, service, name));
-                asked.into_iter().chain(migrations_since(service, "<released commit>"))
-            })
-            .collect(),
+        Step::Fresh => wanted.services().into_iter().map(|service| get_parameter(wanted, service, RELEASE)).collect(),
+        Step::Room => vec![concurrency(wanted)],
+        Step::Past => past(wanted),
         Step::Build => vec![build(wanted)],
         Step::Install => {
             vec![Line::new(Program::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within("infra")]
@@ -70,12 +67,7 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         }
         Step::Secrets => known.secrets.iter().map(|id| describe_secret(wanted, id)).collect(),
         Step::Deploy(stack) => vec![deploy(wanted, *stack)],
-        Step::Publish => {
-            let read = DOCUMENTS.map(|document| read_document(wanted, document));
-            let write = DOCUMENTS.map(|document| write_document(wanted, document));
-            let keys = [get_secret(wanted, "SIGNING_KEYS"), keep_secret(wanted, "SIGNING_KEYS")];
-            [address(wanted)].into_iter().chain(read).chain(keys).chain(write).collect()
-        }
+        Step::Publish => publish(wanted),
         Step::Migrate(service) => vec![migrate(wanted, service)],
         Step::Buy | Step::BuyAgain => buy(wanted, known),
         Step::Record(service) => {
@@ -83,26 +75,34 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
             asked.chain(record(wanted, known, service)).collect()
         }
         Step::Prune(service) => prune(wanted, known, service),
-        Step::Back { service, trigger, version } => vec![aws(
-            &wanted.region,
-            [
-                "lambda",
-                "update-alias",
-                "--function-name",
-                &function(stage, service, trigger),
-                "--name",
-                "live",
-                "--function-version",
-                version,
-                "--routing-config",
-                "AdditionalVersionWeights={}",
-            ],
-        )],
+        Step::Back { service, trigger, version } => vec![back(wanted, &function(stage, service, trigger), version)],
         Step::RecordUndo(service) => {
             let commit = known.commit.as_deref().unwrap_or("<commit>");
             vec![put_parameter(wanted, service, UNDONE, commit)]
         }
     }
+}
+
+fn past(wanted: &Wanted) -> Vec<Line> {
+    let services = wanted.services().into_iter();
+    let lines = services.flat_map(|service| {
+        let asked = [RELEASE, UNDONE].map(|name| get_parameter(wanted, service, name));
+        asked.into_iter().chain(migrations_since(service, "<released commit>"))
+    });
+    lines.collect()
+}
+
+fn publish(wanted: &Wanted) -> Vec<Line> {
+    let read = DOCUMENTS.map(|document| read_document(wanted, document));
+    let write = DOCUMENTS.map(|document| write_document(wanted, document));
+    let keys = [get_secret(wanted, "SIGNING_KEYS"), keep_secret(wanted, "SIGNING_KEYS")];
+    [address(wanted)].into_iter().chain(read).chain(keys).chain(write).collect()
+}
+
+fn back(wanted: &Wanted, function: &str, version: &str) -> Line {
+    let update = ["lambda", "update-alias", "--function-name", function, "--name", "live"];
+    let to = ["--function-version", version, "--routing-config", "AdditionalVersionWeights={}"];
+    aws(&wanted.region, update.into_iter().chain(to))
 }
 
 fn tools(wanted: &Wanted) -> Vec<Line> {
@@ -342,6 +342,17 @@ pub(crate) fn get_parameter(wanted: &Wanted, service: &str, name: &str) -> Line 
 pub(crate) fn forget(wanted: &Wanted, service: &str) -> Line {
     let names = [RELEASE, VERSIONS, UNDONE].map(|name| parameter(wanted.stage, service, name));
     aws(&wanted.region, ["ssm", "delete-parameters", "--names"].into_iter().chain(names.iter().map(String::as_str)))
+}
+
+/// How many instances the account may run at once, of all its functions in the region.
+pub(crate) fn concurrency(wanted: &Wanted) -> Line {
+    let query = ["--query", "AccountLimit.ConcurrentExecutions", "--output", "text"];
+    aws(&wanted.region, ["lambda", "get-account-settings"].into_iter().chain(query))
+}
+
+pub(crate) fn more_concurrency(wanted: &Wanted, instances: &str) -> Line {
+    let asked = ["service-quotas", "request-service-quota-increase", "--service-code", "lambda"];
+    aws(&wanted.region, asked.into_iter().chain(["--quota-code", CONCURRENCY, "--desired-value", instances]))
 }
 
 /// The versions first: a release that is written down has those that it served by.

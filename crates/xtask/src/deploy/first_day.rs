@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use self::broken::{broken, shift, shifts};
+use self::broken::break_lines;
 use self::tear_down::tear_down;
 use super::Stage;
 use super::command::{self, aws, lines, private};
@@ -74,9 +74,13 @@ fn acts(wanted: &Wanted, day: Day) -> Vec<Act> {
 /// Each of it may be done again: a day that failed half way begins anew.
 fn set_up(wanted: &Wanted) -> Vec<Act> {
     let planned = |step: Step| Act::Planned(step);
-    let mut acts: Vec<Act> = [Step::CleanTree, Step::Tools, Step::Account].into_iter().map(planned).collect();
+    let checks = [Step::CleanTree, Step::Tools, Step::Account, Step::Fresh];
+    let mut acts: Vec<Act> = checks.into_iter().map(planned).collect();
+    // CDK prepares an account only with an app at hand, and by the command that the lock names.
+    acts.extend([Step::Build, Step::Install, Step::Synthesize, Step::Room].map(planned));
     acts.push(Act::Bootstrap);
-    acts.extend([Step::Build, Step::Install, Step::Synthesize].map(planned));
+    // There are none, unless this is done again.
+    acts.extend(plan::ORDER.map(|service| planned(Step::Remember(service))));
     // The edge has the address; tokens are issued under it, and gateways read the issuer's documents when services come.
     acts.extend([Stack::Data, Stack::Events, Stack::Edge].map(|stack| planned(Step::Deploy(stack))));
     acts.extend([planned(Step::Publish), Act::Secrets]);
@@ -86,12 +90,16 @@ fn set_up(wanted: &Wanted) -> Vec<Act> {
     let rest =
         plan::stacks(wanted).into_iter().filter(|stack| !matches!(stack, Stack::Data | Stack::Events | Stack::Edge));
     for stack in rest {
+        if stack == Stack::Watch {
+            // What its canary buys is there before it buys for the first time.
+            acts.push(Act::Stock);
+        }
         acts.push(planned(Step::Deploy(stack)));
         if let Stack::Migrate(service) = stack {
             acts.push(planned(Step::Migrate(service)));
         }
     }
-    acts.extend([Act::Stock, planned(Step::Buy)]);
+    acts.push(planned(Step::Buy));
     acts.extend(plan::ORDER.map(|service| planned(Step::Record(service))));
     acts
 }
@@ -125,17 +133,10 @@ impl Display for Act {
 
 /// Only what a person may see is on a line: secrets are in files that only this user reads, and are removed.
 fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
-    let region = wanted.region.as_str();
     let secret = |name: &str| command::keep_secret(wanted, name);
     match act {
         Act::Planned(step) => lines(step, wanted, &command::Known::default()),
-        Act::Bootstrap => {
-            let account = wanted.account.as_deref().unwrap_or("<account>");
-            let places = [format!("aws://{account}/{region}"), format!("aws://{account}/us-east-1")];
-            let mut line = Line::new(Program::Npx, ["--yes", "cdk", "bootstrap", "--no-notices"]);
-            line.arguments.extend(places);
-            vec![Line { folder: "infra", ..line }]
-        }
+        Act::Bootstrap => vec![bootstrap(wanted)],
         Act::Secrets => GIVEN.into_iter().map(secret).collect(),
         Act::Identities => {
             let mut all = vec![invoke_admin(wanted)];
@@ -146,26 +147,26 @@ fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
         }
         Act::Webhook => vec![secret("STRIPE_WEBHOOK_SECRET")],
         Act::Everything | Act::Mend => vec![again(wanted, None)],
-        Act::Break => {
-            let architecture = if wanted.x86_64 { "--x86-64" } else { "--arm64" };
-            let build = ["lambda", "build", "--release", "--skip-target-check", architecture, "--package", BROKEN];
-            vec![
-                Line::new(Program::Cargo, build),
-                shifts(wanted),
-                again(wanted, Some(&broken(wanted))),
-                shifts(wanted),
-                shift(wanted, "<new deployment>"),
-            ]
-        }
+        Act::Break => break_lines(wanted),
         Act::FindWhole => {
             vec![command::get_alias(wanted, &function(wanted.stage, VICTIM, "http"))]
         }
         Act::Stock => Vec::new(),
         Act::TearDown => {
             let stacks = plan::stacks(wanted).into_iter().rev();
-            stacks.flat_map(|stack| tear_down(wanted, stack)).collect()
+            let forget = plan::ORDER.map(|service| command::forget(wanted, service));
+            stacks.flat_map(|stack| tear_down(wanted, stack)).chain(forget).collect()
         }
     }
+}
+
+/// Where the shop is, and where its edge is.
+fn bootstrap(wanted: &Wanted) -> Line {
+    let account = wanted.account.as_deref().unwrap_or("<account>");
+    let mut line = Line::new(Program::Npx, ["cdk", "bootstrap", "--no-notices", "--app"]);
+    line.arguments.push(wanted.assembly.display().to_string());
+    line.arguments.extend([wanted.region.as_str(), "us-east-1"].map(|region| format!("aws://{account}/{region}")));
+    Line { folder: "infra", ..line }
 }
 
 fn invoke_admin(wanted: &Wanted) -> Line {
@@ -245,6 +246,15 @@ fn admin(day: Day) -> Result<(String, String)> {
     Ok((email?, password?))
 }
 
+/// What a day leaves that failed at the last of `begun`.
+fn left(begun: &[Act]) -> &'static str {
+    if begun.contains(&Act::Bootstrap) {
+        "what exists by now stays for you to look at: `npx cdk destroy` in infra/ removes it"
+    } else {
+        "nothing was made"
+    }
+}
+
 struct UnderWay<'a> {
     home: &'a Home,
     runner: Runner<'a>,
@@ -261,9 +271,7 @@ impl UnderWay<'_> {
     async fn all(&mut self, acts: &[Act]) -> Result<()> {
         for (number, act) in acts.iter().enumerate() {
             println!("\n=== {}/{} {act}", number + 1, acts.len());
-            self.act(act).await.with_context(|| {
-                format!("{act}; what exists by now stays for you to look at: `npx cdk destroy` in infra/ removes it")
-            })?;
+            self.act(act).await.with_context(|| format!("{act}; {}", left(&acts[..=number])))?;
         }
         Ok(())
     }

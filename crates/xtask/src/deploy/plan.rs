@@ -33,7 +33,7 @@ pub(crate) struct Wanted {
     /// The purchase is called off, not paid, whatever key of Stripe there is.
     pub(crate) calls_off: bool,
     pub(crate) accept_loss: bool,
-    /// Also a commit that was taken back.
+    /// Also a commit that was taken back, and a first day of a stage that is there already.
     pub(crate) again: bool,
     /// Aliases are moved without `CodeDeploy`, and so whatever alarms say.
     pub(crate) at_once: bool,
@@ -73,11 +73,15 @@ pub(crate) enum Step {
     CleanTree,
     Tools,
     Account,
+    /// A stage that is made from nothing was not made before.
+    Fresh,
     /// What stands in the way of this deployment since the last one.
     Past,
     Build,
     Install,
     Synthesize,
+    /// In the account, for all functions that the templates reserve instances for.
+    Room,
     /// Of all stacks that are deployed.
     Diff(Vec<Stack>),
     Quiet,

@@ -24,6 +24,7 @@ use crate::python::last_lines;
 use crate::secrets::write_private;
 use crate::{python, up};
 
+mod first;
 mod typing;
 mod versions;
 
@@ -117,6 +118,8 @@ impl<'a> Runner<'a> {
             Step::CleanTree => self.clean_tree(&lines).await,
             Step::Tools => self.tools(&lines).await,
             Step::Account => self.account(&lines[0]).await,
+            Step::Fresh => self.fresh(&lines).await,
+            Step::Room => self.room(&lines[0]).await,
             Step::Past => self.past().await,
             Step::Synthesize => {
                 artifacts::gather(&self.wanted.services(), self.wanted.artifacts(), &self.wanted.gathered())?;
@@ -138,12 +141,8 @@ impl<'a> Runner<'a> {
             Step::Buy | Step::BuyAgain => self.buy().await,
             Step::Record(service) => self.record(service).await,
             Step::Prune(service) => self.prune(service).await,
-            // That alarms are held back is a kindness: no reason to stop.
             Step::Quiet => {
-                if let Err(error) = self.run_all(&lines).await {
-                    println!("did not run: {error:#}");
-                }
-                self.say_that_it_deploys();
+                self.quiet(&lines).await;
                 Ok(())
             }
             Step::Deploy(_) | Step::Build | Step::Install | Step::Back { .. } | Step::RecordUndo(_) => {
@@ -311,6 +310,14 @@ impl<'a> Runner<'a> {
         let Some(template) = template else { return Ok(None) };
         let template = serde_json::from_str(&template).context("the template of the data stack")?;
         Ok(templates::origin(&template))
+    }
+
+    /// That alarms are held back is a kindness: no reason to stop.
+    async fn quiet(&mut self, lines: &[Line]) {
+        if let Err(error) = self.run_all(lines).await {
+            println!("did not run: {error:#}");
+        }
+        self.say_that_it_deploys();
     }
 
     fn say_that_it_deploys(&mut self) {

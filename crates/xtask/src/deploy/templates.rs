@@ -47,6 +47,12 @@ pub(crate) fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     template["Resources"].as_object().into_iter().flatten().map(|(id, resource)| (id.as_str(), resource)).collect()
 }
 
+/// How many instances its functions reserve.
+pub(crate) fn reserved(template: &Value) -> u64 {
+    let all = resources(template).into_values();
+    all.filter_map(|resource| resource["Properties"]["ReservedConcurrentExecutions"].as_u64()).sum()
+}
+
 /// A frontend that browsers may call an API of it from.
 pub(crate) fn origin(template: &Value) -> Option<String> {
     let apis = resources(template).into_values().filter(|resource| kind(resource) == "AWS::ApiGatewayV2::Api");

@@ -6,16 +6,28 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, bail, ensure};
 
 use super::super::command::{self, aws};
-use super::super::line::Line;
+use super::super::line::{Line, Program};
 use super::super::plan::{Stack, Wanted, function};
-use super::{BROKEN, UnderWay, VICTIM};
+use super::{BROKEN, UnderWay, VICTIM, again};
 
-pub(super) fn broken(wanted: &Wanted) -> PathBuf {
+pub(super) fn break_lines(wanted: &Wanted) -> Vec<Line> {
+    let architecture = if wanted.x86_64 { "--x86-64" } else { "--arm64" };
+    let build = ["lambda", "build", "--release", "--skip-target-check", architecture, "--package", BROKEN];
+    vec![
+        Line::new(Program::Cargo, build),
+        shifts(wanted),
+        again(wanted, Some(&broken(wanted))),
+        shifts(wanted),
+        shift(wanted, "<new deployment>"),
+    ]
+}
+
+fn broken(wanted: &Wanted) -> PathBuf {
     wanted.assembly.with_file_name("broken")
 }
 
 /// What `CodeDeploy` was asked to shift of the service that is broken, the newest first.
-pub(super) fn shifts(wanted: &Wanted) -> Line {
+fn shifts(wanted: &Wanted) -> Line {
     let name = Stack::Service(VICTIM).name(wanted.stage);
     let list = ["deploy", "list-deployments", "--application-name", &name, "--deployment-group-name", &name];
     let mut line = aws(&wanted.region, list);
@@ -23,7 +35,7 @@ pub(super) fn shifts(wanted: &Wanted) -> Line {
     line
 }
 
-pub(super) fn shift(wanted: &Wanted, id: &str) -> Line {
+fn shift(wanted: &Wanted, id: &str) -> Line {
     let get = ["deploy", "get-deployment", "--deployment-id", id, "--query", "deploymentInfo.status"];
     let mut line = aws(&wanted.region, get);
     line.arguments.extend(["--output", "text"].map(str::to_owned));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
 
-use super::super::command::{aws, private};
+use super::super::command::{self, aws, private};
 use super::super::line::{Line, Program};
 use super::super::plan::{self, Stack, Wanted};
 use super::UnderWay;
@@ -67,6 +67,10 @@ impl UnderWay<'_> {
             }
         }
         ensure!(left.is_empty(), "not torn down, and they cost: {}", left.join(", "));
+        // A stage that is made after it is a new one.
+        for service in plan::ORDER {
+            self.runner.run(&command::forget(&self.wanted, service)).await?;
+        }
         Ok(())
     }
 

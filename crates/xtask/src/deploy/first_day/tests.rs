@@ -48,6 +48,57 @@ fn a_stage_that_stays_is_set_up_and_bought_from_and_its_commit_written_down_and_
 }
 
 #[test]
+fn the_account_is_prepared_when_cdk_is_installed_and_its_app_is_written_and_before_any_stack() {
+    for day in [Day::First, Day::Rehearsal] {
+        let acts = acts(&wanted(), day);
+        let prepared = position(&acts, &Act::Bootstrap);
+        for before in [Step::Build, Step::Install, Step::Synthesize] {
+            let before = Act::Planned(before);
+            assert!(position(&acts, &before) < prepared, "{before}");
+        }
+        let first = acts.iter().position(|act| matches!(act, Act::Planned(Step::Deploy(_)))).unwrap();
+        assert!(prepared < first);
+    }
+    let line = typed(&Act::Bootstrap, &wanted()).remove(0).to_string();
+    assert_eq!(
+        line,
+        "cd infra && npx cdk bootstrap --no-notices --app /build/deploy/dev aws://123456789012/eu-central-1 \
+         aws://123456789012/us-east-1"
+    );
+}
+
+#[test]
+fn a_living_stage_and_a_small_account_are_noticed_before_anything_is_made() {
+    for day in [Day::First, Day::Rehearsal] {
+        let acts = acts(&wanted(), day);
+        let made = position(&acts, &Act::Bootstrap);
+        let noticed = [Step::Account, Step::Fresh, Step::Synthesize, Step::Room];
+        let noticed: Vec<usize> = noticed.map(|step| position(&acts, &Act::Planned(step))).to_vec();
+        assert!(noticed.is_sorted() && noticed[3] < made, "{noticed:?} {made}");
+        assert_eq!(left(&acts[..made]), "nothing was made");
+        assert!(left(&acts[..=made]).contains("cdk destroy"));
+    }
+}
+
+#[test]
+fn what_the_canary_buys_is_on_sale_before_the_canary_is_deployed() {
+    let acts = acts(&wanted(), Day::First);
+    let sold = position(&acts, &Act::Stock);
+    assert!(position(&acts, &Act::Planned(Step::Deploy(Stack::Service("transaction-service")))) < sold);
+    assert!(sold < position(&acts, &Act::Planned(Step::Deploy(Stack::Watch))));
+}
+
+#[test]
+fn a_stage_that_was_torn_down_is_a_new_one() {
+    let lines: Vec<String> = typed(&Act::TearDown, &wanted()).iter().map(ToString::to_string).collect();
+    for service in plan::ORDER {
+        let names = ["release", "versions", "undone"].map(|name| format!("/bodega/dev/{service}/{name}")).join(" ");
+        let forgotten = format!("aws ssm delete-parameters --names {names} --region eu-central-1");
+        assert!(lines.contains(&forgotten), "{forgotten}\n{lines:#?}");
+    }
+}
+
+#[test]
 fn the_issuer_is_known_before_a_gateway_reads_its_documents_and_after_it_has_an_address() {
     let acts = acts(&wanted(), Day::First);
     let issuer = position(&acts, &Act::Planned(Step::Publish));

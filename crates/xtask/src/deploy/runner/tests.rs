@@ -8,6 +8,7 @@ use tempfile::TempDir;
 use super::super::plan::tests::wanted;
 use super::*;
 
+mod first;
 mod versions;
 
 /// A repository, and a PATH with nothing on it but doubles.
@@ -53,7 +54,8 @@ fn secrets() -> Value {
 
 fn reads_secret(id: &str) -> Value {
     let settings = json!({ "SECRET": format!("secretsmanager:{id}") });
-    json!({ "Http": { "Type": "AWS::Lambda::Function", "Properties": { "Environment": { "Variables": settings } } } })
+    let properties = json!({ "Environment": { "Variables": settings }, "ReservedConcurrentExecutions": 20 });
+    json!({ "Http": { "Type": "AWS::Lambda::Function", "Properties": properties } })
 }
 
 impl Double {
