@@ -117,17 +117,17 @@ async fn measure(
     event: Value,
 ) -> Result<Result<Sample, String>> {
     let waiting = gate::wait(&program.path, program.function(), settings).await?;
-    let held = holder.hold(waiting.process_id(), hold.init)?;
+    let group = holder.hold(waiting.process_id(), hold.init)?;
     let (function, opened) = waiting.open()?;
     let polled = timeout(PATIENCE, function.first_poll()).await.context("it does not start")??;
     if hold.answer != hold.init {
-        held.change(hold.answer)?;
+        group.change(hold.answer)?;
     }
     let handed_out = Instant::now();
     let answered = function.invoke(event, PATIENCE).await;
     let sample = Sample { init: polled - opened, answer: handed_out.elapsed() };
     drop(function);
-    held.end().await?;
+    group.end().await?;
     Ok(judge(sample, answered.map(HttpAnswer::from).map_err(|error| error.to_string())))
 }
 
