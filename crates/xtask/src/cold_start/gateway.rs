@@ -77,7 +77,7 @@ impl Gateway {
 fn owner(path: &str) -> Option<&'static str> {
     let is_below =
         |prefix: &&str| path.strip_prefix(*prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    SERVICES.iter().find(|service| service.prefixes.iter().any(|prefix| is_below(prefix))).map(|service| service.name)
+    SERVICES.iter().find(|service| service.prefixes.iter().any(is_below)).map(|service| service.name)
 }
 
 fn response(answer: HttpAnswer) -> Response {
