@@ -27,7 +27,7 @@ use self::{
 use crate::{
     app::App,
     error::Error,
-    ids::{User, UserId},
+    ids::UserId,
     keys::domain::TOKEN_LIFE,
     limits::{
         self,
@@ -198,7 +198,7 @@ async fn create_guest(
     let attempt = app.counting.guest(context.source()).await?;
     let pool = app.database.pool().await?;
     limits::count(pool, &attempt, now).await?;
-    let holder = Holder::Guest(Id::<User>::new(now).uuid());
+    let holder = Holder::Guest(UserId::new(now).uuid());
     let token = sessions::open(pool, holder, None, now).await?;
     Ok((StatusCode::CREATED, tokens(&app, holder, token, now).await?))
 }
