@@ -21,6 +21,7 @@ use crate::{
     payments::{
         events::{self, CaughtUp},
         flow as payment_flow,
+        refunds::remedied,
     },
 };
 
@@ -41,7 +42,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let events = events::catch_up(app, &mut caught, now).await;
     let orders = due(app, now).await;
     let counters = limits::sweep(app, now).await;
-    let relayed = app.outbox.drain(until).await;
+    let relayed = app.outbox.drain(until, |undelivered| remedied(app, undelivered)).await;
     let measured = app.outbox.measure().await;
     let audited = audit(app).await;
     let swept = json!({ "events": caught.applied, "passed_over": caught.passed_over,

@@ -38,6 +38,7 @@ use platform::{
     Service, TriggerError,
     config::Env,
     health::{self, Health},
+    outbox::no_remedy,
     trigger::Direction,
 };
 use serde_json::Value;
@@ -68,7 +69,7 @@ impl Service for App {
     }
 
     async fn after_response(&self) {
-        self.outbox.relay_written().await;
+        self.outbox.relay_written(no_remedy).await;
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {

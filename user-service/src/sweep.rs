@@ -4,7 +4,11 @@
 use std::time::{Duration, Instant};
 
 use common::timestamp::Timestamp;
-use platform::{TriggerError, outbox::Relayed, trigger::report};
+use platform::{
+    TriggerError,
+    outbox::{Relayed, no_remedy},
+    trigger::report,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -23,7 +27,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
     let pool = app.database.pool().await?;
     // Each is done whatever becomes of the others: a table that cannot be cleared keeps no mail from being sent.
-    let relayed = app.outbox.drain(until).await;
+    let relayed = app.outbox.drain(until, no_remedy).await;
     let measured = app.outbox.measure().await;
     let sessions = session_store::delete_expired(pool, now).await;
     let attempts = limit_store::delete_old(pool, now).await;
