@@ -13,7 +13,7 @@ use common::cause::chain;
 use platform::config::Env;
 use tokio::sync::OnceCell;
 
-/// How long things may take. Together they fit into a request's deadline, so that a request knows how each step ended;
+/// How long the steps of a request may take. Together they fit into its deadline, so that a request knows how each step ended;
 /// the channels of a request take these steps side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -23,17 +23,14 @@ pub struct Limits {
     pub claim: Duration,
     /// Handing over, whichever providers are asked.
     pub send: Duration,
-    /// A whole request.
-    pub request: Duration,
 }
 
 impl Limits {
-    /// What production lives with: within three seconds everything is answered.
+    /// What production lives with.
     pub const PRODUCTION: Self = Self {
         store: Duration::from_millis(480),
         claim: Duration::from_millis(700),
         send: Duration::from_millis(1_300),
-        request: Duration::from_millis(2_800),
     };
 }
 

@@ -1,36 +1,31 @@
 //! The work nobody waits for: what a crash left half way, orders that were not paid in time, events that did not reach
 //! us, messages that were not taken. Bounded, and safe to run many times at once.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::timestamp::Timestamp;
 use futures_util::{StreamExt, stream};
 use platform::{
     TriggerError,
     metrics::{self, Metric},
+    sweep::{RELAY_WITHIN, SweepReport},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
-    app::App,
+    app::{App, NAME},
     error::Error,
     ids::OrderId,
     ledger::store as ledger_store,
     limits,
     orders::store as order_store,
-    payments::{
-        events::{self, CaughtUp},
-        flow as payment_flow,
-        refunds::remedied,
-    },
+    payments::{events, flow as payment_flow, refunds::remedied},
 };
 
 /// How many orders one sweep looks at.
 const ORDERS: i64 = 50;
 /// Of how many entries, the newest, one sweep compares the orders with their payments.
 const BOOKED_LAST: i64 = 500;
-/// How long after its beginning a sweep begins to send messages. A run may take a minute, and the books come after.
-const RELAY_WITHIN: Duration = Duration::from_secs(40);
 /// How many of them at once: each asks Stripe, and the pool has few connections.
 const AT_ONCE: usize = 5;
 
@@ -38,23 +33,14 @@ const AT_ONCE: usize = 5;
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
     app.database.wake().await?;
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
-    let mut caught = CaughtUp::default();
-    let events = events::catch_up(app, &mut caught, now).await;
-    let orders = due(app, now).await;
-    let counters = limits::sweep(app, now).await;
-    let relayed = app.outbox.drain(until, |undelivered| remedied(app, undelivered)).await;
-    let measured = app.outbox.measure().await;
-    let audited = audit(app).await;
-    let swept = json!({ "events": caught.applied, "passed_over": caught.passed_over,
-        "orders": *orders.as_ref().unwrap_or(&0), "counters": *counters.as_ref().unwrap_or(&limits::Swept::default()),
-        "messages": *relayed.as_ref().unwrap_or(&platform::outbox::Relayed::default()) });
-    events?;
-    orders?;
-    counters?;
-    relayed?;
-    measured?;
-    audited?;
-    Ok(swept)
+    let mut report = SweepReport::of(NAME);
+    report.note_all(events::catch_up(app, now).await);
+    report.note("orders", due(app, now).await);
+    report.note("counters", limits::sweep(app, now).await);
+    report.note("messages", app.outbox.drain(until, |undelivered| remedied(app, undelivered)).await);
+    report.note_all(app.outbox.measure().await);
+    report.note_all(audit(app).await);
+    report.finish()
 }
 
 /// Compares the ledger with the payments of the orders that were booked last. The database refuses entries that do not

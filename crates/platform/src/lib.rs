@@ -21,6 +21,7 @@ pub mod outbox;
 pub mod postgres;
 pub mod queue;
 mod source;
+pub mod sweep;
 pub mod telemetry;
 pub mod trigger;
 

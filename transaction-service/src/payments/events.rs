@@ -34,10 +34,10 @@ const MAX_UNCLEAR: usize = 3;
 const RETRIES: i64 = 20;
 
 /// What a sweep did with events.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize)]
 pub struct CaughtUp {
     /// How many were applied.
-    pub applied: usize,
+    pub events: usize,
     /// How many events, and objects that they led to, were passed over.
     pub passed_over: usize,
 }
@@ -150,10 +150,10 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
 
 /// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying
 /// one twice changes nothing. Those that were passed over before come first.
-pub async fn catch_up(app: &App, caught: &mut CaughtUp, now: Timestamp) -> Result<(), Error> {
+pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
     let pool = app.database.pool().await?;
     let mut cursor = store::cursor(pool).await?;
-    let mut run = Run { app, caught, now, unclear: BTreeSet::new() };
+    let mut run = Run { app, caught: CaughtUp::default(), now, unclear: BTreeSet::new() };
     run.try_again().await?;
     for _ in 0..PAGES {
         let page = match app.stripe.list_events(cursor.as_ref()).await {
@@ -175,7 +175,7 @@ pub async fn catch_up(app: &App, caught: &mut CaughtUp, now: Timestamp) -> Resul
             break;
         }
     }
-    Ok(())
+    Ok(run.caught)
 }
 
 /// Where the next page begins: at the newest event, be it readable or not.
@@ -186,7 +186,7 @@ fn newest(page: &List<Event>) -> Option<EventId> {
 
 struct Run<'a> {
     app: &'a App,
-    caught: &'a mut CaughtUp,
+    caught: CaughtUp,
     now: Timestamp,
     /// Those that Stripe gave no clear answer about in this run. They are not asked for again in it.
     unclear: BTreeSet<PaymentIntentId>,
@@ -244,7 +244,7 @@ impl Run<'_> {
         let cause = cause(&applied, event, payment);
         match applied {
             Ok(passed_over) => {
-                self.caught.applied += 1;
+                self.caught.events += 1;
                 self.caught.passed_over += passed_over;
             }
             // It would stand in the way of all that came after it, for as long as it lasts.
