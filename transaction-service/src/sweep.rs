@@ -46,7 +46,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
 /// Compares the ledger with the payments of the orders that were booked last. The database refuses entries that do not
 /// balance; what it cannot see is a payment that says something else than its entries.
 async fn audit(app: &App) -> Result<(), Error> {
-    let differing = ledger_store::differing(app.database.pool().await?, BOOKED_LAST).await?;
+    let differing = ledger_store::differing(&app.database, BOOKED_LAST).await?;
     for order in &differing {
         tracing::error!(order_id = %order, "ledger and payment differ");
     }
@@ -56,15 +56,14 @@ async fn audit(app: &App) -> Result<(), Error> {
 
 /// Goes on with open orders that are due. Answers how many came to an end.
 async fn due(app: &App, now: Timestamp) -> Result<usize, Error> {
-    let pool = app.database.pool().await?;
-    let picked = order_store::pick_due(pool, ORDERS, now, now.plus(app.terms.lease)).await?;
+    let picked = order_store::pick_due(&app.database, ORDERS, now, now.plus(app.terms.lease)).await?;
     let settled = stream::iter(picked).map(|id| settled(app, id, now)).buffer_unordered(AT_ONCE);
     Ok(settled.filter(|is_settled| std::future::ready(*is_settled)).count().await)
 }
 
 async fn settled(app: &App, id: OrderId, now: Timestamp) -> bool {
     let settling = async {
-        let order = order_store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+        let order = order_store::find(&app.database, id).await?.ok_or(Error::NotFound)?;
         payment_flow::settle(app, order, now).await
     };
     match settling.await {

@@ -22,13 +22,13 @@ use crate::{
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
     app.database.wake().await?;
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
-    let pool = app.database.pool().await?;
+    let db = &app.database;
     let mut report = SweepReport::of(NAME);
     report.note_all(app.outbox.drain(until, no_remedy).await);
     report.note_all(app.outbox.measure().await);
-    report.note("sessions_deleted", session_store::delete_expired(pool, now).await);
-    report.note("attempts_deleted", limit_store::delete_old(pool, now).await);
-    report.note("carts_deleted", cart_store::delete_unused(pool, now).await);
-    report.note("clearings_deleted", cart_store::delete_old_clearings(pool, now).await);
+    report.note("sessions_deleted", session_store::delete_expired(db, now).await);
+    report.note("attempts_deleted", limit_store::delete_old(db, now).await);
+    report.note("carts_deleted", cart_store::delete_unused(db, now).await);
+    report.note("clearings_deleted", cart_store::delete_old_clearings(db, now).await);
     report.finish()
 }

@@ -102,7 +102,7 @@ impl Service for Sample {
             Direction::Up => TABLE,
             Direction::Down { .. } => "DROP TABLE outbox",
         };
-        self.database.pool().await?.execute(raw_sql(statement)).await?;
+        self.database.execute(raw_sql(statement)).await?;
         Ok(report(Self::NAME, json!({ "direction": format!("{direction:?}") })))
     }
 

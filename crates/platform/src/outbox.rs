@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::{
     client::{Call, CallError, Refused, ServiceClient},
     metrics::{self, Metric},
-    postgres::{Database, Pool},
+    postgres::Database,
 };
 
 /// How long a picked message is left to its sender, in seconds. Far above the time a delivery may take.
@@ -168,9 +168,8 @@ impl Outbox {
         &self,
         on_refused: impl Fn(Undelivered) -> F,
     ) -> Result<Relayed, sqlx::Error> {
-        let pool = self.database.pool().await?;
-        let due = pick(pool).await?;
-        let deliveries = due.into_iter().map(|row| self.deliver(pool, row, &on_refused));
+        let due = pick(&self.database).await?;
+        let deliveries = due.into_iter().map(|row| self.deliver(row, &on_refused));
         let mut relayed = Relayed::default();
         for outcome in join_all(deliveries).await {
             match outcome? {
@@ -203,35 +202,34 @@ impl Outbox {
     pub async fn measure(&self) -> Result<(), sqlx::Error> {
         let oldest = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outbox
                       WHERE failed IS NULL";
-        let seconds: i64 = sqlx::query_scalar(oldest).fetch_one(self.database.pool().await?).await?;
+        let seconds: i64 = sqlx::query_scalar(oldest).fetch_one(&self.database).await?;
         metrics::record(Metric::OutboxAge, seconds.max(0));
         Ok(())
     }
 
     async fn deliver<F: Future<Output = Remedied>>(
         &self,
-        pool: &Pool,
         row: Row,
         on_refused: impl Fn(Undelivered) -> F,
     ) -> Result<Outcome, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
         let Err(error) = self.client.send(call).await else {
-            return delete(pool, row.id).await.map(|()| Outcome::Delivered);
+            return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
         };
         if let CallError::Refused(refused) = &error {
             match on_refused(row.undelivered(refused)).await {
                 Remedied::Done => {
                     tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
-                    return delete(pool, row.id).await.map(|()| Outcome::Delivered);
+                    return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
                 }
                 Remedied::Unknown if is_final(refused, row.is_old) => {
-                    return give_up(pool, &row, refused).await.map(|()| Outcome::GivenUp);
+                    return give_up(&self.database, &row, refused).await.map(|()| Outcome::GivenUp);
                 }
                 Remedied::Later | Remedied::Unknown => {}
             }
         }
         tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
-        defer(pool, row.id, backoff(row.attempts)).await.map(|()| Outcome::Deferred)
+        defer(&self.database, row.id, backoff(row.attempts)).await.map(|()| Outcome::Deferred)
     }
 }
 
@@ -271,30 +269,30 @@ impl Row {
     }
 }
 
-async fn pick(pool: &Pool) -> Result<Vec<Row>, sqlx::Error> {
+async fn pick(db: &Database) -> Result<Vec<Row>, sqlx::Error> {
     // An array is made once. `IN (SELECT ...)` may be planned as a join that asks again for every row, and then picks
     // all that is due, each time skipping what it has locked itself.
     let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
                 WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE due_at <= now()
                                       ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING id, path, body, attempts, created_at <= now() - make_interval(hours => $3) AS is_old";
-    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).bind(KEEP_TRYING_HOURS).fetch_all(pool).await
+    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).bind(KEEP_TRYING_HOURS).fetch_all(db).await
 }
 
-async fn delete(pool: &Pool, id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(pool).await.map(|_| ())
+async fn delete(db: &Database, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await.map(|_| ())
 }
 
-async fn defer(pool: &Pool, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
+async fn defer(db: &Database, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
     let later = "UPDATE outbox SET due_at = now() + make_interval(secs => $2) WHERE id = $1";
-    sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(pool).await.map(|_| ())
+    sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(db).await.map(|_| ())
 }
 
 /// Keeps a message for operators, with the reason. It is due again only if one of them says so.
-async fn give_up(pool: &Pool, row: &Row, refused: &Refused) -> Result<(), sqlx::Error> {
+async fn give_up(db: &Database, row: &Row, refused: &Refused) -> Result<(), sqlx::Error> {
     let reason = format!("{} {}", refused.status.as_u16(), refused.kind);
     let keep = "UPDATE outbox SET due_at = 'infinity', failed = $2 WHERE id = $1";
-    sqlx::query(keep).bind(row.id).bind(&reason).execute(pool).await?;
+    sqlx::query(keep).bind(row.id).bind(&reason).execute(db).await?;
     metrics::count(Metric::DeadLetters);
     tracing::error!(message_id = %row.id, path = row.path, attempts = row.attempts, reason, "message given up");
     Ok(())

@@ -84,7 +84,7 @@ async fn remember(
     now: Timestamp,
 ) -> Result<(), Error> {
     let (Some(cause), Some(payment)) = (cause, payment) else { return Ok(()) };
-    store::pass_over(app.database.pool().await?, payment, event, &cause, now).await
+    store::pass_over(&app.database, payment, event, &cause, now).await
 }
 
 /// Brings the order that an event is about to what Stripe has now. Events about anything else change nothing. Answers
@@ -123,7 +123,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
         Err(error) => return Err(error.into()),
     };
     let named = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok());
-    let Some(order) = order_store::find_of_payment(app.database.pool().await?, id, named).await? else {
+    let Some(order) = order_store::find_of_payment(&app.database, id, named).await? else {
         return Ok(0);
     };
     // While whoever made it is at it, only what has come to an end is news; the rest is their business.
@@ -151,8 +151,8 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
 /// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying
 /// one twice changes nothing. Those that were passed over before come first.
 pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
-    let pool = app.database.pool().await?;
-    let mut cursor = store::cursor(pool).await?;
+    let db = &app.database;
+    let mut cursor = store::cursor(db).await?;
     let mut run = Run { app, caught: CaughtUp::default(), now, unclear: BTreeSet::new() };
     run.try_again().await?;
     for _ in 0..PAGES {
@@ -169,7 +169,7 @@ pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
         run.caught.passed_over += page.unreadable.len();
         run.page(&page).await?;
         let Some(newest) = newest(&page) else { break };
-        store::move_cursor(pool, &newest, now).await?;
+        store::move_cursor(db, &newest, now).await?;
         let is_first_look = cursor.replace(newest).is_none();
         if !page.has_more || is_first_look {
             break;
@@ -206,7 +206,7 @@ impl Run<'_> {
             let applied = apply(self.app, event, self.now).await;
             if let Err(error) = self.take(applied, &event.id, payment.as_ref()).await {
                 if let Some(done) = done {
-                    store::move_cursor(self.app.database.pool().await?, done, self.now).await?;
+                    store::move_cursor(&self.app.database, done, self.now).await?;
                 }
                 return Err(error);
             }
@@ -217,15 +217,15 @@ impl Run<'_> {
 
     /// Tries again what was passed over.
     async fn try_again(&mut self) -> Result<(), Error> {
-        let pool = self.app.database.pool().await?;
-        for (payment, event) in store::due(pool, RETRIES, self.now).await? {
+        let db = &self.app.database;
+        for (payment, event) in store::due(db, RETRIES, self.now).await? {
             // Which try it reported is not remembered: a decline that was passed over is not counted.
             let hint = Hint { event: &event, decline: None, is_about_money_back: true };
             let applied = Box::pin(apply_payment(self.app, &payment, hint, self.now)).await;
             let is_done = matches!(applied, Ok(0));
             self.take(applied, &event, Some(&payment)).await?;
             if is_done {
-                store::forget(pool, &payment).await?;
+                store::forget(db, &payment).await?;
             }
         }
         Ok(())

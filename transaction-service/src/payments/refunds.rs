@@ -84,9 +84,9 @@ async fn statement(app: &App, order: &Order, intent: &PaymentIntent, with_disput
 }
 
 async fn compare(app: &App, order: &Order, statement: &Statement, now: Timestamp) -> Result<Changes, Error> {
-    let pool = app.database.pool().await?;
-    let books = Books::of(ledger_store::list(pool, order.id).await?);
-    let seen = store::seen(pool, order.id).await?;
+    let db = &app.database;
+    let books = Books::of(ledger_store::list(db, order.id).await?);
+    let seen = store::seen(db, order.id).await?;
     Ok(statement.compare(order, &books, &seen, now))
 }
 
@@ -107,7 +107,7 @@ async fn save(
 /// Gives the money of a paid order back because its stock was gone, and tells the shopper. Repeatable. Where Stripe gave
 /// none back or does not say so, the order stays paid, and it is tried again.
 pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<Order, Error> {
-    let order = order_store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+    let order = order_store::find(&app.database, id).await?.ok_or(Error::NotFound)?;
     if order.state == State::Cancelled {
         return Ok(order);
     }
