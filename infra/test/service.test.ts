@@ -263,7 +263,7 @@ describe("timeouts", () => {
       millis("crates/platform/src/after_response.rs", /BUDGET: Duration = Duration::from_secs\((\d+)\)/) * 1_000;
     expect(after).toBe(2_000);
     for (const service of ["product-service", "user-service"] as const) {
-      const request = millis(`${service}/src/lib.rs`, /DEADLINE: Duration = Duration::from_millis\(([\d_]+)\)/);
+      const request = millis(`${service}/src/app.rs`, /DEADLINE: Duration = Duration::from_millis\(([\d_]+)\)/);
       expect(1_000 * timeout(service, "http")).toBeGreaterThan(request + after);
     }
     const checkout = millis("transaction-service/src/app.rs", /DEADLINE: u64 = (\d+)/) * 1_000;

@@ -10,7 +10,7 @@
 //!   once), [`inventory`] (how many there are), [`reservations`] (who has them), [`adjustments`] (why their number changed),
 //!   `quotes` (what they would cost)
 //! - [`schema`] and `migrate` (what the collections look like, and how an older database comes to it), `queue` (the bucket's
-//!   notifications)
+//!   notifications), [`sweep`] (what a crash left half way)
 //! - this file: routes, their description, and triggers
 //!
 //! In each room, `domain` holds types and rules, and names no failure, database, bucket's client or HTTP; `store` has every query
@@ -45,8 +45,7 @@ pub mod schema;
 pub mod search;
 pub mod slug;
 pub mod store;
-
-use std::time::Duration;
+pub mod sweep;
 
 use axum::{Router, extract::State};
 use common::{input::Json, routes, routes::Routes, timestamp::Timestamp};
@@ -57,13 +56,10 @@ use platform::{
     health::{self, Health},
     trigger::Direction,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 pub use crate::app::App;
-
-/// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
-const DEADLINE: Duration = Duration::from_millis(2_800);
 
 impl Service for App {
     const NAME: &'static str = app::NAME;
@@ -85,20 +81,7 @@ impl Service for App {
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
-        let now = Timestamp::now();
-        // Trouble with the one must not keep the sweep from the others.
-        let swept = reservations::sweep(&self.store, now).await;
-        let followed = categories::follow_moves(&self.store, now).await;
-        let images = images::sweep(self, now).await;
-        let adjusted = adjustments::sweep(&self.store, now).await;
-        let stock = inventory::sweep(self, now).await;
-        // Those that may take long come last.
-        let imports = imports::sweep(self, now).await;
-        let exports = exports::sweep(self, now).await;
-        Ok(json!({
-            "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted?, "stock": stock?,
-            "imports": imports?, "exports": exports?,
-        }))
+        sweep::run(self).await
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
@@ -108,11 +91,7 @@ impl Service for App {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
-    router_within(app, DEADLINE)
-}
-
-/// The same with another deadline: races with many clients on one busy machine are about totals, not about time.
-pub fn router_within(app: App, deadline: Duration) -> Router {
+    let deadline = app.deadline;
     common::http::wrap(routes().into_router(app), deadline)
 }
 

@@ -34,17 +34,18 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x0193_8f6e_71b0_7c1e_8a55_4c6f_2d9b_1e0
 
 /// The id of an adjustment.
 pub type AdjustmentId = Id<Adjustment>;
-/// One attempt at an adjustment.
-pub type ClaimId = Id<Claim>;
-/// A return, which whoever handles returns keeps; here it is only a name.
-pub type ReturnId = Id<Return>;
 
-/// Only a label.
+/// Marks the id of an attempt at an adjustment.
 #[derive(Debug)]
-pub struct Claim;
-/// Only a label.
+pub enum ClaimMarker {}
+/// One attempt at an adjustment.
+pub type ClaimId = Id<ClaimMarker>;
+
+/// Marks the id of a return.
 #[derive(Debug)]
-pub struct Return;
+pub enum ReturnMarker {}
+/// The id of a return, which another program keeps; here it is only a name.
+pub type ReturnId = Id<ReturnMarker>;
 
 /// Why a number changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]

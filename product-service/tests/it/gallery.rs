@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::timestamp::Timestamp;
 use platform::Service;
-use product_service::{App, images::Swept, router_within};
+use product_service::{App, images::Swept, router};
 use serde_json::{Value, json};
 use testkit::{Answer, Client};
 
@@ -186,7 +186,7 @@ impl Gallery {
 
     /// The same shop with the deadline of production.
     pub(crate) fn in_a_hurry(&self) -> Client {
-        Client::new(router_within(self.app().clone(), Duration::from_millis(2_800)))
+        Client::new(router(self.app().clone()))
     }
 }
 
