@@ -75,6 +75,6 @@ mod tests {
     fn ratios_have_two_places() {
         assert_eq!(ratio_of(150, 100), "1.50x");
         assert_eq!(ratio_of(1_007, 1_000), "1.00x");
-        assert_eq!(ratio_of(1, 0), "100.00x");
+        assert_eq!(ratio_of(7, 0), "7.00x");
     }
 }

@@ -57,8 +57,7 @@ fn nanoseconds(time: Duration) -> u64 {
 }
 
 fn keep(process: u32, pid: Pid, orders: &Orders) {
-    let mut account = Account::default();
-    account.look(ran(process));
+    let mut account = Account::since(ran(process));
     while !orders.is_over.load(Ordering::Relaxed) {
         let begun = Instant::now();
         account.begin(orders.quota.load(Ordering::Relaxed));
@@ -76,13 +75,18 @@ fn keep(process: u32, pid: Pid, orders: &Orders) {
 }
 
 /// How much of a period's quota is left, in nanoseconds.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Account {
     left: i64,
     seen: u64,
 }
 
 impl Account {
+    /// What the process ran before is not counted.
+    fn since(ran: u64) -> Self {
+        Self { left: 0, seen: ran }
+    }
+
     /// A period begins. What is left of the one before is lost, what was used beyond it is not forgotten.
     fn begin(&mut self, quota: u64) {
         self.left = self.left.min(0).saturating_add_unsigned(quota);
@@ -115,8 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_used_beyond_a_quota_is_taken_from_the_next_and_what_is_left_is_lost() {
-        let mut account = Account::default();
-        account.look(1_000);
+        let mut account = Account::since(1_000);
         account.begin(100);
         account.look(1_130);
         assert!(!account.is_left());
@@ -129,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_thread_that_ends_gives_nothing_back() {
-        let mut account = Account::default();
+        let mut account = Account::since(0);
         account.begin(100);
         account.look(60);
         account.look(20);
