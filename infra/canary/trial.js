@@ -1,7 +1,7 @@
 /**
  * What CodeDeploy calls before a version of an HTTP function gets traffic. The service must be ready by its own word; then the canary's
- * purchase is made, its steps at this service by the new version, those at others by the shop as it is. CodeDeploy waits for
- * the answer whatever becomes of this function, so each way out of it sends one.
+ * purchase is made, its steps at this service by the new version, those at others by the shop as it is, once these are ready too: a database
+ * that pauses takes a while to wake. CodeDeploy waits for the answer whatever becomes of this function, so each way out of it sends one.
  */
 "use strict";
 
@@ -9,6 +9,10 @@ const { purchase } = require("./purchase.js");
 
 /** A checkout may take 25 s. */
 const TIMEOUT_MS = 28_000;
+
+/** For all services together: Aurora wakes in about 15 s, after a day of rest in 30 (its guide, "Scaling to zero"), and for two of them at once. */
+const WAIT_MS = 40_000;
+const EVERY_MS = 2_000;
 
 /** A request in API Gateway's payload format 2.0. */
 function eventOf({ method, path, headers, body }, { secret, now, requestId }) {
@@ -64,21 +68,50 @@ function overNetwork(url) {
   };
 }
 
+/** Asks services whether they are ready until they are, each once; gives up when `WAIT_MS` were waited for all of them. */
+function waiter({ now, sleep }) {
+  let left = WAIT_MS;
+  const ready = new Set();
+  return async (service, send) => {
+    while (!ready.has(service)) {
+      const began = now();
+      const { status } = await send({ method: "GET", path: `/health/${service}/ready`, headers: {} });
+      if (status === 200) {
+        ready.add(service);
+      } else if (left <= 0) {
+        throw new Error(`${service} is not ready: ${status}`);
+      } else {
+        await sleep(EVERY_MS);
+        left -= now() - began;
+      }
+    }
+  };
+}
+
 /**
- * @param {{ service: string, prefixes: string[], basket: object, url: string }} settings
- * @param {(event: object) => Promise<{ functionError?: string, payload: string }>} invoke
+ * @param {{ service: string, steps: Record<string, string>, basket: object, url: string }} settings `steps`: which service answers below which path
+ * @param {{ invoke: (event: object) => Promise<{ functionError?: string, payload: string }>, now: () => number, sleep: (ms: number) => Promise<void> }} world
  * @param {string | undefined} secret
  */
-async function tryVersion({ service, prefixes, basket, url }, invoke, secret) {
-  const direct = byVersion(invoke, secret);
-  const ready = await direct({ method: "GET", path: `/health/${service}/ready`, headers: {} });
-  if (ready.status !== 200) {
-    throw new Error(`not ready: ${ready.status}`);
-  }
+async function tryVersion({ service, steps, basket, url }, world, secret) {
+  const direct = byVersion(world.invoke, secret);
   const shop = overNetwork(url);
-  const isOwn = (path) => prefixes.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-  const send = (request) => (isOwn(request.path.split("?")[0]) ? direct(request) : shop(request));
-  return prefixes.length === 0 ? undefined : purchase(send, basket);
+  const isReady = waiter(world);
+  await isReady(service, direct);
+  if (!Object.values(steps).includes(service)) {
+    return undefined;
+  }
+  const below = ([prefix], path) => path === prefix || path.startsWith(`${prefix}/`);
+  return purchase(async (request) => {
+    const [path] = request.path.split("?");
+    const owner = Object.entries(steps).find((step) => below(step, path))?.[1];
+    const send = owner === service ? direct : shop;
+    // Not before it is needed: a shop that has nothing to sell may have no checkout yet.
+    if (owner !== undefined) {
+      await isReady(owner, send);
+    }
+    return send(request);
+  }, basket);
 }
 
 function setting(name) {
@@ -118,13 +151,15 @@ async function clients() {
           status,
         }),
       ),
+    now: Date.now,
+    sleep: (ms) => new Promise((over) => setTimeout(over, ms)),
   };
 }
 
 function settings() {
   return {
     service: setting("SERVICE"),
-    prefixes: (process.env.PREFIXES ?? "").split(",").filter(Boolean),
+    steps: JSON.parse(setting("STEPS")),
     url: setting("SHOP"),
     basket: {
       ...(process.env.SKU ? { sku: process.env.SKU } : {}),
@@ -138,10 +173,10 @@ function settings() {
 /** The handler, with what it calls in place of AWS. */
 function handlerOf(make) {
   return async (event) => {
-    const { invoke, secret, answer } = await make();
+    const { secret, answer, ...world } = await make();
     let status = "Failed";
     try {
-      const bought = await tryVersion(settings(), invoke, await secret());
+      const bought = await tryVersion(settings(), world, await secret());
       status = "Succeeded";
       console.log(JSON.stringify({ message: "the version may have traffic", order: bought?.order ?? null }));
     } catch (error) {
@@ -153,3 +188,5 @@ function handlerOf(make) {
 
 exports.handler = handlerOf(clients);
 exports.handlerOf = handlerOf;
+exports.TIMEOUT_MS = TIMEOUT_MS;
+exports.WAIT_MS = WAIT_MS;

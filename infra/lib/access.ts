@@ -8,6 +8,7 @@ import { acknowledge, inAccount } from "./findings.ts";
 import { secretId } from "./secrets.ts";
 import type { ServiceName, Trigger } from "./services.ts";
 import { DATABASE_OF, type Settings, type Surroundings } from "./settings.ts";
+import { mailAddress, mailDomain } from "./shop.ts";
 
 function allow(sid: string, actions: string[], resources: string[]): PolicyStatement {
   return new PolicyStatement({ sid, effect: Effect.ALLOW, actions, resources });
@@ -141,19 +142,17 @@ function remember(table: string): PolicyStatement[] {
   ];
 }
 
-/** SES is asked for the identity that mails are from: the address, or its whole domain. */
-function mail(scope: Construct, { config }: Surroundings): PolicyStatement[] {
-  const { MAIL_PROVIDERS, MAIL_FROM, SES_CONFIGURATION_SET } = config.shop.notification;
-  if (!MAIL_PROVIDERS.split(",").includes("ses")) {
+/** SES is asked for the identity that mails are from, the address or its whole domain, and for the configuration set. */
+function mail(scope: Construct, { config, data }: Surroundings): PolicyStatement[] {
+  if (data.mail === undefined) {
     return [];
   }
-  const address = /<([^>]+)>$/.exec(MAIL_FROM)?.[1] ?? MAIL_FROM;
-  const domain = address.slice(address.lastIndexOf("@") + 1);
   const arn = (resource: string, resourceName: string) =>
     Stack.of(scope).formatArn({ service: "ses", resource, resourceName, arnFormat: ArnFormat.SLASH_RESOURCE_NAME });
-  const resources = [arn("identity", address), arn("identity", domain)];
-  if (SES_CONFIGURATION_SET !== undefined) {
-    resources.push(arn("configuration-set", SES_CONFIGURATION_SET));
-  }
+  const resources = [
+    arn("identity", mailAddress(config.shop)),
+    arn("identity", mailDomain(config.shop)),
+    arn("configuration-set", data.mail.configurationSetName),
+  ];
   return [allow("SendMail", ["ses:SendEmail"], resources)];
 }

@@ -57,7 +57,9 @@ export type Tells =
   /** The topic at once: it is true while a deployment runs as well. */
   | "topic"
   /** The service's composite alarm, which keeps silent while a deployment runs. */
-  | "composite";
+  | "composite"
+  /** CodeDeploy, while it shifts traffic; else nobody. */
+  | "deployment";
 
 interface Watch {
   readonly what: string;
@@ -156,7 +158,7 @@ export class ServiceAlarms extends Construct {
     if (LEDGERS.includes(props.service)) {
       this.ofLedger();
     }
-    this.rollBack = ["http-errors", "http-server-errors", "http-latency"].flatMap(
+    this.rollBack = ["http-errors", "http-server-errors", "http-error-share", "http-latency"].flatMap(
       (what) => this.alarms.get(what) ?? [],
     );
   }
@@ -244,6 +246,24 @@ export class ServiceAlarms extends Construct {
       // One failing request of one shopper, repeated by the frontend, is not an incident.
       threshold: 5,
       tells: "composite",
+    });
+    this.add({
+      what: "http-error-share",
+      describe: "More than one request in twenty is answered with 5xx: a new version fails, however few ask.",
+      metric: new cloudwatch.MathExpression({
+        // In a minute without failures nobody writes their metric; one without requests has no share.
+        expression: "100 * FILL(failed, 0) / asked",
+        usingMetrics: { failed: this.own("ServerErrors", "Sum"), asked: this.own("Requests", "Sum") },
+        period: MINUTE,
+        label: "% answered with 5xx",
+      }),
+      // Of both versions: one that fails everything makes a tenth of all fail, while it has a tenth of the traffic.
+      threshold: 5,
+      // Two minutes with a failure, of the five for which the tenth lasts: one alone is no pattern.
+      datapoints: 2,
+      periods: 5,
+      // In a quiet hour two shoppers' bad luck is a share of all; what wakes a person is counted by http-server-errors and the canary.
+      tells: "deployment",
     });
     this.add({
       what: "api-errors",

@@ -92,6 +92,8 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     stack.addStackDependency(migrations[service]);
     return stack;
   });
+  const teller = services["notification-service"];
+  data.mail?.bringTo(teller, edge.url, teller.service);
   const watch = new WatchStack(app, named(config, "watch"), {
     ...props(region, "dashboard, composite alarms, canary, budget"),
     stage,
@@ -102,6 +104,10 @@ export function build(app: App, config: Config = configure(app.node)): Bodega {
     monthlyBudget: shop.monthlyBudget,
     ...(shop.canary === undefined ? {} : { canary: shop.canary }),
   });
+  // Composite alarms name alarms of the services, which CloudWatch looks for.
+  for (const service of SERVICES) {
+    watch.addStackDependency(services[service]);
+  }
   const github =
     config.repository === undefined
       ? undefined

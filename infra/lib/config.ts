@@ -39,7 +39,7 @@ export interface Config {
   readonly databaseSize: DatabaseSize;
   /** Folder with `<service>/bootstrap`. */
   readonly artifacts: string;
-  /** `OWNER/NAME` at GitHub, whose workflows deploy this stage; absent: no stack for them. */
+  /** `OWNER@ID/NAME@ID` at GitHub, or `OWNER/NAME`, as its tokens have it; its workflows deploy this stage. Absent: no stack for them. */
   readonly repository: string | undefined;
   /** What the owner of the shop decides. */
   readonly shop: Shop;
@@ -61,6 +61,12 @@ const MAX_CONNECTIONS = { 1: 189, 4: 823 } as const;
 
 /** Whatever the largest capacity, Aurora keeps to this many while the least is below 1 ACU. The express form goes up to 16 ACUs. */
 const MAX_CONNECTIONS_WHEN_PAUSING = 2_000;
+
+/**
+ * A repository as the subject of GitHub's tokens names it: with the numbers of owner and repository, which nobody else gets with the name, or, of
+ * an older repository, by names alone (docs/decisions/0052). Both numbers or none.
+ */
+const REPOSITORY_FORM = /^([\w.-]+@\d+\/[\w.-]+@\d+|[\w.-]+\/[\w.-]+)$/;
 
 function databaseSize(stage: Stage, form: DatabaseForm): DatabaseSize {
   const size =
@@ -109,10 +115,11 @@ export function configure(node: Node): Config {
     database,
     databaseSize: databaseSize(stage, database),
     artifacts: resolve(text("artifacts") ?? resolve(REPOSITORY, "target/lambda")),
-    repository: matching("repository", text("repository"), /^[\w.-]+\/[\w.-]+$/),
+    repository: matching("repository", text("repository"), REPOSITORY_FORM),
     shop: SHOPS[stage],
     allowsMadeUp: one("made-up-addresses", ["refused", "allowed"], "refused") === "allowed",
-    removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
+    // Not what a failed creation made: it is empty, and with its fixed name it would be in the way of the next try.
+    removal: isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,
     logRetention: isProd ? RetentionDays.THREE_MONTHS : RetentionDays.TWO_WEEKS,
     // The sweep wakes the databases: each minute would never let those of `dev` pause.
     sweepEvery: isProd ? Duration.minutes(1) : Duration.minutes(30),

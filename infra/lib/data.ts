@@ -1,6 +1,6 @@
 /**
- * What holds data, and what must be there before anything else: the table, the bucket, Aurora, secrets, the key, the topic of alarms,
- * and the bare APIs, whose addresses the edge has to know before services have routes.
+ * What holds data, and what must be there before anything else: the table, the bucket, Aurora, secrets, the key, the topic of alarms, what
+ * SES needs, and the bare APIs, whose addresses the edge has to know before services have routes.
  */
 import { ArnFormat, Duration, Fn, Stack, type StackProps } from "aws-cdk-lib";
 import { CorsHttpMethod, HttpApi } from "aws-cdk-lib/aws-apigatewayv2";
@@ -14,8 +14,10 @@ import type { Construct } from "constructs";
 import { type Config, named } from "./config.ts";
 import { Database } from "./database.ts";
 import { acknowledge } from "./findings.ts";
+import { Mail } from "./mail.ts";
 import { Secrets } from "./secrets.ts";
 import { SERVICES, type ServiceName } from "./services.ts";
+import { sendsBySes } from "./shop.ts";
 
 /** What browsers may read of an answer beside the body (docs/architecture.md). */
 const EXPOSED = ["ETag", "Location", "Retry-After", "X-Request-Id"];
@@ -60,6 +62,8 @@ export class DataStack extends Stack {
   readonly images: Bucket;
   readonly database: Database;
   readonly apis: Readonly<Record<ServiceName, HttpApi>>;
+  /** Where the shop sends by SES. */
+  readonly mail: Mail | undefined;
   private readonly config: Config;
 
   constructor(scope: Construct, id: string, props: DataStackProps) {
@@ -72,6 +76,7 @@ export class DataStack extends Stack {
     this.table = this.makeTable();
     this.images = this.makeBucket();
     this.database = new Database(this, "Database", config, this.key);
+    this.mail = sendsBySes(config.shop) ? new Mail(this, "Mail", config, this.key) : undefined;
     this.apis = Object.fromEntries(SERVICES.map((service) => [service, this.makeApi(service)])) as Record<
       ServiceName,
       HttpApi
@@ -210,7 +215,7 @@ export class DataStack extends Stack {
     return bucket;
   }
 
-  /** An API without routes: those come with the service's stack. With CORS the gateway answers OPTIONS itself. */
+  /** An API without routes: those come with the service's stack. The gateway adds these headers to what a route answers, preflights included. */
   private makeApi(service: ServiceName): HttpApi {
     return new HttpApi(this, `Api-${service}`, {
       apiName: named(this.config, service),

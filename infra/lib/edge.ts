@@ -37,6 +37,12 @@ export const CACHED_PREFIXES: readonly string[] = ["/products", "/categories"];
 /** The prefix under which the issuer's keys and its description are: static objects that the pipeline publishes. */
 export const ISSUER_PREFIX = "/.well-known";
 
+/**
+ * Answers that CloudFront would keep for ten seconds although they say `no-store`, and give to others: it heeds that of 404, 410, 414 and 501, and
+ * keeps 400, 403, 405, 412 and 415 only where they have a `max-age` (its guide, "Control how long CloudFront caches errors").
+ */
+const NOT_KEPT = [500, 502, 503, 504] as const;
+
 const PLAN_TIERS = ["FREE", "PRO", "BUSINESS", "PREMIUM"] as const;
 export type PlanTier = (typeof PLAN_TIERS)[number];
 
@@ -240,6 +246,7 @@ export class EdgeStack extends Stack {
       // Europe and North America: where the shop sells.
       priceClass: cloudfront.PriceClass.PRICE_CLASS_100,
       webAclId: firewall.attrArn,
+      errorResponses: NOT_KEPT.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),
       additionalBehaviors: behaviors,
       defaultBehavior: {
         ...file,

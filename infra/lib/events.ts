@@ -107,6 +107,8 @@ export class QueueWithDeadLetters extends Construct {
       visibilityTimeout: Duration.seconds(VISIBILITY_TIMES * props.timeout.toSeconds()),
       retentionPeriod: Duration.days(4),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: props.receives },
+      // What waits in it was promised to somebody, as much as what is in its dead letters.
+      removalPolicy: config.removal,
     });
   }
 }

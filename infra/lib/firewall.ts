@@ -41,13 +41,16 @@ export const BODY_LIMIT = 65_536;
 export const LARGE_BODIES = ["/webhooks/", "/admin/", "/notifications"] as const;
 
 /**
- * Paths that the shop's own services and vendors call: many requests of few addresses. All but the webhooks (signed) and `/oauth/token`
- * (256-bit secrets) need a token with a scope that only services have. A test compares them with the API's description.
+ * Paths that the shop's own services and vendors call: many requests of few addresses. All but the webhooks (signed), `/oauth/token`
+ * (256-bit secrets) and the issuer's two documents (the edge keeps them; no function is asked) need a token with a scope that only services
+ * have. A test compares them with the API's description.
  */
 export const SERVICE_PATHS = [
   "^/inventory/(quotes|reservations/|returns/)",
   "^/users/[^/]+/checkout-context$",
-  "^/carts/[0-9a-z:-]+/clear$",
+  // By the owner's id: `/carts/mine` is a shopper's.
+  "^/carts/[0-9a-f-]{36}(/clear)?$",
+  "^/\\.well-known/(jwks\\.json|openid-configuration)$",
   "^/notifications(/|$)",
   "^/oauth/token$",
   "^/webhooks/",

@@ -1,6 +1,6 @@
 /**
  * What a workflow of GitHub may do: deploy this stage, from this repository and its environment of the stage's name. Deployed once, by hand:
- * `npx cdk deploy bodega-<stage>-github -c repository=OWNER/NAME`.
+ * `npx cdk deploy bodega-<stage>-github -c repository=OWNER@ID/NAME@ID`.
  */
 import { ArnFormat, CfnOutput, Duration, Stack, type StackProps } from "aws-cdk-lib";
 import { OidcProviderNative, PolicyStatement, Role, WebIdentityPrincipal } from "aws-cdk-lib/aws-iam";
@@ -20,7 +20,7 @@ const QUALIFIER = "hnb659fds";
 
 export interface GithubStackProps extends StackProps {
   readonly config: Config;
-  /** `OWNER/NAME` */
+  /** `OWNER@ID/NAME@ID`, or `OWNER/NAME`: whichever its tokens have. */
   readonly repository: string;
 }
 
@@ -28,7 +28,7 @@ export class GithubStack extends Stack {
   constructor(scope: Construct, id: string, props: GithubStackProps) {
     super(scope, id, props);
     const { config, repository } = props;
-    // An account has one provider a URL: of two stages in one account the second takes the first's, by `-c github-provider=existing`.
+    // An account has one provider a URL: where another repository or stage has made it, `-c github-provider=existing` takes that.
     const provider =
       this.node.tryGetContext("github-provider") === "existing"
         ? this.formatArn({ service: "iam", region: "", resource: "oidc-provider", resourceName: ISSUER })
@@ -41,7 +41,8 @@ export class GithubStack extends Stack {
       assumedBy: new WebIdentityPrincipal(provider, {
         StringEquals: {
           [`${ISSUER}:aud`]: AUDIENCE,
-          // Without it any repository of GitHub could take the role. The environment is where a person approves.
+          // Without it any repository of GitHub could take the role. As it was given: a pattern for both forms would also take a namesake that
+          // comes after this repository is gone. The environment is where a person approves.
           [`${ISSUER}:sub`]: `repo:${repository}:environment:${config.stage}`,
         },
       }),

@@ -102,6 +102,7 @@ export const CLASSES = [
   "service",
   "webhook",
   "health",
+  "preflight",
   "unknown",
 ] as const;
 export type ThrottleClass = (typeof CLASSES)[number];
@@ -157,6 +158,8 @@ export function throttle(kind: ThrottleClass, stage: Stage): Throttle {
     // Stripe sends up to some hundred events a second when a sale ends.
     webhook: 200,
     health: 20,
+    // One before each request of a shopper or of staff that a browser has not asked about in the last two hours: as many as those together.
+    preflight: 400,
     unknown: 20,
   }[kind];
   const scaled = stage === "prod" ? rate : Math.max(5, rate / 10);

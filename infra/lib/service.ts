@@ -51,6 +51,9 @@ const INTEGRATION_TIMEOUT = Duration.seconds(29);
 
 const BATCH = 10;
 
+/** What browsers ask by before they send a token or JSON to another origin, whatever the path. */
+const PREFLIGHT = HttpRouteKey.with("/{proxy+}", HttpMethod.OPTIONS);
+
 export interface ServiceProps {
   readonly service: ServiceName;
   readonly around: Surroundings;
@@ -160,20 +163,20 @@ export class Service extends Construct {
       }
       limit(operation.key, classOf(operation));
     }
+    const open = (kind: "preflight" | "unknown", routeKey: HttpRouteKey, why: string) => {
+      const route = new HttpRoute(this, kind, { httpApi: api, routeKey, integration, authorizer: none });
+      made.push(route.node.defaultChild as CfnRoute);
+      acknowledge(route, "AwsSolutions-APIG4", why);
+      limit(routeKey.key, kind);
+    };
+    // Beside `$default` the gateway answers no preflight by itself: it asks the integration, and adds its CORS headers to the service's 204.
+    open("preflight", PREFLIGHT, "A browser asks by OPTIONS without a token whether it may send one");
     // Unknown paths and methods get our problems, not the gateway's `{"message"}`. The service checks tokens itself, so nothing is open.
-    const rest = new HttpRoute(this, "unknown", {
-      httpApi: api,
-      routeKey: HttpRouteKey.DEFAULT,
-      integration,
-      authorizer: none,
-    });
-    made.push(rest.node.defaultChild as CfnRoute);
-    acknowledge(
-      rest,
-      "AwsSolutions-APIG4",
+    open(
+      "unknown",
+      HttpRouteKey.DEFAULT,
       "It answers what no operation is: the service says 404 or 405, and checks tokens itself",
     );
-    limit("$default", "unknown");
     this.letIn(api);
     this.stage(api, settings, made);
   }

@@ -155,6 +155,14 @@ function notification({ around, trigger, serves, secret, secretIf }: Own): Recor
   if (data.secrets.has("TWILIO_WEBHOOK_KEY") && trigger === "http") {
     vendors.TWILIO_WEBHOOK_KEY = secret("TWILIO_WEBHOOK_KEY");
   }
+  const ses: Record<string, string> = {};
+  if (data.mail !== undefined && serves) {
+    ses.SES_CONFIGURATION_SET = data.mail.configurationSetName;
+  }
+  // Whose messages are taken at the webhook.
+  if (data.mail !== undefined && trigger === "http") {
+    ses.SES_TOPIC_ARN = data.mail.topic.topicArn;
+  }
   const queues: Record<string, string> = {};
   if (trigger === "queue" || trigger === "admin") {
     queues.NOTIFICATION_DEAD_LETTER_QUEUE_URL = events.notifications.deadLetters.queueUrl;
@@ -172,6 +180,7 @@ function notification({ around, trigger, serves, secret, secretIf }: Own): Recor
     TABLE_OWNER: "cdk",
     FINGERPRINT_KEY: secretIf(serves, "FINGERPRINT_KEY"),
     ...vendors,
+    ...ses,
     ...queues,
   };
 }

@@ -63,8 +63,6 @@ type UserOption =
 
 type NotificationOption =
   | "SMS_PROVIDERS"
-  | "SES_CONFIGURATION_SET"
-  | "SES_TOPIC_ARN"
   | "SENDGRID_API_BASE"
   | "TWILIO_ACCOUNT_SID"
   | "TWILIO_API_KEY_SID"
@@ -119,6 +117,21 @@ const PROD: Shop = {
 };
 
 export const SHOPS = { dev: DEV, prod: PROD } as const;
+
+/** Whether mail goes out by SES, alone or with others. */
+export function sendsBySes(shop: Shop): boolean {
+  return shop.notification.MAIL_PROVIDERS.split(",").includes("ses");
+}
+
+/** The address that mails are from, without its name: `shop@shop.example`. */
+export function mailAddress({ notification: { MAIL_FROM } }: Shop): string {
+  return /<([^>]+)>$/.exec(MAIL_FROM)?.[1] ?? MAIL_FROM;
+}
+
+export function mailDomain(shop: Shop): string {
+  const address = mailAddress(shop);
+  return address.slice(address.lastIndexOf("@") + 1);
+}
 
 /** Whether the owner has put real addresses in place of the made-up ones above, which end in `.example` or `example.com`. */
 export function isFilledIn(shop: Shop): boolean {

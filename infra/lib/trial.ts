@@ -21,12 +21,14 @@ export interface TrialProps {
   readonly keyArn: string;
 }
 
-/** What shoppers ask of a service in a purchase; none of notification-service. */
-function bought(service: string): string[] {
-  const steps = ["/products", "/auth", "/quotes", "/orders"];
-  return prefixes()
-    .filter((prefix) => prefix.service === service && steps.includes(prefix.path))
-    .map(({ path }) => path);
+/** Which service answers below the paths of a purchase; none of them is notification-service's. */
+function steps(): Record<string, string> {
+  const asked = ["/products", "/auth", "/quotes", "/orders"];
+  return Object.fromEntries(
+    prefixes()
+      .filter(({ path }) => asked.includes(path))
+      .map(({ path, service }) => [path, service]),
+  );
 }
 
 export class Trial extends Construct {
@@ -79,15 +81,16 @@ export class Trial extends Construct {
       }),
       handler: "trial.handler",
       memorySize: 256,
-      // A purchase takes a few seconds, a cold start of the version and of a paused database half a minute.
-      timeout: Duration.minutes(2),
+      // All steps of a purchase at their longest, and what is waited for services (trial.js): a trial that ran out of time would send no answer, and
+      // CodeDeploy would wait for it for an hour.
+      timeout: Duration.minutes(5),
       role,
       logGroup,
       loggingFormat: lambda.LoggingFormat.JSON,
       recursiveLoop: lambda.RecursiveLoop.TERMINATE,
       environment: {
         SERVICE: props.service,
-        PREFIXES: bought(props.service).join(","),
+        STEPS: JSON.stringify(steps()),
         VERSION: props.version.functionArn,
         SHOP: props.url,
         ORIGIN_SECRET_ID: props.originSecretArn,

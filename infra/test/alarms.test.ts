@@ -219,6 +219,8 @@ describe("every alarm", () => {
       "database-capacity: 5 of 5",
       "dead-letters: 1 of 1",
       "deploying: 1 of 3",
+      // As long as a tenth of the traffic goes to a new version.
+      "http-error-share: 2 of 5",
       "kill-switch: 2 of 15",
       // Each line is raised once.
       "limit-lines: 1 of 1",
@@ -233,7 +235,7 @@ describe("every alarm", () => {
     const silent = listed()
       .filter(({ tells }) => tells === "nobody")
       .map(({ name }) => whatOf(name));
-    expect(silent).toEqual(["deploying"]);
+    expect([...new Set(silent)].sort()).toEqual(["deploying", "http-error-share"]);
     for (const { properties } of alarms) {
       expect(properties.OKActions?.length ?? 0, properties.AlarmName).toBe(properties.AlarmActions?.length ?? 0);
     }
@@ -517,6 +519,37 @@ describe("what is watched", () => {
   });
 });
 
+describe("a version that answers everything with 5xx", () => {
+  /** The share of failures that the alarm sees in a minute: `FILL(x, 0)` and a missing figure as CloudWatch has them. */
+  const share = (expression: string, failed: number | undefined, asked: number | undefined): number | undefined => {
+    expect(expression).toBe("100 * FILL(failed, 0) / asked");
+    return asked === undefined ? undefined : (100 * (failed ?? 0)) / asked;
+  };
+
+  it.each(SERVICES)(
+    "is seen of %s by its share while it has a tenth of the traffic, however little that is",
+    (service) => {
+      const alarm = alarms.find(({ properties }) => properties.AlarmName === `bodega-prod-${service}-http-error-share`);
+      const { Metrics, Threshold, DatapointsToAlarm, EvaluationPeriods } = alarm?.properties ?? ({} as Json);
+      const expression = Metrics.find(({ Expression }: Query) => Expression)?.Expression;
+      const minutes = (figures: readonly (readonly [number | undefined, number | undefined])[]) =>
+        figures.filter(([failed, asked]) => (share(expression, failed, asked) ?? 0) > Threshold).length;
+      // Ten requests a minute are 430,000 a month: one of them meets the new version.
+      expect(minutes(Array(EvaluationPeriods).fill([1, 10]))).toBeGreaterThanOrEqual(DatapointsToAlarm);
+      expect(minutes(Array(EvaluationPeriods).fill([100, 1_000]))).toBeGreaterThanOrEqual(DatapointsToAlarm);
+      // One failure alone takes nothing back, nor does a quiet minute.
+      const quiet = [undefined, 10] as const;
+      expect(minutes([[1, 10], quiet, quiet, [undefined, undefined], quiet])).toBeLessThan(DatapointsToAlarm);
+      // The tenth lasts for five minutes.
+      expect(EvaluationPeriods).toBeLessThanOrEqual(5);
+      expect(alarm?.properties.TreatMissingData).toBe("notBreaching");
+      const [, group] =
+        resources(templates[`bodega-prod-${service}`] as Template, "AWS::CodeDeploy::DeploymentGroup")[0] ?? [];
+      expect(group?.Properties.DeploymentConfigName).toBe("CodeDeployDefault.LambdaCanary10Percent5Minutes");
+    },
+  );
+});
+
 describe("while a deployment runs", () => {
   it("composite alarms keep silent, by an alarm that ends by itself", () => {
     const all = composites(templates);
@@ -554,11 +587,14 @@ describe("while a deployment runs", () => {
   it("each service's own alarms take its own deployment back, and no other's", () => {
     const groups = takesBack(templates);
     const wanted = SERVICES.flatMap((service) =>
-      ["http-errors", "http-server-errors", "http-latency"].map(
+      ["http-errors", "http-server-errors", "http-error-share", "http-latency"].map(
         (what) => [`bodega-prod-${service}-${what}`, `bodega-prod-${service}`] as const,
       ),
     );
     expect([...groups].sort()).toEqual(wanted.sort());
+    // One that speaks to nobody else would be good for nothing outside of a deployment.
+    const silent = listed().filter(({ tells }) => tells === "nobody");
+    expect(silent.filter(({ name, takesBack }) => !takesBack && whatOf(name) !== "deploying")).toEqual([]);
     for (const template of Object.values(templates)) {
       for (const [, { Properties }] of resources(template, "AWS::CodeDeploy::DeploymentGroup")) {
         expect(Properties.AlarmConfiguration.Enabled).toBe(true);

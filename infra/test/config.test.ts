@@ -5,6 +5,7 @@ import { App, Stack } from "aws-cdk-lib";
 import { describe, expect, it } from "vitest";
 import { configure } from "../lib/config.ts";
 import { codeOf } from "../lib/function.ts";
+import { SERVICES } from "../lib/services.ts";
 import { context, ELSEWHERE, synthesize } from "./support.ts";
 
 const read = (given: Record<string, unknown>) => configure(new App({ context: { ...context(), ...given } }).node);
@@ -55,6 +56,9 @@ describe("the context", () => {
     ["region", "Frankfurt"],
     ["account", "1234"],
     ["repository", "bodega"],
+    ["repository", "acme@123456/bodega"],
+    ["repository", "acme/bodega@456789"],
+    ["repository", "acme@owner/bodega@name"],
     ["origin-secret-version", "latest"],
   ])("is refused by name where %s is %s", (name, value) => {
     expect(() => read({ [name]: value })).toThrow(new RegExp(`context ${name} is ${value}`));
@@ -117,6 +121,14 @@ describe("the stages", () => {
     ]);
   });
 
+  it("deploy the watch behind the services whose alarms its composite alarms name", () => {
+    const watch = dev.artifacts.find(({ stackName }) => stackName === "bodega-dev-watch");
+    const before = watch?.dependencies.map(({ id }) => id) ?? [];
+    for (const service of SERVICES) {
+      expect(before).toContain(`bodega-dev-${service}`);
+    }
+  });
+
   it("protect their stacks from deletion in production only", () => {
     expect(dev.artifacts.map(({ terminationProtection }) => terminationProtection)).not.toContain(true);
     expect(prod.artifacts.every(({ terminationProtection }) => terminationProtection === true)).toBe(true);
@@ -133,7 +145,8 @@ describe("the stages", () => {
     }
   });
 
-  it("keep what holds data when the stack of production goes, and nothing in dev", () => {
+  // A failed creation leaves nothing that has a fixed name: the next would meet "already exists".
+  it("keep what holds data when the stack of production goes, not when its creation fails, and nothing in dev", () => {
     const holding = [
       "AWS::DynamoDB::Table",
       "AWS::S3::Bucket",
@@ -147,7 +160,7 @@ describe("the stages", () => {
         .filter(({ Type }) => holding.includes(Type))
         .map(({ Type, DeletionPolicy, UpdateReplacePolicy }) => [Type, DeletionPolicy, UpdateReplacePolicy]);
     for (const [type, deletion, replacement] of policies(prod)) {
-      expect([type, deletion, replacement]).toEqual([type, "Retain", "Retain"]);
+      expect([type, deletion, replacement]).toEqual([type, "RetainExceptOnCreate", "Retain"]);
     }
     for (const [type, deletion] of policies(dev)) {
       expect([type, deletion]).toEqual([type, "Delete"]);

@@ -5,7 +5,7 @@ import { build } from "../lib/app.ts";
 import { sayWhatIsMadeUp } from "../lib/made-up.ts";
 import { secretsOf } from "../lib/secrets.ts";
 import { isFilledIn, SHOPS } from "../lib/shop.ts";
-import { context, ELSEWHERE, type Json, only, programs, resources, synthesize } from "./support.ts";
+import { context, ELSEWHERE, type Json, only, programs, type Resource, resources, synthesize } from "./support.ts";
 
 const prod = synthesize({ stage: "prod" });
 const data = prod.of("data");
@@ -195,8 +195,13 @@ describe("the key", () => {
     const services = (Properties.KeyPolicy.Statement as Json[]).filter(
       ({ Principal }) => Principal.Service !== undefined,
     );
-    expect(services).toHaveLength(1);
-    expect(services[0].Condition).toEqual({ StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } });
+    expect(services.map(({ Principal }) => Principal.Service)).toEqual([
+      ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"],
+      "ses.amazonaws.com",
+    ]);
+    for (const { Condition } of services) {
+      expect(Condition).toEqual({ StringEquals: { "aws:SourceAccount": { Ref: "AWS::AccountId" } } });
+    }
   });
 });
 
@@ -224,12 +229,98 @@ describe("a shop that was not filled in", () => {
   });
 });
 
+function topic(name: string): [string, Resource] {
+  const [found, ...more] = resources(data, "AWS::SNS::Topic").filter(
+    ([, { Properties }]) => Properties.TopicName === name,
+  );
+  expect([found?.[1].Properties.TopicName, more]).toEqual([name, []]);
+  return found as [string, Resource];
+}
+
+function policyOf(id: string): Json {
+  const [policy] = resources(data, "AWS::SNS::TopicPolicy").filter(
+    ([, { Properties }]) => Properties.Topics[0].Ref === id,
+  );
+  return policy?.[1].Properties.PolicyDocument;
+}
+
+describe("a shop that sends by SES", () => {
+  const service = prod.of("notification-service");
+  const settings = (trigger: string) =>
+    resources(service, "AWS::Lambda::Function")
+      .map(([, { Properties }]) => Properties.Environment?.Variables ?? {})
+      .find(({ TRIGGER }) => TRIGGER === trigger);
+
+  it("has the identity of the domain that mails are from, and tells its owner the records to publish", () => {
+    const [id, { Properties }] = only(data, "AWS::SES::EmailIdentity");
+    expect(SHOPS.prod.notification.MAIL_FROM).toMatch(new RegExp(`@${Properties.EmailIdentity}>?$`));
+    const records = Object.entries(data.Outputs ?? {}).filter(([name]) => name.startsWith("MailDkim"));
+    expect(records).toHaveLength(3);
+    records.forEach(([, { Value }], index) => {
+      expect(Value["Fn::Join"][1]).toEqual([
+        { "Fn::GetAtt": [id, `DkimDNSTokenName${index + 1}`] },
+        " CNAME ",
+        { "Fn::GetAtt": [id, `DkimDNSTokenValue${index + 1}`] },
+      ]);
+    });
+  });
+
+  it("sends with a configuration set, which tells a topic what became of each mail", () => {
+    const [set, { Properties }] = only(data, "AWS::SES::ConfigurationSet");
+    const [id] = topic("bodega-prod-mail-events");
+    const [, told] = only(data, "AWS::SES::ConfigurationSetEventDestination");
+    expect(told.Properties.ConfigurationSetName).toEqual({ Ref: set });
+    expect(told.Properties.EventDestination).toEqual({
+      Enabled: true,
+      // What `webhooks/ses.rs` reads.
+      MatchingEventTypes: ["bounce", "complaint", "delivery", "deliveryDelay", "reject"],
+      SnsDestination: { TopicARN: { Ref: id } },
+    });
+    for (const trigger of ["http", "queue"]) {
+      expect(settings(trigger).SES_CONFIGURATION_SET, trigger).toBe(Properties.Name);
+    }
+  });
+
+  it("keeps the topic for SES of this account and this set, encrypted, by TLS only", () => {
+    const [id, { Properties }] = topic("bodega-prod-mail-events");
+    expect([Properties.KmsMasterKeyId !== undefined, Properties.SignatureVersion]).toEqual([true, "2"]);
+    const [refused, allowed, ...more] = policyOf(id).Statement;
+    expect(more).toEqual([]);
+    expect([refused.Effect, refused.Condition]).toEqual(["Deny", { Bool: { "aws:SecureTransport": "false" } }]);
+    expect([allowed.Principal, allowed.Action]).toEqual([{ Service: "ses.amazonaws.com" }, "sns:Publish"]);
+    expect(allowed.Condition.StringEquals["AWS:SourceAccount"]).toEqual({ Ref: "AWS::AccountId" });
+    expect(JSON.stringify(allowed.Condition.StringEquals["AWS:SourceArn"])).toContain(":configuration-set/");
+  });
+
+  it("has the topic's messages brought to notification-service, signed, once that answers", () => {
+    const [, subscription] = only(service, "AWS::SNS::Subscription");
+    const { Endpoint, Protocol, RawMessageDelivery, TopicArn } = subscription.Properties;
+    expect([Protocol, RawMessageDelivery]).toEqual(["https", false]);
+    expect(JSON.stringify(Endpoint)).toMatch(/bodega-prod-edge.*\/webhooks\/ses"/);
+    expect(TopicArn).toEqual(settings("http").SES_TOPIC_ARN);
+    // Whoever cannot be posted to need not know whose messages are taken.
+    expect(settings("queue").SES_TOPIC_ARN).toBeUndefined();
+    const idsOf = (type: string) => resources(service, type).map(([id]) => id);
+    expect(subscription.DependsOn).toEqual(
+      expect.arrayContaining([...idsOf("AWS::ApiGatewayV2::Stage"), ...idsOf("AWS::Lambda::Alias")]),
+    );
+  });
+
+  it("is no stage that writes mails into its log", () => {
+    const dev = synthesize();
+    for (const name of ["data", "notification-service"]) {
+      const types = Object.values(dev.of(name).Resources).map(({ Type }) => Type);
+      expect(types.filter((type) => type.startsWith("AWS::SES::") || type === "AWS::SNS::Subscription")).toEqual([]);
+    }
+    expect(JSON.stringify(dev.of("notification-service"))).not.toMatch(/ses:|SES_/);
+  });
+});
+
 describe("the topic of alarms", () => {
   it("is encrypted, takes TLS only, and has the shop's operators as subscribers", () => {
-    const [, { Properties }] = only(data, "AWS::SNS::Topic");
+    const [id, { Properties }] = topic("bodega-prod-alarms");
     expect(Properties.KmsMasterKeyId).toBeDefined();
-    const [, policy] = only(data, "AWS::SNS::TopicPolicy");
-    expect(JSON.stringify(policy.Properties.PolicyDocument)).toContain('"aws:SecureTransport":"false"');
+    expect(JSON.stringify(policyOf(id))).toContain('"aws:SecureTransport":"false"');
     expect(only(data, "AWS::SNS::Subscription")[1].Properties.Endpoint).toBe(SHOPS.prod.alarmEmail);
     expect(resources(synthesize().of("data"), "AWS::SNS::Subscription")).toEqual([]);
   });

@@ -28,6 +28,18 @@ describe("the role that workflows deploy with", () => {
     expect(role.Properties.ManagedPolicyArns).toBeUndefined();
   });
 
+  it.each([
+    ["a repository of July 2026 or later, by names and numbers", "acme@123456/bodega@456789"],
+    ["an older one, by names", "acme/bodega"],
+  ])("names %s, as its tokens do", (_, repository) => {
+    const [, made] = only(synthesize({ repository }).of("github"), "AWS::IAM::Role");
+    const [{ Condition }] = made.Properties.AssumeRolePolicyDocument.Statement;
+    expect(Condition.StringEquals["token.actions.githubusercontent.com:sub"]).toBe(
+      `repo:${repository}:environment:dev`,
+    );
+    expect(Object.keys(Condition)).toEqual(["StringEquals"]);
+  });
+
   it("trusts a provider that is no custom resource, or the one that the account has", () => {
     expect(only(github, "AWS::IAM::OIDCProvider")[1].Properties).toMatchObject({
       Url: "https://token.actions.githubusercontent.com",

@@ -1,7 +1,7 @@
 /**
  * Shows that the tests see what they are there for: changes the infrastructure's code as a slip would, one change at a time in a
- * temporary copy, and runs the tests that should fail. `npm run mutations`; a change that no test sees fails the run, as does one that cannot
- * be made any more.
+ * temporary copy, and runs the tests that should fail. `npm run mutations`, or `npm run mutations -- preflight` for those with this word in
+ * what they are or where; a change that no test sees fails the run, as does one that cannot be made any more.
  */
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: what is changed is source text.
 import { spawnSync } from "node:child_process";
@@ -34,6 +34,27 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["routes", "service"],
   },
   {
+    what: "a browser's preflight has no route of its own",
+    file: "lib/service.ts",
+    from: '    open("preflight", PREFLIGHT, "A browser asks by OPTIONS without a token whether it may send one");\n',
+    to: "",
+    tests: ["routes"],
+  },
+  {
+    what: "a preflight needs a token, which no browser sends with it",
+    file: "lib/service.ts",
+    from: "routeKey, integration, authorizer: none });",
+    to: 'routeKey, integration, authorizer: kind === "preflight" ? token : none });',
+    tests: ["routes"],
+  },
+  {
+    what: "preflights are let through like what nobody knows",
+    file: "lib/routes.ts",
+    from: "    preflight: 400,",
+    to: "    preflight: 20,",
+    tests: ["routes"],
+  },
+  {
     what: "the gateway calls the bare function, not the alias",
     file: "lib/service.ts",
     from: 'new HttpLambdaIntegration("Http", http, {',
@@ -62,6 +83,20 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["alarms"],
   },
   {
+    what: "the share of failures is above what a tenth of the traffic can make of it",
+    file: "lib/alarms.ts",
+    from: "      threshold: 5,\n      // Two minutes",
+    to: "      threshold: 20,\n      // Two minutes",
+    tests: ["alarms"],
+  },
+  {
+    what: "the share of failures takes no deployment back",
+    file: "lib/alarms.ts",
+    from: '"http-server-errors", "http-error-share", "http-latency"',
+    to: '"http-server-errors", "http-latency"',
+    tests: ["alarms"],
+  },
+  {
     what: "an alarm is deleted: the missing sweep",
     file: "lib/alarms.ts",
     from: "    if (!sweep) {\n      return;",
@@ -81,6 +116,13 @@ const MUTATIONS: readonly Mutation[] = [
     from: "        actionsSuppressor: deploying,\n        // Until the suppressor has seen the pipeline's first figure, and after its last one.\n        actionsSuppressorWaitPeriod: Duration.minutes(2),\n        actionsSuppressorExtensionPeriod: Duration.minutes(3),\n",
     to: "",
     tests: ["alarms"],
+  },
+  {
+    what: "the watch may come before the services whose alarms it names",
+    file: "lib/app.ts",
+    from: "    watch.addStackDependency(services[service]);\n",
+    to: "    void service;\n",
+    tests: ["config"],
   },
   {
     what: "a canary that does not run is well",
@@ -113,8 +155,22 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: "what holds data goes with its stack in prod",
     file: "lib/config.ts",
-    from: "removal: isProd ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,",
+    from: "removal: isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY,",
     to: "removal: RemovalPolicy.DESTROY,",
+    tests: ["pinned"],
+  },
+  {
+    what: "what a failed creation left is in the way of the next",
+    file: "lib/config.ts",
+    from: "isProd ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE",
+    to: "isProd ? RemovalPolicy.RETAIN",
+    tests: ["config"],
+  },
+  {
+    what: "messages that wait go with their queue",
+    file: "lib/events.ts",
+    from: "receives },\n      // What waits in it was promised to somebody, as much as what is in its dead letters.\n      removalPolicy: config.removal,\n",
+    to: "receives },\n",
     tests: ["pinned"],
   },
   {
@@ -123,6 +179,34 @@ const MUTATIONS: readonly Mutation[] = [
     from: 'new Table(this, "Notifications", {',
     to: 'new Table(this, "NotificationTable", {',
     tests: ["pinned"],
+  },
+  {
+    what: "bounces reach no one: the topic of SES has no subscription",
+    file: "lib/app.ts",
+    from: "  data.mail?.bringTo(teller, edge.url, teller.service);\n",
+    to: "",
+    tests: ["data"],
+  },
+  {
+    what: "bounces reach no one: the subscription asks before anybody answers",
+    file: "lib/mail.ts",
+    from: "    subscription.node.addDependency(once);\n",
+    to: "",
+    tests: ["data"],
+  },
+  {
+    what: "bounces reach no one: mails go out without the configuration set",
+    file: "lib/settings.ts",
+    from: "    ses.SES_CONFIGURATION_SET = data.mail.configurationSetName;\n",
+    to: "",
+    tests: ["data"],
+  },
+  {
+    what: "bounces reach no one: SES may not use the key of its topic",
+    file: "lib/mail.ts",
+    from: '[new ServicePrincipal("ses.amazonaws.com")]',
+    to: '[new ServicePrincipal("budgets.amazonaws.com")]',
+    tests: ["data"],
   },
   {
     what: "any account's distribution may read the bucket",
@@ -160,6 +244,20 @@ const MUTATIONS: readonly Mutation[] = [
     tests: ["permissions"],
   },
   {
+    what: "GitHub's numbers are cut from the subject that the role trusts",
+    file: "lib/github.ts",
+    from: "`repo:${repository}:environment:${config.stage}`",
+    to: '`repo:${repository.replaceAll(/@[0-9]+/g, "")}:environment:${config.stage}`',
+    tests: ["github"],
+  },
+  {
+    what: "a repository with its numbers is refused",
+    file: "lib/config.ts",
+    from: "^([\\w.-]+@\\d+\\/[\\w.-]+@\\d+|",
+    to: "^(",
+    tests: ["github"],
+  },
+  {
     what: "orders are cached for all",
     file: "lib/edge.ts",
     from: '= ["/products", "/categories"];',
@@ -171,6 +269,27 @@ const MUTATIONS: readonly Mutation[] = [
     file: "lib/edge.ts",
     from: '"x-origin-secret";',
     to: '"x-origin-secrets";',
+    tests: ["edge"],
+  },
+  {
+    what: "the cart that a checkout reads counts as one shopper's request",
+    file: "lib/firewall.ts",
+    from: "[0-9a-f-]{36}(/clear)?$",
+    to: "[0-9a-f-]{36}/clear$",
+    tests: ["edge"],
+  },
+  {
+    what: "a shopper's own cart is not counted",
+    file: "lib/firewall.ts",
+    from: "[0-9a-f-]{36}(/clear)?$",
+    to: "[0-9a-z-]+(/clear)?$",
+    tests: ["edge"],
+  },
+  {
+    what: "a failure is given to others for ten seconds",
+    file: "lib/edge.ts",
+    from: "      errorResponses: NOT_KEPT.map((httpStatus) => ({ httpStatus, ttl: Duration.seconds(0) })),\n",
+    to: "",
     tests: ["edge"],
   },
   {
@@ -199,6 +318,27 @@ const MUTATIONS: readonly Mutation[] = [
     file: "canary/trial.js",
     from: "    await answer(event, status);",
     to: '    if (status === "Succeeded") await answer(event, status);',
+    tests: ["trial"],
+  },
+  {
+    what: "the trial of a version does not wait for a database that wakes",
+    file: "canary/trial.js",
+    from: "const WAIT_MS = 40_000;",
+    to: "const WAIT_MS = 0;",
+    tests: ["trial"],
+  },
+  {
+    what: "the trial of a version asks others at once",
+    file: "canary/trial.js",
+    from: "      await isReady(owner, send);\n",
+    to: "",
+    tests: ["trial"],
+  },
+  {
+    what: "the trial of a version may run out of time, and send no answer",
+    file: "lib/trial.ts",
+    from: "timeout: Duration.minutes(5),",
+    to: "timeout: Duration.minutes(2),",
     tests: ["trial"],
   },
   {
@@ -297,7 +437,13 @@ function main(): number {
     for (const mutation of MUTATIONS) {
       apply(root, mutation)();
     }
-    const used = [...new Set(MUTATIONS.flatMap(({ tests }) => tests))];
+    const [word = ""] = process.argv.slice(2);
+    const chosen = MUTATIONS.filter(({ what, file }) => `${what} ${file}`.includes(word));
+    if (chosen.length === 0) {
+      console.error(`no change has ${JSON.stringify(word)} in it`);
+      return 1;
+    }
+    const used = [...new Set(chosen.flatMap(({ tests }) => tests))];
     const broken = firstFailure(root, used);
     if (broken !== undefined) {
       console.error(`without any change a test fails already: ${broken}`);
@@ -306,7 +452,7 @@ function main(): number {
     console.log(`unchanged: all tests of ${used.join(", ")} pass\n`);
     console.log("| change | where | caught by |\n| --- | --- | --- |");
     let unseen = 0;
-    for (const mutation of MUTATIONS) {
+    for (const mutation of chosen) {
       const undo = apply(root, mutation);
       const failure = firstFailure(root, mutation.tests);
       undo();
@@ -315,7 +461,7 @@ function main(): number {
       }
       console.log(`| ${mutation.what} | ${mutation.file} | ${failure ?? "**nothing**"} |`);
     }
-    console.log(`\n${MUTATIONS.length} changes, ${MUTATIONS.length - unseen} caught, ${unseen} not`);
+    console.log(`\n${chosen.length} changes, ${chosen.length - unseen} caught, ${unseen} not`);
     return unseen === 0 ? 0 : 1;
   } finally {
     rmSync(root, { recursive: true, force: true });

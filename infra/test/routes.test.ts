@@ -22,6 +22,7 @@ function described(service: ServiceName): Described[] {
   );
 }
 
+const PREFLIGHT = "OPTIONS /{proxy+}";
 const shop = synthesize({ stage: "prod" });
 const all = SERVICES.flatMap(described);
 
@@ -39,9 +40,25 @@ describe.each(SERVICES)("the API of %s", (service) => {
   const [integration, { Properties: integrated }] = only(template, "AWS::ApiGatewayV2::Integration");
   const [, { Properties: stage }] = only(template, "AWS::ApiGatewayV2::Stage");
 
-  it("has a route for each operation of its description, and one for all else", () => {
-    const expected = [...described(service).map(({ key }) => key), "$default"].sort();
+  it("has a route for each operation of its description, one for preflights, and one for all else", () => {
+    const expected = [...described(service).map(({ key }) => key), PREFLIGHT, "$default"].sort();
     expect([...routes(template).keys()].sort()).toEqual(expected);
+  });
+
+  // Beside `$default` the gateway hands OPTIONS to an integration in place of answering it: without this route, to one that throttles it with
+  // what nobody knows.
+  it("takes a browser's preflight without a token, to any path, and hands it to the service", () => {
+    const route = routes(template).get(PREFLIGHT);
+    expect([route?.AuthorizationType, route?.AuthorizerId, route?.AuthorizationScopes]).toEqual([
+      "NONE",
+      undefined,
+      undefined,
+    ]);
+    expect(route?.Target).toEqual({ "Fn::Join": ["", ["integrations/", { Ref: integration }]] });
+    const { rate, burst } = throttle("preflight", "prod");
+    expect(stage.RouteSettings[PREFLIGHT]).toMatchObject({ ThrottlingRateLimit: rate, ThrottlingBurstLimit: burst });
+    // The path of an operation with OPTIONS would be before it.
+    expect(described(service).filter(({ key }) => key.startsWith("OPTIONS "))).toEqual([]);
   });
 
   it.each(described(service))("asks of $key what the description asks", ({ key, security }) => {
@@ -155,7 +172,8 @@ describe("all APIs together", () => {
     const open = all.filter((operation) => operation.security.length === 0 || isOptional(operation));
     const none = SERVICES.flatMap((service) =>
       [...routes(shop.of(service)).values()].filter(
-        ({ AuthorizationType, RouteKey }) => AuthorizationType === "NONE" && RouteKey !== "$default",
+        ({ AuthorizationType, RouteKey }) =>
+          AuthorizationType === "NONE" && RouteKey !== "$default" && RouteKey !== PREFLIGHT,
       ),
     );
     expect(none.map(({ RouteKey }) => RouteKey).sort()).toEqual(open.map(({ key }) => key).sort());
@@ -208,6 +226,14 @@ describe("classes of throttling", () => {
     ["GET /health/user-service/ready", "health"],
   ])("put %s among %s", (key, kind) => {
     expect(kinds[key]).toBe(kind);
+  });
+
+  it("let as many preflights through as requests of browsers that have one before them", () => {
+    const behind = (["shopper", "credentials", "checkout", "staff"] as const).map(
+      (kind) => throttle(kind, "prod").rate,
+    );
+    expect(throttle("preflight", "prod").rate).toBe(behind.reduce((sum, rate) => sum + rate));
+    expect(throttle("preflight", "dev").rate).toBe(40);
   });
 
   it("give dev a tenth, and never less than five a second", () => {

@@ -9,6 +9,7 @@ import {
   connectionsTo,
   SERVICES,
   type ServiceName,
+  shapes,
   type Trigger,
 } from "../lib/services.ts";
 import { type Json, only, type Resource, resources, synthesize, type Template } from "./support.ts";
@@ -219,6 +220,25 @@ describe("pools", () => {
     expect([connectionsTo("aurora", config), connectionsTo("atlas", config)]).toEqual([aurora, atlas]);
     expect(aurora).toBeLessThanOrEqual(config.databaseSize.maxConnections - AURORA_RESERVE);
     expect(atlas).toBeLessThanOrEqual(ATLAS_MAX_CONNECTIONS[config.stage] - ATLAS_RESERVE);
+    // After a deployment frozen instances of the version before keep theirs for a while, which nothing reserves: of one service at a time.
+    const twice = Math.max(...(["user-service", "transaction-service"] as const).map((service) => reserved([service])));
+    expect(aurora + AURORA_CONNECTIONS * twice).toBeLessThanOrEqual(
+      config.databaseSize.maxConnections - AURORA_RESERVE,
+    );
+  });
+
+  it("are what docs/operations.md reckons with", () => {
+    const page = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+    const { config } = synthesize({ stage: "prod" }).shop;
+    const all = connectionsTo("aurora", config);
+    const ofUsers = Object.values(shapes(config)["user-service"].functions).reduce(
+      (sum, size) => sum + size.reserved,
+      0,
+    );
+    expect(page).toContain(`${all} of ${config.databaseSize.maxConnections} in \`prod\``);
+    expect(page).toContain(
+      `up to ${all + AURORA_CONNECTIONS * ofUsers} are open, and after both, one soon after the other, up to ${2 * all}`,
+    );
   });
 
   it("leave a hundred of an account's thousand instances unreserved, with both stages in one account", () => {
@@ -243,7 +263,7 @@ describe("timeouts", () => {
       millis("crates/platform/src/after_response.rs", /BUDGET: Duration = Duration::from_secs\((\d+)\)/) * 1_000;
     expect(after).toBe(2_000);
     for (const service of ["product-service", "user-service"] as const) {
-      const request = millis(`${service}/src/lib.rs`, /DEADLINE: Duration = Duration::from_millis\(([\d_]+)\)/);
+      const request = millis(`${service}/src/app.rs`, /DEADLINE: Duration = Duration::from_millis\(([\d_]+)\)/);
       expect(1_000 * timeout(service, "http")).toBeGreaterThan(request + after);
     }
     const checkout = millis("transaction-service/src/app.rs", /DEADLINE: u64 = (\d+)/) * 1_000;
@@ -376,7 +396,9 @@ describe.each(SERVICES)("a deployment of %s", (service) => {
     const alarms = group.Properties.AlarmConfiguration.Alarms as Json[];
     const names = alarms.map(({ Name }) => template.Resources[Name.Ref]?.Properties.AlarmName);
     expect(names.sort()).toEqual(
-      ["http-errors", "http-latency", "http-server-errors"].map((what) => `bodega-prod-${service}-${what}`),
+      ["http-error-share", "http-errors", "http-latency", "http-server-errors"].map(
+        (what) => `bodega-prod-${service}-${what}`,
+      ),
     );
     expect(alias?.UpdatePolicy.CodeDeployLambdaAliasUpdate.DeploymentGroupName).toEqual({ Ref: groupId });
   });

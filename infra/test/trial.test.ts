@@ -17,10 +17,14 @@ interface Clients {
   invoke(event: Event): Promise<{ functionError?: string; payload: string }>;
   secret(): Promise<string | undefined>;
   answer(event: unknown, status: string): Promise<void>;
+  now(): number;
+  sleep(ms: number): Promise<void>;
 }
 
-const { handlerOf } = createRequire(import.meta.url)("../canary/trial.js") as {
+const { handlerOf, TIMEOUT_MS, WAIT_MS } = createRequire(import.meta.url)("../canary/trial.js") as {
   handlerOf(make: () => Promise<Clients>): (event: object) => Promise<void>;
+  readonly TIMEOUT_MS: number;
+  readonly WAIT_MS: number;
 };
 
 const ORDER = "3d1a7d0e-5c6b-5b0f-9c41-5f0e8a1b2c3d";
@@ -49,6 +53,8 @@ let byShop: string[];
 let byVersion: Event[];
 let statuses: string[];
 let answers: Record<string, readonly [status: number, body: unknown]>;
+/** What the trial waited, in milliseconds: its clock. */
+let waited: number;
 
 function respond(method: string, path: string): readonly [number, unknown] {
   return answers[`${method} ${path}`] ?? [path.startsWith("/health/") ? 200 : 404, {}];
@@ -58,6 +64,7 @@ beforeEach(async () => {
   byShop = [];
   byVersion = [];
   statuses = [];
+  waited = 0;
   answers = { ...WELL };
   shop = createServer((request, response) => {
     const path = new URL(request.url ?? "", "http://shop").pathname;
@@ -92,6 +99,10 @@ async function trial(service: string, more: Partial<Clients> = {}): Promise<void
     answer: async (_, status) => {
       statuses.push(status);
     },
+    now: () => waited,
+    sleep: async (ms) => {
+      waited += ms;
+    },
     ...more,
   };
   await handlerOf(async () => clients)({ DeploymentId: "d-1", LifecycleEventHookExecutionId: "e-1" });
@@ -110,7 +121,60 @@ describe("the trial of a version", () => {
     expect(statuses).toEqual(["Succeeded"]);
     expect(asked()).toEqual([`GET /health/${service}/ready`, ...own]);
     const bought = service === "notification-service" ? [] : Object.keys(WELL);
-    expect([...byShop, ...own].sort()).toEqual([...bought].sort());
+    expect([...byShop.filter((step) => !step.includes("/health/")), ...own].sort()).toEqual([...bought].sort());
+  });
+
+  it.each([
+    ["transaction-service", ["product-service", "user-service"]],
+    ["product-service", ["user-service", "transaction-service"]],
+    ["user-service", ["product-service", "transaction-service"]],
+    ["notification-service", []],
+  ] as const)("of %s waits for the services whose steps it needs, each once", async (service, others) => {
+    await trial(service);
+    expect(byShop.filter((step) => step.includes("/health/"))).toEqual(
+      others.map((other) => `GET /health/${other}/ready`),
+    );
+  });
+
+  // Aurora of a stage that pauses: user-service answers 503 for the quarter of a minute in which it wakes.
+  it("waits for a database that wakes, of the version and of others, and buys then", async () => {
+    for (const [service, sleeping] of [
+      ["product-service", "user-service"],
+      ["user-service", "user-service"],
+    ] as const) {
+      waited = 0;
+      answers[`GET /health/${sleeping}/ready`] = [503, {}];
+      await trial(service, {
+        sleep: async (ms) => {
+          waited += ms;
+          answers[`GET /health/${sleeping}/ready`] = [waited < 30_000 ? 503 : 200, {}];
+        },
+      });
+    }
+    expect(statuses).toEqual(["Succeeded", "Succeeded"]);
+  });
+
+  it("waits for all services together no longer than it has time for", async () => {
+    answers["GET /health/transaction-service/ready"] = [503, {}];
+    await trial("user-service");
+    expect(statuses).toEqual(["Failed"]);
+    expect(byShop).not.toContain("POST /quotes");
+    expect(waited).toBeGreaterThanOrEqual(WAIT_MS);
+    expect(waited).toBeLessThan(WAIT_MS + 5_000);
+  });
+
+  it("has time for all of its steps at their longest, so that it always answers", () => {
+    const steps = Object.keys(WELL).length;
+    for (const service of SERVICES) {
+      const [trial] = resources(synthesize().of(service), "AWS::Lambda::Function").filter(([, { Properties }]) =>
+        String(Properties.FunctionName).endsWith("-trial"),
+      );
+      // The last question of a wait, each step, and the cancellation of what failed.
+      const longest = WAIT_MS + (steps + 1) * TIMEOUT_MS;
+      expect(trial?.[1].Properties.Timeout * 1000).toBeGreaterThan(longest);
+      // CodeDeploy waits for an hour.
+      expect(trial?.[1].Properties.Timeout).toBeLessThan(3600);
+    }
   });
 
   it("proves that it came through the door, and hands over what a gateway would", async () => {
@@ -149,14 +213,14 @@ describe("the trial of a version", () => {
     answers["GET /products"] = [200, { items: [] }];
     await trial("transaction-service");
     expect(statuses).toEqual(["Succeeded"]);
-    expect(byShop).toEqual(["GET /products"]);
+    expect(byShop).toEqual(["GET /health/product-service/ready", "GET /products"]);
   });
 
   it("buys the product that the stage names", async () => {
     vi.stubEnv("SKU", "CANARY");
     answers["GET /products/variants"] = [200, { items: [{ sku: "CANARY" }] }];
     await trial("transaction-service");
-    expect(byShop).toEqual(["GET /products/variants", "POST /auth/guest"]);
+    expect(byShop.filter((step) => !step.includes("/health/"))).toEqual(["GET /products/variants", "POST /auth/guest"]);
     expect(statuses).toEqual(["Succeeded"]);
   });
 });

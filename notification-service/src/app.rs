@@ -18,6 +18,9 @@ use crate::{
     webhooks::settings::Webhooks,
 };
 
+/// How long a request may take. All of ours are short; what hangs is a 503 within three seconds.
+pub const DEADLINE: Duration = Duration::from_millis(2_800);
+
 /// What handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -45,8 +48,10 @@ pub struct App {
     pub give_up_after: u32,
     /// For how long a message that no provider takes is tried again.
     pub keep_trying: Duration,
-    /// How long things may take.
+    /// How long the steps of a request may take.
     pub limits: Limits,
+    /// How long a request may take.
+    pub deadline: Duration,
 }
 
 impl FromRef<App> for Verifier {
@@ -89,6 +94,7 @@ impl App {
             give_up_after: give_up_after?,
             keep_trying: keep_trying?,
             limits,
+            deadline: DEADLINE,
         })
     }
 }

@@ -1,19 +1,17 @@
-//! The way to AWS: settings, clients that are made on first use, so that no certificate is parsed and no network is
-//! touched before a request needs it, and what its failures mean.
+//! Clients of AWS that are made on first use, how long their calls may take, and what their failures mean.
 
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_sdk_dynamodb::{
-    config::Credentials,
-    error::{ProvideErrorMetadata, SdkError},
-};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::config::retry::RetryConfig;
 use common::cause::chain;
-use platform::config::Env;
+use platform::{
+    aws::{AwsConfig, timeouts, two_tries},
+    config::Env,
+};
 use tokio::sync::OnceCell;
 
-/// How long things may take. Together they fit into a request's deadline, so that a request knows how each step ended;
+/// How long the steps of a request may take. Together they fit into its deadline, so that a request knows how each step ended;
 /// the channels of a request take these steps side by side.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -23,63 +21,49 @@ pub struct Limits {
     pub claim: Duration,
     /// Handing over, whichever providers are asked.
     pub send: Duration,
-    /// A whole request.
-    pub request: Duration,
 }
 
 impl Limits {
-    /// What production lives with: within three seconds everything is answered.
+    /// What production lives with.
     pub const PRODUCTION: Self = Self {
         store: Duration::from_millis(480),
         claim: Duration::from_millis(700),
         send: Duration::from_millis(1_300),
-        request: Duration::from_millis(2_800),
     };
 }
 
-/// Where AWS is and who we are there. Cheap to clone; clones share their clients.
-#[derive(Clone)]
+/// The clients of this service. Cheap to clone; clones share their clients.
+#[derive(Debug, Clone)]
 pub struct Aws(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
-    region: String,
-    credentials: Option<Credentials>,
+    config: AwsConfig,
     dynamodb_endpoint: Option<String>,
     ses_endpoint: Option<String>,
     limits: Limits,
-    shared: OnceCell<SdkConfig>,
     dynamodb: OnceCell<aws_sdk_dynamodb::Client>,
     ses: OnceCell<aws_sdk_sesv2::Client>,
 }
 
-/// Shows no credentials.
-impl fmt::Debug for Aws {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Aws({})", self.0.region)
-    }
-}
-
 impl Aws {
-    /// Reads `AWS_REGION`, and where they are set `AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_DYNAMODB`,
-    /// `AWS_ENDPOINT_URL_SESV2` (the SDK's own names), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-    /// `AWS_SESSION_TOKEN`. Without keys the SDK looks for some where it always does.
-    ///
-    /// What is wrong is noted in `env`, and the way then leads nowhere: the other settings are read all the same.
+    /// Reads what [`AwsConfig`] reads, and `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_SESV2` where they are set.
+    /// What is wrong is noted in `env`.
     pub fn configure(env: &mut Env, limits: Limits) -> Self {
-        let region = env.text("AWS_REGION").unwrap_or_default();
-        let everywhere = endpoint(env, "AWS_ENDPOINT_URL");
-        let dynamodb = endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB");
-        let ses = endpoint(env, "AWS_ENDPOINT_URL_SESV2");
+        let config = AwsConfig::configure(env);
         Self(Arc::new(Inner {
-            region,
-            credentials: credentials(env),
-            dynamodb_endpoint: dynamodb.or_else(|| everywhere.clone()),
-            ses_endpoint: ses.or(everywhere),
+            dynamodb_endpoint: config.endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
+            ses_endpoint: config.endpoint(env, "AWS_ENDPOINT_URL_SESV2"),
+            config,
             limits,
-            shared: OnceCell::new(),
             dynamodb: OnceCell::new(),
             ses: OnceCell::new(),
         }))
+    }
+
+    /// Region and credentials.
+    pub fn config(&self) -> &AwsConfig {
+        &self.0.config
     }
 
     /// The client for DynamoDB. It tries twice within its limit: a conditional write recognises its own first try.
@@ -89,9 +73,8 @@ impl Aws {
 
     /// A client for DynamoDB whose calls may take so long; for work that no shopper waits for.
     pub async fn patient_dynamodb(&self, limit: Duration) -> aws_sdk_dynamodb::Client {
-        let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50));
-        let mut config = aws_sdk_dynamodb::config::Builder::from(self.shared().await)
-            .retry_config(retries)
+        let mut config = aws_sdk_dynamodb::config::Builder::from(self.0.config.shared().await)
+            .retry_config(two_tries())
             .timeout_config(timeouts(limit, limit / 2));
         config.set_endpoint_url(self.0.dynamodb_endpoint.clone());
         aws_sdk_dynamodb::Client::from_conf(config.build())
@@ -100,7 +83,7 @@ impl Aws {
     /// The client for SES. It tries once: to SES a second try is a second mail.
     pub async fn ses(&self) -> &aws_sdk_sesv2::Client {
         let make = || async {
-            let mut config = aws_sdk_sesv2::config::Builder::from(self.shared().await)
+            let mut config = aws_sdk_sesv2::config::Builder::from(self.0.config.shared().await)
                 .retry_config(RetryConfig::disabled())
                 .timeout_config(timeouts(self.0.limits.send, self.0.limits.send));
             config.set_endpoint_url(self.0.ses_endpoint.clone());
@@ -108,46 +91,6 @@ impl Aws {
         };
         self.0.ses.get_or_init(make).await
     }
-
-    /// The region.
-    pub fn region(&self) -> &str {
-        &self.0.region
-    }
-
-    /// Who says who we are there.
-    pub async fn credentials_provider(&self) -> Option<SharedCredentialsProvider> {
-        self.shared().await.credentials_provider()
-    }
-
-    /// What all clients share: the region and the credentials.
-    async fn shared(&self) -> &SdkConfig {
-        let make = || async {
-            let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(self.0.region.clone()));
-            match self.0.credentials.clone() {
-                Some(credentials) => loader.credentials_provider(credentials).load().await,
-                None => loader.load().await,
-            }
-        };
-        self.0.shared.get_or_init(make).await
-    }
-}
-
-fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(attempt)
-        .operation_attempt_timeout(attempt)
-        .operation_timeout(operation)
-        .build()
-}
-
-/// An address that may be absent.
-fn endpoint(env: &mut Env, name: &str) -> Option<String> {
-    env.optional(name).and_then(|_| env.url(name))
-}
-
-fn credentials(env: &Env) -> Option<Credentials> {
-    let (id, secret) = (env.optional("AWS_ACCESS_KEY_ID")?, env.optional("AWS_SECRET_ACCESS_KEY")?);
-    Some(Credentials::new(id, secret, env.optional("AWS_SESSION_TOKEN"), None, "settings"))
 }
 
 /// Why AWS did not do what it was asked. The text has no values of ours: it goes into logs.

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use common::input::Refusal;
+use common::{id::Id, input::Refusal};
 use serde::Serialize;
 use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
@@ -17,9 +17,7 @@ impl FromStr for EventId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        // Only the hyphenated form: one event, one spelling.
-        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
-        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+        text.parse().map(|id: Id<Self>| Self(id.uuid()))
     }
 }
 

@@ -75,7 +75,7 @@ impl Service for App {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
-    let deadline = app.limits.request;
+    let deadline = app.deadline;
     common::http::wrap(routes().into_router(app), deadline)
 }
 

@@ -139,14 +139,14 @@ impl Queue {
         body: &[u8],
     ) -> Result<Vec<(&'static str, String)>, Failure> {
         let no_credentials = |what: String| Failure::Unavailable(format!("no credentials: {what}"));
-        let provider = self.aws.credentials_provider().await;
+        let provider = self.aws.config().credentials_provider().await;
         let provider = provider.ok_or_else(|| no_credentials("the SDK knows none".into()))?;
         let credentials = provider.provide_credentials().await.map_err(|error| no_credentials(error.to_string()))?;
         let identity = credentials.into();
         let unsigned = |error: &dyn fmt::Display| Failure::Refused(format!("a call could not be signed: {error}"));
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(self.aws.region())
+            .region(self.aws.config().region())
             .name("sqs")
             .time(std::time::SystemTime::now())
             .settings(SigningSettings::default())

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use mongodb::bson::{Document, doc};
 use platform::{Service, config::Env, trigger::Direction};
-use product_service::{App, router_within};
+use product_service::{App, router};
 use testkit::{Answer, Client, mongo::Mongo, tokens};
 
 use self::{
@@ -60,7 +60,7 @@ async fn measure(size: usize) -> Vec<Measured> {
     let mongo = testkit::mongo::fresh();
     let app = app(&mongo);
     app.migrate(Direction::Up).await.unwrap();
-    let client = Client::new(router_within(app.clone(), Duration::from_mins(2)));
+    let client = Client::new(router(App { deadline: Duration::from_mins(2), ..app.clone() }));
     let started = Instant::now();
     let catalogue = Catalogue::fill(&app, &client, size, SEED).await;
     println!("{size} products on {}, made in {} s", store(&mongo).await, started.elapsed().as_secs());

@@ -18,7 +18,7 @@ use common::{id::Id, timestamp::Timestamp};
 use futures_util::future::join_all;
 use mongodb::bson::{Document, doc};
 use platform::{Service, config::Env, trigger::Direction};
-use product_service::{App, router_within};
+use product_service::{App, router};
 use serde_json::json;
 use testkit::{Client, mongo::Mongo, tokens};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ const OUTSTANDING: usize = 10_000;
 async fn main() {
     let mongo = testkit::mongo::fresh();
     let app = app(&mongo).await;
-    let client = Client::new(router_within(app, Duration::from_mins(1)));
+    let client = Client::new(router(App { deadline: Duration::from_mins(1), ..app }));
     println!("{CLIENTS} clients, one server, one run\n");
     println!("{:44} {:>9} {:>10} {:>8}", "", "succeeded", "a second", "ratio");
 

@@ -1,6 +1,8 @@
 //! What the rooms share: the database, the bucket and the shop's settings, read from the environment. Rooms take their part
 //! from here; routes and triggers, which know every room, are in the crate's root.
 
+use std::time::Duration;
+
 use axum::extract::FromRef;
 use common::{
     auth::{FETCH_FLOOR, Keys, Verifier},
@@ -16,6 +18,8 @@ use crate::{bucket::Bucket, currencies::Currencies, mongo::Mongo};
 
 /// The name of the service, in logs and in tokens.
 pub(crate) const NAME: &str = "product-service";
+/// How long a request may take. All of ours are short; what hangs is a 503 within three seconds.
+const DEADLINE: Duration = Duration::from_millis(2_800);
 
 /// The state that handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -30,6 +34,8 @@ pub struct App {
     pub bucket: Bucket,
     /// The recipient of low-stock alerts; `None` when the shop sends none.
     pub staff: Option<Staff>,
+    /// How long a request may take.
+    pub deadline: Duration,
 }
 
 impl FromRef<App> for Verifier {
@@ -73,7 +79,7 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
     }
     let keys = Keys::fetched(jwks?, FETCH_FLOOR);
     let verifier = Verifier::new(&issuer?, &audience?, keys);
-    Some(App { verifier, db: Mongo::new(uri?), currencies: currencies?, bucket: bucket?, staff })
+    Some(App { verifier, db: Mongo::new(uri?), currencies: currencies?, bucket: bucket?, staff, deadline: DEADLINE })
 }
 
 /// `None` unless `STAFF_EMAIL` is set.

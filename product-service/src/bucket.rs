@@ -3,16 +3,18 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_s3::{
     Client,
-    config::{Credentials, ProvideCredentials},
+    config::{ProvideCredentials, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
     presigning::PresigningConfig,
     primitives::ByteStream,
 };
 use common::{cause::chain, timestamp::Timestamp};
-use platform::config::Env;
+use platform::{
+    aws::{AwsConfig, timeouts, two_tries},
+    config::Env,
+};
 use tokio::sync::OnceCell;
 
 use self::{
@@ -35,10 +37,8 @@ pub struct Bucket(Arc<Inner>);
 struct Inner {
     name: String,
     public_base: String,
-    region: String,
+    aws: AwsConfig,
     endpoint: Option<String>,
-    credentials: Option<Credentials>,
-    shared: OnceCell<SdkConfig>,
     client: OnceCell<Client>,
 }
 
@@ -50,24 +50,13 @@ impl fmt::Debug for Bucket {
 }
 
 impl Bucket {
-    /// Reads `IMAGE_BUCKET`, `IMAGE_BASE_URL`, `AWS_REGION`, and where they are set `AWS_ENDPOINT_URL`,
-    /// `AWS_ENDPOINT_URL_S3` (the SDK's own names), `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`.
-    /// Without keys the SDK looks for some where it always does.
+    /// Reads `IMAGE_BUCKET`, `IMAGE_BASE_URL`, what [`AwsConfig`] reads, and `AWS_ENDPOINT_URL_S3` where it is set.
     pub fn configure(env: &mut Env) -> Option<Self> {
         let name = env.text("IMAGE_BUCKET");
         let public_base = env.url("IMAGE_BASE_URL");
-        let region = env.text("AWS_REGION");
-        let everywhere = endpoint(env, "AWS_ENDPOINT_URL");
-        let s3 = endpoint(env, "AWS_ENDPOINT_URL_S3");
-        Some(Self(Arc::new(Inner {
-            name: name?,
-            public_base: public_base?,
-            region: region?,
-            endpoint: s3?.or(everywhere?),
-            credentials: credentials(env),
-            shared: OnceCell::new(),
-            client: OnceCell::new(),
-        })))
+        let aws = AwsConfig::configure(env);
+        let endpoint = aws.endpoint(env, "AWS_ENDPOINT_URL_S3");
+        Some(Self(Arc::new(Inner { name: name?, public_base: public_base?, aws, endpoint, client: OnceCell::new() })))
     }
 
     /// The name of the bucket.
@@ -83,12 +72,12 @@ impl Bucket {
     /// The presigned form for an upload, signed with the current credentials.
     pub async fn presigned_post(&self, policy: &PostPolicy<'_>, now: Timestamp) -> Result<PresignedPost, Failure> {
         let missing = || Failure::Refused("there are no credentials".into());
-        let provider = self.shared().await.credentials_provider().ok_or_else(missing)?;
+        let provider = self.0.aws.credentials_provider().await.ok_or_else(missing)?;
         let credentials = provider.provide_credentials().await;
         let credentials = credentials.map_err(|error| Failure::Unavailable(chain(&error)))?;
         let signer = Signer {
             bucket: &self.0.name,
-            region: &self.0.region,
+            region: self.0.aws.region(),
             access_key_id: credentials.access_key_id(),
             secret_access_key: credentials.secret_access_key(),
             session_token: credentials.session_token(),
@@ -200,41 +189,24 @@ impl Bucket {
 
     /// The URL of the bucket. A configured endpoint gets the bucket in its path: a stand-in's host has no subdomains.
     fn url(&self) -> String {
-        let Inner { name, region, endpoint, .. } = &*self.0;
+        let Inner { name, aws, endpoint, .. } = &*self.0;
         match endpoint {
             Some(endpoint) => format!("{endpoint}/{name}"),
-            None => format!("https://{name}.s3.{region}.amazonaws.com"),
+            None => format!("https://{name}.s3.{}.amazonaws.com", aws.region()),
         }
     }
 
     /// The client tries each call twice within its timeout: all calls can be repeated.
     async fn client(&self) -> &Client {
         let make = || async {
-            let retries = RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50));
-            let timeouts = TimeoutConfig::builder()
-                .connect_timeout(CALL_TIMEOUT / 2)
-                .operation_attempt_timeout(CALL_TIMEOUT / 2)
-                .operation_timeout(CALL_TIMEOUT)
-                .build();
-            let mut config = aws_sdk_s3::config::Builder::from(self.shared().await)
-                .retry_config(retries)
-                .timeout_config(timeouts)
+            let mut config = aws_sdk_s3::config::Builder::from(self.0.aws.shared().await)
+                .retry_config(two_tries())
+                .timeout_config(timeouts(CALL_TIMEOUT, CALL_TIMEOUT / 2))
                 .force_path_style(self.0.endpoint.is_some());
             config.set_endpoint_url(self.0.endpoint.clone());
             Client::from_conf(config.build())
         };
         self.0.client.get_or_init(make).await
-    }
-
-    async fn shared(&self) -> &SdkConfig {
-        let make = || async {
-            let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(self.0.region.clone()));
-            match self.0.credentials.clone() {
-                Some(credentials) => loader.credentials_provider(credentials).load().await,
-                None => loader.load().await,
-            }
-        };
-        self.0.shared.get_or_init(make).await
     }
 }
 
@@ -245,17 +217,6 @@ fn for_transfers() -> aws_sdk_s3::config::Builder {
         .operation_timeout(TRANSFER_TIMEOUT)
         .build();
     aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
-}
-
-/// `None` when the variable is set and is no URL.
-#[expect(clippy::option_option, reason = "refused, absent, given")]
-fn endpoint(env: &mut Env, name: &str) -> Option<Option<String>> {
-    if env.optional(name).is_none() { Some(None) } else { env.url(name).map(Some) }
-}
-
-fn credentials(env: &Env) -> Option<Credentials> {
-    let (id, secret) = (env.optional("AWS_ACCESS_KEY_ID")?, env.optional("AWS_SECRET_ACCESS_KEY")?);
-    Some(Credentials::new(id, secret, env.optional("AWS_SESSION_TOKEN"), None, "settings"))
 }
 
 /// A missing object. The bucket says so only to who may list it; to others it says 403.

@@ -18,7 +18,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use self::flow::on_object_created;
-pub use self::flow::{SweepReport, sweep};
+pub use self::flow::{Swept, sweep};
 use self::{
     domain::{ImageId, ImageList, NewImage, RefusalCode, State as UploadState, Upload},
     flow::{arrange, complete, grant},

@@ -14,7 +14,7 @@ use common::{
 };
 
 use self::domain::{Stock, StockPatch};
-pub use self::flow::SweepReport;
+pub use self::flow::Swept;
 use crate::{app::App, error::Error, mongo::Mongo, products::store as product_store};
 
 pub mod domain;
@@ -77,6 +77,6 @@ async fn patch_stock(
 }
 
 /// Updates the availability of products in the catalogue, and sends low-stock alerts to staff.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
     flow::sweep(&app.db, app.staff.as_ref(), now).await
 }

@@ -21,7 +21,7 @@ const SWEEP_BUDGET: Duration = Duration::from_secs(10);
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SweepReport {
+pub struct Swept {
     /// Jobs that ended.
     pub finished: usize,
     /// Jobs that the next sweep continues.
@@ -35,9 +35,9 @@ pub(crate) async fn sweep<'a, T: Copy + Display>(
     kind: &str,
     waiting: Vec<T>,
     work: impl Fn(T, Instant) -> BoxFuture<'a, Result<bool, Error>>,
-) -> SweepReport {
+) -> Swept {
     let until = Instant::now() + SWEEP_BUDGET;
-    let mut report = SweepReport::default();
+    let mut report = Swept::default();
     for id in waiting {
         if Instant::now() >= until {
             report.unfinished += 1;

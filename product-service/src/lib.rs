@@ -11,7 +11,7 @@
 //!   once), [`inventory`] (stock), [`reservations`] (stock held for orders), [`adjustments`] (changes of stock, with their audit
 //!   log), `quotes` (prices of lines)
 //! - [`schema`] and `migrate` (what the collections look like, and how an older database comes to it), `queue` (the bucket's
-//!   notifications)
+//!   notifications), [`sweep`] (what a crash left half way)
 //! - this file: routes, their description, and triggers
 //!
 //! In each room, `domain` holds types and rules, and names no failure, database, bucket's client or HTTP; `store` has every query
@@ -46,8 +46,7 @@ pub mod reservations;
 pub mod schema;
 pub mod search;
 pub mod slug;
-
-use std::time::Duration;
+pub mod sweep;
 
 use axum::{Router, extract::State};
 use common::{input::Json, routes, routes::Routes, timestamp::Timestamp};
@@ -58,13 +57,10 @@ use platform::{
     health::{self, Health},
     trigger::Direction,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::openapi::OpenApi;
 
 pub use crate::app::App;
-
-/// How long a request may take. All requests are short; one that hangs gets a 503 within three seconds.
-const DEADLINE: Duration = Duration::from_millis(2_800);
 
 impl Service for App {
     const NAME: &'static str = app::NAME;
@@ -86,20 +82,7 @@ impl Service for App {
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
-        let now = Timestamp::now();
-        // A failure of one part must not keep the sweep from the others.
-        let swept = reservations::sweep(&self.db, now).await;
-        let followed = categories::finish_tree_changes(&self.db, now).await;
-        let images = images::sweep(self, now).await;
-        let adjusted = adjustments::sweep(&self.db, now).await;
-        let stock = inventory::sweep(self, now).await;
-        // Parts that may take long come last.
-        let imports = imports::sweep(self, now).await;
-        let exports = exports::sweep(self, now).await;
-        Ok(json!({
-            "swept": swept?, "followed": followed?, "images": images?, "adjusted": adjusted?, "stock": stock?,
-            "imports": imports?, "exports": exports?,
-        }))
+        sweep::run(self).await
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
@@ -109,11 +92,7 @@ impl Service for App {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
-    router_within(app, DEADLINE)
-}
-
-/// The same with another deadline: races with many clients on one busy machine are about totals, not about time.
-pub fn router_within(app: App, deadline: Duration) -> Router {
+    let deadline = app.deadline;
     common::http::wrap(routes().into_router(app), deadline)
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::domain::{Decision, PricedLine, Reservation, ReservationRequest, State as ReservationState, StateName};
-pub use self::flow::{SweepReport, sweep};
+pub use self::flow::{Swept, sweep};
 use crate::{app::App, error::Error, ids::OrderId, mongo::Mongo};
 
 pub mod domain;

@@ -43,7 +43,7 @@ async fn cancel_order(
     Path(order_id): Path<OrderId>,
 ) -> Result<Response, Error> {
     let (owner, now) = (Owner::of(&caller.subject)?, Timestamp::now());
-    let order = order_store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
+    let order = order_store::find_owned(&app.database, owner, order_id).await?.ok_or(Error::NotFound)?;
     let order = match order.state {
         _ if order.is_in_progress(now) => return Err(Error::InProgress),
         OrderState::Pending | OrderState::RequiresAction => payment_flow::call_off(&app, order, now).await?,

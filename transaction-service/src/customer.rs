@@ -10,12 +10,11 @@ use stripe::CustomerId;
 
 use crate::basket::Cart;
 
-/// Labels ids of saved addresses, which user-service keeps.
+/// Marks the id of a saved address.
 #[derive(Debug)]
-pub enum SavedAddress {}
-
-/// The id of a saved address.
-pub type SavedAddressId = Id<SavedAddress>;
+pub enum SavedAddressMarker {}
+/// The id of a saved address, which user-service keeps.
+pub type SavedAddressId = Id<SavedAddressMarker>;
 
 /// What a checkout needs to know of a user.
 #[derive(Debug, Clone, Deserialize)]

@@ -197,19 +197,7 @@ impl From<Error> for Problem {
             .with_cause(error),
             Error::Problem(problem) => problem,
             Error::Call(error) => error.into(),
-            Error::Stripe(
-                error @ (StripeError::Unknown(_)
-                | StripeError::Busy
-                | StripeError::RateLimited
-                | StripeError::Unreadable(_)),
-            ) => Self::unavailable(error),
-            Error::Stripe(
-                error @ (StripeError::Declined(_)
-                | StripeError::Invalid(_)
-                | StripeError::NotFound
-                | StripeError::KeyReused(_)
-                | StripeError::Unauthorized(_)),
-            ) => Self::internal(error),
+            Error::Stripe(error) => error.into(),
             Error::Late => Self::unavailable("the siblings did not answer in time"),
             Error::Unsettled => Self::unavailable("Stripe's answers did not come to an end"),
             Error::Illegal(illegal) => Self::internal(illegal),

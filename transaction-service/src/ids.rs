@@ -3,12 +3,11 @@
 use common::{auth::Subject, id::Id, idempotency::IdempotencyKey};
 use uuid::Uuid;
 
-/// Labels ids of orders.
+/// Marks the id of an order.
 #[derive(Debug)]
-pub enum Labelled {}
-
+pub enum OrderMarker {}
 /// The id of an order.
-pub type OrderId = Id<Labelled>;
+pub type OrderId = Id<OrderMarker>;
 
 /// Under which orders get their names (UUID version 5): our own, made up once.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a54_9b0e_4d4f_8f35_1d1a_0d0e_7c21);

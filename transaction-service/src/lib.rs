@@ -48,6 +48,7 @@ use sqlx::migrate::Migrator;
 use utoipa::openapi::OpenApi;
 
 pub use crate::app::App;
+use crate::payments::refunds;
 
 /// The schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/transaction");
@@ -56,7 +57,7 @@ impl Service for App {
     const NAME: &'static str = app::NAME;
 
     fn configure(env: &mut Env) -> Option<Self> {
-        app::configure(env).map(Self::with_remedy)
+        app::configure(env)
     }
 
     fn router(self) -> Router {
@@ -69,7 +70,7 @@ impl Service for App {
 
     async fn after_response(&self) {
         self.endings.wait().await;
-        self.outbox.relay_written().await;
+        self.outbox.relay_written(|undelivered| refunds::remedied(self, undelivered)).await;
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
@@ -78,15 +79,6 @@ impl Service for App {
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
         sweep::run(self).await
-    }
-}
-
-impl App {
-    /// The same app, whose outbox refunds paid orders that turn out to be sold out.
-    #[must_use]
-    pub fn with_remedy(self) -> Self {
-        let remedy = payments::refunds::remedy(self.clone());
-        Self { outbox: self.outbox.clone().with_remedy(remedy), ..self }
     }
 }
 

@@ -46,11 +46,11 @@ pub struct Swept {
 
 /// Deletes counters that have had their time, and compares the rest with the open orders.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
-    let pool = app.database.pool().await?;
+    let db = &app.database;
     setups::sweep(app, now).await?;
-    let expired = store::delete_expired(pool, now).await? + store::delete_expired_setups(pool, now).await?;
-    let forgotten = store::forget_closed(pool, now.minus(app.limits.window)).await?;
-    let wrong = store::wrong(pool).await?;
+    let expired = store::delete_expired(db, now).await? + store::delete_expired_setups(db, now).await?;
+    let forgotten = store::forget_closed(db, now.minus(app.limits.window)).await?;
+    let wrong = store::wrong(db).await?;
     for counter in &wrong {
         tracing::error!(kind = counter.kind, "limit counter differs from the open orders; it is set to what they say");
         let mut tx = app.database.begin().await?;

@@ -13,6 +13,42 @@ use crate::{
     orders::domain::{Order, State},
 };
 
+/// What a message asks of another service. The outbox stores it as the path that the message is posted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Takes the stock of an order off the shelf.
+    CommitStock(OrderId),
+    /// Frees the stock of an order.
+    ReleaseStock(OrderId),
+    /// Takes what was ordered out of the cart of a user or guest.
+    ClearCart(Uuid),
+    /// Tells the shopper.
+    Notify,
+}
+
+impl Kind {
+    /// Where a message of the kind is posted.
+    pub fn path(self) -> Cow<'static, str> {
+        match self {
+            Self::CommitStock(order) => format!("/inventory/reservations/{order}/commit").into(),
+            Self::ReleaseStock(order) => format!("/inventory/reservations/{order}/release").into(),
+            Self::ClearCart(owner) => format!("/carts/{owner}/clear").into(),
+            Self::Notify => "/notifications".into(),
+        }
+    }
+
+    /// The kind of a message that is posted to `path`; `None` where no message of ours goes.
+    pub fn of(path: &str) -> Option<Self> {
+        match path.split('/').collect::<Vec<_>>()[..] {
+            ["", "inventory", "reservations", order, "commit"] => order.parse().ok().map(Self::CommitStock),
+            ["", "inventory", "reservations", order, "release"] => order.parse().ok().map(Self::ReleaseStock),
+            ["", "carts", owner, "clear"] => owner.parse().ok().map(Self::ClearCart),
+            ["", "notifications"] => Some(Self::Notify),
+            _ => None,
+        }
+    }
+}
+
 /// What is to be told now that the order is in its state.
 pub fn after(order: &Order) -> Vec<Message> {
     match order.state {
@@ -42,25 +78,17 @@ pub fn order_cancelled(order: &Order) -> Message {
 
 /// The stock of an order, or of an attempt that did not become one, is free again.
 pub fn release_stock(order: OrderId) -> Message {
-    message(order, "release", format!("/inventory/reservations/{order}/release"), json!({}))
+    message(order, "release", Kind::ReleaseStock(order), json!({}))
 }
 
 fn commit_stock(order: &Order) -> Message {
-    message(order.id, "commit", format!("{RESERVATIONS}{}{COMMIT}", order.id), json!({}))
-}
-
-const RESERVATIONS: &str = "/inventory/reservations/";
-const COMMIT: &str = "/commit";
-
-/// The order whose stock a message to `path` takes off the shelf.
-pub fn committed_order(path: &str) -> Option<OrderId> {
-    path.strip_prefix(RESERVATIONS)?.strip_suffix(COMMIT)?.parse().ok()
+    message(order.id, "commit", Kind::CommitStock(order.id), json!({}))
 }
 
 fn clear_cart(order: &Order) -> Message {
     let lines = order.pricing.lines.iter().map(|line| json!({ "sku": line.sku, "quantity": line.quantity }));
     let body = json!({ "order_id": order.id, "lines": lines.collect::<Vec<_>>() });
-    message(order.id, "clear_cart", format!("/carts/{}/clear", order.owner.id()), body)
+    message(order.id, "clear_cart", Kind::ClearCart(order.owner.id()), body)
 }
 
 /// Each template has a form as a text message, and is asked for once an order: its id follows from both.
@@ -81,7 +109,7 @@ fn notification(order: &Order, template: &'static str, channels: Channels, reaso
         "event_id": event_id(order.id, template), "template": template, "recipient": recipient, "channels": channels,
         "data": { "order": summary }
     });
-    message(order.id, template, "/notifications", body)
+    message(order.id, template, Kind::Notify, body)
 }
 
 /// What a mail about the order says; nothing else of it leaves the service.
@@ -103,8 +131,8 @@ fn summary(order: &Order) -> Value {
     })
 }
 
-fn message(order: OrderId, what: &str, path: impl Into<Cow<'static, str>>, body: Value) -> Message {
-    Message { id: event_id(order, what).into(), path: path.into(), body }
+fn message(order: OrderId, what: &str, kind: Kind, body: Value) -> Message {
+    Message { id: event_id(order, what).into(), path: kind.path(), body }
 }
 
 fn event_id(order: OrderId, what: &str) -> Uuid {
@@ -116,11 +144,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_order_of_a_commit_is_found_in_its_path_and_in_no_other() {
-        let id = OrderId::from(Uuid::from_u128(7));
-        assert_eq!(committed_order(&format!("/inventory/reservations/{id}/commit")), Some(id));
-        for other in [format!("/inventory/reservations/{id}/release"), "/notifications".to_owned(), String::new()] {
-            assert_eq!(committed_order(&other), None, "{other}");
+    fn every_kind_of_message_has_a_path_of_its_own_by_which_it_is_known() {
+        let (order, owner) = (OrderId::from(Uuid::from_u128(7)), Uuid::from_u128(8));
+        assert_eq!(Kind::CommitStock(order).path(), format!("/inventory/reservations/{order}/commit"));
+        for kind in [Kind::CommitStock(order), Kind::ReleaseStock(order), Kind::ClearCart(owner), Kind::Notify] {
+            assert_eq!(Kind::of(&kind.path()), Some(kind));
+        }
+        for other in ["", "/orders", "/carts/7/clear", "/inventory/reservations/7/commit"] {
+            assert_eq!(Kind::of(other), None, "{other}");
         }
     }
 }

@@ -49,7 +49,7 @@ async fn list_orders(
 ) -> Result<Response, Error> {
     let owner = Owner::of(&caller.subject)?;
     let (limit, after) = LIST.read(&page)?;
-    let orders = store::list(app.database.pool().await?, owner, after, limit + 1).await?;
+    let orders = store::list(&app.database, owner, after, limit + 1).await?;
     let page = LIST.page(orders, limit, |order| Place { created_at: order.created_at, id: order.id });
     let items = page.items.iter().map(OrderView::from).collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }).into_response())
@@ -64,7 +64,7 @@ async fn get_order(
     Path(order_id): Path<OrderId>,
 ) -> Result<Response, Error> {
     let owner = Owner::of(&caller.subject)?;
-    let order = store::find_owned(app.database.pool().await?, owner, order_id).await?.ok_or(Error::NotFound)?;
+    let order = store::find_owned(&app.database, owner, order_id).await?.ok_or(Error::NotFound)?;
     Ok(Json(OrderView::from(&order)).into_response())
 }
 
@@ -118,8 +118,8 @@ async fn get_order_for_staff(
     _: Caller<scopes::OrdersManage>,
     Path(order_id): Path<OrderId>,
 ) -> Result<Response, Error> {
-    let pool = app.database.pool().await?;
-    let order = store::find(pool, order_id).await?.ok_or(Error::NotFound)?;
-    let ledger = ledger_store::list(pool, order_id).await?;
+    let db = &app.database;
+    let order = store::find(db, order_id).await?.ok_or(Error::NotFound)?;
+    let ledger = ledger_store::list(db, order_id).await?;
     Ok(Json(StaffOrderView::new(&order, ledger)).into_response())
 }

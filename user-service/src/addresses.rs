@@ -48,7 +48,7 @@ async fn list_addresses(
 ) -> Result<Json<Page<Address>>, Error> {
     let owner = caller.user_id()?.into();
     let (limit, after) = LIST.read(&page)?;
-    let addresses = store::list(app.database.pool().await?, owner, after, limit + 1).await?;
+    let addresses = store::list(&app.database, owner, after, limit + 1).await?;
     Ok(Json(LIST.page(addresses, limit, |address| address.id)))
 }
 
@@ -68,7 +68,7 @@ async fn create_address(
     Json(request): Json<NewAddress>,
 ) -> Result<Created<Address>, Error> {
     let owner = caller.user_id()?.into();
-    let address = store::insert(app.database.pool().await?, owner, &request, Timestamp::now()).await?;
+    let address = store::insert(&app.database, owner, &request, Timestamp::now()).await?;
     let body = address.ok_or(Error::NotFound)?;
     Ok(Created { location: format!("/users/me/addresses/{}", body.id), body })
 }
@@ -85,6 +85,6 @@ async fn delete_address(
     Path(address_id): Path<AddressId>,
 ) -> Result<StatusCode, Error> {
     let owner = caller.user_id()?.into();
-    let deleted = store::delete(app.database.pool().await?, owner, address_id).await?;
+    let deleted = store::delete(&app.database, owner, address_id).await?;
     if deleted { Ok(StatusCode::NO_CONTENT) } else { Err(Error::NotFound) }
 }

@@ -39,17 +39,17 @@ async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError>
     let password_hash = app.passwords.hash(password).await?;
     let (id, name) = (UserId::new(now), ADMIN_NAME.parse()?);
     let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Admin };
-    let pool = app.database.pool().await?;
-    if user_store::insert(pool, &user, now).await? {
+    let db = &app.database;
+    if user_store::insert(db, &user, now).await? {
         return Ok(json!({ "user_id": id, "created": true, "password_reset": false }));
     }
-    let known = user_store::by_email(pool, &email).await?.ok_or(Error::NotFound)?;
+    let known = user_store::by_email(db, &email).await?.ok_or(Error::NotFound)?;
     if known.role != Role::Admin {
         // Their password may be known to others than operators.
         return Err("the address has an account that is not an admin's; choose another address".into());
     }
     if reset_password {
-        user_store::reset_password(pool, known.id, &password_hash, now).await?;
+        user_store::reset_password(db, known.id, &password_hash, now).await?;
     }
     Ok(json!({ "user_id": known.id, "created": false, "password_reset": reset_password }))
 }
@@ -57,13 +57,12 @@ async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError>
 /// The secret is in the answer and nowhere else; another call replaces it.
 async fn create_service_client(app: &App, name: ServiceName, scopes: &[ServiceScope]) -> Result<Value, TriggerError> {
     let secret = Opaque::random()?;
-    let pool = app.database.pool().await?;
-    client_store::put(pool, name, secret.hashed(), scopes, Timestamp::now()).await?;
+    client_store::put(&app.database, name, secret.hashed(), scopes, Timestamp::now()).await?;
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     Ok(json!({ "client_id": name.as_str(), "client_secret": secret.reveal(), "scope": scopes.join(" ") }))
 }
 
 async fn delete_service_client(app: &App, name: ServiceName) -> Result<Value, TriggerError> {
-    let deleted = client_store::delete(app.database.pool().await?, name).await?;
+    let deleted = client_store::delete(&app.database, name).await?;
     Ok(json!({ "client_id": name.as_str(), "deleted": deleted }))
 }

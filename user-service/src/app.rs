@@ -27,6 +27,8 @@ use crate::{
 
 /// As in the package's name, in logs and in tokens.
 pub(crate) const NAME: &str = "user-service";
+/// How long a request may take. All of ours are short; what hangs is a 503 within three seconds.
+const DEADLINE: Duration = Duration::from_millis(2_800);
 /// How long one call to Stripe may take; a request that saves its customer's first card makes two.
 const STRIPE_DEADLINE: Duration = Duration::from_secs(2);
 
@@ -47,6 +49,8 @@ pub struct App {
     pub outbox: Outbox,
     /// Who keeps the customers' cards.
     pub stripe: Stripe,
+    /// How long a request may take.
+    pub deadline: Duration,
 }
 
 impl FromRef<App> for Verifier {
@@ -70,7 +74,7 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
     let issuer = Issuer::new(name?, audience?, api.clone(), KeyStore::new(keys?));
     let outbox = Outbox::new(database.clone(), ServiceClient::new(api, own_credentials(issuer.clone())));
     let (verifier, passwords) = (issuer.verifier(), Passwords::default());
-    Some(App { issuer, verifier, passwords, counting, database, outbox, stripe })
+    Some(App { issuer, verifier, passwords, counting, database, outbox, stripe, deadline: DEADLINE })
 }
 
 /// This service mints its own token, of the one scope it needs.

@@ -27,7 +27,7 @@ use self::{
 use crate::{
     app::App,
     error::Error,
-    ids::{User, UserId},
+    ids::UserId,
     keys::domain::TOKEN_LIFE,
     limits::{
         self,
@@ -104,7 +104,7 @@ async fn register_user(
     let now = Timestamp::now();
     // Before the hash, and before anything is known of the address: what is refused costs the same for all, and little.
     let attempt = app.counting.registration(&email, context.source()).await?;
-    limits::count(app.database.pool().await?, &attempt, now).await?;
+    limits::count(&app.database, &attempt, now).await?;
     let password_hash = app.passwords.hash(password).await?;
     let id = UserId::new(now);
     let user = NewUser { id, email: &email, password_hash: &password_hash, name: &name, role: Role::Customer };
@@ -143,8 +143,8 @@ async fn open_session(
     let Login { email, password } = request;
     let now = Timestamp::now();
     let attempt = app.counting.login(&email, context.source()).await?;
-    let pool = app.database.pool().await?;
-    let (refused_until, account) = store::count_login(pool, &attempt, &email, now).await?;
+    let db = &app.database;
+    let (refused_until, account) = store::count_login(db, &attempt, &email, now).await?;
     admit(refused_until, now)?;
     let hash = account.as_ref().map(|account| account.password_hash.clone());
     let right = app.passwords.is_right(password, hash).await?;
@@ -152,7 +152,7 @@ async fn open_session(
     let holder = Holder::User { id: account.id, role: account.role };
     let counter = attempt.of(Kind::LoginOfRecipient);
     let login = RightLogin { counter, password_hash: &account.password_hash };
-    let token = sessions::open(pool, holder, Some(login), now).await?;
+    let token = sessions::open(db, holder, Some(login), now).await?;
     tokens(&app, holder, token, now).await
 }
 
@@ -168,7 +168,7 @@ async fn refresh_session(State(app): State<App>, Json(request): Json<Refresh>) -
     let now = Timestamp::now();
     // Without keys there would be no answer, and the token would be used up for nothing.
     app.issuer.ready().await?;
-    let (holder, token) = sessions::renew(app.database.pool().await?, &request.refresh_token, now).await?;
+    let (holder, token) = sessions::renew(&app.database, &request.refresh_token, now).await?;
     tokens(&app, holder, token, now).await
 }
 
@@ -178,7 +178,7 @@ async fn refresh_session(State(app): State<App>, Json(request): Json<Refresh>) -
 #[utoipa::path(post, path = "/auth/logout", tag = "auth", request_body = Refresh,
     responses((status = NO_CONTENT, description = "There is no such session now.")))]
 async fn close_session(State(app): State<App>, Json(request): Json<Refresh>) -> Result<StatusCode, Error> {
-    session_store::end_of_token(app.database.pool().await?, request.refresh_token.hashed()).await?;
+    session_store::end_of_token(&app.database, request.refresh_token.hashed()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -196,10 +196,10 @@ async fn create_guest(
 ) -> Result<(StatusCode, Tokens), Error> {
     let now = Timestamp::now();
     let attempt = app.counting.guest(context.source()).await?;
-    let pool = app.database.pool().await?;
-    limits::count(pool, &attempt, now).await?;
-    let holder = Holder::Guest(Id::<User>::new(now).uuid());
-    let token = sessions::open(pool, holder, None, now).await?;
+    let db = &app.database;
+    limits::count(db, &attempt, now).await?;
+    let holder = Holder::Guest(UserId::new(now).uuid());
+    let token = sessions::open(db, holder, None, now).await?;
     Ok((StatusCode::CREATED, tokens(&app, holder, token, now).await?))
 }
 

@@ -36,7 +36,7 @@ pub fn routes() -> Routes<App> {
     responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
 async fn get_own_cart(State(app): State<App>, caller: Caller<scopes::Cart>) -> Result<Versioned<Cart>, Error> {
     let owner = owner(&caller)?;
-    let cart = store::find(app.database.pool().await?, owner.id()).await?;
+    let cart = store::find(&app.database, owner.id()).await?;
     Ok(versioned(cart))
 }
 
@@ -62,7 +62,7 @@ async fn put_cart_item(
 ) -> Result<Versioned<Cart>, Error> {
     let owner = owner(&caller)?;
     let item = CartItem { sku, quantity };
-    let cart = store::put_item(app.database.pool().await?, owner, &item, &if_match, Timestamp::now()).await?;
+    let cart = store::put_item(&app.database, owner, &item, &if_match, Timestamp::now()).await?;
     cart.map(versioned).ok_or(Error::Stale)
 }
 
@@ -82,8 +82,7 @@ async fn delete_cart_item(
     if_match: IfMatch,
 ) -> Result<Versioned<Cart>, Error> {
     let owner = owner(&caller)?;
-    let pool = app.database.pool().await?;
-    let cart = store::delete_item(pool, owner.id(), &sku, &if_match, Timestamp::now()).await?;
+    let cart = store::delete_item(&app.database, owner.id(), &sku, &if_match, Timestamp::now()).await?;
     cart.map(versioned).ok_or(Error::Stale)
 }
 
@@ -98,7 +97,7 @@ async fn get_cart(
     _: Caller<scopes::CheckoutRead>,
     Path(owner_id): Path<OwnerId>,
 ) -> Result<Versioned<Cart>, Error> {
-    let cart = store::find(app.database.pool().await?, owner_id).await?;
+    let cart = store::find(&app.database, owner_id).await?;
     Ok(versioned(cart))
 }
 
@@ -115,7 +114,7 @@ async fn clear_cart(
     Path(owner_id): Path<OwnerId>,
     Json(ordered): Json<Ordered>,
 ) -> Result<StatusCode, Error> {
-    store::clear(app.database.pool().await?, owner_id, &ordered, Timestamp::now()).await?;
+    store::clear(&app.database, owner_id, &ordered, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

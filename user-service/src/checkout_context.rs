@@ -32,6 +32,6 @@ async fn get_checkout_context(
     _: Caller<scopes::CheckoutRead>,
     Path(user_id): Path<UserId>,
 ) -> Result<Json<CheckoutContext>, Error> {
-    let context = store::checkout_context(app.database.pool().await?, user_id).await?;
+    let context = store::checkout_context(&app.database, user_id).await?;
     context.map(Json).ok_or(Error::NotFound)
 }

@@ -177,7 +177,7 @@ async fn create_service_token(
         return Err(repeated.into());
     }
     let request = TokenRequest::read(authorization, &form)?;
-    let client = store::find(app.database.pool().await?, request.client).await?.ok_or(Refused::InvalidClient)?;
+    let client = store::find(&app.database, request.client).await?.ok_or(Refused::InvalidClient)?;
     let scope = client.grant(&request)?;
     let subject = Subject::Service(request.client.as_str().to_owned());
     let access_token = app.issuer.mint(&subject, &scope, Timestamp::now()).await?;

@@ -103,21 +103,8 @@ impl From<Error> for Problem {
             Error::Hashing(cause) => Self::internal(cause),
             Error::NoRandomness(error) => Self::internal(error),
             Error::Database(error) => postgres::problem(error),
-            // It may have had its effect: whoever asks again finds it, or does it under the same key.
-            Error::Stripe(
-                error @ (StripeError::Unknown(_)
-                | StripeError::RateLimited
-                | StripeError::Busy
-                | StripeError::Unreadable(_)),
-            ) => Self::unavailable(error),
             // Nothing of what is asked of Stripe here comes from the client but an id, whose absence is a 404 by now.
-            Error::Stripe(
-                error @ (StripeError::Declined(_)
-                | StripeError::Invalid(_)
-                | StripeError::NotFound
-                | StripeError::KeyReused(_)
-                | StripeError::Unauthorized(_)),
-            ) => Self::internal(error),
+            Error::Stripe(error) => error.into(),
         }
     }
 }

@@ -2,9 +2,8 @@
 
 use common::id::Id;
 
-/// Labels ids of accounts.
+/// Marks the id of an account.
 #[derive(Debug)]
-pub enum User {}
-
+pub enum UserMarker {}
 /// The id of an account.
-pub type UserId = Id<User>;
+pub type UserId = Id<UserMarker>;

@@ -29,8 +29,6 @@ pub mod sessions;
 pub mod sweep;
 pub mod users;
 
-use std::time::Duration;
-
 use axum::{Router, extract::State};
 use common::{input::Json, routes, routes::Routes};
 use futures_util::FutureExt;
@@ -38,6 +36,7 @@ use platform::{
     Service, TriggerError,
     config::Env,
     health::{self, Health},
+    outbox::no_remedy,
     trigger::Direction,
 };
 use serde_json::Value;
@@ -45,9 +44,6 @@ use sqlx::migrate::Migrator;
 use utoipa::openapi::OpenApi;
 
 pub use crate::app::App;
-
-/// How long a request may take. All of ours are short; whatever hangs is a 503 within three seconds.
-const DEADLINE: Duration = Duration::from_millis(2_800);
 
 /// The schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/user");
@@ -68,7 +64,7 @@ impl Service for App {
     }
 
     async fn after_response(&self) {
-        self.outbox.relay_written().await;
+        self.outbox.relay_written(no_remedy).await;
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
@@ -86,7 +82,8 @@ impl Service for App {
 
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
-    common::http::wrap(routes().into_router(app), DEADLINE)
+    let deadline = app.deadline;
+    common::http::wrap(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.

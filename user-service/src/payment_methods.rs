@@ -64,7 +64,7 @@ async fn list_payment_methods(
     let user = caller.user_id()?.into();
     let (limit, after) = LIST.read(&page)?;
     let limit = limit.min(MAX_PAGE);
-    let customer = store::customer(app.database.pool().await?, user).await?.ok_or(Error::NotFound)?;
+    let customer = store::customer(&app.database, user).await?.ok_or(Error::NotFound)?;
     let methods = match customer {
         None => Vec::new(),
         Some(customer) => read_page(&app, &customer, limit + 1, after.as_ref()).await?,
@@ -125,10 +125,10 @@ async fn set_up_payment_method(
     caller: Caller<scopes::Profile>,
 ) -> Result<Response, Error> {
     let user = caller.user_id()?.into();
-    let pool = app.database.pool().await?;
-    let store::Payer { email, customer } = store::payer(pool, user).await?.ok_or(Error::NotFound)?;
+    let db = &app.database;
+    let store::Payer { email, customer } = store::payer(db, user).await?.ok_or(Error::NotFound)?;
     let attempt = app.counting.setup(user.uuid(), &email, context.source()).await?;
-    limits::count(pool, &attempt, Timestamp::now()).await?;
+    limits::count(db, &attempt, Timestamp::now()).await?;
     let customer = customer::ensure(&app, user, customer).await?;
     let intent = match set_up(&app, user, &customer).await {
         Err(StripeError::NotFound) => set_up(&app, user, &customer::replace(&app, user, &customer).await?).await,
@@ -159,7 +159,7 @@ async fn delete_payment_method(
     Path(id): Path<PaymentMethodId>,
 ) -> Result<StatusCode, Error> {
     let user = caller.user_id()?.into();
-    let customer = store::customer(app.database.pool().await?, user).await?.flatten().ok_or(Error::NotFound)?;
+    let customer = store::customer(&app.database, user).await?.flatten().ok_or(Error::NotFound)?;
     must_belong(&app, &id, &customer).await?;
     // A key of this request alone: Stripe repeats what it answered to a key, failures included.
     match app.stripe.detach_payment_method(&format!("detach:{}", Uuid::new_v4()), &id).await {

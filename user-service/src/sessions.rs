@@ -4,7 +4,7 @@ pub mod domain;
 pub mod store;
 
 use common::{problem::Problem, timestamp::Timestamp};
-use platform::postgres::Pool;
+use platform::postgres::Database;
 
 use self::{
     domain::{Decision, Holder, SessionId},
@@ -17,7 +17,12 @@ const RACES: usize = 5;
 
 /// Begins a session; its first refresh token. A user's credentials are wrong, too, when they stopped being right since
 /// the `login` was judged.
-pub async fn open(pool: &Pool, holder: Holder, login: Option<RightLogin<'_>>, now: Timestamp) -> Result<Opaque, Error> {
+pub async fn open(
+    db: &Database,
+    holder: Holder,
+    login: Option<RightLogin<'_>>,
+    now: Timestamp,
+) -> Result<Opaque, Error> {
     let token = Opaque::random()?;
     let session = NewSession {
         id: SessionId::new(now),
@@ -27,12 +32,12 @@ pub async fn open(pool: &Pool, holder: Holder, login: Option<RightLogin<'_>>, no
         created_at: now,
         expires_at: domain::expiry(now, now),
     };
-    if store::open(pool, &session).await? { Ok(token) } else { Err(Error::InvalidCredentials) }
+    if store::open(db, &session).await? { Ok(token) } else { Err(Error::InvalidCredentials) }
 }
 
 /// Exchanges a refresh token for another. Whoever shows one that was used before ends the session.
-pub async fn renew(pool: &Pool, presented: &Opaque, now: Timestamp) -> Result<(Holder, Opaque), Error> {
-    let mut connection = pool.acquire().await?;
+pub async fn renew(db: &Database, presented: &Opaque, now: Timestamp) -> Result<(Holder, Opaque), Error> {
+    let mut connection = db.acquire().await?;
     for _ in 0..RACES {
         let known = store::find(&mut *connection, presented.hashed()).await?.ok_or(Error::InvalidRefreshToken)?;
         match known.decide(now) {

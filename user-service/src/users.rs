@@ -29,7 +29,7 @@ pub fn routes() -> Routes<App> {
             content_type = "application/problem+json")))]
 async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Versioned<Profile>, Error> {
     let id = caller.user_id()?.into();
-    let profile = store::profile(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+    let profile = store::profile(&app.database, id).await?.ok_or(Error::NotFound)?;
     Ok(versioned(profile))
 }
 
@@ -53,9 +53,8 @@ async fn update_profile(
     Json(patch): Json<ProfilePatch>,
 ) -> Result<Versioned<Profile>, Error> {
     let id = caller.user_id()?.into();
-    let pool = app.database.pool().await?;
     if patch.is_empty() {
-        let profile = store::profile(pool, id).await?.ok_or(Error::NotFound)?;
+        let profile = store::profile(&app.database, id).await?.ok_or(Error::NotFound)?;
         if_match.check(tag(&profile))?;
         return Ok(versioned(profile));
     }
@@ -69,7 +68,7 @@ async fn update_profile(
 async fn change(app: &App, id: UserId, patch: &ProfilePatch, if_match: &IfMatch) -> Result<Option<Profile>, Error> {
     let now = Timestamp::now();
     if !patch.is_about_texts() {
-        return Ok(store::change_profile(app.database.pool().await?, id, patch, if_match, now).await?);
+        return Ok(store::change_profile(&app.database, id, patch, if_match, now).await?);
     }
     let mut tx = app.database.begin().await?;
     let changed = store::change_profile(&mut *tx, id, patch, if_match, now).await?;

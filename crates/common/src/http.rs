@@ -116,7 +116,7 @@ fn is_traceparent(value: &[u8]) -> bool {
     is_plain && (55..=256).contains(&value.len())
 }
 
-/// Surrounds a service's routes. A request that takes longer than `deadline` is answered 503: whatever hangs, the
+/// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline` is answered 503: whatever hangs, the
 /// client hears of it in time.
 pub fn wrap(router: Router, deadline: Duration) -> Router {
     router
@@ -157,6 +157,9 @@ async fn observe(mut request: Request, next: Next) -> Response {
 
     let mut response = match request.extensions_mut().remove::<Refused>() {
         Some(Refused(problem)) => problem.into_response(),
+        // A browser asks so before a page may send its request, and wants a 2xx whatever the path. Whose pages may is the
+        // gateway's to say, which puts the headers of CORS on this answer.
+        None if method == Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         None => next.run(request).instrument(info_span!("request", request_id = context.id())).await,
     };
 
@@ -178,9 +181,10 @@ async fn observe(mut request: Request, next: Next) -> Response {
 }
 
 /// Which route was asked, as the description of the routes has it: `GET /products/{product_id}`. Methods are any words of a
-/// client's, so those that a path does not have make no route.
+/// client's, so those that a path does not have make no route, and a preflight is of none.
 fn route(method: &Method, path: Option<&MatchedPath>, status: StatusCode) -> String {
-    let path = path.map(MatchedPath::as_str).filter(|_| status != StatusCode::METHOD_NOT_ALLOWED);
+    let is_described = status != StatusCode::METHOD_NOT_ALLOWED && method != Method::OPTIONS;
+    let path = path.map(MatchedPath::as_str).filter(|_| is_described);
     let Some(path) = path else { return UNMATCHED.to_owned() };
     let method = method.as_str();
     let mut route = String::with_capacity(method.len() + 1 + path.len());

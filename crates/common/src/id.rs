@@ -9,11 +9,12 @@ use utoipa::{
 };
 use uuid::{ContextV7, Timestamp as UuidTime, Uuid};
 
-use crate::timestamp::Timestamp;
+use crate::{input::refusal::Refusal, timestamp::Timestamp};
 
 /// The id of an `Of`: a UUID, version 7 when the service makes it, so that ids sort by the time they were made.
 ///
-/// `Of` is only a label: `type ProductId = Id<Product>`.
+/// `Of` is only a label: the type of the thing itself (`type ImageId = Id<Image>`), or, where the crate has no such type or
+/// several rooms name the id, an empty enum (`pub enum OrderMarker {}`).
 pub struct Id<Of>(Uuid, PhantomData<fn() -> Of>);
 
 impl<Of> Id<Of> {
@@ -38,11 +39,12 @@ impl<Of> From<Uuid> for Id<Of> {
 }
 
 impl<Of> FromStr for Id<Of> {
-    type Err = uuid::Error;
+    type Err = Refusal;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> Result<Self, Refusal> {
         // Only the hyphenated form: one thing, one spelling.
-        text.parse::<uuid::fmt::Hyphenated>().map(|id| Self::from(id.into_uuid()))
+        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
+        id.map(|id| Self::from(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
     }
 }
 
@@ -120,7 +122,7 @@ impl<Of> ToSchema for Id<Of> {
 mod tests {
     use super::*;
 
-    struct Thing;
+    enum Thing {}
 
     #[test]
     fn ids_sort_by_the_time_they_were_made() {
@@ -133,7 +135,8 @@ mod tests {
     #[test]
     fn an_id_has_one_spelling() {
         assert!("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d".parse::<Id<Thing>>().is_ok());
-        assert!("01938f6e2b7c7d3a9c415f0e8a1b2c3d".parse::<Id<Thing>>().is_err());
-        assert!("{01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d}".parse::<Id<Thing>>().is_err());
+        for refused in ["", "7", "01938f6e2b7c7d3a9c415f0e8a1b2c3d", "{01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d}"] {
+            assert_eq!(refused.parse::<Id<Thing>>().map_err(|refusal| refusal.code), Err("invalid_id"), "{refused}");
+        }
     }
 }

@@ -24,3 +24,10 @@ pub fn client() -> &'static reqwest::Client {
             .unwrap_or_default()
     })
 }
+
+/// How long to wait before a call is sent again, after so many attempts: 50 ms, 100 ms, ... plus up to as much again by
+/// chance, so that many who failed together don't return together.
+pub fn pause(attempts: u32) -> Duration {
+    let base = 50 * u64::from(2_u32.saturating_pow(attempts.saturating_sub(1)));
+    Duration::from_millis(base + fastrand::u64(0..=base))
+}

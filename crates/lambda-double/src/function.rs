@@ -72,10 +72,16 @@ impl Function {
     /// The time from just before the process was started to its first call for an event: its cold start.
     /// Waits for that call, or for the process to end without it.
     pub async fn cold_start(&self) -> Result<Duration, InvokeError> {
+        Ok(self.first_poll().await? - self.started)
+    }
+
+    /// When the process called for its first event, for a caller with a beginning of its own.
+    /// Waits for that call, or for the process to end without it.
+    pub async fn first_poll(&self) -> Result<Instant, InvokeError> {
         let invocations = self.api.invocations();
         tokio::select! {
             biased;
-            polled = self.api.first_poll() => Ok(polled - self.started),
+            polled = self.api.first_poll() => Ok(polled),
             gone = invocations.gone() => Err(gone),
         }
     }

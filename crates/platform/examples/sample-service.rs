@@ -28,7 +28,7 @@ use platform::{
     Service, TriggerError,
     client::{Credentials, ServiceClient},
     config::{Env, Secret},
-    outbox::{Message, Outbox},
+    outbox::{Message, Outbox, no_remedy},
     postgres::{Database, problem},
     trigger::{Direction, report},
 };
@@ -93,7 +93,7 @@ impl Service for Sample {
         match self.later.swap(0, Ordering::Relaxed) {
             PANIC => panic!("swordfish after the answer"),
             HANG => pending().await,
-            _ => self.outbox.relay_written().await,
+            _ => self.outbox.relay_written(no_remedy).await,
         }
     }
 
@@ -102,12 +102,12 @@ impl Service for Sample {
             Direction::Up => TABLE,
             Direction::Down { .. } => "DROP TABLE outbox",
         };
-        self.database.pool().await?.execute(raw_sql(statement)).await?;
+        self.database.execute(raw_sql(statement)).await?;
         Ok(report(Self::NAME, json!({ "direction": format!("{direction:?}") })))
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
-        let relayed = self.outbox.relay().await?;
+        let relayed = self.outbox.relay(no_remedy).await?;
         Ok(report(Self::NAME, serde_json::to_value(relayed)?))
     }
 

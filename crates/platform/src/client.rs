@@ -198,7 +198,7 @@ impl ServiceClient {
                 }
                 Err(error) => error,
             };
-            let pause = pause(attempt);
+            let pause = outbound::pause(attempt);
             let time_left = Instant::now() + pause < deadline;
             if attempt >= attempts || !time_left {
                 return Err(error);
@@ -320,12 +320,6 @@ async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, Cal
 /// An empty body is `null`. Anything else that is not JSON comes from something in between, not from a sibling.
 fn read(body: &[u8]) -> Result<Value, serde_json::Error> {
     if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body) }
-}
-
-/// 50 ms, 100 ms, ... plus up to as much again by chance, so that many who failed together don't return together.
-fn pause(attempt: u32) -> Duration {
-    let base = 50 * u64::from(2_u32.saturating_pow(attempt.saturating_sub(1)));
-    Duration::from_millis(base + fastrand::u64(0..=base))
 }
 
 #[cfg(test)]

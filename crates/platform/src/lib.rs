@@ -5,12 +5,13 @@
 //! - `entry`, `source`: what only the gateway knows of a request, where its routes find it
 //! - [`telemetry`]: JSON log lines; [`metrics`]: what is counted, and the lines that say it
 //! - [`fingerprint`]: keyed hashes under which limits count people
-//! - [`client`]: calls to sibling services
+//! - [`client`]: calls to sibling services; [`aws`]: what clients of AWS share
 //! - [`postgres`]: a pool made on first use; [`outbox`]: messages that leave only after commit
 //! - [`queue`]: batches of SQS, and what wraps their messages
 //! - [`health`]: liveness and readiness routes
 
 pub mod after_response;
+pub mod aws;
 pub mod client;
 pub mod config;
 mod entry;
@@ -21,6 +22,7 @@ pub mod outbox;
 pub mod postgres;
 pub mod queue;
 mod source;
+pub mod sweep;
 pub mod telemetry;
 pub mod trigger;
 

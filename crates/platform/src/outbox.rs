@@ -5,12 +5,12 @@
 //! `SKIP LOCKED`), so that nobody else sends it meanwhile, and so that it comes back by itself if the sender dies.
 //! A sent row is deleted. One that is not taken is tried again, ever more rarely, and never dropped: `docs/operations.md`
 //! says how to look at what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the
-//! service gives its outbox a [`Remedy`]. One that its receiver refuses for good is given up: the row stays, with its
+//! service hands its relay what it does about refused messages. One that its receiver refuses for good is given up: the row stays, with its
 //! reason, and is not sent again (`docs/decisions/0061-outboxes-give-up.md`).
 
 use std::{
     borrow::Cow,
-    fmt,
+    future::{Ready, ready},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +19,7 @@ use std::{
 };
 
 use common::{id::Id, timestamp::Timestamp};
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
@@ -29,7 +29,7 @@ use uuid::Uuid;
 use crate::{
     client::{Call, CallError, Refused, ServiceClient},
     metrics::{self, Metric},
-    postgres::{Database, Pool},
+    postgres::Database,
 };
 
 /// How long a picked message is left to its sender, in seconds. Far above the time a delivery may take.
@@ -90,9 +90,10 @@ pub enum Remedied {
     Unknown,
 }
 
-/// What a service does about a refused message. It may be called again for the same message, after a crash or by two
-/// relays at once.
-pub type Remedy = Arc<dyn Fn(Undelivered) -> BoxFuture<'static, Remedied> + Send + Sync>;
+/// For a service that does nothing about refused messages but wait.
+pub fn no_remedy(_: Undelivered) -> Ready<Remedied> {
+    ready(Remedied::Unknown)
+}
 
 /// What one relay did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
@@ -121,30 +122,17 @@ enum Outcome {
 }
 
 /// The outbox of one service.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Outbox {
     database: Database,
     client: ServiceClient,
     written: Arc<AtomicBool>,
-    remedy: Option<Remedy>,
-}
-
-impl fmt::Debug for Outbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outbox").field("database", &self.database).field("client", &self.client).finish_non_exhaustive()
-    }
 }
 
 impl Outbox {
     /// The outbox in `database`, sending through `client`.
     pub fn new(database: Database, client: ServiceClient) -> Self {
-        Self { database, client, written: Arc::default(), remedy: None }
-    }
-
-    /// The same outbox, which asks `remedy` about refused messages before it defers them.
-    #[must_use]
-    pub fn with_remedy(self, remedy: Remedy) -> Self {
-        Self { remedy: Some(remedy), ..self }
+        Self { database, client, written: Arc::default() }
     }
 
     /// Writes messages in the caller's transaction, in one statement. One that is there already is not written again.
@@ -165,20 +153,23 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends what this instance wrote since it last looked. After reads this costs nothing.
-    pub async fn relay_written(&self) {
+    /// Sends what this instance wrote since it last looked, as [`Self::relay`] does. After reads this costs nothing.
+    pub async fn relay_written<F: Future<Output = Remedied>>(&self, on_refused: impl Fn(Undelivered) -> F) {
         if self.written.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.relay().await
+            && let Err(error) = self.relay(on_refused).await
         {
             tracing::warn!(%error, "outbox not relayed after the answer; the sweep will");
         }
     }
 
-    /// Sends one batch of what is due.
-    pub async fn relay(&self) -> Result<Relayed, sqlx::Error> {
-        let pool = self.database.pool().await?;
-        let due = pick(pool).await?;
-        let deliveries = due.into_iter().map(|row| self.deliver(pool, row));
+    /// Sends one batch of what is due. `on_refused` is what the service does about a message that its receiver refuses
+    /// ([`no_remedy`]: nothing); it may be called again for the same message, after a crash or by two relays at once.
+    pub async fn relay<F: Future<Output = Remedied>>(
+        &self,
+        on_refused: impl Fn(Undelivered) -> F,
+    ) -> Result<Relayed, sqlx::Error> {
+        let due = pick(&self.database).await?;
+        let deliveries = due.into_iter().map(|row| self.deliver(row, &on_refused));
         let mut relayed = Relayed::default();
         for outcome in join_all(deliveries).await {
             match outcome? {
@@ -192,10 +183,14 @@ impl Outbox {
 
     /// Sends batch after batch until nothing is due, since what could not be sent is due again only later. After `until`
     /// no batch is begun but the first.
-    pub async fn drain(&self, until: Instant) -> Result<Relayed, sqlx::Error> {
+    pub async fn drain<F: Future<Output = Remedied>>(
+        &self,
+        until: Instant,
+        on_refused: impl Fn(Undelivered) -> F,
+    ) -> Result<Relayed, sqlx::Error> {
         let mut total = Relayed::default();
         loop {
-            let batch = self.relay().await?;
+            let batch = self.relay(&on_refused).await?;
             total.add(batch);
             if batch == Relayed::default() || Instant::now() >= until {
                 return Ok(total);
@@ -207,36 +202,34 @@ impl Outbox {
     pub async fn measure(&self) -> Result<(), sqlx::Error> {
         let oldest = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outbox
                       WHERE failed IS NULL";
-        let seconds: i64 = sqlx::query_scalar(oldest).fetch_one(self.database.pool().await?).await?;
+        let seconds: i64 = sqlx::query_scalar(oldest).fetch_one(&self.database).await?;
         metrics::record(Metric::OutboxAge, seconds.max(0));
         Ok(())
     }
 
-    async fn deliver(&self, pool: &Pool, row: Row) -> Result<Outcome, sqlx::Error> {
+    async fn deliver<F: Future<Output = Remedied>>(
+        &self,
+        row: Row,
+        on_refused: impl Fn(Undelivered) -> F,
+    ) -> Result<Outcome, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
         let Err(error) = self.client.send(call).await else {
-            return delete(pool, row.id).await.map(|()| Outcome::Delivered);
+            return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
         };
         if let CallError::Refused(refused) = &error {
-            match self.remedy(&row, refused).await {
+            match on_refused(row.undelivered(refused)).await {
                 Remedied::Done => {
                     tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
-                    return delete(pool, row.id).await.map(|()| Outcome::Delivered);
+                    return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
                 }
                 Remedied::Unknown if is_final(refused, row.is_old) => {
-                    return give_up(pool, &row, refused).await.map(|()| Outcome::GivenUp);
+                    return give_up(&self.database, &row, refused).await.map(|()| Outcome::GivenUp);
                 }
                 Remedied::Later | Remedied::Unknown => {}
             }
         }
         tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
-        defer(pool, row.id, backoff(row.attempts)).await.map(|()| Outcome::Deferred)
-    }
-
-    async fn remedy(&self, row: &Row, refused: &Refused) -> Remedied {
-        let Some(remedy) = &self.remedy else { return Remedied::Unknown };
-        let (path, body) = (row.path.clone(), row.body.clone());
-        remedy(Undelivered { id: row.id, path, body, refused: refused.clone() }).await
+        defer(&self.database, row.id, backoff(row.attempts)).await.map(|()| Outcome::Deferred)
     }
 }
 
@@ -269,30 +262,37 @@ struct Row {
     is_old: bool,
 }
 
-async fn pick(pool: &Pool) -> Result<Vec<Row>, sqlx::Error> {
+impl Row {
+    fn undelivered(&self, refused: &Refused) -> Undelivered {
+        let (path, body) = (self.path.clone(), self.body.clone());
+        Undelivered { id: self.id, path, body, refused: refused.clone() }
+    }
+}
+
+async fn pick(db: &Database) -> Result<Vec<Row>, sqlx::Error> {
     // An array is made once. `IN (SELECT ...)` may be planned as a join that asks again for every row, and then picks
     // all that is due, each time skipping what it has locked itself.
     let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
                 WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE due_at <= now()
                                       ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING id, path, body, attempts, created_at <= now() - make_interval(hours => $3) AS is_old";
-    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).bind(KEEP_TRYING_HOURS).fetch_all(pool).await
+    sqlx::query_as(pick).bind(f64::from(LEASE_SECONDS)).bind(BATCH).bind(KEEP_TRYING_HOURS).fetch_all(db).await
 }
 
-async fn delete(pool: &Pool, id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(pool).await.map(|_| ())
+async fn delete(db: &Database, id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM outbox WHERE id = $1").bind(id).execute(db).await.map(|_| ())
 }
 
-async fn defer(pool: &Pool, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
+async fn defer(db: &Database, id: Uuid, seconds: i32) -> Result<(), sqlx::Error> {
     let later = "UPDATE outbox SET due_at = now() + make_interval(secs => $2) WHERE id = $1";
-    sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(pool).await.map(|_| ())
+    sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(db).await.map(|_| ())
 }
 
 /// Keeps a message for operators, with the reason. It is due again only if one of them says so.
-async fn give_up(pool: &Pool, row: &Row, refused: &Refused) -> Result<(), sqlx::Error> {
+async fn give_up(db: &Database, row: &Row, refused: &Refused) -> Result<(), sqlx::Error> {
     let reason = format!("{} {}", refused.status.as_u16(), refused.kind);
     let keep = "UPDATE outbox SET due_at = 'infinity', failed = $2 WHERE id = $1";
-    sqlx::query(keep).bind(row.id).bind(&reason).execute(pool).await?;
+    sqlx::query(keep).bind(row.id).bind(&reason).execute(db).await?;
     metrics::count(Metric::DeadLetters);
     tracing::error!(message_id = %row.id, path = row.path, attempts = row.attempts, reason, "message given up");
     Ok(())

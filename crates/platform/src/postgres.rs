@@ -10,11 +10,13 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 
 use common::problem::Problem;
 use serde_json::{Value, json};
-use sqlx::{Postgres, Transaction, migrate::Migrator};
+use sqlx::{Postgres, Transaction, migrate::Migrator, pool::PoolConnection};
 use tokio::{sync::OnceCell, time::Instant};
 
-pub use self::pool::Pool;
-use self::{iam::Tokens, pool::Access};
+use self::{
+    iam::Tokens,
+    pool::{Access, Pool},
+};
 use crate::{
     config::{Clock, Env, Secret},
     trigger::service::{Direction, TriggerError},
@@ -29,7 +31,8 @@ const CONNECTIONS: u32 = 2;
 /// A frozen instance loses its sockets without being told: check a connection that slept longer than this.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
-/// A database, connected to on first use.
+/// A database, connected to on first use. Each statement that it executes has a connection of its own; those of a
+/// transaction share one.
 #[derive(Debug, Clone)]
 pub struct Database(Arc<Inner>);
 
@@ -83,9 +86,14 @@ impl Database {
         Self(Arc::new(Inner { access: Arc::new(access), pool: OnceCell::new(), admin }))
     }
 
-    /// The pool.
-    pub async fn pool(&self) -> Result<&Pool, sqlx::Error> {
-        self.0.pool.get_or_try_init(|| Pool::open(&self.0.access)).await
+    async fn pool(&self) -> Result<&Pool, sqlx::Error> {
+        // Boxed: opening is done once, and would be most of what every statement's future weighs.
+        self.0.pool.get_or_try_init(|| Box::pin(Pool::open(&self.0.access))).await
+    }
+
+    /// A connection, for several statements in a row.
+    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.pool().await?.acquire().await
     }
 
     /// Starts a transaction; it is rolled back unless committed.
@@ -95,7 +103,7 @@ impl Database {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("SELECT 1").execute(self.pool().await?).await.map(|_| ())
+        sqlx::query("SELECT 1").execute(self).await.map(|_| ())
     }
 
     /// Waits until the database answers, half a minute at most: one that is paused resumes when it is connected to, and is not

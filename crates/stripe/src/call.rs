@@ -133,7 +133,7 @@ impl Stripe {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let pause = pause(attempt).max(failed.not_before);
+            let pause = outbound::pause(attempt).max(failed.not_before);
             let time_left = deadline.saturating_duration_since(Instant::now());
             if !failed.may_repeat || attempt >= ATTEMPTS || pause >= time_left {
                 return Err(match failed.error {
@@ -198,12 +198,6 @@ fn unreadable(status: StatusCode, error: &serde_json::Error) -> StripeError {
         return StripeError::Unreadable(format!("{status} with an object of another form"));
     }
     StripeError::Unknown(format!("{status} with an answer that is no JSON"))
-}
-
-/// 50 ms, 100 ms, ... plus up to as much again by chance.
-fn pause(attempt: u32) -> Duration {
-    let base = 50 * u64::from(2_u32.saturating_pow(attempt.saturating_sub(1)));
-    Duration::from_millis(base + fastrand::u64(0..=base))
 }
 
 /// The causes in one line: addresses, never headers or bodies. Ids in a path are no secrets; parameters are left out.

@@ -1,5 +1,6 @@
 //! Why a call failed, and whether it may have had its effect all the same.
 
+use common::problem::Problem;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
@@ -91,6 +92,15 @@ impl StripeError {
         matches!(self, Self::Unknown(_) | Self::Busy | Self::Unreadable(_))
     }
 
+    /// Whether the cause passes by itself. The call may have had its effect: who asks again finds it, or does it under the
+    /// same key.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unknown(_) | Self::Busy | Self::RateLimited | Self::Unreadable(_) => true,
+            Self::Declined(_) | Self::Invalid(_) | Self::NotFound | Self::KeyReused(_) | Self::Unauthorized(_) => false,
+        }
+    }
+
     /// The failure that an answer of this status and body is.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
         let Ok(Envelope { error }) = serde_json::from_slice(body) else {
@@ -117,6 +127,14 @@ impl StripeError {
             }
             _ => Self::Invalid(Box::new(Invalid { code, param, message, payment_intent })),
         }
+    }
+}
+
+/// What passes by itself is unavailable. Everything else is our mistake by the time that it comes here: what a client can do
+/// something about, such as a declined card, was told apart before.
+impl From<StripeError> for Problem {
+    fn from(error: StripeError) -> Self {
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 

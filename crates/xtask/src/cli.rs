@@ -193,18 +193,9 @@ enum Proof {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
-    /// Start-up, size and memory of each service beside a bare function, and instructions where valgrind is installed
-    ColdStart {
-        /// A commit that this clone has, whose services are measured too, in turns with those of this tree
-        #[arg(long, value_name = "COMMIT")]
-        beside: Option<String>,
-        /// How often each is started
-        #[arg(long, default_value_t = 20)]
-        runs: usize,
-        /// How many requests are sent before the peak of memory is read
-        #[arg(long, default_value_t = 10_000)]
-        requests: usize,
-    },
+    /// Start-up, size and memory of each service beside a bare function; first answers of functions that are held to a part of
+    /// a processor, beside the same calls of bare drivers; and instructions where valgrind is installed
+    ColdStart(cold_start::Options),
     /// Orders at 1, 8 and 32 clients, released build and durable stores, beside a one-statement checkout in PostgreSQL
     ///
     /// With --beside it prints something else: what an order costs the four services in processor time, in this tree and
@@ -273,9 +264,7 @@ pub(crate) async fn run() -> Result<()> {
         Verb::Bench(Bench::Checkout { beside, dev }) => measure::checkout(&home, beside.as_deref(), dev).await,
         Verb::Bench(Bench::Login { beside, dev }) => measure::login(&home, &beside, dev).await,
         Verb::Bench(Bench::Catalog { sizes, dev }) => measure::catalog(&home, &sizes, dev).await,
-        Verb::Bench(Bench::ColdStart { beside, runs, requests }) => {
-            cold_start::run(&home, beside.as_deref(), runs, requests).await
-        }
+        Verb::Bench(Bench::ColdStart(options)) => cold_start::run(&home, &options).await,
     }
 }
 

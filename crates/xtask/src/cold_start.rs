@@ -1,23 +1,77 @@
-//! Measuring the services as processes: what Lambda bills for a cold start.
+//! Measuring the services as processes: what Lambda bills for a cold start, and what a caller waits for.
 
+mod answers;
+mod case;
+mod counts;
+mod forward;
+mod gate;
+mod gateway;
+mod hold;
 mod instructions;
+mod listening;
+mod program;
+mod report;
+mod samples;
+mod shop;
+mod tls;
+mod ways;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum;
 use lambda_double::{Function, HttpAnswer, http_event};
 use tokio::process::Command;
 
+use self::answers::Wanted;
 use crate::home::{Home, Profile};
+use crate::measure::on_stores_in;
 use crate::secrets::signing_key;
 use crate::services::{self, SERVICES};
 use crate::settings::Settings;
+use crate::stores::Keeping;
 use crate::{baseline, vendors};
 
 const BARE: &str = "cold-start-hello";
+/// The package of the bare functions that make a service's calls.
+const BARE_CALLS: &str = "cold-start-bare";
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What is measured, and how often.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// A commit that this clone has, whose services are measured too, in turns with those of this tree
+    #[arg(long, value_name = "COMMIT")]
+    beside: Option<String>,
+    /// How often each is started, and under each share of a processor
+    #[arg(long, default_value_t = 20)]
+    runs: usize,
+    /// How many requests are sent before the peak of memory is read
+    #[arg(long, default_value_t = 10_000)]
+    requests: usize,
+    /// Only one part
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+/// A part of the benchmark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Exec to the first poll, size and memory
+    Start,
+    /// Exec to the last byte of the first answer, held to shares of a processor
+    Answers,
+    /// Instructions of starts, requests and first answers, where valgrind is installed
+    Instructions,
+}
+
+impl Options {
+    fn has(&self, part: Part) -> bool {
+        self.only.is_none_or(|only| only == part)
+    }
+}
 
 /// One binary's measurements.
 struct Measured {
@@ -35,22 +89,58 @@ struct Measured {
 
 impl Measured {
     fn new(name: &'static str, label: String, program: PathBuf) -> Result<Self> {
-        let size = fs::metadata(&program).with_context(|| format!("{} is not there", program.display()))?.len();
+        let size = size(&program)?;
         Ok(Self { name, label, program, starts: Vec::new(), resident: Vec::new(), peak: 0, size })
     }
 }
 
-/// Starts each service, the same of another commit if there is one, and a bare function in turns, so that whatever else
+fn size(program: &Path) -> Result<u64> {
+    Ok(fs::metadata(program).with_context(|| format!("{} is not there", program.display()))?.len())
+}
+
+/// Where the services' programs are.
+struct Builds {
+    own: PathBuf,
+    /// Those of another commit, with its name.
+    other: Option<(String, PathBuf)>,
+}
+
+impl Builds {
+    /// What this tree's services are as files, in bytes.
+    fn sizes(&self) -> Result<Vec<(&'static str, u64)>> {
+        SERVICES.iter().map(|service| Ok((service.name, size(&self.own.join(service.name))?))).collect()
+    }
+}
+
+/// Starts each service, the same of another commit if there is one, and bare functions in turns, so that whatever else
 /// the machine does falls on all of them.
-pub(crate) async fn run(home: &Home, commit: Option<&str>, runs: usize, requests: usize) -> Result<()> {
-    if runs == 0 {
+pub(crate) async fn run(home: &Home, options: &Options) -> Result<()> {
+    if options.runs == 0 {
         bail!("at least one run is needed");
     }
-    let mut all = build(home, commit).await?;
+    let builds = build(home, options.beside.as_deref()).await?;
+    let mut all = measured(home, &builds)?;
     let settings = settings(home)?;
+    if options.has(Part::Start) {
+        starts(&settings, &mut all, options.runs, options.requests).await?;
+    }
+    let instructions = options.has(Part::Instructions) && instructions::can_be_counted().await;
+    let wanted = Wanted { times: options.has(Part::Answers).then_some(options.runs), instructions };
+    if wanted.times.is_some() || wanted.instructions {
+        let work = async |stores| answers::run(home, &builds, &stores, wanted).await;
+        // The process is measured, and not how soon the disk has what it wrote.
+        on_stores_in(home, "cold-start", Keeping::Scratch, work).await?;
+    }
+    if instructions {
+        instructions::count(home, &settings, &all).await?;
+    }
+    Ok(())
+}
+
+async fn starts(settings: &Settings, all: &mut [Measured], runs: usize, requests: usize) -> Result<()> {
     for run in 0..=runs {
-        for measured in &mut all {
-            let function = start(&settings, measured.name, Command::new(&measured.program)).await?;
+        for measured in &mut *all {
+            let function = start(settings, measured.name, Command::new(&measured.program)).await?;
             let cold = function.cold_start().await.with_context(|| format!("{} did not start", measured.label))?;
             // The first round only brings the binaries into the page cache.
             if run > 0 {
@@ -59,29 +149,33 @@ pub(crate) async fn run(home: &Home, commit: Option<&str>, runs: usize, requests
             }
         }
     }
-    for measured in &mut all {
+    for measured in &mut *all {
         println!("{requests} requests to {}", measured.label);
-        measured.peak = peak(&settings, measured, requests).await?;
+        measured.peak = peak(settings, measured, requests).await?;
     }
-    print_table(&mut all, runs, requests);
-    instructions::count(home, &settings, &all).await
+    print_table(all, runs, requests);
+    Ok(())
 }
 
-/// The bare function and the services, each followed by what it was at `commit`.
-async fn build(home: &Home, commit: Option<&str>) -> Result<Vec<Measured>> {
-    let names = SERVICES.iter().map(|service| service.name);
-    let packages: Vec<&str> = names.clone().collect();
+/// Builds this tree's services and bare functions, and the services of `commit`.
+async fn build(home: &Home, commit: Option<&str>) -> Result<Builds> {
+    let packages: Vec<&str> = SERVICES.iter().map(|service| service.name).collect();
     println!("building for release: minutes, the first time");
     // This tree's come second: programs of the same name replace each other in the target folder.
     let other = match commit {
-        Some(commit) => Some((commit, baseline::build(home, commit, Profile::Release, &packages).await?)),
+        Some(commit) => Some((commit.to_owned(), baseline::build(home, commit, Profile::Release, &packages).await?)),
         None => None,
     };
-    services::build(home, Profile::Release, &[BARE]).await?;
-    let mut all = Vec::new();
-    for name in std::iter::once(BARE).chain(names) {
-        all.push(Measured::new(name, name.to_owned(), home.binary(Profile::Release, name))?);
-        if let Some((commit, folder)) = other.as_ref().filter(|_| name != BARE) {
+    services::build(home, Profile::Release, &[BARE, BARE_CALLS]).await?;
+    Ok(Builds { own: home.binary(Profile::Release, ""), other })
+}
+
+/// The bare function and the services, each followed by what it was at the other commit.
+fn measured(home: &Home, builds: &Builds) -> Result<Vec<Measured>> {
+    let mut all = vec![Measured::new(BARE, BARE.to_owned(), home.binary(Profile::Release, BARE))?];
+    for name in SERVICES.iter().map(|service| service.name) {
+        all.push(Measured::new(name, name.to_owned(), builds.own.join(name))?);
+        if let Some((commit, folder)) = &builds.other {
             all.push(Measured::new(name, format!("  at {commit}"), folder.join(name))?);
         }
     }
@@ -137,9 +231,16 @@ pub(crate) fn made_up() -> Result<Settings> {
     Ok(settings)
 }
 
-async fn start(settings: &Settings, name: &str, mut command: Command) -> Result<Function> {
+/// Gives a process its settings, and none of what this process trusts: certificates of a folder would come to those of the
+/// file that the settings may name.
+fn give(settings: &Settings, command: &mut Command) {
     // What production logs: the line of a request is written with metrics and without.
-    command.envs(settings.iter()).env("LOG_LEVEL", "info").stdout(std::process::Stdio::null());
+    command.envs(settings.iter()).env("LOG_LEVEL", "info").env_remove("SSL_CERT_DIR");
+}
+
+async fn start(settings: &Settings, name: &str, mut command: Command) -> Result<Function> {
+    give(settings, &mut command);
+    command.stdout(std::process::Stdio::null());
     Function::launch(command, name).await.with_context(|| format!("starting {name}"))
 }
 

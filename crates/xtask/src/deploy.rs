@@ -9,6 +9,7 @@ mod command;
 mod contracts;
 mod first_day;
 mod issuer;
+mod line;
 mod plan;
 mod report;
 mod runner;
@@ -90,9 +91,12 @@ pub(crate) struct Options {
     /// Deploy although a resource that holds data would be deleted or replaced
     #[arg(long)]
     pub(crate) accept_loss: bool,
-    /// Deploy a commit although a service was taken back at it
+    /// Deploy a commit although a service was taken back at it; with --first, make a stage that is there already
     #[arg(long)]
     pub(crate) again: bool,
+    /// Move aliases at once, without the trial, the shift and the alarms that watch it: for a fix while an alarm is on
+    #[arg(long, conflicts_with_all = ["first", "rehearse_account"])]
+    pub(crate) at_once: bool,
     /// A new stage: bootstrap, issuer, secrets, first admin, something on sale, and all stacks (docs/deploying.md says what it takes)
     #[arg(long, conflicts_with_all = ["service", "artifacts", "last", "api", "rehearse_account"])]
     pub(crate) first: bool,
@@ -148,15 +152,50 @@ fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
         api: options.api.clone(),
         // Where a canary buys, the purchase after a deployment takes the same: no unit of what shoppers want.
         sku: options.sku.clone().or_else(|| options.stage.canary().map(str::to_owned)),
-        calls_off: false,
+        // A shop that sells takes no money for a purchase that is only a test, whatever key the environment has.
+        calls_off: options.stage == Stage::Prod,
         accept_loss: options.accept_loss,
         again: options.again,
+        at_once: options.at_once,
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::command::{Known, lines};
+    use super::plan::Step;
     use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Typed {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn typed(words: &str) -> Result<Wanted> {
+        let words = format!("deploy --account 123456789012 {words}");
+        wanted(&Home::at(std::path::Path::new("/repository")), &Typed::try_parse_from(words.split(' '))?.options)
+    }
+
+    #[test]
+    fn an_order_of_a_test_in_prod_is_cancelled_whatever_key_the_environment_has() {
+        let bought = |words: &str| {
+            let known = Known { api: Some("https://shop.example".to_owned()), ..Known::default() };
+            lines(&Step::Buy, &typed(words).unwrap(), &known).pop().unwrap().to_string()
+        };
+        let prod = bought("--stage prod");
+        assert!(prod.starts_with("STRIPE_SECRET_KEY='' cargo xtask smoke --api https://shop.example"), "{prod}");
+        assert!(bought("--stage dev").starts_with("cargo xtask smoke"));
+    }
+
+    #[test]
+    fn a_stage_that_is_new_has_no_alias_to_move_at_once() {
+        assert!(typed("--stage dev --service user-service --at-once").unwrap().at_once);
+        assert!(typed("--stage dev --first --at-once").is_err());
+        assert!(typed("--stage dev --rehearse-account --at-once").is_err());
+    }
 
     #[test]
     fn what_is_bought_after_a_deployment_is_what_the_stages_canary_buys() {

@@ -163,10 +163,21 @@ async fn run(home: &Home, bench: Bench) -> Result<()> {
 
 /// Does work on stores that nothing else uses; they stop with it.
 async fn on_stores(home: &Home, keeping: Keeping, work: impl AsyncFnOnce(Settings) -> Result<()>) -> Result<()> {
-    let folder = home.local_folder(match keeping {
+    let folder = match keeping {
         Keeping::Scratch => "test",
         Keeping::Safe => "durable",
-    })?;
+    };
+    on_stores_in(home, folder, keeping, work).await
+}
+
+/// The same on stores whose data is in that folder of `.local/`, beside which others may run.
+pub(crate) async fn on_stores_in(
+    home: &Home,
+    folder: &str,
+    keeping: Keeping,
+    work: impl AsyncFnOnce(Settings) -> Result<()>,
+) -> Result<()> {
+    let folder = home.local_folder(folder)?;
     let run = Run::begin(&folder).await?;
     let outcome = tokio::select! {
         outcome = async { work(stores::alone(home, &run, folder, keeping).await?).await } => outcome,

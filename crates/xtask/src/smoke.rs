@@ -1,5 +1,5 @@
-//! `cargo xtask smoke`: the least that a shop must be able to do, from outside, on any stage: answer, show what it sells,
-//! price it, take an order once however often it is sent, and have it paid or called off.
+//! `cargo xtask smoke`: the least that a shop must be able to do, from outside, on any stage: answer, let browsers ask, show
+//! what it sells, price it, take an order once however often it is sent, and have it paid or called off.
 //!
 //! It buys as a guest, so that no account stays behind. With a test key of Stripe the order is paid with Stripe's test card;
 //! without one it is cancelled, and nothing is held any more. On a live shop it is always cancelled.
@@ -25,6 +25,8 @@ const UNTIL_PAID: Duration = Duration::from_mins(1);
 const REAL_STRIPE: &str = "https://api.stripe.com";
 /// A mailbox of SES that takes every mail and belongs to no one.
 const MAILBOX: &str = "success@simulator.amazonses.com";
+/// Who asks where no frontend is named. No list has it.
+const NOBODY: &str = "https://nobody.invalid";
 
 #[derive(Debug, Args)]
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -41,6 +43,9 @@ pub(crate) struct Options {
     /// Where the order's mails go
     #[arg(long, default_value = MAILBOX)]
     email: String,
+    /// A frontend, which the API has to let in (CORS); without it a preflight only has to be answered
+    #[arg(long, value_name = "URL")]
+    origin: Option<String>,
     /// Where Stripe is; else STRIPE_API_BASE, else Stripe itself. The key is STRIPE_SECRET_KEY, and only one for tests is used
     #[arg(long, value_name = "URL")]
     stripe: Option<String>,
@@ -63,6 +68,7 @@ pub(crate) async fn run(home: &Home, options: Options) -> Result<()> {
     let shopper = Shopper::of(home, &options)?;
     println!("buying at {}", shopper.api);
     shopper.everything_is_ready().await?;
+    shopper.browsers_may_order(options.origin.as_deref()).await?;
     let sku = match &options.sku {
         Some(sku) => sku.clone(),
         None => shopper.something_in_stock(&options.currency).await?,
@@ -131,6 +137,23 @@ impl Shopper {
             }
         }
         self.say("all services are ready");
+        Ok(())
+    }
+
+    /// What a browser asks before a page may order. Who may is the gateway's list, so only who names one of it expects to be let in.
+    async fn browsers_may_order(&self, origin: Option<&str>) -> Result<()> {
+        let asked = self.request(Method::OPTIONS, "/orders", None).header("origin", origin.unwrap_or(NOBODY));
+        let asked = asked.header("access-control-request-method", "POST");
+        let asked = asked.header("access-control-request-headers", "authorization,content-type,idempotency-key");
+        let answer = asked.send().await.context("OPTIONS /orders")?;
+        let status = answer.status();
+        let let_in = answer.headers().get("access-control-allow-origin").cloned();
+        ensure!(status.is_success(), "OPTIONS /orders, as browsers ask it: {status} {}", answer.text().await?);
+        if let Some(origin) = origin {
+            let is_let_in = let_in.as_ref().is_some_and(|let_in| let_in == origin || let_in == "*");
+            ensure!(is_let_in, "browsers of {origin} may not order: Access-Control-Allow-Origin is {let_in:?}");
+        }
+        self.say("browsers may order");
         Ok(())
     }
 
@@ -244,7 +267,52 @@ impl Stripe {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// Asks an API that answers so; says what became of it, and what was asked.
+    async fn preflight(answer: &'static str, origin: Option<&str>) -> (Result<()>, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}", listener.local_addr().unwrap());
+        let asked = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let (mut asked, mut part) = (Vec::new(), [0; 1024]);
+            while !asked.ends_with(b"\r\n\r\n") {
+                let read = stream.read(&mut part).await.unwrap();
+                asked.extend_from_slice(&part[..read]);
+            }
+            stream.write_all(format!("HTTP/1.1 {answer}connection: close\r\n\r\n").as_bytes()).await.unwrap();
+            String::from_utf8(asked).unwrap()
+        });
+        let shopper = Shopper { http: Client::new(), api, stripe: None, started: Instant::now() };
+        (shopper.browsers_may_order(origin).await, asked.await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn an_order_is_asked_for_as_a_browser_does_and_a_refusal_fails() {
+        let (refused, asked) = preflight("405 Method Not Allowed\r\n", None).await;
+        assert!(format!("{:#}", refused.unwrap_err()).contains("405"));
+        assert!(asked.starts_with("OPTIONS /orders HTTP/1.1\r\n"), "{asked}");
+        for header in ["access-control-request-method: POST", "authorization,content-type,idempotency-key"] {
+            assert!(asked.contains(header), "{asked}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_frontend_that_is_named_has_to_be_let_in() {
+        let origin = Some("https://shop.example");
+        let silent = "204 No Content\r\n";
+        preflight(silent, None).await.0.unwrap();
+        assert!(preflight(silent, origin).await.0.is_err());
+        let other = "204 No Content\r\naccess-control-allow-origin: https://other.example\r\n";
+        assert!(preflight(other, origin).await.0.is_err());
+        let own = "204 No Content\r\naccess-control-allow-origin: https://shop.example\r\n";
+        let (outcome, asked) = preflight(own, origin).await;
+        outcome.unwrap();
+        assert!(asked.contains("origin: https://shop.example\r\n"), "{asked}");
+    }
 
     #[test]
     fn no_smoke_purchase_takes_real_money() {

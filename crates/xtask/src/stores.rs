@@ -1,5 +1,6 @@
 //! The stores of a machine at home: real servers on free ports of 127.0.0.1, unless the environment names others.
 
+mod address;
 mod aws;
 mod mongodb;
 mod postgres;
@@ -17,6 +18,7 @@ use crate::python::{self, last_lines};
 use crate::run::Run;
 use crate::settings::Settings;
 
+pub(crate) use address::Address;
 pub(crate) use postgres::Postgres;
 
 /// How long a store may take to answer after its start.
@@ -78,6 +80,11 @@ pub(crate) async fn postgres(place: &Place<'_>, instead: &[&str]) -> Result<Opti
         return Ok(None);
     }
     postgres::start(place).await.context("PostgreSQL").map(Some)
+}
+
+/// What a statement answers in the `PostgreSQL` database at `url`.
+pub(crate) async fn ask(home: &Home, url: &str, statement: &str) -> Result<String> {
+    postgres::ask(home, url, statement).await.context("PostgreSQL")
 }
 
 /// The address of a MongoDB server, without a database's name.

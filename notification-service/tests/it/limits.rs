@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Answer, Client, logs::Captured, tokens};
 use uuid::Uuid;
 
-use crate::{Office, PATIENT, event, network::Fault, settings, state, token};
+use crate::{Office, PATIENCE, PATIENT, event, network::Fault, settings, state, token};
 
 /// The same office, whose shoppers get so many mails about orders a day.
 fn with_limit(office: &Office, limit: &str) -> Client {
@@ -23,7 +23,7 @@ fn with(office: &Office, limits: &[(&'static str, &str)]) -> Client {
     settings.extend(limits.iter().map(|(name, limit)| (*name, (*limit).to_owned())));
     let mut env = Env::from_pairs(settings);
     let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
-    Client::new(router(App { verifier: tokens::verifier(), ..app }))
+    Client::new(router(App { verifier: tokens::verifier(), deadline: PATIENCE, ..app }))
 }
 
 async fn send(client: &Client, body: &Value) -> Answer {

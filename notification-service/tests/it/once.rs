@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
-use crate::{Office, PATIENT, address, event, network::Fault, outcome, sent, text};
+use crate::{Office, PATIENCE, PATIENT, address, event, network::Fault, outcome, sent, text};
 
 #[tokio::test]
 async fn the_same_event_again_is_answered_and_sends_no_second_mail() {
@@ -77,7 +77,7 @@ async fn events_of_before_the_key_of_the_hashes_was_replaced_are_still_known() {
     settings.push(("FINGERPRINT_KEY", "another key for tests, of 32 characters and more".to_owned()));
     let mut env = Env::from_pairs(settings);
     let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
-    let later = Client::new(router(App { verifier: tokens::verifier(), ..app }));
+    let later = Client::new(router(App { verifier: tokens::verifier(), deadline: PATIENCE, ..app }));
     let again = later.post("/notifications").token(&crate::token()).json(&body).send().await.expect(200);
     assert_eq!(outcome(&again), sent(&body));
     assert_eq!(office.mails(&body), 1);

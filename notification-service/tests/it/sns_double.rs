@@ -14,7 +14,7 @@ use vendor_doubles::{
 };
 
 use crate::{
-    Office, PATIENT, event, settings,
+    Office, PATIENCE, PATIENT, event, settings,
     webhooks::{Desk, staff},
 };
 
@@ -47,7 +47,7 @@ impl Home {
         ]);
         let mut env = Env::from_pairs(all);
         let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
-        let app = App { verifier: tokens::verifier(), ..app };
+        let app = App { verifier: tokens::verifier(), deadline: PATIENCE, ..app };
         let routes: Router = router(app.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Self { office: Office { client: Client::new(router(app.clone())), app, ..office }, doubles }

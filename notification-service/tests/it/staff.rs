@@ -8,7 +8,7 @@ use testkit::{Answer, Client, logs::Captured, tokens};
 use uuid::Uuid;
 
 use crate::{
-    Office, PATIENT, address, event, text,
+    Office, PATIENCE, PATIENT, address, event, text,
     webhooks::{Desk, staff},
 };
 
@@ -343,7 +343,10 @@ async fn mails_that_staff_write_beyond_the_days_limit_are_withheld_and_sent_agai
     settings.push(("DIRECT_MAILS_PER_RECIPIENT", "3".to_owned()));
     let mut env = Env::from_pairs(settings);
     let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
-    let office = Office { client: Client::new(router(App { verifier: tokens::verifier(), ..app })), ..office };
+    let office = Office {
+        client: Client::new(router(App { verifier: tokens::verifier(), deadline: PATIENCE, ..app })),
+        ..office
+    };
     let mut mail = direct_mail(&Uuid::now_v7().to_string());
     let write = async |mail: &Value| {
         let request = office.client.post("/admin/notifications/email").token(&staff()).json(mail);

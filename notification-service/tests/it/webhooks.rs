@@ -15,7 +15,7 @@ use uuid::Uuid;
 use vendor_doubles::signing::{sendgrid, sns, twilio};
 
 use crate::{
-    Office, PATIENT, address, event,
+    Office, PATIENCE, PATIENT, address, event,
     network::Fault,
     settings,
     sns_host::{CERTIFICATE, SnsHost},
@@ -51,7 +51,7 @@ impl Desk {
         let mut env = Env::from_pairs(all);
         let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
         let webhooks = app.webhooks.clone().with_client(host.client.clone());
-        let app = App { verifier: tokens::verifier(), webhooks, ..app };
+        let app = App { verifier: tokens::verifier(), deadline: PATIENCE, webhooks, ..app };
         let office = Office { client: Client::new(router(app.clone())), app, ..office };
         Self { client: office.client.clone(), office, host }
     }

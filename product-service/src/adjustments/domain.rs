@@ -34,17 +34,18 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x0193_8f6e_71b0_7c1e_8a55_4c6f_2d9b_1e0
 
 /// The id of an adjustment.
 pub type AdjustmentId = Id<Adjustment>;
-/// The id of one attempt at an adjustment.
-pub type AttemptId = Id<AttemptMarker>;
-/// The id of a return. This service keeps no returns but their ids and lines.
-pub type ReturnId = Id<ReturnMarker>;
 
 /// Marks the id of an attempt.
 #[derive(Debug)]
-pub struct AttemptMarker;
+pub enum AttemptMarker {}
+/// The id of one attempt at an adjustment.
+pub type AttemptId = Id<AttemptMarker>;
+
 /// Marks the id of a return.
 #[derive(Debug)]
-pub struct ReturnMarker;
+pub enum ReturnMarker {}
+/// The id of a return. This service keeps no returns but their ids and lines.
+pub type ReturnId = Id<ReturnMarker>;
 
 /// The reason of an adjustment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr, VariantNames)]

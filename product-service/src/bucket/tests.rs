@@ -1,7 +1,10 @@
 //! Addresses that the SDK signs.
 
 use aws_sdk_s3::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextMut},
+    config::{
+        BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
+        interceptors::BeforeTransmitInterceptorContextMut,
+    },
     error::BoxError,
 };
 
@@ -40,10 +43,8 @@ fn bucket(session_token: Option<&str>) -> Bucket {
     Bucket(Arc::new(Inner {
         name: "examplebucket".to_owned(),
         public_base: String::new(),
-        region: String::new(),
+        aws: AwsConfig::configure(&mut Env::from_pairs([("AWS_REGION", "us-east-1")])),
         endpoint: None,
-        credentials: None,
-        shared: OnceCell::new(),
         client: OnceCell::new_with(Some(Client::from_conf(config.build()))),
     }))
 }

@@ -15,7 +15,7 @@ use crate::{
     error::Error,
     ids::ProductId,
     imports::domain::CONTENT_TYPE,
-    jobs::{self, SWEEP_LIMIT, SweepReport},
+    jobs::{self, SWEEP_LIMIT, Swept},
     products::{domain::ProductLine, store as product_store},
 };
 
@@ -41,7 +41,7 @@ pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, n
 }
 
 /// Runs exports whose lease is free, within a limit of time; several sweeps may run at once.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
     let waiting = store::find_waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("export", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }

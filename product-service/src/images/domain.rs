@@ -77,17 +77,6 @@ impl FromStr for Alt {
     }
 }
 
-/// An id in a request body.
-struct Reference(ImageId);
-
-impl FromStr for Reference {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
-    }
-}
-
 /// The file that staff want to upload.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"content_type": "image/jpeg", "size": 184_320, "alt": "The tee from the front"}))]
@@ -244,9 +233,9 @@ pub struct ListedImage {
 
 impl FromFields for ListedImage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        let id = fields.text::<Reference>("id");
+        let id = fields.text("id");
         let alt = fields.text::<Alt>("alt");
-        Some(Self { id: id?.0, alt: alt?.0 })
+        Some(Self { id: id?, alt: alt?.0 })
     }
 }
 

@@ -172,7 +172,7 @@ pub(super) async fn arrange(
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SweepReport {
+pub struct Swept {
     /// Images that are not in use and were deleted: never completed, refused, or removed from their product.
     pub deleted: usize,
     /// Images that turned out to be in use.
@@ -183,8 +183,8 @@ pub struct SweepReport {
 
 /// Checks uploads that are due, and deletes the files of those whose image is not in use. Does bounded work; several sweeps may
 /// run at once.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
-    let mut report = SweepReport::default();
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+    let mut report = Swept::default();
     for upload in store::find_due(&app.db, now, SWEEP_LIMIT).await? {
         match settle(app, &upload, now).await {
             Ok(Settled::Deleted) => report.deleted += 1,

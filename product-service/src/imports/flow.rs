@@ -18,7 +18,7 @@ use crate::{
     bucket::object::PresignedPost,
     categories::store as category_store,
     error::Error,
-    jobs::{self, SWEEP_LIMIT, SweepReport},
+    jobs::{self, SWEEP_LIMIT, Swept},
     products::domain::Product,
     slug::Slug,
 };
@@ -63,7 +63,7 @@ pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, n
 }
 
 /// Runs imports whose lease is free, within a limit of time; several sweeps may run at once.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<SweepReport, Error> {
+pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
     let waiting = store::find_waiting(&app.db, now, SWEEP_LIMIT).await?;
     Ok(jobs::sweep("import", waiting, |id, until| work(app, id, until, now).boxed()).await)
 }

@@ -29,7 +29,7 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x0193_8f6e_9d02_7f4b_b1c6_0e35_6a7d_2c1
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SweepReport {
+pub struct Swept {
     /// SKUs whose availability in the catalogue was updated.
     #[serde(rename = "listed")]
     pub updated: usize,
@@ -42,15 +42,15 @@ pub struct SweepReport {
 
 /// Updates the availability of SKUs in the catalogue, and sends low-stock alerts. Does bounded work; several sweeps may run at
 /// once.
-pub(super) async fn sweep(db: &Mongo, staff: Option<&Staff>, now: Timestamp) -> Result<SweepReport, Error> {
-    let mut report = SweepReport::default();
+pub(super) async fn sweep(db: &Mongo, staff: Option<&Staff>, now: Timestamp) -> Result<Swept, Error> {
+    let mut report = Swept::default();
     update_availability(db, &mut report).await?;
     low_stock::rearm(db).await?;
     send_alerts(db, staff, now, &mut report).await?;
     Ok(report)
 }
 
-async fn update_availability(db: &Mongo, report: &mut SweepReport) -> Result<(), Error> {
+async fn update_availability(db: &Mongo, report: &mut Swept) -> Result<(), Error> {
     let stale = availability::find_stale(db, SWEEP_LIMIT).await?;
     let products = products_of(db, stale.iter().map(|seen| &seen.stock.sku)).await?;
     for product in &products {
@@ -101,7 +101,7 @@ pub(crate) async fn update_in_stock_after_removal(db: &Mongo, product: &Product)
     }
 }
 
-async fn send_alerts(db: &Mongo, staff: Option<&Staff>, now: Timestamp, report: &mut SweepReport) -> Result<(), Error> {
+async fn send_alerts(db: &Mongo, staff: Option<&Staff>, now: Timestamp, report: &mut Swept) -> Result<(), Error> {
     let all = low_stock::find_armed(db, SWEEP_LIMIT).await?;
     let products = products_of(db, all.iter().map(|low| &low.stock.sku)).await?;
     for low in &all {

@@ -157,10 +157,7 @@ pub struct NewProduct {
 
 impl FromFields for NewProduct {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
-        Self::with_categories(fields, |fields| {
-            let references = fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES)?;
-            Some(references.into_iter().map(|reference| reference.0).collect())
-        })
+        Self::with_categories(fields, |fields| fields.texts("category_ids", MAX_CATEGORIES))
     }
 }
 
@@ -196,17 +193,6 @@ impl NewProduct {
             options,
             variants,
         })
-    }
-}
-
-/// The id of a category in a request body.
-struct CategoryReference(CategoryId);
-
-impl FromStr for CategoryReference {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
     }
 }
 

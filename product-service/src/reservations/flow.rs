@@ -198,7 +198,7 @@ pub(super) async fn decide(
 
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct SweepReport {
+pub struct Swept {
     /// Movements that a crash had left on a SKU, and that were settled.
     pub settled: usize,
     /// Attempts whose lease ran out, and that were unwound.
@@ -209,7 +209,7 @@ pub struct SweepReport {
     pub failed: usize,
 }
 
-impl SweepReport {
+impl Swept {
     /// Counts a success, or logs a failure: the sweep goes on with the next reservation either way.
     fn note(&mut self, done: Result<(), Error>, order_id: OrderId, count: fn(&mut Self) -> &mut usize) {
         match done {
@@ -224,8 +224,8 @@ impl SweepReport {
 
 /// Finishes or unwinds reservations that crashes left unfinished, and releases expired ones. Does bounded work; several sweeps
 /// may run at once.
-pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<SweepReport, Error> {
-    let mut report = SweepReport::default();
+pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<Swept, Error> {
+    let mut report = Swept::default();
     let before = now.minus(UNSETTLED_AFTER);
     for abandoned in store::abandoned(db, before, SWEEP_LIMIT).await? {
         let done = store::unwind(db, &abandoned, now).await;
@@ -239,12 +239,7 @@ pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<SweepReport, Error> {
     Ok(report)
 }
 
-async fn settle_left_over(
-    db: &Mongo,
-    before: Timestamp,
-    now: Timestamp,
-    report: &mut SweepReport,
-) -> Result<(), Error> {
+async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, report: &mut Swept) -> Result<(), Error> {
     let unsettled = inventory_store::unsettled(db, before, SWEEP_LIMIT).await?;
     let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
     let reservations = store::find_many(db, &orders).await?;

@@ -9,7 +9,7 @@ use common::timestamp::Timestamp;
 use http::StatusCode;
 use mongodb::bson::Document;
 use platform::Service;
-use product_service::{error::Error, exports, imports, jobs::SweepReport};
+use product_service::{error::Error, exports, imports, jobs::Swept};
 use serde_json::{Value, json};
 use testkit::Answer;
 
@@ -121,7 +121,7 @@ impl BulkFixture {
         found
     }
 
-    pub(crate) async fn sweep_after(&self, pause: Duration) -> SweepReport {
+    pub(crate) async fn sweep_after(&self, pause: Duration) -> Swept {
         imports::sweep(&self.shop.app, Timestamp::now().plus(pause)).await.expect("the sweep ends")
     }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use common::timestamp::Timestamp;
 use platform::Service;
-use product_service::{App, images::SweepReport, router_within};
+use product_service::{App, images::Swept, router};
 use serde_json::{Value, json};
 use testkit::{Answer, Client};
 
@@ -180,13 +180,13 @@ impl ImageFixture {
     }
 
     /// Sweeps as if so much time had passed.
-    pub(crate) async fn sweep_after(&self, pause: Duration) -> SweepReport {
+    pub(crate) async fn sweep_after(&self, pause: Duration) -> Swept {
         product_service::images::sweep(self.app(), Timestamp::now().plus(pause)).await.expect("the sweep ends")
     }
 
     /// The same shop with the deadline of production.
     pub(crate) fn in_a_hurry(&self) -> Client {
-        Client::new(router_within(self.app().clone(), Duration::from_millis(2_800)))
+        Client::new(router(self.app().clone()))
     }
 }
 

@@ -253,7 +253,7 @@ async fn what_is_uploaded_again_while_the_form_is_good_is_never_seen() {
     assert_eq!(fixture.sweep_after(AFTER_THE_FORM).await.kept, 1);
     assert_eq!((fixture.product().await, fixture.seen_at(&form.published())), (product, seen));
     assert_eq!((fixture.bucket.objects(), fixture.uploads().await), (1, 1));
-    assert_eq!(fixture.sweep_after(TOMORROW).await, product_service::images::SweepReport::default(), "once is enough");
+    assert_eq!(fixture.sweep_after(TOMORROW).await, product_service::images::Swept::default(), "once is enough");
 }
 
 #[tokio::test]
@@ -534,11 +534,7 @@ async fn a_command_that_a_dying_server_left_half_done_is_finished_or_undone() {
     assert_eq!((swept.kept, swept.deleted, swept.failed), (2, 2, 0));
     assert_eq!(fixture.shown().await, [attached.image_id.clone(), removed.image_id.clone()]);
     assert_eq!((fixture.bucket.objects(), fixture.uploads().await, fixture.free_slots().await), (2, 2, 8));
-    assert_eq!(
-        fixture.sweep_after(TOMORROW).await,
-        product_service::images::SweepReport::default(),
-        "nothing is in doubt"
-    );
+    assert_eq!(fixture.sweep_after(TOMORROW).await, product_service::images::Swept::default(), "nothing is in doubt");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@ use std::time::Duration;
 use common::timestamp::Timestamp;
 use futures_util::{FutureExt, future::join_all};
 use mongodb::bson::{DateTime, Document, doc};
-use product_service::{exports, imports, jobs::SweepReport, router};
+use product_service::{exports, imports, jobs::Swept, router};
 use serde_json::json;
 use testkit::{Client, Proxy};
 
@@ -224,7 +224,7 @@ async fn an_import_waits_for_its_file_and_starts_once_however_often_it_is_starte
         assert_eq!(fixture.counts(&form).await, [2, 0, 0, 0]);
     }
     assert_eq!(fixture.start(&form).await.expect(202).json()["state"], "done");
-    assert_eq!(fixture.sweep_after(LATER).await, SweepReport::default());
+    assert_eq!(fixture.sweep_after(LATER).await, Swept::default());
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ use std::time::Duration;
 
 use common::{etag::ETag, id::Id, timestamp::Timestamp};
 use platform::{Service, config::Env, trigger::Direction};
-use product_service::{App, ids::OrderId, router_within};
+use product_service::{App, ids::OrderId, router};
 use serde_json::{Value, json};
 use testkit::{Client, Proxy, mongo::Mongo, proxy::Protocol, tokens};
 use uuid::Uuid;
@@ -61,7 +61,7 @@ impl Shop {
         app(&mongo.uri).migrate(Direction::Up).await.expect("the empty database is migrated");
         let network = Proxy::start(&mongo.address(), Protocol::Mongo).await;
         let app = app_with(&mongo.uri_through(&network.address), settings);
-        let client = Client::new(router_within(app.clone(), Duration::from_mins(1)));
+        let client = Client::new(router(App { deadline: Duration::from_mins(1), ..app.clone() }));
         Self { app, client, mongo, network }
     }
 
@@ -111,7 +111,7 @@ impl Shop {
     }
 
     /// Sweeps as if so much time had passed.
-    async fn sweep_after(&self, pause: Duration) -> product_service::reservations::SweepReport {
+    async fn sweep_after(&self, pause: Duration) -> product_service::reservations::Swept {
         let later = Timestamp::now().plus(pause);
         product_service::reservations::sweep(&self.app.db, later).await.expect("the sweep ends")
     }

@@ -8,14 +8,14 @@ use std::{
 use axum::{Json, Router, extract::State, routing::post};
 use common::timestamp::Timestamp;
 use http::StatusCode;
-use product_service::inventory::{self, SweepReport};
+use product_service::inventory::{self, Swept};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{Shop, order, staff};
 
 impl Shop {
-    pub(crate) async fn sweep_stock(&self) -> SweepReport {
+    pub(crate) async fn sweep_stock(&self) -> Swept {
         inventory::sweep(&self.app, Timestamp::now()).await.expect("the sweep ends")
     }
 
@@ -39,7 +39,7 @@ async fn the_catalogue_lists_what_is_in_stock_as_it_comes_and_goes() {
     assert_eq!(shop.sweep_stock().await.updated, 3);
     assert_eq!(shop.in_stock("").await, ["a", "c"]);
     assert_eq!(shop.in_stock("&q=product").await, ["a", "c"], "beside other filters");
-    assert_eq!(shop.sweep_stock().await, SweepReport::default());
+    assert_eq!(shop.sweep_stock().await, Swept::default());
 
     let sold = order();
     shop.reserve(sold, &[("A", 1)]).await.expect(200);

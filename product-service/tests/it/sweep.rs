@@ -139,7 +139,7 @@ async fn a_held_reservation_is_released_after_a_day_and_a_committed_one_never() 
     shop.reserve(forgotten, &[("A", 1)]).await.expect(200);
     shop.reserve(sold, &[("A", 1)]).await.expect(200);
     shop.commit(sold).await.expect(200);
-    assert_eq!(shop.sweep_after(SOON).await, product_service::reservations::SweepReport::default());
+    assert_eq!(shop.sweep_after(SOON).await, product_service::reservations::Swept::default());
     assert_eq!(shop.sweep_after(TOMORROW).await.expired, 1);
     assert_eq!(shop.stock("A").await, (4, 0, 4));
     assert_eq!(shop.commit(forgotten).await.expect(409).problem(), "reservation_released");

@@ -36,7 +36,7 @@ pub(super) async fn order(app: &App, attempt: Attempt<'_>, context: &RequestCont
     let now = Timestamp::now();
     let counters = limits::counters(app, attempt.owner, attempt.request.email.as_ref(), context).await?;
     let cart_version = attempt.request.cart_version();
-    let found = order_store::look(app.database.pool().await?, attempt.id, cart_version, &counters).await?;
+    let found = order_store::look(&app.database, attempt.id, cart_version, &counters).await?;
     if let Some(order) = found.order {
         return Box::pin(resume(app, order, attempt.request, now)).await;
     }
@@ -73,10 +73,7 @@ impl Admission {
 /// A refusal for a limit says which orders its caller can pay or cancel.
 async fn with_open_orders(app: &App, owner: Owner, error: Error) -> Error {
     let Error::Limited(exceeded, _) = error else { return error };
-    let open = match app.database.pool().await {
-        Ok(pool) => order_store::open_ids(pool, owner).await,
-        Err(error) => Err(error.into()),
-    };
+    let open = order_store::open_ids(&app.database, owner).await;
     Error::Limited(exceeded, open.unwrap_or_default())
 }
 
@@ -117,8 +114,7 @@ async fn make(
     let asked = tokio::time::timeout(app.deadline * 3 / 4, Box::pin(asking)).await;
     let (user, items) = asked.map_err(|_| Error::Late)??;
     let order = draft(attempt, user.as_ref(), items, &app.terms, admission.now)?;
-    let pool = app.database.pool().await?;
-    match order_store::insert(pool, &order, &admission.counters, &app.limits).await? {
+    match order_store::insert(&app.database, &order, &admission.counters, &app.limits).await? {
         Inserted::Made => {
             metrics::count(Metric::OrdersPlaced);
             Ok(order)
@@ -131,8 +127,7 @@ async fn make(
 
 /// Why an order was not saved, as it is a moment later.
 async fn why(app: &App, order: &Order, admission: &Admission, refused: Inserted) -> Result<Error, Error> {
-    let pool = app.database.pool().await?;
-    let found = order_store::look(pool, order.id, order.cart_version, &admission.counters).await?;
+    let found = order_store::look(&app.database, order.id, order.cart_version, &admission.counters).await?;
     Ok(match (found.of_cart.filter(|_| refused == Inserted::CartOrdered), found.is_ended) {
         (Some(first), _) => Error::CartAlreadyOrdered(first),
         (None, true) => Error::AttemptEnded,
@@ -161,7 +156,7 @@ pub(super) async fn resume(app: &App, order: Order, request: &OrderRequest, now:
 /// Takes over a pending order that was left half way.
 async fn go_on(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
     let until = now.plus(app.terms.lease);
-    if !order_store::take_over(app.database.pool().await?, &order, now, until).await? {
+    if !order_store::take_over(&app.database, &order, now, until).await? {
         return Err(Error::InProgress);
     }
     let paying = Box::pin(payment_flow::settle(app, order.clone(), now)).await;
@@ -173,9 +168,7 @@ async fn go_on(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> 
 async fn or_give_up(app: &App, order: &Order, paying: Result<Order, Error>) -> Result<Order, Error> {
     if let Err(error) = &paying {
         tracing::warn!(%error, order_id = %order.id, "payment left half way; a retry or the sweep goes on");
-        if let Ok(pool) = app.database.pool().await
-            && let Err(error) = order_store::give_up(pool, order, Timestamp::now()).await
-        {
+        if let Err(error) = order_store::give_up(&app.database, order, Timestamp::now()).await {
             tracing::warn!(%error, order_id = %order.id, "lease not given back");
         }
     }

@@ -65,26 +65,15 @@ pub enum Destination {
 impl Destination {
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
         let given = fields.optional_object::<PostalAddress>("shipping_address");
-        let saved = fields.optional_text::<GivenAddressId>("shipping_address_id");
+        let saved = fields.optional_text("shipping_address_id");
         match (given?, saved?) {
             (Some(address), None) => Some(Self::Given(address)),
-            (None, Some(id)) => Some(Self::Saved(id.0)),
+            (None, Some(id)) => Some(Self::Saved(id)),
             (None, None) => fields.refuse("shipping_address", "missing", "is required, or else shipping_address_id"),
             (Some(_), Some(_)) => {
                 fields.refuse("shipping_address_id", "contradiction", "must be absent where shipping_address is given")
             }
         }
-    }
-}
-
-struct GivenAddressId(SavedAddressId);
-
-impl std::str::FromStr for GivenAddressId {
-    type Err = common::input::Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refusal = |_| common::input::Refusal::new("invalid_id", "must be the id of one of your addresses");
-        text.parse().map(Self).map_err(refusal)
     }
 }
 

@@ -20,8 +20,8 @@ const DECLINED: &str = "payment_intent.payment_failed";
 /// released. Without a decline nothing changes.
 pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp) -> Result<Order, Error> {
     let Some(decline) = decline.filter(|_| matches!(order.payment.method, Method::Client)) else { return Ok(order) };
-    let pool = app.database.pool().await?;
-    let declined = store::count_decline(pool, order.id, decline, &app.limits, now).await?;
+    let db = &app.database;
+    let declined = store::count_decline(db, order.id, decline, &app.limits, now).await?;
     if declined.is_new {
         metrics::count(Metric::PaymentsDeclined);
     }
@@ -29,7 +29,7 @@ pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp
     if !is_enough || !order.state.is_open() || order.payment.no_more_tries {
         return Ok(order);
     }
-    store::allow_no_more_tries(pool, order.id).await?;
+    store::allow_no_more_tries(db, order.id).await?;
     tracing::warn!(order_id = %order.id, declines = declined.of_one, "too many declined tries; the payment is cancelled");
     let mut order = order;
     order.payment.no_more_tries = true;

@@ -40,18 +40,18 @@ impl DeclinedSetup {
 /// sweep until it is done.
 pub async fn note(app: &App, setup: &DeclinedSetup, now: Timestamp) -> Result<(), Error> {
     let DeclinedSetup { setup_intent, attempt, user } = setup;
-    let pool = app.database.pool().await?;
-    let declined = store::count_declined_setup(pool, (setup_intent, attempt), *user, &app.limits, now).await?;
+    let db = &app.database;
+    let declined = store::count_declined_setup(db, (setup_intent, attempt), *user, &app.limits, now).await?;
     if !app.limits.are_enough(declined.of_one, declined.of_caller) {
         return Ok(());
     }
-    store::remember_cancellation(pool, setup_intent, now).await?;
+    store::remember_cancellation(db, setup_intent, now).await?;
     end(app, setup_intent, declined.of_one).await
 }
 
 /// Cancels SetupIntents of which that failed before.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
-    for (id, declines) in store::due_cancellations(app.database.pool().await?, now).await? {
+    for (id, declines) in store::due_cancellations(&app.database, now).await? {
         if let Err(error) = end(app, &id, declines).await {
             tracing::error!(%error, setup_intent = %id, "SetupIntent not cancelled; a later sweep tries again");
             if error.may_pass() {
@@ -64,7 +64,7 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
 
 async fn end(app: &App, id: &SetupIntentId, declines: i64) -> Result<(), Error> {
     cancel(app, id, declines).await?;
-    store::forget_cancellation(app.database.pool().await?, id).await
+    store::forget_cancellation(&app.database, id).await
 }
 
 async fn cancel(app: &App, id: &SetupIntentId, declines: i64) -> Result<(), Error> {

@@ -62,7 +62,7 @@ pub async fn write(
     let mut tx = app.database.begin().await?;
     if !order_store::save(&mut tx, before, &after, &app.limits).await? {
         tx.rollback().await?;
-        let order = order_store::find(app.database.pool().await?, before.id).await?.ok_or(Error::NotFound)?;
+        let order = order_store::find(&app.database, before.id).await?.ok_or(Error::NotFound)?;
         return Ok(Written::Overtaken(order));
     }
     ledger_store::book(&mut tx, after.id, with.bookings).await?;

@@ -34,10 +34,10 @@ const MAX_UNCLEAR: usize = 3;
 const RETRIES: i64 = 20;
 
 /// What a sweep did with events.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, serde::Serialize)]
 pub struct CaughtUp {
     /// How many were applied.
-    pub applied: usize,
+    pub events: usize,
     /// How many events, and objects that they led to, were passed over.
     pub passed_over: usize,
 }
@@ -84,7 +84,7 @@ async fn remember(
     now: Timestamp,
 ) -> Result<(), Error> {
     let (Some(cause), Some(payment)) = (cause, payment) else { return Ok(()) };
-    store::pass_over(app.database.pool().await?, payment, event, &cause, now).await
+    store::pass_over(&app.database, payment, event, &cause, now).await
 }
 
 /// Brings the order that an event is about to what Stripe has now. Events about anything else change nothing. Answers
@@ -123,7 +123,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
         Err(error) => return Err(error.into()),
     };
     let named = intent.metadata.get(ORDER_ID).and_then(|id| id.parse().ok());
-    let Some(order) = order_store::find_of_payment(app.database.pool().await?, id, named).await? else {
+    let Some(order) = order_store::find_of_payment(&app.database, id, named).await? else {
         return Ok(0);
     };
     // While whoever made it is at it, only what has come to an end is news; the rest is their business.
@@ -150,10 +150,10 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
 
 /// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying
 /// one twice changes nothing. Those that were passed over before come first.
-pub async fn catch_up(app: &App, caught: &mut CaughtUp, now: Timestamp) -> Result<(), Error> {
-    let pool = app.database.pool().await?;
-    let mut cursor = store::cursor(pool).await?;
-    let mut run = Run { app, caught, now, unclear: BTreeSet::new() };
+pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
+    let db = &app.database;
+    let mut cursor = store::cursor(db).await?;
+    let mut run = Run { app, caught: CaughtUp::default(), now, unclear: BTreeSet::new() };
     run.try_again().await?;
     for _ in 0..PAGES {
         let page = match app.stripe.list_events(cursor.as_ref()).await {
@@ -169,13 +169,13 @@ pub async fn catch_up(app: &App, caught: &mut CaughtUp, now: Timestamp) -> Resul
         run.caught.passed_over += page.unreadable.len();
         run.page(&page).await?;
         let Some(newest) = newest(&page) else { break };
-        store::move_cursor(pool, &newest, now).await?;
+        store::move_cursor(db, &newest, now).await?;
         let is_first_look = cursor.replace(newest).is_none();
         if !page.has_more || is_first_look {
             break;
         }
     }
-    Ok(())
+    Ok(run.caught)
 }
 
 /// Where the next page begins: at the newest event, be it readable or not.
@@ -186,7 +186,7 @@ fn newest(page: &List<Event>) -> Option<EventId> {
 
 struct Run<'a> {
     app: &'a App,
-    caught: &'a mut CaughtUp,
+    caught: CaughtUp,
     now: Timestamp,
     /// Those that Stripe gave no clear answer about in this run. They are not asked for again in it.
     unclear: BTreeSet<PaymentIntentId>,
@@ -206,7 +206,7 @@ impl Run<'_> {
             let applied = apply(self.app, event, self.now).await;
             if let Err(error) = self.take(applied, &event.id, payment.as_ref()).await {
                 if let Some(done) = done {
-                    store::move_cursor(self.app.database.pool().await?, done, self.now).await?;
+                    store::move_cursor(&self.app.database, done, self.now).await?;
                 }
                 return Err(error);
             }
@@ -217,15 +217,15 @@ impl Run<'_> {
 
     /// Tries again what was passed over.
     async fn try_again(&mut self) -> Result<(), Error> {
-        let pool = self.app.database.pool().await?;
-        for (payment, event) in store::due(pool, RETRIES, self.now).await? {
+        let db = &self.app.database;
+        for (payment, event) in store::due(db, RETRIES, self.now).await? {
             // Which try it reported is not remembered: a decline that was passed over is not counted.
             let hint = Hint { event: &event, decline: None, is_about_money_back: true };
             let applied = Box::pin(apply_payment(self.app, &payment, hint, self.now)).await;
             let is_done = matches!(applied, Ok(0));
             self.take(applied, &event, Some(&payment)).await?;
             if is_done {
-                store::forget(pool, &payment).await?;
+                store::forget(db, &payment).await?;
             }
         }
         Ok(())
@@ -244,7 +244,7 @@ impl Run<'_> {
         let cause = cause(&applied, event, payment);
         match applied {
             Ok(passed_over) => {
-                self.caught.applied += 1;
+                self.caught.events += 1;
                 self.caught.passed_over += passed_over;
             }
             // It would stand in the way of all that came after it, for as long as it lasts.

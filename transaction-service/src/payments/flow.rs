@@ -112,8 +112,8 @@ async fn mismatched(
     why: Mismatch,
     now: Timestamp,
 ) -> Result<Order, Error> {
-    let pool = app.database.pool().await?;
-    let (books, seen) = (Books::of(ledger_store::list(pool, order.id).await?), store::seen(pool, order.id).await?);
+    let db = &app.database;
+    let (books, seen) = (Books::of(ledger_store::list(db, order.id).await?), store::seen(db, order.id).await?);
     let charge = intent.latest_charge.as_ref().filter(|charge| !books.has(charge.id.as_str()));
     let booking = charge.and_then(|charge| {
         let amount = money(charge.amount_captured, &charge.currency).filter(|amount| amount.amount > 0)?;
@@ -140,10 +140,10 @@ pub async fn foreign(app: &App, order: &Order, intent: &PaymentIntent, now: Time
     if !has_money(intent) {
         return Ok(());
     }
-    let pool = app.database.pool().await?;
-    if store::seen(pool, order.id).await?.get(intent.id.as_str()).is_none_or(|seen| seen != why.as_str()) {
+    let db = &app.database;
+    if store::seen(db, order.id).await?.get(intent.id.as_str()).is_none_or(|seen| seen != why.as_str()) {
         alarms::mismatch(order, intent, why);
-        store::remember(pool, order.id, &[(intent.id.to_string(), why.as_str().to_owned())], now).await?;
+        store::remember(db, order.id, &[(intent.id.to_string(), why.as_str().to_owned())], now).await?;
     }
     Ok(())
 }
@@ -236,7 +236,7 @@ async fn own(app: &App, order: &Order, now: Timestamp) -> Result<Own, Error> {
     match own_of(order, found) {
         Ok(Some(intent)) => {
             // From now on it is this one, whatever another search finds.
-            let pinned = order_store::pin_payment(app.database.pool().await?, order.id, &intent.id).await?;
+            let pinned = order_store::pin_payment(&app.database, order.id, &intent.id).await?;
             Ok(Own::Intent(pinned))
         }
         Ok(None) => Ok(Own::None),

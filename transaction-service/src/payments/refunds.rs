@@ -2,8 +2,7 @@
 //! sold out is refunded by us.
 
 use common::timestamp::Timestamp;
-use futures_util::FutureExt;
-use platform::outbox::{Remedied, Remedy, Undelivered};
+use platform::outbox::{Remedied, Undelivered};
 use stripe::{PaymentIntent, PaymentIntentId, Refund, RefundStatus};
 
 use super::{
@@ -17,7 +16,7 @@ use crate::{
     error::Error,
     ids::OrderId,
     ledger::{domain::Books, store as ledger_store},
-    messages,
+    messages::{self, Kind},
     orders::{
         domain::{Order, State},
         store as order_store,
@@ -85,9 +84,9 @@ async fn statement(app: &App, order: &Order, intent: &PaymentIntent, with_disput
 }
 
 async fn compare(app: &App, order: &Order, statement: &Statement, now: Timestamp) -> Result<Changes, Error> {
-    let pool = app.database.pool().await?;
-    let books = Books::of(ledger_store::list(pool, order.id).await?);
-    let seen = store::seen(pool, order.id).await?;
+    let db = &app.database;
+    let books = Books::of(ledger_store::list(db, order.id).await?);
+    let seen = store::seen(db, order.id).await?;
     Ok(statement.compare(order, &books, &seen, now))
 }
 
@@ -108,7 +107,7 @@ async fn save(
 /// Gives the money of a paid order back because its stock was gone, and tells the shopper. Repeatable. Where Stripe gave
 /// none back or does not say so, the order stays paid, and it is tried again.
 pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<Order, Error> {
-    let order = order_store::find(app.database.pool().await?, id).await?.ok_or(Error::NotFound)?;
+    let order = order_store::find(&app.database, id).await?.ok_or(Error::NotFound)?;
     if order.state == State::Cancelled {
         return Ok(order);
     }
@@ -159,18 +158,11 @@ fn is_on_its_way(refund: &Refund) -> bool {
     matches!(refund.status, Some(RefundStatus::Succeeded | RefundStatus::Pending))
 }
 
-/// What is done about messages that were refused: where product-service has no stock any more for a paid order, the
+/// Does something about a message that was refused: where product-service has no stock any more for a paid order, the
 /// order is refunded. All else stays in the outbox.
-pub fn remedy(app: App) -> Remedy {
-    std::sync::Arc::new(move |undelivered| {
-        let app = app.clone();
-        async move { remedied(&app, &undelivered).await }.boxed()
-    })
-}
-
-async fn remedied(app: &App, undelivered: &Undelivered) -> Remedied {
+pub async fn remedied(app: &App, undelivered: Undelivered) -> Remedied {
     let is_gone = matches!(undelivered.refused.kind.as_str(), "reservation_released" | "not_found");
-    let Some(order) = messages::committed_order(&undelivered.path).filter(|_| is_gone) else {
+    let Some(Kind::CommitStock(order)) = Kind::of(&undelivered.path).filter(|_| is_gone) else {
         return Remedied::Unknown;
     };
     match Box::pin(refund_sold_out(app, order, Timestamp::now())).await {

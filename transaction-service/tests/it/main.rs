@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, query, query_scalar};
 use stripe_double::{Options, StripeDouble};
 use testkit::{Client, Proxy, client::Sending, postgres::Postgres, proxy::Protocol, tokens};
-use transaction_service::{App, MIGRATOR, router};
+use transaction_service::{App, MIGRATOR, payments::refunds::remedied, router};
 use uuid::Uuid;
 
 use crate::siblings::Siblings;
@@ -170,7 +170,7 @@ impl Shop {
     /// Delivers what is in the outbox, as happens after the answer and in each sweep.
     async fn relay(&mut self) {
         query("UPDATE outbox SET due_at = now() WHERE failed IS NULL").execute(&mut self.db).await.unwrap();
-        self.app.outbox.relay().await.unwrap();
+        self.app.outbox.relay(|undelivered| remedied(&self.app, undelivered)).await.unwrap();
     }
 
     async fn sweep(&self) -> Value {
@@ -341,5 +341,5 @@ fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &st
     let mut env = Env::from_pairs(settings.iter().chain(&LIMITS).chain(more).copied());
     let app = App::configure(&mut env).unwrap_or_else(|| panic!("{}", env.report()));
     let app = App { verifier: tokens::verifier(), ..app };
-    App { stripe: app.stripe.clone().within(Duration::from_secs(2)), ..app }.with_remedy()
+    App { stripe: app.stripe.clone().within(Duration::from_secs(2)), ..app }
 }

@@ -9,12 +9,11 @@ use common::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// Labels ids of addresses.
+/// Marks the id of an address.
 #[derive(Debug)]
-pub enum Labelled {}
-
+pub enum AddressMarker {}
 /// The id of an address.
-pub type AddressId = Id<Labelled>;
+pub type AddressId = Id<AddressMarker>;
 
 /// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

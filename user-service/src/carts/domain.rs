@@ -18,12 +18,11 @@ pub const MAX_QUANTITY: i64 = 999;
 /// Most items a cart may have, as lines in an order; a constraint of the table has the same.
 pub const MAX_ITEMS: usize = 100;
 
-/// Labels ids of owners.
+/// Marks the id of a cart's owner.
 #[derive(Debug)]
-pub enum Labelled {}
-
+pub enum OwnerMarker {}
 /// The id of a cart's owner: a user's or a guest's, as in the subject of their tokens.
-pub type OwnerId = Id<Labelled>;
+pub type OwnerId = Id<OwnerMarker>;
 
 /// Whose cart it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,8 +120,7 @@ impl FromStr for OrderId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
-        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+        text.parse().map(|id: Id<Self>| Self(id.uuid()))
     }
 }
 

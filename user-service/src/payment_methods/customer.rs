@@ -21,18 +21,18 @@ pub(super) async fn ensure(app: &App, user: UserId, known: Option<CustomerId>) -
 /// Another customer in the place of one that Stripe does not have any more, as after somebody deleted it there. The key
 /// names the one that is gone: under the first key Stripe may still answer with that.
 pub(super) async fn replace(app: &App, user: UserId, gone: &CustomerId) -> Result<CustomerId, Error> {
-    store::forget_customer(app.database.pool().await?, user, gone).await?;
+    store::forget_customer(&app.database, user, gone).await?;
     make(app, user, &format!("customer:{user}:{gone}")).await
 }
 
 async fn make(app: &App, user: UserId, key: &str) -> Result<CustomerId, Error> {
-    let pool = app.database.pool().await?;
+    let db = &app.database;
     let user_id = user.to_string();
     let made = match app.stripe.create_customer(key, &[("user_id", &user_id)]).await {
         Ok(customer) => customer.id,
         // Another request is making it; by now it may have saved it.
-        Err(error @ StripeError::Busy) => return store::customer(pool, user).await?.flatten().ok_or(error.into()),
+        Err(error @ StripeError::Busy) => return store::customer(db, user).await?.flatten().ok_or(error.into()),
         Err(error) => return Err(error.into()),
     };
-    store::save_customer(pool, user, &made).await?.ok_or(Error::NotFound)
+    store::save_customer(db, user, &made).await?.ok_or(Error::NotFound)
 }

@@ -23,12 +23,11 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// What a guest's token allows.
 const GUEST_SCOPES: &[&str] = &["cart", "orders"];
 
-/// Labels ids of sessions.
+/// Marks the id of a session.
 #[derive(Debug)]
-pub enum Session {}
-
+pub enum SessionMarker {}
 /// The id of a session.
-pub type SessionId = Id<Session>;
+pub type SessionId = Id<SessionMarker>;
 
 /// Whose session it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Every query of sessions and their refresh tokens.
 
 use common::timestamp::Timestamp;
-use platform::postgres::Pool;
+use platform::postgres::Database;
 use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -159,16 +159,16 @@ pub async fn end_of_token(db: impl PgExecutor<'_>, token: Hashed) -> Result<(), 
 
 /// Deletes sessions that have ended; says how many. Their tokens go first, in a batch of their own: deleted along with
 /// their sessions, there would be no limit to them. A session whose tokens are not all gone waits for the next sweep.
-pub async fn delete_expired(pool: &Pool, now: Timestamp) -> Result<u64, sqlx::Error> {
+pub async fn delete_expired(db: &Database, now: Timestamp) -> Result<u64, sqlx::Error> {
     // An array is made once; `IN (SELECT ...)` may be planned to ask again for every row, whatever the limit.
     let tokens = "DELETE FROM refresh_tokens WHERE token_hash = ANY (ARRAY(
                       SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
                       WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
-    sqlx::query(tokens).bind(now.to_offset()).bind(TOKENS).execute(pool).await?;
+    sqlx::query(tokens).bind(now.to_offset()).bind(TOKENS).execute(db).await?;
     let sessions = "DELETE FROM sessions WHERE id = ANY (ARRAY(
                         SELECT id FROM sessions s
                         WHERE expires_at <= $1 AND NOT EXISTS (SELECT FROM refresh_tokens t WHERE t.session_id = s.id)
                         ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";
-    let done = sqlx::query(sessions).bind(now.to_offset()).bind(SESSIONS).execute(pool).await?;
+    let done = sqlx::query(sessions).bind(now.to_offset()).bind(SESSIONS).execute(db).await?;
     Ok(done.rows_affected())
 }

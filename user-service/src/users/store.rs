@@ -6,7 +6,7 @@ use common::{
     input::Patch,
     timestamp::Timestamp,
 };
-use platform::postgres::Pool;
+use platform::postgres::Database;
 use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -150,8 +150,8 @@ pub async fn by_email(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<K
 }
 
 /// Gives a user another password, and ends everything that was begun with the one before.
-pub async fn reset_password(pool: &Pool, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), sqlx::Error> {
-    let mut tx = pool.begin().await?;
+pub async fn reset_password(db: &Database, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin().await?;
     let reset = "UPDATE users SET password_hash = $2, version = version + 1, updated_at = GREATEST($3, created_at)
                  WHERE id = $1";
     sqlx::query(reset).bind(id.uuid()).bind(password_hash).bind(now.to_offset()).execute(&mut *tx).await?;

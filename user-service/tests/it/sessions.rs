@@ -160,14 +160,14 @@ async fn logging_out_ends_the_session_and_can_be_repeated() {
 async fn a_step_that_was_decided_before_the_session_moved_on_is_not_taken() {
     let home = Home::open().await;
     let shopper = home.customer("ada@example.com").await;
-    let pool = home.app.database.pool().await.unwrap();
+    let db = &home.app.database;
     let (now, token) = (Timestamp::now(), shopper.refresh.parse::<Opaque>().unwrap());
-    let known = store::find(pool, token.hashed()).await.unwrap().unwrap();
+    let known = store::find(db, token.hashed()).await.unwrap().unwrap();
     let Decision::Renew(late) = known.decide(now) else { panic!("the newest token is renewed") };
     let newest = Shopper::of(&home.refresh(&shopper.refresh).await.expect(200));
     Shopper::of(&home.refresh(&newest.refresh).await.expect(200));
     let other = Opaque::random().unwrap().hashed();
-    assert!(!store::advance(pool, known.session_id, late, other, now).await.unwrap());
+    assert!(!store::advance(db, known.session_id, late, other, now).await.unwrap());
     assert_eq!(home.number("SELECT generation::bigint FROM sessions").await, 2);
     assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 3);
 }

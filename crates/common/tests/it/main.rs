@@ -6,5 +6,6 @@ mod context;
 mod documents;
 mod failures;
 mod issuer;
+mod preflight;
 mod sample;
 mod tokens;

@@ -31,7 +31,7 @@ pub(crate) const SCOPE: &str = "catalog:write";
 /// Longer than any test's machine is busy.
 const UNHURRIED: Duration = Duration::from_secs(30);
 
-struct Thing;
+enum Thing {}
 
 /// The service, trusting the tokens of tests.
 pub(crate) fn client() -> Client {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use e2e::{Owner, Shop};
 use notification_service::{
+    App,
     aws::Limits,
     event::Channel,
     templates::{Template, sample},
@@ -23,12 +24,8 @@ const UNLIMITED: [(&str, &str); 4] = [
     ("SMS_COUNTRIES", "DE,GB,US"),
 ];
 
-const PATIENT: Limits = Limits {
-    store: Duration::from_secs(10),
-    claim: Duration::from_secs(10),
-    send: Duration::from_secs(10),
-    request: Duration::from_secs(30),
-};
+const PATIENT: Limits =
+    Limits { store: Duration::from_secs(10), claim: Duration::from_secs(10), send: Duration::from_secs(10) };
 
 pub(crate) async fn open() -> Stage {
     let vendors = VendorDoubles::start(Options::default()).await;
@@ -52,7 +49,8 @@ pub(crate) async fn open() -> Stage {
     let shop = Shop::open_with(&settings).await;
     // A busy machine is no fault of the description.
     let patient = Env::from_pairs(shop.settings.iter().map(|(name, value)| (*name, value.clone())));
-    let patient = notification_service::App::configure_within(&mut { patient }, PATIENT).unwrap();
+    let patient = App::configure_within(&mut { patient }, PATIENT).unwrap();
+    let patient = App { deadline: Duration::from_secs(30), ..patient };
     shop.gateway.serve(Owner::Notifications, patient);
     let (staff, service) = (shop.admin().await, shop.service_token().await);
     // The example of an event's id is then that of one which was told.

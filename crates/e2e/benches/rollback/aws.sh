@@ -23,7 +23,8 @@ file() {
 
 case "$program $*" in
 "git status"*) ;;
-"git rev-parse"*) echo 0123456789abcdef0123456789abcdef01234567 ;;
+# What is deployed is another commit each time.
+"git rev-parse"*) printf '%040d\n' "$(cat "$here/deploys")" ;;
 "git "*) ;;
 "node --version") echo v20.20.2 ;;
 "npm "*) echo 11.0.0 ;;
@@ -36,6 +37,7 @@ case "$program $*" in
     ;;
 "aws ssm put-parameter"*) after --value "$@" > "$(file "$(after --name "$@")")" ;;
 "aws ssm delete-parameter"*) rm "$(file "$(after --name "$@")")" ;;
+"aws secretsmanager describe-secret"*) echo '{"1": ["AWSPREVIOUS"], "2": ["AWSCURRENT"]}' ;;
 "aws lambda get-alias"*) cat "$(file "$(after --function-name "$@")")" ;;
 "aws lambda update-alias"*) after --function-version "$@" > "$(file "$(after --function-name "$@")")" ;;
 "aws lambda invoke"*) echo '{"StatusCode": 200}' ;;
@@ -44,8 +46,16 @@ case "$program $*" in
 "npx cdk synth"*)
     folder=$(after --output "$@")
     mkdir -p "$folder"
+    # A service that reads one secret, which its owner sets.
+    cat > "$folder/bodega-dev-data.template.json" <<'END'
+{"Resources": {"Key": {"Type": "AWS::SecretsManager::Secret",
+    "Properties": {"Name": "bodega/dev/STRIPE_SECRET_KEY", "SecretString": "to-be-set"}}}}
+END
     for stack in bodega-dev-transaction-service-migrate bodega-dev-transaction-service; do
-        echo '{"Resources": {"Alias": {"Type": "AWS::Lambda::Alias"}}}' > "$folder/$stack.template.json"
+        cat > "$folder/$stack.template.json" <<'END'
+{"Resources": {"Alias": {"Type": "AWS::Lambda::Alias"}, "Function": {"Type": "AWS::Lambda::Function",
+    "Properties": {"Environment": {"Variables": {"STRIPE_SECRET_KEY": "secretsmanager:bodega/dev/STRIPE_SECRET_KEY"}}}}}}
+END
     done
     ;;
 "npx cdk diff"*) ;;

@@ -21,7 +21,7 @@ use sqlx::{
 use tokio::sync::Mutex;
 
 use super::{
-    ACQUIRE_TIMEOUT, CONNECTIONS, TRUSTED_IDLE,
+    ACQUIRE_TIMEOUT, CONNECTIONS, Database, TRUSTED_IDLE,
     iam::{Door, RENEW_AFTER, Tokens},
 };
 use crate::config::{Clock, Secret};
@@ -47,7 +47,7 @@ struct Grant {
 }
 
 /// A pool of connections.
-pub struct Pool {
+pub(super) struct Pool {
     access: Arc<Access>,
     grant: Mutex<Grant>,
     connections: PgPool,
@@ -147,7 +147,7 @@ impl Pool {
     }
 
     /// A connection.
-    pub async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+    pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let used = self.keep_up().await?;
         match self.connections.acquire().await {
             Err(error) if is_refused(&error) && self.renew(&used).await => self.connections.acquire().await,
@@ -156,7 +156,7 @@ impl Pool {
     }
 
     /// Starts a transaction; it is rolled back unless committed.
-    pub async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    pub(super) async fn begin(&self) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
         let used = self.keep_up().await?;
         match self.connections.begin().await {
             Err(error) if is_refused(&error) && self.renew(&used).await => self.connections.begin().await,
@@ -170,7 +170,8 @@ impl Pool {
         let (url, ca) = self.access.now().await?;
         let mut grant = self.grant.lock().await;
         if !grant.is_of(&url, ca.as_ref()) || !grant.is_young(self.access.clock.now()) {
-            self.replace(&mut grant, url, ca).await?;
+            // Boxed, as opening is: it is rare.
+            Box::pin(self.replace(&mut grant, url, ca)).await?;
         }
         Ok(Arc::clone(&grant.url))
     }
@@ -214,7 +215,7 @@ fn is_refused(error: &sqlx::Error) -> bool {
 }
 
 /// One statement on a connection of its own. Its rows are all read before the first is handed on.
-impl<'p> Executor<'p> for &'p Pool {
+impl<'p> Executor<'p> for &'p Database {
     type Database = Postgres;
 
     fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>

@@ -145,12 +145,12 @@ fn parameters(token: &str) -> (&str, BTreeMap<&str, &str>) {
 async fn connections_show_a_token_over_tls_and_those_opened_after_ten_minutes_show_another() {
     let (keeper, store) = (Doorkeeper::start().await, Store::default());
     let database = with_tokens(&keeper, &store).await;
-    let first = database.pool().await.unwrap().acquire().await.unwrap();
+    let first = database.acquire().await.unwrap();
     store.at(599);
-    let second = database.pool().await.unwrap().acquire().await.unwrap();
+    let second = database.acquire().await.unwrap();
     first.close().await.unwrap();
     store.at(600);
-    let third = database.pool().await.unwrap().acquire().await.unwrap();
+    let third = database.acquire().await.unwrap();
     drop((second, third));
     let visits = keeper.visits();
     assert_eq!(visits.len(), 3, "{visits:?}");
@@ -178,7 +178,7 @@ async fn a_refused_token_is_signed_anew_and_shown_once_more() {
     let (keeper, store) = (Doorkeeper::start().await, Store::default());
     keeper.lets_in("nobody");
     let database = with_tokens(&keeper, &store).await;
-    let error = database.pool().await.unwrap().acquire().await.unwrap_err();
+    let error = database.acquire().await.unwrap_err();
     assert_eq!(error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("28P01"));
     assert_eq!(keeper.visits().len(), 2);
     assert_eq!(problem(error).status().as_u16(), 503);
@@ -201,14 +201,14 @@ async fn a_password_that_was_changed_is_fetched_and_tried_within_the_same_statem
     let (database, set) = with_password(&keeper, &store).await;
     set("old");
     keeper.lets_in("old");
-    database.pool().await.unwrap().acquire().await.unwrap().close().await.unwrap();
+    database.acquire().await.unwrap().close().await.unwrap();
     set("new");
     keeper.lets_in("new");
-    let connection = database.pool().await.unwrap().acquire().await.unwrap();
+    let connection = database.acquire().await.unwrap();
     assert_eq!((keeper.passwords().join(" "), store.calls()), ("old old new".to_owned(), 2));
     connection.close().await.unwrap();
     // From then on it is what new connections show.
-    database.pool().await.unwrap().acquire().await.unwrap();
+    database.acquire().await.unwrap();
     assert_eq!((keeper.passwords().join(" "), store.calls()), ("old old new new".to_owned(), 2));
 }
 
@@ -230,10 +230,10 @@ async fn a_password_that_aged_out_is_not_waited_for_until_it_is_refused() {
     let (keeper, store) = (Doorkeeper::start().await, Store::default());
     let (database, set) = with_password(&keeper, &store).await;
     set("old");
-    let first = database.pool().await.unwrap().acquire().await.unwrap();
+    let first = database.acquire().await.unwrap();
     set("new");
     store.at(300);
-    let second = database.pool().await.unwrap().acquire().await.unwrap();
+    let second = database.acquire().await.unwrap();
     drop((first, second));
     assert_eq!(keeper.passwords(), ["old", "new"]);
 }

@@ -11,7 +11,6 @@ async fn a_database_is_connected_to_when_it_is_first_used_and_not_before() {
     let postgres = postgres::empty().await;
     let network = Proxy::start(&postgres.address(), Protocol::Postgres).await;
     let database = Database::new(secret(&postgres.url_through(&network.address)));
-    database.pool().await.unwrap();
     assert_eq!(network.take_commands(), Vec::<String>::new());
     database.ping().await.unwrap();
     assert!(!network.take_commands().is_empty());
@@ -75,12 +74,11 @@ async fn an_address_that_is_none_is_a_503_that_does_not_show_it() {
 async fn a_violated_constraint_is_known_by_its_name() {
     let postgres = postgres::empty().await;
     let database = Database::new(secret(&postgres.url));
-    let pool = database.pool().await.unwrap();
-    pool.execute(raw_sql("CREATE TABLE things (n int CONSTRAINT one_digit CHECK (n < 10))")).await.unwrap();
-    let error = query("INSERT INTO things VALUES (10)").execute(pool).await.unwrap_err();
+    database.execute(raw_sql("CREATE TABLE things (n int CONSTRAINT one_digit CHECK (n < 10))")).await.unwrap();
+    let error = query("INSERT INTO things VALUES (10)").execute(&database).await.unwrap_err();
     assert_eq!(violated(&error), Some("one_digit"));
     assert_eq!(problem(error).status().as_u16(), 500, "one that the service did not expect is our mistake");
-    let error = query("SELEKT").execute(pool).await.unwrap_err();
+    let error = query("SELEKT").execute(&database).await.unwrap_err();
     assert_eq!(violated(&error), None);
     assert_eq!(problem(error).status().as_u16(), 500);
 }

@@ -1,113 +1,25 @@
 //! What is typed for each step.
 
-use std::fmt::{self, Display};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Stage;
+use super::line::{Line, Program};
 use super::plan::{Stack, Step, Wanted, function, shifted};
 
 /// Longer than a function may run (900 s): who hangs up earlier does not learn what became of it.
 const MIGRATION: &str = "960";
+/// "Concurrent executions", as Service Quotas calls it.
+const CONCURRENCY: &str = "L-B99A9384";
 const QUIET: [&str; 2] = ["--no-notices", "--no-version-reporting"];
 /// What undoing leaves for the next deployment, and where the commit is written down, below `/bodega/<stage>/<service>/`.
 pub(crate) const UNDONE: &str = "undone";
 pub(crate) const RELEASE: &str = "release";
+/// Of each function, which version served before the release and which serves since.
+pub(crate) const VERSIONS: &str = "versions";
 
 /// The issuer's two documents, as they are called in the bucket.
 pub(crate) const DOCUMENTS: [&str; 2] = ["jwks.json", "openid-configuration"];
-
-/// Which program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Program {
-    Git,
-    Cargo,
-    Npm,
-    Npx,
-    Node,
-    Aws,
-    /// This very one.
-    Xtask,
-}
-
-/// A line that is typed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) program: Program,
-    pub(crate) arguments: Vec<String>,
-    /// Beside what is inherited.
-    pub(crate) environment: Vec<(&'static str, String)>,
-    /// Below the repository.
-    pub(crate) folder: &'static str,
-}
-
-impl Line {
-    pub(crate) fn new(program: Program, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        let arguments = arguments.into_iter().map(Into::into).collect();
-        Self { program, arguments, environment: Vec::new(), folder: "" }
-    }
-
-    fn with(mut self, arguments: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.arguments.extend(arguments.into_iter().map(Into::into));
-        self
-    }
-
-    fn within(self, folder: &'static str) -> Self {
-        Self { folder, ..self }
-    }
-
-    fn knowing(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.environment.push((name, value.into()));
-        self
-    }
-}
-
-impl Line {
-    /// For a person in the repository: paths below it are relative.
-    pub(crate) fn shown(&self, root: &Path) -> String {
-        let whole = format!("{}/", root.display());
-        let up = if self.folder.is_empty() { "" } else { "../" };
-        // A URL of a file stays whole.
-        self.to_string().split(' ').map(|word| relative(word, &whole, up)).collect::<Vec<_>>().join(" ")
-    }
-}
-
-fn relative(word: &str, whole: &str, up: &str) -> String {
-    if word.contains("://") { word.to_owned() } else { word.replace(whole, up) }
-}
-
-/// As it would be typed into a shell.
-impl Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.folder.is_empty() {
-            write!(f, "cd {} && ", self.folder)?;
-        }
-        for (name, value) in &self.environment {
-            write!(f, "{name}={} ", quoted(value))?;
-        }
-        f.write_str(match self.program {
-            Program::Git => "git",
-            Program::Cargo => "cargo",
-            Program::Npm => "npm",
-            Program::Npx => "npx",
-            Program::Node => "node",
-            Program::Aws => "aws",
-            Program::Xtask => "cargo xtask",
-        })?;
-        for argument in &self.arguments {
-            write!(f, " {}", quoted(argument))?;
-        }
-        Ok(())
-    }
-}
-
-fn quoted(word: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_./:=,@%+".contains(&byte);
-    if !word.is_empty() && word.bytes().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
 
 /// What was learned on the way.
 #[derive(Debug, Clone, Default)]
@@ -116,10 +28,14 @@ pub(crate) struct Known {
     pub(crate) commit: Option<String>,
     /// Where the shop answers.
     pub(crate) api: Option<String>,
+    /// A frontend that browsers may call the shop from.
+    pub(crate) origin: Option<String>,
     /// Secrets that the deployed services read, by their ids.
     pub(crate) secrets: Vec<String>,
     /// Services that were taken back by their last deployment.
     pub(crate) undone: Vec<&'static str>,
+    /// What is written down of their versions, by service.
+    pub(crate) versions: BTreeMap<&'static str, String>,
     /// Versions to delete, by function.
     pub(crate) old: Vec<(String, String)>,
 }
@@ -134,14 +50,9 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Account => {
             vec![aws(&wanted.region, ["sts", "get-caller-identity", "--query", "Account", "--output", "text"])]
         }
-        Step::Past => wanted
-            .services()
-            .into_iter()
-            .flat_map(|service| {
-                let asked = [RELEASE, UNDONE].map(|name| get_parameter(wanted, service, name));
-                asked.into_iter().chain(migrations_since(service, "<released commit>"))
-            })
-            .collect(),
+        Step::Fresh => wanted.services().into_iter().map(|service| get_parameter(wanted, service, RELEASE)).collect(),
+        Step::Room => vec![concurrency(wanted)],
+        Step::Past => past(wanted),
         Step::Build => vec![build(wanted)],
         Step::Install => {
             vec![Line::new(Program::Npm, ["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within("infra")]
@@ -150,52 +61,48 @@ pub(crate) fn lines(step: &Step, wanted: &Wanted, known: &Known) -> Vec<Line> {
         Step::Diff(stacks) => diff(wanted, stacks),
         Step::Quiet => vec![deploying(wanted)],
         Step::Settle(service) => vec![status(wanted, service), cancel(wanted, service)],
-        Step::Remember(service) => {
-            shifted(service).iter().map(|trigger| get_alias(wanted, &function(stage, service, trigger))).collect()
-        }
+        Step::Remember(service) => aliases(wanted, service),
         Step::Secrets if known.secrets.is_empty() => {
             vec![describe_secret(wanted, &secret_id(stage, "<each that the templates name>"))]
         }
         Step::Secrets => known.secrets.iter().map(|id| describe_secret(wanted, id)).collect(),
         Step::Deploy(stack) => vec![deploy(wanted, *stack)],
-        Step::Publish => {
-            let read = DOCUMENTS.map(|document| read_document(wanted, document));
-            let write = DOCUMENTS.map(|document| write_document(wanted, document));
-            let keys = [get_secret(wanted, "SIGNING_KEYS"), keep_secret(wanted, "SIGNING_KEYS")];
-            [address(wanted)].into_iter().chain(read).chain(keys).chain(write).collect()
-        }
+        Step::Publish => publish(wanted),
         Step::Migrate(service) => vec![migrate(wanted, service)],
         Step::Buy | Step::BuyAgain => buy(wanted, known),
         Step::Record(service) => {
-            let commit = known.commit.as_deref().unwrap_or("<commit>");
-            let mut lines = vec![put_parameter(wanted, service, RELEASE, commit)];
-            if known.undone.contains(service) {
-                let name = parameter(stage, service, UNDONE);
-                lines.push(aws(&wanted.region, ["ssm", "delete-parameter", "--name", &name]));
-            }
-            lines
+            let asked = aliases(wanted, service).into_iter().chain([get_parameter(wanted, service, VERSIONS)]);
+            asked.chain(record(wanted, known, service)).collect()
         }
         Step::Prune(service) => prune(wanted, known, service),
-        Step::Back { service, trigger, version } => vec![aws(
-            &wanted.region,
-            [
-                "lambda",
-                "update-alias",
-                "--function-name",
-                &function(stage, service, trigger),
-                "--name",
-                "live",
-                "--function-version",
-                version,
-                "--routing-config",
-                "AdditionalVersionWeights={}",
-            ],
-        )],
+        Step::Back { service, trigger, version } => vec![back(wanted, &function(stage, service, trigger), version)],
         Step::RecordUndo(service) => {
             let commit = known.commit.as_deref().unwrap_or("<commit>");
             vec![put_parameter(wanted, service, UNDONE, commit)]
         }
     }
+}
+
+fn past(wanted: &Wanted) -> Vec<Line> {
+    let services = wanted.services().into_iter();
+    let lines = services.flat_map(|service| {
+        let asked = [RELEASE, UNDONE].map(|name| get_parameter(wanted, service, name));
+        asked.into_iter().chain(migrations_since(service, "<released commit>"))
+    });
+    lines.collect()
+}
+
+fn publish(wanted: &Wanted) -> Vec<Line> {
+    let read = DOCUMENTS.map(|document| read_document(wanted, document));
+    let write = DOCUMENTS.map(|document| write_document(wanted, document));
+    let keys = [get_secret(wanted, "SIGNING_KEYS"), keep_secret(wanted, "SIGNING_KEYS")];
+    [address(wanted)].into_iter().chain(read).chain(keys).chain(write).collect()
+}
+
+fn back(wanted: &Wanted, function: &str, version: &str) -> Line {
+    let update = ["lambda", "update-alias", "--function-name", function, "--name", "live"];
+    let to = ["--function-version", version, "--routing-config", "AdditionalVersionWeights={}"];
+    aws(&wanted.region, update.into_iter().chain(to))
 }
 
 fn tools(wanted: &Wanted) -> Vec<Line> {
@@ -231,8 +138,10 @@ fn synthesize(wanted: &Wanted, known: &Known) -> Line {
         format!("architecture={architecture}"),
         format!("artifacts={}", text(&wanted.gathered())),
     ];
-    if !known.undone.is_empty() {
-        context.push(format!("at-once={}", known.undone.join(",")));
+    let mut at_once = wanted.services();
+    at_once.retain(|service| wanted.at_once || known.undone.contains(service));
+    if !at_once.is_empty() {
+        context.push(format!("at-once={}", at_once.join(",")));
     }
     let line = Line::new(Program::Npx, ["cdk", "synth", "--quiet"]).with(QUIET);
     let line = line.with(context.into_iter().flat_map(|pair| ["--context".to_owned(), pair]));
@@ -284,19 +193,30 @@ pub(crate) fn answer_file(wanted: &Wanted, service: &str) -> std::path::PathBuf 
     wanted.assembly.with_file_name(format!("{}-{service}-migrate.json", wanted.stage.name()))
 }
 
-/// First the address, where it is not known.
+/// First the address, where it is not known, and whose browsers may call it.
 fn buy(wanted: &Wanted, known: &Known) -> Vec<Line> {
     let api = wanted.api.as_ref().or(known.api.as_ref());
     let mut lines = if api.is_none() { vec![address(wanted)] } else { Vec::new() };
+    lines.extend([template_of(wanted, Stack::Data), smoke(wanted, known)]);
+    lines
+}
+
+pub(crate) fn smoke(wanted: &Wanted, known: &Known) -> Line {
+    let api = wanted.api.as_ref().or(known.api.as_ref());
     let mut smoke = Line::new(Program::Xtask, ["smoke", "--api", api.map_or("<ApiUrl of the edge>", String::as_str)]);
+    match &known.origin {
+        Some(origin) => smoke = smoke.with(["--origin", origin.as_str()]),
+        None if api.is_none() => smoke = smoke.with(["--origin", "<the first of AllowOrigins>"]),
+        // Whose list of origins is empty has no browsers to let in.
+        None => {}
+    }
     if let Some(sku) = &wanted.sku {
         smoke = smoke.with(["--sku", sku.as_str()]);
     }
     if wanted.calls_off {
         smoke = smoke.knowing("STRIPE_SECRET_KEY", "");
     }
-    lines.push(smoke);
-    lines
+    smoke
 }
 
 pub(crate) fn address(wanted: &Wanted) -> Line {
@@ -361,6 +281,10 @@ pub(crate) fn write_document(wanted: &Wanted, name: &str) -> Line {
     aws(&wanted.region, copy).with(["--cache-control", "public, max-age=300"])
 }
 
+fn aliases(wanted: &Wanted, service: &str) -> Vec<Line> {
+    shifted(service).iter().map(|trigger| get_alias(wanted, &function(wanted.stage, service, trigger))).collect()
+}
+
 pub(crate) fn get_alias(wanted: &Wanted, function: &str) -> Line {
     let query = ["lambda", "get-alias", "--function-name", function, "--name", "live", "--query", "FunctionVersion"];
     aws(&wanted.region, query).with(["--output", "text"])
@@ -374,7 +298,7 @@ pub(crate) fn versions(wanted: &Wanted, function: &str) -> Line {
 
 fn prune(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line> {
     let functions = shifted(service).iter().map(|trigger| function(wanted.stage, service, trigger));
-    let mut lines = Vec::new();
+    let mut lines = vec![get_parameter(wanted, service, VERSIONS)];
     for function in functions {
         lines.push(versions(wanted, &function));
         let old = known.old.iter().filter(|(known, _)| *known == function);
@@ -414,6 +338,36 @@ pub(crate) fn get_parameter(wanted: &Wanted, service: &str, name: &str) -> Line 
     aws(&wanted.region, ["ssm", "get-parameter", "--name", &name, "--query", "Parameter.Value", "--output", "text"])
 }
 
+/// What is remembered of a service that has gone.
+pub(crate) fn forget(wanted: &Wanted, service: &str) -> Line {
+    let names = [RELEASE, VERSIONS, UNDONE].map(|name| parameter(wanted.stage, service, name));
+    aws(&wanted.region, ["ssm", "delete-parameters", "--names"].into_iter().chain(names.iter().map(String::as_str)))
+}
+
+/// How many instances the account may run at once, of all its functions in the region.
+pub(crate) fn concurrency(wanted: &Wanted) -> Line {
+    let query = ["--query", "AccountLimit.ConcurrentExecutions", "--output", "text"];
+    aws(&wanted.region, ["lambda", "get-account-settings"].into_iter().chain(query))
+}
+
+pub(crate) fn more_concurrency(wanted: &Wanted, instances: &str) -> Line {
+    let asked = ["service-quotas", "request-service-quota-increase", "--service-code", "lambda"];
+    aws(&wanted.region, asked.into_iter().chain(["--quota-code", CONCURRENCY, "--desired-value", instances]))
+}
+
+/// The versions first: a release that is written down has those that it served by.
+pub(crate) fn record(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line> {
+    let commit = known.commit.as_deref().unwrap_or("<commit>");
+    let versions = known.versions.get(service).map_or("<of each function: before, now>", String::as_str);
+    let mut lines =
+        vec![put_parameter(wanted, service, VERSIONS, versions), put_parameter(wanted, service, RELEASE, commit)];
+    if known.undone.contains(&service) {
+        let name = parameter(wanted.stage, service, UNDONE);
+        lines.push(aws(&wanted.region, ["ssm", "delete-parameter", "--name", &name]));
+    }
+    lines
+}
+
 /// Those that are new since a commit, and those that it had.
 pub(crate) fn migrations_since(service: &str, commit: &str) -> Vec<Line> {
     let folder = match service {
@@ -436,90 +390,4 @@ fn text(path: &Path) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::plan::tests::wanted;
-    use super::*;
-
-    fn typed(step: &Step) -> Vec<String> {
-        lines(step, &wanted(), &Known::default()).iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn a_migration_is_asked_for_once_and_waited_for_longer_than_a_function_may_run() {
-        let line = typed(&Step::Migrate("user-service")).remove(0);
-        assert!(
-            line.starts_with("AWS_MAX_ATTEMPTS=1 aws lambda invoke --function-name bodega-dev-user-service-migrate"),
-            "{line}"
-        );
-        assert!(line.contains(r#"--payload '{"direction":"up"}'"#), "{line}");
-        assert!(line.contains("--cli-read-timeout 960"), "{line}");
-    }
-
-    #[test]
-    fn what_was_compared_is_what_is_deployed() {
-        let app = "--app /build/deploy/dev ";
-        let compared = typed(&Step::Diff(vec![Stack::Data])).remove(0);
-        let deployed = typed(&Step::Deploy(Stack::Data)).remove(0);
-        assert!(compared.contains(app) && deployed.contains(app), "{compared}\n{deployed}");
-        assert!(deployed.starts_with("cd infra && npx cdk deploy bodega-dev-data --exclusively"), "{deployed}");
-    }
-
-    #[test]
-    fn an_alias_goes_back_whole() {
-        let back = Step::Back { service: "transaction-service", trigger: "http", version: "7".to_owned() };
-        assert_eq!(
-            typed(&back),
-            [
-                "aws lambda update-alias --function-name bodega-dev-transaction-service-http --name live --function-version 7 \
-              --routing-config 'AdditionalVersionWeights={}' --region eu-central-1"
-            ]
-        );
-    }
-
-    #[test]
-    fn a_secret_is_asked_for_the_labels_of_its_versions_and_not_for_its_value() {
-        let known = Known { secrets: vec!["bodega/dev/MONGODB_URI".to_owned()], ..Known::default() };
-        let asked: Vec<String> = lines(&Step::Secrets, &wanted(), &known).iter().map(ToString::to_string).collect();
-        assert_eq!(
-            asked,
-            [
-                "aws secretsmanager describe-secret --secret-id bodega/dev/MONGODB_URI --query VersionIdsToStages --output json \
-              --region eu-central-1"
-            ]
-        );
-        let before_any_template = typed(&Step::Secrets).remove(0);
-        assert!(before_any_template.contains("'bodega/dev/<each that the templates name>'"), "{before_any_template}");
-    }
-
-    #[test]
-    fn the_edge_is_asked_for_where_it_is() {
-        let line = typed(&Step::Buy).remove(0);
-        assert!(line.ends_with("--region us-east-1"), "{line}");
-    }
-
-    #[test]
-    fn a_service_that_was_taken_back_is_shifted_at_once_by_its_next_deployment_only() {
-        let known = Known { undone: vec!["user-service"], ..Known::default() };
-        let line = lines(&Step::Synthesize, &wanted(), &known).remove(0).to_string();
-        assert!(line.contains("--context at-once=user-service"), "{line}");
-        assert!(!typed(&Step::Synthesize).remove(0).contains("at-once"));
-        let forgets = |known: &Known| lines(&Step::Record("user-service"), &wanted(), known).len() == 2;
-        assert_eq!((forgets(&known), forgets(&Known::default())), (true, false));
-    }
-
-    #[test]
-    fn a_person_reads_paths_from_where_the_line_is_typed() {
-        let deployed = lines(&Step::Deploy(Stack::Data), &wanted(), &Known::default()).remove(0);
-        assert!(deployed.shown(Path::new("/build")).contains("--app ../deploy/dev "), "{deployed}");
-        let migrated = lines(&Step::Migrate("user-service"), &wanted(), &Known::default()).remove(0);
-        assert!(migrated.shown(Path::new("/build")).ends_with(" deploy/dev-user-service-migrate.json"), "{migrated}");
-    }
-
-    #[test]
-    fn a_word_that_a_shell_would_take_apart_is_quoted() {
-        assert_eq!(
-            [quoted("a b"), quoted("it's"), quoted(""), quoted("plain-1.2")],
-            ["'a b'", r"'it'\''s'", "''", "plain-1.2"]
-        );
-    }
-}
+mod tests;

@@ -3,14 +3,17 @@
 
 use std::fmt::{self, Display};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use self::broken::break_lines;
+use self::tear_down::tear_down;
 use super::Stage;
-use super::command::{self, Line, Program, aws, lines, private};
+use super::command::{self, aws, lines, private};
+use super::line::{Line, Program};
 use super::plan::{self, Stack, Step, Wanted, function};
 use super::report;
 use super::runner::Runner;
@@ -18,6 +21,10 @@ use crate::admin::{EMAIL, SERVICE_CLIENTS};
 use crate::api::Api;
 use crate::home::{Home, given};
 use crate::secrets::{password, write_private};
+
+mod broken;
+mod tear_down;
+mod webhook;
 
 /// The service that is broken: where it is not well, nothing is sold.
 const VICTIM: &str = "transaction-service";
@@ -38,26 +45,6 @@ pub(super) enum Day {
     /// To try what only an account shows, and to leave nothing.
     Rehearsal,
 }
-
-/// What Stripe tells the shop of.
-const EVENTS: [&str; 16] = [
-    "payment_intent.amount_capturable_updated",
-    "payment_intent.canceled",
-    "payment_intent.payment_failed",
-    "payment_intent.processing",
-    "payment_intent.requires_action",
-    "payment_intent.succeeded",
-    "setup_intent.setup_failed",
-    "charge.refunded",
-    "charge.refund.updated",
-    "refund.created",
-    "refund.failed",
-    "refund.updated",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.dispute.closed",
-    "charge.dispute.funds_withdrawn",
-];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Act {
@@ -87,9 +74,13 @@ fn acts(wanted: &Wanted, day: Day) -> Vec<Act> {
 /// Each of it may be done again: a day that failed half way begins anew.
 fn set_up(wanted: &Wanted) -> Vec<Act> {
     let planned = |step: Step| Act::Planned(step);
-    let mut acts: Vec<Act> = [Step::CleanTree, Step::Tools, Step::Account].into_iter().map(planned).collect();
+    let checks = [Step::CleanTree, Step::Tools, Step::Account, Step::Fresh];
+    let mut acts: Vec<Act> = checks.into_iter().map(planned).collect();
+    // CDK prepares an account only with an app at hand, and by the command that the lock names.
+    acts.extend([Step::Build, Step::Install, Step::Synthesize, Step::Room].map(planned));
     acts.push(Act::Bootstrap);
-    acts.extend([Step::Build, Step::Install, Step::Synthesize].map(planned));
+    // There are none, unless this is done again.
+    acts.extend(plan::ORDER.map(|service| planned(Step::Remember(service))));
     // The edge has the address; tokens are issued under it, and gateways read the issuer's documents when services come.
     acts.extend([Stack::Data, Stack::Events, Stack::Edge].map(|stack| planned(Step::Deploy(stack))));
     acts.extend([planned(Step::Publish), Act::Secrets]);
@@ -99,12 +90,16 @@ fn set_up(wanted: &Wanted) -> Vec<Act> {
     let rest =
         plan::stacks(wanted).into_iter().filter(|stack| !matches!(stack, Stack::Data | Stack::Events | Stack::Edge));
     for stack in rest {
+        if stack == Stack::Watch {
+            // What its canary buys is there before it buys for the first time.
+            acts.push(Act::Stock);
+        }
         acts.push(planned(Step::Deploy(stack)));
         if let Stack::Migrate(service) = stack {
             acts.push(planned(Step::Migrate(service)));
         }
     }
-    acts.extend([Act::Stock, planned(Step::Buy)]);
+    acts.push(planned(Step::Buy));
     acts.extend(plan::ORDER.map(|service| planned(Step::Record(service))));
     acts
 }
@@ -138,17 +133,10 @@ impl Display for Act {
 
 /// Only what a person may see is on a line: secrets are in files that only this user reads, and are removed.
 fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
-    let region = wanted.region.as_str();
     let secret = |name: &str| command::keep_secret(wanted, name);
     match act {
         Act::Planned(step) => lines(step, wanted, &command::Known::default()),
-        Act::Bootstrap => {
-            let account = wanted.account.as_deref().unwrap_or("<account>");
-            let places = [format!("aws://{account}/{region}"), format!("aws://{account}/us-east-1")];
-            let mut line = Line::new(Program::Npx, ["--yes", "cdk", "bootstrap", "--no-notices"]);
-            line.arguments.extend(places);
-            vec![Line { folder: "infra", ..line }]
-        }
+        Act::Bootstrap => vec![bootstrap(wanted)],
         Act::Secrets => GIVEN.into_iter().map(secret).collect(),
         Act::Identities => {
             let mut all = vec![invoke_admin(wanted)];
@@ -159,70 +147,26 @@ fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
         }
         Act::Webhook => vec![secret("STRIPE_WEBHOOK_SECRET")],
         Act::Everything | Act::Mend => vec![again(wanted, None)],
-        Act::Break => {
-            let architecture = if wanted.x86_64 { "--x86-64" } else { "--arm64" };
-            let build = ["lambda", "build", "--release", "--skip-target-check", architecture, "--package", BROKEN];
-            vec![
-                Line::new(Program::Cargo, build),
-                shifts(wanted),
-                again(wanted, Some(&broken(wanted))),
-                shifts(wanted),
-                shift(wanted, "<new deployment>"),
-            ]
-        }
+        Act::Break => break_lines(wanted),
         Act::FindWhole => {
             vec![command::get_alias(wanted, &function(wanted.stage, VICTIM, "http"))]
         }
         Act::Stock => Vec::new(),
         Act::TearDown => {
             let stacks = plan::stacks(wanted).into_iter().rev();
-            stacks.flat_map(|stack| tear_down(wanted, stack)).collect()
+            let forget = plan::ORDER.map(|service| command::forget(wanted, service));
+            stacks.flat_map(|stack| tear_down(wanted, stack)).chain(forget).collect()
         }
     }
 }
 
-/// A bucket with something in it is not deleted, nor is a version of it forgotten by deleting the object.
-fn tear_down(wanted: &Wanted, stack: Stack) -> Vec<Line> {
-    let mut lines = Vec::new();
-    if stack.has_buckets() {
-        lines.push(buckets(wanted, stack));
-        lines.extend([versions(wanted, stack, "<bucket>"), delete(wanted, stack, "<bucket>")]);
-    }
-    let name = stack.name(wanted.stage);
-    let destroy = ["cdk", "destroy", "--force", "--exclusively", "--no-notices", "--app"];
-    let mut line = Line::new(Program::Npx, destroy);
-    line.arguments.extend([wanted.assembly.display().to_string(), name]);
-    lines.push(Line { folder: "infra", ..line });
-    lines
-}
-
-fn buckets(wanted: &Wanted, stack: Stack) -> Line {
-    let name = stack.name(wanted.stage);
-    let query = "StackResourceSummaries[?ResourceType=='AWS::S3::Bucket'].PhysicalResourceId";
-    let list = ["cloudformation", "list-stack-resources", "--stack-name", &name, "--query", query, "--output", "json"];
-    aws(stack.region(&wanted.region), list)
-}
-
-/// As many as one call deletes.
-fn versions(wanted: &Wanted, stack: Stack, bucket: &str) -> Line {
-    let query = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}";
-    let list = ["s3api", "list-object-versions", "--bucket", bucket, "--max-items", "1000", "--query", query];
-    let mut line = aws(stack.region(&wanted.region), list);
-    line.arguments.extend(["--output", "json"].map(str::to_owned));
-    line
-}
-
-fn delete(wanted: &Wanted, stack: Stack, bucket: &str) -> Line {
-    let file = format!("file://{}", deleted(wanted).display());
-    aws(stack.region(&wanted.region), ["s3api", "delete-objects", "--bucket", bucket, "--delete", &file])
-}
-
-fn deleted(wanted: &Wanted) -> PathBuf {
-    private(wanted).join("delete.json")
-}
-
-fn broken(wanted: &Wanted) -> PathBuf {
-    wanted.assembly.with_file_name("broken")
+/// Where the shop is, and where its edge is.
+fn bootstrap(wanted: &Wanted) -> Line {
+    let account = wanted.account.as_deref().unwrap_or("<account>");
+    let mut line = Line::new(Program::Npx, ["cdk", "bootstrap", "--no-notices", "--app"]);
+    line.arguments.push(wanted.assembly.display().to_string());
+    line.arguments.extend([wanted.region.as_str(), "us-east-1"].map(|region| format!("aws://{account}/{region}")));
+    Line { folder: "infra", ..line }
 }
 
 fn invoke_admin(wanted: &Wanted) -> Line {
@@ -250,36 +194,13 @@ fn again(wanted: &Wanted, artifacts: Option<&Path>) -> Line {
     line
 }
 
-/// What `CodeDeploy` was asked to shift of the service that is broken, the newest first.
-fn shifts(wanted: &Wanted) -> Line {
-    let name = Stack::Service(VICTIM).name(wanted.stage);
-    let list = ["deploy", "list-deployments", "--application-name", &name, "--deployment-group-name", &name];
-    let mut line = aws(&wanted.region, list);
-    line.arguments.extend(["--query", "deployments", "--output", "json"].map(str::to_owned));
-    line
-}
-
-fn shift(wanted: &Wanted, id: &str) -> Line {
-    let get = ["deploy", "get-deployment", "--deployment-id", id, "--query", "deploymentInfo.status"];
-    let mut line = aws(&wanted.region, get);
-    line.arguments.extend(["--output", "text"].map(str::to_owned));
-    line
-}
-
-/// Those that were not there before.
-fn newly<'a>(before: &[String], after: &'a [String]) -> Vec<&'a str> {
-    after.iter().filter(|id| !before.contains(id)).map(String::as_str).collect()
-}
-
 fn sku(wanted: &Wanted) -> &str {
     wanted.sku.as_deref().unwrap_or(SKU)
 }
 
 pub(super) async fn run(home: &Home, wanted: &Wanted, day: Day, dry_run: bool) -> Result<()> {
     ensure!(day == Day::First || wanted.stage == Stage::Dev, "this breaks a stage and tears it down: only dev");
-    // A shop that sells takes no money for a purchase that is only a test.
-    let calls_off = wanted.stage == Stage::Prod;
-    let wanted = Wanted { sku: Some(sku(wanted).to_owned()), calls_off, ..wanted.clone() };
+    let wanted = Wanted { sku: Some(sku(wanted).to_owned()), ..wanted.clone() };
     let acts = acts(&wanted, day);
     if dry_run {
         for (number, act) in acts.iter().enumerate() {
@@ -325,6 +246,15 @@ fn admin(day: Day) -> Result<(String, String)> {
     Ok((email?, password?))
 }
 
+/// What a day leaves that failed at the last of `begun`.
+fn left(begun: &[Act]) -> &'static str {
+    if begun.contains(&Act::Bootstrap) {
+        "what exists by now stays for you to look at: `npx cdk destroy` in infra/ removes it"
+    } else {
+        "nothing was made"
+    }
+}
+
 struct UnderWay<'a> {
     home: &'a Home,
     runner: Runner<'a>,
@@ -341,9 +271,7 @@ impl UnderWay<'_> {
     async fn all(&mut self, acts: &[Act]) -> Result<()> {
         for (number, act) in acts.iter().enumerate() {
             println!("\n=== {}/{} {act}", number + 1, acts.len());
-            self.act(act).await.with_context(|| {
-                format!("{act}; what exists by now stays for you to look at: `npx cdk destroy` in infra/ removes it")
-            })?;
+            self.act(act).await.with_context(|| format!("{act}; {}", left(&acts[..=number])))?;
         }
         Ok(())
     }
@@ -396,47 +324,6 @@ impl UnderWay<'_> {
         Ok(())
     }
 
-    /// A stack that stays does not keep the others: they cost as much.
-    async fn tear_down(&self) -> Result<()> {
-        let mut left = Vec::new();
-        for stack in plan::stacks(&self.wanted).into_iter().rev() {
-            let mut outcome = self.destroy(stack).await;
-            if outcome.is_err() && stack.has_buckets() {
-                // The last lines of a log come after what it is a log of has gone.
-                outcome = self.destroy(stack).await;
-            }
-            if let Err(error) = outcome {
-                println!("FAILED: {error:#}");
-                left.push(stack.name(self.wanted.stage));
-            }
-        }
-        ensure!(left.is_empty(), "not torn down, and they cost: {}", left.join(", "));
-        Ok(())
-    }
-
-    async fn destroy(&self, stack: Stack) -> Result<()> {
-        if stack.has_buckets() {
-            let buckets = self.runner.lookup(&buckets(&self.wanted, stack)).await?.unwrap_or_default();
-            for bucket in serde_json::from_str::<Vec<String>>(&buckets).unwrap_or_default() {
-                self.empty(stack, &bucket).await?;
-            }
-        }
-        let lines = tear_down(&self.wanted, stack);
-        self.runner.run(lines.last().context("no line tears it down")?).await
-    }
-
-    async fn empty(&self, stack: Stack, bucket: &str) -> Result<()> {
-        loop {
-            let found = self.runner.lookup(&versions(&self.wanted, stack, bucket)).await?.unwrap_or_default();
-            let found: Vec<Value> = serde_json::from_str(&found).unwrap_or_default();
-            if found.is_empty() {
-                return Ok(());
-            }
-            fs::write(deleted(&self.wanted), json!({ "Objects": found, "Quiet": true }).to_string())?;
-            self.runner.ask(&delete(&self.wanted, stack, bucket)).await?;
-        }
-    }
-
     async fn invoke(&self, request: &Value, line: &Line) -> Result<Value> {
         let [asked, answered] = ["request.json", "answer.json"].map(|file| private(&self.wanted).join(file));
         write_private(&asked, &request.to_string())?;
@@ -447,42 +334,6 @@ impl UnderWay<'_> {
             bail!("{error}: {}", String::from_utf8_lossy(&answer));
         }
         serde_json::from_slice(&answer).context("the function answered no JSON")
-    }
-
-    /// Which events: docs/operations.md, at Stripe.
-    async fn webhook(&mut self) -> Result<()> {
-        let url = format!("{}/webhooks/stripe", self.runner.address().await?);
-        // Those of a day that ended half way sign with secrets that are lost.
-        let known = self.stripe(Method::GET, "?limit=100", String::new()).await?;
-        for endpoint in known["data"].as_array().into_iter().flatten().filter(|endpoint| endpoint["url"] == *url) {
-            self.forget_webhook(endpoint["id"].as_str().unwrap_or_default()).await?;
-        }
-        let mut form = format!("url={url}");
-        for event in EVENTS {
-            form.push_str("&enabled_events[]=");
-            form.push_str(event);
-        }
-        let made = self.stripe(Method::POST, "", form).await?;
-        self.endpoint = made["id"].as_str().map(str::to_owned);
-        let secret = made["secret"].as_str().context("Stripe made an endpoint without a secret")?;
-        self.runner.keep("STRIPE_WEBHOOK_SECRET", secret).await
-    }
-
-    async fn forget_webhook(&self, endpoint: &str) -> Result<()> {
-        self.stripe(Method::DELETE, &format!("/{endpoint}"), String::new()).await.map(drop)
-    }
-
-    async fn stripe(&self, method: Method, path: &str, form: String) -> Result<Value> {
-        let key = given("STRIPE_SECRET_KEY").context("STRIPE_SECRET_KEY is not in the environment")?;
-        let may_be_live = self.wanted.stage == Stage::Prod;
-        ensure!(may_be_live || key.starts_with("sk_test_"), "STRIPE_SECRET_KEY is no key for tests");
-        let base = given("STRIPE_API_BASE").unwrap_or_else(|| "https://api.stripe.com".to_owned());
-        let request = reqwest::Client::new().request(method, format!("{base}/v1/webhook_endpoints{path}"));
-        let request = request.basic_auth(key, None::<&str>).header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.body(form).send().await.context("asking Stripe")?;
-        let (status, text) = (answer.status(), answer.text().await?);
-        ensure!(status.is_success(), "Stripe: {status} {text}");
-        Ok(serde_json::from_str(&text)?)
     }
 
     async fn stock(&mut self) -> Result<()> {
@@ -496,155 +347,7 @@ impl UnderWay<'_> {
         api.create("/admin/products", product).await?;
         api.call(Method::PUT, &format!("/inventory/{sku}"), Some(json!({ "on_hand": 1_000_000 }))).await.map(drop)
     }
-
-    async fn break_it(&mut self, lines: &[Line]) -> Result<()> {
-        let alias = command::get_alias(&self.wanted, &function(self.wanted.stage, VICTIM, "http"));
-        self.served = self.runner.lookup(&alias).await?;
-        self.runner.run(&lines[0]).await?;
-        let folder = broken(&self.wanted).join(VICTIM);
-        fs::create_dir_all(&folder)?;
-        let from = self.home.target().join("lambda").join(BROKEN).join("bootstrap");
-        fs::copy(&from, folder.join("bootstrap")).with_context(|| from.display().to_string())?;
-        let [_, list, deploy, ..] = lines else { bail!("the lines of breaking are others") };
-        let before = self.shifts(list).await?;
-        let Err(error) = self.runner.run(deploy).await else {
-            bail!("a service that answers 500 was deployed, and nothing noticed")
-        };
-        println!("it failed: {error:#}");
-        self.codedeploy_refused(&before, list).await
-    }
-
-    async fn shifts(&self, line: &Line) -> Result<Vec<String>> {
-        serde_json::from_str(&self.runner.ask(line).await?).context("CodeDeploy listed no deployments")
-    }
-
-    /// A deployment may fail for many reasons: it has to be `CodeDeploy` that has seen the version and refused it.
-    async fn codedeploy_refused(&self, before: &[String], list: &Line) -> Result<()> {
-        let after = self.shifts(list).await?;
-        let made = newly(before, &after);
-        ensure!(!made.is_empty(), "it failed before CodeDeploy was asked to shift anything: that proves nothing");
-        let mut statuses = Vec::new();
-        for id in made {
-            statuses.push(self.runner.ask(&shift(&self.wanted, id)).await?);
-        }
-        println!("CodeDeploy: {}", statuses.join(", "));
-        let refused = statuses.iter().any(|status| ["Failed", "Stopped"].contains(&status.as_str()));
-        ensure!(refused, "CodeDeploy refused nothing: {}", statuses.join(", "));
-        Ok(())
-    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::plan::tests::wanted;
-    use super::*;
-
-    fn position(acts: &[Act], act: &Act) -> usize {
-        acts.iter().position(|known| known == act).unwrap_or_else(|| panic!("{act} is missing"))
-    }
-
-    #[test]
-    fn a_stage_is_bought_from_broken_found_whole_mended_and_torn_down_in_that_order() {
-        let acts = acts(&wanted(), Day::Rehearsal);
-        let day: Vec<usize> = [Act::Stock, Act::Everything, Act::Break, Act::FindWhole, Act::Mend, Act::TearDown]
-            .iter()
-            .map(|act| position(&acts, act))
-            .collect();
-        assert!(day.is_sorted(), "{day:?}");
-        let purchases = acts.iter().filter(|act| **act == Act::Planned(Step::Buy)).count();
-        assert_eq!(purchases, 3);
-        assert_eq!(acts.last(), Some(&Act::TearDown));
-    }
-
-    #[test]
-    fn a_stage_that_stays_is_set_up_and_bought_from_and_its_commit_written_down_and_nothing_else() {
-        let prod = Wanted { stage: Stage::Prod, sku: Some("CANARY".to_owned()), ..wanted() };
-        for wanted in [wanted(), prod] {
-            let acts = acts(&wanted, Day::First);
-            for never in [Act::Break, Act::TearDown, Act::Everything] {
-                assert!(!acts.contains(&never), "{never}");
-            }
-            let day: Vec<usize> = [
-                Act::Planned(Step::Publish),
-                Act::Secrets,
-                Act::Identities,
-                Act::Planned(Step::Deploy(Stack::Service("user-service"))),
-                Act::Stock,
-                Act::Planned(Step::Buy),
-            ]
-            .iter()
-            .map(|act| position(&acts, act))
-            .collect();
-            assert!(day.is_sorted(), "{day:?}");
-            for service in plan::ORDER {
-                assert!(
-                    position(&acts, &Act::Planned(Step::Buy)) < position(&acts, &Act::Planned(Step::Record(service)))
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn the_issuer_is_known_before_a_gateway_reads_its_documents_and_after_it_has_an_address() {
-        let acts = acts(&wanted(), Day::First);
-        let issuer = position(&acts, &Act::Planned(Step::Publish));
-        assert!(position(&acts, &Act::Planned(Step::Deploy(Stack::Edge))) < issuer);
-        for service in plan::ORDER {
-            assert!(issuer < position(&acts, &Act::Planned(Step::Deploy(Stack::Service(service)))), "{service}");
-        }
-    }
-
-    #[test]
-    fn every_secret_is_kept_before_the_step_that_asks_for_them_and_before_a_service_reads_them() {
-        let acts = acts(&wanted(), Day::Rehearsal);
-        let asked = position(&acts, &Act::Planned(Step::Secrets));
-        for kept in [Act::Planned(Step::Publish), Act::Secrets, Act::Identities, Act::Webhook] {
-            assert!(position(&acts, &kept) < asked, "{kept}");
-        }
-        for service in plan::ORDER {
-            assert!(asked < position(&acts, &Act::Planned(Step::Deploy(Stack::Service(service)))), "{service}");
-        }
-    }
-
-    #[test]
-    fn no_secret_is_on_a_line_that_is_printed() {
-        for act in acts(&wanted(), Day::Rehearsal) {
-            for line in typed(&act, &wanted()) {
-                let line = line.to_string();
-                assert!(!line.contains("--secret-string") || line.contains("--secret-string file://"), "{line}");
-                assert!(!line.contains("password"), "{line}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_failure_without_a_deployment_of_codedeploys_is_not_the_one_that_was_looked_for() {
-        let of = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect::<Vec<_>>();
-        assert!(newly(&of(&["d-1"]), &of(&["d-1"])).is_empty());
-        assert_eq!(newly(&of(&["d-1"]), &of(&["d-2", "d-1"])), ["d-2"]);
-        let lines: Vec<String> = typed(&Act::Break, &wanted()).iter().map(ToString::to_string).collect();
-        let at = |what: &str| lines.iter().position(|line| line.contains(what)).unwrap();
-        let asked: Vec<usize> = (0..lines.len()).filter(|&line| lines[line].contains("list-deployments")).collect();
-        let deployed = at("--service transaction-service");
-        assert!(asked.len() == 2 && asked[0] < deployed && deployed < asked[1], "{lines:#?}");
-        assert!(asked[1] < at("deploy get-deployment"), "{lines:#?}");
-    }
-
-    #[test]
-    fn every_stack_is_torn_down_the_last_one_first_and_its_buckets_emptied_of_all_versions_before() {
-        let lines: Vec<String> = typed(&Act::TearDown, &wanted()).iter().map(ToString::to_string).collect();
-        let destroyed: Vec<&str> = lines.iter().filter_map(|line| line.split("cdk destroy").nth(1)).collect();
-        let order: Vec<String> = plan::stacks(&wanted()).iter().rev().map(|stack| stack.name(Stage::Dev)).collect();
-        assert_eq!(destroyed.len(), order.len(), "{lines:#?}");
-        for (line, name) in destroyed.iter().zip(&order) {
-            assert!(line.ends_with(name), "{line}: {name}");
-        }
-        for stack in [Stack::Edge, Stack::Data] {
-            let end = format!(" {}", stack.name(Stage::Dev));
-            let at = lines.iter().position(|line| line.contains("destroy") && line.ends_with(&end)).unwrap();
-            assert!(lines[at - 3].contains(&format!("list-stack-resources --stack-name{end}")), "{}", lines[at - 3]);
-            assert!(lines[at - 2].contains("list-object-versions"), "{}", lines[at - 2]);
-            assert!(lines[at - 1].contains("delete-objects"), "{}", lines[at - 1]);
-        }
-    }
-}
+mod tests;

@@ -1,9 +1,12 @@
 //! What a deployment does, in which order, and what takes it back: lists of steps, made of nothing but what is wanted.
 
-use std::fmt::{self, Display};
 use std::path::{Path, PathBuf};
 
+pub(crate) use self::stack::Stack;
 use super::Stage;
+
+mod stack;
+mod told;
 
 /// The services in the order in which they are deployed: who is called comes before who calls.
 pub(crate) const ORDER: [&str; 4] = ["notification-service", "user-service", "product-service", "transaction-service"];
@@ -30,8 +33,10 @@ pub(crate) struct Wanted {
     /// The purchase is called off, not paid, whatever key of Stripe there is.
     pub(crate) calls_off: bool,
     pub(crate) accept_loss: bool,
-    /// Also a commit that was taken back.
+    /// Also a commit that was taken back, and a first day of a stage that is there already.
     pub(crate) again: bool,
+    /// Aliases are moved without `CodeDeploy`, and so whatever alarms say.
+    pub(crate) at_once: bool,
 }
 
 impl Wanted {
@@ -47,42 +52,6 @@ impl Wanted {
     /// Where they are put together for CDK.
     pub(crate) fn gathered(&self) -> PathBuf {
         self.assembly.with_file_name(format!("{}-artifacts", self.stage.name()))
-    }
-}
-
-/// A stack of a stage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stack {
-    Data,
-    Events,
-    Migrate(&'static str),
-    Service(&'static str),
-    Edge,
-    Watch,
-}
-
-impl Stack {
-    /// As CloudFormation knows it.
-    pub(crate) fn name(self, stage: Stage) -> String {
-        let stage = stage.name();
-        match self {
-            Self::Data => format!("bodega-{stage}-data"),
-            Self::Events => format!("bodega-{stage}-events"),
-            Self::Migrate(service) => format!("bodega-{stage}-{service}-migrate"),
-            Self::Service(service) => format!("bodega-{stage}-{service}"),
-            Self::Edge => format!("bodega-{stage}-edge"),
-            Self::Watch => format!("bodega-{stage}-watch"),
-        }
-    }
-
-    /// In `dev` they go with the stack: of `cargo xtask test`, which reads the templates, this is the list.
-    pub(crate) fn has_buckets(self) -> bool {
-        matches!(self, Self::Data | Self::Edge)
-    }
-
-    /// CloudFront takes its certificate and its firewall from there only.
-    pub(crate) fn region(self, shop: &str) -> &str {
-        if self == Self::Edge { "us-east-1" } else { shop }
     }
 }
 
@@ -104,11 +73,15 @@ pub(crate) enum Step {
     CleanTree,
     Tools,
     Account,
+    /// A stage that is made from nothing was not made before.
+    Fresh,
     /// What stands in the way of this deployment since the last one.
     Past,
     Build,
     Install,
     Synthesize,
+    /// In the account, for all functions that the templates reserve instances for.
+    Room,
     /// Of all stacks that are deployed.
     Diff(Vec<Stack>),
     Quiet,
@@ -213,55 +186,6 @@ impl Before {
     }
 }
 
-impl Display for Stack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data => f.write_str("data"),
-            Self::Events => f.write_str("events"),
-            Self::Migrate(service) => write!(f, "{service}-migrate"),
-            Self::Service(service) => f.write_str(service),
-            Self::Edge => f.write_str("edge"),
-            Self::Watch => f.write_str("watch"),
-        }
-    }
-}
-
-impl Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::CleanTree => f.write_str("what is deployed is a commit: nothing in the tree is changed"),
-            Self::Tools => f.write_str("the tools are there"),
-            Self::Account => f.write_str("the credentials are for the stage's account"),
-            Self::Past => f.write_str("no migration takes away what the deployed code still needs"),
-            Self::Build => f.write_str("build what is uploaded"),
-            Self::Install => f.write_str("install CDK and its library"),
-            Self::Synthesize => f.write_str("write the templates of all stacks"),
-            Self::Diff(_) => f.write_str("compare with what is deployed; nothing that holds data is lost"),
-            Self::Quiet => f.write_str("alarms of the shop wait while it is deployed"),
-            Self::Remember(service) => write!(f, "remember which versions of {service} serve"),
-            Self::Secrets => f.write_str("every secret that these services read was set by its owner"),
-            Self::Deploy(Stack::Service(service)) => {
-                write!(
-                    f,
-                    "deploy {service}: a new version, traffic shifted to it step by step, back by itself on an alarm"
-                )
-            }
-            Self::Deploy(stack) => write!(f, "deploy {stack}"),
-            Self::Publish => f.write_str("the issuer's documents are where gateways read them"),
-            Self::Migrate(service) => write!(f, "migrate {service}, by its new function"),
-            Self::Buy => f.write_str("buy something"),
-            Self::BuyAgain => f.write_str("buy something on the versions before"),
-            Self::Record(service) => write!(f, "write down which commit {service} runs"),
-            Self::Prune(service) => write!(f, "delete old versions of {service}, all but the newest five"),
-            Self::Settle(service) => write!(f, "what CloudFormation does to {service} comes to its end, and goes back"),
-            Self::Back { service, trigger, version } => write!(f, "{service} {trigger}: back to version {version}"),
-            Self::RecordUndo(service) => {
-                write!(f, "write down that {service} was taken back: its next deployment moves the alias at once")
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
@@ -281,6 +205,7 @@ pub(crate) mod tests {
             calls_off: false,
             accept_loss: false,
             again: false,
+            at_once: false,
         }
     }
 
@@ -318,8 +243,8 @@ pub(crate) mod tests {
                 "migrate transaction-service, by its new function",
                 "deploy transaction-service: a new version, traffic shifted to it step by step, back by itself on an alarm",
                 "buy something",
-                "write down which commit transaction-service runs",
-                "delete old versions of transaction-service, all but the newest five",
+                "write down which commit transaction-service runs, and by which versions",
+                "delete old versions of transaction-service, all but the newest five and those written down",
             ]
         );
     }

@@ -34,7 +34,7 @@ pub(super) async fn dry_run(home: &Home, wanted: &Wanted, last: Option<&Path>) -
 
 pub(super) fn print_steps(home: &Home, steps: &[Step], wanted: &Wanted) {
     for (number, step) in steps.iter().enumerate() {
-        println!("\n{:>3}. {step}", number + 1);
+        println!("\n{:>3}. {}", number + 1, step.told(wanted));
         for line in command::lines(step, wanted, &Known::default()) {
             println!("     $ {}", line.shown(home.root()));
         }

@@ -1,8 +1,8 @@
 //! Types what the plan says, reads the answers, and goes back where a step fails.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,12 @@ use anyhow::{Context as _, Result, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use tokio::process::Command;
 use tokio::task::JoinSet;
 
-use super::command::{self, Known, Line, Program, RELEASE, UNDONE};
+use self::typing::process;
+use super::command::{self, Known, RELEASE, UNDONE};
 use super::contracts::{self, Migration};
+use super::line::{Line, Program};
 use super::plan::{self, Before, Step, Wanted, function, shifted};
 use super::templates::{self, compare, is_kept};
 use super::{artifacts, report, secrets};
@@ -23,15 +24,15 @@ use crate::python::last_lines;
 use crate::secrets::write_private;
 use crate::{python, up};
 
+mod first;
+mod typing;
+mod versions;
+
 /// The alarm that holds the others back looks at three minutes (`infra/lib/watch.ts`).
 const BETWEEN_SIGNS: Duration = Duration::from_mins(1);
 /// `CloudFormation` and `CodeDeploy` go back within minutes.
 const UNTIL_SETTLED: Duration = Duration::from_mins(30);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
-/// How many versions of a function are kept to go back to.
-const KEPT_VERSIONS: usize = 5;
-/// What AWS says of what does not exist.
-const ABSENT: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "does not exist"];
 
 /// A deployment under way.
 pub(super) struct Runner<'a> {
@@ -46,13 +47,6 @@ pub(super) struct Runner<'a> {
     went_back: Vec<&'static str>,
     /// Says that a deployment is under way, until it is dropped.
     signs: JoinSet<()>,
-}
-
-/// What a line printed.
-pub(super) struct Said {
-    is_success: bool,
-    out: String,
-    err: String,
 }
 
 impl<'a> Runner<'a> {
@@ -85,7 +79,7 @@ impl<'a> Runner<'a> {
 
     async fn each(&mut self, steps: &[Step]) -> Result<()> {
         for (number, step) in steps.iter().enumerate() {
-            println!("\n--- {}/{} {step}", number + 1, steps.len());
+            println!("\n--- {}/{} {}", number + 1, steps.len(), step.told(&self.wanted));
             let outcome = tokio::select! {
                 outcome = self.step(step) => outcome,
                 outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
@@ -124,6 +118,8 @@ impl<'a> Runner<'a> {
             Step::CleanTree => self.clean_tree(&lines).await,
             Step::Tools => self.tools(&lines).await,
             Step::Account => self.account(&lines[0]).await,
+            Step::Fresh => self.fresh(&lines).await,
+            Step::Room => self.room(&lines[0]).await,
             Step::Past => self.past().await,
             Step::Synthesize => {
                 artifacts::gather(&self.wanted.services(), self.wanted.artifacts(), &self.wanted.gathered())?;
@@ -142,22 +138,16 @@ impl<'a> Runner<'a> {
             }
             Step::Publish => self.publish().await,
             Step::Migrate(service) => self.migrate(service, &lines[0]).await,
-            Step::Buy | Step::BuyAgain => self.buy(step).await,
+            Step::Buy | Step::BuyAgain => self.buy().await,
+            Step::Record(service) => self.record(service).await,
             Step::Prune(service) => self.prune(service).await,
-            // That alarms are held back is a kindness: no reason to stop.
             Step::Quiet => {
-                if let Err(error) = self.run_all(&lines).await {
-                    println!("did not run: {error:#}");
-                }
-                self.say_that_it_deploys();
+                self.quiet(&lines).await;
                 Ok(())
             }
-            Step::Deploy(_)
-            | Step::Build
-            | Step::Install
-            | Step::Record(_)
-            | Step::Back { .. }
-            | Step::RecordUndo(_) => self.run_all(&lines).await,
+            Step::Deploy(_) | Step::Build | Step::Install | Step::Back { .. } | Step::RecordUndo(_) => {
+                self.run_all(&lines).await
+            }
         }
     }
 
@@ -304,33 +294,30 @@ impl<'a> Runner<'a> {
         outcome.map(drop)
     }
 
-    async fn buy(&mut self, step: &Step) -> Result<()> {
+    async fn buy(&mut self) -> Result<()> {
         if self.wanted.api.is_none() && self.known.api.is_none() {
             self.known.api = Some(self.address().await?);
         }
-        self.run_all(&command::lines(step, &self.wanted, &self.known)).await
+        if self.known.origin.is_none() {
+            self.known.origin = self.origin().await?;
+        }
+        self.run(&command::smoke(&self.wanted, &self.known)).await
     }
 
-    /// Nothing depends on it, so that it fails is only said.
-    async fn prune(&mut self, service: &str) -> Result<()> {
-        for trigger in shifted(service) {
-            let name = function(self.wanted.stage, service, trigger);
-            let Ok(Some(text)) = self.lookup(&command::versions(&self.wanted, &name)).await else { continue };
-            let serves = self.lookup(&command::get_alias(&self.wanted, &name)).await.ok().flatten();
-            for version in old_versions(&serde_json::from_str::<Vec<String>>(&text)?, serves.as_deref()) {
-                if let Err(error) = self.run(&command::delete_version(&self.wanted, &name, &version)).await {
-                    println!("{name}:{version} stays: {error:#}");
-                }
-            }
-        }
-        Ok(())
+    /// By the stack that is deployed: of a service alone the templates at hand may have another list.
+    async fn origin(&self) -> Result<Option<String>> {
+        let template = self.lookup(&command::template_of(&self.wanted, plan::Stack::Data)).await?;
+        let Some(template) = template else { return Ok(None) };
+        let template = serde_json::from_str(&template).context("the template of the data stack")?;
+        Ok(templates::origin(&template))
     }
 
-    async fn run_all(&self, lines: &[Line]) -> Result<()> {
-        for line in lines {
-            self.run(line).await?;
+    /// That alarms are held back is a kindness: no reason to stop.
+    async fn quiet(&mut self, lines: &[Line]) {
+        if let Err(error) = self.run_all(lines).await {
+            println!("did not run: {error:#}");
         }
-        Ok(())
+        self.say_that_it_deploys();
     }
 
     fn say_that_it_deploys(&mut self) {
@@ -369,67 +356,6 @@ impl<'a> Runner<'a> {
             tokio::time::sleep(self.between_looks).await;
         }
     }
-
-    /// Runs a line that a person watches.
-    pub(super) async fn run(&self, line: &Line) -> Result<()> {
-        println!("$ {}", line.shown(self.home.root()));
-        let status = self.command(line).status().await.with_context(|| line.to_string())?;
-        ensure!(status.success(), "{line}: {status}");
-        Ok(())
-    }
-
-    /// Runs a line for what it prints; it has to succeed.
-    pub(super) async fn ask(&self, line: &Line) -> Result<String> {
-        println!("$ {}", line.shown(self.home.root()));
-        let said = self.output(line).await?;
-        ensure!(said.is_success, "{line}: {}", last_lines(&said.err, 20));
-        Ok(said.out)
-    }
-
-    /// The same, of something that may not exist.
-    pub(super) async fn lookup(&self, line: &Line) -> Result<Option<String>> {
-        println!("$ {}", line.shown(self.home.root()));
-        let said = self.output(line).await?;
-        if said.is_success {
-            return Ok(Some(said.out).filter(|out| !out.is_empty() && out != "None"));
-        }
-        ensure!(ABSENT.iter().any(|absent| said.err.contains(absent)), "{line}: {}", last_lines(&said.err, 20));
-        Ok(None)
-    }
-
-    async fn output(&self, line: &Line) -> Result<Said> {
-        let output = self.command(line).stderr(Stdio::piped()).output().await.with_context(|| line.to_string())?;
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-        Ok(Said { is_success: output.status.success(), out: text(&output.stdout), err: text(&output.stderr) })
-    }
-
-    fn command(&self, line: &Line) -> Command {
-        process(self.home, &self.path, &self.myself, line)
-    }
-}
-
-fn process(home: &Home, path: &OsStr, myself: &Path, line: &Line) -> Command {
-    let mut command = match line.program {
-        Program::Git => Command::new("git"),
-        Program::Cargo => Command::new("cargo"),
-        Program::Npm => Command::new("npm"),
-        Program::Npx => Command::new("npx"),
-        Program::Node => Command::new("node"),
-        Program::Aws => Command::new("aws"),
-        Program::Xtask => Command::new(myself),
-    };
-    command.args(&line.arguments).envs(line.environment.iter().map(|(name, value)| (*name, value.as_str())));
-    command.env("PATH", path).env("AWS_PAGER", "").current_dir(home.root().join(line.folder));
-    command.stdin(Stdio::null()).kill_on_drop(true);
-    command
-}
-
-/// All but the newest, and never the one that serves.
-fn old_versions(all: &[String], serves: Option<&str>) -> Vec<String> {
-    let mut numbers: Vec<u64> = all.iter().filter_map(|version| version.parse().ok()).collect();
-    numbers.sort_unstable_by(|a, b| b.cmp(a));
-    let old = numbers.into_iter().skip(KEPT_VERSIONS).map(|version| version.to_string());
-    old.filter(|version| Some(version.as_str()) != serves).collect()
 }
 
 #[cfg(test)]

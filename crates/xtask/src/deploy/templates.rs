@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 /// What is lost with these is lost for good.
-const HOLDS_DATA: [&str; 9] = [
+const HOLDS_DATA: [&str; 10] = [
     "AWS::RDS::DBCluster",
     "AWS::RDS::DBInstance",
     "AWS::DynamoDB::Table",
@@ -18,6 +18,8 @@ const HOLDS_DATA: [&str; 9] = [
     "AWS::KMS::Key",
     "AWS::SecretsManager::Secret",
     "AWS::Logs::LogGroup",
+    // Its records stand in the DNS of the shop's domain, and an identity that is made anew has others.
+    "AWS::SES::EmailIdentity",
 ];
 /// Resources of these types are made anew with each version, and the old ones are kept.
 const PER_VERSION: &str = "AWS::Lambda::Version";
@@ -45,6 +47,19 @@ pub(crate) fn read(folder: &Path, stack: &str) -> Result<Value> {
 
 pub(crate) fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     template["Resources"].as_object().into_iter().flatten().map(|(id, resource)| (id.as_str(), resource)).collect()
+}
+
+/// How many instances its functions reserve.
+pub(crate) fn reserved(template: &Value) -> u64 {
+    let all = resources(template).into_values();
+    all.filter_map(|resource| resource["Properties"]["ReservedConcurrentExecutions"].as_u64()).sum()
+}
+
+/// A frontend that browsers may call an API of it from.
+pub(crate) fn origin(template: &Value) -> Option<String> {
+    let apis = resources(template).into_values().filter(|resource| kind(resource) == "AWS::ApiGatewayV2::Api");
+    let mut first = apis.map(|api| &api["Properties"]["CorsConfiguration"]["AllowOrigins"][0]);
+    first.find_map(Value::as_str).map(str::to_owned)
 }
 
 /// How many resources of each type there are.

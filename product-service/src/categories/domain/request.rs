@@ -19,17 +19,6 @@ impl FromStr for Name {
     }
 }
 
-/// The id of a parent in a request body.
-struct ParentId(CategoryId);
-
-impl FromStr for ParentId {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        text.parse().map(Self).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
-    }
-}
-
 /// A category to create.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"slug": "coffee", "name": "Coffee", "parent_id": null, "position": 0}))]
@@ -50,13 +39,13 @@ impl FromFields for NewCategory {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let slug = fields.text("slug");
         let name = fields.text::<Name>("name");
-        let parent = fields.optional_text::<ParentId>("parent_id");
+        let parent_id = fields.optional_text("parent_id");
         let position = fields.patch("position", position);
         let position = match position? {
             Patch::Set(position) => Some(position),
             Patch::Keep | Patch::Remove => None,
         };
-        Some(Self { slug: slug?, name: name?.0, parent_id: parent?.map(|parent| parent.0), position })
+        Some(Self { slug: slug?, name: name?.0, parent_id: parent_id?, position })
     }
 }
 
@@ -86,17 +75,8 @@ impl FromFields for CategoryPatch {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let slug = fields.replaced_text("slug");
         let name = fields.replaced_text::<Name>("name");
-        let parent = fields.patch_text::<ParentId>("parent_id");
+        let parent_id = fields.patch_text("parent_id");
         let position = fields.replaced("position", position);
-        Some(Self {
-            slug: slug?,
-            name: name?.map(|name| name.0),
-            parent_id: match parent? {
-                Patch::Keep => Patch::Keep,
-                Patch::Remove => Patch::Remove,
-                Patch::Set(parent) => Patch::Set(parent.0),
-            },
-            position: position?,
-        })
+        Some(Self { slug: slug?, name: name?.map(|name| name.0), parent_id: parent_id?, position: position? })
     }
 }

@@ -10,7 +10,7 @@ use common::{
 use utoipa::ToSchema;
 
 use super::{
-    CategoryReference, Contradiction, NewProduct, Product, ProductOption, Status,
+    Contradiction, NewProduct, Product, ProductOption, Status,
     attributes::{self, AttributeName, AttributeValue, Attributes, MAX_ATTRIBUTES},
     contradictions, distinct,
     limits::{MAX_CATEGORIES, MAX_OPTIONS, MAX_TAGS, MAX_VARIANTS},
@@ -74,7 +74,7 @@ impl FromFields for ProductPatch {
         });
         let status = fields.replaced_text("status");
         let categories =
-            fields.replaced("category_ids", |fields| fields.texts::<CategoryReference>("category_ids", MAX_CATEGORIES));
+            fields.replaced("category_ids", |fields| fields.texts::<CategoryId>("category_ids", MAX_CATEGORIES));
         let options = fields.replaced("options", |fields| fields.objects("options", MAX_OPTIONS));
         Some(Self {
             title: title?.map(|title| title.0),
@@ -92,7 +92,7 @@ impl FromFields for ProductPatch {
             },
             attributes: attributes?.unwrap_or_default().into_iter().map(|(name, patch)| (name.0, patch)).collect(),
             status: status?,
-            category_ids: categories?.map(|ids| distinct(ids.into_iter().map(|reference| reference.0))),
+            category_ids: categories?.map(|ids| distinct(ids.into_iter())),
             options: options?,
         })
     }

@@ -8,6 +8,9 @@ use tempfile::TempDir;
 use super::super::plan::tests::wanted;
 use super::*;
 
+mod first;
+mod versions;
+
 /// A repository, and a PATH with nothing on it but doubles.
 struct Double {
     folder: TempDir,
@@ -51,7 +54,8 @@ fn secrets() -> Value {
 
 fn reads_secret(id: &str) -> Value {
     let settings = json!({ "SECRET": format!("secretsmanager:{id}") });
-    json!({ "Http": { "Type": "AWS::Lambda::Function", "Properties": { "Environment": { "Variables": settings } } } })
+    let properties = json!({ "Environment": { "Variables": settings }, "ReservedConcurrentExecutions": 20 });
+    json!({ "Http": { "Type": "AWS::Lambda::Function", "Properties": properties } })
 }
 
 impl Double {
@@ -140,6 +144,7 @@ async fn a_service_is_deployed_migrated_shifted_bought_from_and_written_down() {
             r#"aws lambda invoke --function-name bodega-dev-transaction-service-migrate --payload {"direction":"up"}"#,
             "npx cdk deploy bodega-dev-transaction-service --exclusively",
             "xtask smoke --api https://shop.example",
+            r#"aws ssm put-parameter --name /bodega/dev/transaction-service/versions --type String --overwrite --value {"http":{"before":"7","now":"7"},"sweep":{"before":"7","now":"7"}}"#,
             "aws ssm put-parameter --name /bodega/dev/transaction-service/release --type String --overwrite --value 0123abc",
         ],
     );
@@ -317,6 +322,16 @@ fn the_alarm_that_holds_others_back_outlasts_two_signs_that_are_lost_and_no_more
 }
 
 #[tokio::test]
+async fn a_purchase_asks_for_a_frontend_that_the_deployed_apis_let_in() {
+    let api = json!({ "CorsConfiguration": { "AllowOrigins": ["https://front.example", "https://staff.example"] } });
+    let data = json!({ "Resources": { "Api": { "Type": "AWS::ApiGatewayV2::Api", "Properties": api } } });
+    let double = Double::new(&format!("get-template --stack-name bodega-dev-data|{data}"));
+    double.runner(Some("user-service")).deploy().await.unwrap();
+    let bought = "xtask smoke --api https://shop.example --origin https://front.example";
+    assert!(double.changes().iter().any(|line| line == bought), "{:#?}", double.changes());
+}
+
+#[tokio::test]
 async fn a_migration_that_takes_away_too_early_is_refused() {
     let double = Double::new(
         "user-service/release|fedcba9\ngit diff|migrations/user/0012_x.up.sql\ngit ls-tree|migrations/user/0010_y.up.sql",
@@ -326,13 +341,6 @@ async fn a_migration_that_takes_away_too_early_is_refused() {
     fs::write(folder.join("0012_x.up.sql"), "-- contracts after 0011\nDROP TABLE x;\n").unwrap();
     let error = double.runner(Some("user-service")).deploy().await.unwrap_err();
     assert!(format!("{error:#}").contains("deploy the commit that brought 0011 first"), "{error:#}");
-}
-
-#[test]
-fn the_newest_versions_stay_and_the_one_that_serves() {
-    let all: Vec<String> = ["$LATEST", "1", "2", "9", "10", "11", "12", "13"].map(str::to_owned).to_vec();
-    assert_eq!(old_versions(&all, Some("2")), ["1"]);
-    assert_eq!(old_versions(&all, Some("13")), ["2", "1"]);
 }
 
 #[tokio::test]

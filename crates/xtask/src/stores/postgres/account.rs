@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
 /// Where the wheel keeps the programs, and the server among them.
-const PROGRAMS: &str = "pginstall/bin";
+pub(super) const PROGRAMS: &str = "pginstall/bin";
 const SERVER: &str = "pginstall/bin/postgres";
 
 /// The account the server runs under, and folders that it can reach.
