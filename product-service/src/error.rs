@@ -149,7 +149,9 @@ impl From<Error> for Problem {
             Error::ProductSlugTaken => {
                 Self::conflict("slug_taken", "The slug is taken", "Another product has this slug.")
             }
-            Error::SkuTaken | Error::Product(ProductRefused::SkuTaken) => Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs."),
+            Error::SkuTaken | Error::Product(ProductRefused::SkuTaken) => {
+                Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs.")
+            }
             Error::Product(ProductRefused::Archived) => {
                 Self::conflict("archived", "The product is archived", "Restore it first; it is a draft then.")
             }
@@ -179,8 +181,12 @@ impl From<Error> for Problem {
                 "A category in itself",
                 "A category cannot stand in itself, nor in one that stands in it.",
             ),
-            Error::Category(CategoryRefused::TooDeep) => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
-            Error::Category(CategoryRefused::UnknownParent) => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
+            Error::Category(CategoryRefused::TooDeep) => {
+                parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels"))
+            }
+            Error::Category(CategoryRefused::UnknownParent) => {
+                parent_refused("unknown_category", "is not a category of this shop".to_owned())
+            }
             Error::Category(CategoryRefused::CategoryInUse) => Self::conflict(
                 "category_in_use",
                 "The category is in use",
