@@ -8,7 +8,7 @@ use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An event of another service. It is told once on each channel, however often that is asked for.
+/// An event of another service. It is sent once on each channel, however often that is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
 pub struct EventId(Uuid);

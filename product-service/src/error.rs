@@ -152,7 +152,9 @@ impl From<Error> for Problem {
             Error::ProductSlugTaken => {
                 Self::conflict("slug_taken", "The slug is taken", "Another product has this slug.")
             }
-            Error::SkuTaken | Error::Product(ProductRefused::SkuTaken) => Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs."),
+            Error::SkuTaken | Error::Product(ProductRefused::SkuTaken) => {
+                Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs.")
+            }
             Error::Product(ProductRefused::Archived) => {
                 Self::conflict("archived", "The product is archived", "Restore it first; it is a draft then.")
             }
@@ -182,8 +184,12 @@ impl From<Error> for Problem {
                 "A category inside itself",
                 "A category cannot be inside itself or inside one of its descendants.",
             ),
-            Error::Category(CategoryRefused::TooDeep) => parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels")),
-            Error::Category(CategoryRefused::UnknownParent) => parent_refused("unknown_category", "is not a category of this shop".to_owned()),
+            Error::Category(CategoryRefused::TooDeep) => {
+                parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels"))
+            }
+            Error::Category(CategoryRefused::UnknownParent) => {
+                parent_refused("unknown_category", "is not a category of this shop".to_owned())
+            }
             Error::Category(CategoryRefused::CategoryInUse) => Self::conflict(
                 "category_in_use",
                 "The category is in use",

@@ -116,8 +116,8 @@ fn is_traceparent(value: &[u8]) -> bool {
     is_plain && (55..=256).contains(&value.len())
 }
 
-/// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline` is answered 503: whatever hangs, the
-/// client hears of it in time.
+/// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline` is
+/// answered 503, so that a client hears in time of whatever hangs.
 pub fn wrap(router: Router, deadline: Duration) -> Router {
     router
         .fallback(async || Problem::unknown_route())

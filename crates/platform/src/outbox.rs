@@ -1,11 +1,11 @@
 //! The PostgreSQL outbox: messages to sibling services, written in the transaction that makes them true, sent after
 //! commit, at least once. Receivers recognise a message they know by its id.
 //!
-//! A row is due from `due_at`. Whoever relays moves that into the future in the same statement that picks the row (with
-//! `SKIP LOCKED`), so that nobody else sends it meanwhile, and so that it comes back by itself if the sender dies.
-//! A sent row is deleted. One that is not taken is tried again, ever more rarely, and never dropped: `docs/operations.md`
-//! says how to look at what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the
-//! service hands its relay what it does about refused messages. One that its receiver refuses for good is given up: the row stays, with its
+//! A row is due from `due_at`. A relay moves that into the future in the same statement that picks the row (with
+//! `SKIP LOCKED`), so that no other relay sends it meanwhile, and so that it comes back by itself if the sender dies.
+//! A sent row is deleted. One that is not taken is tried again, ever more rarely: `docs/operations.md` says how to look at
+//! what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the service hands its
+//! relay what it does about refused messages. One that its receiver refuses for good is given up: the row stays, with its
 //! reason, and is not sent again (`docs/decisions/0061-outboxes-give-up.md`).
 
 use std::{

@@ -28,7 +28,7 @@ const PAUSES: [Duration; 5] = [
 ];
 
 /// One for all doubles of a process, made when the first event is posted: parsing root certificates is most of what a
-/// double would cost otherwise. It keeps no connections, since those belong to the runtime of whoever opened them.
+/// double would cost otherwise. It keeps no connections: a connection belongs to the runtime that opened it.
 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder()
         // A proxy of the environment does not lead to this machine; and Stripe follows no redirects.

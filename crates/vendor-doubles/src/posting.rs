@@ -9,8 +9,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The pauses before SendGrid and SNS post again what was not taken. SendGrid tries for a day, SNS for an hour.
 const PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(16)];
 
-/// One for all doubles of a process, made when it is first needed. It keeps no connections, since those belong to the
-/// runtime of whoever opened them.
+/// One for all doubles of a process, made when it is first needed. It keeps no connections: a connection belongs to the
+/// runtime that opened it.
 pub(crate) static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder()
         .no_proxy()

@@ -26,7 +26,7 @@ const REAL_STRIPE: &str = "https://api.stripe.com";
 /// A mailbox of SES that takes every mail and belongs to no one.
 const MAILBOX: &str = "success@simulator.amazonses.com";
 /// Who asks where no frontend is named. No list has it.
-const NOBODY: &str = "https://nobody.invalid";
+const UNKNOWN_ORIGIN: &str = "https://unknown.invalid";
 
 #[derive(Debug, Args)]
 #[allow(clippy::doc_markdown, reason = "these comments are the help text")]
@@ -142,7 +142,7 @@ impl Shopper {
 
     /// What a browser asks before a page may order. Who may is the gateway's list, so only who names one of it expects to be let in.
     async fn browsers_may_order(&self, origin: Option<&str>) -> Result<()> {
-        let asked = self.request(Method::OPTIONS, "/orders", None).header("origin", origin.unwrap_or(NOBODY));
+        let asked = self.request(Method::OPTIONS, "/orders", None).header("origin", origin.unwrap_or(UNKNOWN_ORIGIN));
         let asked = asked.header("access-control-request-method", "POST");
         let asked = asked.header("access-control-request-headers", "authorization,content-type,idempotency-key");
         let answer = asked.send().await.context("OPTIONS /orders")?;

@@ -76,7 +76,7 @@ impl Case {
                 post("/quotes", Some(&visit.guest), &body)
             }
             Self::Login => post("/auth/login", None, &json!({ "email": visit.account, "password": PASSWORD })),
-            // An event is told once, and one recipient is told of accounts a few times a day.
+            // An event is sent once, and a recipient gets only a few messages about accounts a day.
             Self::Notification => {
                 let id = Uuid::new_v4();
                 let recipient = json!({ "email": format!("{}@example.com", id.simple()) });

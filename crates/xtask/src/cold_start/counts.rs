@@ -15,7 +15,7 @@ use super::shop::Shop;
 use crate::home::Home;
 
 const TRIES: u32 = 6;
-/// A service asks nobody again for a second after it was not answered.
+/// For a second after a call without an answer, a service does not repeat it.
 const BETWEEN_TRIES: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_mins(5);
 

@@ -53,7 +53,7 @@ impl Groups {
         })
     }
 
-    /// A new group with nobody in it.
+    /// A new group without a process.
     pub(super) fn make(&mut self, quota: Duration) -> Result<Group> {
         self.made += 1;
         let folder = self.parent.join(format!("{PREFIX}{}-{}", std::process::id(), self.made));
@@ -67,7 +67,7 @@ impl Groups {
     }
 }
 
-/// A control group. It is removed when this is dropped and nobody is in it.
+/// A control group. It is removed when this is dropped and it holds no process.
 #[derive(Debug)]
 pub(in crate::cold_start) struct Group {
     version: Version,

@@ -66,7 +66,7 @@ fn keep(process: u32, pid: Pid, orders: &Orders) {
             account.look(ran(process));
         }
         if let Some(rest) = PERIOD.checked_sub(begun.elapsed()).filter(|_| !account.is_left()) {
-            // It may have ended meanwhile; nobody else gets its id before its parent, we, has seen that.
+            // It may have ended meanwhile; its id is not given away before we, its parent, have waited for it.
             let _ = kill_process(pid, Signal::STOP);
             thread::sleep(rest);
             let _ = kill_process(pid, Signal::CONT);

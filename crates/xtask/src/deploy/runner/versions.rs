@@ -13,7 +13,11 @@ const KEPT_VERSIONS: usize = 5;
 impl Runner<'_> {
     /// A version that was refused stays as well, so that the one to go back to is not the one below.
     pub(super) async fn record(&mut self, service: &'static str) -> Result<()> {
-        let written = self.versions_of(service).await?;
+        // A release that serves is not taken back because the record of the one before cannot be read.
+        let written = self.versions_of(service).await.unwrap_or_else(|error| {
+            println!("the versions recorded before are not read: {error:#}");
+            Value::Null
+        });
         let mut versions = Map::new();
         for &trigger in shifted(service) {
             let name = function(self.wanted.stage, service, trigger);
@@ -56,7 +60,8 @@ impl Runner<'_> {
 
     async fn versions_of(&self, service: &str) -> Result<Value> {
         let written = self.lookup(&command::get_parameter(&self.wanted, service, VERSIONS)).await?;
-        Ok(written.and_then(|written| serde_json::from_str(&written).ok()).unwrap_or_default())
+        let Some(written) = written else { return Ok(Value::Null) };
+        serde_json::from_str(&written).with_context(|| format!("{VERSIONS} of {service} is no JSON"))
     }
 }
 
@@ -95,7 +100,7 @@ mod tests {
         assert_eq!(released(function("8".into(), "8"), last.clone()), last);
         assert_eq!(released(function("8".into(), "9"), last.clone()), function("8".into(), "9"));
         assert_eq!(released(function(Value::Null, "1"), Value::Null), function(Value::Null, "1"));
-        // Somebody has gone back by hand: what is written is not what serves.
+        // An operator has gone back by hand: the recorded version is not the one that serves.
         assert_eq!(released(function("7".into(), "7"), last), function("7".into(), "7"));
     }
 

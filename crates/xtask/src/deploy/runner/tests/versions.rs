@@ -19,11 +19,19 @@ async fn no_version_that_is_written_down_is_deleted_however_old_it_is() {
 
 #[tokio::test]
 async fn where_it_cannot_be_read_which_versions_are_written_down_none_is_deleted() {
-    let double = Double::new(
-        "user-service/versions|!AccessDeniedException\nlist-versions|[\"1\",\"2\",\"3\",\"4\",\"5\",\"6\"]",
-    );
-    double.runner(Some("user-service")).prune("user-service").await.unwrap();
-    assert_eq!(double.changes(), Vec::<String>::new());
+    for written in ["!AccessDeniedException", "edited by hand"] {
+        let all = r#"["1","2","3","4","5","6"]"#;
+        let double = Double::new(&format!("user-service/versions|{written}\nlist-versions|{all}"));
+        double.runner(Some("user-service")).prune("user-service").await.unwrap();
+        assert_eq!(double.changes(), Vec::<String>::new(), "{written}");
+    }
+}
+
+#[tokio::test]
+async fn a_release_is_written_down_also_where_the_record_before_it_is_no_json() {
+    let double = Double::new("user-service/versions|edited by hand");
+    double.runner(Some("user-service")).step(&Step::Record("user-service")).await.unwrap();
+    assert!(double.changes()[0].contains("/versions"), "{:#?}", double.changes());
 }
 
 #[tokio::test]
