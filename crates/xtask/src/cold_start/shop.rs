@@ -66,13 +66,14 @@ impl Shop {
             let cheap = format!("update users set password_hash = '{CHEAP_HASH}' where email = '{CHEAP_ACCOUNT}'");
             ways.in_accounts(home, &name, &cheap).await?;
             ways.in_accounts(home, &name, BARE_TABLES).await?;
-            let users = makers.start("user-service", &settings, "http").await?;
+            let users = Arc::new(makers.start("user-service", &settings, "http").await?);
+            // product-service asks it for its keys before it takes a product.
+            gateway.lead_to("user-service", Arc::clone(&users));
             let products = makers.start("product-service", &settings, "http").await?;
             sell(&users, &products).await?;
-            Ok::<_, anyhow::Error>((Arc::new(users), products))
+            Ok::<_, anyhow::Error>((users, products))
         };
         let (users, products) = opened.await.with_context(|| format!("see {}", home.show(&log)))?;
-        gateway.lead_to("user-service", Arc::clone(&users));
         gateway.lead_to("product-service", Arc::new(products));
         Ok(Self { settings, users, _listening: [Some(inner), outer].into_iter().flatten().collect() })
     }
