@@ -17,12 +17,12 @@ use common::{locale::LanguageTag, problem::FieldErrors};
 
 use self::{
     block::{Block, Letter},
-    compose::Pen,
+    compose::Composer,
 };
 pub use self::{
     data::{Message, Template},
     samples::{message as sample_message, sample},
-    shop::{Bases, Shop},
+    shop::{BaseUrls, Shop},
 };
 use crate::locale::Locale;
 
@@ -49,7 +49,7 @@ impl fmt::Debug for Mail {
 
 /// Why a message is not written.
 #[derive(Debug, thiserror::Error)]
-pub enum Unwritable {
+pub enum RenderError {
     /// A template could not be filled in.
     #[error("the template cannot be filled in: {0}")]
     Template(askama::Error),
@@ -81,23 +81,23 @@ pub fn languages() -> impl Iterator<Item = &'static str> {
 }
 
 /// Writes the mail of a message.
-pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, Unwritable> {
-    message.check(shop, false).map_err(Unwritable::Refused)?;
-    let letter = &Pen::new(shop, Locale::from(locale), words::of(locale)).letter(message);
-    let html = Html { letter }.render().map_err(Unwritable::Template)?;
-    let text = Text { letter }.render().map_err(Unwritable::Template)?;
+pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, RenderError> {
+    message.check(shop, false).map_err(RenderError::Refused)?;
+    let letter = &Composer::new(shop, Locale::from(locale), words::of(locale)).letter(message);
+    let html = Html { letter }.render().map_err(RenderError::Template)?;
+    let text = Text { letter }.render().map_err(RenderError::Template)?;
     Ok(Mail { subject: letter.subject.clone(), text: folded(&text), html })
 }
 
 /// Writes the text message of a message; none where its template has none.
-pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
-    message.check(shop, true).map_err(Unwritable::Refused)?;
+pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, RenderError> {
+    message.check(shop, true).map_err(RenderError::Refused)?;
     Ok(text_of_any_length(message, shop, locale))
 }
 
 /// The same of a message that was checked for mail, and may be too long for a text.
 pub(crate) fn text_of_any_length(message: &Message, shop: &Shop, locale: &LanguageTag) -> Option<String> {
-    Pen::new(shop, Locale::from(locale), words::of(locale)).text(message)
+    Composer::new(shop, Locale::from(locale), words::of(locale)).text(message)
 }
 
 /// Breaks lines that are too long between words, and keeps their indentation. A word that is too long stays whole.

@@ -32,7 +32,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::{
-    invalid::Invalid,
+    invalid::InvalidWebhook,
     sendgrid::VerificationKey,
     sns::{Envelope, Verified},
 };
@@ -175,7 +175,7 @@ async fn receive_twilio_event(
     let secrets = twilio.secrets().await?;
     let form = twilio::verify(&secrets, &headers, &twilio.address, query, &body).map_err(Error::Webhook)?;
     if twilio.account.as_deref().zip(form.account()).is_some_and(|(ours, theirs)| ours != theirs) {
-        return Err(Error::Webhook(Invalid::OtherAccount));
+        return Err(Error::Webhook(InvalidWebhook::OtherAccount));
     }
     let report = form.report(event_id(query).as_deref(), now);
     apply::all(&app, report.into_iter().collect(), now).await?;

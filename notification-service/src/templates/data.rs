@@ -23,7 +23,7 @@ use utoipa::{
 pub use self::{
     account::{EmailChangedData, LinkData, MomentData, Side, SignInData},
     direct::DirectData,
-    link::{Goes, Link},
+    link::{Link, LinkTarget},
     order::{Code, Line, Order, OrderData, OrderId, OrderLine},
     parts::{
         DeliveredData, GuestLinkData, Invoice, InvoiceData, Item, PaymentActionData, Refund, RefundedData, Return,
@@ -343,26 +343,26 @@ impl Message {
     }
 
     /// Every link in it: where it stands, and where it may go.
-    fn links<'a>(&'a self) -> Vec<(String, &'a Link, Goes)> {
+    fn links<'a>(&'a self) -> Vec<(String, &'a Link, LinkTarget)> {
         let mut links = Vec::new();
         let mut add = |pointer: &str, link: Option<&'a Link>, goes| {
             links.extend(link.map(|link| (pointer.to_owned(), link, goes)));
         };
         match self {
             Self::VerifyEmail(data) | Self::PasswordReset(data) | Self::StaffInvited(data) => {
-                add("/link", Some(&data.link), Goes::ToTheShop);
+                add("/link", Some(&data.link), LinkTarget::Shop);
             }
-            Self::GuestOrderLink(data) => add("/link", Some(&data.link), Goes::ToTheShop),
-            Self::Invoice(data) => add("/invoice/link", Some(&data.invoice.link), Goes::ToTheShop),
+            Self::GuestOrderLink(data) => add("/link", Some(&data.link), LinkTarget::Shop),
+            Self::Invoice(data) => add("/invoice/link", Some(&data.invoice.link), LinkTarget::Shop),
             Self::OrderShipped(data) => {
-                add("/shipment/tracking_link", data.shipment.tracking_link.as_ref(), Goes::ToACarrier);
+                add("/shipment/tracking_link", data.shipment.tracking_link.as_ref(), LinkTarget::Carrier);
             }
             _ => {}
         }
         if let Some(order) = self.order() {
-            add("/order/link", order.link.as_ref(), Goes::ToTheShop);
+            add("/order/link", order.link.as_ref(), LinkTarget::Shop);
             for (index, line) in order.lines.iter().enumerate() {
-                add(&format!("/order/lines/{index}/image"), line.image.as_ref(), Goes::ForAPicture);
+                add(&format!("/order/lines/{index}/image"), line.image.as_ref(), LinkTarget::Image);
             }
         }
         links

@@ -26,13 +26,13 @@ pub(crate) fn by(template: Template, shop: &Shop) -> Value {
 
 /// What that request tells.
 pub fn message(template: Template, shop: &Shop) -> Result<Message, FieldErrors> {
-    Fields::read::<Told>(by(template, shop)).map(|Told(message)| message)
+    Fields::read::<SampleMessage>(by(template, shop)).map(|SampleMessage(message)| message)
 }
 
 /// Of a request only what it tells.
-struct Told(Message);
+struct SampleMessage(Message);
 
-impl FromFields for Told {
+impl FromFields for SampleMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         for name in ["event_id", "recipient", "channels"] {
             fields.ignore(name);

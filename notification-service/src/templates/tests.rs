@@ -9,9 +9,9 @@ use crate::{
 };
 
 /// Of a request only what it tells.
-struct Told(Message);
+struct NotificationOutcome(Message);
 
-impl FromFields for Told {
+impl FromFields for NotificationOutcome {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         for name in ["event_id", "recipient", "channels"] {
             fields.ignore(name);
@@ -22,7 +22,7 @@ impl FromFields for Told {
 }
 
 fn shop() -> Shop {
-    let bases = |text: &str| text.parse::<Bases>().unwrap();
+    let bases = |text: &str| text.parse::<BaseUrls>().unwrap();
     let shop = Shop::new("Bodega".parse().unwrap(), "https://shop.example");
     let shop = shop.with_bases(bases("https://images.example"), bases("https://parcels.example/track"));
     shop.in_zone("Europe/Berlin".parse().unwrap())
@@ -30,7 +30,7 @@ fn shop() -> Shop {
 
 fn read(request: Value) -> Result<Message, Vec<String>> {
     let errors = |errors: FieldErrors| errors.iter().map(|e| format!("{} {}", e.pointer, e.code)).collect();
-    Fields::read::<Told>(request).map(|Told(message)| message).map_err(errors)
+    Fields::read::<NotificationOutcome>(request).map(|NotificationOutcome(message)| message).map_err(errors)
 }
 
 /// The sample of a template, changed.
@@ -397,8 +397,8 @@ fn a_link_to_elsewhere_is_refused_by_its_pointer_and_never_written() {
         let errors = message.check(&shop(), false).unwrap_err();
         let errors: Vec<String> = errors.iter().map(|e| format!("{} {}", e.pointer, e.code)).collect();
         assert_eq!(errors, [format!("/data{pointer} foreign_link")]);
-        assert!(matches!(mail(&message, &shop(), &"en".parse().unwrap()), Err(Unwritable::Refused(_))), "{pointer}");
-        assert!(matches!(text(&message, &shop(), &"en".parse().unwrap()), Err(Unwritable::Refused(_))), "{pointer}");
+        assert!(matches!(mail(&message, &shop(), &"en".parse().unwrap()), Err(RenderError::Refused(_))), "{pointer}");
+        assert!(matches!(text(&message, &shop(), &"en".parse().unwrap()), Err(RenderError::Refused(_))), "{pointer}");
     }
 }
 
@@ -669,7 +669,7 @@ fn text_messages_say_it_word_for_word() {
         // English words with the money of a German locale: as a reader of Dutch in Germany would get them.
         assert_eq!(sms(template, "de-DE", in_euros), german);
         let message = changed(template, in_euros);
-        let pen = Pen::new(&shop_in_berlin(), "de-DE".parse().unwrap(), LANGUAGES[0]).text(&message);
+        let pen = Composer::new(&shop_in_berlin(), "de-DE".parse().unwrap(), LANGUAGES[0]).text(&message);
         assert_eq!(pen.as_deref(), Some(english));
     }
 }
@@ -708,7 +708,7 @@ fn text_messages_stay_in_gsms_alphabet_and_in_their_segments_in_every_locale_and
             });
             for (name, locale) in Locale::all() {
                 for (words, most) in LANGUAGES.iter().zip(&mut most) {
-                    let text = Pen::new(&shop, locale, *words).text(&message).unwrap();
+                    let text = Composer::new(&shop, locale, *words).text(&message).unwrap();
                     let count = count(&text);
                     assert_eq!(count.encoding, Encoding::Gsm7, "{template:?} {name} {currency}: {text}");
                     *most = count.segments.max(*most);

@@ -8,7 +8,7 @@ macro_rules! languages {
         mod $first;
         $(mod $other;)*
         /// Every language there is. The first one is spoken to those who read none of them.
-        pub(super) const LANGUAGES: &[&dyn Words] = &[&$first::It, $(&$other::It),*];
+        pub(super) const LANGUAGES: &[&dyn Words] = &[&$first::Language, $(&$other::Language),*];
     };
 }
 
@@ -20,7 +20,7 @@ pub(super) fn of(tag: &LanguageTag) -> &'static dyn Words {
 }
 
 /// What a mail says beside the details that all mails of its kind show.
-pub(super) struct Said {
+pub(super) struct Wording {
     /// One line.
     pub(super) subject: String,
     /// What lists of mail show after the subject: it says something else.
@@ -83,33 +83,33 @@ pub(super) trait Words: Sync {
     /// In which time zone dates and times are.
     fn times_are_of(&self, zone: &str) -> String;
 
-    fn order_confirmation(&self, shop: &str) -> Said;
-    fn payment_failed(&self, shop: &str) -> Said;
+    fn order_confirmation(&self, shop: &str) -> Wording;
+    fn payment_failed(&self, shop: &str) -> Wording;
     /// `sold_out`: whether that is why.
-    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Said;
-    fn account_created(&self, shop: &str) -> Said;
-    fn account_exists(&self, shop: &str) -> Said;
-    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Said;
-    fn payment_action_required(&self, shop: &str, total: &str) -> Said;
+    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Wording;
+    fn account_created(&self, shop: &str) -> Wording;
+    fn account_exists(&self, shop: &str) -> Wording;
+    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Wording;
+    fn payment_action_required(&self, shop: &str, total: &str) -> Wording;
     /// `is_part`: whether more parcels follow or went before.
-    fn order_shipped(&self, shop: &str, is_part: bool) -> Said;
-    fn order_delivered(&self, shop: &str) -> Said;
-    fn order_refunded(&self, shop: &str, amount: &str) -> Said;
-    fn return_received(&self, shop: &str) -> Said;
-    fn withdrawal_received(&self, shop: &str) -> Said;
-    fn verify_email(&self, shop: &str) -> Said;
-    fn password_reset(&self, shop: &str) -> Said;
-    fn password_changed(&self, shop: &str) -> Said;
-    fn new_sign_in(&self, shop: &str) -> Said;
+    fn order_shipped(&self, shop: &str, is_part: bool) -> Wording;
+    fn order_delivered(&self, shop: &str) -> Wording;
+    fn order_refunded(&self, shop: &str, amount: &str) -> Wording;
+    fn return_received(&self, shop: &str) -> Wording;
+    fn withdrawal_received(&self, shop: &str) -> Wording;
+    fn verify_email(&self, shop: &str) -> Wording;
+    fn password_reset(&self, shop: &str) -> Wording;
+    fn password_changed(&self, shop: &str) -> Wording;
+    fn new_sign_in(&self, shop: &str) -> Wording;
     /// To the address that the account had.
-    fn email_changed_from(&self, shop: &str) -> Said;
+    fn email_changed_from(&self, shop: &str) -> Wording;
     /// To the address that it has now.
-    fn email_changed_to(&self, shop: &str) -> Said;
-    fn staff_invited(&self, shop: &str) -> Said;
-    fn guest_order_link(&self, shop: &str) -> Said;
-    fn invoice(&self, shop: &str, number: &str) -> Said;
+    fn email_changed_to(&self, shop: &str) -> Wording;
+    fn staff_invited(&self, shop: &str) -> Wording;
+    fn guest_order_link(&self, shop: &str) -> Wording;
+    fn invoice(&self, shop: &str, number: &str) -> Wording;
     /// Around the staff's own words. Without paragraphs.
-    fn direct(&self, shop: &str) -> Said;
+    fn direct(&self, shop: &str) -> Wording;
 
     fn sms_order_confirmation(&self, shop: &str, total: &str, page: &str) -> String;
     fn sms_payment_failed(&self, shop: &str, page: &str) -> String;

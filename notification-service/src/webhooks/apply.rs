@@ -2,17 +2,16 @@
 
 use std::collections::HashMap;
 
-use common::timestamp::Timestamp;
+use common::{contact::Channel, timestamp::Timestamp};
 use futures_util::{TryStreamExt, stream};
 
 use super::report::{Change, Report};
 use crate::{
     app::App,
     error::Error,
-    event::Channel,
     suppressions::{
         domain::{Reason, Scope, SuppressionId},
-        store::{self, Wish},
+        store::{self, SuppressionRequest},
     },
 };
 
@@ -71,10 +70,10 @@ async fn apply(app: &App, report: &Report, now: Timestamp) -> Result<(), Error> 
             tracing::info!(%channel, what, report = report.id, "a vendor's report changed the suppressions");
         }
     }
-    if let Some((key, event)) = report.news {
+    if let Some((key, event)) = report.delivery_event {
         let (event_id, channel) = (key.event_id, key.channel);
         let kind = event.kind.as_str();
-        if app.store.note_event(key, event).await.map_err(Error::Store)? {
+        if app.db.record_event(key, event).await.map_err(Error::Store)? {
             tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event");
         } else {
             tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event that is known, or overtaken");
@@ -88,13 +87,13 @@ async fn make(app: &App, report: &Report, change: &Change, name: &str, now: Time
         Change::Suppress { address, reason } => {
             let (channel, recipient) = (address.channel(), app.fingerprint(address).await?);
             let (reason, provider, since) = (*reason, Some(report.provider), report.at);
-            let wish = Wish { channel, recipient, reason, provider, since, note: None };
-            store::suppress(&app.store, &wish, Some(name), now).await
+            let request = SuppressionRequest { channel, recipient, reason, provider, since, note: None };
+            store::suppress(&app.db, &request, Some(name), now).await
         }
         Change::Lift { address } => {
             let (channel, recipient) = (address.channel(), app.fingerprint(address).await?);
             let id = SuppressionId { channel, recipient, scope: Scope::Everything };
-            store::withdraw(&app.store, id, Reason::Stop, Some(name), now).await
+            store::remove_reason(&app.db, id, Reason::Stop, Some(name), now).await
         }
     };
     made.map_err(Error::Store)
@@ -118,7 +117,7 @@ mod tests {
             let address = address.map(|address| Address::Email(address.parse().unwrap()));
             let suppress = |address| Change::Suppress { address, reason: Reason::HardBounce };
             let changes = address.map(suppress).into_iter().collect();
-            Report { id: id.into(), provider: Name::Sendgrid, at: Timestamp::EPOCH, news: None, changes }
+            Report { id: id.into(), provider: Name::Sendgrid, at: Timestamp::EPOCH, delivery_event: None, changes }
         };
         let (ada, loud, bob) = (Some("ada@example.com"), Some("ADA@example.com"), Some("bob@example.com"));
         let reports = [("1", ada), ("2", None), ("3", bob), ("4", loud), ("5", None), ("6", ada)];

@@ -2,7 +2,7 @@
 
 /// Why a webhook is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Invalid {
+pub enum InvalidWebhook {
     /// The signature, or what it covers, is not of the form that the vendor documents.
     #[error("the signature cannot be read")]
     Malformed,
@@ -11,7 +11,7 @@ pub enum Invalid {
     Mismatch,
     /// It was signed too long ago, or in the future.
     #[error("the signature is too old, or from the future")]
-    NotNow,
+    OutsideTolerance,
     /// The message is of another topic.
     #[error("the message is of another topic")]
     OtherTopic,

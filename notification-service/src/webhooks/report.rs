@@ -1,9 +1,9 @@
 //! What a vendor's webhook comes to, whichever vendor it is.
 
-use common::timestamp::Timestamp;
+use common::{contact::Channel, timestamp::Timestamp};
 
 use crate::{
-    event::{Channel, EventKey},
+    event::EventKey,
     notifications::domain::DeliveryEvent,
     providers::Name,
     suppressions::domain::{Address, Reason},
@@ -19,7 +19,7 @@ pub struct Report {
     /// When it happened, as the vendor says.
     pub at: Timestamp,
     /// Which of our messages it is about, and what happened to it. `None` where it is none that we know of.
-    pub news: Option<(EventKey, DeliveryEvent)>,
+    pub delivery_event: Option<(EventKey, DeliveryEvent)>,
     /// What it means for later messages.
     pub changes: Vec<Change>,
 }

@@ -8,15 +8,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::{contact::Phone, timestamp::Timestamp};
+use common::{
+    contact::{Channel, Phone},
+    timestamp::Timestamp,
+};
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    invalid::Invalid,
+    invalid::InvalidWebhook,
     report::{Change, Report, key},
 };
 use crate::{
-    event::Channel,
     notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
     suppressions::domain::{Address, Reason},
@@ -71,27 +73,27 @@ pub fn verify(
     address: &str,
     query: &str,
     body: &[u8],
-) -> Result<Form, Invalid> {
-    let signature = super::header(headers, &SIGNATURE).ok_or(Invalid::Malformed)?;
-    let signature = STANDARD.decode(signature).map_err(|_| Invalid::Malformed)?;
+) -> Result<Form, InvalidWebhook> {
+    let signature = super::header(headers, &SIGNATURE).ok_or(InvalidWebhook::Malformed)?;
+    let signature = STANDARD.decode(signature).map_err(|_| InvalidWebhook::Malformed)?;
     let key = signing_key(secrets, headers)?;
     let is_form = super::header(headers, &http::header::CONTENT_TYPE).is_some_and(is_form);
     let fields = match hash_of_body(query) {
         Some(hash) => {
             let actual = hex::encode(digest::digest(&digest::SHA256, body));
-            verify_slices_are_equal(actual.as_bytes(), hash.as_bytes()).map_err(|_| Invalid::Mismatch)?;
+            verify_slices_are_equal(actual.as_bytes(), hash.as_bytes()).map_err(|_| InvalidWebhook::Mismatch)?;
             Vec::new()
         }
         None if is_form => form(body)?,
         // Nothing would tie such a body to the signature.
-        None if !body.is_empty() => return Err(Invalid::Mismatch),
+        None if !body.is_empty() => return Err(InvalidWebhook::Mismatch),
         None => Vec::new(),
     };
     let url = if query.is_empty() { address.to_owned() } else { format!("{address}?{query}") };
     let signed = signed_fields(&fields);
     let fits = |url: &str| hmac::verify(&key, [url, &signed].concat().as_bytes(), &signature).is_ok();
     if !fits(&url) && !other_port(&url).is_some_and(|other| fits(&other)) {
-        return Err(Invalid::Mismatch);
+        return Err(InvalidWebhook::Mismatch);
     }
     if hash_of_body(query).is_none() {
         return Ok(Form(fields));
@@ -100,20 +102,20 @@ pub fn verify(
 }
 
 /// The account's token with SHA-1, or where the header says so the shared key with the hash that it names.
-fn signing_key(secrets: &Secrets, headers: &HeaderMap) -> Result<hmac::Key, Invalid> {
+fn signing_key(secrets: &Secrets, headers: &HeaderMap) -> Result<hmac::Key, InvalidWebhook> {
     let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
     if !headers.contains_key(&SETTINGS) {
         return Ok(hmac::Key::new(sha1, secrets.token.as_bytes()));
     }
-    let settings = super::header(headers, &SETTINGS).ok_or(Invalid::Malformed)?;
+    let settings = super::header(headers, &SETTINGS).ok_or(InvalidWebhook::Malformed)?;
     let named = settings.split(',').filter_map(|part| part.split_once('='));
     let algorithm = named.map(|(name, value)| (name.trim(), value.trim())).find(|(name, _)| *name == "algorithm");
     let algorithm = match algorithm.map(|(_, value)| value.to_ascii_uppercase()).as_deref() {
         Some("HMAC_SHA256") => hmac::HMAC_SHA256,
         Some("HMAC_SHA1") => sha1,
-        _ => return Err(Invalid::Malformed),
+        _ => return Err(InvalidWebhook::Malformed),
     };
-    let key = secrets.shared_key.as_ref().ok_or(Invalid::Mismatch)?;
+    let key = secrets.shared_key.as_ref().ok_or(InvalidWebhook::Mismatch)?;
     Ok(hmac::Key::new(algorithm, key.as_bytes()))
 }
 
@@ -127,14 +129,14 @@ fn hash_of_body(query: &str) -> Option<String> {
     parameters.find(|(name, _)| name == BODY_HASH).map(|(_, value)| value.into_owned())
 }
 
-fn form(body: &[u8]) -> Result<Vec<(String, String)>, Invalid> {
+fn form(body: &[u8]) -> Result<Vec<(String, String)>, InvalidWebhook> {
     let fields: Vec<_> = form_urlencoded::parse(body).take(MAX_FIELDS + 1).map(|(n, v)| (n.into(), v.into())).collect();
-    if fields.len() > MAX_FIELDS { Err(Invalid::Malformed) } else { Ok(fields) }
+    if fields.len() > MAX_FIELDS { Err(InvalidWebhook::Malformed) } else { Ok(fields) }
 }
 
-fn json(body: &[u8]) -> Result<Vec<(String, String)>, Invalid> {
+fn json(body: &[u8]) -> Result<Vec<(String, String)>, InvalidWebhook> {
     let members: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(body).map_err(|_| Invalid::Malformed)?;
+        serde_json::from_slice(body).map_err(|_| InvalidWebhook::Malformed)?;
     let texts = members.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
     Ok(texts.collect())
 }
@@ -204,40 +206,40 @@ impl Form {
             id: format!("twilio#{sid}#{status}"),
             provider: Name::Twilio,
             at: now,
-            news: about.map(|about| (about, DeliveryEvent { kind, at: now, provider: Name::Twilio })),
+            delivery_event: about.map(|about| (about, DeliveryEvent { kind, at: now, provider: Name::Twilio })),
             changes: stopped.map(suppress).into_iter().collect(),
         })
     }
 
     fn incoming(&self, sid: &str, now: Timestamp) -> Option<Report> {
         let address = Address::Phone(Phone::try_from(self.get("From")?.to_owned()).ok()?);
-        let change = match self.wish()? {
-            Wish::Stop => Change::Suppress { address, reason: Reason::Stop },
-            Wish::Start => Change::Lift { address },
+        let change = match self.keyword()? {
+            Keyword::Stop => Change::Suppress { address, reason: Reason::Stop },
+            Keyword::Start => Change::Lift { address },
         };
         let (id, provider) = (format!("twilio#{sid}"), Name::Twilio);
-        Some(Report { id, provider, at: now, news: None, changes: vec![change] })
+        Some(Report { id, provider, at: now, delivery_event: None, changes: vec![change] })
     }
 
     /// Where Twilio says what it took the text for, that holds; else the text is one of the words, and nothing else.
-    fn wish(&self) -> Option<Wish> {
+    fn keyword(&self) -> Option<Keyword> {
         if let Some(kind) = self.get("OptOutType") {
             return match kind {
-                "STOP" => Some(Wish::Stop),
-                "START" => Some(Wish::Start),
+                "STOP" => Some(Keyword::Stop),
+                "START" => Some(Keyword::Start),
                 _ => None,
             };
         }
         let word = self.get("Body")?.trim().trim_end_matches(['.', '!']).to_ascii_uppercase();
         if STOP.contains(&word.as_str()) {
-            return Some(Wish::Stop);
+            return Some(Keyword::Stop);
         }
-        START.contains(&word.as_str()).then_some(Wish::Start)
+        START.contains(&word.as_str()).then_some(Keyword::Start)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+enum Keyword {
     Stop,
     Start,
 }

@@ -19,7 +19,7 @@ use notification_service::{
     aws::{Aws, Limits},
     event::EventId,
     providers::{
-        Deadline, Handed, Name, OutgoingMail, OutgoingText, Providers, Unclear, Undelivered, circuit::FAILURES,
+        Accepted, Deadline, Name, OutgoingMail, OutgoingText, Providers, SendError, Unclear, circuit::FAILURES,
     },
     templates::Mail,
 };
@@ -76,11 +76,11 @@ impl Post {
         Self { doubles, providers }
     }
 
-    async fn mail_within(&self, patience: Duration) -> Result<Name, Undelivered> {
+    async fn mail_within(&self, patience: Duration) -> Result<Name, SendError> {
         self.mail_until(in_time(patience)).await
     }
 
-    async fn mail_until(&self, deadline: Deadline) -> Result<Name, Undelivered> {
+    async fn mail_until(&self, deadline: Deadline) -> Result<Name, SendError> {
         let mail = Mail { subject: "Hello".into(), text: "Hi".into(), html: "<p>Hi</p>".into() };
         let (to, event_id) = (ADA.parse().unwrap(), event());
         let outgoing = OutgoingMail { event_id, template: "order_shipped", to: &to, mail: &mail, unsubscribe: None };
@@ -91,7 +91,7 @@ impl Post {
         Ok(handed.provider)
     }
 
-    async fn mail(&self) -> Result<Name, Undelivered> {
+    async fn mail(&self) -> Result<Name, SendError> {
         self.mail_within(PATIENT).await
     }
 
@@ -100,7 +100,7 @@ impl Post {
         to: &str,
         asked_before: Option<Unclear>,
         patience: Duration,
-    ) -> Result<Handed, Undelivered> {
+    ) -> Result<Accepted, SendError> {
         self.text_until(to, asked_before, in_time(patience)).await
     }
 
@@ -109,18 +109,18 @@ impl Post {
         to: &str,
         asked_before: Option<Unclear>,
         deadline: Deadline,
-    ) -> Result<Handed, Undelivered> {
+    ) -> Result<Accepted, SendError> {
         let to = to.parse().unwrap();
         let outgoing = OutgoingText { event_id: event(), template: "order_shipped", to: &to, text: TEXT, asked_before };
         self.providers.send_text(&outgoing, deadline).await
     }
 
-    async fn text(&self) -> Result<Name, Undelivered> {
+    async fn text(&self) -> Result<Name, SendError> {
         self.text_to(PHONE, None, PATIENT).await.map(|handed| handed.provider)
     }
 
     /// Tries a text again that was not clear when it was tried so long ago.
-    async fn again(&self, ago: Duration) -> Result<Handed, Undelivered> {
+    async fn again(&self, ago: Duration) -> Result<Accepted, SendError> {
         let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(ago) };
         self.text_to(PHONE, Some(unclear), PATIENT).await
     }
@@ -200,7 +200,7 @@ async fn mail_whose_address_is_refused_is_sent_by_nobody() {
         let post = mail_post(first, second).await;
         post.doubles.inject(first, Fault::next(Kind::Answer(refusal)));
         let refused = post.mail().await.unwrap_err();
-        assert!(matches!(refused, Undelivered::Refused { provider, .. } if provider == name(first)), "{refused:?}");
+        assert!(matches!(refused, SendError::Refused { provider, .. } if provider == name(first)), "{refused:?}");
         assert_eq!((post.sent_by(), post.asked(second)), (vec![], 0));
     }
 }
@@ -280,8 +280,8 @@ async fn mail_that_no_provider_takes_is_to_be_tried_again() {
     let post = mail_post(Vendor::Ses, Vendor::Sendgrid).await;
     post.doubles.inject(Vendor::Ses, Fault::next(answer(500)));
     post.doubles.refuse_connections(Vendor::Sendgrid, true).await;
-    let Err(Undelivered::Retryable { reason }) = post.mail().await else { panic!("not to be tried again") };
-    assert!(reason.starts_with("ses is broken: ") && reason.contains("; sendgrid was not asked: "), "{reason}");
+    let Err(SendError::Retryable { reason }) = post.mail().await else { panic!("not to be tried again") };
+    assert!(reason.starts_with("ses failed: ") && reason.contains("; sendgrid was not asked: "), "{reason}");
     assert_eq!(post.sent_by(), []);
     post.doubles.heal().await;
     assert_eq!(post.mail().await, Ok(Name::Ses));
@@ -333,7 +333,7 @@ async fn text_whose_success_does_not_name_it_is_looked_for_in_the_list() {
         let address = stranger(move || Json(answer.clone()).into_response()).await;
         let post = Post::open("ses", "twilio,log", &[("TWILIO_API_BASE", &address)]).await;
         let outcome = post.text().await;
-        assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{body}: {outcome:?}");
+        assert!(matches!(outcome, Err(SendError::Unclear(_))), "{body}: {outcome:?}");
     }
 }
 
@@ -349,8 +349,8 @@ async fn what_providers_fail_with_is_logged_without_anything_personal() {
             let answer = Answer { message: Some(words.clone()), code, ..Answer::status(status) };
             post.doubles.inject(vendor, Fault::next(Kind::Answer(answer)));
         }
-        assert!(matches!(post.mail().await, Err(Undelivered::Retryable { .. })));
-        assert!(matches!(post.text().await, Err(Undelivered::Retryable { .. })));
+        assert!(matches!(post.mail().await, Err(SendError::Retryable { .. })));
+        assert!(matches!(post.text().await, Err(SendError::Retryable { .. })));
     }
     post.doubles.refuse_connections(Vendor::Twilio, true).await;
     post.again(Duration::from_mins(2)).await.unwrap_err();
@@ -381,10 +381,10 @@ async fn text_waits_until_it_is_clear(fault: Kind) {
     let post = text_post().await;
     post.doubles.inject(Vendor::Twilio, Fault::next(fault));
     let unclear = post.text_to(PHONE, None, HASTE).await.unwrap_err();
-    assert!(matches!(unclear, Undelivered::Unclear(Unclear { provider: Name::Twilio, .. })), "{unclear:?}");
+    assert!(matches!(unclear, SendError::Unclear(Unclear { provider: Name::Twilio, .. })), "{unclear:?}");
     assert_eq!(post.sent_by(), []);
     let still = post.again(Duration::from_secs(20)).await.unwrap_err();
-    assert!(matches!(still, Undelivered::Unclear(_)), "{still:?}");
+    assert!(matches!(still, SendError::Unclear(_)), "{still:?}");
     assert_eq!((post.sent_by(), post.asked(Vendor::Twilio)), (vec![], 1));
     assert_eq!(post.again(Duration::from_mins(2)).await.unwrap().provider, Name::Twilio);
     assert_eq!(post.sent_by(), [Vendor::Twilio]);
@@ -402,12 +402,12 @@ async fn text_that_is_taken_goes_to_the_first_provider_alone() {
 async fn text_whose_number_is_refused_is_sent_by_nobody() {
     let post = text_post().await;
     let refused = post.text_to(NO_NUMBER, None, PATIENT).await.unwrap_err();
-    assert!(matches!(refused, Undelivered::Refused { provider: Name::Twilio, .. }), "{refused:?}");
+    assert!(matches!(refused, SendError::Refused { provider: Name::Twilio, .. }), "{refused:?}");
     for code in ["21211", "21217", "21265", "21266", "21268", "21408", "21612", "21614", "21635"] {
         post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
         let refused = post.text_to(PHONE, None, PATIENT).await.unwrap_err();
         let why = format!("refuses the recipient: 400 Bad Request (code {code})");
-        assert_eq!(refused, Undelivered::Refused { provider: Name::Twilio, reason: why });
+        assert_eq!(refused, SendError::Refused { provider: Name::Twilio, reason: why });
     }
     assert_eq!(post.sent_by(), []);
 }
@@ -418,7 +418,7 @@ async fn text_that_is_refused_for_what_is_ours_is_to_be_tried_again() {
     for code in ["21401", "21606", "21608", "21659"] {
         post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
         let outcome = post.text().await;
-        assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{code}: {outcome:?}");
+        assert!(matches!(outcome, Err(SendError::Retryable { .. })), "{code}: {outcome:?}");
     }
     assert_eq!(post.sent_by(), []);
 }
@@ -427,12 +427,12 @@ async fn text_that_is_refused_for_what_is_ours_is_to_be_tried_again() {
 async fn no_provider_is_asked_once_the_lease_is_over_however_much_time_the_request_has() {
     let post = Post::open("ses,sendgrid", "twilio", &[]).await;
     let over = Deadline::within(PATIENT, Timestamp::now().minus(Duration::from_millis(1)));
-    let Err(Undelivered::Retryable { reason }) = post.mail_until(over).await else { panic!("not to be tried again") };
+    let Err(SendError::Retryable { reason }) = post.mail_until(over).await else { panic!("not to be tried again") };
     assert_eq!(reason, "ses was not asked: no time is left; sendgrid was not asked: no time is left");
     let outcome = post.text_until(PHONE, None, over).await;
-    assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(SendError::Retryable { .. })), "{outcome:?}");
     let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
-    assert_eq!(post.text_until(PHONE, Some(unclear), over).await, Err(Undelivered::Unclear(unclear)));
+    assert_eq!(post.text_until(PHONE, Some(unclear), over).await, Err(SendError::Unclear(unclear)));
     assert_eq!(post.doubles.calls(), []);
 }
 
@@ -452,7 +452,7 @@ async fn all_pages_of_a_vendors_list_together_have_to_come_in_time() {
     let post = Post::open("ses", "twilio", &[("TWILIO_API_BASE", &address)]).await;
     let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
     let outcome = post.text_to(PHONE, Some(unclear), Duration::from_secs(1)).await;
-    assert_eq!(outcome, Err(Undelivered::Unclear(unclear)));
+    assert_eq!(outcome, Err(SendError::Unclear(unclear)));
     assert!(asked.load(Ordering::Relaxed) <= 2, "{asked:?} pages were asked for");
 }
 
@@ -460,7 +460,7 @@ async fn all_pages_of_a_vendors_list_together_have_to_come_in_time() {
 async fn text_to_a_number_that_said_stop_is_sent_by_nobody() {
     let post = text_post().await;
     post.doubles.suppress(Vendor::Twilio, PHONE);
-    assert_eq!(post.text().await, Err(Undelivered::Suppressed { provider: Name::Twilio }));
+    assert_eq!(post.text().await, Err(SendError::Suppressed { provider: Name::Twilio }));
     assert_eq!(post.sent_by(), []);
 }
 
@@ -502,7 +502,7 @@ async fn text_whose_answer_is_lost_is_handed_to_nobody_while_the_list_cannot_be_
     post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Reset { after_effect: true }));
     post.doubles.inject(Vendor::Twilio, Fault { method: "GET".into(), ..Fault::always(answer(500)) });
     for outcome in [post.text_to(PHONE, None, PATIENT).await, post.again(Duration::from_mins(2)).await] {
-        assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{outcome:?}");
+        assert!(matches!(outcome, Err(SendError::Unclear(_))), "{outcome:?}");
     }
     assert_eq!(post.asked(Vendor::Twilio), 1);
     post.doubles.heal().await;
@@ -516,7 +516,7 @@ async fn text_that_said_the_same_before_is_not_taken_for_the_one_whose_answer_wa
     post.text().await.unwrap();
     let later = Unclear { provider: Name::Twilio, since: Timestamp::now().plus(Duration::from_mins(5)) };
     let outcome = post.text_to(PHONE, Some(later), PATIENT).await;
-    assert_eq!(outcome, Err(Undelivered::Unclear(later)));
+    assert_eq!(outcome, Err(SendError::Unclear(later)));
     let other = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
     assert_eq!(post.text_to("+442079460001", Some(other), PATIENT).await.unwrap().provider, Name::Twilio);
     assert_eq!(post.taken().len(), 2, "one to each number");
@@ -536,7 +536,7 @@ async fn text_for_which_our_key_is_wrong_is_handed_to_nobody_and_to_be_tried_aga
         let post = text_post().await;
         post.doubles.inject(Vendor::Twilio, Fault::next(answer(status)));
         let outcome = post.text().await;
-        assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{outcome:?}");
+        assert!(matches!(outcome, Err(SendError::Retryable { .. })), "{outcome:?}");
         assert_eq!(post.sent_by(), []);
     }
 }
@@ -562,5 +562,5 @@ async fn text_that_was_unclear_is_not_asked_about_where_nothing_is_named_that_se
 async fn text_is_refused_where_no_provider_is_named() {
     let post = Post::open("ses", "", &[]).await;
     let outcome = post.text().await;
-    assert!(matches!(outcome, Err(Undelivered::Refused { provider: Name::Log, .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(SendError::Refused { provider: Name::Log, .. })), "{outcome:?}");
 }

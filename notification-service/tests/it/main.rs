@@ -42,13 +42,13 @@ use crate::network::Network;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Enough for its steps.
 const PATIENT: Limits =
-    Limits { store: Duration::from_secs(20), claim: Duration::from_secs(20), send: Duration::from_secs(20) };
+    Limits { store: Duration::from_secs(20), acquire_lease: Duration::from_secs(20), send: Duration::from_secs(20) };
 
 /// The address that mail is from, with its domain verified.
 const FROM: &str = "Bodega <shop@bodega.example>";
 
 /// A service of the test's own, with a table of its own.
-struct Office {
+struct Fixture {
     app: App,
     client: Client,
     network: Network,
@@ -56,7 +56,7 @@ struct Office {
     vendors: Option<VendorDoubles>,
 }
 
-impl Office {
+impl Fixture {
     /// A service whose mail goes through SES.
     async fn open() -> Self {
         Self::open_within(PATIENT, PATIENCE).await
@@ -69,23 +69,23 @@ impl Office {
         let patient = app(&network.address, &table, "ses", PATIENT);
         patient.migrate(Direction::Up).await.expect("the table is made");
         // Some test was the first to make it.
-        let _ = patient.store.aws().ses().await.create_email_identity().email_identity("bodega.example").send().await;
+        let _ = patient.db.aws().ses().await.create_email_identity().email_identity("bodega.example").send().await;
         let app = App { deadline, ..app(&network.address, &table, "ses", limits) };
         Self { client: Client::new(router(app.clone())), app, network, vendors: None }
     }
 
     /// A service that also sends texts, through Twilio's double, to Germany and the United Kingdom.
     async fn open_with_texts(more: &[(&'static str, &str)]) -> Self {
-        let office = Self::open().await;
+        let fixture = Self::open().await;
         let vendors = VendorDoubles::start(vendor_doubles::Options::default()).await;
-        let app = office.with_texts(&vendors, more);
-        Self { client: Client::new(router(app.clone())), app, vendors: Some(vendors), ..office }
+        let app = fixture.with_texts(&vendors, more);
+        Self { client: Client::new(router(app.clone())), app, vendors: Some(vendors), ..fixture }
     }
 
     /// The same service with these settings.
     fn with_texts(&self, vendors: &VendorDoubles, more: &[(&'static str, &str)]) -> App {
         let account = vendors.twilio();
-        let mut settings = settings(&self.network.address, self.app.store.table(), "ses");
+        let mut settings = settings(&self.network.address, self.app.db.table(), "ses");
         let texts = [
             ("SMS_PROVIDERS", "twilio"),
             ("SMS_COUNTRIES", "GB,DE"),
@@ -137,7 +137,7 @@ impl Office {
 
     async fn item_of(&self, key: &str) -> Option<HashMap<String, AttributeValue>> {
         let id = key.to_owned();
-        let get = self.app.store.aws().dynamodb().await.get_item().table_name(self.app.store.table());
+        let get = self.app.db.aws().dynamodb().await.get_item().table_name(self.app.db.table());
         get.key("event_id", AttributeValue::S(id)).consistent_read(true).send().await.unwrap().item
     }
 
@@ -149,7 +149,7 @@ impl Office {
     async fn expire_lease_of(&self, key: &str) {
         let id = key.to_owned();
         let past = Timestamp::now().minus(Duration::from_secs(1)).unix_millis();
-        let update = self.app.store.aws().dynamodb().await.update_item().table_name(self.app.store.table());
+        let update = self.app.db.aws().dynamodb().await.update_item().table_name(self.app.db.table());
         let update = update.key("event_id", AttributeValue::S(id)).update_expression("SET lease_until = :past");
         let update = update.condition_expression("attribute_exists(event_id)");
         update.expression_attribute_values(":past", AttributeValue::N(past.to_string())).send().await.unwrap();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
 use crate::{
-    Office, PATIENT, event,
+    Fixture, PATIENT, event,
     network::{Fault, Network},
     outcome, sent, settings, text,
 };
@@ -107,7 +107,7 @@ const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1
 
 /// An office with a queue and one for dead letters.
 struct Depot {
-    office: Office,
+    fixture: Fixture,
     app: App,
     main: Bin,
     dead: Bin,
@@ -115,15 +115,15 @@ struct Depot {
 
 impl Depot {
     async fn open() -> Self {
-        let office = Office::open_with_texts(&[]).await;
-        let (main, dead) = (Bin::make(&office.network.address).await, Bin::make(&office.network.address).await);
+        let fixture = Fixture::open_with_texts(&[]).await;
+        let (main, dead) = (Bin::make(&fixture.network.address).await, Bin::make(&fixture.network.address).await);
         let urls = [
             ("NOTIFICATION_QUEUE_URL", main.url.as_str()),
             ("NOTIFICATION_DEAD_LETTER_QUEUE_URL", dead.url.as_str()),
             ("QUEUE_GIVE_UP_AFTER", "5"),
         ];
-        let app = office.with_texts(office.vendors(), &urls);
-        Self { office, app, main, dead }
+        let app = fixture.with_texts(fixture.vendors(), &urls);
+        Self { fixture, app, main, dead }
     }
 
     /// Which of these messages shall come again, by their places.
@@ -151,8 +151,8 @@ async fn a_message_is_taken_plain_or_wrapped_by_a_topic_or_a_bus_or_both() {
     ];
     assert!(depot.work_off(&messages).await.is_empty());
     for body in &bodies {
-        assert_eq!(depot.office.mails(body), 1);
-        assert_eq!(outcome(&depot.office.of_event(body).await.expect(200)), sent(body));
+        assert_eq!(depot.fixture.mails(body), 1);
+        assert_eq!(outcome(&depot.fixture.of_event(body).await.expect(200)), sent(body));
     }
     assert!(depot.dead.take().await.is_empty());
 }
@@ -161,18 +161,18 @@ async fn a_message_is_taken_plain_or_wrapped_by_a_topic_or_a_bus_or_both() {
 async fn both_doors_know_each_others_events() {
     let depot = Depot::open().await;
     let (first, second) = (event("order_confirmation"), event("order_confirmation"));
-    assert_eq!(depot.office.status(&first).await, "sent");
+    assert_eq!(depot.fixture.status(&first).await, "sent");
     assert!(depot.work_off(&[received(&first, 1), received(&by_bus(&second), 1)]).await.is_empty());
-    assert_eq!((depot.office.mails(&first), depot.office.mails(&second)), (1, 1));
-    assert_eq!(outcome(&depot.office.send(&second).await.expect(200)), sent(&second));
-    assert_eq!((depot.office.mails(&first), depot.office.mails(&second)), (1, 1));
+    assert_eq!((depot.fixture.mails(&first), depot.fixture.mails(&second)), (1, 1));
+    assert_eq!(outcome(&depot.fixture.send(&second).await.expect(200)), sent(&second));
+    assert_eq!((depot.fixture.mails(&first), depot.fixture.mails(&second)), (1, 1));
     // At once, and the same message twice in a batch: whoever comes second comes again.
     let third = event("order_confirmation");
     let messages = [received(&third, 1), received(&by_topic(&third), 1), received(&third, 1)];
-    let (over_http, _) = tokio::join!(depot.office.send(&third), depot.work_off(&messages));
+    let (over_http, _) = tokio::join!(depot.fixture.send(&third), depot.work_off(&messages));
     assert!(over_http.status == 200 || over_http.status == 409, "{}", over_http.text());
     assert!(depot.work_off(&messages).await.is_empty());
-    assert_eq!(depot.office.mails(&third), 1);
+    assert_eq!(depot.fixture.mails(&third), 1);
 }
 
 #[tokio::test]
@@ -180,15 +180,15 @@ async fn of_a_batch_only_what_is_not_handed_over_comes_again() {
     let depot = Depot::open().await;
     let bodies: Vec<Value> = (0..3).map(|_| text()).collect();
     let messages: Vec<Value> = bodies.iter().map(|body| received(body, 1)).collect();
-    depot.office.vendors().inject(Vendor::Twilio, VendorFault::next(Kind::Answer(Answer::status(503))));
+    depot.fixture.vendors().inject(Vendor::Twilio, VendorFault::next(Kind::Answer(Answer::status(503))));
     let again = depot.work_off(&messages).await;
     let [failed] = again[..] else { panic!("{again:?}") };
-    let sent = bodies.iter().map(|body| depot.office.texts(body)).sum::<usize>();
-    assert_eq!((sent, depot.office.texts(&bodies[failed])), (2, 0));
+    let sent = bodies.iter().map(|body| depot.fixture.texts(body)).sum::<usize>();
+    assert_eq!((sent, depot.fixture.texts(&bodies[failed])), (2, 0));
     assert!(depot.work_off(&[messages[failed].clone()]).await.is_empty());
-    assert!(bodies.iter().all(|body| depot.office.texts(body) == 1));
+    assert!(bodies.iter().all(|body| depot.fixture.texts(body) == 1));
     // A store that is away is no fault of the messages.
-    depot.office.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
+    depot.fixture.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
     assert_eq!(depot.work_off(&[received(&event("low_stock"), 1)]).await, [0]);
     assert!(depot.dead.take().await.is_empty());
 }
@@ -220,7 +220,7 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_don
     // One among others holds up none of them.
     let right = event("account_created");
     assert!(depot.work_off(&[received(&wrong, 1), received(&right, 1)]).await.is_empty());
-    assert_eq!((depot.dead.take().await.len(), depot.office.mails(&right)), (1, 1));
+    assert_eq!((depot.dead.take().await.len(), depot.fixture.mails(&right)), (1, 1));
 }
 
 #[tokio::test]
@@ -233,7 +233,7 @@ async fn an_event_that_was_used_for_something_else_becomes_a_dead_letter() {
     let letters = depot.dead.take().await;
     let reason = "event_id_reused: email: the event's id was used for another template or recipient";
     assert_eq!(letters, [(other.to_string(), Some(reason.to_owned()))]);
-    assert_eq!((depot.office.mails(&body), depot.office.mails(&other)), (1, 0));
+    assert_eq!((depot.fixture.mails(&body), depot.fixture.mails(&other)), (1, 0));
 }
 
 #[tokio::test]
@@ -246,7 +246,7 @@ async fn what_the_vendor_refuses_and_what_came_too_often_becomes_a_dead_letter()
     assert_eq!(letters[0].1.as_deref(), Some("refused: sms: no text reaches such a number"));
 
     let body = event("order_confirmation");
-    depot.office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
+    depot.fixture.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
     assert_eq!(depot.work_off(&[received(&body, 4)]).await, [0]);
     assert!(depot.work_off(&[received(&body, 5)]).await.is_empty());
     let letters = depot.dead.take().await;
@@ -272,7 +272,7 @@ async fn a_message_counts_as_a_dead_letter_once_the_queue_for_them_has_it() {
     counted();
     assert!(depot.work_off(&[received(&event("order_confirmation"), 1)]).await.is_empty());
     assert_eq!(counted(), []);
-    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    depot.fixture.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
     assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0], "the dead-letter queue is down");
     assert_eq!(counted(), []);
     let letter = Datum {
@@ -289,15 +289,15 @@ async fn a_message_counts_as_a_dead_letter_once_the_queue_for_them_has_it() {
 #[tokio::test]
 async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
     let depot = Depot::open().await;
-    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    depot.fixture.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
     assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
     assert!(depot.work_off(&[received(&json!("hello"), 2)]).await.is_empty());
     assert_eq!(depot.dead.take().await.len(), 1);
-    depot.office.network.plan("SendMessage", 1, Fault::Answer(500, json!({})));
+    depot.fixture.network.plan("SendMessage", 1, Fault::Answer(500, json!({})));
     assert!(depot.work_off(&[received(&json!("hello"), 1)]).await.is_empty(), "it is tried twice");
     // A shop without one leaves it to SQS.
     let message = received(&json!("hello"), 9);
-    let answer = depot.office.app.queue(json!({ "Records": [message] })).await.unwrap();
+    let answer = depot.fixture.app.queue(json!({ "Records": [message] })).await.unwrap();
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": message["messageId"]}]));
 }
 
@@ -305,7 +305,7 @@ async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
 async fn a_signed_call_with_a_message_in_it_follows_no_redirect() {
     let depot = Depot::open().await;
     let elsewhere = Network::start().await;
-    depot.office.network.plan("SendMessage", 2, Fault::Redirect(elsewhere.address.clone()));
+    depot.fixture.network.plan("SendMessage", 2, Fault::Redirect(elsewhere.address.clone()));
     assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
     assert_eq!(elsewhere.count("SendMessage"), 0, "the message went to another host");
 }
@@ -316,13 +316,13 @@ async fn dead_letters_are_moved_back_to_their_queue_and_then_worked_off() {
     let bodies: Vec<Value> = (0..13).map(|_| event("account_created")).collect();
     // Our own fault, which says nothing against the provider: its circuit stays closed.
     let refused = Fault::Answer(400, json!({"__type": "BadRequestException"}));
-    depot.office.network.plan("SendEmail", usize::MAX, refused);
+    depot.fixture.network.plan("SendEmail", usize::MAX, refused);
     for batch in bodies.chunks(10) {
         let messages: Vec<Value> = batch.iter().map(|body| received(body, 5)).collect();
         assert!(depot.work_off(&messages).await.is_empty());
     }
     depot.main.put("was there before").await;
-    depot.office.network.heal();
+    depot.fixture.network.heal();
     let redrive = json!({ "command": "redrive" });
     assert_eq!(depot.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 13, "is_done": true}));
     assert_eq!(depot.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 0, "is_done": true}));
@@ -334,9 +334,9 @@ async fn dead_letters_are_moved_back_to_their_queue_and_then_worked_off() {
     for (body, _) in &back {
         assert!(depot.work_off(&[received(&json!(body), 1)]).await.is_empty());
     }
-    assert!(bodies.iter().all(|body| depot.office.mails(body) == 1));
+    assert!(bodies.iter().all(|body| depot.fixture.mails(body) == 1));
 
-    let error = depot.office.app.admin(redrive).await.unwrap_err();
+    let error = depot.fixture.app.admin(redrive).await.unwrap_err();
     assert!(error.to_string().contains("NOTIFICATION_DEAD_LETTER_QUEUE_URL"), "{error}");
     assert!(depot.app.admin(json!({"command": "sing"})).await.is_err());
 }
@@ -346,7 +346,7 @@ async fn a_redrive_that_fails_half_way_loses_nothing() {
     let depot = Depot::open().await;
     let message = received(&json!("hello"), 1);
     depot.work_off(&[message]).await;
-    depot.office.network.plan("DeleteMessage", 1, Fault::Answer(500, json!({})));
+    depot.fixture.network.plan("DeleteMessage", 1, Fault::Answer(500, json!({})));
     assert!(depot.app.admin(json!({ "command": "redrive" })).await.is_err());
     assert_eq!(depot.main.take().await, [("hello".to_owned(), None)]);
 }

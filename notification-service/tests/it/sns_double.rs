@@ -14,7 +14,7 @@ use vendor_doubles::{
 };
 
 use crate::{
-    Office, PATIENCE, PATIENT, event, settings,
+    Fixture, PATIENCE, PATIENT, event, settings,
     webhooks::{Desk, staff},
 };
 
@@ -22,13 +22,13 @@ const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:mail-events";
 
 /// A service whose SES and SNS are doubles.
 struct Home {
-    office: Office,
+    fixture: Fixture,
     doubles: VendorDoubles,
 }
 
 impl Home {
     async fn open() -> Self {
-        let office = Office::open().await;
+        let fixture = Fixture::open().await;
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let webhook = format!("http://{}/webhooks/ses", listener.local_addr().unwrap());
         let doubles = VendorDoubles::start(Options {
@@ -38,7 +38,7 @@ impl Home {
             ..Options::default()
         })
         .await;
-        let mut all = settings(&office.network.address, office.app.store.table(), "ses");
+        let mut all = settings(&fixture.network.address, fixture.app.db.table(), "ses");
         all.extend([
             ("AWS_ENDPOINT_URL_SESV2", doubles.base(Vendor::Ses).to_owned()),
             ("SES_CONFIGURATION_SET", "shop".to_owned()),
@@ -50,14 +50,14 @@ impl Home {
         let app = App { verifier: tokens::verifier(), deadline: PATIENCE, ..app };
         let routes: Router = router(app.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { office: Office { client: Client::new(router(app.clone())), app, ..office }, doubles }
+        Self { fixture: Fixture { client: Client::new(router(app.clone())), app, ..fixture }, doubles }
     }
 
     /// What the service heard last of an event's mail, once that is this.
     async fn until_it_is(&self, body: &Value, kind: &str) {
         let mut last = Value::Null;
         for _ in 0..1_000 {
-            last = self.office.of_event(body).await.expect(200).json()["channels"][0]["last_event"]["type"].clone();
+            last = self.fixture.of_event(body).await.expect(200).json()["channels"][0]["last_event"]["type"].clone();
             if last == kind {
                 return;
             }
@@ -78,7 +78,7 @@ impl Home {
 async fn a_mail_by_the_double_of_ses_is_delivered_and_a_bounce_suppresses_its_address() {
     let home = Home::open().await;
     let body = event("account_created");
-    assert_eq!(home.office.status(&body).await, "sent");
+    assert_eq!(home.fixture.status(&body).await, "sent");
     home.until_it_is(&body, "delivered").await;
     assert_eq!(home.doubles.records()[0].status, "delivered");
     for (status, kind) in [("deferred", "delayed"), ("blocked", "soft_bounced")] {
@@ -96,7 +96,7 @@ async fn a_mail_by_the_double_of_ses_is_delivered_and_a_bounce_suppresses_its_ad
 
 async fn suppressed(home: &Home, body: &Value) -> Vec<Value> {
     let address = json!({ "email": body["recipient"]["email"] });
-    let request = home.office.client.post("/admin/suppressions/find").token(&staff()).json(&address);
+    let request = home.fixture.client.post("/admin/suppressions/find").token(&staff()).json(&address);
     let found = request.send().await.expect(200).json();
     let items = found["items"].as_array().unwrap();
     items.iter().flat_map(|item| item["causes"].as_array().unwrap()).map(|cause| cause["reason"].clone()).collect()
@@ -112,7 +112,7 @@ async fn with_a_double_only_what_the_double_signed_at_its_own_address_is_taken()
         signer.sign(&mut message, Version::Two, address).unwrap();
         message.to_string()
     };
-    let post = async |body: String| home.office.client.post("/webhooks/ses").body("text/plain", body).send().await;
+    let post = async |body: String| home.fixture.client.post("/webhooks/ses").body("text/plain", body).send().await;
     let (own, double) = (home.doubles.certificate_url(), home.doubles.sns());
     post(message(double, &own)).await.expect(200);
     let (_, file) = own.rsplit_once('/').unwrap();

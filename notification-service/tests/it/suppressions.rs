@@ -19,7 +19,7 @@ async fn staff_suppress_an_address_find_it_and_lift_it_again() {
     assert_eq!(suppression["causes"][0]["reason"], "staff");
     assert_eq!((&suppression["scope"], &suppression["note"]), (&json!("everything"), &new["note"]));
     assert!(!made.text().contains('@'), "no address is shown: {}", made.text());
-    assert_eq!(desk.office.status(&body).await, "suppressed");
+    assert_eq!(desk.fixture.status(&body).await, "suppressed");
 
     let path = made.header("location").to_owned();
     assert_eq!(path, format!("/admin/suppressions/{}", suppression["id"].as_str().unwrap()));
@@ -28,8 +28,8 @@ async fn staff_suppress_an_address_find_it_and_lift_it_again() {
     assert!(desk.suppressed(&body["recipient"]).await.is_empty());
     let mut next = event("account_created");
     next["recipient"] = body["recipient"].clone();
-    assert_eq!(desk.office.status(&next).await, "sent");
-    assert_eq!(desk.office.status(&body).await, "suppressed", "what ended stays ended");
+    assert_eq!(desk.fixture.status(&next).await, "sent");
+    assert_eq!(desk.fixture.status(&body).await, "suppressed", "what ended stays ended");
 }
 
 /// A transaction of which one write failed for this reason.
@@ -46,15 +46,15 @@ async fn a_suppression_that_others_get_in_the_way_of_is_made_again_twice_and_the
         let new = json!({"email": event("account_created")["recipient"]["email"]});
         desk.client.post("/admin/suppressions").token(&staff()).json(&new).send().await
     };
-    desk.office.network.plan("TransactWriteItems", 2, cancelled("TransactionConflict"));
+    desk.fixture.network.plan("TransactWriteItems", 2, cancelled("TransactionConflict"));
     suppress().await.expect(201);
-    desk.office.network.plan("TransactWriteItems", 3, cancelled("TransactionConflict"));
+    desk.fixture.network.plan("TransactWriteItems", 3, cancelled("TransactionConflict"));
     assert_eq!(suppress().await.expect(503).problem(), "unavailable");
     for busy in ["ThrottlingError", "ProvisionedThroughputExceeded"] {
-        desk.office.network.plan("TransactWriteItems", 1, cancelled(busy));
+        desk.fixture.network.plan("TransactWriteItems", 1, cancelled(busy));
         assert_eq!(suppress().await.expect(503).problem(), "unavailable", "{busy}");
     }
-    desk.office.network.plan("TransactWriteItems", 1, cancelled("ItemCollectionSizeLimitExceeded"));
+    desk.fixture.network.plan("TransactWriteItems", 1, cancelled("ItemCollectionSizeLimitExceeded"));
     assert_eq!(suppress().await.expect(500).problem(), "internal");
 }
 
@@ -84,7 +84,7 @@ async fn a_cursor_of_an_attacker_is_refused_and_no_failure() {
     let desk = Desk::open().await;
     for _ in 0..3 {
         let body = event("account_created");
-        desk.office.status(&body).await;
+        desk.fixture.status(&body).await;
         desk.client
             .post("/admin/suppressions")
             .token(&staff())

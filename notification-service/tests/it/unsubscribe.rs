@@ -1,4 +1,5 @@
-use notification_service::{event::Channel, unsubscribe};
+use common::contact::Channel;
+use notification_service::unsubscribe;
 use serde_json::{Value, json};
 use testkit::Answer;
 
@@ -9,7 +10,7 @@ use crate::{
 
 /// The path of the link for a mailbox.
 async fn path_for(desk: &Desk, email: &str) -> String {
-    let app = &desk.office.app;
+    let app = &desk.fixture.app;
     let recipient = app.fingerprints.recipient(&email.parse().unwrap()).await.unwrap();
     let link = unsubscribe::link(&app.fingerprints, &app.public_url, Channel::Email, recipient).await.unwrap();
     link.strip_prefix("https://shop.example").unwrap().to_owned()
@@ -55,7 +56,7 @@ async fn who_unsubscribed_gets_what_is_transactional_and_nothing_else() {
     let desk = Desk::open().await;
     let paid = event("order_confirmation");
     one_click(&desk, &path_for(&desk, address(&paid)).await).await.expect(200);
-    assert_eq!(desk.office.status(&paid).await, "sent");
+    assert_eq!(desk.fixture.status(&paid).await, "sent");
     let direct = |email: &str| json!({"event_id": uuid::Uuid::now_v7(), "email": email, "subject": "News", "text": "We are open on Sunday."});
     let send = async |mail: Value| {
         let request = desk.client.post("/admin/notifications/email").token(&staff()).json(&mail);
@@ -69,10 +70,10 @@ async fn who_unsubscribed_gets_what_is_transactional_and_nothing_else() {
 async fn only_what_is_not_transactional_carries_the_link_and_the_link_works() {
     let desk = Desk::open().await;
     let paid = event("order_confirmation");
-    desk.office.status(&paid).await;
+    desk.fixture.status(&paid).await;
     let mail = json!({"event_id": uuid::Uuid::now_v7(), "email": address(&paid), "subject": "News", "text": "Open on Sunday."});
     desk.client.post("/admin/notifications/email").token(&staff()).json(&mail).send().await.expect(200);
-    let calls = desk.office.network.seen().into_iter().filter(|seen| seen.operation == "SendEmail");
+    let calls = desk.fixture.network.seen().into_iter().filter(|seen| seen.operation == "SendEmail");
     let headers = calls.map(|call| call.body["Content"]["Simple"]["Headers"].as_array().unwrap().clone());
     let of = |headers: &[Value], name: &str| {
         let header = headers.iter().find(|header| header["Name"] == name);
@@ -110,10 +111,10 @@ async fn a_token_that_is_not_ours_is_no_token() {
     let other = path_for(&desk, "bob@example.com").await;
     // Another recipient under this seal.
     let mixed = format!("{}{}", &other[..other.len() - 22], &path[path.len() - 22..]);
-    let before = desk.office.network.seen().len();
+    let before = desk.fixture.network.seen().len();
     for bad in ["/unsubscribe/x".to_owned(), mixed, format!("{path}A"), path.to_lowercase()] {
         desk.client.get(&bad).send().await.expect(404);
         assert_eq!(one_click(&desk, &bad).await.expect(404).problem(), "not_found", "{bad}");
     }
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
+    assert_eq!(desk.fixture.network.seen().len(), before, "nothing reached the table");
 }

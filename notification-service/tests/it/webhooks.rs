@@ -15,7 +15,7 @@ use uuid::Uuid;
 use vendor_doubles::signing::{sendgrid, sns, twilio};
 
 use crate::{
-    Office, PATIENCE, PATIENT, address, event,
+    Fixture, PATIENCE, PATIENT, address, event,
     network::Fault,
     settings,
     sns_host::{CERTIFICATE, SnsHost},
@@ -31,16 +31,16 @@ static SENDGRID: LazyLock<sendgrid::Signer> = LazyLock::new(|| sendgrid::Signer:
 
 /// An office whose vendors tell what became of messages.
 pub(crate) struct Desk {
-    pub(crate) office: Office,
+    pub(crate) fixture: Fixture,
     pub(crate) client: Client,
     host: SnsHost,
 }
 
 impl Desk {
     pub(crate) async fn open() -> Self {
-        let office = Office::open().await;
+        let fixture = Fixture::open().await;
         let host = SnsHost::start(SNS.certificate_pem()).await;
-        let mut all = settings(&office.network.address, office.app.store.table(), "ses");
+        let mut all = settings(&fixture.network.address, fixture.app.db.table(), "ses");
         all.extend([
             ("SES_TOPIC_ARN", TOPIC.to_owned()),
             ("SENDGRID_WEBHOOK_KEY", SENDGRID.public_key().to_owned()),
@@ -52,8 +52,8 @@ impl Desk {
         let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
         let webhooks = app.webhooks.clone().with_client(host.client.clone());
         let app = App { verifier: tokens::verifier(), deadline: PATIENCE, webhooks, ..app };
-        let office = Office { client: Client::new(router(app.clone())), app, ..office };
-        Self { client: office.client.clone(), office, host }
+        let fixture = Fixture { client: Client::new(router(app.clone())), app, ..fixture };
+        Self { client: fixture.client.clone(), fixture, host }
     }
 
     async fn post_ses(&self, envelope: &Value) -> Answer {
@@ -126,7 +126,7 @@ impl Desk {
 
     /// The state of an event's mail and what a vendor said last of it.
     pub(crate) async fn last_event(&self, body: &Value) -> String {
-        let item = self.office.item(body).await.unwrap();
+        let item = self.fixture.item(body).await.unwrap();
         item.get("last_event").and_then(|event| event.as_s().ok()).cloned().unwrap_or_default()
     }
 }
@@ -184,7 +184,7 @@ fn sendgrid_event(kind: &str, body: &Value, second: i64) -> Value {
 async fn a_bounce_for_good_is_noted_and_suppresses_the_address_at_no_further_cost() {
     let desk = Desk::open().await;
     let body = event("account_created");
-    assert_eq!(desk.office.status(&body).await, "sent");
+    assert_eq!(desk.fixture.status(&body).await, "sent");
     let answer = desk.ses(&ses_bounce(&body, 5)).await.expect(200);
     assert_eq!(answer.json(), json!({"received": true}));
     assert_eq!(desk.last_event(&body).await, "hard_bounced");
@@ -192,12 +192,12 @@ async fn a_bounce_for_good_is_noted_and_suppresses_the_address_at_no_further_cos
 
     let mut next = event("order_confirmation");
     next["recipient"] = body["recipient"].clone();
-    assert_eq!(desk.office.status(&next).await, "suppressed");
-    assert_eq!(desk.office.mails(&body), 1);
+    assert_eq!(desk.fixture.status(&next).await, "suppressed");
+    assert_eq!(desk.fixture.mails(&body), 1);
     // Capitals make no other mailbox.
     let mut loud = event("account_exists");
     loud["recipient"]["email"] = json!(address(&body).to_uppercase());
-    assert_eq!(desk.office.status(&loud).await, "suppressed");
+    assert_eq!(desk.fixture.status(&loud).await, "suppressed");
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn a_complaint_suppresses_and_a_bounce_that_may_pass_does_not() {
     let desk = Desk::open().await;
     let (angry, full) = (event("account_created"), event("account_created"));
     for body in [&angry, &full] {
-        desk.office.status(body).await;
+        desk.fixture.status(body).await;
     }
     let complaint = json!({"complainedRecipients": [{"emailAddress": address(&angry)}], "feedbackId": "f"});
     desk.ses(&ses_event("Complaint", &angry, 1, complaint)).await.expect(200);
@@ -221,7 +221,7 @@ async fn a_complaint_suppresses_and_a_bounce_that_may_pass_does_not() {
 async fn events_count_in_the_order_in_which_they_happened_whatever_order_they_come_in() {
     let desk = Desk::open().await;
     let body = event("account_created");
-    desk.office.status(&body).await;
+    desk.fixture.status(&body).await;
     let delivered = |second| ses_event("Delivery", &body, second, json!({"recipients": [address(&body)]}));
     for (event, last) in [
         (delivered(10), "delivered"),
@@ -240,7 +240,7 @@ async fn events_count_in_the_order_in_which_they_happened_whatever_order_they_co
 async fn a_report_that_comes_again_does_not_bring_back_what_staff_lifted() {
     let desk = Desk::open().await;
     let body = event("account_created");
-    desk.office.status(&body).await;
+    desk.fixture.status(&body).await;
     let mut bounce = sendgrid_event("bounce", &body, 1);
     let report = ses_bounce(&body, 5);
     for round in 0..3 {
@@ -267,7 +267,7 @@ async fn what_sns_did_not_sign_for_our_topic_changes_nothing_and_asks_nobody() {
         envelope
     };
     let other_topic = signed(sns::notification(&format!("{TOPIC}2"), "m-1", &now(), "{}"));
-    let before = desk.office.network.seen().len();
+    let before = desk.fixture.network.seen().len();
     for refused in [
         elsewhere("https://evil.example/a.pem"),
         elsewhere("https://sns.us-east-1.amazonaws.com.evil.example/a.pem"),
@@ -288,7 +288,7 @@ async fn what_sns_did_not_sign_for_our_topic_changes_nothing_and_asks_nobody() {
     for refused in [tampered, signed(sns::notification(TOPIC, "m-1", &old, "{}"))] {
         assert_eq!(desk.post_ses(&refused).await.expect(400).problem(), "invalid_signature", "{refused}");
     }
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
+    assert_eq!(desk.fixture.network.seen().len(), before, "nothing reached the table");
     desk.post_ses(&good).await.expect(200);
 }
 
@@ -386,7 +386,7 @@ async fn what_can_never_be_applied_is_answered_200() {
         desk.post_ses(&envelope).await.expect(200);
     }
     desk.ses(&ses_event("Delivery", &unknown, 1, json!({}))).await.expect(200);
-    assert!(desk.office.item(&unknown).await.is_none(), "nothing was sent for this event");
+    assert!(desk.fixture.item(&unknown).await.is_none(), "nothing was sent for this event");
     let at = Timestamp::now().unix_seconds().to_string();
     for body in ["", "no JSON", "{}", "[7, {}]"] {
         let signature = SENDGRID.sign(&at, body.as_bytes()).unwrap();
@@ -405,7 +405,7 @@ async fn a_list_of_sendgrid_is_applied_whole_however_large_and_again_where_a_par
     let desk = Desk::open().await;
     let bodies: Vec<Value> = std::iter::repeat_with(|| event("account_created")).take(3).collect();
     for body in &bodies {
-        desk.office.status(body).await;
+        desk.fixture.status(body).await;
     }
     let mut events: Vec<Value> = std::iter::repeat_with(|| {
         let mut event = sendgrid_event("open", &bodies[0], 1);
@@ -419,7 +419,7 @@ async fn a_list_of_sendgrid_is_applied_whole_however_large_and_again_where_a_par
     events.extend([sendgrid_event("delivered", &bodies[0], 1), blocked, sendgrid_event("spamreport", &bodies[2], 3)]);
     assert!(sendgrid::body(&events).len() > 256 * 1024);
 
-    desk.office.network.plan("TransactWriteItems", 2, Fault::Answer(500, json!({})));
+    desk.fixture.network.plan("TransactWriteItems", 2, Fault::Answer(500, json!({})));
     desk.sendgrid(&events).await.expect(503);
     desk.sendgrid(&events).await.expect(200);
     let mut found = Vec::new();
@@ -444,7 +444,7 @@ async fn what_sendgrid_did_not_sign_just_now_is_refused() {
     let desk = Desk::open().await;
     let body = sendgrid::body(&[sendgrid_event("bounce", &event("account_created"), 1)]);
     let now = Timestamp::now().unix_seconds();
-    let before = desk.office.network.seen().len();
+    let before = desk.fixture.network.seen().len();
     let good = SENDGRID.sign(&now.to_string(), &body).unwrap();
     let other = sendgrid::Signer::generate().unwrap().sign(&now.to_string(), &body).unwrap();
     let trimmed = body.strip_suffix(b"\r\n").unwrap().to_vec();
@@ -462,7 +462,7 @@ async fn what_sendgrid_did_not_sign_just_now_is_refused() {
     }
     let unsigned = desk.client.post("/webhooks/sendgrid").body("application/json", body.clone()).send().await;
     assert_eq!(unsigned.expect(400).problem(), "invalid_signature");
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
+    assert_eq!(desk.fixture.network.seen().len(), before, "nothing reached the table");
     desk.post_sendgrid(&now.to_string(), &good, body).await.expect(200);
 }
 
@@ -507,7 +507,7 @@ async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
     ];
     let sign = |token: &str, url: &str| twilio::sign_form(twilio::Algorithm::HmacSha1, token, url, &fields);
     let url = format!("{PUBLIC}/webhooks/twilio");
-    let before = desk.office.network.seen().len();
+    let before = desk.fixture.network.seen().len();
     for signature in [
         sign("another token", &url),
         sign(TOKEN, &format!("{url}?event_id=1")),
@@ -519,7 +519,7 @@ async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
     }
     let other = [("MessageSid", "SM1"), ("AccountSid", "AC9"), ("From", "+442079460000"), ("Body", "STOP")];
     assert_eq!(desk.twilio("", &other).await.expect(400).problem(), "invalid_signature");
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
+    assert_eq!(desk.fixture.network.seen().len(), before, "nothing reached the table");
     desk.post_twilio("", &sign(TOKEN, "https://shop.example:443/webhooks/twilio"), &fields).await.expect(200);
 }
 
@@ -527,7 +527,7 @@ async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
 async fn the_end_of_a_text_is_noted_with_its_event() {
     let desk = Desk::open().await;
     let id = Uuid::now_v7().to_string();
-    let put = desk.office.app.store.aws().dynamodb().await.put_item().table_name(desk.office.app.store.table());
+    let put = desk.fixture.app.db.aws().dynamodb().await.put_item().table_name(desk.fixture.app.db.table());
     let put =
         put.item("event_id", AttributeValue::S(format!("{id}#sms"))).item("state", AttributeValue::S("sent".into()));
     put.send().await.unwrap();
@@ -550,9 +550,9 @@ async fn the_end_of_a_text_is_noted_with_its_event() {
 
 #[tokio::test]
 async fn a_vendor_that_is_not_set_up_is_not_listened_to() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for path in ["/webhooks/ses", "/webhooks/sendgrid", "/webhooks/twilio"] {
-        let answer = office.client.post(path).body("text/plain", "{}").send().await.expect(404);
+        let answer = fixture.client.post(path).body("text/plain", "{}").send().await.expect(404);
         assert_eq!(answer.problem(), "webhook_not_configured");
     }
 }

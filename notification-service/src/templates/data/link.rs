@@ -47,13 +47,13 @@ impl fmt::Debug for Link {
 
 /// Where a link may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goes {
+pub enum LinkTarget {
     /// To a page of the shop's own.
-    ToTheShop,
+    Shop,
     /// There, or to a carrier's tracking page.
-    ToACarrier,
+    Carrier,
     /// To where the shop keeps its pictures.
-    ForAPicture,
+    Image,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use reqwest::Url;
 
 use super::TopicArn;
-use crate::webhooks::invalid::Invalid;
+use crate::webhooks::invalid::InvalidWebhook;
 
 /// An address on a host of SNS: `https://sns.REGION.amazonaws.com`, in China with `.cn` behind it, at HTTPS's own port.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,12 +33,12 @@ impl SnsAddress {
     }
 
     /// An address on the host of a topic's region, or of the double that plays the topic.
-    pub(super) fn of(topic: &TopicArn, text: &str) -> Result<Self, Invalid> {
+    pub(super) fn of(topic: &TopicArn, text: &str) -> Result<Self, InvalidWebhook> {
         if let Some(double) = &topic.double {
-            return double.address(text).ok_or(Invalid::CertificateHost);
+            return double.address(text).ok_or(InvalidWebhook::CertificateHost);
         }
-        let address = Self::read(text).ok_or(Invalid::CertificateHost)?;
-        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(Invalid::OtherRegion) }
+        let address = Self::read(text).ok_or(InvalidWebhook::CertificateHost)?;
+        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(InvalidWebhook::OtherRegion) }
     }
 
     /// The address.
