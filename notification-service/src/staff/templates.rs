@@ -47,7 +47,7 @@ pub(crate) fn routes() -> Routes<App> {
 /// The templates of this release.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"items": [{
-    "template": "order_shipped", "about": "A parcel has left; with its tracking.", "channels": ["email", "sms"],
+    "template": "order_shipped", "about": "A parcel was shipped; with its tracking.", "channels": ["email", "sms"],
     "transactional": true, "kept": true
 }], "languages": ["en", "de"]}))]
 struct TemplateList {

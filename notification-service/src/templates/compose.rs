@@ -1,4 +1,4 @@
-//! From what is told to the blocks of a mail, and to the words of a text message.
+//! Composes the blocks of a mail, and the text of a text message, from a message's data.
 
 use common::{money::Money, timestamp::Timestamp};
 
@@ -13,19 +13,19 @@ use super::{
 };
 use crate::{locale::Locale, segments::is_gsm7};
 
-/// The one code of a cancelled order for which there are words. Codes are not for shoppers; others are left out.
+/// The only reason of a cancelled order that a mail explains. Other codes are not shown to shoppers.
 const SOLD_OUT: &str = "sold_out";
 
-/// Details of a mail, by name.
+/// Labels of details with their values.
 type Facts = Vec<(&'static str, String)>;
 
-/// Writes one mail or text message.
+/// Composes one mail or text message.
 pub(super) struct Composer<'a> {
     shop: &'a Shop,
     locale: Locale,
     words: &'static dyn Words,
     blocks: Vec<Block<'a>>,
-    /// Whether there is a date in it.
+    /// Whether it shows a date.
     is_dated: bool,
 }
 
@@ -91,7 +91,7 @@ impl<'a> Composer<'a> {
         wording
     }
 
-    /// The reason is the payment provider's sentence for the shopper.
+    /// Quotes the reason, which is the payment provider's sentence for the shopper.
     fn payment_failed(&mut self, order: &'a Order) -> Wording {
         let wording = self.words.payment_failed(self.shop.name());
         self.blocks.extend(order.reason.as_ref().map(|Line(reason)| Block::Quote(vec![reason])));
@@ -175,7 +175,7 @@ impl<'a> Composer<'a> {
         self.came_back(&data.order, wording, facts, &data.withdrawal.items)
     }
 
-    /// What an order, or some items of it, have come to.
+    /// A mail about a return or withdrawal of an order, or of some of its items.
     fn came_back(&mut self, order: &'a Order, wording: Wording, facts: Facts, items: &'a [Item]) -> Wording {
         self.say(&wording, Some(self.page(order)));
         self.summary(order, facts);
@@ -252,13 +252,13 @@ impl<'a> Composer<'a> {
         wording
     }
 
-    /// The words, and the button where it leads somewhere.
+    /// The paragraphs, and the button where there is a link.
     fn say(&mut self, wording: &Wording, url: Option<String>) {
         self.blocks.extend(wording.paragraphs.iter().cloned().map(Block::Paragraph));
         self.blocks.extend(url.map(|url| Block::Button { label: wording.button, url }));
     }
 
-    /// Words of the staff's: paragraphs are parted by empty lines.
+    /// Text of staff, in which empty lines separate paragraphs.
     fn quote(&mut self, text: &'a str) {
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         let paragraphs = lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());
@@ -271,7 +271,7 @@ impl<'a> Composer<'a> {
         }
     }
 
-    /// Which order it is, and what else is to be known.
+    /// The order's number and date, and further details.
     fn summary(&mut self, order: &Order, facts: Facts) {
         let labels = self.labels();
         let placed = self.date(order.placed_at);
@@ -313,7 +313,7 @@ impl<'a> Composer<'a> {
     }
 
     fn address(&mut self, heading: &'static str, order: &Order) {
-        // The country is named in the mail's language, whatever the locale of its money.
+        // The country's name is in the mail's language, not in that of its amounts.
         let language = self.words.tag().parse().unwrap_or_default();
         self.blocks.push(Block::Address { heading, lines: order.shipping_address.lines(&language) });
     }
@@ -340,7 +340,7 @@ impl<'a> Composer<'a> {
         self.locale.moment(moment, self.shop.zone())
     }
 
-    /// The text message, of those that have one. It holds nothing that a shopper has written.
+    /// The text message, where the template has one. It contains nothing that a shopper wrote.
     pub(super) fn text(&self, message: &Message) -> Option<String> {
         let (words, shop, locale) = (self.words, self.shop.name(), self.locale);
         let text = match message {

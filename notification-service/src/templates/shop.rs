@@ -1,4 +1,4 @@
-//! The shop that writes: its name, its address on the web, where its pictures and parcels are to be seen, its time zone.
+//! The shop: its name, its web address, the addresses of pictures and tracking pages, and its time zone.
 
 use std::str::FromStr;
 
@@ -11,7 +11,7 @@ use super::data::{
 };
 use crate::{locale::Zone, mailbox::ShopName};
 
-/// Whose mail it is.
+/// The shop in whose name messages are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shop {
     name: ShopName,
@@ -22,12 +22,12 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// A shop of this name, whose pages are below `url`, which ends without a slash.
+    /// A shop whose pages are below `url`, which has no trailing slash.
     pub fn new(name: ShopName, url: impl Into<String>) -> Self {
         Self { name, url: url.into(), images: BaseUrls::default(), carriers: BaseUrls::default(), zone: Zone::utc() }
     }
 
-    /// The same shop, whose clocks are in this zone.
+    /// The same shop in this time zone.
     #[must_use]
     pub fn in_zone(self, zone: Zone) -> Self {
         Self { zone, ..self }
@@ -49,22 +49,22 @@ impl Shop {
         Some(Self { name: name?, url: url?, images: images?, carriers: carriers?, zone: zone? })
     }
 
-    /// What it is called.
+    /// The name.
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
 
-    /// Where it is; without a slash at the end.
+    /// The web address, without trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where its clocks are.
+    /// The time zone.
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
 
-    /// Where its pictures may be, for samples.
+    /// An address of pictures, for samples.
     pub(super) fn first_image_base(&self) -> Option<&str> {
         self.images.0.first().map(String::as_str)
     }
@@ -74,13 +74,13 @@ impl Shop {
         format!("{}/orders/{order}", self.url)
     }
 
-    /// Where its customers find their account.
+    /// The page of a customer's account.
     pub(super) fn account_page(&self) -> String {
         format!("{}/account", self.url)
     }
 
-    /// Whether the shop sends this link. Callers pass on what they were given; were any address taken, one service's mistake
-    /// would send a stranger's link in the shop's name.
+    /// Refuses links that the shop does not send. Callers pass on links from elsewhere; if any address were accepted, a mistake of one
+    /// service would send a stranger's link in the shop's name.
     pub fn allows(&self, link: &Link, goes: LinkTarget) -> Result<(), Refusal> {
         let link = link.as_str();
         let needs_operator = is_below(link, &self.url);
@@ -99,7 +99,7 @@ impl Shop {
     }
 }
 
-/// Whether the page is the base itself or below it: `https://shop.example.evil.example` begins with `https://shop.example`.
+/// Whether the link is the base itself or below it: `https://shop.example.evil.example` begins with `https://shop.example`.
 fn is_below(link: &str, base: &str) -> bool {
     link.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
 }

@@ -48,7 +48,7 @@ impl FromStr for VerificationKey {
 }
 
 impl VerificationKey {
-    /// Whether SendGrid signed this body not long ago.
+    /// Verifies that SendGrid signed this body within the tolerance.
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), InvalidWebhook> {
         let signature = super::header(headers, &SIGNATURE).ok_or(InvalidWebhook::Malformed)?;
         let timestamp = super::header(headers, &TIMESTAMP).ok_or(InvalidWebhook::Malformed)?;
@@ -63,7 +63,7 @@ impl VerificationKey {
     }
 }
 
-/// One event of the list. What else it has, such as user agents of those who opened a mail, is not read.
+/// One event of the list. Other members, such as user agents of recipients, are not read.
 #[derive(Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the vendor's names")]
 struct Event {
@@ -71,16 +71,16 @@ struct Event {
     sg_event_id: Option<String>,
     timestamp: Option<i64>,
     email: Option<String>,
-    /// Of a bounce: `bounce` is for good, `blocked` is not.
+    /// The type of a bounce: `bounce` is permanent, `blocked` is not.
     #[serde(rename = "type")]
     kind: Option<String>,
     /// Why SendGrid dropped it.
     reason: Option<String>,
-    /// Ours, handed over with the mail.
+    /// Our event id, which was sent along with the mail.
     event_id: Option<String>,
 }
 
-/// The reports of a verified body. Whatever is no event of ours, or cannot be read, is counted and left out.
+/// The reports of a verified body, and the number of events that are ignored because they are unknown or unreadable.
 pub fn read(body: &[u8]) -> Result<(Vec<Report>, usize), serde_json::Error> {
     let all: Vec<serde_json::Value> = serde_json::from_slice(body)?;
     let count = all.len();
@@ -118,7 +118,7 @@ fn report(event: Event) -> Option<Report> {
     })
 }
 
-/// What it means that SendGrid did not even try: the address stands on a list of its own.
+/// The reason for which SendGrid dropped a mail: the address is on its own suppression list.
 fn dropped(reason: &str) -> Option<Reason> {
     match reason {
         "Bounced Address" => Some(Reason::HardBounce),

@@ -1,5 +1,5 @@
-//! What SES publishes about a mail to its topic: in the form of a configuration set's events (`eventType`), which carry
-//! our tags, and in that of an identity's feedback (`notificationType`), which do not.
+//! Events of SES, in the form of a configuration set (`eventType`), which has our tags, and in that of an identity's feedback
+//! (`notificationType`), which has not.
 
 use common::{
     contact::{Channel, Email},
@@ -84,11 +84,11 @@ fn report(event: Event) -> Option<Report> {
     let mail = &event.mail;
     let (kind, at, reason, recipients) = match (event.event_type.as_str(), event.bounce, event.complaint) {
         ("Bounce", Some(bounce), _) if bounce.bounce_type == "Permanent" => {
-            // Also where SES did not try, since the address stands on a list of its own.
+            // Also an address on SES's own suppression list, to which it did not send.
             (EventKind::HardBounced, bounce.timestamp, Some(Reason::HardBounce), bounce.bounced_recipients)
         }
         ("Bounce", Some(bounce), _) => (EventKind::SoftBounced, bounce.timestamp, None, Vec::new()),
-        // The reader took it out of the junk folder: good news.
+        // The recipient moved it out of the junk folder.
         ("Complaint", _, Some(complaint)) if complaint.complaint_feedback_type.as_deref() == Some("not-spam") => {
             return None;
         }
@@ -98,7 +98,7 @@ fn report(event: Event) -> Option<Report> {
         }
         ("Delivery", ..) => (EventKind::Delivered, event.delivery?.timestamp, None, Vec::new()),
         ("DeliveryDelay", ..) => (EventKind::Delayed, event.delivery_delay?.timestamp, None, Vec::new()),
-        // SES found a virus, and says no more of when.
+        // SES found a virus. The event has no time of its own.
         ("Reject", ..) => (EventKind::Failed, mail.timestamp, None, Vec::new()),
         _ => return None,
     };
@@ -119,7 +119,7 @@ fn report(event: Event) -> Option<Report> {
     })
 }
 
-/// `ada@example.com`, also out of `Ada <ada@example.com>`: SES repeats what the `To` header has.
+/// The address of a mailbox such as `Ada <ada@example.com>`: SES repeats the `To` header.
 fn mailbox(text: &str) -> Option<Email> {
     let address = match text.trim().strip_suffix('>') {
         Some(named) => named.rsplit_once('<')?.1,

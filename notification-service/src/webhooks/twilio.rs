@@ -1,8 +1,7 @@
-//! Twilio's requests: what became of a text, and texts that people send to the shop's number.
+//! Webhooks of Twilio: delivery reports, and texts that people send to the shop's number.
 //!
-//! The signature is an HMAC over the address that Twilio called, with its query, followed by the form's fields; of a JSON
-//! body the query has the hash. The address is the public one: what the gateway made of it on the way is not what Twilio
-//! signed.
+//! The signature is an HMAC over the URL that Twilio called, with its query, followed by the form's fields; for a JSON body the
+//! query has its hash. The URL is the public one, and not what the gateway made of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,17 +28,16 @@ pub const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 /// There, where a shared key signs in place of the account's token: `key=...,algorithm=HMAC_SHA256`.
 pub const SETTINGS: HeaderName = HeaderName::from_static("x-twilio-webhooks-signature-settings");
 
-/// The parameter of the query that has the hash of a body.
+/// The query parameter with the hash of the body.
 const BODY_HASH: &str = "bodySHA256";
-/// The most fields of a form. Theirs have about twenty; they add new ones without notice.
+/// The most fields of a form. Twilio's have about twenty, and new ones are added without notice.
 const MAX_FIELDS: usize = 200;
 
-/// Twilio's words for a wish to hear no more, and the opposite; a shop with Advanced Opt-Out has others, and then
-/// `OptOutType` says which kind it was.
+/// Twilio's keywords for opting out and in. With Advanced Opt-Out a shop has others, and `OptOutType` says which kind it was.
 const STOP: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
 const START: [&str; 3] = ["START", "YES", "UNSTOP"];
 
-/// The secrets that Twilio may sign with, as they are now.
+/// The secrets with which Twilio may sign.
 #[derive(Clone)]
 pub struct Secrets {
     /// The account's token.
@@ -58,15 +56,15 @@ impl std::fmt::Debug for Secrets {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Form(Vec<(String, String)>);
 
-/// The fields have people's telephone numbers and what they wrote.
+/// Omits the fields, which contain telephone numbers and texts of people.
 impl std::fmt::Debug for Form {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Form({} fields)", self.0.len())
     }
 }
 
-/// The fields of what Twilio signed: `address` is the public address without its query. What is not a form is a JSON
-/// object, of which the text members are its fields.
+/// Verifies a request and returns its fields. `address` is the public URL without its query. A body that is not a form is a JSON
+/// object, whose text members are the fields.
 pub fn verify(
     secrets: &Secrets,
     headers: &HeaderMap,
@@ -85,7 +83,7 @@ pub fn verify(
             Vec::new()
         }
         None if is_form => form(body)?,
-        // Nothing would tie such a body to the signature.
+        // The signature would not cover such a body.
         None if !body.is_empty() => return Err(InvalidWebhook::Mismatch),
         None => Vec::new(),
     };
@@ -101,7 +99,7 @@ pub fn verify(
     if is_form { form(body).map(Form) } else { json(body).map(Form) }
 }
 
-/// The account's token with SHA-1, or where the header says so the shared key with the hash that it names.
+/// The account's token with SHA-1; or, where the header says so, the shared key with the hash that it names.
 fn signing_key(secrets: &Secrets, headers: &HeaderMap) -> Result<hmac::Key, InvalidWebhook> {
     let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
     if !headers.contains_key(&SETTINGS) {
@@ -141,7 +139,7 @@ fn json(body: &[u8]) -> Result<Vec<(String, String)>, InvalidWebhook> {
     Ok(texts.collect())
 }
 
-/// Names in the order of their bytes, each followed by its value; of several values of a name each once, in order.
+/// The signed form of the fields: names in byte order, each followed by its value; several values of a name are sorted, each once.
 fn signed_fields(fields: &[(String, String)]) -> String {
     let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in fields {
@@ -151,8 +149,7 @@ fn signed_fields(fields: &[(String, String)]) -> String {
     pairs.collect()
 }
 
-/// The same address with the standard port where it has none, and without its port where it has one: parts of Twilio write
-/// it, and parts do not.
+/// The same URL with the default port where it has none, and without port where it has one: Twilio signs either form.
 fn other_port(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -173,13 +170,13 @@ impl Form {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// The account that it is about: with several accounts under one roof, a token of one says nothing of another.
+    /// The account of the request. It must be compared: a token of one account proves nothing about another.
     pub fn account(&self) -> Option<&str> {
         self.get("AccountSid")
     }
 
-    /// What it reports: of a text of ours, its end; of a text of somebody's, whether it is a word that stops or starts
-    /// texts. `None` for all else. `event_id` is what our callback address says.
+    /// The report: a final status of a text that was sent, or a keyword in a text that a person sent. `None` for all else.
+    /// `event_id` is from the query of the callback.
     pub fn report(&self, event_id: Option<&str>, now: Timestamp) -> Option<Report> {
         let sid = self.get("MessageSid").or_else(|| self.get("SmsSid"))?;
         match self.get("MessageStatus").or_else(|| self.get("SmsStatus")) {
@@ -188,8 +185,8 @@ impl Form {
         }
     }
 
-    /// Twilio says of no status when it came about, so that each counts from when it reaches us; and only ends count, the one
-    /// of the higher rank, since they may overtake each other and come again.
+    /// Twilio's status has no time, so the time of arrival is used. Only final ones are reported, and the one of the higher rank
+    /// counts, since they may be reordered and repeated.
     fn status(&self, sid: &str, status: &str, event_id: Option<&str>, now: Timestamp) -> Option<Report> {
         let kind = match status {
             "delivered" => EventKind::Delivered,
@@ -198,7 +195,7 @@ impl Form {
             _ => return None,
         };
         let about = key(event_id, Channel::Sms);
-        // 21610: the recipient told Twilio STOP.
+        // 21610: the recipient has sent STOP.
         let is_stopped = self.get("ErrorCode") == Some("21610");
         let stopped = self.get("To").filter(|_| is_stopped).and_then(|number| Phone::try_from(number.to_owned()).ok());
         let suppress = |number: Phone| Change::Suppress { address: Address::Phone(number), reason: Reason::Stop };
@@ -221,7 +218,7 @@ impl Form {
         Some(Report { id, provider, at: now, delivery_event: None, changes: vec![change] })
     }
 
-    /// Where Twilio says what it took the text for, that holds; else the text is one of the words, and nothing else.
+    /// The keyword that Twilio recognised; else the text itself, where it consists of one keyword.
     fn keyword(&self) -> Option<Keyword> {
         if let Some(kind) = self.get("OptOutType") {
             return match kind {
