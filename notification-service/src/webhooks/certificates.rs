@@ -27,38 +27,38 @@ const FETCH: Duration = Duration::from_millis(1_500);
 /// How long a failed fetch is not repeated. Anyone who knows the topic can cause fetches.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// A host of SNS does not answer, or not with what it was asked for. Asking later is right.
+/// A failed request to a host of SNS. A later try may succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate of SNS cannot be had, or a subscription not be confirmed: {0}")]
 pub struct SnsError(String);
 
-/// What a fetch brought: the public key, or why there is none and until when it is not fetched again.
+/// The result of a fetch: the public key, or the error with the time until which it is not repeated.
 type Fetched = Result<Arc<[u8]>, (Timestamp, SnsError)>;
 
 #[derive(Debug)]
 struct Known {
     address: SnsAddress,
-    /// Under way, or done: many may wait for it.
+    /// The running or completed fetch, which callers share.
     fetch: Shared<BoxFuture<'static, Fetched>>,
 }
 
 impl Known {
-    /// What it brought; `None` while it is under way.
+    /// The result; `None` while it is running.
     fn fetched(&self) -> Option<&Fetched> {
         self.fetch.peek()
     }
 }
 
-/// What is known of certificates. Cheap to clone; clones share it.
+/// The cache of certificates. Cheap to clone; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Certificates {
-    /// In the order in which they were asked for. The lock is never held while anything waits.
+    /// In the order of the first request. The lock is never held across an await.
     known: Arc<Mutex<Vec<Known>>>,
     client: Option<reqwest::Client>,
 }
 
 impl Certificates {
-    /// Fetches with another client than the process's own: tests have one that finds the hosts of SNS at a server of theirs.
+    /// Fetches with another HTTP client. For tests, whose client resolves the hosts of SNS to a server of theirs.
     #[must_use]
     pub fn with_client(self, client: reqwest::Client) -> Self {
         Self { client: Some(client), ..self }

@@ -61,7 +61,7 @@ async fn a_provider_that_hangs_is_a_503_and_a_retry_sends_once() {
 }
 
 #[tokio::test]
-async fn a_provider_that_nobody_reaches_is_a_503() {
+async fn a_provider_that_cannot_be_reached_is_a_503() {
     let fixture = Fixture::open().await;
     let client = instance(&fixture, &[("AWS_ENDPOINT_URL_SESV2", "http://127.0.0.1:9")], PATIENT);
     let body = event("order_confirmation");
@@ -145,5 +145,5 @@ async fn whatever_hangs_production_answers_and_a_mail_that_went_is_not_asked_for
         assert_eq!(answer.status.as_u16(), expected, "{operation}: {}", answer.text());
     }
     let Limits { store, acquire_lease, send } = Limits::PRODUCTION;
-    assert!(acquire_lease + send + store < DEADLINE, "a request hears how each of its calls ended");
+    assert!(acquire_lease + send + store < DEADLINE, "a request learns how each of its calls ended");
 }

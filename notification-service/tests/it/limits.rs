@@ -12,12 +12,12 @@ use uuid::Uuid;
 
 use crate::{Fixture, PATIENCE, PATIENT, event, network::Fault, settings, state, token};
 
-/// The same office, whose shoppers get so many mails about orders a day.
+/// The same service with this limit of mails about orders.
 fn with_limit(fixture: &Fixture, limit: &str) -> Client {
     with(fixture, &[("ORDER_MAILS_PER_RECIPIENT", limit)])
 }
 
-/// The same office with these limits.
+/// The same service with these limits.
 fn with(fixture: &Fixture, limits: &[(&'static str, &str)]) -> Client {
     let mut settings = settings(&fixture.network.address, fixture.app.db.table(), "ses");
     settings.extend(limits.iter().map(|(name, limit)| (*name, (*limit).to_owned())));

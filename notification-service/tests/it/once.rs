@@ -83,7 +83,7 @@ async fn events_of_before_the_key_of_the_hashes_was_replaced_are_still_known() {
     assert_eq!(fixture.mails(&body), 1);
 }
 
-/// It was asked for so many hours ago.
+/// Makes the event as old as if it had been requested so many hours ago.
 async fn ages(fixture: &Fixture, key: &str, hours: u64) {
     let past = Timestamp::now().minus(Duration::from_hours(hours)).unix_millis();
     let update = fixture.app.db.aws().dynamodb().await.update_item().table_name(fixture.app.db.table());
@@ -194,7 +194,7 @@ async fn while_another_request_sends_the_answer_is_409_and_says_when_to_ask_agai
 async fn a_claim_whose_maker_died_is_taken_over_once_its_lease_ran_out() {
     let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    // Whoever was sending got no further than its claim, and could not give it back.
+    // The sender got no further than its lease, and could not release it.
     fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
     fixture.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
     fixture.send(&body).await.expect(503);
@@ -313,8 +313,8 @@ async fn what_no_provider_took_waits_and_says_why_and_how_often_it_was_tried() {
         (&channel["state"], &channel["attempts"], &channel["last_error"]),
         (&json!("sent"), &json!(3), &json!(null))
     );
-    assert_eq!(fixture.of_event(&body).await.expect(200).json(), answer, "what is told is what is remembered");
-    assert_eq!(fixture.send(&body).await.expect(200).json(), answer, "and told again");
+    assert_eq!(fixture.of_event(&body).await.expect(200).json(), answer, "the answer is the record");
+    assert_eq!(fixture.send(&body).await.expect(200).json(), answer, "and so is the answer to a repetition");
 }
 
 #[tokio::test]
@@ -357,24 +357,24 @@ async fn a_mark_that_a_transaction_got_in_the_way_of_is_made_again() {
 }
 
 #[tokio::test]
-async fn of_what_a_provider_tells_the_latest_counts_in_whichever_order_it_comes() {
+async fn of_the_events_of_a_message_the_latest_counts_in_whichever_order_they_come() {
     let fixture = Fixture::open().await;
     let body = event("account_created");
     assert_eq!(fixture.status(&body).await, "sent");
     let key: EventKey = body["event_id"].as_str().unwrap().parse().unwrap();
     let at = |seconds: u64| Timestamp::from_unix_millis(1_796_000_000_000).unwrap().plus(Duration::from_secs(seconds));
-    let tell = async |kind, seconds| {
+    let record = async |kind, seconds| {
         let event = DeliveryEvent { kind, at: at(seconds), provider: Name::Ses };
         fixture.app.db.record_event(key, event).await.unwrap()
     };
-    assert!(tell(EventKind::Delivered, 5).await);
-    assert!(!tell(EventKind::Accepted, 1).await, "it was earlier");
-    assert!(!tell(EventKind::Delivered, 5).await, "it is told already");
-    assert!(!tell(EventKind::Delayed, 5).await, "of one moment, what is further");
-    assert!(tell(EventKind::Complained, 5).await);
-    let told = fixture.of_event(&body).await.expect(200).json();
-    assert_eq!(told["channels"][0]["last_event"], json!({"type": "complained", "at": at(5)}));
+    assert!(record(EventKind::Delivered, 5).await);
+    assert!(!record(EventKind::Accepted, 1).await, "it was earlier");
+    assert!(!record(EventKind::Delivered, 5).await, "it is recorded already");
+    assert!(!record(EventKind::Delayed, 5).await, "of one moment, what is further");
+    assert!(record(EventKind::Complained, 5).await);
+    let found = fixture.of_event(&body).await.expect(200).json();
+    assert_eq!(found["channels"][0]["last_event"], json!({"type": "complained", "at": at(5)}));
     let unknown = EventKey { event_id: Uuid::now_v7().into(), ..key };
     let event = DeliveryEvent { kind: EventKind::Delivered, at: at(1), provider: Name::Ses };
-    assert!(!fixture.app.db.record_event(unknown, event).await.unwrap(), "nothing is remembered of it");
+    assert!(!fixture.app.db.record_event(unknown, event).await.unwrap(), "it has no record");
 }

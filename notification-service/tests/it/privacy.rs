@@ -43,7 +43,7 @@ fn assert_nothing_personal(logged: &str, bodies: &[Value]) {
 }
 
 #[tokio::test]
-async fn logs_name_events_and_templates_and_nobody() {
+async fn logs_name_events_and_templates_and_no_people() {
     let fixture = Fixture::open().await;
     let (captured, _listening) = listen("debug");
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     Fixture, PATIENCE, PATIENT, address, event, text,
-    webhooks::{Desk, staff},
+    webhooks::{WebhookFixture, staff},
 };
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -301,18 +301,19 @@ async fn what_is_not_kept_or_not_there_cannot_be_sent_again() {
 
 #[tokio::test]
 async fn limits_and_suppressions_hold_for_what_staff_send() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let body = event("order_confirmation");
-    desk.fixture.status(&body).await;
+    webhooks.fixture.status(&body).await;
     let new = json!({"email": address(&body)});
-    desk.client.post("/admin/suppressions").token(&staff()).json(&new).send().await.expect(201);
-    let again = resend(&desk.fixture, &body, "one", &json!({ "reason": REASON })).await.expect(200).json();
+    webhooks.client.post("/admin/suppressions").token(&staff()).json(&new).send().await.expect(201);
+    let again = resend(&webhooks.fixture, &body, "one", &json!({ "reason": REASON })).await.expect(200).json();
     assert_eq!(again["channels"][0]["state"], "suppressed");
     let mut direct = direct_mail(&Uuid::now_v7().to_string());
     direct["email"] = new["email"].clone();
-    let answer = desk.client.post("/admin/notifications/email").token(&staff()).json(&direct).send().await.expect(200);
+    let answer =
+        webhooks.client.post("/admin/notifications/email").token(&staff()).json(&direct).send().await.expect(200);
     assert_eq!(answer.json()["channels"][0]["state"], "suppressed");
-    assert_eq!(desk.fixture.mails(&body), 1);
+    assert_eq!(webhooks.fixture.mails(&body), 1);
 }
 
 fn direct_mail(event_id: &str) -> Value {
@@ -383,8 +384,8 @@ async fn staff_write_a_text_which_is_sent_once_within_the_limits() {
     for _ in 0..2 {
         let answer = write(&first).await.expect(200).json();
         let channel = &answer["channels"][0];
-        let told = (&answer["event_id"], &channel["channel"], &channel["state"], &channel["provider"]);
-        assert_eq!(told, (&first["event_id"], &json!("sms"), &json!("sent"), &json!("twilio")));
+        let outcome = (&answer["event_id"], &channel["channel"], &channel["state"], &channel["provider"]);
+        assert_eq!(outcome, (&first["event_id"], &json!("sms"), &json!("sent"), &json!("twilio")));
     }
     let records = fixture.vendors().records();
     let [record] = &records[..] else { panic!("not one text: {records:?}") };

@@ -19,7 +19,7 @@ async fn preview(fixture: &Fixture, body: &Value) -> Answer {
 }
 
 #[tokio::test]
-async fn staff_see_which_templates_there_are_and_how_each_can_be_told() {
+async fn staff_see_which_templates_there_are_and_how_each_can_be_sent() {
     let fixture = Fixture::open().await;
     let list = get(&fixture, "/admin/templates").await.expect(200).json();
     assert_eq!(list["languages"], json!(["en", "de"]));
@@ -122,7 +122,7 @@ async fn a_link_to_elsewhere_is_refused_before_anything_is_claimed() {
     assert_eq!(fixture.item(&picture).await, None);
 }
 
-/// Generated clients have a type for each template, told apart by `template`.
+/// Generated clients have a type for each template, distinguished by `template`.
 #[test]
 fn every_template_is_a_case_of_the_description_with_its_sample_for_an_example() {
     let document = serde_json::to_value(openapi()).unwrap();
