@@ -50,7 +50,7 @@ impl fmt::Debug for Zone {
 mod tests {
     use super::*;
 
-    /// What clocks of a zone show, and their distance from UTC in hours.
+    /// The local time in a zone, with its offset from UTC.
     fn shown(zone: &str, moment: &str) -> String {
         let local = zone.parse::<Zone>().unwrap().local(moment.parse().unwrap());
         format!("{} {}:{:02} {}", local.date(), local.hour(), local.minute(), local.offset())

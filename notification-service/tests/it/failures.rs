@@ -80,7 +80,7 @@ async fn a_mail_that_the_provider_refuses_for_our_sake_can_be_sent_once_that_is_
         assert_eq!(
             fixture.item(&body).await.unwrap()["state"],
             AttributeValue::S("waiting".into()),
-            "the claim is given back"
+            "the lease is released"
         );
         assert_eq!(fixture.status(&body).await, "sent");
         assert_eq!(fixture.mails(&body), 1);

@@ -20,8 +20,8 @@ const PERSONAL: [&str; 7] =
 pub(crate) fn listen(level: &str) -> (Captured, impl Sized) {
     let captured = Captured::default();
     let subscriber = platform::telemetry::subscriber("notification-service", level, captured.writer());
-    // Where there is one subscriber only, tracing asks that of the thread which comes to a line of code first whether
-    // anybody wants to hear of it, and remembers a no for all threads. With two it asks both.
+    // With a single subscriber, tracing caches for all threads whether the first thread that reaches a line has it enabled. With two
+    // it asks each time.
     let second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     (captured, (tracing::subscriber::set_default(subscriber), second))
 }
@@ -48,7 +48,7 @@ async fn logs_name_events_and_templates_and_no_people() {
     let (captured, _listening) = listen("debug");
 
     let mut bodies: Vec<Value> = std::iter::repeat_with(with_reason).take(7).collect();
-    // Its only update is the mark: what it counts against is counted with the claim.
+    // The only update records the result: limits are counted with the lease.
     bodies[3] = event("account_created");
     fixture.send(&bodies[0]).await.expect(200);
     fixture.send(&bodies[0]).await.expect(200);

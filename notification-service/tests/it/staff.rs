@@ -166,7 +166,7 @@ async fn a_key_that_was_used_for_another_channel_is_refused() {
 }
 
 #[tokio::test]
-async fn where_the_channels_were_told_different_things_one_is_named_and_sent_as_it_was() {
+async fn where_the_messages_of_the_channels_differ_one_is_named_and_sent_as_it_was() {
     let fixture = Fixture::open_with_texts(&[]).await;
     let (every, email, sms) = (
         json!({ "reason": REASON }),

@@ -107,7 +107,7 @@ async fn a_preview_refuses_what_a_notification_refuses() {
 }
 
 #[tokio::test]
-async fn a_link_to_elsewhere_is_refused_before_anything_is_claimed() {
+async fn a_link_to_elsewhere_is_refused_before_a_lease_is_acquired() {
     let fixture = Fixture::open().await;
     let mut body = notification_service::templates::sample(Template::PasswordReset);
     body["event_id"] = json!(Uuid::now_v7());

@@ -321,8 +321,8 @@ async fn a_suppressed_address_gets_nothing_costs_nothing_and_its_event_ends() {
     let body = both();
     let phone = body["recipient"]["phone"].as_str().unwrap().parse().unwrap();
     let email = address(&body).parse().unwrap();
-    let (phone, email) =
-        (fixture.app.fingerprints.phone(&phone).await, fixture.app.fingerprints.recipient(&email).await);
+    let fingerprints = &fixture.app.fingerprints;
+    let (phone, email) = (fingerprints.phone(&phone).await, fingerprints.recipient(&email).await);
     let suppress = async |key: String, is_there: bool| {
         let (client, table) = (fixture.app.db.aws().dynamodb().await, fixture.app.db.table());
         let value = AttributeValue::S(key);
@@ -332,9 +332,8 @@ async fn a_suppressed_address_gets_nothing_costs_nothing_and_its_event_ends() {
             client.delete_item().table_name(table).key("event_id", value).send().await.unwrap();
         }
     };
-    let hex = platform::fingerprint::hex;
-    let (sms, mail) =
-        (format!("suppression#sms#{}", hex(phone.unwrap())), format!("suppression#email#{}", hex(email.unwrap())));
+    let (hex, phone, email) = (platform::fingerprint::hex, phone.unwrap(), email.unwrap());
+    let (sms, mail) = (format!("suppression#sms#{}", hex(phone)), format!("suppression#email#{}", hex(email)));
     suppress(sms.clone(), true).await;
     suppress(mail.clone(), true).await;
     let calls = fixture.network.count("SendEmail");

@@ -42,7 +42,7 @@ async fn until(posted: &Posted, count: usize) -> Vec<(String, HeaderMap, Bytes)>
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("the shop was told {} times, not {count}", posted.lock().unwrap().len());
+    panic!("the shop got {} reports, not {count}", posted.lock().unwrap().len());
 }
 
 fn sms(doubles: &VendorDoubles, body: &str, callback: &str) -> reqwest::RequestBuilder {

@@ -209,17 +209,17 @@ mod tests {
     fn an_event_is_another_one_by_its_template_or_by_its_address_under_one_key() {
         let recipient =
             |hash: &str, key_id: Option<&str>| RecipientKey { hash: hash.into(), key_id: key_id.map(str::to_owned) };
-        let told = Record {
+        let stored = Record {
             template: Some("order_confirmation".into()),
             recipient: Some(recipient("aa", Some("1"))),
             ..record(State::Sent, None, MAIL)
         };
-        let is_another = |told: &Record, template, hash, key| told.is_another(template, &recipient(hash, key));
-        assert!(!is_another(&told, Template::OrderConfirmation, "aa", Some("1")));
-        assert!(is_another(&told, Template::OrderCancelled, "aa", Some("1")));
-        assert!(is_another(&told, Template::OrderConfirmation, "bb", Some("1")));
-        assert!(!is_another(&told, Template::OrderConfirmation, "bb", Some("2")), "the key was replaced meanwhile");
-        let of_before = Record { recipient: Some(recipient("aa", None)), ..told };
+        let is_another = |stored: &Record, template, hash, key| stored.is_another(template, &recipient(hash, key));
+        assert!(!is_another(&stored, Template::OrderConfirmation, "aa", Some("1")));
+        assert!(is_another(&stored, Template::OrderCancelled, "aa", Some("1")));
+        assert!(is_another(&stored, Template::OrderConfirmation, "bb", Some("1")));
+        assert!(!is_another(&stored, Template::OrderConfirmation, "bb", Some("2")), "the key was replaced meanwhile");
+        let of_before = Record { recipient: Some(recipient("aa", None)), ..stored };
         assert!(!is_another(&of_before, Template::OrderConfirmation, "bb", Some("1")));
         assert!(!is_another(&record(State::Sent, None, MAIL), Template::Direct, "bb", Some("1")));
     }

@@ -192,7 +192,7 @@ fn both_forms_of_a_mail_say_the_same_of_an_order() {
             assert!(mail.text.contains(said), "{template:?}, text: {said}: {}", mail.text);
             assert!(mail.html.contains(said), "{template:?}, HTML: {said}");
         }
-        assert!(!mail.text.contains("+4930123456") && !mail.html.contains("+4930123456"), "the phone is nobody's need");
+        assert!(!mail.text.contains("+4930123456") && !mail.html.contains("+4930123456"), "no mail shows the phone");
     }
 }
 

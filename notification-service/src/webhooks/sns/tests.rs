@@ -48,8 +48,8 @@ fn what_sns_signed_is_taken_in_both_versions_with_and_without_a_subject() {
                 message["Subject"] = subject;
             }
             let message = signed(message, version);
-            let told = Verified::Notification("{\"eventType\": \"Send\"}\n".into());
-            assert_eq!(verified(&message), Ok(told), "{message}");
+            let message_inside = Verified::Notification("{\"eventType\": \"Send\"}\n".into());
+            assert_eq!(verified(&message), Ok(message_inside), "{message}");
         }
     }
 }
