@@ -63,13 +63,13 @@ pub(super) async fn send_once(app: App, notification: Notification) -> Result<Ve
     let refused = |errors| Error::Render(RenderError::Refused(errors));
     notification.message.check(&app.shop, has_sms).map_err(refused)?;
     let work = async move {
-        let attempts = notification.channels.iter().map(|channel| acquire_lease(&app, &notification, *channel));
-        let attempt = join_all(attempts).await;
-        if let Some(channel) = attempt.iter().find_map(reused) {
-            join_all(attempt.iter().flatten().map(|attempt| cancel_lease(&app, attempt))).await;
+        let leasing = notification.channels.iter().map(|channel| acquire_lease(&app, &notification, *channel));
+        let attempts = join_all(leasing).await;
+        if let Some(channel) = attempts.iter().find_map(reused) {
+            join_all(attempts.iter().flatten().map(|attempt| cancel_lease(&app, attempt))).await;
             return Err(Error::EventIdReused(channel));
         }
-        all(join_all(attempt.into_iter().map(|attempt| finish(&app, &notification, attempt))).await)
+        all(join_all(attempts.into_iter().map(|attempt| finish(&app, &notification, attempt))).await)
     };
     tokio::spawn(work.in_current_span()).await.map_err(Error::TaskStopped)?
 }

@@ -6,9 +6,7 @@ use std::{
 };
 
 use common::{contact::Channel, timestamp::Timestamp};
-use notification_service::{
-    notifications::domain::{Record, State},
-};
+use notification_service::notifications::domain::{Record, State};
 use serde_json::Value;
 use uuid::Uuid;
 use vendor_doubles::{Call, Vendor};
