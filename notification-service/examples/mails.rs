@@ -1,5 +1,5 @@
-//! Writes every mail and text message from its sample into a folder, for `cargo xtask mail-pictures` and for whoever wants to
-//! open them: `cargo run -p notification-service --example mails -- FOLDER`.
+//! Writes every mail and text message from its sample into a folder, for `cargo xtask mail-pictures` and for developers:
+//! `cargo run -p notification-service --example mails -- FOLDER`.
 
 use std::{env, error::Error, fs, path::PathBuf};
 

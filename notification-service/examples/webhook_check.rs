@@ -1,5 +1,5 @@
-//! Says of webhooks on standard input, a JSON object a line, whether the service takes them: `true` or `false` a line. For
-//! `cargo xtask prove webhooks`, which feeds it what the vendors' own libraries sign.
+//! Verifies webhooks from standard input, a JSON object a line, and prints `true` or `false` for each. `cargo xtask prove webhooks`
+//! feeds it webhooks that the vendors' own libraries signed.
 
 #![allow(clippy::print_stdout, reason = "a program for a pipe")]
 

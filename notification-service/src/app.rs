@@ -1,5 +1,5 @@
-//! What the rooms share: clients, the table, the shop, and how long things may take, read from the environment. Rooms take their
-//! part from here; routes and triggers, which know every room, are in the crate's root.
+//! The state that all rooms share: clients, the table, the shop and time limits, read from the environment. Routes and triggers,
+//! which know every room, are in the crate's root.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use platform::{config::Env, fingerprint::Fingerprints};
 
 use crate::{
     aws::{Aws, Limits},
-    dynamo::Store,
+    dynamo::Dynamo,
     notifications::domain::Caps,
     providers::Providers,
     schema::TableOwner,
@@ -18,37 +18,37 @@ use crate::{
     webhooks::settings::Webhooks,
 };
 
-/// How long a request may take. All of ours are short; what hangs is a 503 within three seconds.
+/// How long a request may take. One that hangs is answered 503 within three seconds.
 pub const DEADLINE: Duration = Duration::from_millis(2_800);
 
-/// What handlers share. Cheap to clone.
+/// The state that handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// Judges access tokens.
+    /// Verifies access tokens.
     pub verifier: Verifier,
-    /// Which events were told.
-    pub store: Store,
-    /// Who makes the table.
+    /// The DynamoDB table of notifications and suppressions.
+    pub db: Dynamo,
+    /// Whether this service or a CDK stack creates the table.
     pub table_owner: TableOwner,
-    /// Carry what is sent.
+    /// The providers of mail and text messages.
     pub providers: Providers,
-    /// What messages say of the shop.
+    /// The shop's name, address and time zone, as messages show them.
     pub shop: Shop,
-    /// Hashes the addresses that mails are counted by.
+    /// Computes the keyed hashes of addresses, by which messages are counted and suppressed.
     pub fingerprints: Fingerprints,
-    /// Verifies what vendors report.
+    /// The settings that verify the webhooks of vendors.
     pub webhooks: Webhooks,
-    /// What vendors call, and links to unsubscribe begin with.
+    /// The public address of the shop's API: vendors post webhooks below it, and links to unsubscribe begin with it.
     pub public_url: String,
-    /// How much one recipient, and one country, gets.
+    /// The limits of messages by recipient and by country.
     pub caps: Caps,
     /// The queue whose messages wake this service, and the one for dead letters.
     pub queues: Queues,
-    /// After how many receives a message is given up.
-    pub give_up_after: u32,
-    /// For how long a message that no provider takes is tried again.
+    /// How often a message of the queue is received before it goes to the dead-letter queue.
+    pub max_receives: u32,
+    /// For how long a message that no provider accepts is tried again.
     pub keep_trying: Duration,
-    /// How long the steps of a request may take.
+    /// Time limits of the steps of a request.
     pub limits: Limits,
     /// How long a request may take.
     pub deadline: Duration,
@@ -61,8 +61,7 @@ impl FromRef<App> for Verifier {
 }
 
 impl App {
-    /// Reads the settings, for a service with these limits. (Races of many clients on one busy machine are about how
-    /// often a mail is sent, not about time.)
+    /// Reads the settings, for a service with these time limits. Tests of races on a busy machine need longer ones.
     pub fn configure_within(env: &mut Env, limits: Limits) -> Option<Self> {
         let issuer = env.url("ISSUER");
         let audience = env.parsed_or("AUDIENCE", "bodega".to_owned());
@@ -74,7 +73,7 @@ impl App {
         let public_url = env.url_or("PUBLIC_URL", issuer.as_deref().unwrap_or_default());
         let webhooks = Webhooks::configure(env, public_url.as_deref().unwrap_or_default());
         let caps = Caps::configure(env);
-        let give_up_after = env.number_or("QUEUE_GIVE_UP_AFTER", 20, 1..=1_000);
+        let max_receives = env.number_or("QUEUE_GIVE_UP_AFTER", 20, 1..=1_000);
         let keep_trying = env.number_or("KEEP_TRYING_HOURS", 72, 1..=720).map(Duration::from_hours);
         let aws = Aws::configure(env, limits);
         let providers = Providers::configure(env, &aws);
@@ -83,7 +82,7 @@ impl App {
         env.is_complete().then_some(Self {
             verifier: Verifier::new(&issuer?, &audience?, keys),
             providers: providers?,
-            store: Store::new(aws, table?),
+            db: Dynamo::new(aws, table?),
             table_owner: table_owner?,
             shop: shop?,
             fingerprints: fingerprints?,
@@ -91,7 +90,7 @@ impl App {
             public_url: public_url?,
             caps: caps?,
             queues: queues?,
-            give_up_after: give_up_after?,
+            max_receives: max_receives?,
             keep_trying: keep_trying?,
             limits,
             deadline: DEADLINE,

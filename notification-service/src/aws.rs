@@ -1,4 +1,4 @@
-//! Clients of AWS that are made on first use, how long their calls may take, and what their failures mean.
+//! Clients of AWS, made on first use, with the time limits of their calls and the meaning of their errors.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -11,23 +11,23 @@ use platform::{
 };
 use tokio::sync::OnceCell;
 
-/// How long the steps of a request may take. Together they fit into its deadline, so that a request knows how each step ended;
-/// the channels of a request take these steps side by side.
+/// Time limits of the steps of a request. Their sum is below the request's deadline, so that each step's result is known in
+/// time; the channels of a request take these steps concurrently.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// One call to DynamoDB, with its second try.
     pub store: Duration,
-    /// Claiming: one call, and up to three more where another request was in the way.
-    pub claim: Duration,
-    /// Handing over, whichever providers are asked.
+    /// Acquiring the lease of a message: one call, and up to three more where another request interfered.
+    pub acquire_lease: Duration,
+    /// Sending, over all providers that are tried.
     pub send: Duration,
 }
 
 impl Limits {
-    /// What production lives with.
+    /// The limits in production.
     pub const PRODUCTION: Self = Self {
         store: Duration::from_millis(480),
-        claim: Duration::from_millis(700),
+        acquire_lease: Duration::from_millis(700),
         send: Duration::from_millis(1_300),
     };
 }
@@ -48,7 +48,7 @@ struct Inner {
 
 impl Aws {
     /// Reads what [`AwsConfig`] reads, and `AWS_ENDPOINT_URL_DYNAMODB` and `AWS_ENDPOINT_URL_SESV2` where they are set.
-    /// What is wrong is noted in `env`.
+    /// Problems are recorded in `env`.
     pub fn configure(env: &mut Env, limits: Limits) -> Self {
         let config = AwsConfig::configure(env);
         Self(Arc::new(Inner {
@@ -66,12 +66,12 @@ impl Aws {
         &self.0.config
     }
 
-    /// The client for DynamoDB. It tries twice within its limit: a conditional write recognises its own first try.
+    /// The client for DynamoDB. It retries once within its time limit: a conditional write recognises its own first try.
     pub async fn dynamodb(&self) -> &aws_sdk_dynamodb::Client {
         self.0.dynamodb.get_or_init(|| self.patient_dynamodb(self.0.limits.store)).await
     }
 
-    /// A client for DynamoDB whose calls may take so long; for work that no shopper waits for.
+    /// A client for DynamoDB whose calls may take up to `limit`, for work that no shopper waits for.
     pub async fn patient_dynamodb(&self, limit: Duration) -> aws_sdk_dynamodb::Client {
         let mut config = aws_sdk_dynamodb::config::Builder::from(self.0.config.shared().await)
             .retry_config(two_tries())
@@ -80,7 +80,7 @@ impl Aws {
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
-    /// The client for SES. It tries once: to SES a second try is a second mail.
+    /// The client for SES. It never retries: a second call would be a second mail.
     pub async fn ses(&self) -> &aws_sdk_sesv2::Client {
         let make = || async {
             let mut config = aws_sdk_sesv2::config::Builder::from(self.0.config.shared().await)
@@ -93,20 +93,19 @@ impl Aws {
     }
 }
 
-/// Why AWS did not do what it was asked. The text has no values of ours: it goes into logs.
+/// A failed call of AWS. The text contains no data of ours, since it is logged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
-    /// It did not answer, broke down, or has too much to do; asking again later is right. When it did not answer, it may
-    /// have done it all the same.
+    /// AWS did not answer, failed or throttled; a later try may succeed. Without an answer the call may have had its effect.
     #[error("is unavailable: {0}")]
     Unavailable(String),
-    /// It answered that it will not. Asking again is no use before somebody changes something.
+    /// AWS refused the call; repeating it unchanged fails again.
     #[error("refused: {0}")]
     Refused(String),
 }
 
 impl Failure {
-    /// What a call's error means.
+    /// Classifies the error of a call.
     pub fn of<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> Self {
         let words = described(error);
         let is_refusal = match error {
@@ -121,7 +120,7 @@ impl Failure {
     }
 }
 
-/// The codes by which DynamoDB and SES say "later" with a status that says "never".
+/// The codes by which DynamoDB and SES throttle with a status of 400.
 fn is_throttling(code: &str) -> bool {
     [
         "Throttl",
@@ -135,7 +134,7 @@ fn is_throttling(code: &str) -> bool {
     .any(|word| code.contains(word))
 }
 
-/// AWS's code, or its status, or else the chain of causes. Never its words: SES names addresses in some of them.
+/// AWS's code, or its status, or else the chain of causes. Never its message: some messages of SES contain addresses.
 fn described<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> String {
     if let SdkError::ServiceError(service) = error {
         let status = service.raw().status().as_u16();

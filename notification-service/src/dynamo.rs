@@ -1,4 +1,4 @@
-//! The one table in DynamoDB, and its items and transactions as the stores of all rooms read and write them. Knows no room.
+//! The one table in DynamoDB, with the helpers by which the stores of all rooms read and write items and transactions.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -14,15 +14,15 @@ use common::timestamp::Timestamp;
 
 use crate::aws::{Aws, Failure};
 
-/// The table.
+/// The table of this service, with its client. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct Dynamo {
     aws: Aws,
     table: String,
 }
 
-impl Store {
-    /// The table of this name.
+impl Dynamo {
+    /// The table named `table`.
     pub fn new(aws: Aws, table: String) -> Self {
         Self { aws, table }
     }
@@ -32,17 +32,17 @@ impl Store {
         &self.table
     }
 
-    /// Where it is.
+    /// The clients of AWS.
     pub fn aws(&self) -> &Aws {
         &self.aws
     }
 
-    /// Its client, whose calls have the limit of a request's.
+    /// The client, whose calls have the time limit of a request's step.
     pub(crate) async fn client(&self) -> &aws_sdk_dynamodb::Client {
         self.aws.dynamodb().await
     }
 
-    /// Whether the table is there and takes writes.
+    /// Fails unless the table exists and accepts writes.
     pub async fn ping(&self) -> Result<(), Failure> {
         let described = self.client().await.describe_table().table_name(&self.table).send().await;
         match described.map_err(|error| Failure::of(&error))?.table.and_then(|table| table.table_status) {
@@ -63,33 +63,33 @@ pub(crate) fn number(value: impl Into<i64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())
 }
 
-pub(crate) fn words<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
+pub(crate) fn text_of<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
     item.get(name)?.as_s().ok().map(String::as_str)
 }
 
-pub(crate) fn whole(item: &Item, name: &str) -> Option<i64> {
+pub(crate) fn number_of(item: &Item, name: &str) -> Option<i64> {
     item.get(name)?.as_n().ok()?.parse().ok()
 }
 
-/// A moment, which is stored in milliseconds since 1970.
-pub(crate) fn moment(item: &Item, name: &str) -> Option<Timestamp> {
-    Timestamp::from_unix_millis(whole(item, name)?)
+/// A timestamp, stored in milliseconds since 1970.
+pub(crate) fn timestamp_of(item: &Item, name: &str) -> Option<Timestamp> {
+    Timestamp::from_unix_millis(number_of(item, name)?)
 }
 
-/// A write that lacks something that DynamoDB requires: our mistake.
+/// The error of a write that lacks a member DynamoDB requires: a mistake in this program.
 pub(crate) fn incomplete(error: impl std::error::Error) -> Failure {
     Failure::Refused(error.to_string())
 }
 
-/// How often a write that a transaction got in the way of is made again, and about how long apart. A request that is
-/// repeated while its first try ends claims the same item in a transaction.
+/// How often a write that conflicted with a transaction is repeated, and the mean pause between tries. A request that is
+/// repeated while its first try is ending writes the same item in a transaction.
 const CONFLICTS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// The code of a transaction's write that another transaction got in the way of.
+/// The code of a write that conflicted with another transaction.
 pub(crate) const CONFLICT: &str = "TransactionConflict";
 
-/// Whether a write may be made again: another one was in the way, and has ended soon. Waits a little where it may.
+/// Whether a write may be repeated, because it conflicted with a transaction that is about to end. Pauses before it says so.
 pub(crate) async fn may_repeat(conflicts: &mut usize, code: Option<&str>) -> bool {
     let is_conflict = code.is_some_and(|code| code.contains(CONFLICT));
     if !is_conflict || *conflicts >= CONFLICTS {
@@ -100,8 +100,8 @@ pub(crate) async fn may_repeat(conflicts: &mut usize, code: Option<&str>) -> boo
     true
 }
 
-/// Makes a conditional update. Whether its condition held.
-pub(crate) async fn noted(update: UpdateItemFluentBuilder) -> Result<bool, Failure> {
+/// Makes a conditional update; `false` when its condition failed.
+pub(crate) async fn update_if(update: UpdateItemFluentBuilder) -> Result<bool, Failure> {
     let mut conflicts = 0;
     loop {
         let Err(error) = update.clone().send().await else { return Ok(true) };
@@ -114,7 +114,7 @@ pub(crate) async fn noted(update: UpdateItemFluentBuilder) -> Result<bool, Failu
     }
 }
 
-/// Why a transaction was cancelled, in the order of its writes; `None` where it failed in another way.
+/// The reasons for which a transaction was cancelled, in the order of its writes; `None` for any other error.
 pub(crate) fn cancellations(error: &SdkError<TransactWriteItemsError>) -> Option<&[CancellationReason]> {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
@@ -124,13 +124,13 @@ pub(crate) fn cancellations(error: &SdkError<TransactWriteItemsError>) -> Option
     }
 }
 
-/// Whether the condition of a transaction's write did not hold.
-pub(crate) fn did_not_hold(reason: &CancellationReason) -> bool {
+/// Whether the condition of a transaction's write failed.
+pub(crate) fn is_condition_failed(reason: &CancellationReason) -> bool {
     reason.code() == Some("ConditionalCheckFailed")
 }
 
-/// Judges a cancelled transaction whose conditions all held. `Ok`: only other transactions got in the way of it, and it may
-/// be made again.
+/// Classifies a cancelled transaction none of whose conditions failed. `Ok` when it only conflicted with other transactions, so
+/// that it may be repeated.
 pub(crate) fn only_conflicts(reasons: &[CancellationReason]) -> Result<(), Failure> {
     let codes = || reasons.iter().filter_map(CancellationReason::code).filter(|code| *code != "None");
     match codes().find(|code| *code != CONFLICT) {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_transaction_is_made_again_only_where_others_alone_were_in_its_way() {
+    fn a_transaction_is_repeated_only_after_conflicts_with_other_transactions() {
         let judged = |codes: &[&str]| {
             let reasons: Vec<_> = codes.iter().map(|code| CancellationReason::builder().code(*code).build()).collect();
             only_conflicts(&reasons)

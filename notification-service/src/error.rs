@@ -1,80 +1,79 @@
-//! Everything that can go wrong here, and the one place that says what a client hears of it.
+//! The failures of this service, and the one mapping to the problems that clients get.
 
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use common::{input::Refusal, problem::Problem};
+use common::{contact::Channel, input::Refusal, problem::Problem};
 use http::StatusCode;
 use platform::config::SecretError;
 
 use crate::{
     aws::Failure,
-    event::Channel,
-    providers::domain::Undelivered,
-    templates::Unwritable,
-    webhooks::{certificates::SnsError, invalid::Invalid},
+    providers::domain::SendError,
+    templates::RenderError,
+    webhooks::{certificates::SnsError, invalid::InvalidWebhook},
 };
 
 /// A failure of notification-service.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Another request is sending the event; it holds it for so long at most.
-    #[error("another request is sending it")]
+    /// Another request is sending the event. Its lease ends after this time at the latest.
+    #[error("another request is sending the event")]
     InProgress(Duration),
     /// The event's id was used on this channel for another message, or for another recipient.
     #[error("{0}: the event's id was used for another template or recipient")]
     EventIdReused(Channel),
-    /// There is no such thing.
-    #[error("there is no such thing")]
+    /// The resource does not exist.
+    #[error("not found")]
     NotFound,
-    /// What a message said is not kept, so that it cannot be sent again.
-    #[error("the content is not kept")]
+    /// The content of a message is not stored, so that it cannot be resent.
+    #[error("the content of the message is not stored")]
     ContentNotKept,
-    /// An event was told with different words on its channels, so that it is no one message that can be sent again on all.
-    #[error("the channels were told different things")]
-    ToldDifferently,
-    /// A message was sent again as often as it may be.
-    #[error("sent again too often")]
+    /// The messages of an event differ between its channels, so that they cannot be resent by one request.
+    #[error("the messages of the channels differ")]
+    ChannelsDiffer,
+    /// A message was resent as often as is allowed.
+    #[error("the message was resent too often")]
     TooManyResends,
-    /// The caller used the idempotency key for something else.
+    /// The caller used the idempotency key for another request.
     #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// A webhook is refused.
-    #[error("a webhook is refused: {0}")]
-    Webhook(Invalid),
-    /// The settings do not have this vendor.
+    /// The signature of a webhook could not be verified.
+    #[error("webhook refused: {0}")]
+    Webhook(InvalidWebhook),
+    /// The settings lack what verifies this vendor's webhooks.
     #[error("the vendor is not set up")]
     WebhookNotConfigured,
-    /// The key that verifies a vendor's webhooks is none.
+    /// The configured key of a vendor's webhooks is malformed.
     #[error("the key of a vendor's webhooks {0}")]
     WebhookKey(Refusal),
-    /// SNS cannot be asked.
+    /// The certificate or confirmation of SNS could not be fetched.
     #[error(transparent)]
     Sns(SnsError),
-    /// Something that is understood already.
+    /// A problem made elsewhere.
     #[error("{}", .0.detail())]
     Problem(Problem),
-    /// DynamoDB failed us. Nothing was sent.
+    /// A call of DynamoDB failed. Nothing was sent.
     #[error("DynamoDB {0}")]
     Store(Failure),
-    /// The key of the fingerprints could not be had. Nothing was sent.
+    /// The key for hashing addresses could not be fetched. Nothing was sent.
     #[error(transparent)]
     Secret(SecretError),
-    /// No provider took it; asking again is right.
+    /// No provider accepted the message; a later try may succeed.
     #[error(transparent)]
-    Undelivered(Undelivered),
-    /// A channel without an address.
-    #[error("a channel without an address was let through")]
-    Unaddressed,
-    /// The event was ours to send for a time that is over: the process was stopped in between. Nothing was sent.
-    #[error("the lease ran out before the message was begun")]
-    TooLate,
-    /// A template could not be filled in, or the shop does not send what is in it.
+    Send(SendError),
+    /// A notification without an address for one of its channels passed validation: a mistake in this program.
+    #[error("the notification has no address for one of its channels")]
+    AddressMissing,
+    /// The lease of the event expired before sending began, because the process was paused. Nothing was sent.
+    #[error("the lease expired before the message was sent")]
+    LeaseExpired,
+    /// A template could not be rendered, or its data contain what this shop does not send.
     #[error(transparent)]
-    Unwritable(Unwritable),
-    /// The task that sends stopped half way.
-    #[error("the task that sends stopped: {0}")]
-    Stopped(tokio::task::JoinError),
+    Render(RenderError),
+    /// The task that sends panicked or was cancelled.
+    #[error("the sending task stopped: {0}")]
+    TaskStopped(tokio::task::JoinError),
 }
 
 impl From<Error> for Problem {
@@ -82,60 +81,60 @@ impl From<Error> for Problem {
         match error {
             Error::InProgress(left) => Self::conflict(
                 "notification_in_progress",
-                "Being sent",
-                "Another request is sending this event. Ask again, and hear how it ended.",
+                "The notification is being sent",
+                "Another request is sending this event. Repeat the request after `Retry-After` to get the result.",
             )
             .with_retry_after(left),
             Error::EventIdReused(_) => Self::conflict(
                 "event_id_reused",
                 "The event's id was used before",
-                "This event was told with another template or to another recipient. Nothing was sent. Give each event an id of its own.",
+                "An earlier request used this event id with another template or recipient. Nothing was sent. Use a new id for each event.",
             ),
             Error::NotFound => Self::not_found(),
             Error::ContentNotKept => Self::conflict(
                 "content_not_kept",
-                "The content is not kept",
-                "What this message said is not stored: it held a secret, or it is too old. It cannot be sent again from here.",
+                "The content is not stored",
+                "The content of this message is not stored, because it contained a secret, is too old or too large. It cannot be resent.",
             ),
-            Error::ToldDifferently => Self::conflict(
+            Error::ChannelsDiffer => Self::conflict(
                 "told_differently",
-                "The channels were told different things",
-                "This event has another template, other data or another locale on each of its channels. Name the channel that is to be sent again.",
+                "The channels have different messages",
+                "The messages of this event differ in template, data or locale between its channels. Name the `channel` to resend.",
             ),
             Error::TooManyResends => Self::conflict(
                 "too_many_resends",
-                "Sent again too often",
-                "This message was sent again as often as a message may be.",
+                "The message was resent too often",
+                "This message has reached the limit of resends.",
             ),
             Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "The idempotency key was used for another request",
-                "Use a new key each time a message is to be sent again, and the same one only to repeat a request unchanged.",
+                "Use a new key for each resend, and the same key only to repeat a request unchanged.",
             ),
             Error::Webhook(invalid) => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_signature",
-                "The signature is not good",
-                "Nothing was taken from this request: it does not show that the vendor signed it, just now and for this shop.",
+                "The signature is invalid",
+                "The request was ignored: its signature does not prove that the vendor sent it recently and to this shop.",
             )
             .with_cause(invalid),
             Error::WebhookNotConfigured => Self::new(
                 StatusCode::NOT_FOUND,
                 "webhook_not_configured",
-                "The vendor is not set up",
-                "This shop does not listen to this vendor: its settings lack what verifies the vendor's requests.",
+                "The vendor is not configured",
+                "This shop does not accept webhooks of this vendor: its settings lack the key that verifies them.",
             ),
             Error::Problem(problem) => problem,
-            Error::Store(Failure::Unavailable(_)) | Error::Undelivered(_) | Error::Secret(_) | Error::Sns(_) | Error::TooLate => {
+            Error::Store(Failure::Unavailable(_)) | Error::Send(_) | Error::Secret(_) | Error::Sns(_) | Error::LeaseExpired => {
                 Self::unavailable(error)
             }
-            Error::Unwritable(Unwritable::Refused(errors)) => Self::invalid_input(errors),
+            Error::Render(RenderError::Refused(errors)) => Self::invalid_input(errors),
             Error::Store(Failure::Refused(_))
             | Error::WebhookKey(_)
-            | Error::Unaddressed
-            | Error::Unwritable(Unwritable::Template(_))
-            | Error::Stopped(_) => Self::internal(error),
+            | Error::AddressMissing
+            | Error::Render(RenderError::Template(_))
+            | Error::TaskStopped(_) => Self::internal(error),
         }
     }
 }

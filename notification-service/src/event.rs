@@ -1,14 +1,13 @@
-//! How every room names a message: the event that it tells of, the channel, and both together. Knows no other room.
+//! The identity of a message, which all rooms share: an event's id, and the event's id with the channel.
 
 use std::{fmt, str::FromStr};
 
-use common::{id::Id, input::Refusal};
+use common::{contact::Channel, id::Id, input::Refusal};
 use serde::Serialize;
-use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// An event of another service. It is sent once on each channel, however often that is requested.
+/// Id of the event that a notification announces. It is sent once on each channel, however often it is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
 pub struct EventId(Uuid);
@@ -39,43 +38,16 @@ impl fmt::Display for EventId {
     }
 }
 
-/// A way to reach people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema, Display, IntoStaticStr, VariantArray)]
-#[serde(rename_all = "snake_case")]
-#[strum(serialize_all = "snake_case")]
-pub enum Channel {
-    /// A mail.
-    Email,
-    /// A text to a telephone.
-    Sms,
-}
-
-impl Channel {
-    /// As written in a request.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
-
-impl FromStr for Channel {
-    type Err = Refusal;
-
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let known = Self::VARIANTS.iter().copied().find(|channel| channel.as_str() == text);
-        known.ok_or_else(|| Refusal::new("unknown_channel", "must be email or sms"))
-    }
-}
-
-/// What is sent once: an event on a channel.
+/// Identifies a message: an event on a channel. It is sent once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct EventKey {
-    /// The event.
+    /// The event's id.
     pub event_id: EventId,
-    /// How it is told.
+    /// The channel.
     pub channel: Channel,
 }
 
-/// As in the table: the event's id for its mail, and `#sms` behind it for its text.
+/// The partition key of the table: the event's id for its mail, with `#sms` appended for its text message.
 impl fmt::Display for EventKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.channel {

@@ -1,11 +1,11 @@
-//! notification-service: mail and texts to shoppers, each sent once, remembered in DynamoDB.
+//! notification-service: mail and text messages to shoppers, each sent once, recorded in DynamoDB.
 //!
-//! Rooms, from the ground up: [`event`] (the words that all rooms name a message by), [`aws`], [`dynamo`] and [`sqs`] (clients),
-//! [`locale`] (how money and dates are written), [`templates`] (what a message says), [`providers`] (who carries it),
-//! [`schema`] (the table and its migration), [`app`] (what handlers share, and its settings), [`error`]; above them the rooms that
-//! have routes: [`suppressions`] (addresses that get nothing), [`unsubscribe`], [`notifications`] (what is asked for, and the
-//! protocol by which it is sent once), [`webhooks`] (what vendors report), [`staff`], and `queue` ([`notifications`] over a
-//! queue). This file has what stands above all of them: routes, their description, and triggers.
+//! Rooms, from the ground up: [`event`] (the identity of a message), [`aws`], [`dynamo`] and [`sqs`] (clients), [`locale`]
+//! (formats of money and dates), [`templates`] (the content of messages), [`providers`] (SES, SendGrid, Twilio), [`schema`] (the
+//! table and its migration), [`app`] (shared state and settings), [`error`]; above them the rooms that have routes:
+//! [`suppressions`], [`unsubscribe`], [`notifications`] (requests, and the protocol by which each is sent once), [`webhooks`]
+//! (reports of vendors), [`staff`], and `queue` ([`notifications`] over a queue). This file stands above all of them: routes,
+//! their description, and triggers.
 
 pub mod app;
 pub mod aws;
@@ -14,12 +14,12 @@ pub mod error;
 pub mod event;
 pub mod listing;
 pub mod locale;
+pub mod mailbox;
 pub mod notifications;
 pub mod providers;
 mod queue;
 pub mod schema;
 pub mod segments;
-pub mod sender;
 pub mod sqs;
 pub mod staff;
 pub mod suppressions;
@@ -58,11 +58,11 @@ impl Service for App {
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
-        schema::migrate(&self.store, self.table_owner, direction).await
+        schema::migrate(&self.db, self.table_owner, direction).await
     }
 
     async fn queue(&self, batch: Value) -> Result<Value, TriggerError> {
-        queue::work_off(self, batch).await
+        queue::handle_batch(self, batch).await
     }
 
     async fn admin(&self, command: Value) -> Result<Value, TriggerError> {
@@ -81,8 +81,7 @@ pub fn router(app: App) -> Router {
 
 /// The description of the routes.
 pub fn openapi() -> OpenApi {
-    let description =
-        "Mail and texts to shoppers, each sent once. For services: it needs an access token of user-service.";
+    let description = "Mail and text messages to shoppers, each sent once. For services: callers need an access token of user-service.";
     common::openapi::complete(routes().into_openapi(), "Bodega notification-service", description)
 }
 
@@ -98,18 +97,18 @@ fn routes() -> Routes<App> {
         .routes(routes!(check_ready))
 }
 
-/// The process answers
+/// Check that the process answers
 #[utoipa::path(get, path = "/health/notification-service/live", tag = "health", responses((status = OK, body = Health)))]
 async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// DynamoDB and the issuer's keys can be had
+/// Check that DynamoDB and the issuer's keys can be reached
 #[utoipa::path(get, path = "/health/notification-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
 async fn check_ready(State(app): State<App>) -> axum::response::Response {
-    let dynamodb = async { app.store.ping().await.map_err(|error| error.to_string()) };
-    // Any key id will do: what matters is whether the issuer's keys can be fetched.
+    let dynamodb = async { app.db.ping().await.map_err(|error| error.to_string()) };
+    // The key id does not matter: the lookup fetches the issuer's keys.
     let issuer = async { app.verifier.keys().find("").await.map(|_| ()).map_err(|problem| problem.kind().to_owned()) };
     health::ready(App::NAME, vec![("dynamodb", dynamodb.boxed()), ("issuer_keys", issuer.boxed())]).await
 }

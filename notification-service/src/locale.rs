@@ -1,5 +1,5 @@
-//! How a shopper writes money and dates, as the GNU C library's locales say (crate `pure-rust-locales`); why that one is
-//! in `docs/decisions/0011-mail-templates-and-locales.md`.
+//! Formats of money and dates by locale, from the GNU C library's data (crate `pure-rust-locales`). Why those:
+//! `docs/decisions/0011-mail-templates-and-locales.md`.
 
 mod date;
 mod gsm;
@@ -17,8 +17,8 @@ pub use self::zone::Zone;
 
 /// A locale, found by a language tag of BCP 47 such as `en-GB`.
 ///
-/// A tag may be well-formed and unknown, or say less than is needed. Then its language decides (`de-US` is `de-DE`), and
-/// for an unknown language [`Locale::default`].
+/// For a well-formed tag that is unknown or has no region, its language decides (`de-US` is `de-DE`); an unknown language is
+/// [`Locale::default`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Locale(Data);
 
@@ -28,35 +28,35 @@ impl Locale {
         money::write(self.0, money)
     }
 
-    /// The day of a moment, as calendars of the zone show it.
+    /// The date of a moment, in the zone.
     pub fn date(self, moment: Timestamp, zone: &Zone) -> String {
         date::write(self.0, zone.local(moment).date())
     }
 
-    /// Day and time of a moment, as clocks of the zone show them.
+    /// Date and time of a moment, in the zone.
     pub fn moment(self, moment: Timestamp, zone: &Zone) -> String {
         let local = zone.local(moment);
         format!("{}, {}", date::write(self.0, local.date()), date::clock(self.0, local.time()))
     }
 
-    /// An amount in letters of GSM's alphabet: one sign outside of it would more than double what a text message takes up.
+    /// An amount in GSM's alphabet: one character outside of it would more than double the size of a text message.
     pub fn gsm_money(self, money: Money) -> String {
         gsm::money(self.0, money)
     }
 
-    /// Day and time of a moment, likewise.
+    /// Date and time of a moment in GSM's alphabet.
     pub fn gsm_moment(self, moment: Timestamp, zone: &Zone) -> String {
         gsm::plain(&self.moment(moment, zone)).unwrap_or_else(|| gsm::iso(zone.local(moment)))
     }
 
-    /// One locale of each language that there is, for tests of what must hold in all of them.
+    /// One locale of each language, for tests of rules that hold in all of them.
     #[cfg(test)]
     pub(crate) fn all() -> impl Iterator<Item = (&'static str, Self)> {
         let locale = |name: &&'static str| Some((*name, name.replace('_', "-").parse().ok()?));
         LANGUAGES.iter().filter_map(locale)
     }
 
-    /// The locale for this tag, or what comes closest.
+    /// The locale of this tag, or the closest one.
     pub fn closest(tag: &LanguageTag) -> Self {
         let exact = tag.region().and_then(|region| with_modifier(&format!("{}_{region}", tag.language()), tag));
         let by_language = || {
@@ -88,11 +88,11 @@ impl FromStr for Locale {
     }
 }
 
-/// The locale of this name, in the script or variant of the tag where there is one.
+/// The locale of this name, in the tag's script or variant where the data have it.
 fn with_modifier(name: &str, tag: &LanguageTag) -> Option<Data> {
     let of_script = tag.script().and_then(|script| SCRIPTS.iter().find(|(code, _)| *code == script));
     if let Some((_, replacement)) = of_script.filter(|(_, to)| to.split('_').next() == name.split('_').next()) {
-        // A region that was named outweighs the script: zh-Hant-HK is Hong Kong's.
+        // An explicit region outweighs the script: zh-Hant-HK is Hong Kong's.
         let name = if tag.region().is_some() { name } else { replacement };
         return Data::try_from(name).ok();
     }

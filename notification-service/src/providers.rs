@@ -1,7 +1,7 @@
-//! Who carries mail and texts, and what happens when one of them does not: `docs/decisions/0032-failover.md`.
+//! The providers of mail and texts, and failover between them: `docs/decisions/0032-failover.md`.
 //!
-//! Each channel has a list of providers and one deadline for the whole list. [`domain`] says what each answer means and
-//! what follows from it, [`circuit`] when a provider is left alone.
+//! Each channel has a list of providers and one deadline for the whole list. [`domain`] classifies answers and decides the next
+//! step, [`circuit`] decides when a provider is skipped.
 
 pub mod circuit;
 mod deadline;
@@ -24,14 +24,14 @@ use platform::config::Env;
 
 use self::{
     circuit::Circuit,
-    domain::{Next, Trouble, Verdict, before_finding_out, share},
+    domain::{NextStep, ProviderError, Verdict, before_status_check, share},
     sendgrid::Sendgrid,
     ses::Ses,
     twilio::Twilio,
 };
 pub use self::{
     deadline::Deadline,
-    domain::{Handed, Name, Unclear, Undelivered},
+    domain::{Accepted, Name, SendError, Unclear},
     outgoing::{OutgoingMail, OutgoingText},
 };
 use crate::{aws::Aws, event::EventId};
@@ -51,7 +51,7 @@ struct Lists {
 enum MailProvider {
     Ses(Ses),
     Sendgrid(Sendgrid),
-    /// A line in the log says that there was a mail.
+    /// Writes a log line instead of sending.
     Log,
 }
 
@@ -64,7 +64,7 @@ impl MailProvider {
         }
     }
 
-    async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, Trouble> {
+    async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, ProviderError> {
         match self {
             Self::Ses(ses) => ses.send(outgoing, until).await,
             Self::Sendgrid(sendgrid) => sendgrid.send(outgoing, until).await,
@@ -77,7 +77,7 @@ impl MailProvider {
 #[derive(Debug)]
 enum TextProvider {
     Twilio(Twilio),
-    /// A line in the log says that there was a text.
+    /// Writes a log line instead of sending.
     Log,
 }
 
@@ -89,7 +89,7 @@ impl TextProvider {
         }
     }
 
-    async fn send(&self, outgoing: &OutgoingText<'_>, until: Deadline) -> Result<String, Trouble> {
+    async fn send(&self, outgoing: &OutgoingText<'_>, until: Deadline) -> Result<String, ProviderError> {
         match self {
             Self::Twilio(twilio) => twilio.send(outgoing, until).await,
             Self::Log => Ok(log::text(outgoing)),
@@ -97,7 +97,7 @@ impl TextProvider {
     }
 }
 
-/// A provider and its circuit. The lock is never held while anything waits.
+/// A provider and its circuit breaker. The lock is never held across an await.
 #[derive(Debug)]
 struct Guarded<P> {
     provider: P,
@@ -113,17 +113,17 @@ impl<P> Guarded<P> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells the circuit and the log how a call went.
-    fn note(&self, name: Name, event_id: EventId, outcome: &Result<String, Trouble>) {
-        let trouble = outcome.as_ref().err();
-        match trouble {
-            Some(trouble) if trouble.is_ours() => {
-                tracing::error!(%event_id, provider = %name, error = %trouble, "provider needs our attention");
+    /// Records the result of a call in the circuit and the log.
+    fn note(&self, name: Name, event_id: EventId, outcome: &Result<String, ProviderError>) {
+        let failure = outcome.as_ref().err();
+        match failure {
+            Some(failure) if failure.needs_operator() => {
+                tracing::error!(%event_id, provider = %name, error = %failure, "provider needs our attention");
             }
-            Some(trouble) => tracing::warn!(%event_id, provider = %name, error = %trouble, "provider did not take it"),
+            Some(failure) => tracing::warn!(%event_id, provider = %name, error = %failure, "provider did not take it"),
             None => {}
         }
-        match trouble.map_or(Verdict::Answered, Trouble::verdict) {
+        match failure.map_or(Verdict::Answered, ProviderError::verdict) {
             Verdict::Failed if self.circuit().failed(Timestamp::now()) => {
                 tracing::error!(provider = %name, "circuit opens: the provider is left alone for a while");
             }
@@ -135,7 +135,7 @@ impl<P> Guarded<P> {
     }
 }
 
-/// Why each provider of a list did not take a message.
+/// Why each provider of a list did not accept a message.
 #[derive(Default)]
 struct Reasons(Vec<String>);
 
@@ -144,8 +144,8 @@ impl Reasons {
         self.0.push(format!("{name} {why}"));
     }
 
-    fn retryable(self) -> Undelivered {
-        Undelivered::Retryable { reason: self.0.join("; ") }
+    fn retryable(self) -> SendError {
+        SendError::Retryable { reason: self.0.join("; ") }
     }
 }
 
@@ -157,9 +157,9 @@ impl Providers {
         Some(Self(Arc::new(Lists { mail, texts: texts?.into_iter().map(Guarded::new).collect() })))
     }
 
-    /// Hands the mail to the first provider that takes it. Where one gave no clear answer the next may send it a second time.
-    /// None is asked after the deadline.
-    pub async fn send_mail(&self, outgoing: &OutgoingMail<'_>, deadline: Deadline) -> Result<Handed, Undelivered> {
+    /// Sends the mail through the first provider that accepts it. After an unclear answer the next one may send it a second time.
+    /// No provider is called after the deadline.
+    pub async fn send_mail(&self, outgoing: &OutgoingMail<'_>, deadline: Deadline) -> Result<Accepted, SendError> {
         let (list, mut reasons) = (&self.0.mail, Reasons::default());
         for (at, guarded) in list.iter().enumerate() {
             let provider = guarded.provider.name();
@@ -170,29 +170,29 @@ impl Providers {
             let until = deadline.part(|left| share(left, list.len() - at));
             let outcome = guarded.provider.send(outgoing, until).await;
             guarded.note(provider, outgoing.event_id, &outcome);
-            let trouble = match outcome {
-                Ok(id) => return Ok(Handed { provider, id }),
-                Err(trouble) => trouble,
+            let failure = match outcome {
+                Ok(id) => return Ok(Accepted { provider, id }),
+                Err(failure) => failure,
             };
-            match trouble.next_of_mail() {
-                Next::End => return Err(ended(provider, &trouble)),
-                Next::GoOn | Next::Later | Next::FindOut => reasons.add(provider, trouble),
+            match failure.next_of_mail() {
+                NextStep::Stop => return Err(ended(provider, &failure)),
+                NextStep::NextProvider | NextStep::RetryLater | NextStep::CheckStatus => reasons.add(provider, failure),
             }
         }
         Err(reasons.retryable())
     }
 
-    /// Hands the text to the first provider that takes it. While it is not clear whether one took it, no other is asked.
-    pub async fn send_text(&self, outgoing: &OutgoingText<'_>, deadline: Deadline) -> Result<Handed, Undelivered> {
+    /// Sends the text through the first provider that accepts it. While it is unclear whether one did, no other is called.
+    pub async fn send_text(&self, outgoing: &OutgoingText<'_>, deadline: Deadline) -> Result<Accepted, SendError> {
         let (list, mut reasons) = (&self.0.texts, Reasons::default());
         if let Some(unclear) = outgoing.asked_before
-            && let Some(handed) = self.found_out(outgoing, unclear, deadline).await?
+            && let Some(accepted) = self.check_status(outgoing, unclear, deadline).await?
         {
-            return Ok(handed);
+            return Ok(accepted);
         }
         if list.is_empty() {
             let reason = "SMS_PROVIDERS names no provider".to_owned();
-            return Err(Undelivered::Refused { provider: Name::Log, reason });
+            return Err(SendError::Refused { provider: Name::Log, reason });
         }
         for guarded in list {
             let provider = guarded.provider.name();
@@ -201,77 +201,77 @@ impl Providers {
                 continue;
             }
             let since = Timestamp::now();
-            let outcome = guarded.provider.send(outgoing, deadline.part(before_finding_out)).await;
+            let outcome = guarded.provider.send(outgoing, deadline.part(before_status_check)).await;
             guarded.note(provider, outgoing.event_id, &outcome);
-            let trouble = match outcome {
-                Ok(id) => return Ok(Handed { provider, id }),
-                Err(trouble) => trouble,
+            let failure = match outcome {
+                Ok(id) => return Ok(Accepted { provider, id }),
+                Err(failure) => failure,
             };
-            match trouble.next_of_text() {
-                Next::End => return Err(ended(provider, &trouble)),
-                Next::GoOn => reasons.add(provider, trouble),
-                Next::Later => {
-                    reasons.add(provider, trouble);
+            match failure.next_of_text() {
+                NextStep::Stop => return Err(ended(provider, &failure)),
+                NextStep::NextProvider => reasons.add(provider, failure),
+                NextStep::RetryLater => {
+                    reasons.add(provider, failure);
                     break;
                 }
-                Next::FindOut => {
+                NextStep::CheckStatus => {
                     let unclear = Unclear { provider, since };
-                    let handed = self.found_out(outgoing, unclear, deadline).await?;
-                    return handed.ok_or(Undelivered::Unclear(unclear));
+                    let accepted = self.check_status(outgoing, unclear, deadline).await?;
+                    return accepted.ok_or(SendError::Unclear(unclear));
                 }
             }
         }
         Err(reasons.retryable())
     }
 
-    /// Whether a text was taken: `None` says that it surely was not.
-    async fn found_out(
+    /// Asks the provider whether it accepted a text: `None` when it certainly did not.
+    async fn check_status(
         &self,
         outgoing: &OutgoingText<'_>,
         unclear: Unclear,
         deadline: Deadline,
-    ) -> Result<Option<Handed>, Undelivered> {
+    ) -> Result<Option<Accepted>, SendError> {
         let (event_id, provider) = (outgoing.event_id, unclear.provider);
         let twilio = match provider {
             Name::Twilio => self.0.texts.iter().find_map(|guarded| match &guarded.provider {
                 TextProvider::Twilio(twilio) => Some(twilio),
                 TextProvider::Log => None,
             }),
-            // None of them takes texts from us and leaves us without an answer.
+            // They send no texts, or always answer.
             Name::Ses | Name::Sendgrid | Name::Log => return Ok(None),
         };
-        // What is named instead of it sends nothing, so nothing can be sent twice.
+        // The list has no provider that could send it a second time.
         let Some(twilio) = twilio else { return Ok(None) };
         match twilio.find(outgoing, unclear, deadline).await {
             Ok(Some(id)) => {
                 tracing::info!(%event_id, %provider, "SMS was taken, though its answer was lost");
-                Ok(Some(Handed { provider, id }))
+                Ok(Some(Accepted { provider, id }))
             }
             Ok(None) if unclear.is_settled(Timestamp::now()) => {
                 tracing::info!(%event_id, %provider, "SMS was not taken; it is sent again");
                 Ok(None)
             }
-            Ok(None) => Err(Undelivered::Unclear(unclear)),
-            Err(trouble) => {
-                tracing::warn!(%event_id, %provider, error = %trouble, "SMS stays unclear: its provider could not be asked");
-                Err(Undelivered::Unclear(unclear))
+            Ok(None) => Err(SendError::Unclear(unclear)),
+            Err(failure) => {
+                tracing::warn!(%event_id, %provider, error = %failure, "SMS stays unclear: its provider could not be asked");
+                Err(SendError::Unclear(unclear))
             }
         }
     }
 }
 
-/// Why this provider is not asked; `None` where it is.
+/// Why the provider is skipped; `None` where it is called.
 fn closed<P>(deadline: Deadline, guarded: &Guarded<P>) -> Option<&'static str> {
     if deadline.left().is_none() {
         return Some("was not asked: no time is left");
     }
-    if guarded.circuit().lets_through(Timestamp::now()) { None } else { Some("was not asked: its circuit is open") }
+    if guarded.circuit().allows_call(Timestamp::now()) { None } else { Some("was not asked: its circuit is open") }
 }
 
-fn ended(provider: Name, trouble: &Trouble) -> Undelivered {
-    match trouble {
-        Trouble::Suppressed => Undelivered::Suppressed { provider },
-        trouble => Undelivered::Refused { provider, reason: trouble.to_string() },
+fn ended(provider: Name, failure: &ProviderError) -> SendError {
+    match failure {
+        ProviderError::Suppressed => SendError::Suppressed { provider },
+        failure => SendError::Refused { provider, reason: failure.to_string() },
     }
 }
 
@@ -283,19 +283,19 @@ mod tests {
     fn a_call_that_was_not_made_neither_opens_a_circuit_nor_closes_it() {
         let guarded = Guarded::new(MailProvider::Log);
         let event_id = EventId::from(uuid::Uuid::nil());
-        let note = |outcome: Result<String, Trouble>| {
+        let note = |outcome: Result<String, ProviderError>| {
             guarded.note(Name::Log, event_id, &outcome);
             *guarded.circuit()
         };
-        let before = note(Err(Trouble::Unreachable(String::new())));
+        let before = note(Err(ProviderError::Unreachable(String::new())));
         assert_eq!(before, Circuit::Closed { failures: 1 });
         for _ in 0..circuit::FAILURES {
-            assert_eq!(note(Err(Trouble::too_late())), before);
+            assert_eq!(note(Err(ProviderError::out_of_time())), before);
         }
         for _ in 1..circuit::FAILURES {
-            note(Err(Trouble::Unreachable(String::new())));
+            note(Err(ProviderError::Unreachable(String::new())));
         }
-        assert!(matches!(note(Err(Trouble::too_late())), Circuit::Open { .. }));
-        assert_eq!(note(Err(Trouble::Suppressed)), Circuit::default());
+        assert!(matches!(note(Err(ProviderError::out_of_time())), Circuit::Open { .. }));
+        assert_eq!(note(Err(ProviderError::Suppressed)), Circuit::default());
     }
 }

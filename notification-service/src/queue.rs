@@ -1,14 +1,14 @@
-//! The second door: requests that come over a queue of SQS, and what becomes of those that cannot be worked off.
+//! Requests that arrive over a queue of SQS, and the dead letters among them.
 //!
-//! A message is the body of `POST /notifications`, as it is, or wrapped by a topic of SNS or a bus of `EventBridge`. It goes
-//! the same way as a request, so that both doors know each other's events.
+//! A message is the body of `POST /notifications`, plain or wrapped by a topic of SNS or a bus of `EventBridge`. It is handled like
+//! that request, so that an event is sent once whichever way it arrives.
 //!
-//! | what | then |
+//! | result | the message |
 //! | --- | --- |
-//! | handed over, withheld, suppressed | done |
-//! | not handed over, or another request is sending it | comes again, when SQS makes it visible |
-//! | that so often that it is given up; not understood; refused by the provider; its event's id was used for something else | into the dead-letter queue with its `reason`, then done |
-//! | the dead-letter queue is not configured or does not take it | comes again; SQS's own policy ends that, without a reason |
+//! | sent, withheld or suppressed | is deleted |
+//! | no provider accepted it, or another request is sending it | is delivered again, when SQS makes it visible |
+//! | the same `QUEUE_GIVE_UP_AFTER` times; cannot be read; refused by the provider; its event id was used before | moves to the dead-letter queue, with its `reason` |
+//! | the dead-letter queue is not configured or fails | is delivered again, until SQS's own policy moves it, without a reason |
 
 mod dead;
 
@@ -23,7 +23,7 @@ use platform::{
 use serde_json::Value;
 
 pub(crate) use self::dead::redrive;
-use self::dead::{Dead, bury};
+use self::dead::{DeadLetterReason, move_to_dead_letters};
 use crate::{
     app::App,
     error::Error,
@@ -31,16 +31,16 @@ use crate::{
         self,
         domain::{Notification, State},
     },
-    templates::Unwritable,
+    templates::RenderError,
 };
 
-/// How many messages are worked off at once. A batch of SQS has ten, unless it is told otherwise.
+/// How many messages are handled concurrently. A batch of SQS has ten by default.
 const AT_ONCE: usize = 10;
-/// How long messages of one batch are begun: the function's own limit is 30 s.
+/// After this time no further message of a batch is begun: the function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(15);
 
-/// Works off a batch and answers which messages shall come again.
-pub(crate) async fn work_off(app: &App, batch: Value) -> Result<Value, TriggerError> {
+/// Handles a batch and answers which messages SQS must deliver again.
+pub(crate) async fn handle_batch(app: &App, batch: Value) -> Result<Value, TriggerError> {
     let batch: Batch = serde_json::from_value(batch)?;
     let until = Instant::now() + BUDGET;
     let working = batch.messages.into_iter().map(|message| async move {
@@ -51,57 +51,60 @@ pub(crate) async fn work_off(app: &App, batch: Value) -> Result<Value, TriggerEr
     Ok(come_again(again.into_iter().flatten()))
 }
 
-/// Whether the message is done with, one way or another.
+/// Whether the message can be deleted from the queue.
 async fn is_done(app: &App, message: &Message) -> bool {
-    match take(app, message).await {
+    match handle(app, message).await {
         Ok(()) => true,
-        Err(Untaken::Again(error)) => {
+        Err(NotHandled::Retry(error)) => {
             let (message_id, receives) = (&message.id, message.receives());
-            tracing::warn!(message_id, receives, %error, "message comes again");
+            tracing::warn!(message_id, receives, %error, "message not handled");
             false
         }
-        Err(Untaken::Dead(dead)) => bury(app, message, &dead).await,
+        Err(NotHandled::DeadLetter(dead)) => move_to_dead_letters(app, message, &dead).await,
     }
 }
 
-/// Why a message is still to be worked off.
-enum Untaken {
-    Again(Error),
-    Dead(Dead),
+/// Why a message was not handled.
+enum NotHandled {
+    /// It can be handled later.
+    Retry(Error),
+    /// It can never be handled.
+    DeadLetter(DeadLetterReason),
 }
 
-async fn take(app: &App, message: &Message) -> Result<(), Untaken> {
-    let content = message.content().map(without_bus).map_err(|unread| dead("not_understood", &unread.to_string()))?;
+async fn handle(app: &App, message: &Message) -> Result<(), NotHandled> {
+    let content =
+        message.content().map(without_bus).map_err(|unread| dead_letter("not_understood", &unread.to_string()))?;
     let notification: Notification =
-        Fields::read(content).map_err(|errors| dead("not_understood", &described(&errors)))?;
+        Fields::read(content).map_err(|errors| dead_letter("not_understood", &described(&errors)))?;
     let event_id = notification.event_id;
-    match notifications::tell(app.clone(), notification).await {
-        Ok(told) => {
-            let refused = told.channels.iter().filter(|delivery| delivery.state == State::Refused);
+    match notifications::send(app.clone(), notification).await {
+        Ok(outcome) => {
+            let refused = outcome.channels.iter().filter(|delivery| delivery.state == State::Refused);
             let refused: Vec<String> = refused
                 .map(|delivery| {
                     format!("{}: {}", delivery.channel, delivery.last_error.as_deref().unwrap_or("no reason"))
                 })
                 .collect();
-            if refused.is_empty() { Ok(()) } else { Err(dead("refused", &refused.join("; "))) }
+            if refused.is_empty() { Ok(()) } else { Err(dead_letter("refused", &refused.join("; "))) }
         }
-        Err(Error::Unwritable(Unwritable::Refused(errors))) => Err(dead("not_understood", &described(&errors))),
-        Err(error @ Error::EventIdReused(_)) => Err(dead("event_id_reused", &error.to_string())),
-        Err(error) if message.receives() >= app.give_up_after => {
-            tracing::error!(%event_id, message_id = message.id, %error, "message given up: it came too often");
-            Err(dead("given_up", &error.to_string()))
+        Err(Error::Render(RenderError::Refused(errors))) => Err(dead_letter("not_understood", &described(&errors))),
+        Err(error @ Error::EventIdReused(_)) => Err(dead_letter("event_id_reused", &error.to_string())),
+        Err(error) if message.receives() >= app.max_receives => {
+            tracing::error!(%event_id, message_id = message.id, %error, "message given up: it was received too often");
+            Err(dead_letter("given_up", &error.to_string()))
         }
-        Err(error) => Err(Untaken::Again(error)),
+        Err(error) => Err(NotHandled::Retry(error)),
     }
 }
 
-fn dead(kind: &'static str, details: &str) -> Untaken {
-    Untaken::Dead(Dead { kind, details: details.to_owned() })
+fn dead_letter(kind: &'static str, details: &str) -> NotHandled {
+    NotHandled::DeadLetter(DeadLetterReason { kind, details: details.to_owned() })
 }
 
-/// Which members are refused, and why. No values: they are in the message itself.
+/// The refused members with their codes. Values are left out: they may be personal.
 fn described(errors: &FieldErrors) -> String {
-    // The pointer to the whole is empty.
+    // The pointer to the whole message is empty.
     let at = |pointer: &str| if pointer.is_empty() { "the message".to_owned() } else { pointer.to_owned() };
     let errors: Vec<String> = errors.iter().map(|error| format!("{} {}", at(&error.pointer), error.code)).collect();
     errors.join(", ")

@@ -1,19 +1,19 @@
-//! The table and its index, made and removed by the `migrate` trigger. Safe to repeat and to run twice at once.
+//! The table and its index, created and removed by the `migrate` trigger. Safe to repeat and to run concurrently.
 //!
 //! | version | what it has |
 //! | --- | --- |
 //! | 1 | the table, by `event_id`; `expires_at` lets DynamoDB delete what has expired |
 //! | 2 | the index `listed`, by which staff list notifications and suppressions: `listed` and, in order, `listed_at`, with the attributes that lists show |
 //!
-//! Where the table belongs to the stack that deploys the service (`TABLE_OWNER=cdk`), nothing of this is done: the trigger
-//! only checks that the table is as it has to be, and fails with what is not.
+//! Where the table belongs to the CDK stack that deploys the service (`TABLE_OWNER=cdk`), the trigger changes nothing: it checks
+//! the table, and fails with the list of differences.
 //!
-//! An index is added to a table that is in use: DynamoDB fills it from the items that have both attributes. Those that an
-//! older release wrote have neither, and are not listed.
+//! The index can be added to a table in use: DynamoDB fills it from the items that have both attributes. Items of an older
+//! release have neither, and are not listed.
 //!
-//! DynamoDB does not let an index change which attributes it has. Where a table has the index of a release before, which had all of
-//! them, the trigger changes nothing and says how it is made anew: `down` to 1, and `up`. Between the two, lists fail, and
-//! nothing else does. A stack removes the index in one deployment and adds it in the next.
+//! DynamoDB cannot change the attributes of an index. Where a table has the index of an earlier release, which had all attributes,
+//! the trigger changes nothing and says how to create it anew: `down` to 1, then `up`. In between lists fail, and nothing else
+//! does. A stack removes the index in one deployment and adds it in the next.
 
 mod check;
 
@@ -35,20 +35,20 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::Failure,
-    dynamo::Store,
+    dynamo::Dynamo,
     listing::{LISTED, PROJECTED},
 };
 
-/// How long one call may take: an operator waits.
+/// Time limit of one call; an operator waits for it.
 const CALL: Duration = Duration::from_secs(10);
-/// How often, and how long apart, DynamoDB is asked whether it is done.
+/// How often, and at which interval, DynamoDB is polled until a change is complete.
 const ASKED: u32 = 60;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// The newest version.
 const NEWEST: i64 = 2;
 
-/// Who makes and changes the table.
+/// The owner of the table, who creates and changes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableOwner {
     /// The service, by its `migrate` trigger.
@@ -69,24 +69,24 @@ impl FromStr for TableOwner {
     }
 }
 
-/// Does what a migration is where the table is this owner's.
-pub(crate) async fn migrate(store: &Store, owner: TableOwner, direction: Direction) -> Result<Value, TriggerError> {
+/// Migrates the table, or checks it where the stack owns it.
+pub(crate) async fn migrate(db: &Dynamo, owner: TableOwner, direction: Direction) -> Result<Value, TriggerError> {
     match (owner, direction) {
-        (TableOwner::Service, direction) => change(store, direction).await,
+        (TableOwner::Service, direction) => change(db, direction).await,
         (TableOwner::Cdk, Direction::Up) => {
-            check::check(&store.aws().patient_dynamodb(CALL).await, store.table()).await?;
-            Ok(json!({ "table": store.table(), "direction": "up", "is_checked_only": true }))
+            check::check(&db.aws().patient_dynamodb(CALL).await, db.table()).await?;
+            Ok(json!({ "table": db.table(), "direction": "up", "is_checked_only": true }))
         }
         (TableOwner::Cdk, Direction::Down { .. }) => {
-            Err(format!("the table {} belongs to the CDK stack (TABLE_OWNER=cdk): take it back there", store.table())
+            Err(format!("the table {} belongs to the CDK stack (TABLE_OWNER=cdk): take it back there", db.table())
                 .into())
         }
     }
 }
 
-/// Makes the table with its index, or goes back: `down` to 1 removes the index, to 0 the table with all that it remembers.
-async fn change(store: &Store, direction: Direction) -> Result<Value, TriggerError> {
-    let (client, table) = (store.aws().patient_dynamodb(CALL).await, store.table());
+/// Creates the table with its index, or goes back: `down` to 1 removes the index, `down` to 0 the table with all records.
+async fn change(db: &Dynamo, direction: Direction) -> Result<Value, TriggerError> {
+    let (client, table) = (db.aws().patient_dynamodb(CALL).await, db.table());
     let done = match direction {
         Direction::Up => {
             create(&client, table).await?;
@@ -114,7 +114,7 @@ fn failed(table: &str, failure: &Failure) -> TriggerError {
     format!("DynamoDB, table {table}: {failure}").into()
 }
 
-/// Whether a call succeeded; `code` is as good as success.
+/// Succeeds also when the call failed with `code`.
 fn done_or<T, E>(result: Result<T, SdkError<E>>, code: &str) -> Result<(), Failure>
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
@@ -131,7 +131,7 @@ async fn create(client: &Client, table: &str) -> Result<(), TriggerError> {
     let hash = KeySchemaElement::builder().attribute_name("event_id").key_type(KeyType::Hash);
     let call = client.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     let created = call.attribute_definitions(key.build()?).key_schema(hash.build()?).send().await;
-    // Somebody made it before, or is making it now.
+    // The table exists, or is being created.
     done_or(created, "ResourceInUseException").map_err(|failure| failed(table, &failure))
 }
 
@@ -141,7 +141,7 @@ async fn describe(client: &Client, table: &str) -> Result<TableDescription, Trig
     described.table.ok_or_else(|| format!("DynamoDB says nothing of the table {table}").into())
 }
 
-/// Returns once the table is as `is_done` wants it.
+/// Polls until `is_done` holds for the table; fails after [`ASKED`] tries.
 async fn until(client: &Client, table: &str, is_done: impl Fn(&TableDescription) -> bool) -> Result<(), TriggerError> {
     for _ in 0..ASKED {
         if is_done(&describe(client, table).await?) {
@@ -160,7 +160,7 @@ async fn until_active(client: &Client, table: &str) -> Result<(), TriggerError> 
     until(client, table, is_active).await
 }
 
-/// The index's state; `None` where there is none. It may be listed before it says in which state it is.
+/// The state of the index; `None` where there is none. A new index may be listed before it has a state.
 fn index(table: &TableDescription) -> Option<IndexStatus> {
     let index = table.global_secondary_indexes().iter().find(|index| index.index_name() == Some(LISTED))?;
     Some(index.index_status().cloned().unwrap_or(IndexStatus::Active))
@@ -221,7 +221,7 @@ async fn remove_index(client: &Client, table: &str) -> Result<(), TriggerError> 
     until(client, table, |table| index(table).is_none() && is_active(table)).await
 }
 
-/// A change that failed is as good as made where another migration made it meanwhile.
+/// Succeeds also when the change failed because a concurrent migration made it.
 async fn or_else_where(
     client: &Client,
     table: &str,
@@ -235,7 +235,7 @@ async fn or_else_where(
     }
 }
 
-/// Lets DynamoDB delete what has expired. It refuses to be told twice.
+/// Turns on time to live, by which DynamoDB deletes expired items.
 async fn expire(client: &Client, table: &str) -> Result<(), Failure> {
     let described = client.describe_time_to_live().table_name(table).send().await;
     let described = described.map_err(|error| Failure::of(&error))?.time_to_live_description;
@@ -246,7 +246,7 @@ async fn expire(client: &Client, table: &str) -> Result<(), Failure> {
     let ttl = TimeToLiveSpecification::builder().enabled(true).attribute_name("expires_at").build();
     let ttl = ttl.map_err(|error| Failure::Refused(error.to_string()))?;
     let updated = client.update_time_to_live().table_name(table).time_to_live_specification(ttl).send().await;
-    // Of two at once, the second is told that it is on.
+    // A concurrent migration has turned it on: DynamoDB refuses to do so twice.
     done_or(updated, "ValidationException")
 }
 

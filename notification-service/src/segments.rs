@@ -1,8 +1,8 @@
-//! How a text message is cut and counted (3GPP TS 23.038 and 23.040). One letter outside GSM's alphabet makes all of it UCS-2,
-//! in which a segment holds less than half as much.
+//! Counting the segments of a text message (3GPP TS 23.038 and 23.040). One character outside GSM's alphabet makes the whole
+//! message UCS-2, in which a segment holds less than half as much.
 
-/// Septets or code units of a message that is one segment, and of each segment of a longer one, whose first octets say how it
-/// is put together.
+/// The capacity, in septets or code units, of a message of one segment, and of each segment of a longer one, which begins with a
+/// header.
 const GSM: (usize, usize) = (160, 153);
 const UCS2: (usize, usize) = (70, 67);
 
@@ -10,39 +10,38 @@ const UCS2: (usize, usize) = (70, 67);
 const BASIC: &str = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?\
     ¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà";
 
-/// What takes two septets: an escape, and the letter of the extension.
+/// The characters of the extension table, which take two septets: an escape and the character.
 const EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
-/// How a message is written on its way.
+/// The encoding of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Encoding {
     /// GSM's alphabet of seven bits.
     Gsm7,
-    /// Sixteen bits a letter, twice that for one beyond Unicode's first plane.
+    /// Sixteen bits a character, twice that for one beyond Unicode's first plane.
     Ucs2,
 }
 
 impl Encoding {
-    /// As answered to staff.
+    /// The name that is published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What a message takes up.
+/// The size of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// How it is written.
+    /// The encoding.
     pub encoding: Encoding,
-    /// Septets or code units.
+    /// Length in septets or code units.
     pub units: usize,
-    /// What is paid for.
+    /// Number of segments, each of which is billed.
     pub segments: usize,
 }
 
-/// Counts a message. A letter of two units is not cut in two: it goes to the next segment, and leaves the unit before it
-/// empty.
+/// Counts a message. A character of two units is not split: it goes to the next segment, and the unit before it stays empty.
 pub fn count(text: &str) -> Count {
     let septets: Option<Vec<usize>> = text.chars().map(septets).collect();
     let (encoding, widths, (one, each)) = match septets {
@@ -54,7 +53,7 @@ pub fn count(text: &str) -> Count {
     Count { encoding, units, segments }
 }
 
-/// Whether every letter is of GSM's alphabet.
+/// Whether every character is in GSM's alphabet.
 pub fn is_gsm7(text: &str) -> bool {
     text.chars().all(|c| septets(c).is_some())
 }

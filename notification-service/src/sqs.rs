@@ -1,5 +1,5 @@
-//! Queues of SQS, as far as dead letters need them: three calls of its JSON protocol, signed by AWS's own crate. The SDK's
-//! client for SQS would be far larger than these (`docs/decisions/0031-queue-door-and-dead-letters.md`).
+//! A minimal client of SQS for dead letters: three calls of its JSON protocol, signed by AWS's own crate. The SDK's client for
+//! SQS would be far larger (`docs/decisions/0031-queue-door-and-dead-letters.md`).
 
 use std::{fmt, time::Duration};
 
@@ -14,14 +14,14 @@ use serde_json::{Value, json};
 
 use crate::aws::{Aws, Failure};
 
-/// How long one call may take. [`Queue::receive`] waits a second for messages.
+/// Time limit of one call. [`Queue::receive`] waits a second for messages.
 const CALL: Duration = Duration::from_secs(4);
-/// How many messages one call brings at most; SQS allows no more.
+/// The most messages of one call, which is SQS's limit.
 const BATCH: u8 = 10;
-/// How long received messages are left to whoever received them.
+/// How long received messages are hidden from other receivers.
 const VISIBILITY: Duration = Duration::from_mins(1);
 
-/// The queue whose messages wake this service, and the one that takes what cannot be worked off. Cheap to clone.
+/// The queue whose messages wake this service, and its dead-letter queue. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Queues {
     /// `NOTIFICATION_QUEUE_URL`
@@ -59,20 +59,19 @@ impl fmt::Debug for Queue {
     }
 }
 
-/// A message that was received, and is hidden from others for a minute.
+/// A received message, which SQS hides from other receivers for a minute.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// What it says.
+    /// The content.
     pub body: String,
-    /// By which it is deleted.
+    /// The receipt handle, by which it is deleted.
     pub receipt: String,
-    /// When it was put into the queue.
+    /// When it was sent to the queue.
     pub sent_at: Timestamp,
 }
 
 impl Queue {
-    /// Puts a message into the queue, with attributes that are texts. Tries twice: a message that is there twice does less
-    /// harm than one that is lost.
+    /// Sends a message with text attributes. Retries once: a duplicate message is harmless, a lost one is not.
     pub async fn send(&self, body: &str, attributes: &[(&str, &str)]) -> Result<(), Failure> {
         let attributes = attributes.iter().map(|(name, text)| {
             let text = attribute(text);
@@ -86,21 +85,21 @@ impl Queue {
         }
     }
 
-    /// Up to ten messages, after a second's wait at most.
+    /// Receives up to ten messages, waiting for a second at most.
     pub async fn receive(&self) -> Result<Vec<Received>, Failure> {
-        let wish = json!({
+        let body = json!({
             "QueueUrl": self.url, "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": 1,
             "VisibilityTimeout": VISIBILITY.as_secs(), "MessageSystemAttributeNames": ["SentTimestamp"]
         });
-        let answer = self.call("ReceiveMessage", &wish).await?;
+        let answer = self.call("ReceiveMessage", &body).await?;
         let messages = answer["Messages"].as_array().map(Vec::as_slice).unwrap_or_default();
         Ok(messages.iter().filter_map(received).collect())
     }
 
-    /// Deletes a message that was received.
+    /// Deletes a received message.
     pub async fn delete(&self, receipt: &str) -> Result<(), Failure> {
-        let wish = json!({ "QueueUrl": self.url, "ReceiptHandle": receipt });
-        self.call("DeleteMessage", &wish).await.map(drop)
+        let body = json!({ "QueueUrl": self.url, "ReceiptHandle": receipt });
+        self.call("DeleteMessage", &body).await.map(drop)
     }
 
     async fn call(&self, operation: &str, body: &Value) -> Result<Value, Failure> {
@@ -124,7 +123,7 @@ impl Queue {
         if status.is_success() {
             return Ok(answer);
         }
-        // Never its words: they may repeat what was sent.
+        // Never the message: it may repeat what was sent.
         let code = answer["__type"].as_str().and_then(|code| code.rsplit('#').next()).unwrap_or("no code");
         let words = format!("{code} (status {})", status.as_u16());
         let is_busy = status.is_server_error() || status.as_u16() == 429 || code.contains("Throttl");
@@ -161,13 +160,13 @@ impl Queue {
     }
 }
 
-/// Where a queue's calls go: its address names the host that serves it.
+/// The address of the host that serves a queue.
 fn origin(url: &str) -> &str {
     let host = url.find("://").map_or(0, |at| at + 3);
     url[host..].find('/').map_or(url, |path| &url[..=host + path])
 }
 
-/// What SQS takes as an attribute: not empty, and no characters that XML has not.
+/// A text that SQS accepts as an attribute: not empty, without characters that XML does not allow.
 fn attribute(text: &str) -> String {
     let text: String = text.chars().map(|c| if c.is_control() || c > '\u{fffd}' { ' ' } else { c }).collect();
     if text.is_empty() { "-".to_owned() } else { text }

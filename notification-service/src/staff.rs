@@ -1,4 +1,4 @@
-//! Staff's desk: what was sent, sending it again on purpose, and writing to a shopper.
+//! Routes for staff: listing and resending messages, and writing to a shopper.
 
 pub mod direct;
 pub mod domain;
@@ -23,12 +23,12 @@ use utoipa::ToSchema;
 
 use self::{
     direct::{DirectMail, DirectMailBody, DirectText, DirectTextBody},
-    domain::{Day, MessageQuery, MessageView, Place, ResendRequest},
+    domain::{Cursor, Day, MessageQuery, MessageView, ResendRequest},
     store::Filter,
 };
-use crate::{app::App, error::Error, event::EventId, notifications::Told};
+use crate::{app::App, error::Error, event::EventId, notifications::NotificationOutcome};
 
-const LIST: List<Place> = List::new("/admin/notifications");
+const LIST: List<Cursor> = List::new("/admin/notifications");
 
 /// The routes of this room.
 pub(crate) fn routes() -> Routes<App> {
@@ -43,17 +43,16 @@ pub(crate) fn routes() -> Routes<App> {
 /// The messages of an event.
 #[derive(Debug, Serialize, ToSchema)]
 struct EventMessages {
-    /// The event.
+    /// Id of the event.
     event_id: EventId,
-    /// One for each channel on which it is told.
+    /// One for each channel on which it was requested.
     #[schema(max_items = 2)]
     messages: Vec<MessageView>,
 }
 
 /// List messages
 ///
-/// Those of one day, the newest first: what was asked for, on which channel, and what became of it. Neither addresses nor
-/// contents are shown.
+/// Messages of one day of UTC, newest first, with channel, template and state. Addresses and contents are not included.
 #[utoipa::path(get, path = "/admin/notifications", tag = "notifications", params(MessageQuery),
     security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<MessageView>,
         example = json!({"items": [], "next_cursor": null}))))]
@@ -62,10 +61,10 @@ async fn list_messages(
     _: Caller<NotificationsManage>,
     Query(query): Query<MessageQuery>,
 ) -> Result<Json<Page<MessageView>>, Error> {
-    let (limit, place) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
-    // A list of today that is read on after midnight goes on where it was.
-    let day = query.day.or(place.as_ref().map(|place| place.day)).unwrap_or_else(|| Day::of(Timestamp::now()));
-    if place.as_ref().is_some_and(|place| place.day != day) {
+    let (limit, cursor) = LIST.read(&PageQuery::new(query.limit, query.cursor))?;
+    // A list of today stays on its day when its next page is read after midnight.
+    let day = query.day.or(cursor.as_ref().map(|cursor| cursor.day)).unwrap_or_else(|| Day::of(Timestamp::now()));
+    if cursor.as_ref().is_some_and(|cursor| cursor.day != day) {
         return Err(
             Problem::invalid_parameter("cursor", "must be the next_cursor of an earlier page of this day").into()
         );
@@ -76,8 +75,8 @@ async fn list_messages(
         template: query.template.map(|wanted| wanted.0),
         channel: query.channel.map(|wanted| wanted.0),
     };
-    let listed = store::list(&app.store, filter, limit, place.map(|place| place.after)).await.map_err(Error::Store)?;
-    let next = listed.next.map(|after| Place { day, after });
+    let listed = store::list(&app.db, filter, limit, cursor.map(|cursor| cursor.after)).await.map_err(Error::Store)?;
+    let next = listed.next.map(|after| Cursor { day, after });
     Ok(Json(LIST.up_to(listed.items, next.as_ref())))
 }
 
@@ -94,33 +93,34 @@ async fn get_messages(
     Path(event_id): Path<String>,
 ) -> Result<Json<EventMessages>, Error> {
     let event_id: EventId = event_id.parse().map_err(|_| Error::NotFound)?;
-    let kept = store::of_event(&app.store, event_id).await.map_err(Error::Store)?;
+    let kept = store::of_event(&app.db, event_id).await.map_err(Error::Store)?;
     if kept.is_empty() {
         return Err(Error::NotFound);
     }
     Ok(Json(EventMessages { event_id, messages: kept.into_iter().map(|kept| kept.view).collect() }))
 }
 
-/// Send a message again
+/// Resend the messages of an event
 ///
-/// On purpose, and as another event: its id follows from this one's and the key, so that it is sent once, however often this
-/// is repeated with the same key. Who asked for it, when and why stands with the message that was sent first: what was sent again
-/// and is sent again counts there, too. Limits and suppressions hold.
+/// They are sent as another event, whose id is derived from this one's and the idempotency key: once for each key, however often
+/// the request is repeated. The message that was sent first records who resent it, when and why; resends of resends are
+/// recorded there, too. Limits and suppressions apply.
 #[utoipa::path(post, path = "/admin/notifications/{event_id}/resend", tag = "notifications",
     params(("event_id" = EventId, Path), IdempotencyKey), security(("token" = ["notifications:manage"])),
-    request_body = ResendRequest, responses((status = OK, body = Told),
+    request_body = ResendRequest, responses((status = OK, body = NotificationOutcome),
         (status = NOT_FOUND, description = "`not_found`", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`content_not_kept`: what it said is not stored, since it held a secret or is too old; \
-                `told_differently`: its channels were told different things, and `channel` names none; `too_many_resends`; or `notification_in_progress`, when `Retry-After` says when to ask again.")))]
+            description = "`content_not_kept`: the content is not stored, because it contained a secret, is too old or too large; \
+                `told_differently`: the messages of its channels differ, and `channel` is absent; `too_many_resends`: the limit of \
+                resends is reached; or `notification_in_progress`: repeat the request after `Retry-After`.")))]
 async fn resend_messages(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,
     Path(event_id): Path<String>,
     key: IdempotencyKey,
     Json(request): Json<ResendRequest>,
-) -> Result<Json<Told>, Error> {
+) -> Result<Json<NotificationOutcome>, Error> {
     let event_id: EventId = event_id.parse().map_err(|_| Error::NotFound)?;
     let actor = caller.subject.to_string();
     resend::resend(app, event_id, &key, request, actor, Timestamp::now()).await.map(Json)
@@ -128,32 +128,32 @@ async fn resend_messages(
 
 /// Write a mail to a shopper
 ///
-/// Sent once for its event id, as everything is; limits and suppressions hold.
+/// Sent once for each event id. Limits and suppressions apply.
 #[utoipa::path(post, path = "/admin/notifications/email", tag = "notifications",
     security(("token" = ["notifications:manage"])), request_body = DirectMailBody,
-    responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
-        content_type = "application/problem+json", description = "`notification_in_progress`, or `event_id_reused`: another event has this id.")))]
+    responses((status = OK, body = NotificationOutcome), (status = CONFLICT, body = ProblemBody,
+        content_type = "application/problem+json", description = "`notification_in_progress`, or `event_id_reused`: the id was used with another recipient or template.")))]
 async fn send_direct_mail(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,
     Json(DirectMail(mail)): Json<DirectMail>,
-) -> Result<Json<Told>, Error> {
+) -> Result<Json<NotificationOutcome>, Error> {
     tracing::info!(actor = %caller.subject, event_id = %mail.event_id, "mail written by staff");
     direct::send(app, mail).await.map(Json)
 }
 
 /// Write a text message to a shopper
 ///
-/// Sent once for its event id, as everything is; limits and suppressions hold.
+/// Sent once for each event id. Limits and suppressions apply.
 #[utoipa::path(post, path = "/admin/notifications/sms", tag = "notifications",
     security(("token" = ["notifications:manage"])), request_body = DirectTextBody,
-    responses((status = OK, body = Told), (status = CONFLICT, body = ProblemBody,
-        content_type = "application/problem+json", description = "`notification_in_progress`, or `event_id_reused`: another event has this id.")))]
+    responses((status = OK, body = NotificationOutcome), (status = CONFLICT, body = ProblemBody,
+        content_type = "application/problem+json", description = "`notification_in_progress`, or `event_id_reused`: the id was used with another recipient or template.")))]
 async fn send_direct_text(
     State(app): State<App>,
     caller: Caller<NotificationsManage>,
     Json(DirectText(text)): Json<DirectText>,
-) -> Result<Json<Told>, Error> {
+) -> Result<Json<NotificationOutcome>, Error> {
     tracing::info!(actor = %caller.subject, event_id = %text.event_id, "text message written by staff");
     direct::send(app, text).await.map(Json)
 }

@@ -1,4 +1,4 @@
-//! Addresses to which nothing is sent: what staff see of them, add and lift.
+//! Routes by which staff list, add and lift suppressions: addresses to which no messages are sent.
 
 pub mod domain;
 pub mod store;
@@ -25,7 +25,7 @@ use utoipa::ToSchema;
 
 use self::{
     domain::{Address, Note, Reason, Scope, Suppression, SuppressionId},
-    store::Wish,
+    store::SuppressionRequest,
 };
 use crate::{app::App, error::Error, listing::ListedAt};
 
@@ -40,7 +40,7 @@ pub(crate) fn routes() -> Routes<App> {
 }
 
 impl App {
-    /// The keyed hash under which an address is known.
+    /// The keyed hash by which an address is stored.
     pub(crate) async fn fingerprint(&self, address: &Address) -> Result<Fingerprint, Error> {
         let made = match address {
             Address::Email(email) => self.fingerprints.recipient(email).await,
@@ -50,14 +50,14 @@ impl App {
     }
 }
 
-/// An address, by its kind: one of the two.
+/// An address: either `email` or `phone`.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = SuppressedAddress, example = json!({"email": "ada@example.com"}))]
-struct Wanted {
-    /// A mailbox; not beside `phone`.
+struct AddressBody {
+    /// E-mail address; not together with `phone`.
     #[schema(value_type = Option<Email>)]
     email: Option<Email>,
-    /// A telephone; not beside `email`.
+    /// Telephone number; not together with `email`.
     #[schema(value_type = Option<Phone>)]
     phone: Option<Phone>,
 }
@@ -72,7 +72,7 @@ fn address(fields: &mut Fields<'_>) -> Option<Address> {
     }
 }
 
-/// Of whom it is asked.
+/// The address to look up.
 #[derive(Debug)]
 struct FindRequest(Address);
 
@@ -82,7 +82,7 @@ impl FromFields for FindRequest {
     }
 }
 
-/// What staff want kept away from whom.
+/// The address to suppress, with a note.
 #[derive(Debug)]
 struct CreateRequest {
     address: Address,
@@ -96,35 +96,34 @@ impl FromFields for CreateRequest {
     }
 }
 
-/// An address that is to get nothing, and why.
+/// An address to suppress, with a note.
 #[derive(Debug, ToSchema)]
 #[schema(as = NewSuppression, example = json!({"email": "ada@example.com", "note": "asked for by telephone"}))]
 #[expect(dead_code, reason = "describes what CreateRequest reads")]
 struct NewSuppression {
-    /// A mailbox; not beside `phone`.
+    /// E-mail address; not together with `phone`.
     #[schema(value_type = Option<Email>)]
     email: Option<Email>,
-    /// A telephone; not beside `email`.
+    /// Telephone number; not together with `email`.
     #[schema(value_type = Option<Phone>)]
     phone: Option<Phone>,
-    /// What is to be remembered of it; no address belongs here.
+    /// Note of staff. Must not contain addresses.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     note: Option<Note>,
 }
 
-/// What an address is suppressed for: nothing, everything, announcements, or both.
+/// The suppressions of an address.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({"items": []}))]
-struct Found {
-    /// None where the address gets whatever is sent.
+#[schema(as = Found, example = json!({"items": []}))]
+struct FoundSuppressions {
+    /// At most one for each scope; empty when the address is not suppressed.
     #[schema(max_items = 2)]
     items: Vec<Suppression>,
 }
 
 /// List suppressed addresses
 ///
-/// The newest first. They are stored as keyed hashes, so that nobody can read the addresses here: to see whether one is
-/// among them, ask for it.
+/// Newest first. Addresses are stored as keyed hashes and cannot be listed: use `POST /admin/suppressions/find` to look one up.
 #[utoipa::path(get, path = "/admin/suppressions", tag = "suppressions", params(PageQuery),
     security(("token" = ["notifications:manage"])), responses((status = OK, body = Page<Suppression>,
         example = json!({"items": [], "next_cursor": null}))))]
@@ -134,33 +133,33 @@ async fn list_suppressions(
     Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Suppression>>, Error> {
     let (limit, after) = LIST.read(&page)?;
-    let items = store::list(&app.store, limit + 1, after.as_ref()).await.map_err(Error::Store)?;
+    let items = store::list(&app.db, limit + 1, after.as_ref()).await.map_err(Error::Store)?;
     let page = LIST.page(items, limit, |(place, _)| place.clone());
     Ok(Json(page.map(|(_, suppression)| suppression)))
 }
 
-/// Find what is suppressed of an address
+/// Find the suppressions of an address
 ///
-/// The address stands in the body, since addresses of people have no place in those of pages and their logs.
+/// The address is in the body, so that it does not appear in URLs and their logs.
 #[utoipa::path(post, path = "/admin/suppressions/find", tag = "suppressions",
-    security(("token" = ["notifications:manage"])), request_body = Wanted, responses((status = OK, body = Found)))]
+    security(("token" = ["notifications:manage"])), request_body = AddressBody, responses((status = OK, body = FoundSuppressions)))]
 async fn find_suppressions(
     State(app): State<App>,
     _: Caller<NotificationsManage>,
     Json(FindRequest(address)): Json<FindRequest>,
-) -> Result<Json<Found>, Error> {
+) -> Result<Json<FoundSuppressions>, Error> {
     let recipient = app.fingerprint(&address).await?;
     let mut items = Vec::new();
     for id in SuppressionId::both(address.channel(), recipient) {
-        items.extend(store::find(&app.store, id).await.map_err(Error::Store)?);
+        items.extend(store::find(&app.db, id).await.map_err(Error::Store)?);
     }
-    Ok(Json(Found { items }))
+    Ok(Json(FoundSuppressions { items }))
 }
 
 /// Suppress an address
 ///
-/// Nothing is sent to it on its channel any more, transactional or not. An address that is suppressed already gets `staff`
-/// as one more reason.
+/// No messages are sent to it any more, transactional or not. An address that is already suppressed gets `staff` as one more
+/// reason.
 #[utoipa::path(post, path = "/admin/suppressions", tag = "suppressions",
     security(("token" = ["notifications:manage"])), request_body = NewSuppression,
     responses((status = CREATED, body = Suppression)))]
@@ -172,23 +171,23 @@ async fn create_suppression(
     let now = Timestamp::now();
     let (channel, recipient) = (address.channel(), app.fingerprint(&address).await?);
     let (reason, note) = (Reason::Staff, note.as_ref());
-    let wish = Wish { channel, recipient, reason, provider: None, since: now, note };
-    store::suppress(&app.store, &wish, None, now).await.map_err(Error::Store)?;
+    let request = SuppressionRequest { channel, recipient, reason, provider: None, since: now, note };
+    store::suppress(&app.db, &request, None, now).await.map_err(Error::Store)?;
     let id = SuppressionId { channel, recipient, scope: Scope::Everything };
     tracing::info!(actor = %caller.subject, suppression = %id, "address suppressed by staff");
-    let body = store::find(&app.store, id).await.map_err(Error::Store)?.ok_or(Error::NotFound)?;
+    let body = store::find(&app.db, id).await.map_err(Error::Store)?.ok_or(Error::NotFound)?;
     Ok(Created { location: format!("/admin/suppressions/{id}"), body })
 }
 
 /// Lift a suppression
 ///
-/// The address gets messages again, whatever it was suppressed for. Vendors have lists of their own: a mail to an address
-/// on one of those bounces, or is dropped, and suppresses it again.
+/// Removes all its reasons, so that the address gets messages again. Vendors have suppression lists of their own: a mail to an
+/// address on one of them bounces or is dropped, which suppresses it again.
 #[utoipa::path(delete, path = "/admin/suppressions/{suppression_id}", tag = "suppressions",
     security(("token" = ["notifications:manage"])),
-    params(("suppression_id" = String, Path, description = "As in the list.",
+    params(("suppression_id" = String, Path, description = "Id of the suppression, as in the list.",
         example = "email-5b0f2c9e6c1f4a529d0a1f0d3d0f6d11")),
-    responses((status = NO_CONTENT, description = "It is lifted."),
+    responses((status = NO_CONTENT, description = "The suppression is lifted."),
         (status = NOT_FOUND, description = "`not_found`", body = ProblemBody, content_type = "application/problem+json")))]
 async fn lift_suppression(
     State(app): State<App>,
@@ -196,7 +195,7 @@ async fn lift_suppression(
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
     let id: SuppressionId = id.parse().map_err(|_| Error::NotFound)?;
-    let lifted = store::lift(&app.store, id).await.map_err(Error::Store)?.ok_or(Error::NotFound)?;
+    let lifted = store::lift(&app.db, id).await.map_err(Error::Store)?.ok_or(Error::NotFound)?;
     let reasons = lifted.causes.iter().map(|cause| cause.reason.as_str()).collect::<Vec<_>>().join(",");
     tracing::info!(actor = %caller.subject, suppression = %id, reasons, "suppression lifted by staff");
     Ok(StatusCode::NO_CONTENT.into_response())

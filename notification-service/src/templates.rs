@@ -1,6 +1,6 @@
-//! What mails and text messages say. A mail is composed of blocks once ([`compose`](self), [`block`](self)) and written in two
-//! forms, by `templates/mail.html` and `templates/mail.txt`, which are compiled. The words are the reader's language where
-//! `words/` has it, else English; money and dates follow the reader's locale, and days the shop's time zone.
+//! The content of mails and text messages. A mail is composed of blocks ([`compose`](self), [`block`](self)) and rendered in two
+//! forms, by the compiled templates `templates/mail.html` and `templates/mail.txt`. The words are in the reader's language where
+//! `words/` has it, else in English; money and dates follow the reader's locale and the shop's time zone.
 
 mod block;
 mod compose;
@@ -17,44 +17,44 @@ use common::{locale::LanguageTag, problem::FieldErrors};
 
 use self::{
     block::{Block, Letter},
-    compose::Pen,
+    compose::Composer,
 };
 pub use self::{
     data::{Message, Template},
     samples::{message as sample_message, sample},
-    shop::{Bases, Shop},
+    shop::{BaseUrls, Shop},
 };
 use crate::locale::Locale;
 
-/// How many characters a line of plain text has at most, where its words allow it.
+/// The most characters of a line of plain text, unless one word is longer.
 const COLUMNS: usize = 72;
 
-/// A mail, written.
+/// A rendered mail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// One line.
+    /// The subject, one line.
     pub subject: String,
-    /// For those who read plain text.
+    /// The plain-text version.
     pub text: String,
-    /// For everybody else.
+    /// The HTML version.
     pub html: String,
 }
 
-/// Shows nothing of what it says: it names people and what they bought.
+/// Omits the content: it names people and what they bought.
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Mail(..)")
     }
 }
 
-/// Why a message is not written.
+/// Why a message is not rendered.
 #[derive(Debug, thiserror::Error)]
-pub enum Unwritable {
-    /// A template could not be filled in.
-    #[error("the template cannot be filled in: {0}")]
+pub enum RenderError {
+    /// A template failed.
+    #[error("the template cannot be rendered: {0}")]
     Template(askama::Error),
-    /// The shop does not send what is in it, such as a link to another's page; pointers are as in a request.
-    #[error("the shop does not send this: {}", fields(.0))]
+    /// The message contains what the shop does not send, such as a link to a foreign page. Pointers are those of a request.
+    #[error("the shop does not send such a message: {}", fields(.0))]
     Refused(FieldErrors),
 }
 
@@ -75,32 +75,32 @@ struct Text<'a> {
     letter: &'a Letter<'a>,
 }
 
-/// The codes of the languages that have words of their own; others read the first.
+/// The BCP 47 codes of the languages of `words/`; readers of other languages get the first one.
 pub fn languages() -> impl Iterator<Item = &'static str> {
     words::LANGUAGES.iter().map(|words| words.tag())
 }
 
-/// Writes the mail of a message.
-pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, Unwritable> {
-    message.check(shop, false).map_err(Unwritable::Refused)?;
-    let letter = &Pen::new(shop, Locale::from(locale), words::of(locale)).letter(message);
-    let html = Html { letter }.render().map_err(Unwritable::Template)?;
-    let text = Text { letter }.render().map_err(Unwritable::Template)?;
+/// Renders the mail of a message.
+pub fn mail(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Mail, RenderError> {
+    message.check(shop, false).map_err(RenderError::Refused)?;
+    let letter = &Composer::new(shop, Locale::from(locale), words::of(locale)).letter(message);
+    let html = Html { letter }.render().map_err(RenderError::Template)?;
+    let text = Text { letter }.render().map_err(RenderError::Template)?;
     Ok(Mail { subject: letter.subject.clone(), text: folded(&text), html })
 }
 
-/// Writes the text message of a message; none where its template has none.
-pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, Unwritable> {
-    message.check(shop, true).map_err(Unwritable::Refused)?;
+/// Renders the text message of a message; `None` where its template has none.
+pub fn text(message: &Message, shop: &Shop, locale: &LanguageTag) -> Result<Option<String>, RenderError> {
+    message.check(shop, true).map_err(RenderError::Refused)?;
     Ok(text_of_any_length(message, shop, locale))
 }
 
-/// The same of a message that was checked for mail, and may be too long for a text.
+/// Renders the text message without checks: it may be too long to be sent.
 pub(crate) fn text_of_any_length(message: &Message, shop: &Shop, locale: &LanguageTag) -> Option<String> {
-    Pen::new(shop, Locale::from(locale), words::of(locale)).text(message)
+    Composer::new(shop, Locale::from(locale), words::of(locale)).text(message)
 }
 
-/// Breaks lines that are too long between words, and keeps their indentation. A word that is too long stays whole.
+/// Breaks long lines between words and keeps their indentation. A word that is too long is not broken.
 fn folded(text: &str) -> String {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines().map(str::trim_end) {
@@ -115,7 +115,7 @@ fn folded(text: &str) -> String {
             }
             current.push_str(word);
         }
-        // Where a template has nothing to say it leaves an empty line; one in a row is enough.
+        // Empty parts of a template leave empty lines; of several in a row one is kept.
         if !(current.is_empty() && lines.last().is_none_or(String::is_empty)) {
             lines.push(current);
         }

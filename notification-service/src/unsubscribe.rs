@@ -1,7 +1,7 @@
-//! Unsubscribing from what is not transactional, with one click (RFC 8058).
+//! Unsubscribing from mails that are not transactional, with one click (RFC 8058).
 //!
-//! Such mail has a link in `List-Unsubscribe`. A mail program posts to it when its user says so; a person who opens the
-//! link finds a page with a button, for mail scanners open every link that they see, and a `GET` must change nothing.
+//! Such a mail has a link in `List-Unsubscribe`. Mail programs post to it when their user unsubscribes. A person who opens the link
+//! gets a page with a button: mail scanners open every link, so a `GET` must change nothing.
 
 pub mod domain;
 
@@ -11,7 +11,9 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse, Response},
 };
-use common::{extract::Path, input::RawBody, problem::ProblemBody, routes, routes::Routes, timestamp::Timestamp};
+use common::{
+    contact::Channel, extract::Path, input::RawBody, problem::ProblemBody, routes, routes::Routes, timestamp::Timestamp,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use platform::{
     config::SecretError,
@@ -22,15 +24,14 @@ use self::domain::Subject;
 use crate::{
     app::App,
     error::Error,
-    event::Channel,
     suppressions::{
         domain::{Reason, Scope},
-        store::{self, Wish},
+        store::{self, SuppressionRequest},
     },
-    templates::Unwritable,
+    templates::RenderError,
 };
 
-/// What the seals on tokens are for.
+/// The purpose of the seals on tokens.
 const PURPOSE: &str = "unsubscribe";
 
 /// The routes of this room.
@@ -38,8 +39,7 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().routes(routes!(show_unsubscribe, unsubscribe))
 }
 
-/// The link by which a recipient unsubscribes from what is not transactional. `public_url` is the shop's address, without a
-/// slash at its end.
+/// The link by which a recipient unsubscribes from messages that are not transactional. `public_url` has no trailing slash.
 pub async fn link(
     fingerprints: &Fingerprints,
     public_url: &str,
@@ -51,7 +51,7 @@ pub async fn link(
     Ok(format!("{public_url}/unsubscribe/{}", subject.sealed(seal)))
 }
 
-/// A token's subject, if the token is one of ours.
+/// The subject of a token with a valid seal; 404 for any other token.
 async fn read(app: &App, token: &str) -> Result<Subject, Error> {
     let (subject, seal) = Subject::open(token).ok_or(Error::NotFound)?;
     let ours = app.fingerprints.seal(PURPOSE, &subject.text()).await.map_err(Error::Secret)?;
@@ -67,7 +67,7 @@ struct Page<'a> {
     is_done: bool,
 }
 
-/// Whether the reader's first language is German; everybody else reads English.
+/// Whether the reader's first language is German; the page is English for all others.
 fn is_german(headers: &HeaderMap) -> bool {
     let first = headers.get(header::ACCEPT_LANGUAGE).and_then(|languages| languages.to_str().ok()).unwrap_or_default();
     let tag = first.split([',', ';']).next().unwrap_or_default().trim();
@@ -76,11 +76,11 @@ fn is_german(headers: &HeaderMap) -> bool {
 
 fn page(app: &App, headers: &HeaderMap, is_done: bool) -> Result<Response, Error> {
     let page = Page { shop: app.shop.name(), is_german: is_german(headers), is_done };
-    let html = page.render().map_err(|error| Error::Unwritable(Unwritable::Template(error)))?;
+    let html = page.render().map_err(|error| Error::Render(RenderError::Template(error)))?;
     let policy = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'";
     let headers = [
         (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy)),
-        // The address of this page is what unsubscribes.
+        // The URL of this page contains the token.
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
         (HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex")),
         (header::VARY, HeaderValue::from_static("accept-language")),
@@ -88,14 +88,14 @@ fn page(app: &App, headers: &HeaderMap, is_done: bool) -> Result<Response, Error
     Ok((headers, Html(html)).into_response())
 }
 
-/// The page of a link to unsubscribe
+/// Show the page for unsubscribing
 ///
-/// Changes nothing: mail scanners open links. Its button posts to the same address.
+/// Changes nothing, since mail scanners open links. The button of the page posts to the same URL.
 #[utoipa::path(get, path = "/unsubscribe/{token}", tag = "unsubscribe",
-    params(("token" = String, Path, description = "From the mail.")),
+    params(("token" = String, Path, description = "Token from the link in the mail.")),
     responses((status = OK, body = String, content_type = "text/html", description = "A page with a button.",
         example = json!("<!doctype html>...")),
-        (status = NOT_FOUND, description = "`not_found`: the link is none of ours.", body = ProblemBody,
+        (status = NOT_FOUND, description = "`not_found`: the token is not valid.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn show_unsubscribe(
     State(app): State<App>,
@@ -108,15 +108,15 @@ async fn show_unsubscribe(
 
 /// Unsubscribe
 ///
-/// For mail programs (RFC 8058) and the page's button. Whatever the body says: who has the link may unsubscribe. Once is
-/// enough, and again does no harm. What is transactional, such as the confirmation of an order, comes all the same.
+/// For mail programs (RFC 8058) and the button of the page. The body is ignored: the token in the URL is enough. Repeating the
+/// request is harmless. Transactional mails, such as order confirmations, are still sent.
 #[utoipa::path(post, path = "/unsubscribe/{token}", tag = "unsubscribe",
-    params(("token" = String, Path, description = "From the mail.")),
+    params(("token" = String, Path, description = "Token from the link in the mail.")),
     request_body(content = Option<serde_json::Value>, content_type = "application/x-www-form-urlencoded",
-        description = "What RFC 8058 says; it is not read.", example = json!("List-Unsubscribe=One-Click")),
-    responses((status = OK, body = String, content_type = "text/html", description = "A page that says so.",
+        description = "The form of RFC 8058. It is ignored.", example = json!("List-Unsubscribe=One-Click")),
+    responses((status = OK, body = String, content_type = "text/html", description = "A page that confirms it.",
         example = json!("<!doctype html>...")),
-        (status = NOT_FOUND, description = "`not_found`: the link is none of ours.", body = ProblemBody,
+        (status = NOT_FOUND, description = "`not_found`: the token is not valid.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn unsubscribe(
     State(app): State<App>,
@@ -126,9 +126,10 @@ async fn unsubscribe(
 ) -> Result<Response, Error> {
     let now = Timestamp::now();
     let Subject { channel, recipient, scope: _ } = read(&app, &token).await?;
-    let wish = Wish { channel, recipient, reason: Reason::Unsubscribed, provider: None, since: now, note: None };
-    store::suppress(&app.store, &wish, None, now).await.map_err(Error::Store)?;
-    tracing::info!(%channel, "recipient unsubscribed from what is not transactional");
+    let request =
+        SuppressionRequest { channel, recipient, reason: Reason::Unsubscribed, provider: None, since: now, note: None };
+    store::suppress(&app.db, &request, None, now).await.map_err(Error::Store)?;
+    tracing::info!(%channel, "recipient unsubscribed from messages that are not transactional");
     page(&app, &headers, true)
 }
 

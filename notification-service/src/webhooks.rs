@@ -1,8 +1,7 @@
-//! What vendors tell of messages after they took them: deliveries, bounces, complaints, and people who want no more.
+//! Webhooks of vendors: deliveries, bounces, complaints and opt-outs.
 //!
-//! Each request is verified before anything in it is believed, and read after. Vendors repeat themselves and overtake
-//! themselves, so that every event counts once and in any order. What can never be applied is answered 200: the vendor would
-//! repeat it for hours, and nothing would come of it.
+//! A request is read only after its signature is verified. Vendors repeat and reorder reports, so that each is applied once and in
+//! any order. A report that can never be applied is answered 200, since the vendor would repeat it for hours.
 
 pub mod certificates;
 pub mod invalid;
@@ -32,7 +31,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::{
-    invalid::Invalid,
+    invalid::InvalidWebhook,
     sendgrid::VerificationKey,
     sns::{Envelope, Verified},
 };
@@ -50,31 +49,31 @@ pub(crate) fn routes() -> Routes<App> {
     Routes::new().merge(large).routes(routes!(receive_twilio_event))
 }
 
-/// A header that can have one value only; none where there are several, or something that is no text.
+/// The value of a header; `None` where it has several, or one that is not text.
 fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     single(headers, name).ok().flatten()?.to_str().ok()
 }
 
-/// What SES and SendGrid post: text that is verified before it is read.
+/// The body that SES and SendGrid post, verified before it is parsed.
 #[derive(ToSchema)]
 #[schema(value_type = String, max_length = 1_048_576)]
 #[expect(dead_code, reason = "describes the body of a webhook")]
 struct EventsBody(String);
 
-/// What SES and SendGrid are answered.
+/// The answer to SES and SendGrid.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = WebhookReceived, example = json!({"received": true}))]
 struct Received {
-    /// Always true: it need not be sent again.
+    /// Always `true`: the vendor need not repeat the request.
     received: bool,
 }
 
 const RECEIVED: Json<Received> = Json(Received { received: true });
 
-/// SES tells what became of a mail
+/// Receive an event of SES
 ///
-/// Posted by Amazon SNS, which signs it; the subscription of the topic that the shop is set up with is confirmed by itself.
-/// 503 means that the signature could not be checked or the event not be saved now: SNS repeats it.
+/// Posted and signed by Amazon SNS. The subscription to the configured topic is confirmed automatically. 503 when the signature
+/// could not be checked or the event not be saved: SNS repeats the request.
 #[utoipa::path(post, path = "/webhooks/ses", tag = "webhooks",
     request_body(content = inline(EventsBody), content_type = "text/plain", description = "The envelope of SNS, as JSON.",
         example = json!("{\"Type\": \"Notification\", \"Message\": \"{}\"}")),
@@ -103,16 +102,16 @@ async fn receive_ses_event(State(app): State<App>, RawBody(body): RawBody) -> Re
             tracing::info!("subscription to the topic of SES confirmed");
         }
         Verified::UnsubscribeConfirmation => {
-            tracing::warn!("the subscription to the topic of SES has ended: no more events of mails will come");
+            tracing::warn!("the subscription to the topic of SES has ended: no more events of mails arrive");
         }
     }
     Ok(RECEIVED)
 }
 
-/// SendGrid tells what became of mails
+/// Receive events of SendGrid
 ///
-/// A list of events, signed over the timestamp and the raw body. Each counts once; those that are not understood are counted
-/// in the log. 503 means that some could not be saved now: SendGrid repeats the list, and those that were are known.
+/// A list of events, signed over the timestamp and the raw body. Each is applied once; unknown ones are ignored, and their number
+/// is logged. 503 when some could not be saved: SendGrid repeats the list.
 #[utoipa::path(post, path = "/webhooks/sendgrid", tag = "webhooks",
     request_body(content = inline(EventsBody), content_type = "application/octet-stream", description = "SendGrid's events, as JSON.",
         example = json!("[{\"event\": \"delivered\", \"sg_event_id\": \"a\", \"timestamp\": 1800000000}]")),
@@ -133,7 +132,7 @@ async fn receive_sendgrid_events(
     match sendgrid::read(&body) {
         Ok((reports, left_out)) => {
             if left_out > 0 {
-                tracing::info!(left_out, "events of SendGrid that are not for us left out");
+                tracing::info!(left_out, "unknown events of SendGrid ignored");
             }
             apply::all(&app, reports, now).await?;
         }
@@ -145,16 +144,16 @@ async fn receive_sendgrid_events(
     Ok(RECEIVED)
 }
 
-/// Where a callback of ours says which event it is about.
+/// The event's id in the query of a callback.
 fn event_id(query: &str) -> Option<String> {
     let mut parameters = form_urlencoded::parse(query.as_bytes());
     parameters.find(|(name, _)| name == "event_id").map(|(_, value)| value.into_owned())
 }
 
-/// Twilio tells what became of a text, or that somebody sent one
+/// Receive a delivery report or an incoming text of Twilio
 ///
-/// Signed over the public address that Twilio called, and the form's fields or the hash of a JSON body. The answer is a
-/// document of `TwiML` that says nothing: people who send STOP hear from Twilio itself.
+/// Signed over the public URL that Twilio called, and the form's fields or the hash of a JSON body. The answer is an empty `TwiML`
+/// document: Twilio itself replies to people who send STOP.
 #[utoipa::path(post, path = "/webhooks/twilio", tag = "webhooks",
     request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "Twilio's fields.",
         example = json!("MessageSid=SM1&MessageStatus=delivered")),
@@ -175,7 +174,7 @@ async fn receive_twilio_event(
     let secrets = twilio.secrets().await?;
     let form = twilio::verify(&secrets, &headers, &twilio.address, query, &body).map_err(Error::Webhook)?;
     if twilio.account.as_deref().zip(form.account()).is_some_and(|(ours, theirs)| ours != theirs) {
-        return Err(Error::Webhook(Invalid::OtherAccount));
+        return Err(Error::Webhook(InvalidWebhook::OtherAccount));
     }
     let report = form.report(event_id(query).as_deref(), now);
     apply::all(&app, report.into_iter().collect(), now).await?;

@@ -34,8 +34,8 @@ impl Function {
         Self::launch(command, name).await
     }
 
-    /// Like [`Function::spawn`], for a caller with wishes of its own about output or process group.
-    /// What `command` sets for itself wins over what Lambda would set.
+    /// Like [`Function::spawn`], for callers that configure output or process group.
+    /// Variables that `command` sets take precedence over those that Lambda would set.
     pub async fn launch(mut command: Command, name: &str) -> io::Result<Self> {
         let api = RuntimeApi::start().await?;
         let chosen: Vec<_> = command.as_std().get_envs().map(|(name, _)| name.to_owned()).collect();
@@ -75,7 +75,7 @@ impl Function {
         Ok(self.first_poll().await? - self.started)
     }
 
-    /// When the process called for its first event, for a caller with a beginning of its own.
+    /// When the process called for its first event, for callers that measure from another start.
     /// Waits for that call, or for the process to end without it.
     pub async fn first_poll(&self) -> Result<Instant, InvokeError> {
         let invocations = self.api.invocations();

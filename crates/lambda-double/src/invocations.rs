@@ -1,4 +1,4 @@
-//! What waits to be run, what is running, and who must be ready before the next may start.
+//! Queued and running invocations, and the extensions that must be idle before the next one starts.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::pin;
@@ -32,7 +32,7 @@ pub enum InvokeError {
 
 type Answer = Result<Value, InvokeError>;
 
-/// One event on its way to the function.
+/// An event for the function, queued or running.
 #[derive(Debug, Clone)]
 pub(crate) struct Invocation {
     pub(crate) id: String,
@@ -41,7 +41,7 @@ pub(crate) struct Invocation {
     pub(crate) trace: String,
 }
 
-/// An extension that registered. It is idle from its call for the next event until it is given one.
+/// A registered extension. It is idle from its call for the next event until it gets one.
 #[derive(Debug)]
 struct Extension {
     wants_invoke: bool,
@@ -104,7 +104,7 @@ impl Invocations {
         self.when(State::hand_out).await
     }
 
-    /// An extension's long poll; `None` when nobody registered under that identifier.
+    /// An extension's long poll; `None` for an unknown identifier.
     pub(crate) async fn next_event(&self, extension: &str) -> Option<Value> {
         self.state().extensions.get_mut(extension)?.idle = true;
         self.changed.notify_waiters();
@@ -129,7 +129,7 @@ impl Invocations {
         Some(id)
     }
 
-    /// Whether `id` was waiting for an answer. A caller that gave up is not told, the function is.
+    /// Passes an answer to its caller; `false` when no invocation with this id is running. Succeeds also when the caller has given up.
     pub(crate) fn answer(&self, id: &str, answer: Answer) -> bool {
         let caller = self.state().callers.remove(id);
         caller.is_some_and(|caller| {
@@ -138,7 +138,7 @@ impl Invocations {
         })
     }
 
-    /// Fails whatever waits, and whatever is asked later, with `reason`: the first reason given is kept.
+    /// Fails all waiting and later invocations with `reason`. Of several reasons the first is kept.
     pub(crate) fn abandon(&self, reason: InvokeError) {
         let mut state = self.state();
         let reason = state.gone.get_or_insert(reason).clone();
@@ -150,7 +150,7 @@ impl Invocations {
         self.changed.notify_waiters();
     }
 
-    /// Waits until nobody will answer any more, and says why.
+    /// Waits until the function is gone, and returns the reason.
     pub(crate) async fn gone(&self) -> InvokeError {
         self.when(|state| state.gone.clone()).await
     }
@@ -174,11 +174,11 @@ impl Invocations {
         }
     }
 
-    /// Waits until `attempt` finds what it looks for.
+    /// Waits until `attempt` returns a value.
     async fn when<T>(&self, mut attempt: impl FnMut(&mut State) -> Option<T>) -> T {
         loop {
             let mut changed = pin!(self.changed.notified());
-            // Listening before looking, so that a change between the two is not missed.
+            // Subscribes before the attempt, so that a change between the two is not missed.
             changed.as_mut().enable();
             if let Some(found) = attempt(&mut self.state()) {
                 self.changed.notify_waiters();
@@ -195,7 +195,7 @@ impl Invocations {
 }
 
 impl State {
-    /// The oldest invocation somebody still waits for, once all extensions have finished the one before.
+    /// The oldest invocation whose caller still waits, once all extensions have finished the one before.
     fn hand_out(&mut self) -> Option<Invocation> {
         if self.extensions.values().any(|extension| !extension.idle) {
             return None;

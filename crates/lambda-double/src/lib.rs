@@ -4,10 +4,9 @@
 //! (`migrate`, `admin`, `sweep`, `queue`), and every test or benchmark that wants a whole function process, uses this:
 //! [`Function::spawn`] starts a binary against a [`RuntimeApi`] of its own, and [`Function::invoke`] hands it an event.
 //!
-//! What it keeps of the real one, because code may come to rely on it:
-//! the next invocation is handed out only when the runtime *and* every registered extension have asked for their next
-//! event, an extension registers before the first poll or not at all, and the caller has its answer as soon as the
-//! runtime posted it, however long an extension works on.
+//! It behaves like the real one where code may depend on it: the next invocation starts only when the runtime *and* every
+//! registered extension have asked for their next event, extensions register before the first poll or not at all, and the caller
+//! gets the answer as soon as the runtime posted it, however long an extension continues.
 //! See the Lambda runtime API and the Lambda extensions API in AWS's developer guide.
 
 mod function;

@@ -120,8 +120,11 @@ async fn the_caller_has_its_answer_while_an_extension_still_works_and_the_next_e
     assert_eq!(registered.json::<Value>().await.unwrap()["handler"], "bootstrap");
 
     let function = async {
-        let ((id, _, event), told) = tokio::join!(client.next(), client.next_event(&extension));
-        assert_eq!((told["eventType"].as_str(), told["requestId"].as_str()), (Some("INVOKE"), Some(id.as_str())));
+        let ((id, _, event), announced) = tokio::join!(client.next(), client.next_event(&extension));
+        assert_eq!(
+            (announced["eventType"].as_str(), announced["requestId"].as_str()),
+            (Some("INVOKE"), Some(id.as_str()))
+        );
         client.respond(&id, &event).await;
     };
     let (first, ()) = tokio::join!(api.invoke(json!(1), SOON), function);
@@ -132,9 +135,9 @@ async fn the_caller_has_its_answer_while_an_extension_still_works_and_the_next_e
         let mut runtime = std::pin::pin!(client.next());
         let waits = tokio::time::timeout(Duration::from_millis(50), &mut runtime).await;
         assert!(waits.is_err(), "handed out while the extension was busy");
-        // The extension is told of the second invocation too.
-        let ((id, _, event), told) = tokio::join!(runtime, client.next_event(&extension));
-        assert_eq!(told["requestId"].as_str(), Some(id.as_str()));
+        // The extension also gets the event of the second invocation.
+        let ((id, _, event), announced) = tokio::join!(runtime, client.next_event(&extension));
+        assert_eq!(announced["requestId"].as_str(), Some(id.as_str()));
         client.respond(&id, &event).await;
     };
     let (second, ()) = tokio::join!(second, function);

@@ -28,7 +28,7 @@ pub(crate) struct Movement<'a> {
     pub(crate) description: Option<String>,
 }
 
-/// Keeps what a movement did to the balance.
+/// Records a balance transaction.
 pub(crate) fn keep(world: &mut World, movement: Movement<'_>) -> Value {
     let Movement { kind, category, source, currency, amount, fee, description } = movement;
     let details: Vec<Value> = fee
@@ -49,7 +49,7 @@ pub(crate) fn keep(world: &mut World, movement: Movement<'_>) -> Value {
     world.keep(KIND, transaction)
 }
 
-/// Stripe keeps a part of what is taken.
+/// Books a captured amount, of which Stripe keeps its fee.
 pub(crate) fn taken(world: &mut World, charge: &Value, amount: i64) -> Value {
     let fee = amounts::processing_fee(amount, text(charge, "currency"));
     let movement = Movement {
@@ -64,7 +64,7 @@ pub(crate) fn taken(world: &mut World, charge: &Value, amount: i64) -> Value {
     keep(world, movement)
 }
 
-/// What is given back; Stripe does not give its fee back.
+/// Books a refund; Stripe keeps its fee.
 pub(crate) fn given_back(world: &mut World, refund: &Value, charge: &Value) -> Value {
     let description = charge["description"].as_str().map(|text| format!(" ({text})")).unwrap_or_default();
     let movement = Movement {
@@ -79,7 +79,7 @@ pub(crate) fn given_back(world: &mut World, refund: &Value, charge: &Value) -> V
     keep(world, movement)
 }
 
-/// What comes back to the account because it could not be given back to the cardholder.
+/// Books the return of a refund that failed.
 pub(crate) fn returned(world: &mut World, refund: &Value) -> Value {
     let movement = Movement {
         kind: "refund_failure",
@@ -93,7 +93,7 @@ pub(crate) fn returned(world: &mut World, refund: &Value) -> Value {
     keep(world, movement)
 }
 
-/// What a dispute takes from the account, with its fee.
+/// Books the withdrawal of a dispute, with its fee.
 pub(crate) fn withdrawn(world: &mut World, dispute: &Value) -> Value {
     let fee = amounts::dispute_fee(text(dispute, "currency"));
     let movement = Movement {
@@ -108,7 +108,7 @@ pub(crate) fn withdrawn(world: &mut World, dispute: &Value) -> Value {
     keep(world, movement)
 }
 
-/// What comes back when a dispute is won; its fee does not.
+/// Books the return of the amount of a won dispute; its fee is not returned.
 pub(crate) fn reinstated(world: &mut World, dispute: &Value) -> Value {
     let movement = Movement {
         kind: "adjustment",

@@ -20,14 +20,14 @@ pub(crate) enum Behaviour {
     FailsRefunds,
 }
 
-/// What a cardholder complains about at their bank.
+/// The reason of a cardholder's dispute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Complaint {
-    /// They did not pay: a chargeback.
+    /// The cardholder denies the payment: a chargeback.
     Fraudulent,
-    /// They got nothing: a chargeback.
+    /// The cardholder did not receive the goods: a chargeback.
     ProductNotReceived,
-    /// Their bank asks first.
+    /// The bank inquires first.
     Inquiry,
 }
 
@@ -54,33 +54,33 @@ pub(crate) struct Decline {
     pub(crate) message: &'static str,
 }
 
-/// What the issuer says to a charge.
+/// The issuer's decision about a charge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// Yes.
+    /// The issuer approves.
     Pays,
-    /// No.
+    /// The issuer declines.
     Declines(Decline),
-    /// The cardholder must prove who they are.
+    /// The cardholder must authenticate.
     Asks,
-    /// They must, and are not there.
-    NobodyToAsk,
+    /// The cardholder must authenticate and is absent.
+    CardholderAbsent,
 }
 
 impl Behaviour {
-    /// What the issuer says to a charge; `is_set_up` after 3-D Secure when the card was saved.
+    /// The issuer's decision about a charge; `is_set_up` after 3-D Secure when the card was saved.
     pub(crate) fn charged(self, off_session: bool, is_set_up: bool) -> Verdict {
         match self {
             Self::Pays | Self::Disputes(_) | Self::DelaysRefunds | Self::FailsRefunds => Verdict::Pays,
             Self::Declines(decline) | Self::DeclinesWhenCharged(decline) => Verdict::Declines(decline),
             Self::Authenticates(Authentication::UnlessSetUp) if is_set_up => Verdict::Pays,
             Self::Authenticates(Authentication::OnSession) if off_session => Verdict::Pays,
-            Self::Authenticates(_) if off_session => Verdict::NobodyToAsk,
+            Self::Authenticates(_) if off_session => Verdict::CardholderAbsent,
             Self::Authenticates(_) => Verdict::Asks,
         }
     }
 
-    /// What the issuer says when the card is to be saved with the cardholder there.
+    /// The issuer's decision about saving the card with the cardholder present.
     pub(crate) fn set_up(self) -> Verdict {
         match self {
             Self::Pays
@@ -94,7 +94,7 @@ impl Behaviour {
         }
     }
 
-    /// What the issuer says to a charge once the cardholder has proved who they are.
+    /// The issuer's decision about a charge after the cardholder authenticated.
     pub(crate) fn authenticated(self) -> Verdict {
         match self {
             Self::Authenticates(Authentication::ThenDeclines(decline)) => Verdict::Declines(decline),
@@ -172,7 +172,7 @@ mod tests {
     fn a_card_that_was_set_up_is_not_asked_for_again() {
         let card = named("pm_card_authenticationRequiredOnSetup").unwrap().behaviour;
         assert_eq!(card.charged(false, false), Verdict::Asks);
-        assert_eq!(card.charged(true, false), Verdict::NobodyToAsk);
+        assert_eq!(card.charged(true, false), Verdict::CardholderAbsent);
         assert_eq!(card.charged(true, true), Verdict::Pays);
     }
 

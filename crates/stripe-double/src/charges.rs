@@ -12,7 +12,7 @@ use crate::{
 
 const KIND: &str = "charge";
 
-/// Keeps a charge that the issuer agreed to, of what is held so far.
+/// Records a charge that the issuer approved, whose amount is held.
 pub(crate) fn authorized(world: &mut World, intent: &Value) -> Value {
     let mut charge = new(world, intent);
     charge["paid"] = json!(true);
@@ -25,7 +25,7 @@ pub(crate) fn authorized(world: &mut World, intent: &Value) -> Value {
     world.keep(KIND, charge)
 }
 
-/// Keeps a charge that the issuer declined.
+/// Records a charge that the issuer declined.
 pub(crate) fn failed(world: &mut World, intent: &Value, decline: Decline) -> Value {
     let mut charge = new(world, intent);
     charge["failure_code"] = json!(decline.code);
@@ -40,7 +40,7 @@ pub(crate) fn failed(world: &mut World, intent: &Value, decline: Decline) -> Val
     world.keep(KIND, charge)
 }
 
-/// Takes what was held, or a part of it.
+/// Captures the held amount, or a part of it.
 pub(crate) fn captured(world: &mut World, charge: &Value, amount: i64) -> Value {
     let id = text(charge, "id");
     let transaction = balance::taken(world, charge, amount);
@@ -55,7 +55,7 @@ pub(crate) fn count_refunded(world: &mut World, id: &str, change: i64) -> Option
     Some((before, world.change(id, json!({ "amount_refunded": refunded, "refunded": is_refunded }))))
 }
 
-/// What can still be given back: what was taken, less refunds.
+/// The amount that can still be refunded.
 pub(crate) fn left(charge: &Value) -> i64 {
     number(charge, "amount_captured") - number(charge, "amount_refunded")
 }

@@ -47,7 +47,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     let id = crate::world::text(&customer, "id").to_owned();
     world.keep(KIND, customer);
     let customer = world.change(&id, Value::Object(details));
-    world.tell("customer.created", &customer);
+    world.record_event("customer.created", &customer);
     Ok(customer)
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer 
     let before = world.get(KIND, id)?;
     details.insert("metadata".to_owned(), metadata.onto(&before["metadata"]));
     let after = world.change(id, Value::Object(details));
-    world.tell_change("customer.updated", &before, &after);
+    world.record_change("customer.updated", &before, &after);
     Ok(after)
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn delete(world: &mut World, id: &str, params: Params) -> Answer {
     let customer = world.get(KIND, id)?;
     payment_methods::detach_all(world, id);
     let stub = world.delete(id);
-    world.tell("customer.deleted", &customer);
+    world.record_event("customer.deleted", &customer);
     Ok(stub)
 }
 

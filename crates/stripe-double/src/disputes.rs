@@ -128,7 +128,7 @@ fn open(world: &mut World, intent: &str, opening: &Opening) -> Answer {
     let dispute = new(world.now, &charge, amount, opening);
     let dispute = world.keep(KIND, dispute);
     world.change(text(&charge, "id"), json!({ "disputed": true }));
-    world.tell("charge.dispute.created", &dispute);
+    world.record_event("charge.dispute.created", &dispute);
     if opening.is_inquiry { Ok(dispute) } else { Ok(withdraw(world, &dispute)) }
 }
 
@@ -136,7 +136,7 @@ fn open(world: &mut World, intent: &str, opening: &Opening) -> Answer {
 fn withdraw(world: &mut World, dispute: &Value) -> Value {
     let transaction = balance::withdrawn(world, dispute);
     let after = world.change(text(dispute, "id"), json!({ "balance_transactions": [transaction] }));
-    world.tell_change("charge.dispute.funds_withdrawn", dispute, &after);
+    world.record_change("charge.dispute.funds_withdrawn", dispute, &after);
     after
 }
 
@@ -206,12 +206,12 @@ pub(crate) fn decide(world: &mut World, id: &str, outcome: &str) -> Answer {
         transactions.push(transaction);
         let members = json!({ "status": outcome, "is_charge_refundable": true, "balance_transactions": transactions });
         let after = world.change(id, members);
-        world.tell_change("charge.dispute.funds_reinstated", &before, &after);
+        world.record_change("charge.dispute.funds_reinstated", &before, &after);
         before_closing = world.get(KIND, id)?;
         before_closing["status"] = before["status"].clone();
     }
     let after = world.change(id, json!({ "status": outcome }));
-    world.tell_change("charge.dispute.closed", &before_closing, &after);
+    world.record_change("charge.dispute.closed", &before_closing, &after);
     Ok(after)
 }
 
@@ -225,7 +225,7 @@ fn escalate(world: &mut World, before: &Value) -> Answer {
     let members =
         json!({ "status": "needs_response", "is_charge_refundable": false, "payment_method_details": details });
     let after = world.change(text(before, "id"), members);
-    world.tell_change("charge.dispute.updated", before, &after);
+    world.record_change("charge.dispute.updated", before, &after);
     Ok(withdraw(world, &after))
 }
 
@@ -261,7 +261,7 @@ pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer 
     world.change(id, json!({ "evidence": evidence, "metadata": metadata.onto(&before["metadata"]) }));
     if !(has_evidence && submits) {
         let after = world.get(KIND, id)?;
-        world.tell_change("charge.dispute.updated", &before, &after);
+        world.record_change("charge.dispute.updated", &before, &after);
         return Ok(after);
     }
     submit(world, &before, text(&evidence, "uncategorized_text"))
@@ -276,7 +276,7 @@ fn submit(world: &mut World, before: &Value, words: &str) -> Answer {
     details["submission_count"] = json!(number(&details, "submission_count") + 1);
     let status = if is_inquiry(before) { "warning_under_review" } else { "under_review" };
     let after = world.change(id, json!({ "evidence_details": details, "status": status }));
-    world.tell_change("charge.dispute.updated", before, &after);
+    world.record_change("charge.dispute.updated", before, &after);
     let later = |outcome| Due::Dispute { id: id.to_owned(), outcome };
     match words {
         WINNING if is_inquiry(&after) => world.later(DECISION, later("warning_closed")),

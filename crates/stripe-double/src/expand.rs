@@ -7,7 +7,7 @@ use crate::{refusal::Refusal, world::World};
 /// How deep a path may go.
 const DEPTH: usize = 4;
 
-/// The kind of what is null here, or of several kinds: nothing can be expanded below it.
+/// The kind of a member that is always null here, or can have several kinds: nothing can be expanded below it.
 const OPAQUE: &str = "opaque";
 /// The list of a charge's refunds, which is there only where it is asked for.
 const REFUNDS: &str = "refunds";

@@ -1,9 +1,9 @@
-//! What goes wrong on purpose, call by call and event by event. No I/O.
+//! Injected faults of calls and of deliveries. No I/O.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Something that goes wrong with the next calls that fit.
+/// A fault of the next matching calls.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -15,21 +15,21 @@ pub struct Fault {
     pub path: String,
     /// Only calls with this idempotency key.
     pub key: Option<String>,
-    /// Which of the calls that fit is the first to go wrong; 1 means the very next.
+    /// The first matching call that fails, from 1.
     #[serde(default = "once")]
     pub nth: usize,
-    /// How many go wrong from there on.
+    /// How many calls fail from there on.
     #[serde(default = "once")]
     pub times: usize,
-    /// What.
+    /// The kind of fault.
     pub fault: CallFault,
 }
 
-/// What goes wrong with a call.
+/// A kind of fault of a call.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum CallFault {
-    /// It takes so many milliseconds more before it has its effect; its key is in use from the start.
+    /// Its effect is delayed by so many milliseconds; its key is in use from the start.
     Delay {
         /// Milliseconds.
         ms: u64,
@@ -42,7 +42,7 @@ pub enum CallFault {
     Error {
         /// Such as 500.
         status: u16,
-        /// Whether it has its effect all the same.
+        /// Whether it has its effect.
         #[serde(default)]
         after_effect: bool,
     },
@@ -61,32 +61,32 @@ pub enum CallFault {
         status: u16,
         /// The error's code, such as `lock_timeout`.
         code: Option<String>,
-        /// What the header `Stripe-Should-Retry` says; without it, there is no such header.
+        /// Value of the header `Stripe-Should-Retry`, which is left out when absent.
         should_retry: Option<bool>,
     },
-    /// It has its effect, and what it makes or changes has these members from then on, in the answer and in the events
-    /// too: words that Stripe adds, or null where Stripe's types allow it.
+    /// It has its effect, and the object that it creates or changes gets these members, also in the answer and in events: values that
+    /// Stripe may add, or null where Stripe's types allow it.
     Alter {
         /// Such as `{"status": null}`.
         members: Map<String, Value>,
     },
 }
 
-/// Something that goes wrong with the delivery of the next events of a type.
+/// A fault of the next deliveries of a type of event.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EventFault {
     /// The event's type; `*` stands for anything.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How many.
+    /// How many deliveries fail.
     #[serde(default = "once")]
     pub times: usize,
-    /// What.
+    /// The kind of fault.
     pub fault: Delivery,
 }
 
-/// What goes wrong with a delivery. The event is in `/v1/events` all the same.
+/// A kind of fault of a delivery. The event is in `/v1/events` nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Delivery {
@@ -111,7 +111,7 @@ fn once() -> usize {
     1
 }
 
-/// All that is set.
+/// All injected faults.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     calls: Vec<Fault>,
@@ -131,7 +131,7 @@ impl Faults {
         *self = Self::default();
     }
 
-    /// What goes wrong with this call. Each fault counts the calls that fit it.
+    /// The fault of this call. Each fault counts its matching calls.
     pub(crate) fn of_call(&mut self, method: &str, path: &str, key: Option<&str>) -> Option<CallFault> {
         let mut struck = None;
         for fault in self.calls.iter_mut().filter(|fault| fault.fits(method, path, key)) {
@@ -146,7 +146,7 @@ impl Faults {
         struck
     }
 
-    /// What goes wrong with the delivery of this event.
+    /// The fault of this event's delivery.
     pub(crate) fn of_event(&mut self, kind: &str) -> Option<Delivery> {
         let fault = self.events.iter_mut().find(|fault| fault.times > 0 && is_like(kind, &fault.kind))?;
         fault.times -= 1;
@@ -172,9 +172,9 @@ pub(crate) fn is_like(text: &str, pattern: &str) -> bool {
     }
 }
 
-/// An event to be delivered, and what is to go wrong with that.
+/// An event to deliver, with the fault of its delivery.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct QueuedEvent {
     pub(crate) event: Value,
     pub(crate) fault: Option<Delivery>,
 }

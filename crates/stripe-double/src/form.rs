@@ -1,11 +1,11 @@
-//! Parameters as Stripe takes them: form-encoded, nested by brackets (`metadata[order]`, `expand[]`), and none that the
-//! endpoint does not know.
+//! Parameters as Stripe takes them: form-encoded, nested by brackets (`metadata[order]`, `expand[]`); unknown ones are
+//! refused.
 
 use serde_json::{Map, Value, json};
 
 use crate::refusal::Refusal;
 
-/// The parameters of one call. What nobody takes is refused in the end, as Stripe does.
+/// The parameters of one call. Those that the endpoint does not read are refused at the end, as Stripe does.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Params {
     /// What they are nested in: `card`, so that one is named `card[token]`.
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_takes_is_refused_by_its_full_name() {
+    fn an_unknown_parameter_is_refused_by_its_full_name() {
         let mut params = Params::read(b"amount=5&card[token]=t&card[tokn]=t&amuont=6").unwrap();
         assert_eq!(params.integer("amount").unwrap(), Some(5));
         let mut card = params.below("card").unwrap().unwrap();

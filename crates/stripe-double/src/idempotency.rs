@@ -1,33 +1,33 @@
 //! Idempotency keys, as Stripe documents them (<https://docs.stripe.com/api/idempotent_requests>): the first answer is
-//! saved for 24 hours, failures included, once the endpoint has begun to execute; other parameters are an error; while the
-//! first is running, others are told so. What was refused before it began is not saved. No I/O.
+//! saved for 24 hours, failures included, once the endpoint has begun to execute; other parameters are an error, and so is a
+//! second call while the first is running. A call that was refused before it began is not saved. No I/O.
 
 use std::collections::HashMap;
 
 use crate::refusal::Refusal;
 
-/// How long a key is remembered, in seconds.
+/// How long an answer is saved, in seconds.
 const REMEMBERED: i64 = 24 * 60 * 60;
 /// The longest key, in characters.
 const LONGEST: usize = 255;
 
-/// What was answered.
+/// A saved answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {
     pub(crate) status: u16,
     pub(crate) body: String,
-    /// Of the call that was answered so first.
+    /// Id of the call that was answered first.
     pub(crate) request_id: String,
 }
 
-/// What a key was first used for.
+/// The first call of a key.
 #[derive(Debug)]
 struct Entry {
     path: String,
     params: String,
     /// Seconds since 1970.
     at: i64,
-    /// Nothing while the first call is running.
+    /// `None` while the first call is running.
     saved: Option<Saved>,
 }
 
@@ -36,7 +36,7 @@ struct Entry {
 pub(crate) struct Keys(HashMap<String, Entry>);
 
 impl Keys {
-    /// Claims a key for a call of `path` with these (canonical) parameters, or finds what it was answered before.
+    /// Reserves a key for a call of `path` with these (canonical) parameters, or finds the saved answer.
     pub(crate) fn claim(&mut self, key: &str, path: &str, params: &str, now: i64) -> Result<Option<Saved>, Refusal> {
         if key.is_empty() || key.chars().count() > LONGEST {
             return Err(Refusal::key_of_wrong_length());
@@ -57,14 +57,14 @@ impl Keys {
         }
     }
 
-    /// Saves what a claimed key was answered.
+    /// Saves the answer of a reserved key.
     pub(crate) fn save(&mut self, key: &str, saved: Saved) {
         if let Some(entry) = self.0.get_mut(key) {
             entry.saved = Some(saved);
         }
     }
 
-    /// Forgets a key whose call was refused before it began.
+    /// Frees a key whose call was refused before it began.
     pub(crate) fn forget(&mut self, key: &str) {
         self.0.remove(key);
     }

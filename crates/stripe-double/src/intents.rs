@@ -51,7 +51,7 @@ pub(crate) fn automatic_payment_methods(params: &mut Params) -> Answer {
     Ok(if is_enabled { json!({ "allow_redirects": redirects, "enabled": true }) } else { Value::Null })
 }
 
-/// Whoever confirms must say where a redirect leads back to, unless there are none.
+/// Requires a `return_url` for confirmation, unless redirects are excluded.
 pub(crate) fn check_return_url(intent: &Value, return_url: Option<&str>) -> Result<(), Refusal> {
     let automatic = &intent["automatic_payment_methods"];
     if automatic["enabled"] == true && automatic["allow_redirects"] == "always" && return_url.is_none() {
@@ -67,7 +67,7 @@ pub(crate) fn check_return_url(intent: &Value, return_url: Option<&str>) -> Resu
     Ok(())
 }
 
-/// What the cardholder has to do, and where.
+/// The action of the cardholder, with its address.
 pub(crate) fn next_action(id: &str, return_url: Option<&str>) -> Value {
     match return_url {
         Some(return_url) => json!({

@@ -1,30 +1,30 @@
-//! A Stripe to run at home and to break on purpose: an HTTP server that behaves as Stripe documents it where the common
-//! doubles do not.
+//! A double of Stripe with fault injection, for development and tests: an HTTP server that behaves as Stripe documents it where
+//! common doubles do not.
 //!
 //! # Faithful
 //!
 //! - Idempotency keys: answers are replayed byte for byte, failures included; other parameters or another endpoint are an
-//!   error; a key in use is told so; what was refused before it began is not saved; keys are forgotten after a day.
+//!   error, and so is a key in use; a call that was refused before it began is not saved; keys expire after a day.
 //! - PaymentIntents and SetupIntents in all their states, Stripe's test cards (also once they are saved), 3-D Secure with
-//!   somebody who plays the cardholder, manual and partial capture, refunds never above what was taken.
+//!   a simulated cardholder, manual and partial capture, refunds up to the captured amount.
 //! - Refunds that are pending, succeed later, or fail after they succeeded; disputes from inquiry to decision; the balance
-//!   transaction of each movement, with Stripe's fees. What takes time happens when this double's clock says so.
+//!   transaction of each movement, with Stripe's fees. Delayed effects follow the double's clock.
 //! - A payment method belongs to one customer; one that was used without a customer may not be used again.
 //! - Form-encoded parameters, unknown and missing ones refused by name, `expand[]`, lists with Stripe's paging.
 //! - Objects with the members of Stripe's published examples, errors in Stripe's words where those are known.
 //! - Events of changes with `previous_attributes`.
-//! - Webhooks signed over their raw bytes, in the order of what happened, repeated until taken; and `/v1/events`, which
-//!   has every event also where its delivery was lost.
+//! - Webhooks signed over their raw bytes, in the order of their events, repeated until accepted; and `/v1/events`, which
+//!   has every event, also when its delivery was lost.
 //!
 //! # Left out
 //!
-//! - All that is not about taking one payment with a card. Parameters that are not played are refused as unknown instead
-//!   of being swallowed, but for a few that make no difference (`payment_method_options`, `mandate_data`).
+//! - All that is not about taking one payment with a card. Unsupported parameters are refused as unknown instead
+//!   of being ignored, but for a few that make no difference (`payment_method_options`, `mandate_data`).
 //! - Money arrives at once, and a charge has its balance transaction at once; payouts. Nothing passes through `processing`.
-//! - `/v1/payment_intents/search` knows `metadata['name']:'value'` only, and lags behind where that is asked for; what has
-//!   been found once, is found as it is now.
+//! - `/v1/payment_intents/search` knows `metadata['name']:'value'` only, and lags behind where that is configured; what has
+//!   been found once is found in its current state.
 //! - Objects have one shape, that of [`API_VERSION`], whatever version is asked for.
-//! - Rate limits and locks (429) unless they are injected. Events that were not taken are repeated for some seconds
+//! - Rate limits and locks (429) unless they are injected. Events that were not accepted are repeated for some seconds
 //!   instead of three days. State is in memory.
 //!
 //! # Control
@@ -34,17 +34,17 @@
 //! | call | what it does |
 //! | --- | --- |
 //! | `POST faults` | a [`Fault`] of calls, or with `"kind": "event"` an [`EventFault`] of deliveries |
-//! | `DELETE faults` | heals everything |
-//! | `POST {payment_intents,setup_intents}/{id}/confirm` | what a frontend does with the client secret |
-//! | `POST {payment_intents,setup_intents}/{id}/authenticate` | the cardholder: `{"outcome": "approve"}` or `"refuse"` |
-//! | `POST dashboard/...` | what the account's owner does with the account's key, as `POST /v1/...` with JSON: `dashboard/refunds` |
-//! | `POST objects/{id}` | `{"members": {...}, "event": type}`: Stripe says of an object what the double would not |
-//! | `POST refunds/{id}/settle` | the bank: `{"status": "failed", "failure_reason": "..."}`, `succeeded`, `pending`, `requires_action` or `canceled` |
+//! | `DELETE faults` | removes all faults |
+//! | `POST {payment_intents,setup_intents}/{id}/confirm` | acts as a frontend with the client secret |
+//! | `POST {payment_intents,setup_intents}/{id}/authenticate` | acts as the cardholder: `{"outcome": "approve"}` or `"refuse"` |
+//! | `POST dashboard/...` | acts as the account's owner in the dashboard, as `POST /v1/...` with JSON: `dashboard/refunds` |
+//! | `POST objects/{id}` | `{"members": {...}, "event": type}`: sets members of an object that the double itself would not set |
+//! | `POST refunds/{id}/settle` | acts as the bank: `{"status": "failed", "failure_reason": "..."}`, `succeeded`, `pending`, `requires_action` or `canceled` |
 //! | `POST disputes` | `{"payment_intent": id}`: its cardholder disputes the charge; with `amount`, `reason`, `inquiry` |
-//! | `POST disputes/{id}/decide` | the bank: `{"outcome": "won"}`, `lost` or, of an inquiry, `warning_closed` |
-//! | `POST disputes/{id}/escalate` | the bank makes a chargeback of an inquiry |
+//! | `POST disputes/{id}/decide` | acts as the bank: `{"outcome": "won"}`, `lost` or, of an inquiry, `warning_closed` |
+//! | `POST disputes/{id}/escalate` | acts as the bank, which turns an inquiry into a chargeback |
 //! | `POST search` | `{"lag_seconds": 60}`: from now on, search does not find PaymentIntents that are younger |
-//! | `POST clock` | `{"advance_seconds": 60}`: lets time pass, and what is due happen |
+//! | `POST clock` | `{"advance_seconds": 60}`: advances the clock and applies effects that are due |
 //! | `POST webhooks` | `{"enabled": false}`: from now on, events are not posted |
 //! | `POST webhooks/redeliver` | `{"event": id}`: posts it once more |
 //! | `GET calls`, `GET state` | each [`Call`] so far; how many objects there are, and each payment in a few words |
@@ -58,6 +58,7 @@ mod balance;
 mod call;
 mod cards;
 mod charges;
+mod connection;
 mod control;
 mod customers;
 mod disputes;
@@ -69,7 +70,6 @@ mod form;
 mod idempotency;
 mod incoming;
 mod intents;
-mod line;
 mod options;
 mod paging;
 mod payment_intents;
@@ -97,17 +97,17 @@ pub use self::{
     world::API_VERSION,
 };
 use self::{
+    connection::{ConnectionCutter, Connections},
     form::Params,
-    line::{Lines, Scissors},
     server::Shared,
 };
 
-/// What a cardholder does at 3-D Secure.
+/// The action of a simulated cardholder at 3-D Secure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Play {
-    /// They prove who they are.
+    /// The cardholder authenticates.
     Approve,
-    /// They do not.
+    /// The cardholder refuses.
     Refuse,
 }
 
@@ -116,7 +116,7 @@ pub enum Play {
 pub struct StripeDouble {
     base: String,
     shared: Arc<Shared>,
-    lines: Scissors,
+    connections: ConnectionCutter,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -136,14 +136,14 @@ impl StripeDouble {
         let (events, to_deliver) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(options, events));
         let router = router(Arc::clone(&shared));
-        let lines = Scissors::default();
-        let listener = Lines { listener, all: lines.clone() };
+        let connections = ConnectionCutter::default();
+        let listener = Connections { listener, all: connections.clone() };
         let serving = async move {
-            let service = router.into_make_service_with_connect_info::<Scissors>();
+            let service = router.into_make_service_with_connect_info::<ConnectionCutter>();
             let _ = axum::serve(listener, service).await;
         };
         let tasks = vec![tokio::spawn(serving), tokio::spawn(webhooks::deliver(Arc::clone(&shared), to_deliver))];
-        Ok(Self { base, shared, lines, tasks })
+        Ok(Self { base, shared, connections, tasks })
     }
 
     /// `http://127.0.0.1:<port>`, in place of `https://api.stripe.com`.
@@ -151,45 +151,45 @@ impl StripeDouble {
         self.base.clone()
     }
 
-    /// What callers must present.
+    /// The key that callers must present.
     pub fn secret_key(&self) -> &str {
         &self.shared.options.secret_key
     }
 
-    /// What events are signed with.
+    /// The secret that signs events.
     pub fn webhook_secret(&self) -> &str {
         &self.shared.options.webhook_secret
     }
 
-    /// Breaks calls.
+    /// Injects a fault into calls.
     pub fn inject(&self, fault: Fault) {
         self.shared.account().faults.set(fault);
     }
 
-    /// Breaks deliveries of events.
+    /// Injects a fault into deliveries of events.
     pub fn inject_for_events(&self, fault: EventFault) {
         self.shared.account().faults.set_for_events(fault);
     }
 
-    /// Heals everything.
+    /// Removes all faults.
     pub fn heal(&self) {
         self.shared.account().faults.clear();
     }
 
-    /// Plays the cardholder who is asked for a PaymentIntent or SetupIntent. The intent as it is then, or Stripe's error:
-    /// nobody is asked, or the card is declined after all.
+    /// Acts as the cardholder who authenticates a PaymentIntent or SetupIntent. Returns the intent, or Stripe's error when no
+    /// authentication is pending or the card is declined.
     pub fn play(&self, id: &str, play: Play) -> Result<Value, Value> {
         let work = |world: &mut world::World| plays::authenticate(world, id, play == Play::Approve);
         self.shared.execute((None, None), work).map_err(|refusal| refusal.body())
     }
 
-    /// Does what a `POST` of the control route `path` does with this body; the answer, or the error.
+    /// Does the same as a `POST` of the control route `path` with this body.
     pub fn control(&self, path: &str, body: Value) -> Result<Value, Value> {
         let work = |world: &mut world::World| plays::play(world, path, Params::of(body));
         self.shared.execute((None, None), work).map_err(|refusal| refusal.body())
     }
 
-    /// Lets time pass for it: keys are forgotten after a day.
+    /// Advances its clock, by which delayed effects happen and keys expire.
     pub fn advance(&self, by: Duration) {
         self.shared.advance(by);
     }
@@ -219,7 +219,7 @@ impl StripeDouble {
 
     fn halt(&self) {
         self.shared.stop();
-        self.lines.cut();
+        self.connections.cut();
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }

@@ -9,13 +9,13 @@ use crate::world::random;
 pub struct Options {
     /// Where it listens on 127.0.0.1; 0 for a free port.
     pub port: u16,
-    /// Where events are posted; nowhere without it.
+    /// Address to which events are posted; none are without it.
     pub webhook_url: Option<String>,
-    /// What callers must present.
+    /// The key that callers must present.
     pub secret_key: String,
-    /// What events are signed with.
+    /// The secret that signs events.
     pub webhook_secret: String,
-    /// How long each call takes before it has its effect.
+    /// The delay of each call before its effect.
     pub api_latency: Duration,
     /// How long a new PaymentIntent is not found by search; at Stripe up to a minute, in an outage an hour.
     pub search_lag: Duration,

@@ -20,7 +20,7 @@ use crate::{
 };
 
 const KIND: &str = "payment_intent";
-/// What a call may say that makes no difference here.
+/// Parameters that make no difference here.
 const IGNORED: [&str; 3] = ["payment_method_options", "mandate_data", "use_stripe_sdk"];
 
 /// Refuses what the state of the PaymentIntent does not allow; the error shows the PaymentIntent, as Stripe's does.
@@ -31,7 +31,7 @@ fn check(intent: &Value, action: Action) -> Result<(), Refusal> {
     })
 }
 
-/// The id of a payment method that this customer (or nobody) may pay with.
+/// The id of a payment method that may be used with this customer, or without one.
 fn usable(world: &mut World, id: &str, customer: Option<&str>) -> Result<String, Refusal> {
     let method = payment_methods::resolve(world, id)?;
     let id = text(&method, "id").to_owned();
@@ -109,9 +109,9 @@ pub(crate) fn capture(world: &mut World, id: &str, mut params: Params) -> Answer
         "metadata": metadata.onto(&intent["metadata"])
     });
     let intent = world.change(id, members);
-    world.tell_change("charge.captured", &held_charge, &charge);
+    world.record_change("charge.captured", &held_charge, &charge);
     disputes::if_the_cardholder_does(world, &intent)?;
-    world.tell("payment_intent.succeeded", &intent);
+    world.record_event("payment_intent.succeeded", &intent);
     Ok(intent)
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn cancel(world: &mut World, id: &str, mut params: Params) -> Answer 
         "amount_capturable": 0, "next_action": null
     });
     let intent = world.change(id, members);
-    world.tell("payment_intent.canceled", &intent);
+    world.record_event("payment_intent.canceled", &intent);
     Ok(intent)
 }
 

@@ -102,7 +102,7 @@ pub(crate) fn attach_to(world: &mut World, method: &Value, customer: &str) -> An
     let mut card = method["card"].clone();
     card["checks"]["cvc_check"] = json!("pass");
     let method = world.change(id, json!({ "customer": customer, "card": card }));
-    world.tell("payment_method.attached", &method);
+    world.record_event("payment_method.attached", &method);
     Ok(method)
 }
 
@@ -116,7 +116,7 @@ pub(crate) fn detach(world: &mut World, id: &str, params: Params) -> Answer {
     let card = world.card(id);
     world.set_card(id, Card { is_spent: true, ..card });
     let detached = world.change(id, json!({ "customer": null }));
-    world.tell_change("payment_method.detached", &method, &detached);
+    world.record_change("payment_method.detached", &method, &detached);
     Ok(detached)
 }
 

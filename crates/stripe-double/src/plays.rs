@@ -1,4 +1,4 @@
-//! What others do at Stripe: a frontend with a client secret, a cardholder, a bank.
+//! Actions of others: a frontend with a client secret, a cardholder, a bank.
 
 use serde_json::{Map, Value, json};
 
@@ -51,7 +51,7 @@ fn rewrite(world: &mut World, id: &str, members: Value, event: Option<&str>) -> 
     };
     let after = world.change(id, members);
     if let Some(event) = event {
-        world.tell_change(event, &before, &after);
+        world.record_change(event, &before, &after);
     }
     Ok(after)
 }

@@ -39,7 +39,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
     world.keep(KIND, refund);
     let refund = world.change(&id, json!({ "metadata": metadata.onto(&json!({})), "reason": reason }));
     let refund = begin(world, &refund, &charge);
-    tell(world, &refund);
+    record_events(world, &refund);
     disputes::settle_by_refund(world, text(&charge, "id"));
     Ok(refund)
 }
@@ -98,11 +98,11 @@ fn new(now: i64, charge: &Value, amount: i64) -> Value {
 }
 
 /// Notes a new refund on its charge, and both events.
-fn tell(world: &mut World, refund: &Value) {
+fn record_events(world: &mut World, refund: &Value) {
     let charge = charges::count_refunded(world, text(refund, "charge"), number(refund, "amount"));
-    world.tell("refund.created", refund);
+    world.record_event("refund.created", refund);
     if let Some((before, after)) = charge {
-        world.tell_change("charge.refunded", &before, &after);
+        world.record_change("charge.refunded", &before, &after);
     }
 }
 
@@ -134,13 +134,13 @@ pub(crate) fn update(world: &mut World, id: &str, mut params: Params) -> Answer 
     params.finish()?;
     let before = world.get(KIND, id)?;
     let after = world.change(id, json!({ "metadata": metadata.onto(&before["metadata"]) }));
-    tell_update(world, &before, &after);
+    record_update(world, &before, &after);
     Ok(after)
 }
 
-fn tell_update(world: &mut World, before: &Value, after: &Value) {
-    world.tell_change("charge.refund.updated", before, after);
-    world.tell_change("refund.updated", before, after);
+fn record_update(world: &mut World, before: &Value, after: &Value) {
+    world.record_change("charge.refund.updated", before, after);
+    world.record_change("refund.updated", before, after);
 }
 
 pub(crate) fn list(world: &World, mut params: Params) -> Answer {

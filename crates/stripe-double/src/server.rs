@@ -1,4 +1,4 @@
-//! The HTTP side: keys, faults, and the answer. All state is behind one lock, which is never held while anything waits.
+//! The HTTP side: keys, faults, and the answer. All state is behind one lock, which is never held across an await.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -16,11 +16,11 @@ use tokio::sync::{mpsc, watch};
 
 use crate::{
     call::Call,
+    connection::ConnectionCutter,
     due,
-    faults::{CallFault, Faults, News},
+    faults::{CallFault, Faults, QueuedEvent},
     idempotency::{Keys, Saved},
     incoming::Incoming,
-    line::Scissors,
     options::Options,
     plays,
     refusal::Refusal,
@@ -28,12 +28,12 @@ use crate::{
     world::{Answer, World, text},
 };
 
-/// Longer than any caller waits.
-const FOR_EVER: Duration = Duration::from_mins(10);
+/// How long a hanging call waits: longer than any caller.
+const HANG: Duration = Duration::from_mins(10);
 /// The largest body.
 const MAX_BODY: usize = 1 << 20;
 
-/// Everything that changes.
+/// The mutable state.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     pub(crate) world: World,
@@ -50,18 +50,18 @@ pub(crate) struct Account {
 pub(crate) struct Shared {
     pub(crate) options: Options,
     account: Mutex<Account>,
-    events: mpsc::UnboundedSender<News>,
+    events: mpsc::UnboundedSender<QueuedEvent>,
     is_stopped: watch::Sender<bool>,
 }
 
-/// What became of a call.
+/// The outcome of a call.
 struct Done {
     saved: Saved,
     has_changed: bool,
 }
 
 impl Shared {
-    pub(crate) fn new(options: Options, events: mpsc::UnboundedSender<News>) -> Self {
+    pub(crate) fn new(options: Options, events: mpsc::UnboundedSender<QueuedEvent>) -> Self {
         let mut account = Account { posts_webhooks: true, ..Account::default() };
         account.world.has_webhook = options.webhook_url.is_some();
         account.world.search_lag = i64::try_from(options.search_lag.as_secs()).unwrap_or(i64::MAX);
@@ -91,7 +91,7 @@ impl Shared {
         *self.is_stopped.borrow()
     }
 
-    /// Waits; no longer than this double runs.
+    /// Waits, until this double stops at the latest.
     pub(crate) async fn rest(&self, time: Duration) {
         let mut is_stopped = self.is_stopped.subscribe();
         tokio::select! {
@@ -135,8 +135,8 @@ impl Shared {
         for event in std::mem::take(&mut world.news) {
             if account.posts_webhooks {
                 let fault = account.faults.of_event(text(&event, "type"));
-                // Nobody listens once the double stops.
-                let _ = self.events.send(News { event, fault });
+                // Fails only once the double stops.
+                let _ = self.events.send(QueuedEvent { event, fault });
             }
         }
         answer
@@ -144,7 +144,7 @@ impl Shared {
 
     /// Answers a call of Stripe's API. In a task of its own: a caller who hangs up does not stop what has begun.
     pub(crate) async fn answer(self: Arc<Self>, request: Request) -> Response {
-        let scissors = request.extensions().get::<ConnectInfo<Scissors>>().map(|info| info.0.clone());
+        let cutter = request.extensions().get::<ConnectInfo<ConnectionCutter>>().map(|info| info.0.clone());
         let (parts, body) = request.into_parts();
         let mut call = Incoming::begin(&parts.method, &parts.uri, &parts.headers);
         let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
@@ -153,7 +153,7 @@ impl Shared {
         if let Err(refusal) = call.read(&parts.uri, &parts.headers, &body, &self.options.secret_key) {
             return self.refuse(&call, &refusal);
         }
-        let answering = tokio::spawn(async move { self.handle(call, scissors.unwrap_or_default()).await });
+        let answering = tokio::spawn(async move { self.handle(call, cutter.unwrap_or_default()).await });
         answering.await.unwrap_or_else(|_| {
             let mut broken = Response::default();
             *broken.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
@@ -161,9 +161,9 @@ impl Shared {
         })
     }
 
-    async fn handle(&self, call: Incoming, scissors: Scissors) -> Response {
+    async fn handle(&self, call: Incoming, cutter: ConnectionCutter) -> Response {
         let fault = self.account().faults.of_call(&call.method, &call.path, call.key.as_deref());
-        if let Some(response) = self.strike_before(&call, fault.as_ref(), &scissors).await {
+        if let Some(response) = self.strike_before(&call, fault.as_ref(), &cutter).await {
             return response;
         }
         let replayed = match self.claim(&call) {
@@ -183,16 +183,21 @@ impl Shared {
         let is_answered = !matches!(fault, Some(CallFault::DropAfter | CallFault::Hang { .. }));
         self.note(&call, if is_answered { done.saved.status } else { 0 }, done.has_changed);
         if matches!(fault, Some(CallFault::Hang { .. })) {
-            self.rest(FOR_EVER).await;
+            self.rest(HANG).await;
         }
         if !is_answered {
-            scissors.cut();
+            cutter.cut();
         }
         written(&done.saved, &call, is_replay)
     }
 
-    /// What goes wrong before a call has claimed its key or had any effect.
-    async fn strike_before(&self, call: &Incoming, fault: Option<&CallFault>, scissors: &Scissors) -> Option<Response> {
+    /// Applies the faults that act before a call has reserved its key or had any effect.
+    async fn strike_before(
+        &self,
+        call: &Incoming,
+        fault: Option<&CallFault>,
+        cutter: &ConnectionCutter,
+    ) -> Option<Response> {
         let hangs = match fault? {
             CallFault::RateLimit => return Some(self.refuse(call, &Refusal::rate_limited())),
             CallFault::Refuse { status, code, should_retry } => {
@@ -204,9 +209,9 @@ impl Shared {
         };
         self.note(call, 0, false);
         if hangs {
-            self.rest(FOR_EVER).await;
+            self.rest(HANG).await;
         }
-        scissors.cut();
+        cutter.cut();
         Some(Response::new(Body::empty()))
     }
 
@@ -217,7 +222,7 @@ impl Shared {
         account.keys.claim(key, &call.path, &call.params.canonical(), now)
     }
 
-    /// Has the effect, unless it is to fail without, and saves the answer under the key.
+    /// Applies the effect, unless a fault prevents it, and saves the answer under the key.
     fn run(&self, call: &Incoming, fault: Option<&CallFault>) -> Done {
         let mut account = self.account();
         self.settle_due(&mut account);

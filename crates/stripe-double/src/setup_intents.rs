@@ -44,7 +44,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
         intent["status"] = json!("requires_confirmation");
     }
     let intent = world.keep(KIND, intent);
-    world.tell("setup_intent.created", &intent);
+    world.record_event("setup_intent.created", &intent);
     if is_confirmed == Some(true) { set_up(world, &intent, return_url.as_deref()) } else { Ok(intent) }
 }
 
@@ -129,13 +129,13 @@ fn set_up(world: &mut World, intent: &Value, return_url: Option<&str>) -> Answer
         Verdict::Declines(decline) => {
             Err(failed(world, &intent, Refusal::card(decline.code, decline.reason, decline.message)))
         }
-        Verdict::Asks | Verdict::NobodyToAsk => {
+        Verdict::Asks | Verdict::CardholderAbsent => {
             let members = json!({
                 "status": "requires_action", "next_action": intents::next_action(id, return_url),
                 "last_setup_error": null
             });
             let intent = world.change(id, members);
-            world.tell("setup_intent.requires_action", &intent);
+            world.record_event("setup_intent.requires_action", &intent);
             Ok(intent)
         }
     }
@@ -150,7 +150,7 @@ fn saved(world: &mut World, intent: &Value) -> Answer {
     }
     let members = json!({ "status": "succeeded", "next_action": null, "last_setup_error": null });
     let intent = world.change(text(intent, "id"), members);
-    world.tell("setup_intent.succeeded", &intent);
+    world.record_event("setup_intent.succeeded", &intent);
     Ok(intent)
 }
 
@@ -163,7 +163,7 @@ fn failed(world: &mut World, intent: &Value, refusal: Refusal) -> Refusal {
         "last_setup_error": refusal.error()
     });
     let intent = world.change(text(intent, "id"), members);
-    world.tell("setup_intent.setup_failed", &intent);
+    world.record_event("setup_intent.setup_failed", &intent);
     refusal.with(KIND, intent)
 }
 
@@ -171,10 +171,8 @@ fn failed(world: &mut World, intent: &Value, refusal: Refusal) -> Refusal {
 pub(crate) fn authenticate(world: &mut World, id: &str, approves: bool) -> Answer {
     let intent = world.get(KIND, id)?;
     if intent["status"] != "requires_action" {
-        let message = format!(
-            "Nobody is asked to authenticate for this SetupIntent: it has a status of {}.",
-            text(&intent, "status")
-        );
+        let message =
+            format!("This SetupIntent cannot be authenticated because it has a status of {}.", text(&intent, "status"));
         return Err(Refusal::invalid(Some("setup_intent_unexpected_state"), None, message).with(KIND, intent));
     }
     if approves {
@@ -192,7 +190,7 @@ pub(crate) fn cancel(world: &mut World, id: &str, mut params: Params) -> Answer 
     let intent = world.get(KIND, id)?;
     check_open(&intent, "cancel")?;
     let intent = world.change(id, json!({ "status": "canceled", "cancellation_reason": reason, "next_action": null }));
-    world.tell("setup_intent.canceled", &intent);
+    world.record_event("setup_intent.canceled", &intent);
     Ok(intent)
 }
 

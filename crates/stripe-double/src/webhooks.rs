@@ -1,5 +1,5 @@
-//! Posting events, signed over their raw bytes: <https://docs.stripe.com/webhooks>. First deliveries go out one after
-//! another in the order in which things happened; a repeat of one that was not taken holds up nobody.
+//! Posting events, signed over their raw bytes: <https://docs.stripe.com/webhooks>. First deliveries are made one after
+//! another in the order of their events; repeats do not delay other events.
 
 use std::{
     sync::{Arc, LazyLock},
@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::{
-    faults::{Delivery, News},
+    faults::{Delivery, QueuedEvent},
     server::Shared,
     world::text,
 };
 
-/// How long a receiver may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The pauses before an event that was not taken is sent again. Stripe tries for three days.
+/// The timeout of a receiver's answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The pauses before an event that was not accepted is repeated. Stripe tries for three days.
 const PAUSES: [Duration; 5] = [
     Duration::from_millis(100),
     Duration::from_millis(400),
@@ -27,15 +27,15 @@ const PAUSES: [Duration; 5] = [
     Duration::from_secs(8),
 ];
 
-/// One for all doubles of a process, made when the first event is posted: parsing root certificates is most of what a
-/// double would cost otherwise. It keeps no connections: a connection belongs to the runtime that opened it.
+/// One client for all doubles of a process, made when the first event is posted: parsing root certificates is the main cost of a
+/// client. It keeps no connections: a connection belongs to the runtime that opened it.
 static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder()
-        // A proxy of the environment does not lead to this machine; and Stripe follows no redirects.
+        // A configured proxy cannot reach this machine, and Stripe follows no redirects.
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .pool_max_idle_per_host(0)
-        .timeout(PATIENCE)
+        .timeout(TIMEOUT)
         .build()
         // Fails only where the TLS backend cannot start, in which case nothing here can work.
         .unwrap_or_default()
@@ -48,10 +48,10 @@ pub fn sign(secret: &str, at: i64, body: &[u8]) -> String {
     format!("t={at},v1={}", hex::encode(tag))
 }
 
-/// Delivers what is sent to it until the double stops.
-pub(crate) async fn deliver(shared: Arc<Shared>, mut events: mpsc::UnboundedReceiver<News>) {
+/// Delivers queued events until the double stops.
+pub(crate) async fn deliver(shared: Arc<Shared>, mut events: mpsc::UnboundedReceiver<QueuedEvent>) {
     let mut held: Option<Value> = None;
-    while let Some(News { event, fault }) = events.recv().await {
+    while let Some(QueuedEvent { event, fault }) = events.recv().await {
         match fault {
             Some(Delivery::Drop) => continue,
             Some(Delivery::Reorder) if held.is_none() => {
@@ -78,7 +78,7 @@ async fn first(shared: &Arc<Shared>, event: Value) {
     }
 }
 
-/// Sends an event after each of these pauses until it is taken.
+/// Sends an event after each of these pauses until it is accepted.
 fn later(shared: &Arc<Shared>, event: Value, pauses: Vec<Duration>) {
     let shared = Arc::clone(shared);
     tokio::spawn(async move {
@@ -88,11 +88,11 @@ fn later(shared: &Arc<Shared>, event: Value, pauses: Vec<Duration>) {
                 return;
             }
         }
-        tracing::warn!(event = text(&event, "id"), "an event was given up");
+        tracing::warn!(event = text(&event, "id"), "event given up");
     });
 }
 
-/// Sends an event once; whether it was taken.
+/// Sends an event once; `true` when it was accepted.
 pub(crate) async fn post(shared: &Shared, event: &Value) -> bool {
     let Some(url) = &shared.options.webhook_url else { return true };
     let (id, body) = (text(event, "id"), event.to_string());
@@ -103,8 +103,10 @@ pub(crate) async fn post(shared: &Shared, event: &Value) -> bool {
             shared.account().world.change(id, json!({ "pending_webhooks": 0 }));
             return true;
         }
-        Ok(answer) => tracing::info!(event = id, status = answer.status().as_u16(), "an event was not taken"),
-        Err(error) => tracing::info!(event = id, %error, "an event was not delivered"),
+        Ok(answer) => {
+            tracing::info!(event = id, status = answer.status().as_u16(), "event not accepted by the receiver")
+        }
+        Err(error) => tracing::info!(event = id, %error, "event not delivered"),
     }
     false
 }

@@ -1,4 +1,4 @@
-//! All objects of one account, and what happened to them. No I/O: the server locks it, never while it waits.
+//! All objects of one account, and their events. No I/O: the server locks it, never across an await.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{cards::Behaviour, refusal::Refusal};
 
-/// The version of Stripe's API that is played.
+/// The version of Stripe's API.
 pub const API_VERSION: &str = "2026-10-28.endive";
 
-/// What a call answers.
+/// The answer of a call.
 pub(crate) type Answer = Result<Value, Refusal>;
 
 /// An account's objects by kind, each kind oldest first.
@@ -18,9 +18,9 @@ pub(crate) struct World {
     objects: BTreeMap<&'static str, Vec<Value>>,
     places: HashMap<String, (&'static str, usize)>,
     cards: HashMap<String, Card>,
-    /// What is going to happen, and when.
+    /// Delayed effects, with their times.
     due: Vec<(i64, Due)>,
-    /// How often something was kept or changed.
+    /// Number of changes so far.
     pub(crate) changes: u64,
     /// The time of the call in hand, in seconds since 1970.
     pub(crate) now: i64,
@@ -34,7 +34,7 @@ pub(crate) struct World {
     pub(crate) news: Vec<Value>,
 }
 
-/// What Stripe knows of the card of a payment method and shows to nobody.
+/// Data of a payment method's card that Stripe does not show.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Card {
     pub(crate) behaviour: Behaviour,
@@ -44,7 +44,7 @@ pub(crate) struct Card {
     pub(crate) is_set_up: bool,
 }
 
-/// Something that is going to happen.
+/// A delayed effect.
 #[derive(Debug, Clone)]
 pub(crate) enum Due {
     /// The bank settles a refund.
@@ -87,12 +87,12 @@ impl World {
         Value::Object(members.clone())
     }
 
-    /// Notes what is going to happen in so many seconds.
+    /// Schedules an effect in so many seconds.
     pub(crate) fn later(&mut self, seconds: i64, due: Due) {
         self.due.push((self.now + seconds, due));
     }
 
-    /// Takes the oldest of what is due by now.
+    /// Takes the oldest effect that is due.
     pub(crate) fn next_due(&mut self) -> Option<Due> {
         let due = self.due.iter().enumerate().filter(|(_, (at, _))| *at <= self.now);
         let (place, _) = due.min_by_key(|(place, (at, _))| (*at, *place))?;
@@ -155,13 +155,13 @@ impl World {
         self.cards.insert(payment_method.to_owned(), card);
     }
 
-    /// Notes an event about an object as it is now.
-    pub(crate) fn tell(&mut self, kind: &str, object: &Value) {
+    /// Records an event about an object in its current state.
+    pub(crate) fn record_event(&mut self, kind: &str, object: &Value) {
         self.note_event(kind, &json!({ "object": object }));
     }
 
-    /// Notes an event about a change of an object, with what the object was before.
-    pub(crate) fn tell_change(&mut self, kind: &str, before: &Value, after: &Value) {
+    /// Records an event about a change of an object, with its previous state.
+    pub(crate) fn record_change(&mut self, kind: &str, before: &Value, after: &Value) {
         self.note_event(kind, &json!({ "object": after, "previous_attributes": previous_attributes(before, after) }));
     }
 

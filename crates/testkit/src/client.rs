@@ -63,7 +63,7 @@ pub struct Sending {
 }
 
 impl Sending {
-    /// Comes from this source address, as the gateway would say.
+    /// Sets the source address that the gateway would report.
     #[must_use]
     pub fn from(mut self, address: &str) -> Self {
         self.source = Some(address.parse().unwrap());

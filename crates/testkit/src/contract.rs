@@ -1,5 +1,5 @@
-//! One table for all services: every route of an OpenAPI document crossed with every way a request can be wrong, and
-//! what must be documented about each.
+//! One table for all services: every route of an OpenAPI document with every kind of bad request, and the documentation that each
+//! route must have.
 
 use common::{
     auth::Claims,
@@ -23,7 +23,7 @@ pub struct Operation {
     pub method: Method,
     /// The template, such as `/orders/{order_id}`.
     pub path: String,
-    /// What the document says about it.
+    /// The operation in the document.
     pub document: Value,
 }
 
@@ -57,7 +57,7 @@ impl Operation {
         self.document["requestBody"]["content"]["application/json"].is_object()
     }
 
-    /// Parameters, their schemas resolved, by where they stand.
+    /// The parameters in `place`, with their schemas resolved.
     fn parameters(&self, place: &str) -> Vec<Value> {
         let all = self.document["parameters"].as_array().cloned().unwrap_or_default();
         all.into_iter().filter(|parameter| parameter["in"] == place).collect()
@@ -83,7 +83,7 @@ impl Operation {
         self.parameters("header").iter().any(|parameter| parameter["name"] == "Idempotency-Key")
     }
 
-    /// The request with all that it needs beside what is tried out: a good token, a key of its own.
+    /// Adds what a good request needs: a token, and an idempotency key of its own.
     fn with_token(&self, request: Sending) -> Sending {
         let request = match self.scope() {
             Some(scope) => request.token(&tokens::user(Uuid::now_v7(), &scope)),
@@ -96,7 +96,7 @@ impl Operation {
     }
 }
 
-/// Sends every kind of bad request to every route and returns what was not answered as it must be.
+/// Sends every kind of bad request to every route and returns the wrong answers.
 pub async fn violations(client: &Client, document: &Value) -> Vec<String> {
     let operations = operations(document);
     let mut table = Table::default();
@@ -192,7 +192,7 @@ impl Table {
     async fn bad_bodies(&mut self, client: &Client, operation: &Operation) {
         let route = format!("{} {}", operation.method, operation.path);
         for (media, described) in operation.document["requestBody"]["content"].as_object().into_iter().flatten() {
-            // A route that takes more than the others says so.
+            // A route with a larger limit documents it.
             let most = described["schema"]["maxLength"].as_u64().and_then(|most| usize::try_from(most).ok());
             let most = most.unwrap_or(MAX_BODY).max(MAX_BODY);
             let large = operation.request(client).body(media, vec![b' '; most + 1]).send().await;
@@ -225,7 +225,7 @@ impl Table {
         }
     }
 
-    /// An empty text says nothing, so it is refused wherever its schema does not say that it means something.
+    /// An empty text must be refused, unless its schema allows it.
     async fn empty_texts(&mut self, client: &Client, operation: &Operation, document: &Value) {
         let media = &operation.document["requestBody"]["content"]["application/json"];
         let route = format!("{} {}", operation.method, operation.path);
@@ -376,7 +376,7 @@ fn unsigned(claims: &Claims) -> String {
     )
 }
 
-/// The classic confusion attack: HS256, keyed with what everybody knows (RFC 8725, 2.1).
+/// The classic confusion attack: HS256, with the public key as its secret (RFC 8725, 2.1).
 fn hmac(claims: &Claims) -> String {
     let header = tokens::signer().header(Algorithm::HS256);
     let public = serde_json::to_vec(&tokens::signer().jwk()).unwrap();
@@ -385,7 +385,7 @@ fn hmac(claims: &Claims) -> String {
 
 pub use crate::schema::request_breaches;
 
-/// The committed document of a service: what its siblings build on.
+/// The committed document of a service.
 pub fn committed(service: &str) -> Value {
     let yaml = std::fs::read_to_string(document_path(service)).unwrap();
     yaml_serde::from_str(&yaml).unwrap()
@@ -402,7 +402,7 @@ pub fn assert_committed(document: &utoipa::openapi::OpenApi, service: &str) {
     assert!(committed == described, "openapi/{service}.yaml has drifted from the code: run `cargo xtask openapi`");
 }
 
-/// Which operations the table in `docs/architecture.md` does not list with their method, path and scope.
+/// The operations that the table in `docs/architecture.md` does not list with their method, path and scope.
 pub fn unlisted(document: &Value) -> Vec<String> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/architecture.md");
     let page = std::fs::read_to_string(path).unwrap();
@@ -415,7 +415,7 @@ pub fn unlisted(document: &Value) -> Vec<String> {
     missing.map(|operation| format!("{} {}", operation.method, operation.path)).collect()
 }
 
-/// What is missing from the documentation: every operation needs an id, a summary, a tag, and an example of each body.
+/// Missing documentation: every operation needs an id, a summary, a tag, and an example of each body.
 pub fn undocumented(document: &Value) -> Vec<String> {
     let mut missing = Vec::new();
     for operation in operations(document) {

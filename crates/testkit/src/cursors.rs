@@ -1,11 +1,11 @@
-//! Cursors as an attacker writes them. Whatever a list is given, it answers with a page or 400, and never fails.
+//! Forged cursors. A list must answer each of them with a page or with 400, and never fail.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use crate::client::Sending;
 
-/// Numbers at the ends of what machines count with, and beyond; JSON knows no limit.
+/// Numbers at and beyond the limits of machine integers, all of which JSON allows.
 const NUMBERS: [&str; 12] = [
     "0",
     "-1",
@@ -21,7 +21,7 @@ const NUMBERS: [&str; 12] = [
     "1e308",
 ];
 
-/// Moments that RFC 3339 can write and UTC has not, and some that are none.
+/// Moments that RFC 3339 allows and UTC does not have, and some that are malformed.
 const MOMENTS: [&str; 6] = [
     "0000-01-01T00:00:00+23:59",
     "9999-12-31T23:59:59-23:59",
@@ -31,11 +31,11 @@ const MOMENTS: [&str; 6] = [
     "2026-02-30T00:00:00Z",
 ];
 
-/// Stands where a leaf is replaced.
+/// Placeholder for the replaced leaf.
 const HERE: &str = "\u{e000}";
 
-/// Sends a list cursors made of a `real` one of it, and panics unless each is answered with a page or with
-/// `invalid_query`; those that can be none of any list must be refused.
+/// Sends a list cursors derived from a `real` one, and panics unless each is answered with a page or with `invalid_query`.
+/// Cursors that no list can have made must be refused.
 pub async fn assert_safe(real: &str, list: impl Fn(&str) -> Sending) {
     let bytes = URL_SAFE_NO_PAD.decode(real).expect("the cursor is one of ours");
     let place: Value = serde_json::from_slice(&bytes).expect("the cursor is one of ours");
@@ -56,7 +56,7 @@ pub async fn assert_safe(real: &str, list: impl Fn(&str) -> Sending) {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Cursors that are none of any list.
+/// Cursors that no list can have made.
 fn impossible(place: &Value) -> Vec<String> {
     let deep = "[".repeat(200) + &"]".repeat(200);
     let plain = ["null", "true", "{}", "[]", "{\"a\":", "\"\\u0000\"", "\"\\ud800\"", &deep, "\u{feff}1"];
@@ -93,7 +93,7 @@ fn changed(place: &Value, bytes: &[u8]) -> Vec<String> {
     cursors
 }
 
-/// The JSON Pointers of all that is neither list nor object.
+/// The JSON Pointers of all values that are neither list nor object.
 fn leaves(place: &Value) -> Vec<String> {
     let below = |name: String, value: &Value| leaves(value).into_iter().map(move |rest| format!("/{name}{rest}"));
     match place {

@@ -39,15 +39,15 @@ const UNITS: [&str; 27] = [
 /// One value of one metric, by one set of dimensions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Datum {
-    /// Under which it is.
+    /// The namespace.
     pub namespace: String,
-    /// What it is called.
+    /// The metric's name.
     pub name: String,
-    /// What it is measured in.
+    /// The unit.
     pub unit: String,
-    /// What it is told apart by.
+    /// The dimensions with their values.
     pub dimensions: BTreeMap<String, String>,
-    /// How much.
+    /// The value.
     pub value: f64,
 }
 

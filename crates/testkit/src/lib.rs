@@ -1,5 +1,5 @@
 //! For tests only: a fresh database for every test, tokens for any caller, an in-process client, and a network that
-//! counts and fails on purpose. Everything here panics instead of returning errors: a test has nobody to tell.
+//! counts and fails on purpose. Everything here panics instead of returning errors, which fails the test.
 
 #![allow(clippy::unwrap_used, reason = "a test helper that cannot go on says so by panicking")]
 

@@ -1,4 +1,4 @@
-//! What was logged, for tests that look for what must not be there.
+//! Captured log lines, for tests of what is logged and what must not be.
 
 use std::{
     io,

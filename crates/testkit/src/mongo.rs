@@ -22,7 +22,7 @@ pub fn fresh() -> Mongo {
 }
 
 impl Mongo {
-    /// The database, to look behind the service's back.
+    /// The database, to check and change data directly.
     pub async fn database(&self) -> Database {
         Client::with_uri_str(&self.uri).await.expect("the test URI is valid").database(&self.name)
     }

@@ -22,7 +22,7 @@ pub async fn fresh(migrator: &Migrator) -> Postgres {
     postgres
 }
 
-/// A new database with nothing in it.
+/// A new, empty database.
 pub async fn empty() -> Postgres {
     let server = stores::postgres_url();
     let name = format!("test_{}", Uuid::new_v4().simple());
@@ -34,7 +34,7 @@ pub async fn empty() -> Postgres {
 }
 
 impl Postgres {
-    /// A connection of the test's own, to look behind the service's back.
+    /// A connection of the test's own, to check and change data directly.
     pub async fn connect(&self) -> PgConnection {
         PgConnection::connect(&self.url).await.expect("the test database answers")
     }

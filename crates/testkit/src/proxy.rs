@@ -1,4 +1,4 @@
-//! A network between a service and its store that counts round trips and fails on purpose.
+//! A proxy between a service and its store that counts round trips and can be made to fail.
 
 use std::{
     collections::HashMap,
@@ -16,12 +16,12 @@ use tokio::{
     sync::watch,
 };
 
-/// How the network behaves.
+/// The state of the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     /// Passes everything.
     Open,
-    /// Accepts connections and then says nothing: a host that hangs.
+    /// Accepts connections and sends nothing: a host that hangs.
     Hanging,
     /// Closes every connection, old and new: a process that died.
     Cut,
@@ -29,11 +29,11 @@ enum Mode {
     CutAfter(usize),
 }
 
-/// What is spoken; decides how commands are told apart.
+/// The protocol of the store, by which commands are recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
-    /// Counts executions and simple queries, by their SQL. Not `Sync`: the driver sends one more whenever a connection
-    /// goes back to its pool, which nobody waits for, and one when it prepares a statement for the first time.
+    /// Counts executions and simple queries, by their SQL. `Sync` is not counted: the driver sends one when a connection returns to
+    /// its pool, without waiting for it, and one when it prepares a statement for the first time.
     Postgres,
     /// Counts commands by name, without the driver's own `hello` and the like.
     Mongo,
@@ -44,13 +44,13 @@ pub enum Protocol {
 pub enum Side {
     /// The command has not reached the store.
     Before,
-    /// The store has done it, and its answer has not reached the client.
+    /// The store has executed it, and its answer has not reached the client.
     After,
 }
 
-/// What happens at one command, once; then the connection is closed.
+/// An action at one command, once; then the connection is closed.
 struct Trap {
-    /// So many commands pass before.
+    /// Number of commands that pass before.
     left: usize,
     side: Side,
     act: Box<dyn Fn() + Send + Sync>,
@@ -111,17 +111,17 @@ impl Proxy {
         *self.trap.lock().unwrap() = Some(Trap { left: passing, side, act: Box::new(act) });
     }
 
-    /// Takes a trap away that was not stepped on; whether there was one.
+    /// Removes the trap; `true` when it was still set, which means that no command reached it.
     pub fn untrap(&self) -> bool {
         self.trap.lock().unwrap().take().is_some()
     }
 
-    /// Works again.
+    /// Makes the network work again.
     pub fn heal(&self) {
         self.mode.send_replace(Mode::Open);
     }
 
-    /// Forgets what was counted, and returns it: one entry for every round trip.
+    /// Returns and clears the counted commands: one entry for each round trip.
     pub fn take_commands(&self) -> Vec<String> {
         std::mem::take(&mut self.commands.lock().unwrap())
     }
@@ -137,7 +137,7 @@ struct Link {
 }
 
 impl Link {
-    /// The trap, if this command steps on it.
+    /// The trap, if this command reaches it.
     fn stepped_on(&self) -> Option<Trap> {
         let mut trap = self.trap.lock().unwrap();
         match &mut *trap {
@@ -173,7 +173,7 @@ async fn carry(client: TcpStream, link: Link, mut modes: watch::Receiver<Mode>) 
         return;
     }
     let Ok(server) = TcpStream::connect(&link.target).await else { return };
-    // A request comes as several frames: held back, each would wait 40 ms for the other side to say that it has the last.
+    // A request consists of several frames; with Nagle's algorithm each would wait 40 ms for the acknowledgement of the last.
     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
     }
@@ -185,7 +185,7 @@ async fn carry(client: TcpStream, link: Link, mut modes: watch::Receiver<Mode>) 
     }
 }
 
-/// A trap that goes off at the next answer of this connection.
+/// A trap that acts at the next answer of this connection.
 #[derive(Default)]
 struct Sprung {
     is_set: AtomicBool,
@@ -210,7 +210,7 @@ async fn requests(
         let Some(frame) = frame else { return };
         let command = match link.protocol {
             Protocol::Mongo => mongo_command(&frame),
-            Protocol::Postgres if started => statements.hear(&frame),
+            Protocol::Postgres if started => statements.observe(&frame),
             Protocol::Postgres => None,
         };
         if let Some(command) = command {
@@ -266,7 +266,7 @@ async fn answers(from: &mut OwnedReadHalf, mut to: OwnedWriteHalf, sprung: &Spru
             return;
         }
         if *modes.borrow() == Mode::Hanging {
-            // What a hanging host would have said is never heard.
+            // The answer of a hanging host is dropped.
             let _ = modes.wait_for(|mode| *mode != Mode::Hanging).await;
             return;
         }
@@ -294,7 +294,7 @@ async fn read_frame(from: &mut OwnedReadHalf, protocol: Protocol, started: bool)
     Some(frame)
 }
 
-/// What one connection has prepared and bound, to tell what it executes.
+/// The prepared and bound statements of a connection, by which its executions are named.
 #[derive(Default)]
 struct Statements {
     prepared: HashMap<Vec<u8>, String>,
@@ -303,7 +303,7 @@ struct Statements {
 
 impl Statements {
     /// The SQL of the command that a client waits for, if this frame is one.
-    fn hear(&mut self, frame: &[u8]) -> Option<String> {
+    fn observe(&mut self, frame: &[u8]) -> Option<String> {
         // Tag 1, length 4, then strings that end with a zero.
         let mut strings = frame.get(5..)?.split(|byte| *byte == 0);
         match frame[0] {

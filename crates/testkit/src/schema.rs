@@ -1,9 +1,9 @@
-//! Whether a value is what a description says, as far as our own descriptions go: what one service sends another.
+//! Checks JSON against an OpenAPI schema, with the keywords that our own descriptions use: for requests between services.
 
 use serde_json::{Map, Value};
 
-/// What of the body of a request is not as the document describes it; nothing where it fits. The operation by its path and
-/// method, such as `/notifications` and `post`.
+/// The differences between a request's body and its description; empty where it fits. `path` and `method` name the operation, such
+/// as `/notifications` and `post`.
 pub fn request_breaches(document: &Value, path: &str, method: &str, body: &Value) -> Vec<String> {
     let schema = &document["paths"][path][method]["requestBody"]["content"]["application/json"]["schema"];
     assert!(!schema.is_null(), "no body of {method} {path} is described");
@@ -47,7 +47,7 @@ fn breaches(document: &Value, schema: &Value, value: &Value, at: &str) -> Vec<St
     wrong
 }
 
-/// Where a discriminator says which case is meant, what is wrong with that; else whether one fits.
+/// With a discriminator, the breaches of the case that it names; else a breach unless exactly one case fits.
 fn one_of(document: &Value, schema: &Value, cases: &[Value], value: &Value, at: &str) -> Vec<String> {
     let discriminator = &schema["discriminator"];
     if let Some(member) = discriminator["propertyName"].as_str() {

@@ -1,4 +1,4 @@
-//! Where the stores for tests are: environment variables, or the file that `cargo xtask up` and `cargo xtask test` write.
+//! The addresses of the stores for tests: from environment variables, or the file that `cargo xtask up` and `cargo xtask test` write.
 
 use std::{collections::HashMap, net::TcpStream, path::Path, sync::OnceLock, time::Duration};
 
@@ -17,7 +17,7 @@ pub fn aws_endpoint() -> String {
     running("TEST_AWS_ENDPOINT_URL")
 }
 
-/// The address, once something answers there; otherwise the test fails at once and says what to type.
+/// The address of a store that answers; otherwise the test fails at once and names the command that starts it.
 fn running(name: &str) -> String {
     answering(name, setting(name)).unwrap_or_else(|help| panic!("{help}"))
 }

@@ -89,7 +89,7 @@ impl Signer {
         encode(header, claims, &self.key).unwrap()
     }
 
-    /// Signs with a header that [`Header`] cannot be.
+    /// Signs with a header that [`Header`] cannot express.
     pub fn sign_raw(&self, header: &Value, claims: &impl serde::Serialize) -> String {
         let part = |json: Vec<u8>| URL_SAFE_NO_PAD.encode(json);
         let message =

@@ -1,4 +1,4 @@
-//! The control's routes, on an address of their own, so that a vendor who refuses connections can be healed.
+//! The routes of the control, on a port of their own, so that a vendor that refuses connections can be healed.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,7 +21,7 @@ use crate::{
     vendor::Vendor,
 };
 
-type Desk = State<Arc<Controls>>;
+type SharedControls = State<Arc<Controls>>;
 
 pub(crate) fn routes(controls: Arc<Controls>) -> Router {
     Router::new()
@@ -40,47 +40,47 @@ pub(crate) fn routes(controls: Arc<Controls>) -> Router {
         .with_state(controls)
 }
 
-async fn list_records(State(controls): Desk) -> Json<Vec<Record>> {
+async fn list_records(State(controls): SharedControls) -> Json<Vec<Record>> {
     Json(controls.shared.state().records.clone())
 }
 
-async fn show_inbox(State(controls): Desk) -> Response {
+async fn show_inbox(State(controls): SharedControls) -> Response {
     inbox::show(&controls.shared.state().records, None)
 }
 
-async fn show_message(State(controls): Desk, Path(id): Path<String>) -> Response {
+async fn show_message(State(controls): SharedControls, Path(id): Path<String>) -> Response {
     inbox::show(&controls.shared.state().records, Some(&id))
 }
 
-async fn show_sendgrid_key(State(controls): Desk) -> Response {
+async fn show_sendgrid_key(State(controls): SharedControls) -> Response {
     match controls.sendgrid() {
         Some(signer) => Json(json!({ "key": signer.public_key() })).into_response(),
         None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
-async fn forget_records(State(controls): Desk) -> Json<Value> {
+async fn forget_records(State(controls): SharedControls) -> Json<Value> {
     controls.shared.state().records.clear();
     Json(json!({}))
 }
 
 /// `{"status": "delivered"}`
-async fn change_record(State(controls): Desk, Path(id): Path<String>, Json(body): Json<Value>) -> Response {
-    let Some(status) = body["status"].as_str() else { return refused("`status` is a word") };
+async fn change_record(State(controls): SharedControls, Path(id): Path<String>, Json(body): Json<Value>) -> Response {
+    let Some(status) = body["status"].as_str() else { return refused("`status` must be a text") };
     if delivery::report(&controls, &id, status).await { Json(json!({})).into_response() } else { absent("message") }
 }
 
-async fn list_calls(State(controls): Desk) -> Json<Value> {
+async fn list_calls(State(controls): SharedControls) -> Json<Value> {
     Json(json!(controls.shared.state().calls))
 }
 
 /// Heals everything.
-async fn heal(State(controls): Desk) -> Json<Value> {
+async fn heal(State(controls): SharedControls) -> Json<Value> {
     controls.heal().await;
     Json(json!({}))
 }
 
-async fn plan_fault(State(controls): Desk, Path(vendor): Path<String>, Json(body): Json<Value>) -> Response {
+async fn plan_fault(State(controls): SharedControls, Path(vendor): Path<String>, Json(body): Json<Value>) -> Response {
     let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
     match serde_json::from_value::<Fault>(body) {
         Ok(fault) => {
@@ -91,22 +91,29 @@ async fn plan_fault(State(controls): Desk, Path(vendor): Path<String>, Json(body
     }
 }
 
-async fn suppress(State(controls): Desk, Path((vendor, recipient)): Path<(String, String)>) -> Response {
+async fn suppress(State(controls): SharedControls, Path((vendor, recipient)): Path<(String, String)>) -> Response {
     let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
     controls.suppress(vendor, &recipient);
     Json(json!({})).into_response()
 }
 
 /// `{"refused": true}`
-async fn switch_connections(State(controls): Desk, Path(vendor): Path<String>, Json(body): Json<Value>) -> Response {
+async fn switch_connections(
+    State(controls): SharedControls,
+    Path(vendor): Path<String>,
+    Json(body): Json<Value>,
+) -> Response {
     let Ok(vendor) = vendor.parse::<Vendor>() else { return absent("vendor") };
-    let Some(refused_now) = body["refused"].as_bool() else { return refused("`refused` is true or false") };
+    let Some(refused_now) = body["refused"].as_bool() else { return refused("`refused` must be true or false") };
     controls.refuse_connections(vendor, refused_now).await;
     Json(json!({})).into_response()
 }
 
 /// `?Action=ConfirmSubscription&Token=...`
-async fn confirm_subscription(State(controls): Desk, Query(query): Query<BTreeMap<String, String>>) -> Response {
+async fn confirm_subscription(
+    State(controls): SharedControls,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Response {
     let is = |name: &str, value: &str| query.get(name).is_some_and(|given| given == value);
     if !is("Action", "ConfirmSubscription") || !is("Token", TOKEN) {
         return absent("subscription");
@@ -115,7 +122,7 @@ async fn confirm_subscription(State(controls): Desk, Query(query): Query<BTreeMa
     Json(json!({})).into_response()
 }
 
-async fn show_certificate(State(controls): Desk) -> Response {
+async fn show_certificate(State(controls): SharedControls) -> Response {
     match controls.sns() {
         Some(signer) => {
             ([(header::CONTENT_TYPE, "application/x-pem-file")], signer.certificate_pem().to_owned()).into_response()

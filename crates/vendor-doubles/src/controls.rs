@@ -1,4 +1,4 @@
-//! What the doubles' own interfaces have a hand on: faults, connections, keys, and SNS's subscription.
+//! The controls of the doubles: faults, connections, keys, and SNS's subscription.
 
 use std::{
     collections::BTreeMap,
@@ -11,8 +11,8 @@ use std::{
 use strum::VariantArray;
 
 use crate::{
-    doors::Door,
     faults::Fault,
+    ports::PortSwitch,
     server::Shared,
     signing::{sendgrid, sns},
     vendor::Vendor,
@@ -26,7 +26,7 @@ pub(crate) const CERTIFICATE: &str = "/SimpleNotificationService-0123456789abcde
 pub(crate) struct Subscription(AtomicBool);
 
 impl Subscription {
-    /// The shop has fetched the address that it was sent.
+    /// Records that the shop fetched the confirmation address.
     pub(crate) fn confirm(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -36,12 +36,12 @@ impl Subscription {
     }
 }
 
-/// What the doubles' own interfaces, in this process and over HTTP, share.
+/// The controls that the interfaces in this process and over HTTP share.
 #[derive(Debug)]
 pub(crate) struct Controls {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) doors: BTreeMap<Vendor, Door>,
-    /// Where the control listens, which is where SNS's certificate is.
+    pub(crate) ports_by_vendor: BTreeMap<Vendor, PortSwitch>,
+    /// The address of the control, which also serves SNS's certificate.
     pub(crate) control: String,
     pub(crate) subscription: Subscription,
     pub(crate) sns: OnceLock<Option<sns::Signer>>,
@@ -57,12 +57,12 @@ impl Controls {
         self.shared.state().suppressed.insert((vendor, recipient.to_ascii_lowercase()));
     }
 
-    /// Returns once it is so.
+    /// Refuses or accepts connections; returns once that is reached.
     pub(crate) async fn refuse_connections(&self, vendor: Vendor, is_refused: bool) {
-        let Some(door) = self.doors.get(&vendor) else { return };
-        door.is_closed.send_replace(is_refused);
+        let Some(port) = self.ports_by_vendor.get(&vendor) else { return };
+        port.is_closed.send_replace(is_refused);
         // An error means that the doubles have stopped.
-        let _ = door.has_closed.clone().wait_for(|has_closed| *has_closed == is_refused).await;
+        let _ = port.has_closed.clone().wait_for(|has_closed| *has_closed == is_refused).await;
     }
 
     pub(crate) async fn heal(&self) {

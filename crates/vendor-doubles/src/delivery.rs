@@ -1,6 +1,6 @@
-//! What becomes of messages once they are taken, where the doubles deliver at all: after a moment they are `sent`, then
-//! `delivered`, and the vendor tells so at the shop's webhooks, signed. Twilio calls the address that came with the message;
-//! SendGrid the one of its settings, and SES the one of its topic ([`topic`]); both again where that did not answer.
+//! Delivery of accepted messages, where it is switched on: after a moment a message is `sent`, then `delivered`, and the vendor
+//! posts signed reports to the shop's webhooks. Twilio calls the address that came with the message, SendGrid that of its settings,
+//! and SES that of its topic ([`topic`]); the last two repeat a report that was not accepted.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,20 +18,20 @@ use crate::{
     vendor::Vendor,
 };
 
-/// From one state to the next.
+/// The time from one state to the next.
 const STEP: Duration = Duration::from_millis(400);
 
-/// Delivers what it is handed, each message by itself, until the doubles stop.
+/// Delivers accepted messages concurrently, until the doubles stop.
 pub(crate) async fn deliver(controls: Arc<Controls>, mut taken: mpsc::UnboundedReceiver<Record>) {
     let mut under_way = JoinSet::new();
     while let Some(record) = taken.recv().await {
-        under_way.spawn(travel(Arc::clone(&controls), record));
+        under_way.spawn(deliver_message(Arc::clone(&controls), record));
         while under_way.try_join_next().is_some() {}
     }
 }
 
-/// One that the vendor dropped goes nowhere.
-async fn travel(controls: Arc<Controls>, record: Record) {
+/// Passes a message through its states. A dropped one is only reported.
+async fn deliver_message(controls: Arc<Controls>, record: Record) {
     let steps: &[&str] = match (record.vendor, record.status.as_str()) {
         (_, "dropped") => &["dropped"],
         (Vendor::Twilio, _) => &["sent", "delivered"],
@@ -42,29 +42,29 @@ async fn travel(controls: Arc<Controls>, record: Record) {
         if !controls.shared.set_status(&record.id, status) {
             return;
         }
-        tell(&controls, &record, status).await;
+        notify_shop(&controls, &record, status).await;
     }
 }
 
-/// Says where a message stands, and has its vendor tell the shop. False where there is none with this id.
+/// Sets the state of a message and reports it to the shop. `false` for an unknown id.
 pub(crate) async fn report(controls: &Controls, id: &str, status: &str) -> bool {
     let is_there = controls.shared.set_status(id, status);
     let found = controls.shared.state().records.iter().find(|record| record.id == id).cloned();
     if let Some(record) = found {
-        tell(controls, &record, status).await;
+        notify_shop(controls, &record, status).await;
     }
     is_there
 }
 
-/// Tells the shop that a message has this status now, where the vendor would.
-pub(crate) async fn tell(controls: &Controls, record: &Record, status: &str) {
-    let told = match record.vendor {
+/// Reports a message's status to the shop, where the vendor would.
+pub(crate) async fn notify_shop(controls: &Controls, record: &Record, status: &str) {
+    let notified = match record.vendor {
         Vendor::Twilio => call_back(controls, record, status).await,
         Vendor::Sendgrid => post_event(controls, record, status).await,
         Vendor::Ses => topic::publish(controls, record, status).await,
     };
-    if let Err(error) = told {
-        tracing::warn!(vendor = %record.vendor, id = record.id, status, error, "the shop was not told");
+    if let Err(error) = notified {
+        tracing::warn!(vendor = %record.vendor, id = record.id, status, error, "report not delivered to the shop");
     }
 }
 

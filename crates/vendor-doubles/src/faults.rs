@@ -1,29 +1,29 @@
-//! What goes wrong on purpose. No I/O.
+//! Injected faults. No I/O.
 
 use serde::Deserialize;
 
-/// Something that goes wrong with calls of a vendor.
+/// A fault of calls of a vendor.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// `POST`, `GET`, or `*`.
     #[serde(default = "any")]
     pub method: String,
-    /// How many calls go wrong; all, until it is healed, unless it says so.
+    /// How many calls fail; all until healed when absent.
     pub times: Option<usize>,
-    /// Which of the calls that fit; all of them unless it says so.
+    /// Which share of the matching calls fails; all when absent.
     pub chance: Option<Chance>,
-    /// What.
+    /// The kind of fault.
     pub fault: Kind,
 }
 
 impl Fault {
-    /// The next call that sends something.
+    /// A fault of the next call that sends something.
     pub fn next(fault: Kind) -> Self {
         Self { method: "POST".to_owned(), times: Some(1), chance: None, fault }
     }
 
-    /// Every call that sends something, until it is healed.
+    /// A fault of every call that sends something, until healed.
     pub fn always(fault: Kind) -> Self {
         Self { times: None, ..Self::next(fault) }
     }
@@ -33,31 +33,31 @@ impl Fault {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Chance {
-    /// Of a hundred.
+    /// The share in percent.
     pub percent: u8,
-    /// Where the row of chances begins.
+    /// Seed of the random numbers.
     pub seed: u64,
 }
 
-/// What goes wrong with a call.
+/// A kind of fault.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Kind {
     /// The connection is reset without an answer.
     Reset {
-        /// Whether what is asked for is done all the same: the answer is lost.
+        /// Whether the call has its effect, so that only the answer is lost.
         #[serde(default)]
         after_effect: bool,
     },
     /// No answer comes until the caller gives up.
     Hang {
-        /// Whether what is asked for is done all the same.
+        /// Whether the call has its effect.
         #[serde(default)]
         after_effect: bool,
     },
-    /// What is asked for is done, and answered so many milliseconds later.
+    /// The call has its effect, and is answered so many milliseconds later.
     Late {
-        /// Milliseconds.
+        /// The delay in milliseconds.
         ms: u64,
     },
     /// An error in the vendor's own form.
@@ -65,7 +65,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name, as the control's routes have it.
+    /// The name in the control's routes.
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Reset { .. } => "reset",
@@ -86,14 +86,14 @@ pub struct Answer {
     pub retry_after: Option<u64>,
     /// The vendor's name for it: Twilio's number, SendGrid's `field`, the name of SES's exception.
     pub code: Option<String>,
-    /// What the vendor says in words.
+    /// The vendor's message.
     pub message: Option<String>,
-    /// Whether what is asked for is done all the same.
+    /// Whether the call has its effect.
     pub after_effect: bool,
 }
 
 impl Answer {
-    /// An error with a status and nothing particular.
+    /// An error with a status only.
     pub fn status(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
@@ -114,7 +114,7 @@ struct Planned {
     chances: Option<fastrand::Rng>,
 }
 
-/// All that is planned for a vendor.
+/// The injected faults of a vendor.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(Vec<Planned>);
 
@@ -124,8 +124,8 @@ impl Faults {
         self.0.push(Planned { fault, chances });
     }
 
-    /// What goes wrong with this call: the first that fits. Each fault throws its dice for every call that fits, so that
-    /// the row of chances does not depend on other faults.
+    /// The first fault that applies to this call. Each fault draws a random number for every matching call, so that its sequence does
+    /// not depend on other faults.
     pub(crate) fn strike(&mut self, method: &str) -> Option<Kind> {
         let mut struck = None;
         for Planned { fault, chances } in &mut self.0 {

@@ -1,7 +1,7 @@
-//! What was taken, as pages for a developer's browser: a list of mails and SMS, and each of them.
+//! Accepted messages as pages for a developer's browser: a list of mails and SMS, and each of them.
 //!
-//! The pages run no script. What a shop wrote is shown as text; the HTML of a mail is in a frame that may neither run
-//! anything nor leave its place, and its pictures are fetched from this machine only.
+//! The pages have no scripts. The shop's text is escaped; the HTML of a mail is in a sandboxed frame, whose pictures are fetched
+//! from this machine only.
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -53,14 +53,14 @@ impl<'a> Row<'a> {
         self.record.vendor == Vendor::Twilio
     }
 
-    /// The event that a message tells of: a tag of mails, in the callback of texts.
+    /// The event of a message: from a tag of a mail, or from the callback of a text.
     fn event(&self) -> Option<&str> {
         let from_callback = || self.record.callback.as_deref()?.split_once("event_id=").map(|(_, id)| id);
         self.record.tags.get("event_id").map(String::as_str).or_else(from_callback)
     }
 }
 
-/// The list, and of one message what it says.
+/// The list, with one message opened.
 pub(crate) fn show(records: &[Record], open: Option<&str>) -> Response {
     let rows = records.iter().rev().map(|record| Row::of(record, open)).collect();
     let found = open.and_then(|id| records.iter().find(|record| record.id == id));

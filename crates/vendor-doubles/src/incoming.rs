@@ -1,4 +1,4 @@
-//! A call of a vendor's API as it came in, what the vendor makes of it, and the answer.
+//! A call of a vendor's API, the vendor's decision about it, and the answer.
 
 use axum::body::Bytes;
 use http::{HeaderMap, Method};
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::records::Record;
 
-/// A call as it came in.
+/// A received call.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) method: Method,
@@ -30,12 +30,12 @@ impl Incoming {
     }
 }
 
-/// What a vendor makes of a call.
+/// The vendor's decision about a call.
 #[derive(Debug)]
-pub(crate) enum Judged {
-    /// It takes a message.
+pub(crate) enum Decision {
+    /// A message is accepted.
     Send(Box<Record>),
-    /// It shows something.
+    /// Data are read.
     Read(Reply),
 }
 

@@ -1,5 +1,5 @@
-//! SendGrid, Twilio and Amazon SES to run at home and to break on purpose: HTTP servers that take what the vendors'
-//! descriptions allow, refuse the rest in the vendors' own form, and remember what they took.
+//! Doubles of SendGrid, Twilio and Amazon SES with fault injection, for development and tests: HTTP servers that accept what the
+//! vendors' descriptions allow, refuse the rest in the vendors' own form, and record accepted messages.
 //!
 //! # Faithful
 //!
@@ -10,8 +10,8 @@
 //!   who said STOP. A message that is queued has no `date_sent`, and is in no list that asks for one.
 //! - SES's `SendEmail` of a simple message: headers, tags, configuration set, errors named in a header.
 //! - How each signs its webhooks: [`signing`]. With [`Options::delivers`] messages are delivered after a moment, and the
-//!   vendors post what became of them, SES by way of SNS; without it the state of a message changes only when
-//!   a caller of the double says so.
+//!   vendors post delivery reports, SES by way of SNS; without it the state of a message changes only by a
+//!   call of the double's control.
 //!
 //! # Left out
 //!
@@ -24,28 +24,28 @@
 //!
 //! | call | what it does |
 //! | --- | --- |
-//! | `GET records`, `DELETE records` | each [`Record`] of what was taken, oldest first; forgets them |
+//! | `GET records`, `DELETE records` | each [`Record`] of an accepted message, oldest first; deletes them |
 //! | `GET inbox`, `GET inbox/{id}` | the same as pages for a browser |
-//! | `POST records/{id}` | `{"status": "delivered"}`, `bounced`, ...; the vendor tells the shop of it |
+//! | `POST records/{id}` | `{"status": "delivered"}`, `bounced`, ...: sets the state, and reports it to the shop |
 //! | `GET sendgrid-key` | `{"key": ...}`, which verifies SendGrid's webhooks |
 //! | `GET calls` | each [`Call`] |
 //! | `POST faults/{vendor}` | a [`Fault`] |
-//! | `DELETE faults` | heals everything |
+//! | `DELETE faults` | removes all faults |
 //! | `POST connections/{vendor}` | `{"refused": true}`: connections are refused until it is `false` |
-//! | `POST suppressions/{vendor}/{recipient}` | the vendor sends to this recipient no more |
+//! | `POST suppressions/{vendor}/{recipient}` | adds the recipient to the vendor's own suppression list |
 //! | `GET SimpleNotificationService-....pem` | the certificate of the SNS messages that [`VendorDoubles::sns`] signs |
 //! | `GET /?Action=ConfirmSubscription&Token=...` | what SNS sends as `SubscribeURL`: confirms the subscription to SES's topic |
 
+mod connection;
 mod control;
 mod controls;
 mod delivery;
 mod description;
-mod doors;
 mod faults;
 mod inbox;
 mod incoming;
-mod line;
 mod options;
+mod ports;
 mod posting;
 mod records;
 mod sendgrid;
@@ -71,9 +71,9 @@ use tokio::{
 };
 
 use self::{
+    connection::{ConnectionCutter, Connections},
     controls::{CERTIFICATE, Controls, Subscription},
-    doors::{Door, bind, serve},
-    line::{Cutter, Lines},
+    ports::{PortSwitch, bind, serve},
     server::Shared,
     signing::sns,
 };
@@ -89,7 +89,7 @@ pub use self::{
 pub struct VendorDoubles {
     bases: BTreeMap<Vendor, String>,
     controls: Arc<Controls>,
-    all: Cutter,
+    all: ConnectionCutter,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -107,36 +107,37 @@ impl VendorDoubles {
         let [.., control_port] = options.ports;
         let ports = options.ports;
         let shared = Arc::new(Shared::new(options));
-        let (all, mut bases, mut doors, mut tasks) = (Cutter::default(), BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let (all, mut bases, mut ports_by_vendor, mut tasks) =
+            (ConnectionCutter::default(), BTreeMap::new(), BTreeMap::new(), Vec::new());
         for (&vendor, port) in Vendor::VARIANTS.iter().zip(ports) {
             let listener = bind(port).await?;
             bases.insert(vendor, format!("http://{}", listener.local_addr()?));
             let shared = Arc::clone(&shared);
             let router = Router::new().fallback(async move |request: Request| shared.answer(vendor, request).await);
             let is_closed = watch::Sender::new(false);
-            let (tell, has_closed) = watch::channel(false);
-            tasks.push(tokio::spawn(serve(listener, router, is_closed.subscribe(), tell)));
-            doors.insert(vendor, Door { is_closed, has_closed });
+            let (closed, has_closed) = watch::channel(false);
+            tasks.push(tokio::spawn(serve(listener, router, is_closed.subscribe(), closed)));
+            ports_by_vendor.insert(vendor, PortSwitch { is_closed, has_closed });
         }
         let listener = bind(control_port).await?;
         let control = format!("http://{}", listener.local_addr()?);
         let controls = Arc::new(Controls {
             shared,
-            doors,
+            ports_by_vendor,
             control,
             subscription: Subscription::default(),
             sns: OnceLock::new(),
             sendgrid: OnceLock::new(),
         });
         if controls.shared.options.delivers {
-            let (courier, taken) = mpsc::unbounded_channel();
-            controls.shared.employ(courier);
+            let (deliveries, taken) = mpsc::unbounded_channel();
+            controls.shared.deliver_through(deliveries);
             tasks.push(tokio::spawn(delivery::deliver(Arc::clone(&controls), taken)));
         }
-        let routes = control::routes(Arc::clone(&controls)).into_make_service_with_connect_info::<Cutter>();
-        let lines = Lines { listener, all: all.clone() };
+        let routes = control::routes(Arc::clone(&controls)).into_make_service_with_connect_info::<ConnectionCutter>();
+        let connections = Connections { listener, all: all.clone() };
         tasks.push(tokio::spawn(async move {
-            let _ = axum::serve(lines, routes).await;
+            let _ = axum::serve(connections, routes).await;
         }));
         Ok(Self { bases, controls, all, tasks })
     }
@@ -151,17 +152,17 @@ impl VendorDoubles {
         &self.controls.control
     }
 
-    /// What callers of SendGrid must present.
+    /// The key that callers of SendGrid must present.
     pub fn sendgrid_key(&self) -> &str {
         &self.controls.shared.options.sendgrid_key
     }
 
-    /// What callers of Twilio must present.
+    /// The account with which callers of Twilio authenticate.
     pub fn twilio(&self) -> &TwilioAccount {
         &self.controls.shared.options.twilio
     }
 
-    /// What was taken so far, oldest first.
+    /// The accepted messages so far, oldest first.
     pub fn records(&self) -> Vec<Record> {
         self.controls.shared.state().records.clone()
     }
@@ -171,12 +172,12 @@ impl VendorDoubles {
         self.controls.shared.state().calls.clone()
     }
 
-    /// Breaks calls.
+    /// Injects a fault into calls of a vendor.
     pub fn inject(&self, vendor: Vendor, fault: Fault) {
         self.controls.inject(vendor, fault);
     }
 
-    /// From now on the vendor sends to this recipient no more: an address on its own list, a number that said STOP.
+    /// Adds a recipient to the vendor's own suppression list: a bounced address, or a number that sent STOP.
     pub fn suppress(&self, vendor: Vendor, recipient: &str) {
         self.controls.suppress(vendor, recipient);
     }
@@ -186,12 +187,12 @@ impl VendorDoubles {
         self.controls.refuse_connections(vendor, is_refused).await;
     }
 
-    /// Heals everything.
+    /// Removes all faults.
     pub async fn heal(&self) {
         self.controls.heal().await;
     }
 
-    /// Says where a message stands: `sent`, `delivered`, ... False where there is none with this id.
+    /// Sets the state of a message: `sent`, `delivered`, ... `false` for an unknown id.
     pub fn set_status(&self, id: &str, status: &str) -> bool {
         self.controls.shared.set_status(id, status)
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::records;
 
-/// Who calls Twilio.
+/// The account that calls Twilio.
 #[derive(Debug, Clone)]
 pub struct TwilioAccount {
     /// `AC` and 32 digits.
@@ -34,15 +34,15 @@ impl Default for TwilioAccount {
 pub struct Options {
     /// Where SendGrid, Twilio, SES and the control listen on 127.0.0.1; 0 for free ports.
     pub ports: [u16; 4],
-    /// What callers of SendGrid must present.
+    /// The key that callers of SendGrid must present.
     pub sendgrid_key: String,
     /// What callers of Twilio must present.
     pub twilio: TwilioAccount,
     /// The configuration sets that SES knows.
     pub configuration_sets: Vec<String>,
-    /// How long each call takes after it had its effect.
+    /// The delay of each answer, after the call's effect.
     pub latency: Duration,
-    /// Whether messages are delivered after a moment.
+    /// Whether messages are delivered after a moment, with reports to the shop.
     pub delivers: bool,
     /// Where SendGrid posts its events; it posts none without.
     pub sendgrid_webhook: Option<String>,

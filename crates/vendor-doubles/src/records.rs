@@ -1,4 +1,4 @@
-//! What the vendors took, and how they were called.
+//! Accepted messages, and recorded calls.
 
 use std::collections::BTreeMap;
 
@@ -7,17 +7,17 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::vendor::Vendor;
 
-/// A mail or an SMS that a vendor took.
+/// A mail or an SMS that a vendor accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Record {
-    /// Who took it.
+    /// The vendor.
     pub vendor: Vendor,
     /// The vendor's id of it.
     pub id: String,
-    /// When.
+    /// When it was accepted.
     #[serde(serialize_with = "rfc3339")]
     pub at: OffsetDateTime,
-    /// Where it stands: `accepted`, `dropped` (the vendor's own list of suppressed addresses), `queued`, `sent`, ...
+    /// The state: `accepted`, `dropped` (the vendor's own list of suppressed addresses), `queued`, `sent`, ...
     pub status: String,
     /// The sender, as the vendor was given it.
     pub from: String,
@@ -29,34 +29,34 @@ pub struct Record {
     pub text: String,
     /// Of a mail.
     pub html: Option<String>,
-    /// The headers that were asked for.
+    /// The headers of the request.
     pub headers: BTreeMap<String, String>,
-    /// What the vendor hands back with its events: tags, custom arguments.
+    /// Tags or custom arguments, which the vendor repeats in its events.
     pub tags: BTreeMap<String, String>,
     /// SES's configuration set, Twilio's messaging service.
     pub set: Option<String>,
-    /// Where the vendor tells what becomes of it, where it was told so with the message.
+    /// The address for delivery reports that came with the message.
     pub callback: Option<String>,
 }
 
 /// A call of a vendor's API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Call {
-    /// Of which vendor.
+    /// The vendor.
     pub vendor: Vendor,
     /// `POST`, ...
     pub method: String,
-    /// Without its query.
+    /// The path without the query.
     pub path: String,
     /// The status of the answer; 0 where none was sent.
     pub status: u16,
-    /// Whether a message was taken.
+    /// Whether a message was accepted.
     pub is_taken: bool,
     /// The vendor's id of that message.
     pub message: Option<String>,
-    /// What went wrong on purpose: `reset`, `hang`, `late` or `answer`.
+    /// The injected fault: `reset`, `hang`, `late` or `answer`.
     pub fault: Option<&'static str>,
-    /// What the vendor had against it.
+    /// The vendor's error.
     pub complaint: Option<String>,
 }
 
@@ -64,7 +64,7 @@ fn rfc3339<S: Serializer>(at: &OffsetDateTime, serializer: S) -> Result<S::Ok, S
     serializer.serialize_str(&at.format(&Rfc3339).map_err(serde::ser::Error::custom)?)
 }
 
-/// So many hexadecimal digits by chance.
+/// Random hexadecimal digits.
 pub(crate) fn digits(count: usize) -> String {
     (0..count).map(|_| char::from_digit(fastrand::u32(0..16), 16).unwrap_or('0')).collect()
 }

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use crate::{
     description::{Breach, Description},
     faults::Answer,
-    incoming::{Incoming, Judged, Reply},
+    incoming::{Decision, Incoming, Reply},
     records::{Record, digits},
     state::State,
     vendor::Vendor,
@@ -37,8 +37,8 @@ const OWN_HEADERS: [&str; 12] = [
     "bcc",
 ];
 
-/// What SendGrid makes of a call: the mail that it takes, or its refusal.
-pub(crate) fn judge(key: &str, state: &State, call: &Incoming) -> Result<Judged, Reply> {
+/// Decides about a call: the accepted mail, or SendGrid's error.
+pub(crate) fn decide(key: &str, state: &State, call: &Incoming) -> Result<Decision, Reply> {
     if call.path != "/v3/mail/send" {
         return Err(refusal(404, "not found", None));
     }
@@ -58,7 +58,7 @@ pub(crate) fn judge(key: &str, state: &State, call: &Incoming) -> Result<Judged,
         breaches = breaches_of_prose(&body);
     }
     match breaches.first() {
-        None => Ok(Judged::Send(Box::new(record(state, &body)))),
+        None => Ok(Decision::Send(Box::new(record(state, &body)))),
         Some(Breach { path, rule }) => Err(refusal(400, rule, Some(path))),
     }
 }
@@ -86,7 +86,7 @@ fn refusal(status: u16, message: &str, field: Option<&str>) -> Reply {
     Reply { status, headers: Vec::new(), body }
 }
 
-/// What the description says in words.
+/// The rules that the description states in prose.
 fn breaches_of_prose(body: &Value) -> Vec<Breach> {
     let mut breaches = Vec::new();
     let mut breach = |path: String, rule: &str| breaches.push(Breach { path, rule: rule.to_owned() });

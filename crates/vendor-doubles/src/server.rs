@@ -1,5 +1,4 @@
-//! The HTTP side: what goes wrong on purpose, the effect, and the answer. All state is behind one lock, which is never
-//! held while anything waits.
+//! The HTTP side: faults, effects and answers. All state is behind one lock, which is never held across an await.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
@@ -16,9 +15,9 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use crate::{
+    connection::ConnectionCutter,
     faults::{Answer, Kind},
-    incoming::{Incoming, Judged, Reply},
-    line::Cutter,
+    incoming::{Decision, Incoming, Reply},
     options::Options,
     records::{Call, Record},
     sendgrid, ses,
@@ -27,35 +26,35 @@ use crate::{
     vendor::Vendor,
 };
 
-/// Longer than any caller waits.
-const FOR_EVER: Duration = Duration::from_mins(10);
+/// How long a hanging call waits: longer than any caller.
+const HANG: Duration = Duration::from_mins(10);
 /// The largest body: SendGrid takes 30 MB.
 const MAX_BODY: usize = 30 << 20;
 
-/// What the servers share.
+/// The state that the servers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: Options,
     state: Mutex<State>,
     is_stopped: watch::Sender<bool>,
-    /// To whoever delivers what was taken; without one it stays as it was taken.
-    courier: OnceLock<mpsc::UnboundedSender<Record>>,
+    /// The channel to the delivery task; without it messages keep their first state.
+    deliveries: OnceLock<mpsc::UnboundedSender<Record>>,
 }
 
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
-        Self { options, state: Mutex::default(), is_stopped: watch::Sender::new(false), courier: OnceLock::new() }
+        Self { options, state: Mutex::default(), is_stopped: watch::Sender::new(false), deliveries: OnceLock::new() }
     }
 
-    /// From now on what is taken is handed to this one. Only the first is listened to.
-    pub(crate) fn employ(&self, courier: mpsc::UnboundedSender<Record>) {
-        let _ = self.courier.set(courier);
+    /// Sets the channel to the delivery task, once.
+    pub(crate) fn deliver_through(&self, deliveries: mpsc::UnboundedSender<Record>) {
+        let _ = self.deliveries.set(deliveries);
     }
 
-    /// Fails only when the doubles are being stopped.
-    fn hand_to_courier(&self, record: &Record) {
-        if let Some(courier) = self.courier.get() {
-            let _ = courier.send(record.clone());
+    /// Fails only while the doubles are being stopped.
+    fn queue_delivery(&self, record: &Record) {
+        if let Some(deliveries) = self.deliveries.get() {
+            let _ = deliveries.send(record.clone());
         }
     }
 
@@ -73,7 +72,7 @@ impl Shared {
         self.is_stopped.send_replace(true);
     }
 
-    /// Waits; no longer than the doubles run.
+    /// Waits, until the doubles stop at the latest.
     async fn rest(&self, time: Duration) {
         if time.is_zero() {
             return;
@@ -87,7 +86,8 @@ impl Shared {
 
     /// Answers a call of a vendor's API.
     pub(crate) async fn answer(self: Arc<Self>, vendor: Vendor, request: Request) -> Response {
-        let cutter = request.extensions().get::<ConnectInfo<Cutter>>().map(|info| info.0.clone()).unwrap_or_default();
+        let cutter =
+            request.extensions().get::<ConnectInfo<ConnectionCutter>>().map(|info| info.0.clone()).unwrap_or_default();
         let (parts, body) = request.into_parts();
         let Ok(body) = axum::body::to_bytes(body, MAX_BODY).await else {
             return written(failed(vendor, &Answer::status(413)));
@@ -104,7 +104,7 @@ impl Shared {
         match fault {
             Some(Kind::Reset { .. }) => cutter.cut(),
             Some(Kind::Hang { .. }) => {
-                self.rest(FOR_EVER).await;
+                self.rest(HANG).await;
                 cutter.cut();
             }
             Some(Kind::Late { ms }) => self.rest(latency + Duration::from_millis(ms)).await,
@@ -113,8 +113,8 @@ impl Shared {
         written(reply)
     }
 
-    /// Has the effect, unless it is to fail without, and writes the call down: before anything waits, so that a caller who
-    /// hangs up changes nothing.
+    /// Applies the effect, unless a fault prevents it, and records the call. It never awaits, so that a caller who hangs up cannot
+    /// interrupt it.
     fn work(&self, vendor: Vendor, call: &Incoming) -> (Reply, Option<Kind>) {
         let mut state = self.state();
         let fault = state.faults.entry(vendor).or_default().strike(call.method.as_str());
@@ -124,13 +124,13 @@ impl Shared {
             Some(Kind::Late { .. }) | None => true,
         };
         let mut taken = None;
-        let mut reply = match has_effect.then(|| self.judge(vendor, &state, call)) {
+        let mut reply = match has_effect.then(|| self.decide(vendor, &state, call)) {
             None => Reply { status: 0, headers: Vec::new(), body: Value::Null },
-            Some(Ok(Judged::Read(reply)) | Err(reply)) => reply,
-            Some(Ok(Judged::Send(record))) => {
+            Some(Ok(Decision::Read(reply)) | Err(reply)) => reply,
+            Some(Ok(Decision::Send(record))) => {
                 taken = Some(record.id.clone());
                 let reply = self.taken(vendor, &record);
-                self.hand_to_courier(&record);
+                self.queue_delivery(&record);
                 state.records.push(*record);
                 reply
             }
@@ -153,11 +153,11 @@ impl Shared {
         (reply, fault)
     }
 
-    fn judge(&self, vendor: Vendor, state: &State, call: &Incoming) -> Result<Judged, Reply> {
+    fn decide(&self, vendor: Vendor, state: &State, call: &Incoming) -> Result<Decision, Reply> {
         match vendor {
-            Vendor::Sendgrid => sendgrid::judge(&self.options.sendgrid_key, state, call),
-            Vendor::Twilio => twilio::judge(&self.options.twilio, state, call),
-            Vendor::Ses => ses::judge(&self.options.configuration_sets, state, call),
+            Vendor::Sendgrid => sendgrid::decide(&self.options.sendgrid_key, state, call),
+            Vendor::Twilio => twilio::decide(&self.options.twilio, state, call),
+            Vendor::Ses => ses::decide(&self.options.configuration_sets, state, call),
         }
     }
 
@@ -180,7 +180,7 @@ fn failed(vendor: Vendor, answer: &Answer) -> Reply {
 }
 
 fn written(reply: Reply) -> Response {
-    // Of a call that is not answered: the connection is cut before this leaves.
+    // Status 0: the connection is cut before this answer is sent.
     let status = if reply.status == 0 { 500 } else { reply.status };
     let mut response = Response::builder().status(status);
     for (name, value) in reply.headers {

@@ -1,6 +1,6 @@
 //! Amazon SES, API version 2: `SendEmail` of a simple message. The rules are those of the API reference
-//! (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>); that a request is signed is seen, whether
-//! rightly is not: the SDK signs.
+//! (<https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html>); a signature must be
+//! present, and is not verified: the SDK signs.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::{
     description::is_email,
     faults::Answer,
-    incoming::{Incoming, Judged, Reply},
+    incoming::{Decision, Incoming, Reply},
     records::{Record, digits},
     state::State,
     vendor::Vendor,
@@ -40,8 +40,8 @@ const TAGS: (usize, usize) = (50, 256);
 const OWN_HEADERS: [&str; 9] =
     ["to", "cc", "bcc", "from", "subject", "date", "message-id", "mime-version", "content-type"];
 
-/// What SES makes of a call: the mail that it takes, or its refusal.
-pub(crate) fn judge(sets: &[String], state: &State, call: &Incoming) -> Result<Judged, Reply> {
+/// Decides about a call: the accepted mail, or SES's error.
+pub(crate) fn decide(sets: &[String], state: &State, call: &Incoming) -> Result<Decision, Reply> {
     if (call.method.clone(), call.path.as_str()) != (Method::POST, "/v2/email/outbound-emails") {
         return Err(refusal(404, "UnknownOperationException", "There is no such operation."));
     }
@@ -58,7 +58,7 @@ pub(crate) fn judge(sets: &[String], state: &State, call: &Incoming) -> Result<J
             let words = format!("Configuration set <{name}> does not exist.");
             Err(refusal(404, "NotFoundException", &words))
         }
-        _ => Ok(Judged::Send(Box::new(record(state, &body)))),
+        _ => Ok(Decision::Send(Box::new(record(state, &body)))),
     }
 }
 

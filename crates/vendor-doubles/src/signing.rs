@@ -1,5 +1,5 @@
-//! The vendors' webhooks: how each signs what it posts. Pure functions and keys made on the spot, for tests of whoever
-//! verifies, and for the doubles themselves.
+//! The vendors' webhooks: how each signs what it posts. Pure functions and keys made on the spot, for tests of verifiers
+//! and for the doubles themselves.
 
 pub mod sendgrid;
 pub mod sns;

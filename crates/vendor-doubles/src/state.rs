@@ -1,4 +1,4 @@
-//! What the doubles remember. No I/O: the server locks it, never while it waits.
+//! The state of the doubles. No I/O: the server locks it, never across an await.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::{
     vendor::Vendor,
 };
 
-/// Everything that changes.
+/// The mutable state.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) records: Vec<Record>,
@@ -18,7 +18,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Whether the vendor itself sends to this recipient no more.
+    /// Whether the recipient is on the vendor's own suppression list.
     pub(crate) fn is_suppressed(&self, vendor: Vendor, recipient: &str) -> bool {
         self.suppressed.contains(&(vendor, recipient.to_ascii_lowercase()))
     }

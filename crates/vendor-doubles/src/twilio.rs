@@ -12,7 +12,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use crate::{
     description::{Breach, Description},
     faults::Answer,
-    incoming::{Incoming, Judged, Reply},
+    incoming::{Decision, Incoming, Reply},
     options::TwilioAccount,
     records::{Record, digits},
     state::State,
@@ -23,7 +23,7 @@ static DESCRIPTION: LazyLock<Description> =
     LazyLock::new(|| Description::read(include_str!("../descriptions/twilio-messages.json")));
 /// The longest text, in characters.
 const LONGEST_BODY: usize = 1_600;
-/// The numbers with which Twilio itself lets its customers test what goes wrong, and the error of each:
+/// Twilio's own test numbers, with the error of each:
 /// <https://www.twilio.com/docs/iam/test-credentials>.
 const MAGIC: [(&str, u32, &str); 5] = [
     ("+15005550001", 21211, "The 'To' number is not a valid phone number."),
@@ -34,20 +34,20 @@ const MAGIC: [(&str, u32, &str); 5] = [
 ];
 const UNSUBSCRIBED: &str = "Attempt to send to unsubscribed recipient";
 
-/// What Twilio makes of a call: the message that it takes, what is read, or its refusal.
-pub(crate) fn judge(account: &TwilioAccount, state: &State, call: &Incoming) -> Result<Judged, Reply> {
+/// Decides about a call: the accepted message, the data that are read, or Twilio's error.
+pub(crate) fn decide(account: &TwilioAccount, state: &State, call: &Incoming) -> Result<Decision, Reply> {
     if !account.admits(call) {
         return Err(refusal(401, 20003, "Authenticate"));
     }
     let rest = call.path.strip_prefix(&format!("/2010-04-01/Accounts/{}/Messages", account.account_sid));
     match (call.method.clone(), rest) {
         (Method::POST, Some(".json")) => send(state, call),
-        (Method::GET, Some(".json")) => list::read(account, state, call).map(Judged::Read),
+        (Method::GET, Some(".json")) => list::read(account, state, call).map(Decision::Read),
         (Method::GET, Some(rest)) => {
             let sid = rest.strip_prefix('/').and_then(|rest| rest.strip_suffix(".json"));
             let found = state.records.iter().find(|record| is_message(record) && Some(record.id.as_str()) == sid);
             let found = found.ok_or_else(not_found)?;
-            Ok(Judged::Read(Reply { status: 200, headers: Vec::new(), body: resource(account, found) }))
+            Ok(Decision::Read(Reply { status: 200, headers: Vec::new(), body: resource(account, found) }))
         }
         (_, Some(".json")) => Err(refusal(405, 20004, "Method not allowed")),
         _ => Err(not_found()),
@@ -96,7 +96,7 @@ fn not_found() -> Reply {
     refusal(404, 20404, "The requested resource was not found")
 }
 
-fn send(state: &State, call: &Incoming) -> Result<Judged, Reply> {
+fn send(state: &State, call: &Incoming) -> Result<Decision, Reply> {
     let is_form = call.header("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     let form = if is_form { form(&call.body) } else { Map::new() };
     let text = |name: &str| form.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
@@ -126,7 +126,7 @@ fn send(state: &State, call: &Incoming) -> Result<Judged, Reply> {
     if state.is_suppressed(Vendor::Twilio, to) {
         return Err(refusal(400, 21610, UNSUBSCRIBED));
     }
-    Ok(Judged::Send(Box::new(Record {
+    Ok(Decision::Send(Box::new(Record {
         vendor: Vendor::Twilio,
         id: format!("SM{}", digits(32)),
         at: OffsetDateTime::now_utc(),
@@ -214,7 +214,7 @@ mod tests {
         let call = |body: &str| Incoming::post("/", "application/x-www-form-urlencoded", body);
         for body in ["To=%2B442079460000&From=Bodega&Body=Hi", "To=%2B442079460000&Body=Hi&MessagingServiceSid=MG"] {
             let body = body.replace("=MG", &format!("=MG{}", "a1".repeat(16)));
-            let Ok(Judged::Send(record)) = send(&State::default(), &call(&body)) else { panic!("refused: {body}") };
+            let Ok(Decision::Send(record)) = send(&State::default(), &call(&body)) else { panic!("refused: {body}") };
             let schema = &DESCRIPTION.part("components")["schemas"]["api.v2010.account.message"];
             assert_eq!(DESCRIPTION.breaches(schema, &resource(&account, &record)), []);
         }

@@ -1,10 +1,10 @@
-//! Days, in the form the locale gives for dates (`strftime`'s `%x`), and times of day.
+//! Dates in the locale's format (`strftime`'s `%x`), and times of day.
 
 use pure_rust_locales::{Locale, locale_match};
 use time::{Date, Time};
 
-/// The day in the locale's form, with two differences: a year has all its digits, since `01/02/03` is three dates, and
-/// other digits and calendars (`%O`, `%E`) are left aside, as POSIX allows.
+/// The date in the locale's format, with two differences: the year has all its digits, since `01/02/03` is ambiguous, and
+/// alternative digits and calendars (`%O`, `%E`) are ignored, as POSIX allows.
 pub(super) fn write(locale: Locale, date: Date) -> String {
     let mut text = String::new();
     let mut rest = locale_match!(locale => LC_TIME::D_FMT).chars();
@@ -25,7 +25,7 @@ pub(super) fn write(locale: Locale, date: Date) -> String {
     text
 }
 
-/// Hours and minutes: of twelve hours where the locale's form for times has them, of 24 elsewhere.
+/// Hours and minutes, on a 12-hour clock where the locale's format has one, else on a 24-hour clock.
 pub(super) fn clock(locale: Locale, time: Time) -> String {
     let form = locale_match!(locale => LC_TIME::T_FMT);
     let halves = locale_match!(locale => LC_TIME::AM_PM);
@@ -42,7 +42,7 @@ pub(super) fn clock(locale: Locale, time: Time) -> String {
     }
 }
 
-/// One part of a date. A directive that no locale uses in its dates is left out, and a test looks that there is none.
+/// One part of a date. Directives that no locale's date format has write nothing; a test makes sure that there are none.
 fn part(locale: Locale, date: Date, directive: char, is_unpadded: bool) -> String {
     let day_of_week = usize::from(date.weekday().number_days_from_sunday());
     let month = usize::from(u8::from(date.month()));

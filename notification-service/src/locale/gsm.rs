@@ -1,4 +1,4 @@
-//! Amounts and moments in the letters that text messages have (3GPP TS 23.038).
+//! Amounts and moments in the alphabet of text messages (3GPP TS 23.038).
 
 use common::money::Money;
 use pure_rust_locales::Locale;
@@ -6,14 +6,15 @@ use time::OffsetDateTime;
 
 use crate::segments::is_gsm7;
 
-/// The amount as [`super::money::write`] has it where that fits; else with the currency's code; else as programs write it.
+/// The amount as [`super::money::write`] has it where GSM's alphabet allows; else with the currency's code; else in the format of
+/// `en-US` with the code.
 pub(super) fn money(locale: Locale, money: Money) -> String {
     let forms = [super::money::write, super::money::with_code];
     let fitting = forms.iter().find_map(|form| plain(&form(locale, money)));
     fitting.unwrap_or_else(|| plain(&super::money::with_code(Locale::en_US, money)).unwrap_or_default())
 }
 
-/// The text with spaces and apostrophes of typographers as keyboards have them, if that makes it fit.
+/// The text with plain spaces, apostrophes and minus signs, where GSM's alphabet has all of it.
 pub(super) fn plain(text: &str) -> Option<String> {
     let plain = |c: char| match c {
         '\u{a0}' | '\u{202f}' | '\u{2009}' => ' ',
@@ -25,7 +26,7 @@ pub(super) fn plain(text: &str) -> Option<String> {
     is_gsm7(&text).then_some(text)
 }
 
-/// ISO 8601's day and time, which every reader understands.
+/// Date and time in the form of ISO 8601.
 pub(super) fn iso(local: OffsetDateTime) -> String {
     format!("{} {:02}:{:02}", local.date(), local.hour(), local.minute())
 }

@@ -1,6 +1,6 @@
-//! What a tag means that does not say everything: data, by CLDR's likely subtags, for the locales that there are.
+//! The locales of tags without a region or with a script: data after CLDR's likely subtags.
 
-/// The locale of a language that stands alone. Sorted.
+/// The locale of each language without a region. Sorted.
 #[rustfmt::skip]
 pub(super) const LANGUAGES: [&str; 198] = [
     "aa_ET", "af_ZA", "agr_PE", "ak_GH", "am_ET", "an_ES", "anp_IN", "ar_EG", "as_IN", "ast_ES", "ayc_PE", "az_AZ",
@@ -22,11 +22,11 @@ pub(super) const LANGUAGES: [&str; 198] = [
     "yi_US", "yo_NG", "yue_HK", "yuw_PG", "zh_CN", "zu_ZA",
 ];
 
-/// What glibc calls a script: a modifier of a name, or another locale.
+/// glibc's names of scripts: a modifier of a locale's name, or another locale.
 pub(super) const SCRIPTS: [(&str, &str); 5] =
     [("Cyrl", "cyrillic"), ("Deva", "devanagari"), ("Hans", "zh_CN"), ("Hant", "zh_TW"), ("Latn", "latin")];
 
-/// What stands in for areas larger than a country (UN M.49), and for a name that has become two.
+/// Locales of areas larger than a country (UN M.49), and of a name that glibc has replaced.
 pub(super) const AREAS: [(&str, &str); 4] =
     [("en_001", "en_GB"), ("en_150", "en_GB"), ("es_419", "es_MX"), ("no_NO", "nb_NO")];
 

@@ -1,4 +1,4 @@
-//! Amounts, from integers to text without a fraction in between.
+//! Amounts as text, without floating-point numbers in between.
 
 use common::money::Money;
 use pure_rust_locales::{Locale, locale_match};
@@ -6,7 +6,7 @@ use pure_rust_locales::{Locale, locale_match};
 /// Keeps an amount and its currency on one line.
 const NO_BREAK_SPACE: char = '\u{a0}';
 
-/// The amount as the locale writes amounts; its currency by symbol if it is the locale's own, else by ISO code, since `$`
+/// The amount in the locale's format, with the currency's symbol if it is the locale's own, else with its ISO code, since `$`
 /// means another currency in another country.
 pub(super) fn write(locale: Locale, money: Money) -> String {
     let own = locale_match!(locale => LC_MONETARY::INT_CURR_SYMBOL);
@@ -18,7 +18,7 @@ pub(super) fn write(locale: Locale, money: Money) -> String {
     placed(locale, money, symbol, comes_first(locale), is_apart)
 }
 
-/// The amount as the locale writes amounts, its currency by ISO code.
+/// The amount in the locale's format, with the currency's ISO code.
 pub(super) fn with_code(locale: Locale, money: Money) -> String {
     let first = locale_match!(locale => LC_MONETARY::INT_P_CS_PRECEDES).map_or(comes_first(locale), |first| first != 0);
     // POSIX writes the space into the code itself, as its fourth character.

@@ -1,4 +1,4 @@
-//! Time zones, by their names in the IANA database, which the crate `jiff` brings along: a function's image may have none.
+//! Time zones by their IANA names. The crate `jiff` embeds the database, since a function's image may have none.
 
 use std::{fmt, str::FromStr};
 
@@ -6,25 +6,25 @@ use common::{input::Refusal, timestamp::Timestamp};
 use jiff::tz::TimeZone;
 use time::{OffsetDateTime, UtcOffset};
 
-/// Where a clock is.
+/// A time zone.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 impl Zone {
-    /// The zone of time itself.
+    /// UTC.
     pub fn utc() -> Self {
         Self(TimeZone::UTC)
     }
 
-    /// Its name in the database.
+    /// The name in the IANA database.
     pub fn name(&self) -> &str {
         self.0.iana_name().unwrap_or("UTC")
     }
 
-    /// What its clocks and calendars show at a moment.
+    /// The local date and time at a moment.
     pub(super) fn local(&self, moment: Timestamp) -> OffsetDateTime {
         let utc = moment.to_offset();
-        // jiff's years go to 9999, like ours, less the width of a zone; there is no mail about that day.
+        // jiff's range ends some hours before the last day of 9999; later moments are shown in UTC.
         let seconds = jiff::Timestamp::from_millisecond(moment.unix_millis()).map(|at| self.0.to_offset(at).seconds());
         let offset = seconds.ok().and_then(|seconds| UtcOffset::from_whole_seconds(seconds).ok());
         offset.and_then(|offset| utc.checked_to_offset(offset)).unwrap_or(utc)
@@ -50,7 +50,7 @@ impl fmt::Debug for Zone {
 mod tests {
     use super::*;
 
-    /// What clocks of a zone show, and their distance from UTC in hours.
+    /// The local time in a zone, with its offset from UTC.
     fn shown(zone: &str, moment: &str) -> String {
         let local = zone.parse::<Zone>().unwrap().local(moment.parse().unwrap());
         format!("{} {}:{:02} {}", local.date(), local.hour(), local.minute(), local.offset())

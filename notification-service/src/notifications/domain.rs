@@ -1,9 +1,9 @@
-//! What another service asks to have told, and to whom.
+//! Requests for notifications, and the states and events of a message.
 
 use std::{fmt, str::FromStr};
 
 use common::{
-    contact::{Email, Phone},
+    contact::{Channel, Email, Phone},
     input::{Fields, FromFields, Refusal},
     locale::LanguageTag,
     timestamp::Timestamp,
@@ -14,11 +14,11 @@ use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
 pub use self::{
-    limits::{Caps, Count, CountBy, Reason, barring},
-    record::{Delivery, LastEvent, RecipientKey, Record, Stands},
+    limits::{Caps, Count, CountBy, Reason, suppression_keys},
+    record::{Delivery, LastEvent, LeaseStatus, RecipientKey, Record},
 };
 use crate::{
-    event::{Channel, EventId},
+    event::EventId,
     providers::Name,
     templates::{Message, Template},
 };
@@ -26,20 +26,20 @@ use crate::{
 mod limits;
 mod record;
 
-/// Who is told.
+/// The recipient of a notification.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct Recipient {
-    /// Where mail reaches them; needed where they are told by mail. A message for the channel `sms` alone goes there by mail, too,
-    /// where texts never go to their number.
+    /// E-mail address; required for the channel `email`. Also used when `sms` is the only channel and the shop sends no text
+    /// messages to the number.
     pub email: Option<Email>,
-    /// Where texts reach them; needed where they are told by SMS.
+    /// Telephone number for text messages; required for the channel `sms`.
     pub phone: Option<Phone>,
-    /// Which language they read, and how they write money and dates. Absent, or not known in any way: `en-US`.
+    /// BCP 47 language tag: decides the language of the message and the format of amounts and dates. `en-US` when absent or unknown.
     #[schema(value_type = Option<LanguageTag>)]
     pub locale: LanguageTag,
 }
 
-/// Shows no address.
+/// Omits the addresses, since debug output is logged.
 impl fmt::Debug for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Recipient({})", self.locale)
@@ -64,24 +64,24 @@ impl Recipient {
     }
 }
 
-/// A wish to have somebody told something, once on each channel.
+/// A request to send a message to a recipient, once on each channel.
 #[derive(Clone, PartialEq)]
 pub struct Notification {
-    /// Names the event for ever; what is told of it is told once.
+    /// Id of the event. It is sent once on each channel.
     pub event_id: EventId,
-    /// Who is told.
+    /// The recipient.
     pub recipient: Recipient,
-    /// How they are told: each channel once, at least one.
+    /// The channels: at least one, each once.
     pub channels: Vec<Channel>,
-    /// What they are told.
+    /// The template with its data.
     pub message: Message,
-    /// The data of the message as they were written.
+    /// The data as the request has them.
     pub data: Value,
-    /// The event of which staff have it sent again.
+    /// The event that was sent first, where staff resend it.
     pub resend_of: Option<EventId>,
 }
 
-/// Shows no address.
+/// Omits the addresses, since debug output is logged.
 impl fmt::Debug for Notification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Notification({} {})", self.event_id, self.message.template().as_str())
@@ -89,10 +89,10 @@ impl fmt::Debug for Notification {
 }
 
 impl Notification {
-    /// With mail as a second channel where a text is all that is asked for, none ever goes to that number, and the address is
-    /// known: its recipient would hear nothing.
+    /// Adds the channel `email` when `sms` is the only channel, the shop sends no texts to that number, and the request has an
+    /// e-mail address. The recipient would get no message otherwise.
     #[must_use]
-    pub fn or_by_mail(mut self, caps: &Caps) -> Self {
+    pub fn with_mail_fallback(mut self, caps: &Caps) -> Self {
         let never = self.recipient.phone.as_ref().is_some_and(|phone| caps.country(phone).is_err());
         if never && self.channels == [Channel::Sms] && self.recipient.email.is_some() {
             self.channels.insert(0, Channel::Email);
@@ -100,10 +100,10 @@ impl Notification {
         self
     }
 
-    /// What is kept of it, so that staff can have it sent again on this channel; `None` where it holds a secret, or is
-    /// larger than what the table should hold for that.
-    pub fn kept(&self, channel: Channel) -> Option<String> {
-        const MOST: usize = 64 * 1024;
+    /// The request that is stored, so that staff can resend it on this channel; `None` where it contains a secret or is too
+    /// large to store.
+    pub fn resendable(&self, channel: Channel) -> Option<String> {
+        const MAX_BYTES: usize = 64 * 1024;
         let template = self.message.template();
         let recipient = match channel {
             Channel::Email => json!({ "email": self.recipient.email, "locale": self.recipient.locale }),
@@ -112,7 +112,7 @@ impl Notification {
         let kept = json!({
             "template": template.as_str(), "recipient": recipient, "channels": [channel], "data": self.data
         });
-        template.may_be_kept().then(|| kept.to_string()).filter(|kept| kept.len() <= MOST)
+        template.may_be_kept().then(|| kept.to_string()).filter(|kept| kept.len() <= MAX_BYTES)
     }
 }
 
@@ -124,7 +124,7 @@ impl FromFields for Notification {
         let channels = channels(fields, template);
         let message = template.map(|template| message(fields, template));
         if template.is_none() {
-            // Nothing can be said against them.
+            // Data cannot be checked without their template.
             fields.ignore("data");
         }
         let (recipient, channels) = (recipient?, channels?);
@@ -140,7 +140,7 @@ impl FromFields for Notification {
     }
 }
 
-/// The channels, of which each is named once; mail where none is.
+/// The channels, each named once; `email` where the member is absent.
 fn channels(fields: &mut Fields<'_>, template: Option<Template>) -> Option<Vec<Channel>> {
     let Some(channels) = fields.optional_texts::<Channel>("channels", Channel::VARIANTS.len())? else {
         return Some(vec![Channel::Email]);
@@ -161,14 +161,13 @@ fn channels(fields: &mut Fields<'_>, template: Option<Template>) -> Option<Vec<C
     Some(channels)
 }
 
-/// What a message says: its template, and the data for it as the request gave them.
+/// The message with its data, and the data as the request has them.
 fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Value)> {
     let data = fields.raw("data").cloned().unwrap_or_else(|| Value::Object(Map::new()));
     fields.object_by("data", |data| Message::read(template, data)).map(|message| (message, data))
 }
 
-/// What became of an event on a channel. `sending`: a request is handing it over; or one began to, and did not come to its end:
-/// half a minute later another may try.
+/// State of an event on a channel: `waiting` and `sending` may still change, all others are final.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, Display, IntoStaticStr, VariantArray, strum::VariantNames,
 )]
@@ -176,22 +175,22 @@ fn message(fields: &mut Fields<'_>, template: Template) -> Option<(Message, Valu
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Not handed over yet: no provider took it. Asked for again, it is tried again.
+    /// No provider has accepted it yet. A repeated request tries again.
     Waiting,
-    /// A request is handing it over. Or one began to, and did not come to its end: half a minute later another may try.
+    /// A request is sending it, or was interrupted while it did; another request may try 30 seconds later.
     Sending,
-    /// A provider took it.
+    /// A provider accepted it.
     Sent,
-    /// A limit stands against it; it is not sent, now or later.
+    /// Not sent, because a limit was reached or the shop sends no texts to the country.
     Withheld,
-    /// Its address is suppressed (it bounced, or its owner wants nothing more); it is not sent, now or later.
+    /// Not sent, because the address is suppressed: it bounced, or its owner unsubscribed or complained.
     Suppressed,
-    /// The provider refuses it for good: the address is bad. Or no provider took it for as long as that is tried.
+    /// Not sent, because the provider refuses the address, or no provider accepted it within the time for retries.
     Refused,
 }
 
 impl State {
-    /// As in the table.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -207,39 +206,39 @@ impl FromStr for State {
     }
 }
 
-/// What a provider tells of a message that it took.
+/// An event that a provider reports about a message it accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, IntoStaticStr, VariantArray)]
 #[schema(as = DeliveryEventKind)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum EventKind {
-    /// It is on its way.
+    /// The provider queued it for delivery.
     Accepted,
-    /// The recipient's side wants it later.
+    /// The receiving server deferred it; the provider retries.
     Delayed,
-    /// The recipient's side took it.
+    /// The receiving server or carrier accepted it.
     Delivered,
     /// The recipient opened it.
     Read,
-    /// It came back; the same address may accept a later one.
+    /// It bounced for a temporary reason; a later message to the address may be delivered.
     SoftBounced,
-    /// It came back for good: there is no such address.
+    /// It bounced permanently: the address does not exist.
     HardBounced,
-    /// The provider gave it up.
+    /// The provider gave up delivery.
     Failed,
     /// The recipient unsubscribed.
     Unsubscribed,
-    /// The recipient calls it spam.
+    /// The recipient reported it as spam.
     Complained,
 }
 
 impl EventKind {
-    /// As in the table.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Its place among all of them, in the order above; it is stored.
+    /// Its rank in the order above, which is stored: of two events of the same time, the one of the higher rank counts.
     pub fn rank(self) -> i64 {
         let place = Self::VARIANTS.iter().position(|kind| *kind == self);
         place.and_then(|place| i64::try_from(place).ok()).unwrap_or_default()
@@ -255,19 +254,19 @@ impl FromStr for EventKind {
     }
 }
 
-/// Something that a provider tells of a message.
+/// An event of a message, with its time and provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeliveryEvent {
     /// What happened.
     pub kind: EventKind,
-    /// When, as the provider says; where it says nothing of times, when it reached us.
+    /// When it happened, as the provider says; when the report arrived, where the provider reports no times.
     pub at: Timestamp,
-    /// Who says so.
+    /// The provider that reports it.
     pub provider: Name,
 }
 
 impl DeliveryEvent {
-    /// Whether its provider says when things happened. Twilio does not: an event that comes again seems to be a new one.
+    /// Whether its provider reports times. Twilio does not: a repeated report looks like a new event.
     pub fn is_timed(&self) -> bool {
         self.provider != Name::Twilio
     }

@@ -1,43 +1,42 @@
-//! Sending once, on each channel. The channels of a notification go this way side by side, each by itself.
+//! Sending once on each channel. The channels of a notification take these steps concurrently, each for itself.
 //!
-//! 1. The message is written. What cannot be written claims nothing. What the limits rule out whatever was sent before (a
-//!    text to a country that gets none, to a number that takes none) ends here, as `withheld` or `refused`. Where that text was all
-//!    that was asked for, the mail is sent instead, if the request has an address.
-//! 2. **Claim**: one transaction puts the event's item in the state `sending`, with a lease, if there is none; counts it
-//!    against the limits; and makes sure that the address is not suppressed. All of it, or nothing. Of many requests at once
-//!    DynamoDB lets one through. The others read from the refusal what stands in their way: the answer as it was given
-//!    before, or 409 while the lease runs. What waits, or whose lease ran out, is claimed by exchanging the claim that was
-//!    seen; it is not counted again. A message beyond a limit becomes `withheld`, one to a suppressed address `suppressed`:
-//!    the answer is 200, so that its sender's outbox comes to an end.
-//! 3. **Send**: the providers are asked, in their order, within one deadline.
-//! 4. **Mark**: the item becomes `sent`, or `refused` or `suppressed` where the provider says so, if the claim is still
-//!    ours. What no provider took is given back: it is `waiting`, with the reason, and the answer is 503. It does not wait for
-//!    ever: a try that fails `KEEP_TRYING_HOURS` after the first request is the last, and the message is `refused`.
+//! 1. **Render** the message. A message that cannot be rendered acquires no lease. A text to a number or country that the shop
+//!    never sends to ends here as `refused` or `withheld`; where `sms` was the only channel and the request has an e-mail
+//!    address, the mail is sent as well.
+//! 2. **Acquire the lease**: one transaction inserts the event's item in the state `sending` with a lease, counts it against the
+//!    limits, and checks that the address is not suppressed: all of it or nothing. Of concurrent requests DynamoDB lets one
+//!    through. The others read from the failed condition what they answer: the earlier result, or 409 while the lease runs. A
+//!    message that waits, or whose lease expired, is leased by replacing the lease id that was read; it is not counted again. A
+//!    message beyond a limit becomes `withheld`, one to a suppressed address `suppressed`: the answer is 200, so that the
+//!    caller's outbox does not repeat it.
+//! 3. **Send**: the providers are tried in their order, within one deadline.
+//! 4. **Record** the result: `sent`, or `refused` or `suppressed` where the provider says so, if the lease is still held. When no
+//!    provider accepted the message, the lease is released: the item is `waiting`, with the reason, and the answer is 503. An
+//!    attempt that fails `KEEP_TRYING_HOURS` after the first request is the last, and the message becomes `refused`.
 //!
-//! An event's id stands for one message to one recipient. What has another template or goes to another address under an id
-//! that was used is answered 409 `event_id_reused`, and is sent on no channel: all channels are claimed before the first is
-//! sent, and claims are withdrawn where one of them is refused for that reason.
+//! An event's id stands for one message to one recipient. A request with another template or address under a used id is
+//! answered 409 `event_id_reused` and sent on no channel: the leases of all channels are acquired before the first message is
+//! sent, and are cancelled when one of them is refused for that reason.
 //!
 //! | what happens | what is left | what the next request does |
 //! | --- | --- | --- |
-//! | a crash, or no DynamoDB, before or in 2 | nothing, or a claim without a message | sends (once the lease ran out) |
-//! | no provider takes it | `waiting` | sends |
-//! | and it cannot be given back | a claim without a message | sends once the lease ran out |
-//! | a provider does not say whether it took the text | `waiting`, `unclear` | has the vendor asked for it, and then sends or not |
-//! | a crash in 3 or before 4 ended | a claim, and perhaps a message | once the lease ran out: a mail is sent, perhaps a second time; a text is asked for first |
-//! | DynamoDB fails in 4 | a claim and a message | this request answers `sent` all the same; where another channel waits, its caller asks again: as after a crash |
+//! | a crash, or no DynamoDB, before or in 2 | nothing, or a lease without a message | sends (after the lease expired) |
+//! | no provider accepts it | `waiting` | sends |
+//! | and the lease cannot be released | a lease without a message | sends after the lease expired |
+//! | a provider does not say whether it accepted the text | `waiting`, `unclear` | asks the vendor for it, and then sends or not |
+//! | a crash in 3 or before 4 ended | a lease, and perhaps a message | after the lease expired: a mail is sent, perhaps a second time; a text is looked up first |
+//! | DynamoDB fails in 4 | a lease and a message | this request answers `sent`; where another channel waits, its caller repeats the request: as after a crash |
 //! | all goes well | `sent` | answers `sent` for [`MEMORY`](super::store::MEMORY) |
 //!
-//! Between the provider's yes and our mark lies the one window in which a mail may be sent twice (a provider that does
-//! not answer may have sent, too). It cannot be closed from here: the providers have no keys for idempotency. For mail the
-//! choice is between two and none, and a shopper who paid and hears nothing is worse off than one who hears it twice. A text
-//! costs money, and its vendor can be asked what it sent. The window is made small as well: nothing stands between the
-//! answer and the mark, both are done by a task that goes on when the request is given up, and its limits together are
-//! shorter than a request's deadline. What is sent carries the event's id, so that two mails of one event can be told to be
-//! that. `docs/operations.md` has the table of what can be sent twice, and when.
+//! Between the provider's acceptance and the record lies the one window in which a mail may be sent twice (a provider that does
+//! not answer may have sent it, too). It cannot be closed from here: the providers have no idempotency keys. For mail, twice is
+//! better than never: a shopper who paid must get the confirmation. A text costs money, and its vendor can be asked what it
+//! sent. The window is small: nothing happens between the answer and the record, both are made by a task that continues when the
+//! request is cancelled, and its time limits together are below a request's deadline. Each message carries the event's id, so
+//! that two mails of one event can be recognised. `docs/operations.md` has the table of what can be sent twice, and when.
 
 use common::{
-    contact::{Email, Phone},
+    contact::{Channel, Email, Phone},
     timestamp::Timestamp,
 };
 use futures_util::future::join_all;
@@ -45,37 +44,37 @@ use tracing::Instrument;
 
 use super::{
     domain::{Delivery, Notification, Reason, Record, State},
-    store::{Claim, Claimed, Wish},
+    store::{Lease, LeaseOutcome, OutboundMessage},
 };
 use crate::{
     app::App,
     aws::Failure,
     error::Error,
-    event::{Channel, EventKey},
-    providers::{Deadline, Handed, OutgoingMail, OutgoingText, Undelivered},
-    templates::{self, Mail, Unwritable},
+    event::EventKey,
+    providers::{Accepted, Deadline, OutgoingMail, OutgoingText, SendError},
+    templates::{self, Mail, RenderError},
     unsubscribe,
 };
 
-/// Sends the event on each of its channels, unless it was sent there; goes on where its caller gives up.
+/// Sends the event on each of its channels, unless it was sent there. Continues when the caller's request is cancelled.
 pub(super) async fn send_once(app: App, notification: Notification) -> Result<Vec<Delivery>, Error> {
-    let notification = notification.or_by_mail(&app.caps);
+    let notification = notification.with_mail_fallback(&app.caps);
     let has_sms = notification.channels.contains(&Channel::Sms);
-    let refused = |errors| Error::Unwritable(Unwritable::Refused(errors));
+    let refused = |errors| Error::Render(RenderError::Refused(errors));
     notification.message.check(&app.shop, has_sms).map_err(refused)?;
     let work = async move {
-        let claims = notification.channels.iter().map(|channel| claim(&app, &notification, *channel));
-        let begun = join_all(claims).await;
-        if let Some(channel) = begun.iter().find_map(reused) {
-            join_all(begun.iter().flatten().map(|begun| withdraw(&app, begun))).await;
+        let leasing = notification.channels.iter().map(|channel| acquire_lease(&app, &notification, *channel));
+        let attempts = join_all(leasing).await;
+        if let Some(channel) = attempts.iter().find_map(reused) {
+            join_all(attempts.iter().flatten().map(|attempt| cancel_lease(&app, attempt))).await;
             return Err(Error::EventIdReused(channel));
         }
-        all(join_all(begun.into_iter().map(|begun| finish(&app, &notification, begun))).await)
+        all(join_all(attempts.into_iter().map(|attempt| finish(&app, &notification, attempt))).await)
     };
-    tokio::spawn(work.in_current_span()).await.map_err(Error::Stopped)?
+    tokio::spawn(work.in_current_span()).await.map_err(Error::TaskStopped)?
 }
 
-/// What became of all channels. What failed outweighs what another request is doing.
+/// The results of all channels. An error outweighs a lease of another request.
 fn all(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
     let mut in_progress = None;
     let mut deliveries = Vec::new();
@@ -89,102 +88,106 @@ fn all(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
     in_progress.map_or(Ok(deliveries), Err)
 }
 
-/// What is sent on a channel, written.
-enum Written<'a> {
+/// A rendered message, with its address.
+enum Rendered<'a> {
     Mail(&'a Email, Mail),
     Text(&'a Phone, String),
 }
 
-fn write<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Result<Written<'a>, Error> {
+fn render<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Result<Rendered<'a>, Error> {
     let Notification { recipient, message, .. } = notification;
-    let written = match channel {
+    let rendered = match channel {
         Channel::Email => {
-            let mail = templates::mail(message, &app.shop, &recipient.locale).map_err(Error::Unwritable)?;
-            recipient.email.as_ref().map(|email| Written::Mail(email, mail))
+            let mail = templates::mail(message, &app.shop, &recipient.locale).map_err(Error::Render)?;
+            recipient.email.as_ref().map(|email| Rendered::Mail(email, mail))
         }
         Channel::Sms => {
-            let text = templates::text(message, &app.shop, &recipient.locale).map_err(Error::Unwritable)?;
-            recipient.phone.as_ref().zip(text).map(|(phone, text)| Written::Text(phone, text))
+            let text = templates::text(message, &app.shop, &recipient.locale).map_err(Error::Render)?;
+            recipient.phone.as_ref().zip(text).map(|(phone, text)| Rendered::Text(phone, text))
         }
     };
-    // What was read has an address for each channel, and a text where one is asked for.
-    written.ok_or(Error::Unaddressed)
+    // Validation made sure of an address for each channel, and of a template with a text for `sms`.
+    rendered.ok_or(Error::AddressMissing)
 }
 
-/// A channel before anything is sent.
-enum Begun<'a> {
-    /// Nothing is left to do.
+/// An attempt to send on a channel, before anything is sent.
+enum Attempt<'a> {
+    /// The message has its final state.
     Ended(Delivery),
-    /// This message is ours to send.
-    Ours(Written<'a>, Claim),
+    /// This request may send the message.
+    Leased(Rendered<'a>, Lease),
 }
 
-fn reused(begun: &Result<Begun<'_>, Error>) -> Option<Channel> {
-    if let Err(Error::EventIdReused(channel)) = begun { Some(*channel) } else { None }
+fn reused(attempt: &Result<Attempt<'_>, Error>) -> Option<Channel> {
+    if let Err(Error::EventIdReused(channel)) = attempt { Some(*channel) } else { None }
 }
 
-async fn claim<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Result<Begun<'a>, Error> {
+async fn acquire_lease<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Result<Attempt<'a>, Error> {
     let key = EventKey { event_id: notification.event_id, channel };
-    let written = write(app, notification, channel)?;
+    let rendered = render(app, notification, channel)?;
     let now = Timestamp::now();
-    let (wish, never) = wish(app, notification, key, &written, now).await?;
-    let claiming = async {
-        match never {
-            None => app.store.claim(&wish, now).await,
-            Some(reason) => app.store.never(&wish, reason, now).await,
+    let (outbound, barred_by) = outbound(app, notification, key, &rendered, now).await?;
+    let acquiring = async {
+        match barred_by {
+            None => app.db.acquire_lease(&outbound, now).await,
+            Some(reason) => app.db.record_not_sent(&outbound, reason, now).await,
         }
     };
-    // A claim may take several calls, and has one limit for all of them.
+    // Acquiring a lease may take several calls, which have one time limit together.
     let late = |_| Err(Failure::Unavailable("no answer in time".into()));
-    let claimed = tokio::time::timeout(app.limits.claim, claiming).await.unwrap_or_else(late);
-    match claimed.map_err(Error::Store)? {
-        Claimed::Ended(record) => Ok(Begun::Ended(ended(notification, &record))),
-        Claimed::Theirs(left) => Err(Error::InProgress(left)),
-        Claimed::Reused => Err(Error::EventIdReused(channel)),
-        Claimed::Ours(claim) => Ok(Begun::Ours(written, claim)),
+    let outcome = tokio::time::timeout(app.limits.acquire_lease, acquiring).await.unwrap_or_else(late);
+    match outcome.map_err(Error::Store)? {
+        LeaseOutcome::Ended(record) => Ok(Attempt::Ended(ended(notification, &record))),
+        LeaseOutcome::Held(left) => Err(Error::InProgress(left)),
+        LeaseOutcome::EventIdReused => Err(Error::EventIdReused(channel)),
+        LeaseOutcome::Acquired(lease) => Ok(Attempt::Leased(rendered, lease)),
     }
 }
 
-async fn withdraw(app: &App, begun: &Begun<'_>) {
-    let Begun::Ours(_, claim) = begun else { return };
-    let EventKey { event_id, channel } = claim.key();
-    if let Err(failure) = app.store.withdraw(claim).await {
-        tracing::warn!(%event_id, %channel, error = %failure, "the claim stays until its lease runs out");
+async fn cancel_lease(app: &App, attempt: &Attempt<'_>) {
+    let Attempt::Leased(_, lease) = attempt else { return };
+    let EventKey { event_id, channel } = lease.key();
+    if let Err(failure) = app.db.cancel_lease(lease).await {
+        tracing::warn!(%event_id, %channel, error = %failure, "lease not cancelled: the message can be sent after it expires");
     }
 }
 
-async fn finish(app: &App, notification: &Notification, begun: Result<Begun<'_>, Error>) -> Result<Delivery, Error> {
-    match begun? {
-        Begun::Ended(delivery) => Ok(delivery),
-        Begun::Ours(written, claim) => deliver(app, notification, &written, &claim).await,
+async fn finish(
+    app: &App,
+    notification: &Notification,
+    attempt: Result<Attempt<'_>, Error>,
+) -> Result<Delivery, Error> {
+    match attempt? {
+        Attempt::Ended(delivery) => Ok(delivery),
+        Attempt::Leased(rendered, lease) => deliver(app, notification, &rendered, &lease).await,
     }
 }
 
-/// What is wanted of the table, and why it is never sent, where a limit rules it out from the start.
-async fn wish(
+/// What acquiring the lease needs, and the reason why the message is never sent, where a limit excludes it at once.
+async fn outbound(
     app: &App,
     notification: &Notification,
     key: EventKey,
-    written: &Written<'_>,
+    rendered: &Rendered<'_>,
     now: Timestamp,
-) -> Result<(Wish, Option<Reason>), Error> {
+) -> Result<(OutboundMessage, Option<Reason>), Error> {
     let template = notification.message.template();
-    // Before anything is claimed: the key may have to be fetched.
-    let (recipient, counts) = match written {
-        Written::Mail(email, _) => {
+    // Before the lease: the key may have to be fetched.
+    let (recipient, counts) = match rendered {
+        Rendered::Mail(email, _) => {
             let recipient = app.fingerprints.recipient(email).await.map_err(Error::Secret)?;
             (recipient, Ok(app.caps.of_mail(template, recipient, now).into_iter().collect()))
         }
-        Written::Text(phone, _) => {
+        Rendered::Text(phone, _) => {
             let recipient = app.fingerprints.phone(phone).await.map_err(Error::Secret)?;
             (recipient, app.caps.of_text(phone, recipient, now))
         }
     };
-    let never = counts.as_ref().err().copied();
+    let barred_by = counts.as_ref().err().copied();
     let key_id = app.fingerprints.key_id().await.map_err(Error::Secret)?;
-    let (counts, request) = (counts.unwrap_or_default(), notification.kept(key.channel));
+    let (counts, request) = (counts.unwrap_or_default(), notification.resendable(key.channel));
     let resend_of = notification.resend_of;
-    Ok((Wish { key, template, recipient, key_id, resend_of, counts, request }, never))
+    Ok((OutboundMessage { key, template, recipient, key_id, resend_of, counts, request }, barred_by))
 }
 
 fn ended(notification: &Notification, record: &Record) -> Delivery {
@@ -197,15 +200,15 @@ fn ended(notification: &Notification, record: &Record) -> Delivery {
     record.delivery()
 }
 
-/// A delivery of this claim.
-fn delivery(claim: &Claim, state: State) -> Delivery {
+/// A result of the attempt that has this lease.
+fn delivery(lease: &Lease, state: State) -> Delivery {
     Delivery {
-        channel: claim.key().channel,
+        channel: lease.key().channel,
         state,
         provider: None,
         provider_message_id: None,
-        attempts: claim.attempts(),
-        created_at: claim.created_at(),
+        attempts: lease.attempts(),
+        created_at: lease.created_at(),
         sent_at: None,
         last_error: None,
         last_event: None,
@@ -215,63 +218,63 @@ fn delivery(claim: &Claim, state: State) -> Delivery {
 async fn deliver(
     app: &App,
     notification: &Notification,
-    written: &Written<'_>,
-    claim: &Claim,
+    rendered: &Rendered<'_>,
+    lease: &Lease,
 ) -> Result<Delivery, Error> {
-    // Whoever answers requests may be stopped between any two steps and woken much later.
-    if !claim.covers(Timestamp::now(), app.limits.send) {
-        give_back(app, notification, claim, &Error::TooLate).await;
-        return Err(Error::TooLate);
+    // A function may be frozen between any two steps and continue much later.
+    if !lease.covers(Timestamp::now(), app.limits.send) {
+        release_lease(app, notification, lease, &Error::LeaseExpired).await;
+        return Err(Error::LeaseExpired);
     }
-    match hand_over(app, notification, written, claim).await {
-        Ok(handed) => Ok(sent(app, notification, claim, handed).await),
-        Err(Undelivered::Refused { provider, reason }) => {
+    match send_to_provider(app, notification, rendered, lease).await {
+        Ok(accepted) => Ok(sent(app, notification, lease, accepted).await),
+        Err(SendError::Refused { provider, reason }) => {
             let end =
-                Delivery { provider: Some(provider), last_error: Some(reason), ..delivery(claim, State::Refused) };
-            Ok(not_taken(app, notification, claim, end).await)
+                Delivery { provider: Some(provider), last_error: Some(reason), ..delivery(lease, State::Refused) };
+            Ok(not_taken(app, notification, lease, end).await)
         }
-        Err(Undelivered::Suppressed { provider }) => {
+        Err(SendError::Suppressed { provider }) => {
             let reason = Some("the provider does not send to this address".to_owned());
-            let end = Delivery { provider: Some(provider), last_error: reason, ..delivery(claim, State::Suppressed) };
-            Ok(not_taken(app, notification, claim, end).await)
+            let end = Delivery { provider: Some(provider), last_error: reason, ..delivery(lease, State::Suppressed) };
+            Ok(not_taken(app, notification, lease, end).await)
         }
-        Err(undelivered @ (Undelivered::Retryable { .. } | Undelivered::Unclear(_))) => {
-            let error = Error::Undelivered(undelivered);
-            if claim.is_overdue(Timestamp::now(), app.keep_trying) {
+        Err(send_error @ (SendError::Retryable { .. } | SendError::Unclear(_))) => {
+            let error = Error::Send(send_error);
+            if lease.is_overdue(Timestamp::now(), app.keep_trying) {
                 let reason =
                     Some(format!("given up, {} h after it was asked for: {error}", app.keep_trying.as_secs() / 3_600));
-                let end = Delivery { last_error: reason, ..delivery(claim, State::Refused) };
-                return Ok(not_taken(app, notification, claim, end).await);
+                let end = Delivery { last_error: reason, ..delivery(lease, State::Refused) };
+                return Ok(not_taken(app, notification, lease, end).await);
             }
-            give_back(app, notification, claim, &error).await;
+            release_lease(app, notification, lease, &error).await;
             Err(error)
         }
     }
 }
 
-async fn hand_over(
+async fn send_to_provider(
     app: &App,
     notification: &Notification,
-    written: &Written<'_>,
-    claim: &Claim,
-) -> Result<Handed, Undelivered> {
+    rendered: &Rendered<'_>,
+    lease: &Lease,
+) -> Result<Accepted, SendError> {
     let (event_id, template) = (notification.event_id, notification.message.template().as_str());
-    let deadline = Deadline::within(app.limits.send, claim.until());
-    match written {
-        Written::Mail(to, mail) => {
+    let deadline = Deadline::within(app.limits.send, lease.until());
+    match rendered {
+        Rendered::Mail(to, mail) => {
             let unsubscribe = unsubscribe_link(app, notification, to).await?;
             let outgoing = OutgoingMail { event_id, template, to, mail, unsubscribe: unsubscribe.as_deref() };
             app.providers.send_mail(&outgoing, deadline).await
         }
-        Written::Text(to, text) => {
-            let outgoing = OutgoingText { event_id, template, to, text, asked_before: claim.unclear() };
+        Rendered::Text(to, text) => {
+            let outgoing = OutgoingText { event_id, template, to, text, asked_before: lease.unclear() };
             app.providers.send_text(&outgoing, deadline).await
         }
     }
 }
 
-/// Where the reader of a mail that is not transactional unsubscribes from such mails.
-async fn unsubscribe_link(app: &App, notification: &Notification, to: &Email) -> Result<Option<String>, Undelivered> {
+/// The link in mails that are not transactional, by which the recipient unsubscribes from them.
+async fn unsubscribe_link(app: &App, notification: &Notification, to: &Email) -> Result<Option<String>, SendError> {
     if notification.message.template().is_transactional() {
         return Ok(None);
     }
@@ -279,54 +282,54 @@ async fn unsubscribe_link(app: &App, notification: &Notification, to: &Email) ->
         let recipient = app.fingerprints.recipient(to).await?;
         unsubscribe::link(&app.fingerprints, &app.public_url, Channel::Email, recipient).await
     };
-    link.await.map(Some).map_err(|error| Undelivered::Retryable { reason: error.to_string() })
+    link.await.map(Some).map_err(|error| SendError::Retryable { reason: error.to_string() })
 }
 
-/// Where the mark fails the answer is the same: a caller that asked again would send a second time.
-async fn sent(app: &App, notification: &Notification, claim: &Claim, handed: Handed) -> Delivery {
-    let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
-    let (now, Handed { provider, id }) = (Timestamp::now(), &handed);
-    match app.store.mark_sent(claim, &handed, now).await {
+/// Records a sent message. The answer is the same when that fails: a repeated request would send a second time.
+async fn sent(app: &App, notification: &Notification, lease: &Lease, accepted: Accepted) -> Delivery {
+    let (EventKey { event_id, channel }, template) = (lease.key(), notification.message.template().as_str());
+    let (now, Accepted { provider, id }) = (Timestamp::now(), &accepted);
+    match app.db.mark_sent(lease, &accepted, now).await {
         Ok(true) => tracing::info!(%event_id, %channel, template, %provider, provider_message_id = id, "message sent"),
         Ok(false) => {
-            tracing::warn!(%event_id, %channel, template, "message sent after its lease; another request may have, too");
+            tracing::warn!(%event_id, %channel, template, "message sent after its lease; another request may have sent it, too");
         }
         Err(failure) => {
             tracing::error!(%event_id, %channel, template, error = %failure, "message sent, and not marked as sent");
         }
     }
-    let (provider, provider_message_id) = (Some(handed.provider), Some(handed.id));
-    Delivery { provider, provider_message_id, sent_at: Some(now), ..delivery(claim, State::Sent) }
+    let (provider, provider_message_id) = (Some(accepted.provider), Some(accepted.id));
+    Delivery { provider, provider_message_id, sent_at: Some(now), ..delivery(lease, State::Sent) }
 }
 
-/// Where the mark fails the answer is the same: the provider would refuse it again.
-async fn not_taken(app: &App, notification: &Notification, claim: &Claim, end: Delivery) -> Delivery {
-    let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
+/// Records a message that will not be sent. The answer is the same when that fails: the provider would refuse it again.
+async fn not_taken(app: &App, notification: &Notification, lease: &Lease, end: Delivery) -> Delivery {
+    let (EventKey { event_id, channel }, template) = (lease.key(), notification.message.template().as_str());
     let (state, reason) = (end.state, end.last_error.as_deref().unwrap_or_default());
     let provider = end.provider.map(tracing::field::display);
     tracing::warn!(%event_id, %channel, template, %state, provider, reason, "message is not sent");
-    match app.store.mark_ended(claim, state, end.provider, reason).await {
+    match app.db.mark_ended(lease, state, end.provider, reason).await {
         Ok(true) => {}
         Ok(false) => tracing::warn!(%event_id, %channel, template, %state, "message ended after its lease"),
         Err(failure) => {
-            tracing::error!(%event_id, %channel, template, %state, error = %failure, "end of a message not marked");
+            tracing::error!(%event_id, %channel, template, %state, error = %failure, "final state of a message not recorded");
         }
     }
     end
 }
 
-async fn give_back(app: &App, notification: &Notification, claim: &Claim, error: &Error) {
-    let (EventKey { event_id, channel }, template) = (claim.key(), notification.message.template().as_str());
-    let (attempts, reason) = (claim.attempts(), error.to_string());
-    tracing::warn!(%event_id, %channel, template, attempts, reason, "message waits: it was not handed over");
+async fn release_lease(app: &App, notification: &Notification, lease: &Lease, error: &Error) {
+    let (EventKey { event_id, channel }, template) = (lease.key(), notification.message.template().as_str());
+    let (attempts, reason) = (lease.attempts(), error.to_string());
+    tracing::warn!(%event_id, %channel, template, attempts, reason, "message waits: no provider accepted it");
     let unclear = match error {
-        Error::Undelivered(Undelivered::Unclear(unclear)) => Some(*unclear),
-        // It was not tried at all.
-        Error::TooLate => claim.unclear(),
-        // The vendor was asked, and has nothing.
+        Error::Send(SendError::Unclear(unclear)) => Some(*unclear),
+        // No provider was asked.
+        Error::LeaseExpired => lease.unclear(),
+        // The vendor was asked, and has no such message.
         _ => None,
     };
-    if let Err(failure) = app.store.give_back(claim, &reason, unclear).await {
-        tracing::warn!(%event_id, %channel, error = %failure, "the claim stays until its lease runs out");
+    if let Err(failure) = app.db.release_lease(lease, &reason, unclear).await {
+        tracing::warn!(%event_id, %channel, error = %failure, "lease not released: the message can be sent after it expires");
     }
 }

@@ -1,5 +1,6 @@
-//! How a notification is described: one named schema for each template, so that generated clients can send each.
+//! The OpenAPI schema of a notification: one named schema for each template, so that generated clients have a type for each.
 
+use common::contact::Channel;
 use std::borrow::Cow;
 
 use serde_json::json;
@@ -14,7 +15,7 @@ use utoipa::{
 
 use super::domain::{Notification, Recipient};
 use crate::{
-    event::{Channel, EventId},
+    event::EventId,
     templates::{Template, sample},
 };
 
@@ -25,7 +26,7 @@ impl PartialSchema for Notification {
         let reference = |name: &str| format!("#/components/schemas/{name}");
         let mapping = cases.iter().map(|(value, name)| (*value, reference(name)));
         let one_of = OneOfBuilder::new()
-            .description(Some("A wish to have somebody told something, once on each channel."))
+            .description(Some("A request to send a message to a recipient, once on each channel."))
             .discriminator(Some(Discriminator::with_mapping("template", mapping)));
         cases.iter().fold(one_of, |one_of, (_, name)| one_of.item(Ref::from_schema_name(name))).into()
     }
@@ -64,7 +65,7 @@ fn case_name(template: Template) -> String {
 fn case(template: Template, data: Option<String>) -> RefOr<Schema> {
     let name = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([template.as_str()]));
     let channels = ArrayBuilder::new()
-        .description(Some("How they are told, each channel once; by mail where this is absent."))
+        .description(Some("The channels, each once; `email` when absent."))
         .schema_type(SchemaType::Array(vec![Type::Array, Type::Null]))
         .items(Ref::from_schema_name(Channel::name()))
         .min_items(Some(1))

@@ -1,5 +1,5 @@
-//! A provider that failed several times in a row is left alone for a while, so that those behind it in the list need not
-//! wait for it each time. Rules only: no clock, no lock.
+//! Circuit breaker: a provider that failed several times in a row is skipped for a while, so that messages do not wait for its
+//! timeout before the next one is tried. Rules only: no clock, no lock.
 
 use std::time::Duration;
 
@@ -7,27 +7,27 @@ use common::timestamp::Timestamp;
 
 /// How many failures in a row open a circuit.
 pub const FAILURES: u32 = 5;
-/// How long an open circuit lets nothing through.
+/// How long an open circuit allows no calls.
 pub const OPEN_FOR: Duration = Duration::from_secs(15);
-/// How long the one try is waited for. If it never ends (its task was dropped), another is let through.
-pub const TRY_FOR: Duration = Duration::from_secs(5);
+/// How long a half-open circuit waits for its trial call. If that never ends (its task was dropped), another is allowed.
+pub const HALF_OPEN_FOR: Duration = Duration::from_secs(5);
 
-/// Whether a provider is asked.
+/// The state of a provider's circuit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Circuit {
-    /// It is asked; so many calls in a row failed.
+    /// Calls are allowed.
     Closed {
-        /// Fewer than [`FAILURES`].
+        /// Number of failures in a row, below [`FAILURES`].
         failures: u32,
     },
-    /// It is not asked.
+    /// No calls are allowed.
     Open {
-        /// From then on, one call tries whether it is back.
+        /// When a trial call is allowed.
         until: Timestamp,
     },
-    /// One call tries whether it is back; no other is let through.
-    Trying {
-        /// From then on, another may try.
+    /// A trial call is running; no other is allowed.
+    HalfOpen {
+        /// When another trial call is allowed.
         until: Timestamp,
     },
 }
@@ -39,34 +39,34 @@ impl Default for Circuit {
 }
 
 impl Circuit {
-    /// Whether a call may be made now; it then has to say how it went.
+    /// Whether a call is allowed now. Its caller must report the result by [`Circuit::succeeded`] or [`Circuit::failed`].
     #[must_use]
-    pub fn lets_through(&mut self, now: Timestamp) -> bool {
+    pub fn allows_call(&mut self, now: Timestamp) -> bool {
         match *self {
             Self::Closed { .. } => true,
-            Self::Open { until } | Self::Trying { until } => {
+            Self::Open { until } | Self::HalfOpen { until } => {
                 let is_due = now >= until;
                 if is_due {
-                    *self = Self::Trying { until: now.plus(TRY_FOR) };
+                    *self = Self::HalfOpen { until: now.plus(HALF_OPEN_FOR) };
                 }
                 is_due
             }
         }
     }
 
-    /// The provider answered as it should, also when it refused a message. True if the circuit was open until now.
+    /// Records that the provider works; also when it refused a message. `true` when this closes the circuit.
     pub fn succeeded(&mut self) -> bool {
         let was_open = !matches!(self, Self::Closed { .. });
         *self = Self::default();
         was_open
     }
 
-    /// The provider failed. True if the circuit opens by it.
+    /// Records that the provider failed. `true` when this opens the circuit.
     pub fn failed(&mut self, now: Timestamp) -> bool {
         let (next, opens) = match *self {
             Self::Closed { failures } if failures + 1 < FAILURES => (Self::Closed { failures: failures + 1 }, false),
-            Self::Closed { .. } | Self::Trying { .. } => (Self::Open { until: now.plus(OPEN_FOR) }, true),
-            // A call that began before it opened: it says nothing new.
+            Self::Closed { .. } | Self::HalfOpen { .. } => (Self::Open { until: now.plus(OPEN_FOR) }, true),
+            // A call that began before the circuit opened.
             open @ Self::Open { .. } => (open, false),
         };
         *self = next;
@@ -96,41 +96,41 @@ mod tests {
         let mut circuit = Circuit::default();
         for _ in 0..3 {
             for _ in 1..FAILURES {
-                assert!(circuit.lets_through(at(0)));
+                assert!(circuit.allows_call(at(0)));
                 assert!(!circuit.failed(at(0)));
             }
             assert!(!circuit.succeeded());
         }
-        assert!(circuit.lets_through(at(0)));
-        assert!(!open_since(at(0)).lets_through(at(0)));
+        assert!(circuit.allows_call(at(0)));
+        assert!(!open_since(at(0)).allows_call(at(0)));
     }
 
     #[test]
     fn an_open_circuit_lets_one_try_through_after_a_while_and_closes_when_that_succeeds() {
         let mut circuit = open_since(at(0));
-        assert!(!circuit.lets_through(at(14)));
-        assert!(circuit.lets_through(at(15)));
-        assert!(!circuit.lets_through(at(15)), "one try, not two");
+        assert!(!circuit.allows_call(at(14)));
+        assert!(circuit.allows_call(at(15)));
+        assert!(!circuit.allows_call(at(15)), "one try, not two");
         assert!(circuit.succeeded());
         assert_eq!(circuit, Circuit::default());
-        assert!(circuit.lets_through(at(15)) && circuit.lets_through(at(15)));
+        assert!(circuit.allows_call(at(15)) && circuit.allows_call(at(15)));
     }
 
     #[test]
     fn a_try_that_fails_opens_the_circuit_for_as_long_again() {
         let mut circuit = open_since(at(0));
-        assert!(circuit.lets_through(at(20)));
+        assert!(circuit.allows_call(at(20)));
         assert!(circuit.failed(at(21)));
-        assert!(!circuit.lets_through(at(35)));
-        assert!(circuit.lets_through(at(36)));
+        assert!(!circuit.allows_call(at(35)));
+        assert!(circuit.allows_call(at(36)));
     }
 
     #[test]
     fn a_try_that_never_ends_is_followed_by_another() {
         let mut circuit = open_since(at(0));
-        assert!(circuit.lets_through(at(15)));
-        assert!(!circuit.lets_through(at(19)));
-        assert!(circuit.lets_through(at(20)));
+        assert!(circuit.allows_call(at(15)));
+        assert!(!circuit.allows_call(at(19)));
+        assert!(circuit.allows_call(at(20)));
     }
 
     #[test]
@@ -139,6 +139,6 @@ mod tests {
         assert!(!circuit.failed(at(10)));
         assert_eq!(circuit, Circuit::Open { until: at(15) });
         assert!(circuit.succeeded());
-        assert!(circuit.lets_through(at(10)));
+        assert!(circuit.allows_call(at(10)));
     }
 }

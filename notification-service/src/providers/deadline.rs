@@ -1,12 +1,12 @@
-//! Until when providers may be asked.
+//! The deadline for calls of providers.
 
 use std::time::{Duration, Instant};
 
 use common::timestamp::Timestamp;
 
-/// Two moments, of which the first to come counts: one on the clock that nobody sets, for how long a request may take; one on
-/// the wall's clock, for when the lease of the message ends. The first clock stands still while a function is frozen, and
-/// another request may have the lease when it wakes: so the second is looked at before every call.
+/// The earlier of two times: the request's deadline on the monotonic clock, and the end of the message's lease on the wall clock.
+/// The monotonic clock stops while a function is frozen, and another request may have the lease when it resumes; so the lease is
+/// checked before every call.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline {
     at: Instant,
@@ -14,17 +14,17 @@ pub struct Deadline {
 }
 
 impl Deadline {
-    /// From now on so long, and no longer than the lease.
+    /// Ends after `limit`, or with the lease.
     pub fn within(limit: Duration, lease_until: Timestamp) -> Self {
         Self { at: Instant::now() + limit, lease_until }
     }
 
-    /// How long is left; `None` where nothing is.
+    /// The time left; `None` when it is over.
     pub(super) fn left(self) -> Option<Duration> {
         self.left_at(Instant::now(), Timestamp::now())
     }
 
-    /// The part of what is left that a call may take.
+    /// An earlier deadline, for one call: `of` computes its share of the time left.
     pub(super) fn part(self, of: impl Fn(Duration) -> Duration) -> Self {
         let at = self.left().map_or(self.at, |left| Instant::now() + of(left));
         Self { at: at.min(self.at), ..self }
@@ -53,7 +53,7 @@ mod tests {
         assert_eq!(left(SECOND * 9, SECOND), Some(SECOND));
         assert_eq!(left(Duration::ZERO, SECOND), None);
         assert_eq!(left(SECOND, Duration::ZERO), None);
-        // Frozen: the clock that nobody sets has not moved, and the lease is over.
+        // Frozen: the monotonic clock has not moved, and the lease has ended.
         let frozen = Deadline { at: now + SECOND, lease_until: wall };
         assert_eq!(frozen.left_at(now, wall.plus(SECOND * 60)), None);
     }

@@ -1,4 +1,4 @@
-//! What providers are called, what their answers mean, and what follows from them. Rules only.
+//! Names of providers, the meaning of their answers, and the next step after each. Rules only.
 
 use std::{str::FromStr, time::Duration};
 
@@ -7,10 +7,10 @@ use serde::Serialize;
 use strum::{Display, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// A text that a vendor's list does not show so long after the call is one that it never took. A call is cut off after
-/// seconds; a minute is more than a vendor works on one that nobody waits for any more.
+/// A text that the vendor's list does not show this long after the call was never accepted: the vendor works on an aborted call
+/// for less than that.
 pub const SETTLED_AFTER: Duration = Duration::from_mins(1);
-/// How far a vendor's clock and ours may be apart, where a message's date is compared.
+/// The tolerated difference between a vendor's clock and ours, where the date of a message is compared.
 pub const CLOCKS_APART: Duration = Duration::from_secs(30);
 
 /// A provider's name.
@@ -25,12 +25,12 @@ pub enum Name {
     Sendgrid,
     /// Twilio.
     Twilio,
-    /// None: a line in the log says that there was a message.
+    /// No provider: a log line is written instead. For development.
     Log,
 }
 
 impl Name {
-    /// As settings, the table and answers have it.
+    /// The name in settings, in the table and in answers.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -45,57 +45,57 @@ impl FromStr for Name {
     }
 }
 
-/// What a provider took.
+/// A message that a provider accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Handed {
-    /// Who took it.
+pub struct Accepted {
+    /// The provider.
     pub provider: Name,
-    /// What they call it.
+    /// The provider's id of the message.
     pub id: String,
 }
 
-/// A text that may have been sent: it was asked for, and no answer came.
+/// A text that may have been sent: a provider was called, and gave no clear answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unclear {
-    /// Who was asked.
+    /// The provider.
     pub provider: Name,
-    /// Since when that is not clear.
+    /// When it was called.
     pub since: Timestamp,
 }
 
 impl Unclear {
-    /// A message that is older is another one, even if it says the same.
+    /// The earliest date of the text. An older message with the same text is another one.
     pub(super) fn earliest(self) -> Timestamp {
         self.since.minus(CLOCKS_APART)
     }
 
-    /// Whether a message that is not in the vendor's list now was never taken.
+    /// Whether a text that the vendor's list does not show now was never accepted.
     pub(super) fn is_settled(self, now: Timestamp) -> bool {
         now >= self.since.plus(SETTLED_AFTER)
     }
 }
 
-/// Why nothing was handed over.
+/// Why no provider accepted a message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Undelivered {
-    /// The provider will never send it: the address is bad.
+pub enum SendError {
+    /// The provider refuses the address. Final.
     #[error("{provider} refused it: {reason}")]
     Refused {
-        /// Who.
+        /// The provider.
         provider: Name,
-        /// Why; holds nothing personal.
+        /// Why, without personal data.
         reason: String,
     },
-    /// The provider does not send to this address.
+    /// The address is on the provider's own suppression list. Final.
     #[error("{provider} suppresses the address")]
     Suppressed {
-        /// Who.
+        /// The provider.
         provider: Name,
     },
-    /// Trying again later is right.
+    /// No provider accepted it; a later try may succeed.
     #[error("no provider took it: {reason}")]
     Retryable {
-        /// Why; holds nothing personal.
+        /// Why, by provider, without personal data.
         reason: String,
     },
     /// It may have been sent (SMS only).
@@ -103,95 +103,95 @@ pub enum Undelivered {
     Unclear(Unclear),
 }
 
-/// Why a provider did not say that it took a message. The texts have no values of ours, and no words of the provider's: it
-/// may repeat an address in them, and they go into logs.
+/// Why a call of a provider did not succeed. The text is logged, so it has neither our data nor the provider's message, which
+/// may contain an address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
-    /// This recipient cannot be reached there, or anywhere.
+pub(super) enum ProviderError {
+    /// The recipient's address is invalid or cannot be reached.
     #[error("refuses the recipient: {0}")]
     Refused(String),
-    /// The provider knows that this recipient wants nothing more.
-    #[error("sends to this recipient no more")]
+    /// The recipient is on the provider's suppression list.
+    #[error("no longer sends to this recipient")]
     Suppressed,
-    /// The request is wrong in its eyes, and not by the recipient's address: our mistake.
-    #[error("does not understand the request: {0}")]
+    /// The provider rejects the request for another reason than the recipient's address: a mistake in this program or its settings.
+    #[error("rejects the request: {0}")]
     Rejected(String),
-    /// Our key or our account is not good for this (401, 403): our mistake.
-    #[error("does not take our key or account: {0}")]
+    /// The provider rejects the key or account (401, 403): a mistake in the settings.
+    #[error("rejects our key or account: {0}")]
     Unauthorized(String),
-    /// It answered that it has too much to do (429).
-    #[error("has too much to do: {0}")]
+    /// The provider throttles (429).
+    #[error("throttles: {0}")]
     Busy(String),
-    /// It answered that it is broken (5xx).
-    #[error("is broken: {0}")]
+    /// The provider failed (5xx).
+    #[error("failed: {0}")]
     Broken(String),
-    /// No connection: it was not asked.
+    /// No connection could be opened.
     #[error("was not asked: {0}")]
     Unreachable(String),
-    /// It was not asked, and by no fault of its own: our time was over, or the secret by which it knows us could not be had.
+    /// The provider was not called, for a reason of ours: the time was over, or the key could not be fetched.
     #[error("was not asked: {0}")]
     NotAsked(String),
-    /// It was asked, and did not answer so that it can be understood: it may have taken the message.
+    /// The provider gave no answer, or one that cannot be read. It may have accepted the message.
     #[error("gave no clear answer: {0}")]
     Lost(String),
 }
 
-/// What follows.
+/// The next step after a failed call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// No provider is asked, now or later.
-    End,
-    /// The next provider is asked.
-    GoOn,
-    /// No provider is asked now; the event is tried again later.
-    Later,
-    /// Whether it was taken is found out before any provider is asked.
-    FindOut,
+pub(super) enum NextStep {
+    /// No provider is called any more; the message is final.
+    Stop,
+    /// The next provider is called.
+    NextProvider,
+    /// No provider is called now; the message waits for a later request.
+    RetryLater,
+    /// The provider is asked whether it accepted the message, before any other is called.
+    CheckStatus,
 }
 
-/// What a call says of its provider.
+/// What a call says about its provider's health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It would most likely fail the next message, too.
+    /// The provider would most likely fail for the next message, too.
     Failed,
-    /// It answered as it should, with a yes or with a refusal of this one message.
+    /// The provider works: it accepted or refused this message.
     Answered,
-    /// Nothing: it was not asked.
+    /// Nothing: the provider was not called.
     Unknown,
 }
 
-impl Trouble {
-    /// The time for asking it was over.
-    pub(super) fn too_late() -> Self {
+impl ProviderError {
+    /// The deadline passed before the call.
+    pub(super) fn out_of_time() -> Self {
         Self::NotAsked("no time is left".to_owned())
     }
 
-    /// Of a mail: rather twice than never.
-    pub(super) fn next_of_mail(&self) -> Next {
+    /// The next step for a mail, which is better sent twice than never.
+    pub(super) fn next_of_mail(&self) -> NextStep {
         match self {
-            Self::Refused(_) | Self::Suppressed => Next::End,
+            Self::Refused(_) | Self::Suppressed => NextStep::Stop,
             Self::Rejected(_)
             | Self::Unauthorized(_)
             | Self::Busy(_)
             | Self::Broken(_)
             | Self::Unreachable(_)
             | Self::NotAsked(_)
-            | Self::Lost(_) => Next::GoOn,
+            | Self::Lost(_) => NextStep::NextProvider,
         }
     }
 
-    /// Of a text: it costs money and annoys, so it goes on only where it is clear that it was not taken and that the fault
-    /// is the provider's.
-    pub(super) fn next_of_text(&self) -> Next {
+    /// The next step for a text. A text sent twice costs money, so the next provider is called only where this one certainly did
+    /// not accept it and the fault is the provider's.
+    pub(super) fn next_of_text(&self) -> NextStep {
         match self {
-            Self::Refused(_) | Self::Suppressed => Next::End,
-            Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::NotAsked(_) => Next::GoOn,
-            Self::Rejected(_) | Self::Unauthorized(_) => Next::Later,
-            Self::Lost(_) => Next::FindOut,
+            Self::Refused(_) | Self::Suppressed => NextStep::Stop,
+            Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::NotAsked(_) => NextStep::NextProvider,
+            Self::Rejected(_) | Self::Unauthorized(_) => NextStep::RetryLater,
+            Self::Lost(_) => NextStep::CheckStatus,
         }
     }
 
-    /// What it says of the provider.
+    /// What the error says about the provider's health.
     pub(super) fn verdict(&self) -> Verdict {
         match self {
             Self::Unauthorized(_) | Self::Busy(_) | Self::Broken(_) | Self::Unreachable(_) | Self::Lost(_) => {
@@ -202,20 +202,19 @@ impl Trouble {
         }
     }
 
-    /// Whether it needs a person: it does not pass by itself.
-    pub(super) fn is_ours(&self) -> bool {
+    /// Whether an operator has to act: the error does not pass by itself.
+    pub(super) fn needs_operator(&self) -> bool {
         matches!(self, Self::Rejected(_) | Self::Unauthorized(_))
     }
 }
 
-/// How long one provider of a list may take: all that is left is shared among it and those behind it, so that each has its
-/// turn.
+/// The time for one provider of a list: the time left, divided among it and those after it.
 pub(super) fn share(left: Duration, providers: usize) -> Duration {
     left / u32::try_from(providers.max(1)).unwrap_or(u32::MAX)
 }
 
-/// How long a call that sends a text may take: a third of what is left is kept for finding out what became of it.
-pub(super) fn before_finding_out(left: Duration) -> Duration {
+/// The time for a call that sends a text: a third of the time left is reserved for [`NextStep::CheckStatus`].
+pub(super) fn before_status_check(left: Duration) -> Duration {
     left / 3 * 2
 }
 
@@ -223,18 +222,18 @@ pub(super) fn before_finding_out(left: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    fn all() -> [Trouble; 9] {
+    fn all() -> [ProviderError; 9] {
         let why = String::new;
         [
-            Trouble::Refused(why()),
-            Trouble::Suppressed,
-            Trouble::Rejected(why()),
-            Trouble::Unauthorized(why()),
-            Trouble::Busy(why()),
-            Trouble::Broken(why()),
-            Trouble::Unreachable(why()),
-            Trouble::NotAsked(why()),
-            Trouble::Lost(why()),
+            ProviderError::Refused(why()),
+            ProviderError::Suppressed,
+            ProviderError::Rejected(why()),
+            ProviderError::Unauthorized(why()),
+            ProviderError::Busy(why()),
+            ProviderError::Broken(why()),
+            ProviderError::Unreachable(why()),
+            ProviderError::NotAsked(why()),
+            ProviderError::Lost(why()),
         ]
     }
 
@@ -246,21 +245,37 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_goes_on_unless_its_recipient_is_the_trouble_and_a_text_only_where_it_was_surely_not_taken() {
-        use Next::{End, FindOut, GoOn, Later};
-        let mails = all().map(|trouble| trouble.next_of_mail());
-        assert_eq!(mails, [End, End, GoOn, GoOn, GoOn, GoOn, GoOn, GoOn, GoOn]);
-        let texts = all().map(|trouble| trouble.next_of_text());
-        assert_eq!(texts, [End, End, Later, Later, GoOn, GoOn, GoOn, GoOn, FindOut]);
+    fn a_mail_is_passed_on_unless_its_address_is_refused_and_a_text_only_where_it_was_certainly_not_accepted() {
+        use NextStep::{CheckStatus, NextProvider, RetryLater, Stop};
+        let mails = all().map(|failure| failure.next_of_mail());
+        assert_eq!(
+            mails,
+            [
+                Stop,
+                Stop,
+                NextProvider,
+                NextProvider,
+                NextProvider,
+                NextProvider,
+                NextProvider,
+                NextProvider,
+                NextProvider
+            ]
+        );
+        let texts = all().map(|failure| failure.next_of_text());
+        assert_eq!(
+            texts,
+            [Stop, Stop, RetryLater, RetryLater, NextProvider, NextProvider, NextProvider, NextProvider, CheckStatus]
+        );
     }
 
     #[test]
-    fn what_is_about_one_message_does_not_count_against_the_provider() {
+    fn the_refusal_of_one_message_does_not_count_against_the_provider() {
         use Verdict::{Answered, Failed, Unknown};
-        let verdicts = all().map(|trouble| trouble.verdict());
+        let verdicts = all().map(|failure| failure.verdict());
         assert_eq!(verdicts, [Answered, Answered, Answered, Failed, Failed, Failed, Failed, Unknown, Failed]);
-        assert_eq!(Trouble::too_late().verdict(), Unknown);
-        let ours = all().map(|trouble| trouble.is_ours());
+        assert_eq!(ProviderError::out_of_time().verdict(), Unknown);
+        let ours = all().map(|failure| failure.needs_operator());
         assert_eq!(ours, [false, false, true, true, false, false, false, false, false]);
     }
 
@@ -268,7 +283,7 @@ mod tests {
     fn time_is_shared_and_the_last_has_all_that_is_left() {
         let left = Duration::from_millis(1_200);
         assert_eq!([3, 2, 1, 0].map(|count| share(left, count).as_millis()), [400, 600, 1_200, 1_200]);
-        assert_eq!(before_finding_out(left), Duration::from_millis(800));
+        assert_eq!(before_status_check(left), Duration::from_millis(800));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! For where no message may leave: a line in the log. It has neither the address nor what the message says (invariant I6).
+//! The provider `log`, for development: writes a log line instead of sending, without address and content (invariant I6).
 
 use super::outgoing::{OutgoingMail, OutgoingText};
 

@@ -1,4 +1,4 @@
-//! What is handed to a provider.
+//! Messages as providers get them.
 
 use std::fmt;
 
@@ -7,37 +7,37 @@ use common::contact::{Email, Phone};
 use super::domain::Unclear;
 use crate::{event::EventId, templates::Mail};
 
-/// A mail on its way.
+/// A mail to send.
 pub struct OutgoingMail<'a> {
-    /// The event it tells of; goes with the mail.
+    /// The event, which is sent along in a header and in tags.
     pub event_id: EventId,
-    /// The template's name; goes with the mail.
+    /// Name of the template, which is sent along in tags.
     pub template: &'static str,
-    /// To whom.
+    /// The recipient.
     pub to: &'a Email,
-    /// What it says.
+    /// Subject and content.
     pub mail: &'a Mail,
-    /// Where its recipient unsubscribes with one click; `None` for what is transactional.
+    /// The link to unsubscribe with one click; `None` for transactional mail.
     pub unsubscribe: Option<&'a str>,
 }
 
 impl OutgoingMail<'_> {
-    /// The headers that go with it, the same at every provider.
+    /// The headers, the same for every provider.
     pub(super) fn headers(&self) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("X-Bodega-Event", self.event_id.to_string()),
-            // Nobody's absence is announced to a machine (RFC 3834, 5).
+            // Keeps automatic responders from answering (RFC 3834, 5).
             ("Auto-Submitted", "auto-generated".to_owned()),
         ];
         if let Some(url) = self.unsubscribe {
-            // RFC 8058: a mailbox's own button posts this, without opening a page.
+            // RFC 8058: the mail program's own button posts this, without opening a page.
             headers.push(("List-Unsubscribe", format!("<{url}>")));
             headers.push(("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()));
         }
         headers
     }
 
-    /// What a provider hands back with each event of the mail.
+    /// The tags that a provider returns with each event of the mail.
     pub(super) fn tags(&self) -> [(&'static str, String); 3] {
         [
             ("event_id", self.event_id.to_string()),
@@ -47,28 +47,28 @@ impl OutgoingMail<'_> {
     }
 }
 
-/// Shows neither the recipient nor what is said.
+/// Omits the recipient and the content.
 impl fmt::Debug for OutgoingMail<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OutgoingMail({} {})", self.event_id, self.template)
     }
 }
 
-/// A text on its way.
+/// A text message to send.
 pub struct OutgoingText<'a> {
-    /// The event it tells of; goes with the text.
+    /// The event, which is sent along in the address of the callback.
     pub event_id: EventId,
-    /// The template's name; goes with the text.
+    /// Name of the template.
     pub template: &'static str,
-    /// To whom.
+    /// The recipient.
     pub to: &'a Phone,
-    /// What it says.
+    /// The content.
     pub text: &'a str,
-    /// An earlier try may have been sent: whether it was is asked first.
+    /// Set when an earlier attempt may have sent it: its provider is asked first.
     pub asked_before: Option<Unclear>,
 }
 
-/// Shows neither the recipient nor what is said.
+/// Omits the recipient and the content.
 impl fmt::Debug for OutgoingText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "OutgoingText({} {})", self.event_id, self.template)

@@ -1,7 +1,7 @@
 //! `SendGrid`'s `POST /v3/mail/send`: <https://www.twilio.com/docs/sendgrid/api-reference/mail-send/mail-send>.
 //!
-//! It has no key for idempotency: a lost answer may be a sent mail. The event's id goes along in `custom_args`, which
-//! stand in each of its webhook's events. Links are not rewritten and opens not counted: links of ours may be secrets.
+//! It has no idempotency keys: a mail whose answer was lost may have been sent. The event's id is sent along in `custom_args`, which
+//! each event of its webhook repeats. Click and open tracking are off: links in our mails may be secrets.
 
 use common::outbound;
 use http::StatusCode;
@@ -11,33 +11,33 @@ use serde_json::{Map, Value, json};
 
 use super::{
     deadline::Deadline,
-    domain::Trouble,
+    domain::ProviderError,
     outgoing::OutgoingMail,
     wire::{self, Answered},
 };
-use crate::sender::Sender;
+use crate::mailbox::Mailbox;
 
-/// Where it is for accounts outside of the EU's region, which is at `https://api.eu.sendgrid.com`.
+/// The address for accounts outside of the EU's region; that one has `https://api.eu.sendgrid.com`.
 const API: &str = "https://api.sendgrid.com";
 
-/// `SendGrid`, sending for one sender.
+/// The client of `SendGrid`, for one sender.
 #[derive(Debug)]
 pub(super) struct Sendgrid {
     base: String,
     key: Secret,
-    from: Sender,
+    from: Mailbox,
 }
 
 impl Sendgrid {
     /// Reads `SENDGRID_API_BASE` and `SENDGRID_API_KEY`.
-    pub(super) fn configure(env: &mut Env, from: Option<Sender>) -> Option<Self> {
+    pub(super) fn configure(env: &mut Env, from: Option<Mailbox>) -> Option<Self> {
         let base = env.url_or("SENDGRID_API_BASE", API);
         let key = env.secret("SENDGRID_API_KEY");
         Some(Self { base: base?, key: key?, from: from? })
     }
 
-    /// Hands the mail over and returns what its events call it.
-    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, Trouble> {
+    /// Sends the mail and returns its id, as `SendGrid`'s events have it.
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, ProviderError> {
         let key = wire::secret(&self.key, until).await?;
         let request = outbound::client().post(format!("{}/v3/mail/send", self.base)).bearer_auth(key);
         let answered = wire::call(request.json(&self.body(outgoing)), until, wire::ANSWER).await?;
@@ -45,7 +45,7 @@ impl Sendgrid {
             let id = answered.headers.get("x-message-id").and_then(|id| id.to_str().ok());
             return wire::named(id.map(str::to_owned), "a success without X-Message-Id");
         }
-        Err(trouble(&answered))
+        Err(provider_error(&answered))
     }
 
     fn body(&self, outgoing: &OutgoingMail<'_>) -> Value {
@@ -83,8 +83,8 @@ struct Complaint {
     field: Option<String>,
 }
 
-/// What an answer that is no success means. Of its words only the names of fields are kept: those are ours.
-fn trouble(answered: &Answered) -> Trouble {
+/// Classifies an error. Only the names of fields are kept of its text: they come from our own request.
+fn provider_error(answered: &Answered) -> ProviderError {
     let Errors { errors } = serde_json::from_slice(&answered.body).unwrap_or_default();
     let fields: Vec<&str> = errors.iter().filter_map(|error| error.field.as_deref()).filter(is_name).collect();
     let is_recipient =
@@ -92,11 +92,11 @@ fn trouble(answered: &Answered) -> Trouble {
     let status = answered.status;
     let why = if fields.is_empty() { status.to_string() } else { format!("{status} ({})", fields.join(", ")) };
     match status {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Unauthorized(why),
-        StatusCode::TOO_MANY_REQUESTS => Trouble::Busy(why),
-        status if status.is_server_error() => Trouble::Broken(why),
-        StatusCode::BAD_REQUEST if !fields.is_empty() && fields.iter().all(is_recipient) => Trouble::Refused(why),
-        _ => Trouble::Rejected(why),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProviderError::Unauthorized(why),
+        StatusCode::TOO_MANY_REQUESTS => ProviderError::Busy(why),
+        status if status.is_server_error() => ProviderError::Broken(why),
+        StatusCode::BAD_REQUEST if !fields.is_empty() && fields.iter().all(is_recipient) => ProviderError::Refused(why),
+        _ => ProviderError::Rejected(why),
     }
 }
 
@@ -110,9 +110,9 @@ mod tests {
 
     use super::*;
 
-    fn read(status: u16, body: &str) -> Trouble {
+    fn read(status: u16, body: &str) -> ProviderError {
         let status = StatusCode::from_u16(status).unwrap();
-        trouble(&Answered { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        provider_error(&Answered { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
     }
 
     #[test]
@@ -121,16 +121,16 @@ mod tests {
             format!(r#"{{"errors": [{{"message": "ada@example.com", "field": "{name}", "help": null}}]}}"#)
         };
         let to = field("personalizations.0.to.0.email");
-        assert_eq!(read(400, &to), Trouble::Refused("400 Bad Request (personalizations.0.to.0.email)".into()));
-        assert_eq!(read(400, &field("from.email")), Trouble::Rejected("400 Bad Request (from.email)".into()));
-        assert_eq!(read(400, &field("ada@example.com")), Trouble::Rejected("400 Bad Request".into()));
-        assert_eq!(read(400, "<html>"), Trouble::Rejected("400 Bad Request".into()));
-        assert!(matches!(read(413, ""), Trouble::Rejected(_)));
-        assert!(matches!(read(302, ""), Trouble::Rejected(_)));
-        assert!(matches!(read(401, &to), Trouble::Unauthorized(_)));
-        assert!(matches!(read(403, &field("null")), Trouble::Unauthorized(_)));
-        assert!(matches!(read(429, ""), Trouble::Busy(_)));
-        assert!(matches!(read(500, &to), Trouble::Broken(_)));
-        assert!(matches!(read(503, ""), Trouble::Broken(_)));
+        assert_eq!(read(400, &to), ProviderError::Refused("400 Bad Request (personalizations.0.to.0.email)".into()));
+        assert_eq!(read(400, &field("from.email")), ProviderError::Rejected("400 Bad Request (from.email)".into()));
+        assert_eq!(read(400, &field("ada@example.com")), ProviderError::Rejected("400 Bad Request".into()));
+        assert_eq!(read(400, "<html>"), ProviderError::Rejected("400 Bad Request".into()));
+        assert!(matches!(read(413, ""), ProviderError::Rejected(_)));
+        assert!(matches!(read(302, ""), ProviderError::Rejected(_)));
+        assert!(matches!(read(401, &to), ProviderError::Unauthorized(_)));
+        assert!(matches!(read(403, &field("null")), ProviderError::Unauthorized(_)));
+        assert!(matches!(read(429, ""), ProviderError::Busy(_)));
+        assert!(matches!(read(500, &to), ProviderError::Broken(_)));
+        assert!(matches!(read(503, ""), ProviderError::Broken(_)));
     }
 }

@@ -1,8 +1,7 @@
 //! Amazon SES, API version 2: `SendEmail` with text and HTML.
 //!
-//! SES writes `Message-ID` itself and has no key by which it would know a mail again. The event's id goes along all the
-//! same: in the header `X-Bodega-Event`, and with the template's name as message tags, which stand in what SES publishes
-//! about deliveries, bounces and complaints.
+//! SES writes `Message-ID` itself and has no idempotency keys. The event's id is sent along in the header `X-Bodega-Event`, and
+//! with the template's name as message tags, which SES repeats in its events about deliveries, bounces and complaints.
 
 use aws_sdk_sesv2::{
     error::{BuildError, ProvideErrorMetadata, SdkError},
@@ -11,13 +10,13 @@ use aws_sdk_sesv2::{
 };
 use platform::config::Env;
 
-use super::{deadline::Deadline, domain::Trouble, outgoing::OutgoingMail, wire};
+use super::{deadline::Deadline, domain::ProviderError, outgoing::OutgoingMail, wire};
 use crate::{
     aws::{Aws, Failure},
-    sender::Sender,
+    mailbox::Mailbox,
 };
 
-/// Codes of a 400 that are about our account and not about the mail.
+/// Codes of a 400 that concern the account and not the mail.
 const OF_THE_ACCOUNT: [&str; 4] = [
     "AccountSuspendedException",
     "SendingPausedException",
@@ -25,25 +24,25 @@ const OF_THE_ACCOUNT: [&str; 4] = [
     "IncompleteSignatureException",
 ];
 
-/// SES, sending for one sender.
+/// The client of SES, for one sender.
 #[derive(Debug)]
 pub(super) struct Ses {
     aws: Aws,
-    from: Sender,
-    /// Says where SES publishes what becomes of mails.
+    from: Mailbox,
+    /// Names the topic to which SES publishes events of mails.
     configuration_set: Option<String>,
 }
 
 impl Ses {
     /// Reads `SES_CONFIGURATION_SET`.
-    pub(super) fn configure(env: &Env, aws: &Aws, from: Option<Sender>) -> Option<Self> {
+    pub(super) fn configure(env: &Env, aws: &Aws, from: Option<Mailbox>) -> Option<Self> {
         let configuration_set = env.optional("SES_CONFIGURATION_SET");
         Some(Self { aws: aws.clone(), from: from?, configuration_set })
     }
 
-    /// Hands the mail over and returns what SES calls it.
-    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, Trouble> {
-        let incomplete = |error: BuildError| Trouble::Rejected(error.to_string());
+    /// Sends the mail and returns SES's id of it.
+    pub(super) async fn send(&self, outgoing: &OutgoingMail<'_>, until: Deadline) -> Result<String, ProviderError> {
+        let incomplete = |error: BuildError| ProviderError::Rejected(error.to_string());
         let content = EmailContent::builder().simple(message(outgoing).map_err(incomplete)?).build();
         let tags: Result<Vec<_>, _> = outgoing.tags().iter().map(|(name, value)| tag(name, value)).collect();
         let call = self.aws.ses().await.send_email();
@@ -53,39 +52,39 @@ impl Ses {
             .content(content)
             .set_configuration_set_name(self.configuration_set.clone())
             .set_email_tags(Some(tags.map_err(incomplete)?));
-        let late = |_| Trouble::Lost("no answer in time".to_owned());
-        let left = until.left().ok_or_else(Trouble::too_late)?;
+        let late = |_| ProviderError::Lost("no answer in time".to_owned());
+        let left = until.left().ok_or_else(ProviderError::out_of_time)?;
         let sent = tokio::time::timeout(left, call.send()).await.map_err(late)?;
-        let id = sent.map_err(|error| trouble(&error))?.message_id;
+        let id = sent.map_err(|error| provider_error(&error))?.message_id;
         wire::named(id, "a success without MessageId")
     }
 }
 
-/// What an error of SES means. A recipient that it sends to no more it takes all the same, and tells of it later.
-fn trouble(error: &SdkError<SendEmailError>) -> Trouble {
+/// Classifies an error of SES. A mail to an address on SES's suppression list is no error: SES accepts it and reports a bounce.
+fn provider_error(error: &SdkError<SendEmailError>) -> ProviderError {
     let failure = Failure::of(error);
     let SdkError::ServiceError(service) = error else {
         return match failure {
-            Failure::Refused(why) => Trouble::Rejected(why),
-            // Whether it was asked is not told apart: a mail goes on in both cases.
-            Failure::Unavailable(why) => Trouble::Lost(why),
+            Failure::Refused(why) => ProviderError::Rejected(why),
+            // Unreachable and lost are not distinguished: the next provider is called in both cases.
+            Failure::Unavailable(why) => ProviderError::Lost(why),
         };
     };
     let (status, code) = (service.raw().status().as_u16(), error.code().unwrap_or_default());
     match failure {
-        Failure::Unavailable(why) if status >= 500 => Trouble::Broken(why),
-        Failure::Unavailable(why) => Trouble::Busy(why),
+        Failure::Unavailable(why) if status >= 500 => ProviderError::Broken(why),
+        Failure::Unavailable(why) => ProviderError::Busy(why),
         Failure::Refused(why) if [401, 403].contains(&status) || OF_THE_ACCOUNT.contains(&code) => {
-            Trouble::Unauthorized(why)
+            ProviderError::Unauthorized(why)
         }
         Failure::Refused(why) if code == "BadRequestException" && is_about_an_address(error.message()) => {
-            Trouble::Refused(why)
+            ProviderError::Refused(why)
         }
-        Failure::Refused(why) => Trouble::Rejected(why),
+        Failure::Refused(why) => ProviderError::Rejected(why),
     }
 }
 
-/// SES has one code for all that is wrong with a request; its words on addresses are few: "Missing final '@domain'",
+/// SES has one code for all invalid requests; these are its messages about addresses: "Missing final '@domain'",
 /// "Local address contains control or whitespace", "Domain contains illegal character", "Illegal address". Our own address
 /// is checked when the service starts.
 fn is_about_an_address(message: Option<&str>) -> bool {

@@ -1,4 +1,4 @@
-//! Which providers there are, and in which order.
+//! The lists of providers, read from the settings.
 
 use std::str::FromStr;
 
@@ -6,35 +6,37 @@ use common::input::Refusal;
 use platform::config::Env;
 
 use super::{MailProvider, TextProvider, domain::Name, sendgrid::Sendgrid, ses::Ses, twilio::Twilio};
-use crate::{aws::Aws, sender::Sender};
+use crate::{aws::Aws, mailbox::Mailbox};
 
-/// Reads `MAIL_FROM`, `MAIL_PROVIDERS`, and what those that it names need.
+/// Reads `MAIL_FROM`, `MAIL_PROVIDERS`, and the settings of the providers that it names.
 pub(super) fn mail(env: &mut Env, aws: &Aws) -> Option<Vec<MailProvider>> {
-    let from = env.parsed::<Sender>("MAIL_FROM");
+    let from = env.parsed::<Mailbox>("MAIL_FROM");
     let MailNames(names) = env.parsed::<MailNames>(name_of_the_list(env))?;
     let providers = names.into_iter().map(|name| match name {
         Name::Ses => Ses::configure(env, aws, from.clone()).map(MailProvider::Ses),
         Name::Sendgrid => Sendgrid::configure(env, from.clone()).map(MailProvider::Sendgrid),
         Name::Twilio | Name::Log => from.as_ref().map(|_| MailProvider::Log),
     });
-    // All are looked at, so that everything that is wrong is said at once.
+    // All are read before the first failure is returned, so that one start reports every wrong setting.
     providers.collect::<Vec<_>>().into_iter().collect()
 }
 
-/// `MAIL_PROVIDER` named the one provider of earlier releases.
+/// `MAIL_PROVIDER` is the former name of the setting.
 fn name_of_the_list(env: &Env) -> &'static str {
     if env.optional("MAIL_PROVIDERS").is_none() && env.optional("MAIL_PROVIDER").is_some() {
-        tracing::warn!("MAIL_PROVIDER is read for the last release; call the setting MAIL_PROVIDERS");
+        tracing::warn!(
+            "MAIL_PROVIDER is deprecated and will be ignored by the next release: rename it to MAIL_PROVIDERS"
+        );
         return "MAIL_PROVIDER";
     }
     "MAIL_PROVIDERS"
 }
 
-/// Reads `SMS_PROVIDERS`, and what those that it names need.
+/// Reads `SMS_PROVIDERS`, and the settings of the providers that it names.
 pub(super) fn texts(env: &mut Env) -> Option<Vec<TextProvider>> {
     let TextNames(names) = env.parsed_or("SMS_PROVIDERS", TextNames(Vec::new()))?;
     if names.is_empty() {
-        tracing::info!("SMS_PROVIDERS names none: SMS are refused");
+        tracing::info!("SMS_PROVIDERS is empty: text messages are refused");
     }
     let providers = names.into_iter().map(|name| match name {
         Name::Twilio => Twilio::configure(env).map(TextProvider::Twilio),
@@ -70,7 +72,7 @@ impl FromStr for TextNames {
     }
 }
 
-/// `None` where a name is unknown here or comes twice.
+/// `None` where a name is not in `known` or stands twice.
 fn names(text: &str, known: &[Name]) -> Option<Vec<Name>> {
     let mut names = Vec::new();
     for word in text.split(',') {

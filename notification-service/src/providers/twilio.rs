@@ -1,9 +1,8 @@
 //! Twilio's Messages: <https://www.twilio.com/docs/messaging/api/message-resource>.
 //!
-//! It has no key for idempotency. What became of a message whose answer was lost is read from the list of messages to
-//! that number, newest first. The list's own filter by date is not used: it goes by the date on which a message was sent,
-//! and one that is queued has none (`date_sent` is null), so it would be missing just when it matters. The date of
-//! creation is compared here.
+//! It has no idempotency keys. Whether a message whose answer was lost was accepted is read from the list of messages to that
+//! number, newest first. The list's own filter by date is not used: it compares `date_sent`, which is null while a message is
+//! queued, so such a message would be missing. The date of creation is compared here.
 
 mod words;
 
@@ -19,20 +18,20 @@ use time::{OffsetDateTime, format_description::well_known::Rfc2822};
 use self::words::{Account, Key, Service, TextFrom};
 use super::{
     deadline::Deadline,
-    domain::{Trouble, Unclear},
+    domain::{ProviderError, Unclear},
     outgoing::OutgoingText,
     wire::{self, Answered},
 };
 
 const API: &str = "https://api.twilio.com";
-/// How many messages a page of the list has.
+/// Messages on a page of the list.
 const PAGE_SIZE: &str = "50";
-/// How many pages are read at most: nobody is sent so many within a minute.
+/// The most pages that are read: a number gets fewer messages in a minute.
 const MAX_PAGES: usize = 4;
-/// "Attempt to send to unsubscribed recipient": they answered STOP.
+/// "Attempt to send to unsubscribed recipient": the recipient sent STOP.
 const UNSUBSCRIBED: u32 = 21610;
-/// The numbers of errors that say that this recipient cannot be sent to. What is about our number, our account or the text
-/// (21401, 21606, 21608, 21617, ...) is not among them: it is mended here, and the message is tried again.
+/// The codes of errors by which Twilio refuses the recipient's number. Those about our number, our account or the text (21401,
+/// 21606, 21608, 21617, ...) are not among them: they are fixed in the settings, and the message is tried again.
 /// <https://www.twilio.com/docs/api/errors>
 const NOT_REACHABLE: [u32; 9] = [
     // No phone number; does not look like one.
@@ -43,14 +42,14 @@ const NOT_REACHABLE: [u32; 9] = [
     21614, 21635,
 ];
 
-/// Twilio, with one account and sender.
+/// The client of Twilio, for one account and sender.
 #[derive(Debug)]
 pub(super) struct Twilio {
     base: String,
     account: Account,
     login: Login,
     sender: TextSender,
-    /// Where deliveries are told; without an address of ours nothing is told.
+    /// The address to which Twilio posts delivery reports; `None` where no public address is configured.
     callback: Option<String>,
 }
 
@@ -58,7 +57,7 @@ pub(super) struct Twilio {
 enum Login {
     /// The account's token.
     Token(Secret),
-    /// A key of the account, which can be taken back by itself.
+    /// An API key of the account, which can be revoked alone.
     Key { sid: Key, secret: Secret },
 }
 
@@ -92,26 +91,26 @@ impl Twilio {
         Some(Self { base: base?, account: account?, login: login?, sender: sender?, callback: callback? })
     }
 
-    /// Hands the text over and returns Twilio's id of it.
-    pub(super) async fn send(&self, outgoing: &OutgoingText<'_>, until: Deadline) -> Result<String, Trouble> {
+    /// Sends the text and returns Twilio's id of it.
+    pub(super) async fn send(&self, outgoing: &OutgoingText<'_>, until: Deadline) -> Result<String, ProviderError> {
         let request = outbound::client().post(format!("{}{}", self.base, self.messages()));
         let request = self.signed_in(request, until).await?.header("content-type", "application/x-www-form-urlencoded");
         let answered = wire::call(request.body(self.form(outgoing)), until, wire::ANSWER).await?;
         if !answered.status.is_success() {
-            return Err(trouble(&answered));
+            return Err(provider_error(&answered));
         }
-        let taken: Taken = serde_json::from_slice(&answered.body)
-            .map_err(|_| Trouble::Lost(format!("{} with an answer that is not understood", answered.status)))?;
-        wire::named(Some(taken.sid), "a success without sid")
+        let created: CreatedMessage = serde_json::from_slice(&answered.body)
+            .map_err(|_| ProviderError::Lost(format!("{} with an answer that is not understood", answered.status)))?;
+        wire::named(Some(created.sid), "a success without sid")
     }
 
-    /// Twilio's id of the text, if it took it since then. All pages together have to come in time.
+    /// Twilio's id of the text, if it accepted it since `unclear.since`. The deadline is for all pages together.
     pub(super) async fn find(
         &self,
         outgoing: &OutgoingText<'_>,
         unclear: Unclear,
         until: Deadline,
-    ) -> Result<Option<String>, Trouble> {
+    ) -> Result<Option<String>, ProviderError> {
         let query = encoded(&[("To", number(outgoing.to)), ("PageSize", PAGE_SIZE)]);
         let mut next = Some(format!("{}?{query}", self.messages()));
         for _ in 0..MAX_PAGES {
@@ -119,11 +118,11 @@ impl Twilio {
             let request = self.signed_in(outbound::client().get(format!("{}{path}", self.base)), until).await?;
             let answered = wire::call(request, until, wire::PAGE).await?;
             if !answered.status.is_success() {
-                return Err(trouble(&answered));
+                return Err(provider_error(&answered));
             }
             let page: Page = serde_json::from_slice(&answered.body)
-                .map_err(|_| Trouble::Lost("a list that is not understood".to_owned()))?;
-            let (recent, older): (Vec<Listed>, Vec<Listed>) =
+                .map_err(|_| ProviderError::Lost("a list that is not understood".to_owned()))?;
+            let (recent, older): (Vec<ListedMessage>, Vec<ListedMessage>) =
                 page.messages.into_iter().partition(|message| message.is_since(unclear.earliest()));
             if let Some(found) = recent.into_iter().find(|message| message.is(outgoing)) {
                 return Ok(Some(found.sid));
@@ -133,7 +132,7 @@ impl Twilio {
             }
             next = page.next_page_uri.filter(|uri| uri.starts_with("/2010-04-01/"));
         }
-        Err(Trouble::Lost("a list that does not come to an end".to_owned()))
+        Err(ProviderError::Lost("a list that does not come to an end".to_owned()))
     }
 
     fn messages(&self) -> String {
@@ -151,7 +150,7 @@ impl Twilio {
         encoded(&fields)
     }
 
-    async fn signed_in(&self, request: RequestBuilder, until: Deadline) -> Result<RequestBuilder, Trouble> {
+    async fn signed_in(&self, request: RequestBuilder, until: Deadline) -> Result<RequestBuilder, ProviderError> {
         let (name, secret) = match &self.login {
             Login::Token(token) => (&self.account.0, token),
             Login::Key { sid, secret } => (&sid.0, secret),
@@ -161,7 +160,7 @@ impl Twilio {
     }
 }
 
-/// Below our public address, which is the issuer's unless it is set.
+/// The address of delivery reports: below `PUBLIC_URL`, or else below `ISSUER`.
 #[expect(clippy::option_option, reason = "refused, absent, given")]
 fn callback(env: &mut Env) -> Option<Option<String>> {
     let public =
@@ -178,26 +177,26 @@ fn encoded(fields: &[(&str, &str)]) -> String {
 }
 
 #[derive(Deserialize)]
-struct Taken {
+struct CreatedMessage {
     sid: String,
 }
 
 #[derive(Deserialize)]
 struct Page {
-    messages: Vec<Listed>,
+    messages: Vec<ListedMessage>,
     next_page_uri: Option<String>,
 }
 
 #[derive(Deserialize)]
-struct Listed {
+struct ListedMessage {
     sid: String,
     to: Option<String>,
     body: Option<String>,
     date_created: Option<String>,
 }
 
-impl Listed {
-    /// Whether it was made then or later; one without a date may have been.
+impl ListedMessage {
+    /// Whether it was created at `earliest` or later; one without a date may have been.
     fn is_since(&self, earliest: Timestamp) -> bool {
         let made = self.date_created.as_deref().and_then(|text| OffsetDateTime::parse(text, &Rfc2822).ok());
         // Whole seconds.
@@ -218,19 +217,19 @@ struct Complaint {
     code: Option<u32>,
 }
 
-/// What an answer that is no success means. Of its words only the code is kept.
-fn trouble(answered: &Answered) -> Trouble {
+/// Classifies an error. Only the code is kept of its text.
+fn provider_error(answered: &Answered) -> ProviderError {
     let Complaint { code } = serde_json::from_slice(&answered.body).unwrap_or_default();
     let status = answered.status;
     let why = code.map_or_else(|| status.to_string(), |code| format!("{status} (code {code})"));
     match status {
-        StatusCode::TOO_MANY_REQUESTS => Trouble::Busy(why),
-        status if status.is_server_error() => Trouble::Broken(why),
-        // The number says more than whether it is a 400 or a 403.
-        _ if code == Some(UNSUBSCRIBED) => Trouble::Suppressed,
-        _ if code.is_some_and(|code| NOT_REACHABLE.contains(&code)) => Trouble::Refused(why),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Trouble::Unauthorized(why),
-        _ => Trouble::Rejected(why),
+        StatusCode::TOO_MANY_REQUESTS => ProviderError::Busy(why),
+        status if status.is_server_error() => ProviderError::Broken(why),
+        // The code is more specific than the status, 400 or 403.
+        _ if code == Some(UNSUBSCRIBED) => ProviderError::Suppressed,
+        _ if code.is_some_and(|code| NOT_REACHABLE.contains(&code)) => ProviderError::Refused(why),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ProviderError::Unauthorized(why),
+        _ => ProviderError::Rejected(why),
     }
 }
 
@@ -240,30 +239,33 @@ mod tests {
 
     use super::*;
 
-    fn read(status: u16, body: &str) -> Trouble {
+    fn read(status: u16, body: &str) -> ProviderError {
         let status = StatusCode::from_u16(status).unwrap();
-        trouble(&Answered { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
+        provider_error(&Answered { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() })
     }
 
     #[test]
     fn each_answer_is_one_trouble_and_none_repeats_what_it_said() {
         let coded = |code: u32| format!(r#"{{"code": {code}, "message": "+442079460000", "status": 400}}"#);
-        assert_eq!(read(400, &coded(21610)), Trouble::Suppressed);
-        assert_eq!(read(400, &coded(21211)), Trouble::Refused("400 Bad Request (code 21211)".into()));
-        assert_eq!(read(403, &coded(21610)), Trouble::Suppressed);
+        assert_eq!(read(400, &coded(21610)), ProviderError::Suppressed);
+        assert_eq!(read(400, &coded(21211)), ProviderError::Refused("400 Bad Request (code 21211)".into()));
+        assert_eq!(read(403, &coded(21610)), ProviderError::Suppressed);
         for of_the_recipient in [21211, 21217, 21265, 21266, 21268, 21408, 21612, 21614, 21635] {
             let why = |status: &str| format!("{status} (code {of_the_recipient})");
-            assert_eq!(read(400, &coded(of_the_recipient)), Trouble::Refused(why("400 Bad Request")));
-            assert_eq!(read(403, &coded(of_the_recipient)), Trouble::Refused(why("403 Forbidden")));
+            assert_eq!(read(400, &coded(of_the_recipient)), ProviderError::Refused(why("400 Bad Request")));
+            assert_eq!(read(403, &coded(of_the_recipient)), ProviderError::Refused(why("403 Forbidden")));
         }
         for of_ours in [21212, 21401, 21606, 21608, 21617, 21659] {
-            assert_eq!(read(400, &coded(of_ours)), Trouble::Rejected(format!("400 Bad Request (code {of_ours})")));
+            assert_eq!(
+                read(400, &coded(of_ours)),
+                ProviderError::Rejected(format!("400 Bad Request (code {of_ours})"))
+            );
         }
-        assert_eq!(read(400, "no"), Trouble::Rejected("400 Bad Request".into()));
-        assert_eq!(read(404, &coded(20404)), Trouble::Rejected("404 Not Found (code 20404)".into()));
-        assert_eq!(read(401, &coded(20003)), Trouble::Unauthorized("401 Unauthorized (code 20003)".into()));
-        assert!(matches!(read(403, ""), Trouble::Unauthorized(_)));
-        assert!(matches!(read(429, &coded(20429)), Trouble::Busy(_)));
-        assert!(matches!(read(503, ""), Trouble::Broken(_)));
+        assert_eq!(read(400, "no"), ProviderError::Rejected("400 Bad Request".into()));
+        assert_eq!(read(404, &coded(20404)), ProviderError::Rejected("404 Not Found (code 20404)".into()));
+        assert_eq!(read(401, &coded(20003)), ProviderError::Unauthorized("401 Unauthorized (code 20003)".into()));
+        assert!(matches!(read(403, ""), ProviderError::Unauthorized(_)));
+        assert!(matches!(read(429, &coded(20429)), ProviderError::Busy(_)));
+        assert!(matches!(read(503, ""), ProviderError::Broken(_)));
     }
 }

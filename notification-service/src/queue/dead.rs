@@ -1,4 +1,4 @@
-//! Dead letters: put away with their reason, and brought back by an operator.
+//! Dead letters: moved to a queue of their own with a reason, and back by an operator.
 
 use std::{
     fmt,
@@ -15,35 +15,35 @@ use serde_json::{Value, json};
 
 use crate::{app::App, sqs::Queue};
 
-/// The attribute of a dead letter that says why it is one.
+/// The attribute of a dead letter that has its reason.
 pub(crate) const REASON: &str = "reason";
 /// The most characters of a reason.
-const LONGEST: usize = 1_000;
-/// How long dead letters are brought back in one call: the function's own limit is 30 s.
+const MAX_REASON: usize = 1_000;
+/// After this time one call moves no further dead letters: the function's own limit is 30 s.
 const BUDGET: Duration = Duration::from_secs(20);
 
-/// Why a message will not be worked off.
-pub(super) struct Dead {
+/// Why a message can never be handled.
+pub(super) struct DeadLetterReason {
     /// For programs: `not_understood`, `refused`, `event_id_reused` or `given_up`.
     pub(super) kind: &'static str,
-    /// For people. May name members of the message, and is not logged.
+    /// For operators. It may name members of the message, and is not logged.
     pub(super) details: String,
 }
 
-impl fmt::Display for Dead {
+impl fmt::Display for DeadLetterReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.kind, self.details)
     }
 }
 
-/// Puts a message into the dead-letter queue. False where that could not be done: it comes again.
-pub(super) async fn bury(app: &App, message: &Message, dead: &Dead) -> bool {
+/// Moves a message to the dead-letter queue; `false` when that failed, so that SQS delivers it again.
+pub(super) async fn move_to_dead_letters(app: &App, message: &Message, dead: &DeadLetterReason) -> bool {
     let (message_id, kind) = (&message.id, dead.kind);
     let Some(queue) = &app.queues.dead_letters else {
-        tracing::error!(message_id, kind, "message comes again: no dead-letter queue is configured to take it");
+        tracing::error!(message_id, kind, "message not moved to the dead-letter queue: none is configured");
         return false;
     };
-    let reason: String = dead.to_string().chars().take(LONGEST).collect();
+    let reason: String = dead.to_string().chars().take(MAX_REASON).collect();
     match queue.send(&message.body, &[(REASON, &reason), ("message_id", message_id)]).await {
         Ok(()) => {
             tracing::error!(message_id, kind, "message moved to the dead-letter queue");
@@ -51,14 +51,14 @@ pub(super) async fn bury(app: &App, message: &Message, dead: &Dead) -> bool {
             true
         }
         Err(failure) => {
-            tracing::error!(message_id, kind, error = %failure, "message comes again: the dead-letter queue failed");
+            tracing::error!(message_id, kind, error = %failure, "message not moved to the dead-letter queue: sending failed");
             false
         }
     }
 }
 
-/// Moves the dead letters that are there now back to their queue. One that dies again meanwhile is newer, and is left.
-/// A crash half way may leave a message in both queues, which does no harm: its event is told once.
+/// Moves the present dead letters back to their queue; those that arrive meanwhile stay. A crash half way may leave a message in
+/// both queues, which is harmless: its event is sent once.
 pub(crate) async fn redrive(app: &App) -> Result<Value, TriggerError> {
     let missing = "set NOTIFICATION_QUEUE_URL and NOTIFICATION_DEAD_LETTER_QUEUE_URL";
     let (Some(main), Some(dead)) = (&app.queues.main, &app.queues.dead_letters) else { return Err(missing.into()) };
@@ -71,14 +71,14 @@ pub(crate) async fn redrive(app: &App) -> Result<Value, TriggerError> {
             return Ok(json!({ "moved": moved, "is_done": true }));
         }
         for letter in older {
-            bring_back(main, dead, &letter.body, &letter.receipt).await?;
+            redrive_message(main, dead, &letter.body, &letter.receipt).await?;
             moved += 1;
         }
     }
     Ok(json!({ "moved": moved, "is_done": false }))
 }
 
-async fn bring_back(main: &Queue, dead: &Queue, body: &str, receipt: &str) -> Result<(), TriggerError> {
+async fn redrive_message(main: &Queue, dead: &Queue, body: &str, receipt: &str) -> Result<(), TriggerError> {
     main.send(body, &[]).await?;
     dead.delete(receipt).await?;
     Ok(())

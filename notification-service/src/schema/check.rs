@@ -1,4 +1,4 @@
-//! Whether a table that somebody else makes (the CDK stack) is one that the service can work with. Changes nothing.
+//! Checks that a table of the CDK stack is as this service needs it. Changes nothing.
 
 use aws_sdk_dynamodb::{
     Client,
@@ -16,7 +16,7 @@ use crate::{
     listing::{LISTED, PROJECTED},
 };
 
-/// Fails with all that is missing or otherwise than it has to be.
+/// Fails with the list of all differences.
 pub(super) async fn check(client: &Client, table: &str) -> Result<(), TriggerError> {
     let described = match client.describe_table().table_name(table).send().await {
         Ok(described) => described.table,
@@ -76,7 +76,7 @@ fn faults_of(index: &GlobalSecondaryIndexDescription, attributes: &[AttributeDef
     faults
 }
 
-/// Whether these keys, of strings, and no others make up a key.
+/// Whether a key schema consists of exactly these attributes, which are strings.
 fn is_keyed_by(
     schema: &[KeySchemaElement],
     attributes: &[AttributeDefinition],

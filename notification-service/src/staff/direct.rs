@@ -1,7 +1,7 @@
-//! What staff write to a shopper themselves: a mail or a text, by the template `direct`.
+//! Mails and texts that staff write to a shopper, by the template `direct`.
 
 use common::{
-    contact::{Email, Phone},
+    contact::{Channel, Email, Phone},
     input::{Fields, FromFields},
     locale::LanguageTag,
     problem::FieldError,
@@ -12,12 +12,12 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     error::Error,
-    event::{Channel, EventId},
+    event::EventId,
     notifications::{
-        self, Told,
+        self, NotificationOutcome,
         domain::{Notification, Recipient},
     },
-    templates::{Message, Unwritable, data::DirectData},
+    templates::{Message, RenderError, data::DirectData},
 };
 
 /// A mail that staff write.
@@ -28,16 +28,16 @@ use crate::{
 }))]
 #[expect(dead_code, reason = "describes what DirectMail reads")]
 pub struct DirectMailBody {
-    /// Names it for ever: it is sent once, however often it is asked for.
+    /// Id of this mail or text, which the client makes: it is sent once for each id.
     event_id: EventId,
-    /// To whom.
+    /// E-mail address of the recipient.
     email: Email,
-    /// The language of what stands around the text; English where this is left out.
+    /// Language of the words around the text; English when absent.
     locale: Option<LanguageTag>,
-    /// One line.
+    /// The subject, one line.
     #[schema(min_length = 1, max_length = 150, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     subject: String,
-    /// Several lines; an empty one begins another paragraph.
+    /// The text, of several lines; an empty line begins a new paragraph.
     #[schema(
         min_length = 1,
         max_length = 10_000,
@@ -54,13 +54,13 @@ pub struct DirectMailBody {
 }))]
 #[expect(dead_code, reason = "describes what DirectText reads")]
 pub struct DirectTextBody {
-    /// Names it for ever: it is sent once, however often it is asked for.
+    /// Id of this mail or text, which the client makes: it is sent once for each id.
     event_id: EventId,
-    /// To which number.
+    /// Telephone number of the recipient.
     phone: Phone,
-    /// The language of what stands around the text; English where this is left out.
+    /// Language of the words around the text; English when absent.
     locale: Option<LanguageTag>,
-    /// What it says: up to six segments of an SMS.
+    /// The text, of up to six SMS segments.
     #[schema(
         min_length = 1,
         max_length = 10_000,
@@ -69,7 +69,7 @@ pub struct DirectTextBody {
     text: String,
 }
 
-/// A mail, as the notification that it is.
+/// A mail, read as a notification.
 #[derive(Debug)]
 pub struct DirectMail(pub Notification);
 
@@ -78,7 +78,7 @@ impl FromFields for DirectMail {
         let event_id = fields.text("event_id");
         let email = fields.text("email");
         let locale = fields.optional_text("locale");
-        // What an SMS leaves out a mail needs.
+        // A mail must have a subject; a text has none.
         if fields.raw("subject").is_none_or(Value::is_null) {
             fields.refuse::<()>("subject", "missing", "is required");
         }
@@ -89,7 +89,7 @@ impl FromFields for DirectMail {
     }
 }
 
-/// A text message, as the notification that it is.
+/// A text message, read as a notification.
 #[derive(Debug)]
 pub struct DirectText(pub Notification);
 
@@ -114,15 +114,15 @@ fn notification(event_id: EventId, recipient: Recipient, channel: Channel, words
     Notification { event_id, recipient, channels, message, data, resend_of: None }
 }
 
-/// Sends it once. What the shop does not send is refused with pointers into this request, which has the words at its top.
-pub(super) async fn send(app: App, notification: Notification) -> Result<Told, Error> {
-    notifications::tell(app, notification).await.map_err(|error| match error {
-        Error::Unwritable(Unwritable::Refused(errors)) => {
+/// Sends it once. Refusals of the message get pointers into this request, which has the text at its top level.
+pub(super) async fn send(app: App, notification: Notification) -> Result<NotificationOutcome, Error> {
+    notifications::send(app, notification).await.map_err(|error| match error {
+        Error::Render(RenderError::Refused(errors)) => {
             let up = |error: FieldError| {
                 let pointer = error.pointer.strip_prefix("/data").unwrap_or(&error.pointer).to_owned();
                 FieldError { pointer, ..error }
             };
-            Error::Unwritable(Unwritable::Refused(errors.into_iter().map(up).collect::<Vec<_>>().into()))
+            Error::Render(RenderError::Refused(errors.into_iter().map(up).collect::<Vec<_>>().into()))
         }
         other => other,
     })

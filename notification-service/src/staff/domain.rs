@@ -1,8 +1,9 @@
-//! What staff see of a message, and what they ask for.
+//! Messages as staff see them, and the requests of staff.
 
 use std::str::FromStr;
 
 use common::{
+    contact::Channel,
     idempotency::IdempotencyKey,
     input::{Fields, FromFields, Refusal, line},
     timestamp::Timestamp,
@@ -13,13 +14,13 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::{
-    event::{Channel, EventId},
+    event::EventId,
     listing::ListedAt,
     notifications::domain::{Delivery, State},
     templates::Template,
 };
 
-/// How often a message may be sent again on purpose.
+/// How often a message may be resent.
 pub const MAX_RESENDS: usize = 20;
 
 const DAY: StaticFormatDescription = format_description!("[year]-[month]-[day]");
@@ -36,7 +37,7 @@ impl Serialize for Day {
 }
 
 impl Day {
-    /// The day of a moment.
+    /// The day of UTC of a moment.
     pub fn of(moment: Timestamp) -> Self {
         Self(moment.to_offset().date())
     }
@@ -66,10 +67,10 @@ impl TryFrom<String> for Day {
     }
 }
 
-/// A word of the table, in a query.
+/// Query parameters with the words of the table.
 macro_rules! from_query {
     ($($name:ident of $word:ty),+) => {$(
-        /// As it stands in a query.
+        /// The value of a query parameter.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name(pub $word);
@@ -84,56 +85,57 @@ macro_rules! from_query {
     )+};
 }
 
-from_query!(WantedState of State, WantedTemplate of Template, WantedChannel of Channel);
+from_query!(StateParam of State, TemplateParam of Template, ChannelParam of Channel);
 
-/// Which messages.
+/// Which messages are listed.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct MessageQuery {
-    /// Of which day of UTC; today where it is left out.
+    /// Day of UTC on which the messages were requested; today when absent.
     #[param(value_type = Option<String>, format = Date, example = "2026-11-30")]
     pub day: Option<Day>,
-    /// Only those in this state.
+    /// Only messages in this state.
     #[param(value_type = Option<State>)]
-    pub state: Option<WantedState>,
-    /// Only those of this template.
+    pub state: Option<StateParam>,
+    /// Only messages of this template.
     #[param(value_type = Option<Template>, example = "order_confirmation")]
-    pub template: Option<WantedTemplate>,
-    /// Only those on this channel.
+    pub template: Option<TemplateParam>,
+    /// Only messages on this channel.
     #[param(value_type = Option<Channel>)]
-    pub channel: Option<WantedChannel>,
-    /// How many items at most. A page may have fewer, or none, and yet a next one: a filter looks at so many messages a page.
+    pub channel: Option<ChannelParam>,
+    /// Maximum number of items. A page can have fewer items, or none, although there are more pages: a filter reads a limited number
+    /// of messages for each page.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     pub limit: Option<u32>,
-    /// Where the page starts: `next_cursor` of the page before, unchanged; left out for the first page.
+    /// `next_cursor` of the page before, unchanged; absent for the first page.
     #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 4096)]
     pub cursor: Option<String>,
 }
 
-/// Where a list goes on.
+/// The position at which the next page of a list begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// In which day.
+pub struct Cursor {
+    /// The day of the list.
     pub day: Day,
-    /// Behind which message.
+    /// The last message of the page before.
     pub after: ListedAt,
 }
 
-/// One time that staff sent a message again.
+/// A resend of a message by staff.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Resend {
-    /// The event under which it was sent.
+    /// Id of the event as which it was resent.
     pub event_id: EventId,
-    /// When it was asked for.
+    /// When it was requested.
     pub at: Timestamp,
-    /// Who asked for it: the subject of their token.
+    /// The caller who requested it: `sub` of the access token.
     pub by: String,
-    /// Why.
+    /// The reason that the caller gave.
     pub reason: String,
 }
 
-/// A message, as staff see it: without the address and what it said.
+/// A message as staff see it, without address and content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "event_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "channel": "email", "template": "order_confirmation",
@@ -143,33 +145,33 @@ pub struct Resend {
     "resend_of": null
 }))]
 pub struct MessageView {
-    /// The event that it tells of.
+    /// Id of the event.
     pub event_id: EventId,
-    /// Which message it is.
+    /// Name of the template.
     pub template: String,
-    /// How, and what became of it.
+    /// Channel and result.
     #[serde(flatten)]
     pub delivery: Delivery,
-    /// Whether its content is kept, so that it can be sent again.
+    /// Whether the content is stored, so that the message can be resent.
     pub can_be_resent: bool,
-    /// When staff had it sent again.
+    /// Its resends by staff.
     pub resends: Vec<Resend>,
-    /// The event that was sent first, where this message is one that staff had sent again. Its `resends` stand there.
+    /// Id of the event that was sent first, where this message is a resend. That event has the list `resends`.
     pub resend_of: Option<EventId>,
 }
 
-/// Why staff send something again: one line of up to 200 characters.
+/// The reason of a resend: one line of up to 200 characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purpose(String);
+pub struct ResendReason(String);
 
-impl Purpose {
+impl ResendReason {
     /// The line.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-impl FromStr for Purpose {
+impl FromStr for ResendReason {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
@@ -177,15 +179,14 @@ impl FromStr for Purpose {
     }
 }
 
-/// A wish to have a message sent again.
+/// A request to resend the messages of an event.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"reason": "the shopper says that it never came"}))]
 pub struct ResendRequest {
-    /// Why; it stands with the message and in the log. No address belongs here.
+    /// The reason, which is stored with the message and logged. Must not contain addresses.
     #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
-    pub reason: Purpose,
-    /// Only on this channel; on each that it was meant for where this is left out. Has to be named where the channels were told
-    /// different things.
+    pub reason: ResendReason,
+    /// The channel to resend on; all channels of the event when absent. Required when the messages of the channels differ.
     pub channel: Option<Channel>,
 }
 
@@ -196,9 +197,9 @@ impl FromFields for ResendRequest {
     }
 }
 
-/// The event under which a message is sent again: the same for the same caller and key, so that it is sent once, however
-/// often that is asked for. Keys belong to their callers.
-pub fn resent_as(event_id: EventId, actor: &str, key: &IdempotencyKey) -> EventId {
+/// The id of a resend, derived from the event, the caller and the key: a repeated request gets the same id, so that the message is
+/// resent once. Keys belong to their callers.
+pub fn resend_event_id(event_id: EventId, actor: &str, key: &IdempotencyKey) -> EventId {
     let name = format!("{actor}\n{key}");
     EventId::from(Uuid::new_v5(&event_id.into(), name.as_bytes()))
 }

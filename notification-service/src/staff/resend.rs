@@ -1,24 +1,24 @@
-//! Sending a message again, on purpose.
+//! Resending a message at the request of staff.
 //!
-//! It is written down with the old message first, so that nothing is sent again of which it is not known who asked for it.
-//! Repeated with the same key, it finds that written down, and goes on to the sending, which happens once. What was itself
-//! sent again is written down with the message that was sent first, so that there is one count for all of it.
+//! The resend is recorded with the first message before it is sent, so that every resend names its caller. A request that is
+//! repeated with the same key finds the record and goes on to sending, which happens once. A resend of a resend is recorded with
+//! the message that was sent first, so that one limit counts them all.
 //!
-//! It is written down on each channel on which it is sent, in one transaction which makes sure that it is on no other. So a
-//! key stands for one set of channels, also where two requests come at once.
+//! The record is written on each channel that is resent, by one transaction that also checks that no other channel has it. So a
+//! key stands for one set of channels, also for concurrent requests.
 
-use common::{idempotency::IdempotencyKey, input::Fields, timestamp::Timestamp};
+use common::{contact::Channel, idempotency::IdempotencyKey, input::Fields, timestamp::Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    domain::{Resend, ResendRequest, resent_as},
-    store::{self, Kept},
+    domain::{Resend, ResendRequest, resend_event_id},
+    store::{self, StoredMessage},
 };
 use crate::{
     app::App,
     error::Error,
-    event::{Channel, EventId},
-    notifications::{self, Told, domain::Notification},
+    event::EventId,
+    notifications::{self, NotificationOutcome, domain::Notification},
 };
 
 pub(super) async fn resend(
@@ -28,40 +28,40 @@ pub(super) async fn resend(
     request: ResendRequest,
     actor: String,
     now: Timestamp,
-) -> Result<Told, Error> {
-    let kept = store::of_event(&app.store, event_id).await.map_err(Error::Store)?;
-    let is_wanted = |kept: &Kept| request.channel.is_none_or(|channel| channel == kept.view.delivery.channel);
-    let kept: Vec<Kept> = kept.into_iter().filter(is_wanted).collect();
-    let new = resent_as(event_id, &actor, key);
-    let first = first(&app, event_id, &kept).await?;
-    let notification = Notification { resend_of: Some(first), ..again(&kept, new)? };
+) -> Result<NotificationOutcome, Error> {
+    let kept = store::of_event(&app.db, event_id).await.map_err(Error::Store)?;
+    let is_wanted = |kept: &StoredMessage| request.channel.is_none_or(|channel| channel == kept.view.delivery.channel);
+    let kept: Vec<StoredMessage> = kept.into_iter().filter(is_wanted).collect();
+    let new = resend_event_id(event_id, &actor, key);
+    let first = first_event(&app, event_id, &kept).await?;
+    let notification = Notification { resend_of: Some(first), ..notification_to_resend(&kept, new)? };
     let resend = Resend { event_id: new, at: now, by: actor, reason: request.reason.as_str().to_owned() };
-    write_down(&app, first, &kept, &resend).await?;
-    notifications::tell(app, notification).await
+    record_resend(&app, first, &kept, &resend).await?;
+    notifications::send(app, notification).await
 }
 
-/// The event that was sent first. Where that is forgotten already, this one.
-async fn first(app: &App, event_id: EventId, kept: &[Kept]) -> Result<EventId, Error> {
+/// The event that was sent first; this one where the first one's record has expired.
+async fn first_event(app: &App, event_id: EventId, kept: &[StoredMessage]) -> Result<EventId, Error> {
     let Some(first) = kept.iter().find_map(|kept| kept.view.resend_of) else { return Ok(event_id) };
-    let known = store::of_event(&app.store, first).await.map_err(Error::Store)?;
+    let known = store::of_event(&app.db, first).await.map_err(Error::Store)?;
     Ok(if known.is_empty() { event_id } else { first })
 }
 
-/// The notification as it was, under its new id, on the channels that are wanted. Each channel has kept its own address. Several
-/// are one notification only where they were told the same.
-fn again(kept: &[Kept], new: EventId) -> Result<Notification, Error> {
+/// The stored notification under its new id, on the requested channels. Each channel's item has its own address; several channels
+/// make one notification only where their messages are the same.
+fn notification_to_resend(kept: &[StoredMessage], new: EventId) -> Result<Notification, Error> {
     if kept.is_empty() {
         return Err(Error::NotFound);
     }
     if kept.iter().any(|other| other.view.template != kept[0].view.template) {
-        return Err(Error::ToldDifferently);
+        return Err(Error::ChannelsDiffer);
     }
-    // What an earlier release kept may be no request of this one.
-    let read = |kept: &Kept| serde_json::from_str::<Value>(kept.request.as_deref()?).ok();
+    // A request that an earlier release stored may be unreadable for this one.
+    let read = |kept: &StoredMessage| serde_json::from_str::<Value>(kept.request.as_deref()?).ok();
     let requests: Option<Vec<Value>> = kept.iter().map(read).collect();
     let requests = requests.ok_or(Error::ContentNotKept)?;
-    if requests.iter().any(|other| said(other) != said(&requests[0])) {
-        return Err(Error::ToldDifferently);
+    if requests.iter().any(|other| content(other) != content(&requests[0])) {
+        return Err(Error::ChannelsDiffer);
     }
     let mut whole = requests[0].clone();
     for request in &requests {
@@ -74,23 +74,23 @@ fn again(kept: &[Kept], new: EventId) -> Result<Notification, Error> {
     Fields::read(whole).map_err(|_| Error::ContentNotKept)
 }
 
-/// What a request says, and in which language.
-fn said(request: &Value) -> [&Value; 2] {
+/// The data and the language of a stored request.
+fn content(request: &Value) -> [&Value; 2] {
     [&request["data"], &request["recipient"]["locale"]]
 }
 
-/// Writes it down with the event that was sent first, on each channel of these messages.
-async fn write_down(app: &App, first: EventId, kept: &[Kept], resend: &Resend) -> Result<(), Error> {
+/// Records the resend with the event that was sent first, on each channel of these messages.
+async fn record_resend(app: &App, first: EventId, kept: &[StoredMessage], resend: &Resend) -> Result<(), Error> {
     let channels: Vec<Channel> = kept.iter().map(|kept| kept.view.delivery.channel).collect();
-    if store::note_resend(&app.store, first, &channels, resend).await.map_err(Error::Store)? {
+    if store::record_resend(&app.db, first, &channels, resend).await.map_err(Error::Store)? {
         let (actor, reason) = (&resend.by, &resend.reason);
-        for Kept { view, .. } in kept {
+        for StoredMessage { view, .. } in kept {
             let (channel, template) = (view.delivery.channel, &view.template);
             tracing::info!(event_id = %first, %channel, template, actor, reason, resent_as = %resend.event_id, "message sent again by staff");
         }
         return Ok(());
     }
-    let now_kept = store::of_event(&app.store, first).await.map_err(Error::Store)?;
+    let now_kept = store::of_event(&app.db, first).await.map_err(Error::Store)?;
     let is_there = |channel: &Channel| now_kept.iter().any(|kept| kept.view.delivery.channel == *channel);
     let before = now_kept.iter().filter_map(|kept| {
         let before = kept.view.resends.iter().find(|before| before.event_id == resend.event_id)?;

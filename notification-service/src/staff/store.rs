@@ -1,15 +1,16 @@
-//! What staff read of the notifications' table, and what is written there of what they did.
+//! Queries of staff on the records of notifications, and the records of resends.
 
+use common::contact::Channel;
 use std::collections::HashMap;
 
 use super::domain::{Day, MAX_RESENDS, MessageView, Resend};
 use crate::{
     aws::Failure,
     dynamo::{
-        CONFLICT, Item, Store, cancellations, did_not_hold, incomplete, may_repeat, moment, number, only_conflicts,
-        text, words,
+        CONFLICT, Dynamo, Item, cancellations, incomplete, is_condition_failed, may_repeat, number, only_conflicts,
+        text, text_of, timestamp_of,
     },
-    event::{Channel, EventId, EventKey},
+    event::{EventId, EventKey},
     listing::{LISTED, ListedAt},
     notifications::{domain::State, store::read as read_record},
     templates::Template,
@@ -17,41 +18,41 @@ use crate::{
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, TransactWriteItem, Update};
 use strum::VariantArray;
 
-/// How many messages a filter looks at in one call, and how many calls a page may cost.
+/// How many messages a filtered query reads, and how many queries a page may take.
 const BATCH: i32 = 200;
-const ROUNDS: usize = 5;
+const MAX_QUERIES: usize = 5;
 
-/// Which messages are listed.
+/// The messages to list.
 #[derive(Debug, Clone, Copy)]
 pub struct Filter {
-    /// Of which day.
+    /// The day on which they were requested.
     pub day: Day,
-    /// In which state.
+    /// Their state.
     pub state: Option<State>,
-    /// Of which template.
+    /// Their template.
     pub template: Option<Template>,
-    /// On which channel.
+    /// Their channel.
     pub channel: Option<Channel>,
 }
 
 /// A part of a list.
 #[derive(Debug)]
-pub struct Listed {
-    /// What was found, the newest first.
+pub struct MessageList {
+    /// The messages, newest first.
     pub items: Vec<MessageView>,
-    /// Behind which message the list goes on; `None` at its end.
+    /// The position after which the list continues; `None` at its end.
     pub next: Option<ListedAt>,
 }
 
-/// Up to `limit` messages of a day, the newest first, after a place. One query, and up to `ROUNDS` where a filter leaves
-/// most of them out.
-pub async fn list(store: &Store, filter: Filter, limit: usize, after: Option<ListedAt>) -> Result<Listed, Failure> {
+/// Up to `limit` messages of a day, newest first, after a position. Takes one query, or up to [`MAX_QUERIES`] where a filter
+/// excludes most of them.
+pub async fn list(db: &Dynamo, filter: Filter, limit: usize, after: Option<ListedAt>) -> Result<MessageList, Failure> {
     let mut items = Vec::new();
     let mut after = after;
-    for _ in 0..ROUNDS {
-        let (found, last) = query(store, filter, limit, after.as_ref()).await?;
+    for _ in 0..MAX_QUERIES {
+        let (found, last) = query(db, filter, limit, after.as_ref()).await?;
         for item in &found {
-            items.extend(read(item).map(|view| (place(item), view)));
+            items.extend(read(item).map(|view| (position(item), view)));
         }
         after = last;
         if after.is_none() || items.len() >= limit {
@@ -60,14 +61,14 @@ pub async fn list(store: &Store, filter: Filter, limit: usize, after: Option<Lis
     }
     if items.len() > limit {
         items.truncate(limit);
-        after = items.last().and_then(|(place, _)| place.clone());
+        after = items.last().and_then(|(position, _)| position.clone());
     }
-    Ok(Listed { items: items.into_iter().map(|(_, view)| view).collect(), next: after })
+    Ok(MessageList { items: items.into_iter().map(|(_, view)| view).collect(), next: after })
 }
 
-/// The items of one query, and where it stopped unless it came to the end.
+/// The items of one query, and the position at which it stopped before the end.
 async fn query(
-    store: &Store,
+    db: &Dynamo,
     filter: Filter,
     limit: usize,
     after: Option<&ListedAt>,
@@ -79,7 +80,7 @@ async fn query(
     ];
     let is_filtered = filters.iter().any(|(.., value)| value.is_some());
     let size = if is_filtered { BATCH } else { i32::try_from(limit).unwrap_or(BATCH) };
-    let mut query = store.aws().dynamodb().await.query().table_name(store.table()).index_name(LISTED);
+    let mut query = db.aws().dynamodb().await.query().table_name(db.table()).index_name(LISTED);
     query = query
         .expression_attribute_values(":listed", text(&format!("notification#{}", filter.day)))
         .scan_index_forward(false)
@@ -101,52 +102,52 @@ async fn query(
         query = query.filter_expression(expressions.join(" AND "));
     }
     let found = query.send().await.map_err(|error| Failure::of(&error))?;
-    let last = found.last_evaluated_key.and_then(|key| place(&key));
+    let last = found.last_evaluated_key.and_then(|key| position(&key));
     Ok((found.items.unwrap_or_default(), last))
 }
 
-fn place(item: &Item) -> Option<ListedAt> {
-    words(item, "listed_at")?.to_owned().try_into().ok()
+fn position(item: &Item) -> Option<ListedAt> {
+    text_of(item, "listed_at")?.to_owned().try_into().ok()
 }
 
 /// The messages of an event, one for each of its channels.
-pub async fn of_event(store: &Store, event_id: EventId) -> Result<Vec<Kept>, Failure> {
-    let items = store.items_of(event_id).await?;
-    let kept = |item: &Item| Some(Kept { view: read(item)?, request: words(item, "request").map(str::to_owned) });
-    let mut all: Vec<Kept> = items.iter().filter_map(kept).collect();
+pub async fn of_event(db: &Dynamo, event_id: EventId) -> Result<Vec<StoredMessage>, Failure> {
+    let items = db.items_of(event_id).await?;
+    let kept =
+        |item: &Item| Some(StoredMessage { view: read(item)?, request: text_of(item, "request").map(str::to_owned) });
+    let mut all: Vec<StoredMessage> = items.iter().filter_map(kept).collect();
     all.sort_by_key(|kept| Channel::VARIANTS.iter().position(|channel| *channel == kept.view.delivery.channel));
     Ok(all)
 }
 
-/// A message, and what was asked for where that is kept.
+/// A message, with its request where that is stored.
 #[derive(Debug)]
-pub struct Kept {
-    /// As staff see it.
+pub struct StoredMessage {
+    /// The message as staff see it.
     pub view: MessageView,
     /// The notification, as JSON.
     pub request: Option<String>,
 }
 
-/// Writes down with a message that it is sent again on these channels, and that it is on no other under the same id: all of it
-/// or nothing. False where that, or something else under this id, stands there already, where no more fits, and where a
-/// channel's message is gone.
-pub async fn note_resend(
-    store: &Store,
+/// Records a resend on these channels and checks that no other channel has one with its id: all of it or nothing. `false` when a
+/// resend with this id is recorded, when the limit is reached, and when a channel has no message.
+pub async fn record_resend(
+    db: &Dynamo,
     event_id: EventId,
     channels: &[Channel],
     resend: &Resend,
 ) -> Result<bool, Failure> {
     let write = |channel: Channel| {
         let key = EventKey { event_id, channel };
-        if channels.contains(&channel) { noting(store, key, resend) } else { not_noted(store, key, resend) }
+        if channels.contains(&channel) { add_resend(db, key, resend) } else { without_resend(db, key, resend) }
     };
     let writes = Channel::VARIANTS.iter().copied().map(write).collect::<Result<Vec<_>, _>>()?;
     let mut conflicts = 0;
     loop {
-        let call = store.aws().dynamodb().await.transact_write_items().set_transact_items(Some(writes.clone()));
+        let call = db.aws().dynamodb().await.transact_write_items().set_transact_items(Some(writes.clone()));
         let Err(error) = call.send().await else { return Ok(true) };
         let reasons = cancellations(&error).ok_or_else(|| Failure::of(&error))?;
-        if reasons.iter().any(did_not_hold) {
+        if reasons.iter().any(is_condition_failed) {
             return Ok(false);
         }
         only_conflicts(reasons)?;
@@ -156,7 +157,7 @@ pub async fn note_resend(
     }
 }
 
-fn noting(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWriteItem, Failure> {
+fn add_resend(db: &Dynamo, key: EventKey, resend: &Resend) -> Result<TransactWriteItem, Failure> {
     let entry = HashMap::from([
         ("event_id".to_owned(), text(&resend.event_id)),
         ("at".to_owned(), number(resend.at.unix_millis())),
@@ -164,7 +165,7 @@ fn noting(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWrite
         ("reason".to_owned(), text(&resend.reason)),
     ]);
     let update = Update::builder()
-        .table_name(store.table())
+        .table_name(db.table())
         .key("event_id", text(&key))
         .update_expression("SET resends = list_append(if_not_exists(resends, :none), :entry) ADD resent_as :ids")
         .condition_expression(
@@ -179,10 +180,10 @@ fn noting(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWrite
     Ok(TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build())
 }
 
-/// That nothing was sent again under this id on a channel, which need not have a message.
-fn not_noted(store: &Store, key: EventKey, resend: &Resend) -> Result<TransactWriteItem, Failure> {
+/// Checks that a channel has no resend with this id. The channel need not have a message.
+fn without_resend(db: &Dynamo, key: EventKey, resend: &Resend) -> Result<TransactWriteItem, Failure> {
     let check = ConditionCheck::builder()
-        .table_name(store.table())
+        .table_name(db.table())
         .key("event_id", text(&key))
         .condition_expression("attribute_not_exists(resent_as) OR NOT contains(resent_as, :id)")
         .expression_attribute_values(":id", text(&resend.event_id));
@@ -193,9 +194,9 @@ fn read(item: &Item) -> Option<MessageView> {
     let record = read_record(item)?;
     Some(MessageView {
         event_id: record.key.event_id,
-        template: words(item, "template").unwrap_or_default().to_owned(),
+        template: text_of(item, "template").unwrap_or_default().to_owned(),
         delivery: record.delivery(),
-        // The index has the flag only; an earlier release wrote none.
+        // The index has only the flag; items of an earlier release have none.
         can_be_resent: item.contains_key("is_kept") || item.contains_key("request"),
         resends: resends(item),
         resend_of: record.resend_of,
@@ -207,10 +208,10 @@ fn resends(item: &Item) -> Vec<Resend> {
     let read = |entry: &AttributeValue| {
         let entry = entry.as_m().ok()?;
         Some(Resend {
-            event_id: words(entry, "event_id")?.parse().ok()?,
-            at: moment(entry, "at")?,
-            by: words(entry, "by")?.to_owned(),
-            reason: words(entry, "reason")?.to_owned(),
+            event_id: text_of(entry, "event_id")?.parse().ok()?,
+            at: timestamp_of(entry, "at")?,
+            by: text_of(entry, "by")?.to_owned(),
+            reason: text_of(entry, "reason")?.to_owned(),
         })
     };
     list.iter().filter_map(read).collect()

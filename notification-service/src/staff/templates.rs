@@ -1,4 +1,4 @@
-//! Templates, for the staff who write, translate and check them: the list, the data that each needs, a sample, and a preview.
+//! Routes by which staff check templates: the list, the schema of their data, samples and previews.
 
 use std::sync::LazyLock;
 
@@ -22,7 +22,7 @@ use crate::{
     notifications::{self, domain::Notification},
     segments,
     templates::{
-        Mail, Unwritable,
+        Mail, RenderError,
         data::{Message, Template},
         languages, mail,
         samples::{self, sample},
@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// The description of `POST /notifications`, made when the first schema is asked for: it refers to the data of all templates.
+/// The OpenAPI description of `POST /notifications`, made for the first request of a schema. It has the data of all templates.
 static API: LazyLock<Value> = LazyLock::new(|| {
     serde_json::to_value(common::openapi::complete(notifications::routes().into_openapi(), "", "")).unwrap_or_default()
 });
@@ -44,31 +44,31 @@ pub(crate) fn routes() -> Routes<App> {
         .routes(routes!(preview_template))
 }
 
-/// What there is to send.
+/// The templates of this release.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"items": [{
-    "template": "order_shipped", "about": "A parcel has left; with its tracking.", "channels": ["email", "sms"],
+    "template": "order_shipped", "about": "A parcel was shipped; with its tracking.", "channels": ["email", "sms"],
     "transactional": true, "kept": true
 }], "languages": ["en", "de"]}))]
 struct TemplateList {
     /// Every template.
     items: Vec<TemplateSummary>,
-    /// In which languages their words are; others read the first.
+    /// Languages of the templates, as BCP 47 codes; readers of other languages get the first one.
     languages: Vec<&'static str>,
 }
 
-/// A template.
+/// A template of mails and text messages.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 struct TemplateSummary {
-    /// Its name, as in `POST /notifications`.
+    /// The name, as in `POST /notifications`.
     template: &'static str,
-    /// What it tells.
+    /// When it is sent, in a sentence.
     about: &'static str,
-    /// How it can be told: `email`, `sms`.
+    /// Channels on which it can be sent: `email`, `sms`.
     channels: Vec<&'static str>,
-    /// Whether it follows from what its reader did. Other mail can be unsubscribed from.
+    /// Whether it is transactional. Recipients can unsubscribe from other mail.
     transactional: bool,
-    /// Whether its data are kept for sending it once more. Those with a secret link are not.
+    /// Whether its data are stored for resending. Data with a secret link are not.
     kept: bool,
 }
 
@@ -86,9 +86,9 @@ async fn list_templates(_: Caller<NotificationsManage>) -> Json<TemplateList> {
     Json(TemplateList { items: items.collect(), languages: languages().collect() })
 }
 
-/// The schema of a template's data
+/// Get the schema of a template's data
 ///
-/// JSON Schema 2020-12, with all that it refers to.
+/// JSON Schema 2020-12, with all schemas that it refers to.
 #[utoipa::path(get, path = "/admin/templates/{template}/schema", tag = "templates",
     security(("token" = ["notifications:manage"])), params(("template" = String, Path, example = "order_shipped")),
     responses((status = OK, body = Object, example = json!({"title": "password_changed",
@@ -98,9 +98,9 @@ async fn get_template_schema(_: Caller<NotificationsManage>, Path(name): Path<St
     Ok(Json(schema::of_data(template, &API)))
 }
 
-/// A sample of a template
+/// Get a sample of a template
 ///
-/// A whole request, as `POST /notifications` takes it at this shop.
+/// A complete request that this shop's `POST /notifications` accepts.
 #[utoipa::path(get, path = "/admin/templates/{template}/sample", tag = "templates",
     security(("token" = ["notifications:manage"])), params(("template" = String, Path, example = "order_shipped")),
     responses((status = OK, body = Notification, example = json!(sample(Template::OrderShipped)))))]
@@ -112,21 +112,21 @@ async fn get_template_sample(
     Ok(Json(samples::by(named(&name)?, &app.shop)))
 }
 
-/// There is no other page of this name.
+/// 404 for an unknown name.
 fn named(name: &str) -> Result<Template, Problem> {
     name.parse().map_err(|_| Problem::not_found())
 }
 
-/// What is to be seen.
+/// A template to preview.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"template": "order_shipped", "locale": "de-DE"}))]
 struct Preview {
-    /// Which template.
+    /// Name of the template.
     template: Template,
-    /// For a reader of this language tag; `en-US` where it is left out.
+    /// BCP 47 language tag of the reader; `en-US` when absent.
     #[schema(value_type = Option<LanguageTag>)]
     locale: LanguageTag,
-    /// With these data, which are as the template's schema says; those of the sample where they are left out.
+    /// Data of the message, by the template's schema; those of the sample when absent.
     #[schema(rename = "data", value_type = Option<Object>)]
     message: Option<Message>,
 }
@@ -140,7 +140,7 @@ impl FromFields for Preview {
                 fields.object_by("data", |data| Message::read(template, data)).map(Some)
             }
             _ => {
-                // There are none, or nothing can be said of them before their template is known.
+                // Data are absent, or cannot be checked without their template.
                 fields.ignore("data");
                 Some(None)
             }
@@ -149,35 +149,35 @@ impl FromFields for Preview {
     }
 }
 
-/// How a template looks.
+/// A rendered template.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"subject": "Your password for Bodega was changed", "html": "<!DOCTYPE html>...",
     "text": "Your password was changed\n...", "sms": null}))]
 struct Previewed {
     /// The mail's subject.
     subject: String,
-    /// The mail for programs that show HTML.
+    /// The HTML version of the mail.
     html: String,
-    /// The mail for those that do not.
+    /// The plain-text version of the mail.
     text: String,
-    /// The text message, where the template has one.
+    /// The text message; `null` when the template has none.
     sms: Option<PreviewedSms>,
 }
 
-/// A text message, and what it takes up.
+/// A rendered text message, with its size.
 #[derive(Debug, Serialize, ToSchema)]
 struct PreviewedSms {
-    /// What it says.
+    /// The text.
     text: String,
-    /// `gsm7`, or `ucs2` where a letter is not in GSM's alphabet.
+    /// `gsm7`, or `ucs2` when a character is not in GSM's alphabet.
     encoding: &'static str,
-    /// How many segments are paid for. What staff write is sent as a text with 6 at most, and as a mail at any length.
+    /// Number of segments, each of which is billed. Texts that staff write may have at most 6.
     segments: usize,
 }
 
 /// Preview a template
 ///
-/// Written and not sent: with the data of its sample, or with others.
+/// Renders it without sending, with the data of its sample or with given ones.
 #[utoipa::path(post, path = "/admin/templates/preview", tag = "templates",
     security(("token" = ["notifications:manage"])), request_body = Preview, responses((status = OK, body = Previewed)))]
 async fn preview_template(
@@ -191,7 +191,7 @@ async fn preview_template(
         None => samples::message(template, &app.shop).map_err(|errors| Problem::internal(format!("{errors:?}")))?,
     };
     message.check(&app.shop, false).map_err(Problem::invalid_input)?;
-    let unwritable = |error: Unwritable| Problem::internal(error);
+    let unwritable = |error: RenderError| Problem::internal(error);
     let Mail { subject, text: plain, html } = mail(&message, &app.shop, &locale).map_err(unwritable)?;
     let sms = text_of_any_length(&message, &app.shop, &locale).map(|text| {
         let count = segments::count(&text);

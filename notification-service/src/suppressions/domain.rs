@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use common::{
-    contact::{Email, Phone},
+    contact::{Channel, Email, Phone},
     input::{Refusal, line},
     timestamp::Timestamp,
 };
@@ -12,14 +12,14 @@ use serde::Serialize;
 use strum::{IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-use crate::{event::Channel, providers::Name};
+use crate::providers::Name;
 
-/// Where a message goes.
+/// The address of a recipient.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Address {
-    /// A mailbox.
+    /// An e-mail address.
     Email(Email),
-    /// A telephone.
+    /// A telephone number.
     Phone(Phone),
 }
 
@@ -32,7 +32,7 @@ impl Address {
         }
     }
 
-    /// The same for all spellings of an address: capitals make no other mailbox.
+    /// The address in one spelling: e-mail addresses that differ in case are the same mailbox.
     pub fn one_spelling(&self) -> String {
         match self {
             Self::Email(email) => email.as_str().to_lowercase(),
@@ -41,38 +41,38 @@ impl Address {
     }
 }
 
-/// Shows nobody's address.
+/// Omits the address, since debug output is logged.
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Address({})", self.channel())
     }
 }
 
-/// Why nothing is sent to an address. An address may have several reasons at once; each is lifted by itself.
+/// Why an address is suppressed. It can have several reasons at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema, IntoStaticStr, VariantArray)]
 #[schema(as = SuppressionReason)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
-    /// A mail came back for good: there is no such mailbox.
+    /// A mail bounced permanently: the mailbox does not exist.
     HardBounce,
-    /// The recipient called a mail spam.
+    /// The recipient reported a mail as spam.
     Complaint,
     /// The recipient sent STOP.
     Stop,
-    /// The recipient unsubscribed from what is not transactional.
+    /// The recipient unsubscribed from mails that are not transactional.
     Unsubscribed,
-    /// Staff wanted it so.
+    /// Staff suppressed it.
     Staff,
 }
 
 impl Reason {
-    /// As written in an answer and in the table.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What it keeps away.
+    /// Which messages it stops.
     pub fn scope(self) -> Scope {
         match self {
             Self::HardBounce | Self::Complaint | Self::Stop | Self::Staff => Scope::Everything,
@@ -81,19 +81,19 @@ impl Reason {
     }
 }
 
-/// What is kept away from an address.
+/// Which messages a suppression stops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, ToSchema)]
 #[schema(as = SuppressionScope)]
 #[serde(rename_all = "snake_case")]
 pub enum Scope {
-    /// All messages on its channel.
+    /// All messages on the channel.
     Everything,
-    /// Those that are not transactional.
+    /// Messages that are not transactional.
     Announcements,
 }
 
 impl Scope {
-    /// What stands behind the key of an item, and of an id.
+    /// The suffix of item keys and ids.
     fn suffix(self) -> Option<&'static str> {
         match self {
             Self::Everything => None,
@@ -102,14 +102,14 @@ impl Scope {
     }
 }
 
-/// Names a suppression: the channel, the keyed hash of the address, and what is kept away from it.
+/// Identifies a suppression: channel, keyed hash of the address, and scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SuppressionId {
-    /// How the address is reached.
+    /// The channel of the address.
     pub channel: Channel,
-    /// The address.
+    /// The keyed hash of the address.
     pub recipient: Fingerprint,
-    /// What is kept away.
+    /// Which messages it stops.
     pub scope: Scope,
 }
 
@@ -119,7 +119,7 @@ impl SuppressionId {
         self.joined("suppression#", "#")
     }
 
-    /// Both suppressions that an address may have.
+    /// The ids of both suppressions that an address can have.
     pub fn both(channel: Channel, recipient: Fingerprint) -> [Self; 2] {
         [Scope::Everything, Scope::Announcements].map(|scope| Self { channel, recipient, scope })
     }
@@ -131,7 +131,7 @@ impl SuppressionId {
     }
 }
 
-/// As in a path: `email-0f...` or `email-0f...-announcements`.
+/// The form in paths: `email-0f...` or `email-0f...-announcements`.
 impl fmt::Display for SuppressionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.joined("", "-"))
@@ -156,7 +156,7 @@ impl FromStr for SuppressionId {
     }
 }
 
-/// What staff write down about a suppression: one line of up to 200 characters, in which no address belongs.
+/// Note of staff about a suppression: one line of up to 200 characters. Must not contain addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = SuppressionNote, value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
     examples("asked for by telephone"))]
@@ -177,13 +177,13 @@ impl FromStr for Note {
     }
 }
 
-/// One reason with its time.
+/// A reason with its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = SuppressionCause)]
 pub struct Cause {
-    /// Why.
+    /// The reason.
     pub reason: Reason,
-    /// Since when: what the vendor says, or when we heard of it.
+    /// When it happened, as the vendor says; else when it was reported.
     pub since: Timestamp,
 }
 
@@ -195,21 +195,21 @@ pub struct Cause {
     "created_at": "2026-11-30T09:00:06.001Z", "note": null
 }))]
 pub struct Suppression {
-    /// Names it, for lifting it.
+    /// Id of the suppression, by which it is lifted.
     #[schema(value_type = String, examples("email-5b0f2c9e6c1f4a529d0a1f0d3d0f6d11"))]
     #[serde(serialize_with = "written")]
     pub id: SuppressionId,
-    /// How the address is reached.
+    /// The channel of the address.
     pub channel: Channel,
-    /// What is kept away from it.
+    /// Which messages it stops.
     pub scope: Scope,
-    /// Why, each reason once.
+    /// The reasons, each once.
     pub causes: Vec<Cause>,
-    /// Which vendor reported it first; `null` where none did.
+    /// The vendor that reported it first; `null` where none did.
     pub provider: Option<Name>,
-    /// Since when nothing is sent.
+    /// Since when the address is suppressed.
     pub created_at: Timestamp,
-    /// What staff wrote down.
+    /// Note of staff.
     #[schema(value_type = Option<String>)]
     pub note: Option<Note>,
 }
@@ -222,7 +222,7 @@ fn written<S: serde::Serializer>(id: &SuppressionId, serializer: S) -> Result<S:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{notifications::domain::barring, templates::Template};
+    use crate::{notifications::domain::suppression_keys, templates::Template};
 
     fn id(scope: Scope) -> SuppressionId {
         SuppressionId { channel: Channel::Email, recipient: [0x0a; 16], scope }
@@ -258,12 +258,12 @@ mod tests {
     }
 
     #[test]
-    fn the_claim_of_a_message_looks_at_these_items() {
+    fn acquiring_the_lease_of_a_message_checks_these_items() {
         for &channel in Channel::VARIANTS {
             for &template in Template::VARIANTS {
                 let both = SuppressionId::both(channel, [0x0a; 16]).map(|id| id.item_key());
                 let looked_at = if template.is_transactional() { 1 } else { 2 };
-                assert_eq!(barring(channel, [0x0a; 16], template), both[..looked_at]);
+                assert_eq!(suppression_keys(channel, [0x0a; 16], template), both[..looked_at]);
             }
         }
         assert_eq!(Reason::Unsubscribed.scope(), Scope::Announcements);

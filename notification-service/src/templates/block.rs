@@ -1,19 +1,20 @@
-//! What a mail is made of, said once: `templates/mail.html` and `templates/mail.txt` write the same blocks in two forms.
+//! The blocks of a mail, which `templates/mail.html` and `templates/mail.txt` render in two forms.
 
 use super::words::Words;
 
-/// A mail before it is written.
+/// A mail before it is rendered.
 pub(super) struct Letter<'a> {
     pub(super) words: &'static dyn Words,
-    /// What the shop is called, and where it is.
+    /// The shop's name.
     pub(super) shop: &'a str,
+    /// The shop's address.
     pub(super) home: &'a str,
     pub(super) subject: String,
     pub(super) preheader: String,
     pub(super) heading: String,
     pub(super) blocks: Vec<Block<'a>>,
     pub(super) why: String,
-    /// In which time zone its dates are, where it has any.
+    /// The sentence about the time zone of its dates, where it has any.
     pub(super) zone: Option<String>,
 }
 
@@ -28,33 +29,33 @@ impl Letter<'_> {
         if self.words.is_right_to_left() { "rtl" } else { "ltr" }
     }
 
-    /// On which side lines end.
+    /// The side on which lines end.
     pub(super) fn end(&self) -> &'static str {
         if self.words.is_right_to_left() { "left" } else { "right" }
     }
 }
 
-/// A part of a mail. What people have written stands in text of its own, whose direction its first letter decides.
+/// A part of a mail. Text that people wrote is rendered apart, so that its first letter decides its direction.
 pub(super) enum Block<'a> {
-    /// Words of ours.
+    /// Text from `words/`.
     Paragraph(String),
-    /// Words of somebody, line by line; nothing in them is a link.
+    /// Text that a person wrote, line by line, without links.
     Quote(Vec<&'a str>),
-    /// The one thing that the mail is for.
+    /// The main link of the mail.
     Button { label: &'static str, url: String },
-    /// Another page.
+    /// A further link.
     Link { label: &'static str, url: String },
-    /// Names of details, and what they are.
+    /// Labels with their values.
     Facts(Vec<(&'static str, String)>),
-    /// What was ordered, and what it costs.
+    /// The lines of an order, with its sums.
     Order { rows: Vec<Row<'a>>, sums: Vec<(&'static str, String)>, total: (&'static str, String) },
-    /// What is in a parcel, under a heading.
+    /// Items without prices, under a heading.
     Items { heading: &'static str, rows: Vec<Row<'a>> },
-    /// Where something goes, line by line.
+    /// A postal address, line by line.
     Address { heading: &'static str, lines: Vec<String> },
 }
 
-/// So many of one product.
+/// A line of an order, or an item.
 pub(super) struct Row<'a> {
     pub(super) quantity: u32,
     pub(super) title: &'a str,
@@ -63,6 +64,6 @@ pub(super) struct Row<'a> {
     pub(super) options: String,
     /// `SKU TEE-M, 9.00 each`; empty where neither is known.
     pub(super) unit: String,
-    /// What they cost; empty where that is not said.
+    /// The price of the line; empty where none is shown.
     pub(super) total: String,
 }

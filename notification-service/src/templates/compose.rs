@@ -1,4 +1,4 @@
-//! From what is told to the blocks of a mail, and to the words of a text message.
+//! Composes the blocks of a mail, and the text of a text message, from a message's data.
 
 use common::{money::Money, timestamp::Timestamp};
 
@@ -9,49 +9,49 @@ use super::{
         DeliveredData, EmailChangedData, GuestLinkData, InvoiceData, Item, Line, LinkData, Message, Order,
         PaymentActionData, RefundedData, ReturnData, ShippedData, Side, SignInData, Stock, WithdrawalData,
     },
-    words::{Labels, Said, Words},
+    words::{Labels, Wording, Words},
 };
 use crate::{locale::Locale, segments::is_gsm7};
 
-/// The one code of a cancelled order for which there are words. Codes are not for shoppers; others are left out.
+/// The only reason of a cancelled order that a mail explains. Other codes are not shown to shoppers.
 const SOLD_OUT: &str = "sold_out";
 
-/// Details of a mail, by name.
+/// Labels of details with their values.
 type Facts = Vec<(&'static str, String)>;
 
-/// Writes one mail or text message.
-pub(super) struct Pen<'a> {
+/// Composes one mail or text message.
+pub(super) struct Composer<'a> {
     shop: &'a Shop,
     locale: Locale,
     words: &'static dyn Words,
     blocks: Vec<Block<'a>>,
-    /// Whether there is a date in it.
+    /// Whether it shows a date.
     is_dated: bool,
 }
 
-impl<'a> Pen<'a> {
+impl<'a> Composer<'a> {
     pub(super) fn new(shop: &'a Shop, locale: Locale, words: &'static dyn Words) -> Self {
         Self { shop, locale, words, blocks: Vec::new(), is_dated: false }
     }
 
     /// The mail.
     pub(super) fn letter(mut self, message: &'a Message) -> Letter<'a> {
-        let said = self.write(message);
+        let wording = self.write(message);
         let zone = self.is_dated.then(|| self.words.times_are_of(self.shop.zone().name()));
-        let Said { subject, preheader, heading, why, paragraphs: _, button: _ } = said;
+        let Wording { subject, preheader, heading, why, paragraphs: _, button: _ } = wording;
         let (shop, home) = (self.shop.name(), self.shop.url());
         Letter { words: self.words, shop, home, subject, preheader, heading, blocks: self.blocks, why, zone }
     }
 
-    fn write(&mut self, message: &'a Message) -> Said {
+    fn write(&mut self, message: &'a Message) -> Wording {
         let (words, shop) = (self.words, self.shop.name());
         match message {
             Message::OrderConfirmation(data) => self.order_confirmation(&data.order),
             Message::PaymentFailed(data) => self.payment_failed(&data.order),
             Message::OrderCancelled(data) => {
                 let is_sold_out = data.order.reason.as_ref().is_some_and(|reason| reason.0 == SOLD_OUT);
-                let said = words.order_cancelled(shop, &self.money(data.order.total), is_sold_out);
-                self.about(&data.order, said, Vec::new())
+                let wording = words.order_cancelled(shop, &self.money(data.order.total), is_sold_out);
+                self.about(&data.order, wording, Vec::new())
             }
             Message::AccountCreated => self.account(words.account_created(shop), Vec::new()),
             Message::AccountExists => self.account(words.account_exists(shop), Vec::new()),
@@ -76,59 +76,59 @@ impl<'a> Pen<'a> {
             Message::Direct(data) => {
                 self.quote(data.text());
                 let first = data.text().lines().next().unwrap_or_default();
-                let said = Said { preheader: first.to_owned(), ..words.direct(shop) };
+                let wording = Wording { preheader: first.to_owned(), ..words.direct(shop) };
                 match &data.subject {
-                    Some(Line(subject)) => Said { subject: subject.clone(), ..said },
-                    None => said,
+                    Some(Line(subject)) => Wording { subject: subject.clone(), ..wording },
+                    None => wording,
                 }
             }
         }
     }
 
-    fn order_confirmation(&mut self, order: &'a Order) -> Said {
-        let said = self.about(order, self.words.order_confirmation(self.shop.name()), Vec::new());
+    fn order_confirmation(&mut self, order: &'a Order) -> Wording {
+        let wording = self.about(order, self.words.order_confirmation(self.shop.name()), Vec::new());
         self.address(self.labels().it_goes_to, order);
-        said
+        wording
     }
 
-    /// The reason is the payment provider's sentence for the shopper.
-    fn payment_failed(&mut self, order: &'a Order) -> Said {
-        let said = self.words.payment_failed(self.shop.name());
+    /// Quotes the reason, which is the payment provider's sentence for the shopper.
+    fn payment_failed(&mut self, order: &'a Order) -> Wording {
+        let wording = self.words.payment_failed(self.shop.name());
         self.blocks.extend(order.reason.as_ref().map(|Line(reason)| Block::Quote(vec![reason])));
-        self.say(&said, Some(self.shop.url().to_owned()));
+        self.say(&wording, Some(self.shop.url().to_owned()));
         self.summary(order, Vec::new());
         self.order(order);
-        said
+        wording
     }
 
-    fn low_stock(&mut self, stock: &'a Stock) -> Said {
+    fn low_stock(&mut self, stock: &'a Stock) -> Wording {
         let Labels { product, sku, available, low_stock_at, .. } = self.labels();
-        let said = self.words.low_stock(self.shop.name(), stock.sku.as_str(), &stock.title.0, stock.available);
+        let wording = self.words.low_stock(self.shop.name(), stock.sku.as_str(), &stock.title.0, stock.available);
         self.blocks.push(Block::Facts(vec![
             (product, stock.title.0.clone()),
             (sku, stock.sku.as_str().to_owned()),
             (available, stock.available.to_string()),
             (low_stock_at, stock.low_stock_at.to_string()),
         ]));
-        said
+        wording
     }
 
-    fn payment_action_required(&mut self, data: &'a PaymentActionData) -> Said {
-        let said = self.words.payment_action_required(self.shop.name(), &self.money(data.order.total));
+    fn payment_action_required(&mut self, data: &'a PaymentActionData) -> Wording {
+        let wording = self.words.payment_action_required(self.shop.name(), &self.money(data.order.total));
         let until = data.pay_by.map(|by| (self.labels().pay_by, self.moment(by)));
-        self.about(&data.order, said, until.into_iter().collect())
+        self.about(&data.order, wording, until.into_iter().collect())
     }
 
-    fn order_shipped(&mut self, data: &'a ShippedData) -> Said {
+    fn order_shipped(&mut self, data: &'a ShippedData) -> Wording {
         let (shipment, labels) = (&data.shipment, self.labels());
-        let said = self.words.order_shipped(self.shop.name(), !shipment.items.is_empty());
+        let wording = self.words.order_shipped(self.shop.name(), !shipment.items.is_empty());
         let tracking = shipment.tracking_link.as_ref().map(|link| link.as_str().to_owned());
         let mut facts = vec![(labels.carrier, shipment.carrier.0.clone())];
         facts.extend(shipment.tracking_number.as_ref().map(|number| (labels.tracking_number, number.0.clone())));
         let expected = shipment.expected_at.map(|at| (labels.expected_on, self.date(at)));
         facts.extend(expected);
         let has_tracking = tracking.is_some();
-        self.say(&said, tracking);
+        self.say(&wording, tracking);
         if !has_tracking {
             self.blocks.push(Block::Button { label: labels.see_order, url: self.page(&data.order) });
         }
@@ -142,59 +142,59 @@ impl<'a> Pen<'a> {
             self.blocks.push(Block::Link { label: labels.see_order, url: self.page(&data.order) });
         }
         self.address(labels.it_goes_to, &data.order);
-        said
+        wording
     }
 
-    fn order_delivered(&mut self, data: &'a DeliveredData) -> Said {
+    fn order_delivered(&mut self, data: &'a DeliveredData) -> Wording {
         let facts = data.delivered_at.map(|at| (self.labels().delivered_at, self.moment(at)));
-        let said = self.words.order_delivered(self.shop.name());
-        let said = self.about(&data.order, said, facts.into_iter().collect());
+        let wording = self.words.order_delivered(self.shop.name());
+        let wording = self.about(&data.order, wording, facts.into_iter().collect());
         self.address(self.labels().it_went_to, &data.order);
-        said
+        wording
     }
 
-    fn order_refunded(&mut self, data: &'a RefundedData) -> Said {
+    fn order_refunded(&mut self, data: &'a RefundedData) -> Wording {
         let amount = self.money(data.refund.amount);
-        let said = self.words.order_refunded(self.shop.name(), &amount);
-        self.about(&data.order, said, vec![(self.labels().refund, amount)])
+        let wording = self.words.order_refunded(self.shop.name(), &amount);
+        self.about(&data.order, wording, vec![(self.labels().refund, amount)])
     }
 
-    fn return_received(&mut self, data: &'a ReturnData) -> Said {
+    fn return_received(&mut self, data: &'a ReturnData) -> Wording {
         let facts = vec![(self.labels().received_at, self.moment(data.returned.received_at))];
         self.came_back(&data.order, self.words.return_received(self.shop.name()), facts, &data.returned.items)
     }
 
-    fn withdrawal_received(&mut self, data: &'a WithdrawalData) -> Said {
+    fn withdrawal_received(&mut self, data: &'a WithdrawalData) -> Wording {
         let labels = self.labels();
         let mut facts = vec![(labels.received_at, self.moment(data.withdrawal.received_at))];
         facts.extend(data.withdrawal.name.as_ref().map(|name| (labels.declared_by, name.as_str().to_owned())));
         if data.withdrawal.items.is_empty() {
             facts.push((labels.items, labels.whole_order.to_owned()));
         }
-        let said = self.words.withdrawal_received(self.shop.name());
-        self.came_back(&data.order, said, facts, &data.withdrawal.items)
+        let wording = self.words.withdrawal_received(self.shop.name());
+        self.came_back(&data.order, wording, facts, &data.withdrawal.items)
     }
 
-    /// What an order, or some items of it, have come to.
-    fn came_back(&mut self, order: &'a Order, said: Said, facts: Facts, items: &'a [Item]) -> Said {
-        self.say(&said, Some(self.page(order)));
+    /// A mail about a return or withdrawal of an order, or of some of its items.
+    fn came_back(&mut self, order: &'a Order, wording: Wording, facts: Facts, items: &'a [Item]) -> Wording {
+        self.say(&wording, Some(self.page(order)));
         self.summary(order, facts);
         if items.is_empty() {
             self.order(order);
         } else {
             self.items(self.labels().items, items);
         }
-        said
+        wording
     }
 
-    fn link(&mut self, said: Said, data: &'a LinkData) -> Said {
+    fn link(&mut self, wording: Wording, data: &'a LinkData) -> Wording {
         let until = data.expires_at.map(|at| (self.labels().link_works_until, self.moment(at)));
-        self.say(&said, Some(data.link.as_str().to_owned()));
+        self.say(&wording, Some(data.link.as_str().to_owned()));
         self.facts(until.into_iter().collect());
-        said
+        wording
     }
 
-    fn new_sign_in(&mut self, data: &'a SignInData) -> Said {
+    fn new_sign_in(&mut self, data: &'a SignInData) -> Wording {
         let labels = self.labels();
         let mut facts = vec![(labels.when, self.moment(data.at))];
         facts.extend(data.device.as_ref().map(|device| (labels.device, device.as_str().to_owned())));
@@ -202,63 +202,63 @@ impl<'a> Pen<'a> {
         self.account(self.words.new_sign_in(self.shop.name()), facts)
     }
 
-    fn email_changed(&mut self, data: &EmailChangedData) -> Said {
+    fn email_changed(&mut self, data: &EmailChangedData) -> Wording {
         let facts = vec![(self.labels().when, self.moment(data.at))];
         match data.recipient_is {
             Side::New => self.account(self.words.email_changed_to(self.shop.name()), facts),
             Side::Old => {
-                let said = self.words.email_changed_from(self.shop.name());
-                self.say(&said, None);
+                let wording = self.words.email_changed_from(self.shop.name());
+                self.say(&wording, None);
                 self.facts(facts);
-                said
+                wording
             }
         }
     }
 
-    fn guest_order_link(&mut self, data: &'a GuestLinkData) -> Said {
-        let said = self.words.guest_order_link(self.shop.name());
+    fn guest_order_link(&mut self, data: &'a GuestLinkData) -> Wording {
+        let wording = self.words.guest_order_link(self.shop.name());
         let until = data.expires_at.map(|at| (self.labels().link_works_until, self.moment(at)));
-        self.say(&said, Some(data.link.as_str().to_owned()));
+        self.say(&wording, Some(data.link.as_str().to_owned()));
         self.summary(&data.order, until.into_iter().collect());
         self.order(&data.order);
-        said
+        wording
     }
 
-    fn invoice(&mut self, data: &'a InvoiceData) -> Said {
+    fn invoice(&mut self, data: &'a InvoiceData) -> Wording {
         let labels = self.labels();
-        let said = self.words.invoice(self.shop.name(), &data.invoice.number.0);
+        let wording = self.words.invoice(self.shop.name(), &data.invoice.number.0);
         let facts = vec![
             (labels.invoice, data.invoice.number.0.clone()),
             (labels.issued_on, self.date(data.invoice.issued_at)),
         ];
-        self.say(&said, Some(data.invoice.link.as_str().to_owned()));
+        self.say(&wording, Some(data.invoice.link.as_str().to_owned()));
         self.summary(&data.order, facts);
         self.order(&data.order);
-        said
+        wording
     }
 
     /// A mail about all of an order, with a button to its page.
-    fn about(&mut self, order: &'a Order, said: Said, facts: Facts) -> Said {
-        self.say(&said, Some(self.page(order)));
+    fn about(&mut self, order: &'a Order, wording: Wording, facts: Facts) -> Wording {
+        self.say(&wording, Some(self.page(order)));
         self.summary(order, facts);
         self.order(order);
-        said
+        wording
     }
 
     /// A mail about an account, with a button to its page.
-    fn account(&mut self, said: Said, facts: Facts) -> Said {
-        self.say(&said, Some(self.shop.account_page()));
+    fn account(&mut self, wording: Wording, facts: Facts) -> Wording {
+        self.say(&wording, Some(self.shop.account_page()));
         self.facts(facts);
-        said
+        wording
     }
 
-    /// The words, and the button where it leads somewhere.
-    fn say(&mut self, said: &Said, url: Option<String>) {
-        self.blocks.extend(said.paragraphs.iter().cloned().map(Block::Paragraph));
-        self.blocks.extend(url.map(|url| Block::Button { label: said.button, url }));
+    /// The paragraphs, and the button where there is a link.
+    fn say(&mut self, wording: &Wording, url: Option<String>) {
+        self.blocks.extend(wording.paragraphs.iter().cloned().map(Block::Paragraph));
+        self.blocks.extend(url.map(|url| Block::Button { label: wording.button, url }));
     }
 
-    /// Words of the staff's: paragraphs are parted by empty lines.
+    /// Text of staff, in which empty lines separate paragraphs.
     fn quote(&mut self, text: &'a str) {
         let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
         let paragraphs = lines.split(|line| line.is_empty()).filter(|lines| !lines.is_empty());
@@ -271,7 +271,7 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Which order it is, and what else is to be known.
+    /// The order's number and date, and further details.
     fn summary(&mut self, order: &Order, facts: Facts) {
         let labels = self.labels();
         let placed = self.date(order.placed_at);
@@ -313,7 +313,7 @@ impl<'a> Pen<'a> {
     }
 
     fn address(&mut self, heading: &'static str, order: &Order) {
-        // The country is named in the mail's language, whatever the locale of its money.
+        // The country's name is in the mail's language, not in that of its amounts.
         let language = self.words.tag().parse().unwrap_or_default();
         self.blocks.push(Block::Address { heading, lines: order.shipping_address.lines(&language) });
     }
@@ -340,7 +340,7 @@ impl<'a> Pen<'a> {
         self.locale.moment(moment, self.shop.zone())
     }
 
-    /// The text message, of those that have one. It holds nothing that a shopper has written.
+    /// The text message, where the template has one. It contains nothing that a shopper wrote.
     pub(super) fn text(&self, message: &Message) -> Option<String> {
         let (words, shop, locale) = (self.words, self.shop.name(), self.locale);
         let text = match message {

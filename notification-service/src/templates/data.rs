@@ -1,5 +1,4 @@
-//! What can be told, and what each telling needs: one template a mail, its data typed and read with pointers to all that is
-//! wrong with it.
+//! The templates and their data. Data are typed, and read with a pointer to each member that is refused.
 
 mod account;
 mod direct;
@@ -23,7 +22,7 @@ use utoipa::{
 pub use self::{
     account::{EmailChangedData, LinkData, MomentData, Side, SignInData},
     direct::DirectData,
-    link::{Goes, Link},
+    link::{Link, LinkTarget},
     order::{Code, Line, Order, OrderData, OrderId, OrderLine},
     parts::{
         DeliveredData, GuestLinkData, Invoice, InvoiceData, Item, PaymentActionData, Refund, RefundedData, Return,
@@ -34,10 +33,10 @@ pub use self::{
 use super::shop::Shop;
 use crate::segments;
 
-/// The most segments that a text of the staff's may have: with more, a message arrives in pieces or not at all.
+/// The most segments of a text that staff write. Longer ones may arrive in pieces or not at all.
 pub const MAX_SEGMENTS: usize = 6;
 
-/// Which mail or text message it is.
+/// The template of a mail or text message.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, IntoStaticStr, VariantArray, strum::VariantNames,
 )]
@@ -47,86 +46,86 @@ pub enum Template {
     OrderConfirmation,
     /// The payment of an order failed.
     PaymentFailed,
-    /// A paid order was called off and refunded.
+    /// A paid order was cancelled and is refunded.
     OrderCancelled,
     /// An account was opened with this address.
     AccountCreated,
     /// A registration named this address, which has an account.
     AccountExists,
-    /// For staff: few are left of a SKU.
+    /// For staff: the stock of a SKU is low.
     LowStock,
-    /// The bank wants the shopper to confirm the payment.
+    /// The bank asks the shopper to confirm the payment.
     PaymentActionRequired,
-    /// A parcel has left.
+    /// A parcel was shipped.
     OrderShipped,
     /// A parcel has arrived.
     OrderDelivered,
-    /// Money goes back.
+    /// Money is refunded.
     OrderRefunded,
-    /// What was sent back has arrived at the shop.
+    /// A return has arrived at the shop.
     ReturnReceived,
     /// A withdrawal from the contract has been received (Directive 2011/83/EU, article 11a).
     WithdrawalReceived,
-    /// The address waits to be confirmed.
+    /// A link by which the address is confirmed.
     VerifyEmail,
-    /// A new password can be chosen.
+    /// A link by which a new password is set.
     PasswordReset,
     /// The password was changed.
     PasswordChanged,
-    /// A login from a device that the account has not been used on.
+    /// A login from an unknown device.
     NewSignIn,
-    /// The account's address was changed; told to both addresses.
+    /// The account's address was changed; sent to both addresses.
     EmailChanged,
-    /// A member of staff can open their account.
+    /// A link by which a new member of staff opens their account.
     StaffInvited,
-    /// A guest's way to their order.
+    /// A link by which a guest opens their order.
     GuestOrderLink,
-    /// An invoice can be had.
+    /// An invoice is available.
     Invoice,
-    /// Staff write to a shopper.
+    /// A mail or text that staff wrote.
     Direct,
 }
 
 impl Template {
-    /// As written in a request.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What it tells, in a sentence for developers and staff.
+    /// When it is sent, in a sentence for developers and staff.
     pub fn about(self) -> &'static str {
         match self {
             Self::OrderConfirmation => "The order is paid for.",
             Self::PaymentFailed => "The payment of an order failed; `reason` is a sentence for the shopper.",
             Self::OrderCancelled => {
-                "A paid order was called off and is refunded; of the codes in `reason`, `sold_out` has words."
+                "A paid order was cancelled and is refunded; the mail explains the code `sold_out` in `reason`, and no other."
             }
             Self::AccountCreated => "An account was opened with this address.",
             Self::AccountExists => "A registration named this address, which has an account.",
-            Self::LowStock => "For staff: few are left of a SKU.",
-            Self::PaymentActionRequired => "The bank wants the shopper to confirm the payment (3-D Secure).",
-            Self::OrderShipped => "A parcel has left; with its tracking.",
+            Self::LowStock => "For staff: the stock of a SKU is low.",
+            Self::PaymentActionRequired => "The bank asks the shopper to confirm the payment (3-D Secure).",
+            Self::OrderShipped => "A parcel was shipped; with its tracking.",
             Self::OrderDelivered => "A parcel has arrived.",
-            Self::OrderRefunded => "Money goes back to the shopper, all of it or a part.",
-            Self::ReturnReceived => "What the shopper sent back has arrived at the shop.",
+            Self::OrderRefunded => "An order is refunded, fully or in part.",
+            Self::ReturnReceived => "A return has arrived at the shop.",
             Self::WithdrawalReceived => {
                 "The shopper's withdrawal from the contract has been received (Directive 2011/83/EU, article 11a)."
             }
-            Self::VerifyEmail => "The address waits to be confirmed.",
-            Self::PasswordReset => "A new password can be chosen.",
+            Self::VerifyEmail => "A link by which the address is confirmed.",
+            Self::PasswordReset => "A link by which a new password is set.",
             Self::PasswordChanged => "The password was changed.",
-            Self::NewSignIn => "A login from a device that the account has not been used on.",
+            Self::NewSignIn => "A login from an unknown device.",
             Self::EmailChanged => {
                 "The account's address was changed; sent once to the old address and once to the new."
             }
-            Self::StaffInvited => "A member of staff can open their account.",
-            Self::GuestOrderLink => "A guest's way to their order.",
-            Self::Invoice => "An invoice can be had.",
-            Self::Direct => "Staff write to a shopper, in words of their own.",
+            Self::StaffInvited => "A link by which a new member of staff opens their account.",
+            Self::GuestOrderLink => "A link by which a guest opens their order.",
+            Self::Invoice => "An invoice is available.",
+            Self::Direct => "A mail or text that staff wrote.",
         }
     }
 
-    /// Whether a shopper's order is the occasion. Such mail goes to an address that a stranger may have typed.
+    /// Whether it is about an order. Such mail goes to an address that a stranger may have entered.
     pub fn is_about_an_order(self) -> bool {
         match self {
             Self::OrderConfirmation
@@ -153,13 +152,12 @@ impl Template {
         }
     }
 
-    /// Whether it follows from what its reader did or must know, so that it has no "unsubscribe". What staff write may be
-    /// anything, an offer included.
+    /// Whether it is transactional, and so has no link to unsubscribe. A mail that staff write may be an offer, and is not.
     pub fn is_transactional(self) -> bool {
         self != Self::Direct
     }
 
-    /// Whether there is a text message of it: of what a shopper waits for.
+    /// Whether it can be sent as a text message.
     pub fn has_sms(self) -> bool {
         matches!(
             self,
@@ -174,7 +172,7 @@ impl Template {
         )
     }
 
-    /// Whether its data may be kept, to send it once more: not where they hold a link that lets in whoever has it.
+    /// Whether its data may be stored for resending: not where they have a link that gives access to an account or order.
     pub fn may_be_kept(self) -> bool {
         !matches!(self, Self::VerifyEmail | Self::PasswordReset | Self::StaffInvited | Self::GuestOrderLink)
     }
@@ -184,7 +182,7 @@ impl PartialSchema for Template {
     fn schema() -> RefOr<Schema> {
         let names = <Self as strum::VariantNames>::VARIANTS;
         let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names.iter().copied()));
-        schema.description(Some("Which message it is.")).examples([names[0]]).into()
+        schema.description(Some("Name of a template.")).examples([names[0]]).into()
     }
 }
 
@@ -204,7 +202,7 @@ impl FromStr for Template {
     }
 }
 
-/// What is told: the template, and with it what it needs.
+/// The data of a message, by template.
 #[derive(Clone, PartialEq, Eq)]
 #[allow(missing_docs, reason = "each is documented at its template")]
 pub enum Message {
@@ -231,7 +229,7 @@ pub enum Message {
     Direct(DirectData),
 }
 
-/// Says which it is and nothing of what it says.
+/// Names the template and omits the data.
 impl std::fmt::Debug for Message {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Message({})", self.template().as_str())
@@ -239,7 +237,7 @@ impl std::fmt::Debug for Message {
 }
 
 impl Message {
-    /// Which template it is of.
+    /// The template.
     pub fn template(&self) -> Template {
         match self {
             Self::OrderConfirmation(_) => Template::OrderConfirmation,
@@ -293,7 +291,7 @@ impl Message {
         }?;
         let has_reason = message.order().is_some_and(|order| order.reason.is_some());
         if has_reason && !matches!(template, Template::PaymentFailed | Template::OrderCancelled) {
-            return data.refuse_below("/order/reason", "not_allowed", "is for orders that came to nothing");
+            return data.refuse_below("/order/reason", "not_allowed", "is for orders that failed or were cancelled");
         }
         Some(message)
     }
@@ -323,9 +321,8 @@ impl Message {
         }
     }
 
-    /// Refuses what this shop does not send, with pointers as in a request: a link or picture that is not
-    /// of an address in the settings, since a link of a stranger's making must not reach a reader in the shop's name; and
-    /// where a text message is wanted (`sms`) one that is too long.
+    /// Refuses what this shop does not send, with pointers as in a request: a link or picture outside of the configured addresses,
+    /// since a stranger's link must not reach a reader in the shop's name; and with `sms` a text that is too long.
     pub fn check(&self, shop: &Shop, sms: bool) -> Result<(), FieldErrors> {
         let mut errors = FieldErrors::default();
         for (pointer, link, goes) in self.links() {
@@ -342,27 +339,27 @@ impl Message {
         if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
-    /// Every link in it: where it stands, and where it may go.
-    fn links<'a>(&'a self) -> Vec<(String, &'a Link, Goes)> {
+    /// All links, with their pointers and allowed targets.
+    fn links<'a>(&'a self) -> Vec<(String, &'a Link, LinkTarget)> {
         let mut links = Vec::new();
         let mut add = |pointer: &str, link: Option<&'a Link>, goes| {
             links.extend(link.map(|link| (pointer.to_owned(), link, goes)));
         };
         match self {
             Self::VerifyEmail(data) | Self::PasswordReset(data) | Self::StaffInvited(data) => {
-                add("/link", Some(&data.link), Goes::ToTheShop);
+                add("/link", Some(&data.link), LinkTarget::Shop);
             }
-            Self::GuestOrderLink(data) => add("/link", Some(&data.link), Goes::ToTheShop),
-            Self::Invoice(data) => add("/invoice/link", Some(&data.invoice.link), Goes::ToTheShop),
+            Self::GuestOrderLink(data) => add("/link", Some(&data.link), LinkTarget::Shop),
+            Self::Invoice(data) => add("/invoice/link", Some(&data.invoice.link), LinkTarget::Shop),
             Self::OrderShipped(data) => {
-                add("/shipment/tracking_link", data.shipment.tracking_link.as_ref(), Goes::ToACarrier);
+                add("/shipment/tracking_link", data.shipment.tracking_link.as_ref(), LinkTarget::Carrier);
             }
             _ => {}
         }
         if let Some(order) = self.order() {
-            add("/order/link", order.link.as_ref(), Goes::ToTheShop);
+            add("/order/link", order.link.as_ref(), LinkTarget::Shop);
             for (index, line) in order.lines.iter().enumerate() {
-                add(&format!("/order/lines/{index}/image"), line.image.as_ref(), Goes::ForAPicture);
+                add(&format!("/order/lines/{index}/image"), line.image.as_ref(), LinkTarget::Image);
             }
         }
         links

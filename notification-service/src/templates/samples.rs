@@ -11,28 +11,28 @@ use super::{
     data::{Message, Template},
 };
 
-/// Where the shop of the documentation is.
+/// The address of the shop in the documentation.
 const HOME: &str = "https://shop.example";
 
-/// A request for this template, by the shop of the documentation.
+/// A sample request of a template, for the shop of the documentation.
 pub fn sample(template: Template) -> Value {
     of(template, HOME, None)
 }
 
-/// The same request by this shop, with pictures where it has a place for them.
+/// The same request for this shop, with pictures where it has an address for them.
 pub(crate) fn by(template: Template, shop: &Shop) -> Value {
     of(template, shop.url(), shop.first_image_base())
 }
 
-/// What that request tells.
+/// The message of that request.
 pub fn message(template: Template, shop: &Shop) -> Result<Message, FieldErrors> {
-    Fields::read::<Told>(by(template, shop)).map(|Told(message)| message)
+    Fields::read::<SampleMessage>(by(template, shop)).map(|SampleMessage(message)| message)
 }
 
-/// Of a request only what it tells.
-struct Told(Message);
+/// The message of a request; its other members are ignored.
+struct SampleMessage(Message);
 
-impl FromFields for Told {
+impl FromFields for SampleMessage {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         for name in ["event_id", "recipient", "channels"] {
             fields.ignore(name);

@@ -1,4 +1,4 @@
-//! What templates need, for the description of the API and by itself.
+//! The schemas of templates' data, for the description of the API and each by itself.
 
 use serde_json::{Map, Value, json};
 use utoipa::{
@@ -11,7 +11,7 @@ use super::data::{
     PaymentActionData, RefundedData, ReturnData, ShippedData, SignInData, StockData, Template, WithdrawalData,
 };
 
-/// Where a description keeps its schemas, and where a schema of its own does.
+/// The prefix of references in the description of the API, and in a schema by itself.
 const COMPONENTS: &str = "#/components/schemas/";
 const DEFINITIONS: &str = "#/$defs/";
 
@@ -50,8 +50,8 @@ fn add<T: ToSchema>(schemas: &mut Schemas) -> String {
     T::name().into_owned()
 }
 
-/// The schema of a template's data by itself (JSON Schema 2020-12), with what it refers to as the description of the API
-/// has it.
+/// The schema of a template's data by itself (JSON Schema 2020-12), with the schemas that it refers to, as the description of the
+/// API has them.
 pub(crate) fn of_data(template: Template, api: &Value) -> Value {
     let all = &api["components"]["schemas"];
     let mut schema = json!({
@@ -87,7 +87,7 @@ fn referred(schema: &Value) -> Vec<String> {
     }
 }
 
-/// The schema, with its references to where it keeps them itself.
+/// The schema, with references to its own definitions.
 fn moved(schema: Value) -> Value {
     match schema {
         Value::Object(members) => {

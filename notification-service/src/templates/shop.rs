@@ -1,4 +1,4 @@
-//! The shop that writes: its name, its address on the web, where its pictures and parcels are to be seen, its time zone.
+//! The shop: its name, its web address, the addresses of pictures and tracking pages, and its time zone.
 
 use std::str::FromStr;
 
@@ -6,28 +6,28 @@ use common::input::Refusal;
 use platform::config::Env;
 
 use super::data::{
-    link::{Goes, Link},
+    link::{Link, LinkTarget},
     order::OrderId,
 };
-use crate::{locale::Zone, sender::ShopName};
+use crate::{locale::Zone, mailbox::ShopName};
 
-/// Whose mail it is.
+/// The shop in whose name messages are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shop {
     name: ShopName,
     url: String,
-    images: Bases,
-    carriers: Bases,
+    images: BaseUrls,
+    carriers: BaseUrls,
     zone: Zone,
 }
 
 impl Shop {
-    /// A shop of this name, whose pages are below `url`, which ends without a slash.
+    /// A shop whose pages are below `url`, which has no trailing slash.
     pub fn new(name: ShopName, url: impl Into<String>) -> Self {
-        Self { name, url: url.into(), images: Bases::default(), carriers: Bases::default(), zone: Zone::utc() }
+        Self { name, url: url.into(), images: BaseUrls::default(), carriers: BaseUrls::default(), zone: Zone::utc() }
     }
 
-    /// The same shop, whose clocks are in this zone.
+    /// The same shop in this time zone.
     #[must_use]
     pub fn in_zone(self, zone: Zone) -> Self {
         Self { zone, ..self }
@@ -35,7 +35,7 @@ impl Shop {
 
     /// The same shop with these addresses of pictures and of carriers' tracking pages.
     #[must_use]
-    pub fn with_bases(self, images: Bases, carriers: Bases) -> Self {
+    pub fn with_bases(self, images: BaseUrls, carriers: BaseUrls) -> Self {
         Self { images, carriers, ..self }
     }
 
@@ -44,27 +44,27 @@ impl Shop {
         let name = env.parsed::<ShopName>("SHOP_NAME");
         let url = env.url("SHOP_URL");
         let zone = env.parsed_or("SHOP_TIME_ZONE", Zone::utc());
-        let images = env.parsed_or("MAIL_IMAGE_BASES", Bases::default());
-        let carriers = env.parsed_or("TRACKING_URL_BASES", Bases::default());
+        let images = env.parsed_or("MAIL_IMAGE_BASES", BaseUrls::default());
+        let carriers = env.parsed_or("TRACKING_URL_BASES", BaseUrls::default());
         Some(Self { name: name?, url: url?, images: images?, carriers: carriers?, zone: zone? })
     }
 
-    /// What it is called.
+    /// The name.
     pub fn name(&self) -> &str {
         self.name.as_str()
     }
 
-    /// Where it is; without a slash at the end.
+    /// The web address, without trailing slash.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where its clocks are.
+    /// The time zone.
     pub fn zone(&self) -> &Zone {
         &self.zone
     }
 
-    /// Where its pictures may be, for samples.
+    /// An address of pictures, for samples.
     pub(super) fn first_image_base(&self) -> Option<&str> {
         self.images.0.first().map(String::as_str)
     }
@@ -74,47 +74,47 @@ impl Shop {
         format!("{}/orders/{order}", self.url)
     }
 
-    /// Where its customers find their account.
+    /// The page of a customer's account.
     pub(super) fn account_page(&self) -> String {
         format!("{}/account", self.url)
     }
 
-    /// Whether the shop sends this link. Callers pass on what they were given; were any address taken, one service's mistake
-    /// would send a stranger's link in the shop's name.
-    pub fn allows(&self, link: &Link, goes: Goes) -> Result<(), Refusal> {
+    /// Refuses links that the shop does not send. Callers pass on links from elsewhere; if any address were accepted, a mistake of one
+    /// service would send a stranger's link in the shop's name.
+    pub fn allows(&self, link: &Link, goes: LinkTarget) -> Result<(), Refusal> {
         let link = link.as_str();
-        let is_ours = is_below(link, &self.url);
+        let needs_operator = is_below(link, &self.url);
         match goes {
-            Goes::ToTheShop if is_ours => Ok(()),
-            Goes::ToTheShop => Err(Refusal::new("foreign_link", "must be a page of the shop: below SHOP_URL")),
-            Goes::ToACarrier if is_ours || self.carriers.hold(link) => Ok(()),
-            Goes::ToACarrier => {
+            LinkTarget::Shop if needs_operator => Ok(()),
+            LinkTarget::Shop => Err(Refusal::new("foreign_link", "must be a page of the shop: below SHOP_URL")),
+            LinkTarget::Carrier if needs_operator || self.carriers.hold(link) => Ok(()),
+            LinkTarget::Carrier => {
                 Err(Refusal::new("foreign_link", "must be a page of the shop, or below one of TRACKING_URL_BASES"))
             }
-            Goes::ForAPicture if link.starts_with("https://") && self.images.hold(link) => Ok(()),
-            Goes::ForAPicture => {
+            LinkTarget::Image if link.starts_with("https://") && self.images.hold(link) => Ok(()),
+            LinkTarget::Image => {
                 Err(Refusal::new("foreign_link", "must be at https and below one of MAIL_IMAGE_BASES"))
             }
         }
     }
 }
 
-/// Whether the page is the base itself or below it: `https://shop.example.evil.example` begins with `https://shop.example`.
+/// Whether the link is the base itself or below it: `https://shop.example.evil.example` begins with `https://shop.example`.
 fn is_below(link: &str, base: &str) -> bool {
     link.strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#']))
 }
 
 /// Addresses below which links may go: of the form `https://images.shop.example,https://cdn.example/shop`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Bases(Vec<String>);
+pub struct BaseUrls(Vec<String>);
 
-impl Bases {
+impl BaseUrls {
     fn hold(&self, link: &str) -> bool {
         self.0.iter().any(|base| is_below(link, base))
     }
 }
 
-impl FromStr for Bases {
+impl FromStr for BaseUrls {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
@@ -136,20 +136,20 @@ mod tests {
     use super::*;
 
     fn shop() -> Shop {
-        let bases = |text: &str| text.parse::<Bases>().unwrap();
+        let bases = |text: &str| text.parse::<BaseUrls>().unwrap();
         let shop = Shop::new("Bodega".parse().unwrap(), "https://shop.example/de");
         shop.with_bases(bases("https://images.example/a/, https://cdn.example"), bases("https://parcels.example/track"))
     }
 
-    fn is_allowed(link: &str, goes: Goes) -> bool {
+    fn is_allowed(link: &str, goes: LinkTarget) -> bool {
         shop().allows(&link.parse().unwrap(), goes).is_ok()
     }
 
     #[test]
     fn a_link_goes_below_the_addresses_of_the_settings_and_nowhere_else() {
         for link in ["https://shop.example/de", "https://shop.example/de/orders/7", "https://shop.example/de?x=1"] {
-            assert!(is_allowed(link, Goes::ToTheShop) && is_allowed(link, Goes::ToACarrier), "{link}");
-            assert!(!is_allowed(link, Goes::ForAPicture), "{link}");
+            assert!(is_allowed(link, LinkTarget::Shop) && is_allowed(link, LinkTarget::Carrier), "{link}");
+            assert!(!is_allowed(link, LinkTarget::Image), "{link}");
         }
         for link in [
             "https://shop.example",
@@ -161,20 +161,20 @@ mod tests {
             "https://SHOP.example/de",
             "https://evil.example/https://shop.example/de",
         ] {
-            assert!(!is_allowed(link, Goes::ToTheShop), "{link}");
+            assert!(!is_allowed(link, LinkTarget::Shop), "{link}");
         }
-        assert!(is_allowed("https://parcels.example/track?n=1", Goes::ToACarrier));
-        assert!(!is_allowed("https://parcels.example/tracker", Goes::ToACarrier));
-        assert!(!is_allowed("https://parcels.example/track", Goes::ToTheShop));
-        assert!(is_allowed("https://images.example/a/tee.png", Goes::ForAPicture));
-        assert!(is_allowed("https://cdn.example/tee.png", Goes::ForAPicture));
-        assert!(!is_allowed("https://images.example/b/tee.png", Goes::ForAPicture));
+        assert!(is_allowed("https://parcels.example/track?n=1", LinkTarget::Carrier));
+        assert!(!is_allowed("https://parcels.example/tracker", LinkTarget::Carrier));
+        assert!(!is_allowed("https://parcels.example/track", LinkTarget::Shop));
+        assert!(is_allowed("https://images.example/a/tee.png", LinkTarget::Image));
+        assert!(is_allowed("https://cdn.example/tee.png", LinkTarget::Image));
+        assert!(!is_allowed("https://images.example/b/tee.png", LinkTarget::Image));
     }
 
     #[test]
     fn bases_are_addresses_at_https_without_a_query() {
         for text in ["", "images.example", "http://images.example", "https://images.example?x", "https://a.example,"] {
-            assert!(text.parse::<Bases>().is_err(), "{text} was taken");
+            assert!(text.parse::<BaseUrls>().is_err(), "{text} was taken");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The words of mails and text messages, one file a language. A language is a type that implements [`Words`], so the compiler
-//! says which word is missing; another one is a file beside these and its name in the list below.
+//! The words of mails and text messages, one file for each language. A language is a type that implements [`Words`], so that the
+//! compiler reports missing words. A new one needs a file in `words/` and its name in the list below.
 
 use common::locale::LanguageTag;
 
@@ -7,8 +7,8 @@ macro_rules! languages {
     ($first:ident $(, $other:ident)*) => {
         mod $first;
         $(mod $other;)*
-        /// Every language there is. The first one is spoken to those who read none of them.
-        pub(super) const LANGUAGES: &[&dyn Words] = &[&$first::It, $(&$other::It),*];
+        /// All languages. The first one is for readers of none of them.
+        pub(super) const LANGUAGES: &[&dyn Words] = &[&$first::Language, $(&$other::Language),*];
     };
 }
 
@@ -19,23 +19,23 @@ pub(super) fn of(tag: &LanguageTag) -> &'static dyn Words {
     LANGUAGES.iter().copied().find(|words| words.tag() == tag.language()).unwrap_or(LANGUAGES[0])
 }
 
-/// What a mail says beside the details that all mails of its kind show.
-pub(super) struct Said {
+/// The words of a mail, beside its details.
+pub(super) struct Wording {
     /// One line.
     pub(super) subject: String,
-    /// What lists of mail show after the subject: it says something else.
+    /// The text that lists of mails show after the subject.
     pub(super) preheader: String,
     /// The first line of the mail.
     pub(super) heading: String,
-    /// What has happened, and what the reader may do.
+    /// What has happened, and what the reader can do.
     pub(super) paragraphs: Vec<String>,
-    /// What stands on the button, where the mail has one.
+    /// The label of the button, where the mail has one.
     pub(super) button: &'static str,
     /// The small print: what to do if something is wrong.
     pub(super) why: String,
 }
 
-/// Names of details.
+/// Labels of details.
 pub(super) struct Labels {
     pub(super) order: &'static str,
     pub(super) placed_on: &'static str,
@@ -71,45 +71,45 @@ pub(super) struct Labels {
 
 /// A language. Arguments are names and numbers, already written as the reader's locale has them.
 pub(super) trait Words: Sync {
-    /// Its code in BCP 47, for readers' programs.
+    /// The BCP 47 code.
     fn tag(&self) -> &'static str;
-    /// Whether it is written from the right.
+    /// Whether it is written from right to left.
     fn is_right_to_left(&self) -> bool {
         false
     }
     fn labels(&self) -> &'static Labels;
-    /// What one unit costs.
+    /// The price of one unit.
     fn each(&self, price: &str) -> String;
-    /// In which time zone dates and times are.
+    /// The sentence about the time zone of dates and times.
     fn times_are_of(&self, zone: &str) -> String;
 
-    fn order_confirmation(&self, shop: &str) -> Said;
-    fn payment_failed(&self, shop: &str) -> Said;
-    /// `sold_out`: whether that is why.
-    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Said;
-    fn account_created(&self, shop: &str) -> Said;
-    fn account_exists(&self, shop: &str) -> Said;
-    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Said;
-    fn payment_action_required(&self, shop: &str, total: &str) -> Said;
+    fn order_confirmation(&self, shop: &str) -> Wording;
+    fn payment_failed(&self, shop: &str) -> Wording;
+    /// `sold_out`: whether that is the reason.
+    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Wording;
+    fn account_created(&self, shop: &str) -> Wording;
+    fn account_exists(&self, shop: &str) -> Wording;
+    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Wording;
+    fn payment_action_required(&self, shop: &str, total: &str) -> Wording;
     /// `is_part`: whether more parcels follow or went before.
-    fn order_shipped(&self, shop: &str, is_part: bool) -> Said;
-    fn order_delivered(&self, shop: &str) -> Said;
-    fn order_refunded(&self, shop: &str, amount: &str) -> Said;
-    fn return_received(&self, shop: &str) -> Said;
-    fn withdrawal_received(&self, shop: &str) -> Said;
-    fn verify_email(&self, shop: &str) -> Said;
-    fn password_reset(&self, shop: &str) -> Said;
-    fn password_changed(&self, shop: &str) -> Said;
-    fn new_sign_in(&self, shop: &str) -> Said;
-    /// To the address that the account had.
-    fn email_changed_from(&self, shop: &str) -> Said;
-    /// To the address that it has now.
-    fn email_changed_to(&self, shop: &str) -> Said;
-    fn staff_invited(&self, shop: &str) -> Said;
-    fn guest_order_link(&self, shop: &str) -> Said;
-    fn invoice(&self, shop: &str, number: &str) -> Said;
-    /// Around the staff's own words. Without paragraphs.
-    fn direct(&self, shop: &str) -> Said;
+    fn order_shipped(&self, shop: &str, is_part: bool) -> Wording;
+    fn order_delivered(&self, shop: &str) -> Wording;
+    fn order_refunded(&self, shop: &str, amount: &str) -> Wording;
+    fn return_received(&self, shop: &str) -> Wording;
+    fn withdrawal_received(&self, shop: &str) -> Wording;
+    fn verify_email(&self, shop: &str) -> Wording;
+    fn password_reset(&self, shop: &str) -> Wording;
+    fn password_changed(&self, shop: &str) -> Wording;
+    fn new_sign_in(&self, shop: &str) -> Wording;
+    /// For the address that the account had.
+    fn email_changed_from(&self, shop: &str) -> Wording;
+    /// For the address that it has now.
+    fn email_changed_to(&self, shop: &str) -> Wording;
+    fn staff_invited(&self, shop: &str) -> Wording;
+    fn guest_order_link(&self, shop: &str) -> Wording;
+    fn invoice(&self, shop: &str, number: &str) -> Wording;
+    /// The words around the text of staff, without paragraphs.
+    fn direct(&self, shop: &str) -> Wording;
 
     fn sms_order_confirmation(&self, shop: &str, total: &str, page: &str) -> String;
     fn sms_payment_failed(&self, shop: &str, page: &str) -> String;

@@ -1,23 +1,24 @@
 //! The token in a link by which a recipient unsubscribes.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use common::contact::Channel;
 use platform::fingerprint::Fingerprint;
 
-use crate::{event::Channel, suppressions::domain::Scope};
+use crate::suppressions::domain::Scope;
 
-/// The first byte, should there ever be another form.
+/// The first byte of a token, which leaves room for other forms.
 const VERSION: u8 = 1;
 const SUBJECT: usize = 3 + size_of::<Fingerprint>();
 const WHOLE: usize = SUBJECT + size_of::<Fingerprint>();
 
-/// What a token is about: who hears nothing more of what.
+/// The subject of a token: which recipient unsubscribes from which messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Subject {
-    /// How they are reached.
+    /// The channel.
     pub channel: Channel,
-    /// The keyed hash of their address.
+    /// The keyed hash of the address.
     pub recipient: Fingerprint,
-    /// What they leave.
+    /// The messages to unsubscribe from.
     pub scope: Scope,
 }
 
@@ -52,17 +53,17 @@ impl Subject {
         Some(Self { channel, recipient: recipient.try_into().ok()?, scope })
     }
 
-    /// What is sealed.
+    /// The text that is sealed.
     pub fn text(self) -> String {
         URL_SAFE_NO_PAD.encode(self.bytes())
     }
 
-    /// The token: the subject, and its seal.
+    /// The token: the subject with its seal.
     pub fn sealed(self, seal: Fingerprint) -> String {
         URL_SAFE_NO_PAD.encode([&self.bytes()[..], &seal].concat())
     }
 
-    /// A token's subject, and the seal that it has to be compared with. `None` for what is no token.
+    /// Splits a token into its subject and its seal, which the caller must verify. `None` for a malformed token.
     pub fn open(token: &str) -> Option<(Self, Fingerprint)> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok().filter(|bytes| bytes.len() == WHOLE)?;
         let (subject, seal) = bytes.split_at(SUBJECT);

@@ -1,33 +1,32 @@
-//! Applying what vendors report.
+//! Applying the reports of vendors.
 
 use std::collections::HashMap;
 
-use common::timestamp::Timestamp;
+use common::{contact::Channel, timestamp::Timestamp};
 use futures_util::{TryStreamExt, stream};
 
 use super::report::{Change, Report};
 use crate::{
     app::App,
     error::Error,
-    event::Channel,
     suppressions::{
         domain::{Reason, Scope, SuppressionId},
-        store::{self, Wish},
+        store::{self, SuppressionRequest},
     },
 };
 
-/// How many reports are applied at once: SendGrid sends hundreds in one request.
+/// How many groups of reports are applied concurrently: SendGrid sends hundreds in one request.
 const AT_ONCE: usize = 32;
 
-/// The longest name of a report; vendors' have less than a hundred characters, and a key of the table at most 2,048 bytes.
+/// The longest id of a report: vendors' ids have less than a hundred characters, and a key of the table at most 2,048 bytes.
 const MAX_ID: usize = 1_000;
 
-/// Applies reports, each once. Where one fails, the vendor is to repeat all of them: those that were applied are known.
+/// Applies reports, each once. When one fails the request fails, and the vendor repeats all; those that were applied are recognised.
 pub(super) async fn all(app: &App, reports: Vec<Report>, now: Timestamp) -> Result<(), Error> {
     let has_name = |report: &Report| {
         let is_short = report.id.len() <= MAX_ID;
         if !is_short {
-            tracing::error!(provider = %report.provider, bytes = report.id.len(), "report left out: its id is too long");
+            tracing::error!(provider = %report.provider, bytes = report.id.len(), "report ignored: its id is too long");
         }
         is_short
     };
@@ -41,8 +40,8 @@ pub(super) async fn all(app: &App, reports: Vec<Report>, now: Timestamp) -> Resu
     stream::iter(by_address(reports).into_iter().map(Ok)).try_for_each_concurrent(AT_ONCE, in_turn).await
 }
 
-/// Those that change the same address together, in their order: applied at once, each would write the same item in a transaction
-/// of its own, of which DynamoDB lets one through. (One of SES may name several addresses, and comes alone.)
+/// Groups reports by the address that they change, in their order. Applied concurrently, reports of one address would conflict:
+/// each writes the same item in a transaction. (A report of SES may have several addresses, but arrives alone.)
 fn by_address(reports: Vec<Report>) -> Vec<Vec<Report>> {
     let mut groups: Vec<Vec<Report>> = Vec::new();
     let mut of_address: HashMap<String, usize> = HashMap::new();
@@ -62,22 +61,22 @@ fn by_address(reports: Vec<Report>) -> Vec<Vec<Report>> {
     groups
 }
 
-/// First what it means for later messages: should the rest fail, the vendor's repetition finds that done.
+/// Changes the suppressions before the event is recorded: when recording fails, the vendor's repetition finds them applied.
 async fn apply(app: &App, report: &Report, now: Timestamp) -> Result<(), Error> {
     for (at, change) in report.changes.iter().enumerate() {
         let name = format!("{}#{at}", report.id);
         if make(app, report, change, &name, now).await? {
             let (channel, what) = described(change);
-            tracing::info!(%channel, what, report = report.id, "a vendor's report changed the suppressions");
+            tracing::info!(%channel, what, report = report.id, "suppression changed by a vendor's report");
         }
     }
-    if let Some((key, event)) = report.news {
+    if let Some((key, event)) = report.delivery_event {
         let (event_id, channel) = (key.event_id, key.channel);
         let kind = event.kind.as_str();
-        if app.store.note_event(key, event).await.map_err(Error::Store)? {
-            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event");
+        if app.db.record_event(key, event).await.map_err(Error::Store)? {
+            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event recorded");
         } else {
-            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event that is known, or overtaken");
+            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event ignored: it is known, or older than the last one");
         }
     }
     Ok(())
@@ -88,13 +87,13 @@ async fn make(app: &App, report: &Report, change: &Change, name: &str, now: Time
         Change::Suppress { address, reason } => {
             let (channel, recipient) = (address.channel(), app.fingerprint(address).await?);
             let (reason, provider, since) = (*reason, Some(report.provider), report.at);
-            let wish = Wish { channel, recipient, reason, provider, since, note: None };
-            store::suppress(&app.store, &wish, Some(name), now).await
+            let request = SuppressionRequest { channel, recipient, reason, provider, since, note: None };
+            store::suppress(&app.db, &request, Some(name), now).await
         }
         Change::Lift { address } => {
             let (channel, recipient) = (address.channel(), app.fingerprint(address).await?);
             let id = SuppressionId { channel, recipient, scope: Scope::Everything };
-            store::withdraw(&app.store, id, Reason::Stop, Some(name), now).await
+            store::remove_reason(&app.db, id, Reason::Stop, Some(name), now).await
         }
     };
     made.map_err(Error::Store)
@@ -118,7 +117,7 @@ mod tests {
             let address = address.map(|address| Address::Email(address.parse().unwrap()));
             let suppress = |address| Change::Suppress { address, reason: Reason::HardBounce };
             let changes = address.map(suppress).into_iter().collect();
-            Report { id: id.into(), provider: Name::Sendgrid, at: Timestamp::EPOCH, news: None, changes }
+            Report { id: id.into(), provider: Name::Sendgrid, at: Timestamp::EPOCH, delivery_event: None, changes }
         };
         let (ada, loud, bob) = (Some("ada@example.com"), Some("ADA@example.com"), Some("bob@example.com"));
         let reports = [("1", ada), ("2", None), ("3", bob), ("4", loud), ("5", None), ("6", ada)];

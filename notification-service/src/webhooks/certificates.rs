@@ -1,7 +1,7 @@
-//! The certificates that SNS signs with: fetched from a host of SNS, each once, and remembered within bounds.
+//! The signing certificates of SNS: each is fetched once from a host of SNS, and a bounded number is cached.
 //!
-//! That a certificate is Amazon's follows from where it is: HTTPS says that the host is SNS. What is read out of it is its
-//! public key, by the parser that rustls checks servers' certificates with.
+//! A certificate is trusted because of its address: HTTPS proves that the host is SNS. Only its public key is read, by the parser
+//! with which rustls checks servers' certificates.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,48 +18,47 @@ use webpki::EndEntityCert;
 
 use super::sns::SnsAddress;
 
-/// How many certificates are known, are being fetched, and are known to be none, at most: of each kind so many. SNS changes its
-/// own about once a year.
+/// The most cached certificates, running fetches and cached failures, each. SNS changes its certificate about once a year.
 const MAX_KNOWN: usize = 4;
 /// The largest certificate: real ones have 2 kB.
 const MAX_BYTES: usize = 16 * 1024;
-/// How long a fetch may take: it is a part of a request.
+/// Time limit of a fetch, which is part of a request.
 const FETCH: Duration = Duration::from_millis(1_500);
-/// How long no certificate is fetched again from where there was none. Whoever knows the topic can make us ask.
+/// How long a failed fetch is not repeated. Anyone who knows the topic can cause fetches.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// A host of SNS does not answer, or not with what it was asked for. Asking later is right.
+/// A failed request to a host of SNS. A later try may succeed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the certificate of SNS cannot be had, or a subscription not be confirmed: {0}")]
 pub struct SnsError(String);
 
-/// What a fetch brought: the public key, or why there is none and until when it is not fetched again.
+/// The result of a fetch: the public key, or the error with the time until which it is not repeated.
 type Fetched = Result<Arc<[u8]>, (Timestamp, SnsError)>;
 
 #[derive(Debug)]
 struct Known {
     address: SnsAddress,
-    /// Under way, or done: many may wait for it.
+    /// The running or completed fetch, which callers share.
     fetch: Shared<BoxFuture<'static, Fetched>>,
 }
 
 impl Known {
-    /// What it brought; `None` while it is under way.
+    /// The result; `None` while it is running.
     fn fetched(&self) -> Option<&Fetched> {
         self.fetch.peek()
     }
 }
 
-/// What is known of certificates. Cheap to clone; clones share it.
+/// The cache of certificates. Cheap to clone; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct Certificates {
-    /// In the order in which they were asked for. The lock is never held while anything waits.
+    /// In the order of the first request. The lock is never held across an await.
     known: Arc<Mutex<Vec<Known>>>,
     client: Option<reqwest::Client>,
 }
 
 impl Certificates {
-    /// Fetches with another client than the process's own: tests have one that finds the hosts of SNS at a server of theirs.
+    /// Fetches with another HTTP client. For tests, whose client resolves the hosts of SNS to a server of theirs.
     #[must_use]
     pub fn with_client(self, client: reqwest::Client) -> Self {
         Self { client: Some(client), ..self }
@@ -69,13 +68,13 @@ impl Certificates {
         self.client.as_ref().unwrap_or_else(|| common::outbound::client())
     }
 
-    /// The public key of the certificate at an address, as a DER-encoded `SubjectPublicKeyInfo`. Of many that ask at once,
-    /// one fetches; those that ask for another address, or for a key that is known, do not wait for it.
+    /// The public key of the certificate at an address, as a DER-encoded `SubjectPublicKeyInfo`. Concurrent callers for one address
+    /// share one fetch; callers for other addresses or cached keys do not wait for it.
     pub async fn key(&self, address: &SnsAddress, now: Timestamp) -> Result<Arc<[u8]>, SnsError> {
         self.fetch_of(address, now)?.await.map_err(|(_, error)| error)
     }
 
-    /// The fetch that is under way or done, or else a new one.
+    /// The running or completed fetch, or else a new one.
     fn fetch_of(&self, address: &SnsAddress, now: Timestamp) -> Result<Shared<BoxFuture<'static, Fetched>>, SnsError> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.retain(|known| !matches!(known.fetched(), Some(Err((until, _))) if *until <= now));
@@ -85,13 +84,13 @@ impl Certificates {
         if known.iter().filter(|known| known.fetched().is_none()).count() == MAX_KNOWN {
             return Err(SnsError("too many certificates are being fetched".to_owned()));
         }
-        // By kind, so that failures push out no good key.
+        // By kind, so that failures evict no key.
         drop_oldest_beyond(&mut known, |fetched| matches!(fetched, Some(Ok(_))));
         drop_oldest_beyond(&mut known, |fetched| matches!(fetched, Some(Err(_))));
         let (this, of) = (self.clone(), address.clone());
         let fetch = async move { this.fetch(&of).await.map_err(|error| (now.plus(PAUSE), error)) };
         let fetch = fetch.boxed().shared();
-        // It ends also where the request that began it is given up.
+        // A task of its own, so that it completes when the request that began it is cancelled.
         tokio::spawn(fetch.clone());
         known.push(Known { address: address.clone(), fetch: fetch.clone() });
         Ok(fetch)
@@ -117,7 +116,7 @@ impl Certificates {
         tokio::time::timeout(FETCH, fetching).await.map_err(|_| unreachable("no answer in time"))?
     }
 
-    /// Tells SNS that the topic's messages are wanted: it asks for a `GET` of an address of its own.
+    /// Confirms the subscription to the topic by a `GET` of the address in SNS's message.
     pub async fn confirm(&self, address: &SnsAddress) -> Result<(), SnsError> {
         let request = self.client().get(address.url().clone()).timeout(FETCH);
         let response = request.send().await.map_err(|error| failed(&error))?;
@@ -128,7 +127,7 @@ impl Certificates {
     }
 }
 
-/// Makes room for one more of a kind.
+/// Evicts the oldest of a kind when [`MAX_KNOWN`] are cached.
 fn drop_oldest_beyond(known: &mut Vec<Known>, is_of_the_kind: impl Fn(Option<&Fetched>) -> bool) {
     let of_the_kind = known.iter().filter(|known| is_of_the_kind(known.fetched())).count();
     if of_the_kind >= MAX_KNOWN
@@ -138,7 +137,7 @@ fn drop_oldest_beyond(known: &mut Vec<Known>, is_of_the_kind: impl Fn(Option<&Fe
     }
 }
 
-/// Without the address: that of a subscription carries its token.
+/// The error without the URL: that of a subscription contains its token.
 fn failed(error: &reqwest::Error) -> SnsError {
     let why = if error.is_timeout() {
         "no answer in time"

@@ -1,47 +1,47 @@
-//! What a vendor's webhook comes to, whichever vendor it is.
+//! The content of a webhook, in one form for all vendors.
 
-use common::timestamp::Timestamp;
+use common::{contact::Channel, timestamp::Timestamp};
 
 use crate::{
-    event::{Channel, EventKey},
+    event::EventKey,
     notifications::domain::DeliveryEvent,
     providers::Name,
     suppressions::domain::{Address, Reason},
 };
 
-/// One thing that a vendor reports.
+/// A report of a vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The vendor's own name for it, with the vendor's name in front: by this a repetition is known.
+    /// The vendor's name and its id of the report, by which a repetition is recognised.
     pub id: String,
-    /// Who reports it.
+    /// The vendor.
     pub provider: Name,
     /// When it happened, as the vendor says.
     pub at: Timestamp,
-    /// Which of our messages it is about, and what happened to it. `None` where it is none that we know of.
-    pub news: Option<(EventKey, DeliveryEvent)>,
-    /// What it means for later messages.
+    /// The message that it is about, with the event. `None` where it names none of our messages.
+    pub delivery_event: Option<(EventKey, DeliveryEvent)>,
+    /// The changes of suppressions that follow from it.
     pub changes: Vec<Change>,
 }
 
-/// What a report changes about an address.
+/// A change of an address's suppressions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Nothing is sent to it any more.
+    /// The address is suppressed.
     Suppress {
-        /// To what.
+        /// The address.
         address: Address,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// Its owner wants messages again: what they stopped themselves goes on.
+    /// The owner sent START: the reason `stop` is removed.
     Lift {
-        /// To what.
+        /// The address.
         address: Address,
     },
 }
 
-/// The message that a vendor names by the event's id that we gave it; `None` for anything else that it says there.
+/// The message with the event id that a vendor returns; `None` where that is not an id.
 pub fn key(event_id: Option<&str>, channel: Channel) -> Option<EventKey> {
     Some(EventKey { event_id: event_id?.parse().ok()?, channel })
 }

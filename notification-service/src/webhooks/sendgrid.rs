@@ -4,16 +4,15 @@ use std::{fmt, str::FromStr};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, ParsedPublicKey};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::{input::Refusal, timestamp::Timestamp};
+use common::{contact::Channel, input::Refusal, timestamp::Timestamp};
 use http::{HeaderMap, HeaderName};
 use serde::Deserialize;
 
 use super::{
-    invalid::Invalid,
+    invalid::InvalidWebhook,
     report::{Change, Report, key},
 };
 use crate::{
-    event::Channel,
     notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
     suppressions::domain::{Address, Reason},
@@ -49,22 +48,22 @@ impl FromStr for VerificationKey {
 }
 
 impl VerificationKey {
-    /// Whether SendGrid signed this body not long ago.
-    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Invalid> {
-        let signature = super::header(headers, &SIGNATURE).ok_or(Invalid::Malformed)?;
-        let timestamp = super::header(headers, &TIMESTAMP).ok_or(Invalid::Malformed)?;
-        let signature = STANDARD.decode(signature).map_err(|_| Invalid::Malformed)?;
+    /// Verifies that SendGrid signed this body within the tolerance.
+    pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), InvalidWebhook> {
+        let signature = super::header(headers, &SIGNATURE).ok_or(InvalidWebhook::Malformed)?;
+        let timestamp = super::header(headers, &TIMESTAMP).ok_or(InvalidWebhook::Malformed)?;
+        let signature = STANDARD.decode(signature).map_err(|_| InvalidWebhook::Malformed)?;
         let signed = [timestamp.as_bytes(), body].concat();
-        self.0.verify_sig(&signed, &signature).map_err(|_| Invalid::Mismatch)?;
-        let seconds: i64 = timestamp.parse().map_err(|_| Invalid::Malformed)?;
+        self.0.verify_sig(&signed, &signature).map_err(|_| InvalidWebhook::Mismatch)?;
+        let seconds: i64 = timestamp.parse().map_err(|_| InvalidWebhook::Malformed)?;
         if now.unix_seconds().abs_diff(seconds) > TOLERANCE {
-            return Err(Invalid::NotNow);
+            return Err(InvalidWebhook::OutsideTolerance);
         }
         Ok(())
     }
 }
 
-/// One event of the list. What else it has, such as user agents of those who opened a mail, is not read.
+/// One event of the list. Other members, such as user agents of recipients, are not read.
 #[derive(Deserialize)]
 #[expect(clippy::struct_field_names, reason = "the vendor's names")]
 struct Event {
@@ -72,16 +71,16 @@ struct Event {
     sg_event_id: Option<String>,
     timestamp: Option<i64>,
     email: Option<String>,
-    /// Of a bounce: `bounce` is for good, `blocked` is not.
+    /// The type of a bounce: `bounce` is permanent, `blocked` is not.
     #[serde(rename = "type")]
     kind: Option<String>,
     /// Why SendGrid dropped it.
     reason: Option<String>,
-    /// Ours, handed over with the mail.
+    /// Our event id, which was sent along with the mail.
     event_id: Option<String>,
 }
 
-/// The reports of a verified body. Whatever is no event of ours, or cannot be read, is counted and left out.
+/// The reports of a verified body, and the number of events that are ignored because they are unknown or unreadable.
 pub fn read(body: &[u8]) -> Result<(Vec<Report>, usize), serde_json::Error> {
     let all: Vec<serde_json::Value> = serde_json::from_slice(body)?;
     let count = all.len();
@@ -110,7 +109,7 @@ fn report(event: Event) -> Option<Report> {
         id: format!("sendgrid#{}", event.sg_event_id?),
         provider: Name::Sendgrid,
         at,
-        news: about.map(|about| (about, DeliveryEvent { kind, at, provider: Name::Sendgrid })),
+        delivery_event: about.map(|about| (about, DeliveryEvent { kind, at, provider: Name::Sendgrid })),
         changes: address
             .zip(reason)
             .map(|(address, reason)| Change::Suppress { address, reason })
@@ -119,7 +118,7 @@ fn report(event: Event) -> Option<Report> {
     })
 }
 
-/// What it means that SendGrid did not even try: the address stands on a list of its own.
+/// The reason for which SendGrid dropped a mail: the address is on its own suppression list.
 fn dropped(reason: &str) -> Option<Reason> {
     match reason {
         "Bounced Address" => Some(Reason::HardBounce),
@@ -161,7 +160,7 @@ mod tests {
             (with("dropped", "reason", "Spam Reporting Address"), EventKind::Failed, Some(Reason::Complaint)),
             (with("dropped", "reason", "Invalid SMTPAPI header"), EventKind::Failed, None),
         ] {
-            assert_eq!(report.news.as_ref().map(|(_, event)| event.kind), Some(kind));
+            assert_eq!(report.delivery_event.as_ref().map(|(_, event)| event.kind), Some(kind));
             let found = report.changes.iter().find_map(|change| match change {
                 Change::Suppress { reason, .. } => Some(*reason),
                 Change::Lift { .. } => None,
@@ -187,7 +186,7 @@ mod tests {
         let mut event = event("bounce");
         event["event_id"] = json!("not one of ours");
         let report = only(&event).unwrap();
-        assert!(report.news.is_none());
+        assert!(report.delivery_event.is_none());
         assert_eq!(report.changes.len(), 1);
     }
 }

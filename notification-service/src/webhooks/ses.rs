@@ -1,12 +1,14 @@
-//! What SES publishes about a mail to its topic: in the form of a configuration set's events (`eventType`), which carry
-//! our tags, and in that of an identity's feedback (`notificationType`), which do not.
+//! Events of SES, in the form of a configuration set (`eventType`), which has our tags, and in that of an identity's feedback
+//! (`notificationType`), which has not.
 
-use common::{contact::Email, timestamp::Timestamp};
+use common::{
+    contact::{Channel, Email},
+    timestamp::Timestamp,
+};
 use serde::Deserialize;
 
 use super::report::{Change, Report, key};
 use crate::{
-    event::Channel,
     notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
     suppressions::domain::{Address, Reason},
@@ -82,11 +84,11 @@ fn report(event: Event) -> Option<Report> {
     let mail = &event.mail;
     let (kind, at, reason, recipients) = match (event.event_type.as_str(), event.bounce, event.complaint) {
         ("Bounce", Some(bounce), _) if bounce.bounce_type == "Permanent" => {
-            // Also where SES did not try, since the address stands on a list of its own.
+            // Also an address on SES's own suppression list, to which it did not send.
             (EventKind::HardBounced, bounce.timestamp, Some(Reason::HardBounce), bounce.bounced_recipients)
         }
         ("Bounce", Some(bounce), _) => (EventKind::SoftBounced, bounce.timestamp, None, Vec::new()),
-        // The reader took it out of the junk folder: good news.
+        // The recipient moved it out of the junk folder.
         ("Complaint", _, Some(complaint)) if complaint.complaint_feedback_type.as_deref() == Some("not-spam") => {
             return None;
         }
@@ -96,7 +98,7 @@ fn report(event: Event) -> Option<Report> {
         }
         ("Delivery", ..) => (EventKind::Delivered, event.delivery?.timestamp, None, Vec::new()),
         ("DeliveryDelay", ..) => (EventKind::Delayed, event.delivery_delay?.timestamp, None, Vec::new()),
-        // SES found a virus, and says no more of when.
+        // SES found a virus. The event has no time of its own.
         ("Reject", ..) => (EventKind::Failed, mail.timestamp, None, Vec::new()),
         _ => return None,
     };
@@ -112,12 +114,12 @@ fn report(event: Event) -> Option<Report> {
         id: format!("ses#{}#{}#{}", mail.message_id, event.event_type, at.unix_millis()),
         provider: Name::Ses,
         at,
-        news: about.map(|about| (about, DeliveryEvent { kind, at, provider: Name::Ses })),
+        delivery_event: about.map(|about| (about, DeliveryEvent { kind, at, provider: Name::Ses })),
         changes,
     })
 }
 
-/// `ada@example.com`, also out of `Ada <ada@example.com>`: SES repeats what the `To` header has.
+/// The address of a mailbox such as `Ada <ada@example.com>`: SES repeats the `To` header.
 fn mailbox(text: &str) -> Option<Email> {
     let address = match text.trim().strip_suffix('>') {
         Some(named) => named.rsplit_once('<')?.1,
@@ -170,7 +172,7 @@ mod tests {
     #[test]
     fn a_bounce_for_good_suppresses_the_address_it_names() {
         let report = of(&bounce("Permanent", "General")).unwrap();
-        assert_eq!(report.news.as_ref().unwrap().1.kind, EventKind::HardBounced);
+        assert_eq!(report.delivery_event.as_ref().unwrap().1.kind, EventKind::HardBounced);
         assert_eq!(report.at.to_string(), "2026-11-30T09:00:05.123Z");
         let Change::Suppress { address: Address::Email(address), reason } = &report.changes[0] else { panic!() };
         assert_eq!((address.as_str(), *reason), ("ada@example.com", Reason::HardBounce));
@@ -180,7 +182,10 @@ mod tests {
     fn a_bounce_that_may_pass_suppresses_nothing() {
         for kind in ["Transient", "Undetermined"] {
             let report = of(&bounce(kind, "MailboxFull")).unwrap();
-            assert_eq!((report.news.as_ref().unwrap().1.kind, reasons(&report)), (EventKind::SoftBounced, vec![]));
+            assert_eq!(
+                (report.delivery_event.as_ref().unwrap().1.kind, reasons(&report)),
+                (EventKind::SoftBounced, vec![])
+            );
         }
     }
 
@@ -206,7 +211,7 @@ mod tests {
         event["notificationType"] = kind;
         event["mail"].as_object_mut().unwrap().remove("tags");
         let report = of(&event).unwrap();
-        assert!(report.news.is_none());
+        assert!(report.delivery_event.is_none());
         assert_eq!(reasons(&report), [Reason::HardBounce]);
     }
 
@@ -218,7 +223,7 @@ mod tests {
             (event("DeliveryDelay", &json!({"deliveryDelay": dated})), EventKind::Delayed),
             (event("Reject", &json!({"reject": {"reason": "Bad content"}})), EventKind::Failed),
         ] {
-            assert_eq!(of(&event).unwrap().news.unwrap().1.kind, kind);
+            assert_eq!(of(&event).unwrap().delivery_event.unwrap().1.kind, kind);
         }
         for kind in ["Send", "Open", "Click", "Subscription", "Rendering Failure", "Something new"] {
             assert!(of(&event(kind, &json!({}))).is_none(), "{kind}");

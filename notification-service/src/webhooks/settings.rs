@@ -1,4 +1,4 @@
-//! What verifies the webhooks of each vendor, read from the settings.
+//! The keys and topics that verify webhooks, read from the settings.
 
 use platform::config::{Env, Secret};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::Error;
 
-/// What verifies webhooks: of each vendor only where the settings have it. Cheap to clone.
+/// The keys and topics that verify webhooks, `None` for vendors that are not configured. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Webhooks {
     /// The topic to which SES publishes.
@@ -25,13 +25,13 @@ pub(super) struct Twilio {
     token: Secret,
     shared_key: Option<Secret>,
     pub(super) account: Option<String>,
-    /// What Twilio calls.
+    /// The public URL that Twilio calls.
     pub(super) address: String,
 }
 
 impl Webhooks {
     /// Reads `SES_TOPIC_ARN`, at home `SNS_DOUBLE_URL`, `SENDGRID_WEBHOOK_KEY`, `TWILIO_AUTH_TOKEN`, `TWILIO_WEBHOOK_KEY`
-    /// and `TWILIO_ACCOUNT_SID`, all of which may be absent; `public_url` is what the vendors call.
+    /// and `TWILIO_ACCOUNT_SID`, all of which may be absent. Vendors call addresses below `public_url`.
     pub fn configure(env: &mut Env, public_url: &str) -> Option<Self> {
         let double = env.at_home::<SnsDouble>("SNS_DOUBLE_URL");
         let topic = match env.optional("SES_TOPIC_ARN") {
@@ -51,8 +51,7 @@ impl Webhooks {
         Some(Self { topic, certificates: Certificates::default(), sendgrid, twilio })
     }
 
-    /// The same, asking the hosts of SNS through another client than the process's own. Tests have one that finds those
-    /// hosts at a server of theirs; there is no setting for it.
+    /// The same with another HTTP client for the hosts of SNS. For tests, whose client resolves those hosts to a server of theirs.
     #[must_use]
     pub fn with_client(self, client: reqwest::Client) -> Self {
         Self { certificates: Certificates::default().with_client(client), ..self }

@@ -1,8 +1,8 @@
 //! The envelope in which Amazon SNS posts a message over HTTPS, and its signature
 //! (<https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>).
 //!
-//! What is signed are some of the envelope's members, so that the envelope is read as JSON before it is verified. Nothing
-//! in it is believed before: the message inside stays text until [`Envelope::verify`] has answered.
+//! The signature covers members of the envelope, so the envelope is parsed as JSON before it is verified. Its message stays text
+//! until [`Envelope::verify`] has succeeded.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -14,7 +14,7 @@ use common::{input::Refusal, timestamp::Timestamp};
 use serde::Deserialize;
 
 pub use self::address::{SnsAddress, SnsDouble};
-use super::invalid::Invalid;
+use super::invalid::InvalidWebhook;
 
 mod address;
 
@@ -30,7 +30,7 @@ pub struct TopicArn {
     region: String,
     /// `aws`, `aws-cn` (China), `aws-us-gov`.
     partition: String,
-    /// What plays SNS at home.
+    /// The double that stands in for SNS in development.
     double: Option<SnsDouble>,
 }
 
@@ -52,7 +52,7 @@ impl FromStr for TopicArn {
 }
 
 impl TopicArn {
-    /// The same topic, played by a double in place of SNS: messages are taken from the double only.
+    /// The same topic with a double in place of SNS: only messages of the double are accepted.
     #[must_use]
     pub fn played_by(self, double: SnsDouble) -> Self {
         Self { double: Some(double), ..self }
@@ -65,7 +65,7 @@ impl TopicArn {
     }
 }
 
-/// What SNS posts. Members that are not signed and not needed are left out.
+/// The envelope of a message. Members that are neither signed nor used are left out.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Envelope {
@@ -85,7 +85,7 @@ pub struct Envelope {
     token: Option<String>,
 }
 
-/// The message has people's addresses.
+/// Omits the message, which contains addresses.
 impl fmt::Debug for Envelope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Envelope({} {})", self.kind, self.message_id)
@@ -95,53 +95,53 @@ impl fmt::Debug for Envelope {
 /// A verified message, by its kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
-    /// What was published: the text of the message.
+    /// A published message, as text.
     Notification(String),
-    /// SNS asks whether we want the topic's messages; a `GET` of this address says yes.
+    /// A request to confirm the subscription, by a `GET` of this address.
     SubscriptionConfirmation(SnsAddress),
     /// The subscription has ended.
     UnsubscribeConfirmation,
 }
 
 impl Envelope {
-    /// Reads the envelope, without believing it.
-    pub fn read(body: &[u8]) -> Result<Self, Invalid> {
-        serde_json::from_slice(body).map_err(|_| Invalid::Malformed)
+    /// Parses the envelope, without verifying it.
+    pub fn read(body: &[u8]) -> Result<Self, InvalidWebhook> {
+        serde_json::from_slice(body).map_err(|_| InvalidWebhook::Malformed)
     }
 
-    /// Whether it names the topic, which is the first thing to ask: any topic of any account has messages that SNS signed.
-    pub fn must_be_of(&self, topic: &TopicArn) -> Result<(), Invalid> {
-        if self.topic_arn == topic.arn { Ok(()) } else { Err(Invalid::OtherTopic) }
+    /// Fails unless the envelope names the topic. Checked first, since SNS signs the messages of every topic of every account.
+    pub fn must_be_of(&self, topic: &TopicArn) -> Result<(), InvalidWebhook> {
+        if self.topic_arn == topic.arn { Ok(()) } else { Err(InvalidWebhook::OtherTopic) }
     }
 
-    /// Where the certificate is that the message claims to be signed with: on the host of the topic's own region. A host of
-    /// another region signs for topics of that region.
-    pub fn certificate(&self, topic: &TopicArn) -> Result<SnsAddress, Invalid> {
+    /// The address of the signing certificate, which must be on the host of the topic's region: other hosts sign for topics of their
+    /// own region.
+    pub fn certificate(&self, topic: &TopicArn) -> Result<SnsAddress, InvalidWebhook> {
         let address = SnsAddress::of(topic, &self.signing_cert_url)?;
         let url = address.url();
         let is_certificate = url.path().rsplit('.').next() == Some("pem") && url.query().is_none();
-        if is_certificate { Ok(address) } else { Err(Invalid::CertificateHost) }
+        if is_certificate { Ok(address) } else { Err(InvalidWebhook::CertificateHost) }
     }
 
-    /// What the message is, if the owner of `key`, a DER-encoded `SubjectPublicKeyInfo`, signed it not long ago.
-    pub fn verify(&self, topic: &TopicArn, key: &[u8], now: Timestamp) -> Result<Verified, Invalid> {
+    /// The message, if the owner of `key`, a DER-encoded `SubjectPublicKeyInfo`, signed it within the tolerance.
+    pub fn verify(&self, topic: &TopicArn, key: &[u8], now: Timestamp) -> Result<Verified, InvalidWebhook> {
         let algorithm: &RsaParameters = match self.signature_version.as_str() {
             "1" => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
             "2" => &RSA_PKCS1_2048_8192_SHA256,
-            _ => return Err(Invalid::Malformed),
+            _ => return Err(InvalidWebhook::Malformed),
         };
-        let signature = STANDARD.decode(&self.signature).map_err(|_| Invalid::Malformed)?;
+        let signature = STANDARD.decode(&self.signature).map_err(|_| InvalidWebhook::Malformed)?;
         let signed = self.string_to_sign()?;
         let key = UnparsedPublicKey::new(algorithm, key);
-        key.verify(signed.as_bytes(), &signature).map_err(|_| Invalid::Mismatch)?;
-        let at: Timestamp = self.timestamp.parse().map_err(|_| Invalid::Malformed)?;
+        key.verify(signed.as_bytes(), &signature).map_err(|_| InvalidWebhook::Mismatch)?;
+        let at: Timestamp = self.timestamp.parse().map_err(|_| InvalidWebhook::Malformed)?;
         if at < now.minus(MAX_AGE) || at > now.plus(AHEAD) {
-            return Err(Invalid::NotNow);
+            return Err(InvalidWebhook::OutsideTolerance);
         }
         self.kind(topic)
     }
 
-    fn kind(&self, topic: &TopicArn) -> Result<Verified, Invalid> {
+    fn kind(&self, topic: &TopicArn) -> Result<Verified, InvalidWebhook> {
         match (self.kind.as_str(), &self.subscribe_url) {
             ("Notification", _) => Ok(Verified::Notification(self.message.clone())),
             ("SubscriptionConfirmation", Some(address)) => {
@@ -149,13 +149,13 @@ impl Envelope {
                 Ok(Verified::SubscriptionConfirmation(address))
             }
             ("UnsubscribeConfirmation", _) => Ok(Verified::UnsubscribeConfirmation),
-            _ => Err(Invalid::Malformed),
+            _ => Err(InvalidWebhook::Malformed),
         }
     }
 
-    /// Name and value of each signed member, a line each, in the order of the names. An empty `Subject` is there, a `null`
-    /// one is not.
-    fn string_to_sign(&self) -> Result<String, Invalid> {
+    /// Name and value of each signed member, a line each, in the order of the names. An empty `Subject` is included, a `null` one is
+    /// not.
+    fn string_to_sign(&self) -> Result<String, InvalidWebhook> {
         let mut signed = String::new();
         let mut add = |name: &str, value: &str| {
             for part in [name, "\n", value, "\n"] {
@@ -172,11 +172,11 @@ impl Envelope {
                 add("Timestamp", &self.timestamp);
             }
             "SubscriptionConfirmation" | "UnsubscribeConfirmation" => {
-                add("SubscribeURL", self.subscribe_url.as_deref().ok_or(Invalid::Malformed)?);
+                add("SubscribeURL", self.subscribe_url.as_deref().ok_or(InvalidWebhook::Malformed)?);
                 add("Timestamp", &self.timestamp);
-                add("Token", self.token.as_deref().ok_or(Invalid::Malformed)?);
+                add("Token", self.token.as_deref().ok_or(InvalidWebhook::Malformed)?);
             }
-            _ => return Err(Invalid::Malformed),
+            _ => return Err(InvalidWebhook::Malformed),
         }
         add("TopicArn", &self.topic_arn);
         add("Type", &self.kind);

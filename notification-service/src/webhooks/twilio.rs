@@ -1,22 +1,23 @@
-//! Twilio's requests: what became of a text, and texts that people send to the shop's number.
+//! Webhooks of Twilio: delivery reports, and texts that people send to the shop's number.
 //!
-//! The signature is an HMAC over the address that Twilio called, with its query, followed by the form's fields; of a JSON
-//! body the query has the hash. The address is the public one: what the gateway made of it on the way is not what Twilio
-//! signed.
+//! The signature is an HMAC over the URL that Twilio called, with its query, followed by the form's fields; for a JSON body the
+//! query has its hash. The URL is the public one, and not what the gateway made of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest, hmac};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use common::{contact::Phone, timestamp::Timestamp};
+use common::{
+    contact::{Channel, Phone},
+    timestamp::Timestamp,
+};
 use http::{HeaderMap, HeaderName};
 
 use super::{
-    invalid::Invalid,
+    invalid::InvalidWebhook,
     report::{Change, Report, key},
 };
 use crate::{
-    event::Channel,
     notifications::domain::{DeliveryEvent, EventKind},
     providers::Name,
     suppressions::domain::{Address, Reason},
@@ -27,17 +28,16 @@ pub const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 /// There, where a shared key signs in place of the account's token: `key=...,algorithm=HMAC_SHA256`.
 pub const SETTINGS: HeaderName = HeaderName::from_static("x-twilio-webhooks-signature-settings");
 
-/// The parameter of the query that has the hash of a body.
+/// The query parameter with the hash of the body.
 const BODY_HASH: &str = "bodySHA256";
-/// The most fields of a form. Theirs have about twenty; they add new ones without notice.
+/// The most fields of a form. Twilio's have about twenty, and new ones are added without notice.
 const MAX_FIELDS: usize = 200;
 
-/// Twilio's words for a wish to hear no more, and the opposite; a shop with Advanced Opt-Out has others, and then
-/// `OptOutType` says which kind it was.
+/// Twilio's keywords for opting out and in. With Advanced Opt-Out a shop has others, and `OptOutType` says which kind it was.
 const STOP: [&str; 8] = ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT"];
 const START: [&str; 3] = ["START", "YES", "UNSTOP"];
 
-/// The secrets that Twilio may sign with, as they are now.
+/// The secrets with which Twilio may sign.
 #[derive(Clone)]
 pub struct Secrets {
     /// The account's token.
@@ -56,42 +56,42 @@ impl std::fmt::Debug for Secrets {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Form(Vec<(String, String)>);
 
-/// The fields have people's telephone numbers and what they wrote.
+/// Omits the fields, which contain telephone numbers and texts of people.
 impl std::fmt::Debug for Form {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Form({} fields)", self.0.len())
     }
 }
 
-/// The fields of what Twilio signed: `address` is the public address without its query. What is not a form is a JSON
-/// object, of which the text members are its fields.
+/// Verifies a request and returns its fields. `address` is the public URL without its query. A body that is not a form is a JSON
+/// object, whose text members are the fields.
 pub fn verify(
     secrets: &Secrets,
     headers: &HeaderMap,
     address: &str,
     query: &str,
     body: &[u8],
-) -> Result<Form, Invalid> {
-    let signature = super::header(headers, &SIGNATURE).ok_or(Invalid::Malformed)?;
-    let signature = STANDARD.decode(signature).map_err(|_| Invalid::Malformed)?;
+) -> Result<Form, InvalidWebhook> {
+    let signature = super::header(headers, &SIGNATURE).ok_or(InvalidWebhook::Malformed)?;
+    let signature = STANDARD.decode(signature).map_err(|_| InvalidWebhook::Malformed)?;
     let key = signing_key(secrets, headers)?;
     let is_form = super::header(headers, &http::header::CONTENT_TYPE).is_some_and(is_form);
     let fields = match hash_of_body(query) {
         Some(hash) => {
             let actual = hex::encode(digest::digest(&digest::SHA256, body));
-            verify_slices_are_equal(actual.as_bytes(), hash.as_bytes()).map_err(|_| Invalid::Mismatch)?;
+            verify_slices_are_equal(actual.as_bytes(), hash.as_bytes()).map_err(|_| InvalidWebhook::Mismatch)?;
             Vec::new()
         }
         None if is_form => form(body)?,
-        // Nothing would tie such a body to the signature.
-        None if !body.is_empty() => return Err(Invalid::Mismatch),
+        // The signature would not cover such a body.
+        None if !body.is_empty() => return Err(InvalidWebhook::Mismatch),
         None => Vec::new(),
     };
     let url = if query.is_empty() { address.to_owned() } else { format!("{address}?{query}") };
     let signed = signed_fields(&fields);
     let fits = |url: &str| hmac::verify(&key, [url, &signed].concat().as_bytes(), &signature).is_ok();
     if !fits(&url) && !other_port(&url).is_some_and(|other| fits(&other)) {
-        return Err(Invalid::Mismatch);
+        return Err(InvalidWebhook::Mismatch);
     }
     if hash_of_body(query).is_none() {
         return Ok(Form(fields));
@@ -99,21 +99,21 @@ pub fn verify(
     if is_form { form(body).map(Form) } else { json(body).map(Form) }
 }
 
-/// The account's token with SHA-1, or where the header says so the shared key with the hash that it names.
-fn signing_key(secrets: &Secrets, headers: &HeaderMap) -> Result<hmac::Key, Invalid> {
+/// The account's token with SHA-1; or, where the header says so, the shared key with the hash that it names.
+fn signing_key(secrets: &Secrets, headers: &HeaderMap) -> Result<hmac::Key, InvalidWebhook> {
     let sha1 = hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY;
     if !headers.contains_key(&SETTINGS) {
         return Ok(hmac::Key::new(sha1, secrets.token.as_bytes()));
     }
-    let settings = super::header(headers, &SETTINGS).ok_or(Invalid::Malformed)?;
+    let settings = super::header(headers, &SETTINGS).ok_or(InvalidWebhook::Malformed)?;
     let named = settings.split(',').filter_map(|part| part.split_once('='));
     let algorithm = named.map(|(name, value)| (name.trim(), value.trim())).find(|(name, _)| *name == "algorithm");
     let algorithm = match algorithm.map(|(_, value)| value.to_ascii_uppercase()).as_deref() {
         Some("HMAC_SHA256") => hmac::HMAC_SHA256,
         Some("HMAC_SHA1") => sha1,
-        _ => return Err(Invalid::Malformed),
+        _ => return Err(InvalidWebhook::Malformed),
     };
-    let key = secrets.shared_key.as_ref().ok_or(Invalid::Mismatch)?;
+    let key = secrets.shared_key.as_ref().ok_or(InvalidWebhook::Mismatch)?;
     Ok(hmac::Key::new(algorithm, key.as_bytes()))
 }
 
@@ -127,19 +127,19 @@ fn hash_of_body(query: &str) -> Option<String> {
     parameters.find(|(name, _)| name == BODY_HASH).map(|(_, value)| value.into_owned())
 }
 
-fn form(body: &[u8]) -> Result<Vec<(String, String)>, Invalid> {
+fn form(body: &[u8]) -> Result<Vec<(String, String)>, InvalidWebhook> {
     let fields: Vec<_> = form_urlencoded::parse(body).take(MAX_FIELDS + 1).map(|(n, v)| (n.into(), v.into())).collect();
-    if fields.len() > MAX_FIELDS { Err(Invalid::Malformed) } else { Ok(fields) }
+    if fields.len() > MAX_FIELDS { Err(InvalidWebhook::Malformed) } else { Ok(fields) }
 }
 
-fn json(body: &[u8]) -> Result<Vec<(String, String)>, Invalid> {
+fn json(body: &[u8]) -> Result<Vec<(String, String)>, InvalidWebhook> {
     let members: serde_json::Map<String, serde_json::Value> =
-        serde_json::from_slice(body).map_err(|_| Invalid::Malformed)?;
+        serde_json::from_slice(body).map_err(|_| InvalidWebhook::Malformed)?;
     let texts = members.into_iter().filter_map(|(name, value)| Some((name, value.as_str()?.to_owned())));
     Ok(texts.collect())
 }
 
-/// Names in the order of their bytes, each followed by its value; of several values of a name each once, in order.
+/// The signed form of the fields: names in byte order, each followed by its value; several values of a name are sorted, each once.
 fn signed_fields(fields: &[(String, String)]) -> String {
     let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in fields {
@@ -149,8 +149,7 @@ fn signed_fields(fields: &[(String, String)]) -> String {
     pairs.collect()
 }
 
-/// The same address with the standard port where it has none, and without its port where it has one: parts of Twilio write
-/// it, and parts do not.
+/// The same URL with the default port where it has none, and without port where it has one: Twilio signs either form.
 fn other_port(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -171,13 +170,13 @@ impl Form {
         self.0.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// The account that it is about: with several accounts under one roof, a token of one says nothing of another.
+    /// The account of the request. It must be compared: a token of one account proves nothing about another.
     pub fn account(&self) -> Option<&str> {
         self.get("AccountSid")
     }
 
-    /// What it reports: of a text of ours, its end; of a text of somebody's, whether it is a word that stops or starts
-    /// texts. `None` for all else. `event_id` is what our callback address says.
+    /// The report: a final status of a text that was sent, or a keyword in a text that a person sent. `None` for all else.
+    /// `event_id` is from the query of the callback.
     pub fn report(&self, event_id: Option<&str>, now: Timestamp) -> Option<Report> {
         let sid = self.get("MessageSid").or_else(|| self.get("SmsSid"))?;
         match self.get("MessageStatus").or_else(|| self.get("SmsStatus")) {
@@ -186,8 +185,8 @@ impl Form {
         }
     }
 
-    /// Twilio says of no status when it came about, so that each counts from when it reaches us; and only ends count, the one
-    /// of the higher rank, since they may overtake each other and come again.
+    /// Twilio's status has no time, so the time of arrival is used. Only final ones are reported, and the one of the higher rank
+    /// counts, since they may be reordered and repeated.
     fn status(&self, sid: &str, status: &str, event_id: Option<&str>, now: Timestamp) -> Option<Report> {
         let kind = match status {
             "delivered" => EventKind::Delivered,
@@ -196,7 +195,7 @@ impl Form {
             _ => return None,
         };
         let about = key(event_id, Channel::Sms);
-        // 21610: the recipient told Twilio STOP.
+        // 21610: the recipient has sent STOP.
         let is_stopped = self.get("ErrorCode") == Some("21610");
         let stopped = self.get("To").filter(|_| is_stopped).and_then(|number| Phone::try_from(number.to_owned()).ok());
         let suppress = |number: Phone| Change::Suppress { address: Address::Phone(number), reason: Reason::Stop };
@@ -204,40 +203,40 @@ impl Form {
             id: format!("twilio#{sid}#{status}"),
             provider: Name::Twilio,
             at: now,
-            news: about.map(|about| (about, DeliveryEvent { kind, at: now, provider: Name::Twilio })),
+            delivery_event: about.map(|about| (about, DeliveryEvent { kind, at: now, provider: Name::Twilio })),
             changes: stopped.map(suppress).into_iter().collect(),
         })
     }
 
     fn incoming(&self, sid: &str, now: Timestamp) -> Option<Report> {
         let address = Address::Phone(Phone::try_from(self.get("From")?.to_owned()).ok()?);
-        let change = match self.wish()? {
-            Wish::Stop => Change::Suppress { address, reason: Reason::Stop },
-            Wish::Start => Change::Lift { address },
+        let change = match self.keyword()? {
+            Keyword::Stop => Change::Suppress { address, reason: Reason::Stop },
+            Keyword::Start => Change::Lift { address },
         };
         let (id, provider) = (format!("twilio#{sid}"), Name::Twilio);
-        Some(Report { id, provider, at: now, news: None, changes: vec![change] })
+        Some(Report { id, provider, at: now, delivery_event: None, changes: vec![change] })
     }
 
-    /// Where Twilio says what it took the text for, that holds; else the text is one of the words, and nothing else.
-    fn wish(&self) -> Option<Wish> {
+    /// The keyword that Twilio recognised; else the text itself, where it consists of one keyword.
+    fn keyword(&self) -> Option<Keyword> {
         if let Some(kind) = self.get("OptOutType") {
             return match kind {
-                "STOP" => Some(Wish::Stop),
-                "START" => Some(Wish::Start),
+                "STOP" => Some(Keyword::Stop),
+                "START" => Some(Keyword::Start),
                 _ => None,
             };
         }
         let word = self.get("Body")?.trim().trim_end_matches(['.', '!']).to_ascii_uppercase();
         if STOP.contains(&word.as_str()) {
-            return Some(Wish::Stop);
+            return Some(Keyword::Stop);
         }
-        START.contains(&word.as_str()).then_some(Wish::Start)
+        START.contains(&word.as_str()).then_some(Keyword::Start)
     }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+enum Keyword {
     Stop,
     Start,
 }

@@ -1,23 +1,23 @@
 use notification_service::openapi;
 use testkit::contract;
 
-use crate::Office;
+use crate::Fixture;
 
 #[tokio::test]
 async fn every_route_answers_every_bad_request_with_our_problems() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let document = serde_json::to_value(openapi()).unwrap();
-    assert_eq!(contract::violations(&office.client, &document).await, Vec::<String>::new());
+    assert_eq!(contract::violations(&fixture.client, &document).await, Vec::<String>::new());
 }
 
 #[tokio::test]
 async fn a_bad_request_reaches_neither_the_table_nor_ses() {
-    let office = Office::open().await;
-    let before = office.network.seen().len();
+    let fixture = Fixture::open().await;
+    let before = fixture.network.seen().len();
     let mut document = serde_json::to_value(openapi()).unwrap();
     document["paths"].as_object_mut().unwrap().retain(|path, _| path == "/notifications");
-    contract::violations(&office.client, &document).await;
-    assert_eq!(office.network.seen().len(), before, "{:?}", office.network.seen());
+    contract::violations(&fixture.client, &document).await;
+    assert_eq!(fixture.network.seen().len(), before, "{:?}", fixture.network.seen());
 }
 
 #[test]
@@ -28,10 +28,10 @@ fn every_operation_is_documented_with_examples() {
 
 #[tokio::test]
 async fn the_example_in_the_documentation_is_taken() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let document = serde_json::to_value(openapi()).unwrap();
     let media = &document["paths"]["/notifications"]["post"]["requestBody"]["content"]["application/json"];
-    office.send(&contract::example(&document, media)).await.expect(200);
+    fixture.send(&contract::example(&document, media)).await.expect(200);
 }
 
 #[test]

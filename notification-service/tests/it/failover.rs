@@ -1,5 +1,5 @@
-//! What happens when a provider does not take a message: a row of the table in docs/operations.md is a test here. What was
-//! sent, and by whom, is read from what the vendors' doubles took.
+//! Failover between providers: each row of the table in docs/operations.md is a test here. What was sent, and by which provider,
+//! is read from the vendors' doubles.
 
 use std::{
     sync::{
@@ -19,7 +19,7 @@ use notification_service::{
     aws::{Aws, Limits},
     event::EventId,
     providers::{
-        Deadline, Handed, Name, OutgoingMail, OutgoingText, Providers, Unclear, Undelivered, circuit::FAILURES,
+        Accepted, Deadline, Name, OutgoingMail, OutgoingText, Providers, SendError, Unclear, circuit::FAILURES,
     },
     templates::Mail,
 };
@@ -42,12 +42,12 @@ const TEXT: &str = "Bodega: your order is on its way.";
 const NO_NUMBER: &str = "+15005550001";
 
 /// A shop whose providers are doubles.
-pub(crate) struct Post {
+pub(crate) struct ProviderFixture {
     pub(crate) doubles: VendorDoubles,
     pub(crate) providers: Providers,
 }
 
-impl Post {
+impl ProviderFixture {
     /// With these lists, and these settings beside those that every shop has.
     pub(crate) async fn open(mail: &str, texts: &str, more: &[(&str, &str)]) -> Self {
         let sets = vec!["shop".to_owned()];
@@ -76,11 +76,11 @@ impl Post {
         Self { doubles, providers }
     }
 
-    async fn mail_within(&self, patience: Duration) -> Result<Name, Undelivered> {
+    async fn mail_within(&self, patience: Duration) -> Result<Name, SendError> {
         self.mail_until(in_time(patience)).await
     }
 
-    async fn mail_until(&self, deadline: Deadline) -> Result<Name, Undelivered> {
+    async fn mail_until(&self, deadline: Deadline) -> Result<Name, SendError> {
         let mail = Mail { subject: "Hello".into(), text: "Hi".into(), html: "<p>Hi</p>".into() };
         let (to, event_id) = (ADA.parse().unwrap(), event());
         let outgoing = OutgoingMail { event_id, template: "order_shipped", to: &to, mail: &mail, unsubscribe: None };
@@ -91,7 +91,7 @@ impl Post {
         Ok(handed.provider)
     }
 
-    async fn mail(&self) -> Result<Name, Undelivered> {
+    async fn mail(&self) -> Result<Name, SendError> {
         self.mail_within(PATIENT).await
     }
 
@@ -100,7 +100,7 @@ impl Post {
         to: &str,
         asked_before: Option<Unclear>,
         patience: Duration,
-    ) -> Result<Handed, Undelivered> {
+    ) -> Result<Accepted, SendError> {
         self.text_until(to, asked_before, in_time(patience)).await
     }
 
@@ -109,18 +109,18 @@ impl Post {
         to: &str,
         asked_before: Option<Unclear>,
         deadline: Deadline,
-    ) -> Result<Handed, Undelivered> {
+    ) -> Result<Accepted, SendError> {
         let to = to.parse().unwrap();
         let outgoing = OutgoingText { event_id: event(), template: "order_shipped", to: &to, text: TEXT, asked_before };
         self.providers.send_text(&outgoing, deadline).await
     }
 
-    async fn text(&self) -> Result<Name, Undelivered> {
+    async fn text(&self) -> Result<Name, SendError> {
         self.text_to(PHONE, None, PATIENT).await.map(|handed| handed.provider)
     }
 
     /// Tries a text again that was not clear when it was tried so long ago.
-    async fn again(&self, ago: Duration) -> Result<Handed, Undelivered> {
+    async fn again(&self, ago: Duration) -> Result<Accepted, SendError> {
         let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(ago) };
         self.text_to(PHONE, Some(unclear), PATIENT).await
     }
@@ -160,48 +160,48 @@ fn name(vendor: Vendor) -> Name {
 /// Both orders of the providers of mail.
 const ORDERS: [(Vendor, Vendor); 2] = [(Vendor::Ses, Vendor::Sendgrid), (Vendor::Sendgrid, Vendor::Ses)];
 
-async fn mail_post(first: Vendor, second: Vendor) -> Post {
-    Post::open(&format!("{first},{second}"), "", &[]).await
+async fn mail_fixture(first: Vendor, second: Vendor) -> ProviderFixture {
+    ProviderFixture::open(&format!("{first},{second}"), "", &[]).await
 }
 
 /// The first provider of mail has this fault once; the second one sends. What was sent, besides: by whom.
 async fn goes_on(fault: &Kind, besides: impl Fn(Vendor) -> Vec<Vendor>) {
     for (first, second) in ORDERS {
-        let post = mail_post(first, second).await;
-        post.doubles.inject(first, Fault::next(fault.clone()));
+        let fixture = mail_fixture(first, second).await;
+        fixture.doubles.inject(first, Fault::next(fault.clone()));
         let patience = if matches!(fault, Kind::Hang { .. }) { HASTE } else { PATIENT };
-        assert_eq!(post.mail_within(patience).await, Ok(name(second)), "{first}, {fault:?}");
+        assert_eq!(fixture.mail_within(patience).await, Ok(name(second)), "{first}, {fault:?}");
         let mut sent_by = besides(first);
         sent_by.push(second);
-        assert_eq!(post.sent_by(), sent_by, "{first}, {fault:?}");
-        assert_eq!(post.asked(first), 1, "{first} is asked once");
+        assert_eq!(fixture.sent_by(), sent_by, "{first}, {fault:?}");
+        assert_eq!(fixture.asked(first), 1, "{first} is asked once");
     }
 }
 
-fn nobody(_: Vendor) -> Vec<Vendor> {
+fn no_other(_: Vendor) -> Vec<Vendor> {
     Vec::new()
 }
 
 #[tokio::test]
 async fn mail_that_is_taken_goes_to_the_first_provider_alone() {
     for (first, second) in ORDERS {
-        let post = mail_post(first, second).await;
-        assert_eq!(post.mail().await, Ok(name(first)));
-        assert_eq!((post.sent_by(), post.asked(second)), (vec![first], 0));
+        let fixture = mail_fixture(first, second).await;
+        assert_eq!(fixture.mail().await, Ok(name(first)));
+        assert_eq!((fixture.sent_by(), fixture.asked(second)), (vec![first], 0));
     }
 }
 
 #[tokio::test]
-async fn mail_whose_address_is_refused_is_sent_by_nobody() {
+async fn mail_whose_address_is_refused_is_not_sent() {
     let of_ses =
         Answer { message: Some("Missing final '@domain'".into()), ..Answer::coded(400, "BadRequestException") };
     let of_sendgrid = Answer::coded(400, "personalizations.0.to.0.email");
     for ((first, second), refusal) in ORDERS.into_iter().zip([of_ses, of_sendgrid]) {
-        let post = mail_post(first, second).await;
-        post.doubles.inject(first, Fault::next(Kind::Answer(refusal)));
-        let refused = post.mail().await.unwrap_err();
-        assert!(matches!(refused, Undelivered::Refused { provider, .. } if provider == name(first)), "{refused:?}");
-        assert_eq!((post.sent_by(), post.asked(second)), (vec![], 0));
+        let fixture = mail_fixture(first, second).await;
+        fixture.doubles.inject(first, Fault::next(Kind::Answer(refusal)));
+        let refused = fixture.mail().await.unwrap_err();
+        assert!(matches!(refused, SendError::Refused { provider, .. } if provider == name(first)), "{refused:?}");
+        assert_eq!((fixture.sent_by(), fixture.asked(second)), (vec![], 0));
     }
 }
 
@@ -209,32 +209,32 @@ async fn mail_whose_address_is_refused_is_sent_by_nobody() {
 async fn mail_to_an_address_that_the_provider_suppresses_is_taken_there_and_handed_to_no_other() {
     // Neither SES nor SendGrid says so in its answer: both take the mail, drop it, and tell of it by webhook.
     for (first, second) in ORDERS {
-        let post = mail_post(first, second).await;
-        post.doubles.suppress(first, ADA);
-        assert_eq!(post.mail().await, Ok(name(first)));
-        assert_eq!((post.taken()[0].status.as_str(), post.asked(second)), ("dropped", 0));
+        let fixture = mail_fixture(first, second).await;
+        fixture.doubles.suppress(first, ADA);
+        assert_eq!(fixture.mail().await, Ok(name(first)));
+        assert_eq!((fixture.taken()[0].status.as_str(), fixture.asked(second)), ("dropped", 0));
     }
 }
 
 #[tokio::test]
 async fn mail_for_which_the_first_has_too_much_to_do_is_sent_by_the_second() {
-    goes_on(&answer(429), nobody).await;
+    goes_on(&answer(429), no_other).await;
 }
 
 #[tokio::test]
 async fn mail_on_which_the_first_breaks_down_is_sent_by_the_second() {
-    goes_on(&answer(500), nobody).await;
-    goes_on(&answer(503), nobody).await;
+    goes_on(&answer(500), no_other).await;
+    goes_on(&answer(503), no_other).await;
 }
 
 #[tokio::test]
 async fn mail_on_which_the_first_does_not_answer_is_sent_by_the_second() {
-    goes_on(&Kind::Hang { after_effect: false }, nobody).await;
+    goes_on(&Kind::Hang { after_effect: false }, no_other).await;
 }
 
 #[tokio::test]
 async fn mail_whose_connection_breaks_is_sent_by_the_second() {
-    goes_on(&Kind::Reset { after_effect: false }, nobody).await;
+    goes_on(&Kind::Reset { after_effect: false }, no_other).await;
 }
 
 #[tokio::test]
@@ -247,47 +247,47 @@ async fn mail_whose_answer_is_lost_after_it_was_sent_is_sent_twice() {
 #[tokio::test]
 async fn mail_for_which_the_first_takes_no_connection_is_sent_by_the_second() {
     for (first, second) in ORDERS {
-        let post = mail_post(first, second).await;
-        post.doubles.refuse_connections(first, true).await;
-        assert_eq!(post.mail().await, Ok(name(second)));
-        assert_eq!((post.sent_by(), post.asked(first)), (vec![second], 0));
+        let fixture = mail_fixture(first, second).await;
+        fixture.doubles.refuse_connections(first, true).await;
+        assert_eq!(fixture.mail().await, Ok(name(second)));
+        assert_eq!((fixture.sent_by(), fixture.asked(first)), (vec![second], 0));
     }
 }
 
 #[tokio::test]
 async fn mail_for_which_our_key_is_wrong_is_sent_by_the_second() {
-    goes_on(&answer(401), nobody).await;
-    goes_on(&answer(403), nobody).await;
-    let post = Post::open("sendgrid,ses", "", &[("SENDGRID_API_KEY", "SG.wrong")]).await;
-    assert_eq!(post.mail().await, Ok(Name::Ses));
+    goes_on(&answer(401), no_other).await;
+    goes_on(&answer(403), no_other).await;
+    let fixture = ProviderFixture::open("sendgrid,ses", "", &[("SENDGRID_API_KEY", "SG.wrong")]).await;
+    assert_eq!(fixture.mail().await, Ok(Name::Ses));
 }
 
 #[tokio::test]
 async fn mail_is_sent_by_the_second_at_once_while_the_circuit_of_the_first_is_open() {
     for (first, second) in ORDERS {
-        let post = mail_post(first, second).await;
-        post.doubles.inject(first, Fault::always(answer(500)));
+        let fixture = mail_fixture(first, second).await;
+        fixture.doubles.inject(first, Fault::always(answer(500)));
         let mails = FAILURES as usize + 2;
         for _ in 0..mails {
-            assert_eq!(post.mail().await, Ok(name(second)));
+            assert_eq!(fixture.mail().await, Ok(name(second)));
         }
-        assert_eq!((post.sent_by(), post.asked(first)), (vec![second; mails], FAILURES as usize));
+        assert_eq!((fixture.sent_by(), fixture.asked(first)), (vec![second; mails], FAILURES as usize));
     }
 }
 
 #[tokio::test]
 async fn mail_that_no_provider_takes_is_to_be_tried_again() {
-    let post = mail_post(Vendor::Ses, Vendor::Sendgrid).await;
-    post.doubles.inject(Vendor::Ses, Fault::next(answer(500)));
-    post.doubles.refuse_connections(Vendor::Sendgrid, true).await;
-    let Err(Undelivered::Retryable { reason }) = post.mail().await else { panic!("not to be tried again") };
-    assert!(reason.starts_with("ses is broken: ") && reason.contains("; sendgrid was not asked: "), "{reason}");
-    assert_eq!(post.sent_by(), []);
-    post.doubles.heal().await;
-    assert_eq!(post.mail().await, Ok(Name::Ses));
+    let fixture = mail_fixture(Vendor::Ses, Vendor::Sendgrid).await;
+    fixture.doubles.inject(Vendor::Ses, Fault::next(answer(500)));
+    fixture.doubles.refuse_connections(Vendor::Sendgrid, true).await;
+    let Err(SendError::Retryable { reason }) = fixture.mail().await else { panic!("not to be tried again") };
+    assert!(reason.starts_with("ses failed: ") && reason.contains("; sendgrid was not asked: "), "{reason}");
+    assert_eq!(fixture.sent_by(), []);
+    fixture.doubles.heal().await;
+    assert_eq!(fixture.mail().await, Ok(Name::Ses));
 }
 
-/// A server in a vendor's place that is none.
+/// A server in a vendor's place that is not the vendor's.
 async fn stranger(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -298,14 +298,14 @@ async fn stranger(answer: impl Fn() -> Response + Clone + Send + Sync + 'static)
 
 #[tokio::test]
 async fn mail_whose_answer_has_no_end_or_leads_elsewhere_is_sent_by_the_second() {
-    let elsewhere = Post::open("log", "", &[]).await;
+    let elsewhere = ProviderFixture::open("log", "", &[]).await;
     let target = format!("{}/v3/mail/send", elsewhere.doubles.base(Vendor::Sendgrid));
     let redirect = stranger(move || Redirect::temporary(&target).into_response()).await;
     let endless = stranger(|| "x".repeat(1 << 20).into_response()).await;
     for address in [redirect, endless] {
-        let post = Post::open("sendgrid,ses", "", &[("SENDGRID_API_BASE", &address)]).await;
-        assert_eq!(post.mail().await, Ok(Name::Ses));
-        assert_eq!(post.sent_by(), [Vendor::Ses]);
+        let fixture = ProviderFixture::open("sendgrid,ses", "", &[("SENDGRID_API_BASE", &address)]).await;
+        assert_eq!(fixture.mail().await, Ok(Name::Ses));
+        assert_eq!(fixture.sent_by(), [Vendor::Ses]);
     }
     assert_eq!(elsewhere.doubles.calls(), [], "no redirect is followed");
 }
@@ -319,9 +319,9 @@ async fn mail_whose_success_does_not_name_it_is_sent_by_the_second() {
     let other = stranger(|| Json(json!({"message": "Sending paused"})).into_response()).await;
     for address in [&page, &accepted, &empty, &other] {
         for ((first, second), setting) in ORDERS.into_iter().zip(["AWS_ENDPOINT_URL_SESV2", "SENDGRID_API_BASE"]) {
-            let post = Post::open(&format!("{first},{second}"), "", &[(setting, address)]).await;
-            assert_eq!(post.mail().await, Ok(name(second)), "{first}, {address}");
-            assert_eq!(post.sent_by(), [second]);
+            let fixture = ProviderFixture::open(&format!("{first},{second}"), "", &[(setting, address)]).await;
+            assert_eq!(fixture.mail().await, Ok(name(second)), "{first}, {address}");
+            assert_eq!(fixture.sent_by(), [second]);
         }
     }
 }
@@ -331,29 +331,29 @@ async fn text_whose_success_does_not_name_it_is_looked_for_in_the_list() {
     for body in [json!("<html>"), json!({}), json!({"sid": ""}), json!({"sid": null})] {
         let answer = body.clone();
         let address = stranger(move || Json(answer.clone()).into_response()).await;
-        let post = Post::open("ses", "twilio,log", &[("TWILIO_API_BASE", &address)]).await;
-        let outcome = post.text().await;
-        assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{body}: {outcome:?}");
+        let fixture = ProviderFixture::open("ses", "twilio,log", &[("TWILIO_API_BASE", &address)]).await;
+        let outcome = fixture.text().await;
+        assert!(matches!(outcome, Err(SendError::Unclear(_))), "{body}: {outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn what_providers_fail_with_is_logged_without_anything_personal() {
     let (captured, _listening) = listen("debug");
-    let post = Post::open("sendgrid,ses", "twilio", &[]).await;
+    let fixture = ProviderFixture::open("sendgrid,ses", "twilio", &[]).await;
     let words = format!("no such address: {ADA}, no such number: {PHONE}");
     for status in [400, 401, 429, 500] {
         for vendor in [Vendor::Sendgrid, Vendor::Ses, Vendor::Twilio] {
             // SendGrid's `field` is the one word of an answer that may be logged.
             let code = (vendor == Vendor::Sendgrid).then(|| ADA.to_owned());
             let answer = Answer { message: Some(words.clone()), code, ..Answer::status(status) };
-            post.doubles.inject(vendor, Fault::next(Kind::Answer(answer)));
+            fixture.doubles.inject(vendor, Fault::next(Kind::Answer(answer)));
         }
-        assert!(matches!(post.mail().await, Err(Undelivered::Retryable { .. })));
-        assert!(matches!(post.text().await, Err(Undelivered::Retryable { .. })));
+        assert!(matches!(fixture.mail().await, Err(SendError::Retryable { .. })));
+        assert!(matches!(fixture.text().await, Err(SendError::Retryable { .. })));
     }
-    post.doubles.refuse_connections(Vendor::Twilio, true).await;
-    post.again(Duration::from_mins(2)).await.unwrap_err();
+    fixture.doubles.refuse_connections(Vendor::Twilio, true).await;
+    fixture.again(Duration::from_mins(2)).await.unwrap_err();
     let logged = captured.text();
     assert!(logged.contains("provider needs our attention") && logged.contains("provider did not take it"), "{logged}");
     assert!(logged.contains("could not be asked"), "{logged}");
@@ -363,77 +363,77 @@ async fn what_providers_fail_with_is_logged_without_anything_personal() {
     }
 }
 
-async fn text_post() -> Post {
-    Post::open("ses", "twilio,log", &[]).await
+async fn text_fixture() -> ProviderFixture {
+    ProviderFixture::open("ses", "twilio,log", &[]).await
 }
 
 /// Twilio has this fault once; the text goes on, and Twilio sends none.
 async fn text_goes_on(fault: Kind) {
-    let post = text_post().await;
-    post.doubles.inject(Vendor::Twilio, Fault::next(fault));
-    assert_eq!(post.text().await, Ok(Name::Log));
-    assert_eq!(post.sent_by(), []);
-    assert_eq!(post.asked(Vendor::Twilio), 1);
+    let fixture = text_fixture().await;
+    fixture.doubles.inject(Vendor::Twilio, Fault::next(fault));
+    assert_eq!(fixture.text().await, Ok(Name::Log));
+    assert_eq!(fixture.sent_by(), []);
+    assert_eq!(fixture.asked(Vendor::Twilio), 1);
 }
 
-/// Twilio took nothing and did not say so: the text is handed to nobody until that is sure, and then sent once.
+/// Twilio accepted nothing and did not answer: the text is not passed on until that is certain, and then sent once.
 async fn text_waits_until_it_is_clear(fault: Kind) {
-    let post = text_post().await;
-    post.doubles.inject(Vendor::Twilio, Fault::next(fault));
-    let unclear = post.text_to(PHONE, None, HASTE).await.unwrap_err();
-    assert!(matches!(unclear, Undelivered::Unclear(Unclear { provider: Name::Twilio, .. })), "{unclear:?}");
-    assert_eq!(post.sent_by(), []);
-    let still = post.again(Duration::from_secs(20)).await.unwrap_err();
-    assert!(matches!(still, Undelivered::Unclear(_)), "{still:?}");
-    assert_eq!((post.sent_by(), post.asked(Vendor::Twilio)), (vec![], 1));
-    assert_eq!(post.again(Duration::from_mins(2)).await.unwrap().provider, Name::Twilio);
-    assert_eq!(post.sent_by(), [Vendor::Twilio]);
+    let fixture = text_fixture().await;
+    fixture.doubles.inject(Vendor::Twilio, Fault::next(fault));
+    let unclear = fixture.text_to(PHONE, None, HASTE).await.unwrap_err();
+    assert!(matches!(unclear, SendError::Unclear(Unclear { provider: Name::Twilio, .. })), "{unclear:?}");
+    assert_eq!(fixture.sent_by(), []);
+    let still = fixture.again(Duration::from_secs(20)).await.unwrap_err();
+    assert!(matches!(still, SendError::Unclear(_)), "{still:?}");
+    assert_eq!((fixture.sent_by(), fixture.asked(Vendor::Twilio)), (vec![], 1));
+    assert_eq!(fixture.again(Duration::from_mins(2)).await.unwrap().provider, Name::Twilio);
+    assert_eq!(fixture.sent_by(), [Vendor::Twilio]);
 }
 
 #[tokio::test]
 async fn text_that_is_taken_goes_to_the_first_provider_alone() {
-    let post = text_post().await;
-    let handed = post.text_to(PHONE, None, PATIENT).await.unwrap();
-    let [record] = &post.taken()[..] else { panic!("not one text") };
+    let fixture = text_fixture().await;
+    let handed = fixture.text_to(PHONE, None, PATIENT).await.unwrap();
+    let [record] = &fixture.taken()[..] else { panic!("not one text") };
     assert_eq!((handed.provider, handed.id.as_str(), record.text.as_str()), (Name::Twilio, record.id.as_str(), TEXT));
 }
 
 #[tokio::test]
-async fn text_whose_number_is_refused_is_sent_by_nobody() {
-    let post = text_post().await;
-    let refused = post.text_to(NO_NUMBER, None, PATIENT).await.unwrap_err();
-    assert!(matches!(refused, Undelivered::Refused { provider: Name::Twilio, .. }), "{refused:?}");
+async fn text_whose_number_is_refused_is_not_sent() {
+    let fixture = text_fixture().await;
+    let refused = fixture.text_to(NO_NUMBER, None, PATIENT).await.unwrap_err();
+    assert!(matches!(refused, SendError::Refused { provider: Name::Twilio, .. }), "{refused:?}");
     for code in ["21211", "21217", "21265", "21266", "21268", "21408", "21612", "21614", "21635"] {
-        post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
-        let refused = post.text_to(PHONE, None, PATIENT).await.unwrap_err();
+        fixture.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
+        let refused = fixture.text_to(PHONE, None, PATIENT).await.unwrap_err();
         let why = format!("refuses the recipient: 400 Bad Request (code {code})");
-        assert_eq!(refused, Undelivered::Refused { provider: Name::Twilio, reason: why });
+        assert_eq!(refused, SendError::Refused { provider: Name::Twilio, reason: why });
     }
-    assert_eq!(post.sent_by(), []);
+    assert_eq!(fixture.sent_by(), []);
 }
 
 #[tokio::test]
 async fn text_that_is_refused_for_what_is_ours_is_to_be_tried_again() {
-    let post = text_post().await;
+    let fixture = text_fixture().await;
     for code in ["21401", "21606", "21608", "21659"] {
-        post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
-        let outcome = post.text().await;
-        assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{code}: {outcome:?}");
+        fixture.doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(Answer::coded(400, code))));
+        let outcome = fixture.text().await;
+        assert!(matches!(outcome, Err(SendError::Retryable { .. })), "{code}: {outcome:?}");
     }
-    assert_eq!(post.sent_by(), []);
+    assert_eq!(fixture.sent_by(), []);
 }
 
 #[tokio::test]
 async fn no_provider_is_asked_once_the_lease_is_over_however_much_time_the_request_has() {
-    let post = Post::open("ses,sendgrid", "twilio", &[]).await;
+    let fixture = ProviderFixture::open("ses,sendgrid", "twilio", &[]).await;
     let over = Deadline::within(PATIENT, Timestamp::now().minus(Duration::from_millis(1)));
-    let Err(Undelivered::Retryable { reason }) = post.mail_until(over).await else { panic!("not to be tried again") };
+    let Err(SendError::Retryable { reason }) = fixture.mail_until(over).await else { panic!("not to be tried again") };
     assert_eq!(reason, "ses was not asked: no time is left; sendgrid was not asked: no time is left");
-    let outcome = post.text_until(PHONE, None, over).await;
-    assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{outcome:?}");
+    let outcome = fixture.text_until(PHONE, None, over).await;
+    assert!(matches!(outcome, Err(SendError::Retryable { .. })), "{outcome:?}");
     let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
-    assert_eq!(post.text_until(PHONE, Some(unclear), over).await, Err(Undelivered::Unclear(unclear)));
-    assert_eq!(post.doubles.calls(), []);
+    assert_eq!(fixture.text_until(PHONE, Some(unclear), over).await, Err(SendError::Unclear(unclear)));
+    assert_eq!(fixture.doubles.calls(), []);
 }
 
 #[tokio::test]
@@ -449,19 +449,19 @@ async fn all_pages_of_a_vendors_list_together_have_to_come_in_time() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(page)).await });
-    let post = Post::open("ses", "twilio", &[("TWILIO_API_BASE", &address)]).await;
+    let fixture = ProviderFixture::open("ses", "twilio", &[("TWILIO_API_BASE", &address)]).await;
     let unclear = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
-    let outcome = post.text_to(PHONE, Some(unclear), Duration::from_secs(1)).await;
-    assert_eq!(outcome, Err(Undelivered::Unclear(unclear)));
+    let outcome = fixture.text_to(PHONE, Some(unclear), Duration::from_secs(1)).await;
+    assert_eq!(outcome, Err(SendError::Unclear(unclear)));
     assert!(asked.load(Ordering::Relaxed) <= 2, "{asked:?} pages were asked for");
 }
 
 #[tokio::test]
-async fn text_to_a_number_that_said_stop_is_sent_by_nobody() {
-    let post = text_post().await;
-    post.doubles.suppress(Vendor::Twilio, PHONE);
-    assert_eq!(post.text().await, Err(Undelivered::Suppressed { provider: Name::Twilio }));
-    assert_eq!(post.sent_by(), []);
+async fn text_to_a_number_that_said_stop_is_not_sent() {
+    let fixture = text_fixture().await;
+    fixture.doubles.suppress(Vendor::Twilio, PHONE);
+    assert_eq!(fixture.text().await, Err(SendError::Suppressed { provider: Name::Twilio }));
+    assert_eq!(fixture.sent_by(), []);
 }
 
 #[tokio::test]
@@ -488,79 +488,79 @@ async fn text_whose_connection_breaks_waits_until_it_is_clear_that_it_was_not_ta
 #[tokio::test]
 async fn text_whose_answer_is_lost_after_it_was_sent_is_found_in_the_list_and_sent_once() {
     for fault in [Kind::Reset { after_effect: true }, Kind::Hang { after_effect: true }] {
-        let post = text_post().await;
-        post.doubles.inject(Vendor::Twilio, Fault::next(fault.clone()));
-        let handed = post.text_to(PHONE, None, HASTE).await.unwrap();
-        let [record] = &post.taken()[..] else { panic!("{fault:?}: not one text") };
+        let fixture = text_fixture().await;
+        fixture.doubles.inject(Vendor::Twilio, Fault::next(fault.clone()));
+        let handed = fixture.text_to(PHONE, None, HASTE).await.unwrap();
+        let [record] = &fixture.taken()[..] else { panic!("{fault:?}: not one text") };
         assert_eq!((handed.provider, handed.id), (Name::Twilio, record.id.clone()), "{fault:?}");
     }
 }
 
 #[tokio::test]
-async fn text_whose_answer_is_lost_is_handed_to_nobody_while_the_list_cannot_be_read() {
-    let post = text_post().await;
-    post.doubles.inject(Vendor::Twilio, Fault::next(Kind::Reset { after_effect: true }));
-    post.doubles.inject(Vendor::Twilio, Fault { method: "GET".into(), ..Fault::always(answer(500)) });
-    for outcome in [post.text_to(PHONE, None, PATIENT).await, post.again(Duration::from_mins(2)).await] {
-        assert!(matches!(outcome, Err(Undelivered::Unclear(_))), "{outcome:?}");
+async fn text_whose_answer_is_lost_is_not_passed_on_while_the_list_cannot_be_read() {
+    let fixture = text_fixture().await;
+    fixture.doubles.inject(Vendor::Twilio, Fault::next(Kind::Reset { after_effect: true }));
+    fixture.doubles.inject(Vendor::Twilio, Fault { method: "GET".into(), ..Fault::always(answer(500)) });
+    for outcome in [fixture.text_to(PHONE, None, PATIENT).await, fixture.again(Duration::from_mins(2)).await] {
+        assert!(matches!(outcome, Err(SendError::Unclear(_))), "{outcome:?}");
     }
-    assert_eq!(post.asked(Vendor::Twilio), 1);
-    post.doubles.heal().await;
-    let found = post.again(Duration::from_mins(2)).await.unwrap();
-    assert_eq!((post.sent_by(), found.id), (vec![Vendor::Twilio], post.taken()[0].id.clone()));
+    assert_eq!(fixture.asked(Vendor::Twilio), 1);
+    fixture.doubles.heal().await;
+    let found = fixture.again(Duration::from_mins(2)).await.unwrap();
+    assert_eq!((fixture.sent_by(), found.id), (vec![Vendor::Twilio], fixture.taken()[0].id.clone()));
 }
 
 #[tokio::test]
 async fn text_that_said_the_same_before_is_not_taken_for_the_one_whose_answer_was_lost() {
-    let post = text_post().await;
-    post.text().await.unwrap();
+    let fixture = text_fixture().await;
+    fixture.text().await.unwrap();
     let later = Unclear { provider: Name::Twilio, since: Timestamp::now().plus(Duration::from_mins(5)) };
-    let outcome = post.text_to(PHONE, Some(later), PATIENT).await;
-    assert_eq!(outcome, Err(Undelivered::Unclear(later)));
+    let outcome = fixture.text_to(PHONE, Some(later), PATIENT).await;
+    assert_eq!(outcome, Err(SendError::Unclear(later)));
     let other = Unclear { provider: Name::Twilio, since: Timestamp::now().minus(Duration::from_mins(2)) };
-    assert_eq!(post.text_to("+442079460001", Some(other), PATIENT).await.unwrap().provider, Name::Twilio);
-    assert_eq!(post.taken().len(), 2, "one to each number");
+    assert_eq!(fixture.text_to("+442079460001", Some(other), PATIENT).await.unwrap().provider, Name::Twilio);
+    assert_eq!(fixture.taken().len(), 2, "one to each number");
 }
 
 #[tokio::test]
 async fn text_for_which_the_first_takes_no_connection_is_sent_by_the_second() {
-    let post = text_post().await;
-    post.doubles.refuse_connections(Vendor::Twilio, true).await;
-    assert_eq!(post.text().await, Ok(Name::Log));
-    assert_eq!(post.sent_by(), []);
+    let fixture = text_fixture().await;
+    fixture.doubles.refuse_connections(Vendor::Twilio, true).await;
+    assert_eq!(fixture.text().await, Ok(Name::Log));
+    assert_eq!(fixture.sent_by(), []);
 }
 
 #[tokio::test]
-async fn text_for_which_our_key_is_wrong_is_handed_to_nobody_and_to_be_tried_again() {
+async fn text_for_which_our_key_is_wrong_is_not_passed_on_and_waits() {
     for status in [401, 403] {
-        let post = text_post().await;
-        post.doubles.inject(Vendor::Twilio, Fault::next(answer(status)));
-        let outcome = post.text().await;
-        assert!(matches!(outcome, Err(Undelivered::Retryable { .. })), "{outcome:?}");
-        assert_eq!(post.sent_by(), []);
+        let fixture = text_fixture().await;
+        fixture.doubles.inject(Vendor::Twilio, Fault::next(answer(status)));
+        let outcome = fixture.text().await;
+        assert!(matches!(outcome, Err(SendError::Retryable { .. })), "{outcome:?}");
+        assert_eq!(fixture.sent_by(), []);
     }
 }
 
 #[tokio::test]
 async fn text_is_sent_by_the_second_at_once_while_the_circuit_of_the_first_is_open() {
-    let post = text_post().await;
-    post.doubles.inject(Vendor::Twilio, Fault::always(answer(500)));
+    let fixture = text_fixture().await;
+    fixture.doubles.inject(Vendor::Twilio, Fault::always(answer(500)));
     for _ in 0..FAILURES + 2 {
-        assert_eq!(post.text().await, Ok(Name::Log));
+        assert_eq!(fixture.text().await, Ok(Name::Log));
     }
-    assert_eq!((post.sent_by(), post.asked(Vendor::Twilio)), (vec![], FAILURES as usize));
+    assert_eq!((fixture.sent_by(), fixture.asked(Vendor::Twilio)), (vec![], FAILURES as usize));
 }
 
 #[tokio::test]
 async fn text_that_was_unclear_is_not_asked_about_where_nothing_is_named_that_sends() {
-    let post = Post::open("ses", "log", &[]).await;
-    assert_eq!(post.again(Duration::ZERO).await.unwrap().provider, Name::Log);
-    assert_eq!(post.doubles.calls(), []);
+    let fixture = ProviderFixture::open("ses", "log", &[]).await;
+    assert_eq!(fixture.again(Duration::ZERO).await.unwrap().provider, Name::Log);
+    assert_eq!(fixture.doubles.calls(), []);
 }
 
 #[tokio::test]
 async fn text_is_refused_where_no_provider_is_named() {
-    let post = Post::open("ses", "", &[]).await;
-    let outcome = post.text().await;
-    assert!(matches!(outcome, Err(Undelivered::Refused { provider: Name::Log, .. })), "{outcome:?}");
+    let fixture = ProviderFixture::open("ses", "", &[]).await;
+    let outcome = fixture.text().await;
+    assert!(matches!(outcome, Err(SendError::Refused { provider: Name::Log, .. })), "{outcome:?}");
 }

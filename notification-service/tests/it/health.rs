@@ -3,7 +3,7 @@ use notification_service::{App, router};
 use serde_json::json;
 use testkit::{Answer, Client, tokens};
 
-use crate::{Office, PATIENT, app, network::Fault};
+use crate::{Fixture, PATIENT, app, network::Fault};
 
 fn dependencies(answer: &Answer) -> serde_json::Value {
     answer.json()["dependencies"].clone()
@@ -19,25 +19,25 @@ async fn it_is_live_whatever_else_is() {
 
 #[tokio::test]
 async fn ready_names_each_dependency_that_is_down() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let path = "/health/notification-service/ready";
-    let ready = office.client.get(path).send().await.expect(200);
+    let ready = fixture.client.get(path).send().await.expect(200);
     assert_eq!(
         dependencies(&ready),
         json!([{"name": "dynamodb", "status": "up"}, {"name": "issuer_keys", "status": "up"}])
     );
 
-    office.network.plan("DescribeTable", usize::MAX, Fault::Answer(500, json!({})));
-    let down = office.client.get(path).send().await.expect(503);
+    fixture.network.plan("DescribeTable", usize::MAX, Fault::Answer(500, json!({})));
+    let down = fixture.client.get(path).send().await.expect(503);
     assert_eq!(
         dependencies(&down),
         json!([{"name": "dynamodb", "status": "down"}, {"name": "issuer_keys", "status": "up"}])
     );
-    office.network.heal();
+    fixture.network.heal();
 
     let keys = Keys::fetched("http://127.0.0.1:9/jwks.json", FETCH_FLOOR);
     let verifier = Verifier::new(tokens::ISSUER, tokens::AUDIENCE, keys);
-    let lonely = Client::new(router(App { verifier, ..office.app.clone() }));
+    let lonely = Client::new(router(App { verifier, ..fixture.app.clone() }));
     let down = lonely.get(path).send().await.expect(503);
     assert_eq!(
         dependencies(&down),

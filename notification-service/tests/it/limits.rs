@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use testkit::{Answer, Client, logs::Captured, tokens};
 use uuid::Uuid;
 
-use crate::{Office, PATIENCE, PATIENT, event, network::Fault, settings, state, token};
+use crate::{Fixture, PATIENCE, PATIENT, event, network::Fault, settings, state, token};
 
-/// The same office, whose shoppers get so many mails about orders a day.
-fn with_limit(office: &Office, limit: &str) -> Client {
-    with(office, &[("ORDER_MAILS_PER_RECIPIENT", limit)])
+/// The same service with this limit of mails about orders.
+fn with_limit(fixture: &Fixture, limit: &str) -> Client {
+    with(fixture, &[("ORDER_MAILS_PER_RECIPIENT", limit)])
 }
 
-/// The same office with these limits.
-fn with(office: &Office, limits: &[(&'static str, &str)]) -> Client {
-    let mut settings = settings(&office.network.address, office.app.store.table(), "ses");
+/// The same service with these limits.
+fn with(fixture: &Fixture, limits: &[(&'static str, &str)]) -> Client {
+    let mut settings = settings(&fixture.network.address, fixture.app.db.table(), "ses");
     settings.extend(limits.iter().map(|(name, limit)| (*name, (*limit).to_owned())));
     let mut env = Env::from_pairs(settings);
     let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
@@ -52,8 +52,8 @@ fn another(body: &Value, template: &str) -> Value {
 
 #[tokio::test]
 async fn mails_about_orders_beyond_the_days_limit_are_withheld_and_their_events_end() {
-    let office = Office::open().await;
-    let client = with_limit(&office, "2");
+    let fixture = Fixture::open().await;
+    let client = with_limit(&fixture, "2");
     let first = event("payment_failed");
     assert_eq!(status(&client, &first).await, sent());
     let mut shouted = another(&first, "order_confirmation");
@@ -64,19 +64,19 @@ async fn mails_about_orders_beyond_the_days_limit_are_withheld_and_their_events_
         assert_eq!(status(&client, &third).await, withheld(), "the same answer again, and no mail");
     }
     // A higher limit does not send what was withheld, and counts on.
-    let generous = with_limit(&office, "3");
+    let generous = with_limit(&fixture, "3");
     assert_eq!(status(&generous, &third).await, withheld());
     assert_eq!(status(&generous, &another(&first, "payment_failed")).await, sent());
-    assert_eq!((office.mails(&first), office.mails(&shouted)), (2, 1));
+    assert_eq!((fixture.mails(&first), fixture.mails(&shouted)), (2, 1));
     assert_eq!(status(&client, &event("payment_failed")).await, sent(), "another recipient is not hindered");
 }
 
 #[tokio::test]
 async fn other_mail_is_neither_counted_nor_withheld() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let limits = ["ORDER_MAILS_PER_RECIPIENT", "ACCOUNT_MAILS_PER_RECIPIENT", "CODE_MAILS_PER_RECIPIENT"]
         .map(|name| (name, "1"));
-    let client = with(&office, &limits);
+    let client = with(&fixture, &limits);
     let first = event("low_stock");
     for nth in 0..3 {
         assert_eq!(status(&client, &another(&first, "low_stock")).await, sent(), "{nth}");
@@ -99,9 +99,9 @@ fn link_to(body: &Value, template: Template) -> Value {
 
 #[tokio::test]
 async fn mails_that_a_stranger_causes_by_registering_an_address_are_withheld_beyond_the_days_limit() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let limits = [("ACCOUNT_MAILS_PER_RECIPIENT", "3"), ("CODE_MAILS_PER_RECIPIENT", "2")];
-    let client = with(&office, &limits);
+    let client = with(&fixture, &limits);
     let first = event("account_created");
     assert_eq!(status(&client, &first).await, sent());
     for nth in 1..30 {
@@ -111,7 +111,7 @@ async fn mails_that_a_stranger_causes_by_registering_an_address_are_withheld_bey
     assert_eq!(status(&client, &another(&first, "account_created")).await, withheld(), "both count as one");
     let answer = send(&client, &another(&first, "account_exists")).await.json();
     assert_eq!(answer["channels"][0]["last_error"], "the recipient has had the day's limit of mails about accounts");
-    assert_eq!(office.mails(&first), 3);
+    assert_eq!(fixture.mails(&first), 3);
     // Links into an account have limits of their own, each kind by itself.
     for template in [Template::VerifyEmail, Template::PasswordReset] {
         for expected in [sent(), sent(), withheld()] {
@@ -129,11 +129,11 @@ async fn mails_that_a_stranger_causes_by_registering_an_address_are_withheld_bey
 
 #[tokio::test]
 async fn an_event_that_is_tried_again_is_counted_once() {
-    let office = Office::open().await;
-    let client = with_limit(&office, "2");
+    let fixture = Fixture::open().await;
+    let client = with_limit(&fixture, "2");
     let first = event("order_confirmation");
     for _ in 0..3 {
-        office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+        fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
         assert_eq!(send(&client, &first).await.status, 503);
     }
     assert_eq!(status(&client, &first).await, sent());
@@ -144,33 +144,33 @@ async fn an_event_that_is_tried_again_is_counted_once() {
 
 #[tokio::test]
 async fn a_count_that_is_not_answered_sends_nothing_and_is_made_again() {
-    let office = Office::open().await;
-    let client = with_limit(&office, "1");
+    let fixture = Fixture::open().await;
+    let client = with_limit(&fixture, "1");
     let body = event("order_confirmation");
-    office.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
+    fixture.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
     assert_eq!(send(&client, &body).await.expect(503).problem(), "unavailable");
-    office.network.heal();
-    assert_eq!(office.mails(&body), 0);
-    office.network.plan("TransactWriteItems", 1, Fault::LostAnswer);
+    fixture.network.heal();
+    assert_eq!(fixture.mails(&body), 0);
+    fixture.network.plan("TransactWriteItems", 1, Fault::LostAnswer);
     assert_eq!(status(&client, &body).await, sent());
 }
 
 #[tokio::test]
 async fn of_many_at_once_no_more_than_the_limit_are_sent() {
-    let office = Office::open().await;
-    let client = with_limit(&office, "5");
+    let fixture = Fixture::open().await;
+    let client = with_limit(&fixture, "5");
     let first = event("payment_failed");
     let bodies: Vec<Value> = (0..24).map(|_| another(&first, "payment_failed")).collect();
     let answers = join_all(bodies.iter().map(|body| status(&client, body))).await;
     assert_eq!(answers.iter().filter(|answer| **answer == sent()).count(), 5);
     assert_eq!(answers.iter().filter(|answer| **answer == withheld()).count(), 19);
-    assert_eq!(office.mails(&first), 5);
+    assert_eq!(fixture.mails(&first), 5);
 }
 
 #[tokio::test]
 async fn what_is_withheld_is_logged_and_neither_log_nor_table_names_the_recipient() {
-    let office = Office::open().await;
-    let client = with_limit(&office, "1");
+    let fixture = Fixture::open().await;
+    let client = with_limit(&fixture, "1");
     let captured = Captured::default();
     let subscriber = platform::telemetry::subscriber("notification-service", "debug", captured.writer());
     // tracing remembers for all threads what the only subscriber says; of two it asks both.
@@ -184,7 +184,7 @@ async fn what_is_withheld_is_logged_and_neither_log_nor_table_names_the_recipien
     assert!(logged.contains("the recipient has had the day's limit of mails about orders"), "{logged}");
     assert!(logged.contains("message is not sent") && logged.contains("withheld"), "{logged}");
     assert!(logged.contains(second["event_id"].as_str().unwrap()));
-    let scan = office.app.store.aws().dynamodb().await.scan().table_name(office.app.store.table());
+    let scan = fixture.app.db.aws().dynamodb().await.scan().table_name(fixture.app.db.table());
     let mut items = scan.send().await.unwrap().items.unwrap();
     // What is kept for sending it again is what was asked for, with the address: see privacy.rs.
     for item in &mut items {

@@ -38,25 +38,25 @@ use vendor_doubles::{Vendor, VendorDoubles};
 
 use crate::network::Network;
 
-/// Enough for a request on a busy machine.
+/// Deadline of a request on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// Enough for its steps.
+/// Time limits of its steps.
 const PATIENT: Limits =
-    Limits { store: Duration::from_secs(20), claim: Duration::from_secs(20), send: Duration::from_secs(20) };
+    Limits { store: Duration::from_secs(20), acquire_lease: Duration::from_secs(20), send: Duration::from_secs(20) };
 
 /// The address that mail is from, with its domain verified.
 const FROM: &str = "Bodega <shop@bodega.example>";
 
-/// A service of the test's own, with a table of its own.
-struct Office {
+/// A service with a table of its own, behind a network that can fail.
+struct Fixture {
     app: App,
     client: Client,
     network: Network,
-    /// Where texts go; only of an office that sends some.
+    /// The double that gets texts; `None` where the service sends none.
     vendors: Option<VendorDoubles>,
 }
 
-impl Office {
+impl Fixture {
     /// A service whose mail goes through SES.
     async fn open() -> Self {
         Self::open_within(PATIENT, PATIENCE).await
@@ -69,23 +69,23 @@ impl Office {
         let patient = app(&network.address, &table, "ses", PATIENT);
         patient.migrate(Direction::Up).await.expect("the table is made");
         // Some test was the first to make it.
-        let _ = patient.store.aws().ses().await.create_email_identity().email_identity("bodega.example").send().await;
+        let _ = patient.db.aws().ses().await.create_email_identity().email_identity("bodega.example").send().await;
         let app = App { deadline, ..app(&network.address, &table, "ses", limits) };
         Self { client: Client::new(router(app.clone())), app, network, vendors: None }
     }
 
     /// A service that also sends texts, through Twilio's double, to Germany and the United Kingdom.
     async fn open_with_texts(more: &[(&'static str, &str)]) -> Self {
-        let office = Self::open().await;
+        let fixture = Self::open().await;
         let vendors = VendorDoubles::start(vendor_doubles::Options::default()).await;
-        let app = office.with_texts(&vendors, more);
-        Self { client: Client::new(router(app.clone())), app, vendors: Some(vendors), ..office }
+        let app = fixture.with_texts(&vendors, more);
+        Self { client: Client::new(router(app.clone())), app, vendors: Some(vendors), ..fixture }
     }
 
     /// The same service with these settings.
     fn with_texts(&self, vendors: &VendorDoubles, more: &[(&'static str, &str)]) -> App {
         let account = vendors.twilio();
-        let mut settings = settings(&self.network.address, self.app.store.table(), "ses");
+        let mut settings = settings(&self.network.address, self.app.db.table(), "ses");
         let texts = [
             ("SMS_PROVIDERS", "twilio"),
             ("SMS_COUNTRIES", "GB,DE"),
@@ -100,12 +100,12 @@ impl Office {
         App { verifier: tokens::verifier(), deadline: PATIENCE, ..app }
     }
 
-    /// Where texts go.
+    /// The double that gets texts.
     fn vendors(&self) -> &VendorDoubles {
-        self.vendors.as_ref().expect("an office that sends texts")
+        self.vendors.as_ref().expect("the service sends texts")
     }
 
-    /// How many texts to the one to whom this body is addressed Twilio has taken.
+    /// Number of texts to the recipient of this body that Twilio accepted.
     fn texts(&self, body: &Value) -> usize {
         let to = body["recipient"]["phone"].as_str().unwrap();
         self.vendors().records().iter().filter(|record| record.vendor == Vendor::Twilio && record.to == to).count()
@@ -115,18 +115,18 @@ impl Office {
         self.client.post("/notifications").token(&token()).json(body).send().await
     }
 
-    /// What is remembered of it.
+    /// The record of its event.
     async fn of_event(&self, body: &Value) -> Answer {
         let path = format!("/notifications/{}", body["event_id"].as_str().unwrap());
         self.client.get(&path).token(&token()).send().await
     }
 
-    /// Sends and returns what became of it.
+    /// Sends it and returns its state.
     async fn status(&self, body: &Value) -> String {
         state(&self.send(body).await.expect(200))
     }
 
-    /// How many mails to the one to whom this body is addressed SES has taken.
+    /// Number of mails to the recipient of this body that SES accepted.
     fn mails(&self, body: &Value) -> usize {
         self.network.taken_to(address(body))
     }
@@ -137,11 +137,11 @@ impl Office {
 
     async fn item_of(&self, key: &str) -> Option<HashMap<String, AttributeValue>> {
         let id = key.to_owned();
-        let get = self.app.store.aws().dynamodb().await.get_item().table_name(self.app.store.table());
+        let get = self.app.db.aws().dynamodb().await.get_item().table_name(self.app.db.table());
         get.key("event_id", AttributeValue::S(id)).consistent_read(true).send().await.unwrap().item
     }
 
-    /// Lets the lease of whoever is sending run out.
+    /// Ends the lease of its message.
     async fn expire_lease(&self, body: &Value) {
         self.expire_lease_of(body["event_id"].as_str().unwrap()).await;
     }
@@ -149,19 +149,19 @@ impl Office {
     async fn expire_lease_of(&self, key: &str) {
         let id = key.to_owned();
         let past = Timestamp::now().minus(Duration::from_secs(1)).unix_millis();
-        let update = self.app.store.aws().dynamodb().await.update_item().table_name(self.app.store.table());
+        let update = self.app.db.aws().dynamodb().await.update_item().table_name(self.app.db.table());
         let update = update.key("event_id", AttributeValue::S(id)).update_expression("SET lease_until = :past");
         let update = update.condition_expression("attribute_exists(event_id)");
         update.expression_attribute_values(":past", AttributeValue::N(past.to_string())).send().await.unwrap();
     }
 }
 
-/// What became of the first channel.
+/// The state on the first channel.
 fn state(answer: &Answer) -> String {
     answer.json()["channels"][0]["state"].as_str().unwrap_or_default().to_owned()
 }
 
-/// The event and its states, without what else the answer says.
+/// The event and its states, without the other members of the answer.
 fn outcome(answer: &Answer) -> Value {
     let mut answer = answer.json();
     for channel in answer["channels"].as_array_mut().into_iter().flatten() {
@@ -170,7 +170,7 @@ fn outcome(answer: &Answer) -> Value {
     answer
 }
 
-/// The outcome that a mail is with its provider.
+/// The outcome of a mail that a provider accepted.
 fn sent(body: &Value) -> Value {
     json!({ "event_id": body["event_id"], "channels": [{"channel": "email", "state": "sent"}] })
 }
@@ -208,7 +208,7 @@ fn money(amount: i64) -> Value {
     json!({ "amount": amount, "currency": "GBP" })
 }
 
-/// An event of its own, to somebody of its own.
+/// A new event, to a new recipient.
 fn event(template: &str) -> Value {
     let mut body = json!({
         "event_id": Uuid::now_v7(), "template": template,
@@ -229,7 +229,7 @@ fn event(template: &str) -> Value {
     body
 }
 
-/// An event of its own that is told by text alone, to a number of its own.
+/// A new event for the channel `sms` alone, to a new number.
 fn text() -> Value {
     let mut body = notification_service::templates::sample(Template::OrderShipped);
     body["event_id"] = json!(Uuid::now_v7());

@@ -9,12 +9,12 @@ use platform::{Service, trigger::Direction};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::{Office, PATIENT, app, event};
+use crate::{Fixture, PATIENT, app, event};
 
 #[tokio::test]
 async fn the_table_is_paid_for_by_the_request_and_forgets_what_expired() {
-    let office = Office::open().await;
-    let (client, table) = (office.app.store.aws().dynamodb().await, office.app.store.table());
+    let fixture = Fixture::open().await;
+    let (client, table) = (fixture.app.db.aws().dynamodb().await, fixture.app.db.table());
     let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
     let billing = described.billing_mode_summary.unwrap().billing_mode;
     assert_eq!(billing, Some(BillingMode::PayPerRequest));
@@ -25,62 +25,62 @@ async fn the_table_is_paid_for_by_the_request_and_forgets_what_expired() {
 
 #[tokio::test]
 async fn migrating_again_or_twice_at_once_changes_nothing() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("account_created");
-    assert_eq!(office.status(&body).await, "sent");
-    let (one, other) = tokio::join!(office.app.migrate(Direction::Up), office.app.migrate(Direction::Up));
-    let done = json!({"table": office.app.store.table(), "direction": "up"});
+    assert_eq!(fixture.status(&body).await, "sent");
+    let (one, other) = tokio::join!(fixture.app.migrate(Direction::Up), fixture.app.migrate(Direction::Up));
+    let done = json!({"table": fixture.app.db.table(), "direction": "up"});
     assert_eq!((one.unwrap(), other.unwrap()), (done.clone(), done));
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.status(&body).await, "sent");
 }
 
 #[tokio::test]
 async fn going_back_removes_the_table_and_may_be_repeated() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for _ in 0..2 {
-        let done = office.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+        let done = fixture.app.migrate(Direction::Down { to: 0 }).await.unwrap();
         assert_eq!(done["direction"], "down");
     }
-    office.send(&event("account_created")).await.expect(500);
-    office.app.migrate(Direction::Up).await.unwrap();
-    assert_eq!(office.status(&event("account_created")).await, "sent");
-    assert!(office.app.migrate(Direction::Down { to: 3 }).await.is_err());
+    fixture.send(&event("account_created")).await.expect(500);
+    fixture.app.migrate(Direction::Up).await.unwrap();
+    assert_eq!(fixture.status(&event("account_created")).await, "sent");
+    assert!(fixture.app.migrate(Direction::Down { to: 3 }).await.is_err());
 }
 
 /// The same office, whose table belongs to the CDK stack.
-fn of_cdk(office: &Office) -> App {
-    App { table_owner: TableOwner::Cdk, ..office.app.clone() }
+fn of_cdk(fixture: &Fixture) -> App {
+    App { table_owner: TableOwner::Cdk, ..fixture.app.clone() }
 }
 
 #[tokio::test]
 async fn a_table_of_the_cdk_stack_is_checked_and_neither_made_nor_changed_nor_removed() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let calls = || {
-        let seen = office.network.seen().into_iter().map(|seen| seen.operation);
+        let seen = fixture.network.seen().into_iter().map(|seen| seen.operation);
         seen.filter(|operation| !operation.starts_with("Describe")).collect::<Vec<_>>()
     };
     let before = calls();
-    let table = office.app.store.table();
-    let checked = of_cdk(&office).migrate(Direction::Up).await.unwrap();
+    let table = fixture.app.db.table();
+    let checked = of_cdk(&fixture).migrate(Direction::Up).await.unwrap();
     assert_eq!(checked, json!({"table": table, "direction": "up", "is_checked_only": true}));
     for to in [0, 1, 2] {
-        let error = of_cdk(&office).migrate(Direction::Down { to }).await.unwrap_err();
+        let error = of_cdk(&fixture).migrate(Direction::Down { to }).await.unwrap_err();
         assert!(error.to_string().contains("TABLE_OWNER=cdk"), "{error}");
     }
     assert_eq!(calls(), before, "nothing but descriptions were asked for");
-    office.app.migrate(Direction::Down { to: 0 }).await.unwrap();
+    fixture.app.migrate(Direction::Down { to: 0 }).await.unwrap();
     let before = calls();
-    let error = of_cdk(&office).migrate(Direction::Up).await.unwrap_err();
+    let error = of_cdk(&fixture).migrate(Direction::Up).await.unwrap_err();
     assert_eq!(error.to_string(), format!("the table {table} is missing"));
     assert_eq!(calls(), before, "it is not made");
 }
 
 #[tokio::test]
 async fn a_table_of_the_cdk_stack_that_is_not_as_it_has_to_be_is_refused_with_all_that_is_missing() {
-    let office = Office::open().await;
-    let (client, table) = (office.app.store.aws().dynamodb().await, office.app.store.table());
-    let error = async || of_cdk(&office).migrate(Direction::Up).await.unwrap_err().to_string();
-    office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+    let fixture = Fixture::open().await;
+    let (client, table) = (fixture.app.db.aws().dynamodb().await, fixture.app.db.table());
+    let error = async || of_cdk(&fixture).migrate(Direction::Up).await.unwrap_err().to_string();
+    fixture.app.migrate(Direction::Down { to: 1 }).await.unwrap();
     let attributes = PROJECTED.join(", ");
     let index =
         "the index listed is missing: partition key listed, sort key listed_at, both strings, with the attributes";
@@ -116,9 +116,9 @@ async fn a_table_of_the_cdk_stack_that_is_not_as_it_has_to_be_is_refused_with_al
 
 #[tokio::test]
 async fn an_index_with_all_attributes_is_refused_with_what_to_do_and_that_mends_it() {
-    let office = Office::open().await;
-    let (client, table) = (office.app.store.aws().dynamodb().await, office.app.store.table());
-    office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+    let fixture = Fixture::open().await;
+    let (client, table) = (fixture.app.db.aws().dynamodb().await, fixture.app.db.table());
+    fixture.app.migrate(Direction::Down { to: 1 }).await.unwrap();
     // As the release before made it.
     let text = |name: &str| {
         let kind = ScalarAttributeType::S;
@@ -135,13 +135,13 @@ async fn an_index_with_all_attributes_is_refused_with_what_to_do_and_that_mends_
     let update = update.attribute_definitions(text("event_id")).attribute_definitions(text("listed"));
     update.attribute_definitions(text("listed_at")).send().await.unwrap();
     let body = event("order_confirmation");
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.status(&body).await, "sent");
 
-    let error = office.app.migrate(Direction::Up).await.unwrap_err().to_string();
+    let error = fixture.app.migrate(Direction::Up).await.unwrap_err().to_string();
     assert!(error.contains(&format!("the index listed of the table {table}")), "{error}");
     assert!(error.contains("migrate down to 1") && error.contains("and then up"), "{error}");
-    office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
-    office.app.migrate(Direction::Up).await.unwrap();
+    fixture.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+    fixture.app.migrate(Direction::Up).await.unwrap();
     let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
     let [index] = described.global_secondary_indexes() else { panic!("{described:?}") };
     let projection = index.projection().unwrap();
@@ -163,8 +163,8 @@ async fn a_migration_that_cannot_reach_dynamodb_says_which_table() {
 
 #[tokio::test]
 async fn a_table_that_exists_gets_the_index_keeps_what_it_has_and_goes_back() {
-    let office = Office::open().await;
-    let store = &office.app.store;
+    let fixture = Fixture::open().await;
+    let store = &fixture.app.db;
     let (client, table) = (store.aws().dynamodb().await, store.table());
     let indexes = async || {
         let described = client.describe_table().table_name(table).send().await.unwrap().table.unwrap();
@@ -178,22 +178,22 @@ async fn a_table_that_exists_gets_the_index_keeps_what_it_has_and_goes_back() {
     };
     // As the release before left it: no index.
     for _ in 0..2 {
-        let down = office.app.migrate(Direction::Down { to: 1 }).await.unwrap();
+        let down = fixture.app.migrate(Direction::Down { to: 1 }).await.unwrap();
         assert_eq!((down["direction"].as_str(), indexes().await), (Some("down"), vec![]));
     }
     let body = event("order_confirmation");
-    assert_eq!(office.status(&body).await, "sent");
-    let (one, other) = tokio::join!(office.app.migrate(Direction::Up), office.app.migrate(Direction::Up));
+    assert_eq!(fixture.status(&body).await, "sent");
+    let (one, other) = tokio::join!(fixture.app.migrate(Direction::Up), fixture.app.migrate(Direction::Up));
     assert!(one.is_ok() && other.is_ok(), "{one:?} {other:?}");
     assert_eq!(indexes().await, ["listed"]);
-    office.app.migrate(Direction::Down { to: 2 }).await.unwrap();
+    fixture.app.migrate(Direction::Down { to: 2 }).await.unwrap();
     assert_eq!(indexes().await, ["listed"], "the newest version is where it is");
     let after = event("account_created");
-    assert_eq!(office.status(&after).await, "sent");
+    assert_eq!(fixture.status(&after).await, "sent");
     let today = Timestamp::now().to_string()[..10].to_owned();
     let found = listed(&today).await;
     let keys: Vec<_> = found.iter().map(|item| item["event_id"].as_s().unwrap().as_str()).collect();
     assert_eq!(keys, [body["event_id"].as_str().unwrap(), after["event_id"].as_str().unwrap()], "in their order");
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.mails(&body), 1);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
 }

@@ -26,14 +26,14 @@ pub(crate) enum Fault {
     LostAnswer,
     /// AWS does nothing, and sends the caller to this address.
     Redirect(String),
-    /// Nobody answers.
+    /// No answer comes.
     Hang,
     /// It waits for a permit before it is passed on; once there will be none, AWS answers 500.
     Hold(Arc<Semaphore>),
 }
 
 #[derive(Debug)]
-struct Planned {
+struct PlannedFault {
     operation: &'static str,
     left: usize,
     fault: Fault,
@@ -41,7 +41,7 @@ struct Planned {
 
 /// A call that was seen, faulty or not.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
+pub(crate) struct SeenCall {
     pub(crate) operation: String,
     pub(crate) body: Value,
 }
@@ -56,8 +56,8 @@ pub(crate) struct Network {
 struct Inner {
     target: String,
     http: reqwest::Client,
-    planned: Mutex<Vec<Planned>>,
-    seen: Mutex<Vec<Seen>>,
+    planned: Mutex<Vec<PlannedFault>>,
+    seen: Mutex<Vec<SeenCall>>,
     taken: Mutex<Vec<Value>>,
     /// moto checks a condition and then writes, in two steps; DynamoDB does both in one.
     one_at_a_time: tokio::sync::Mutex<()>,
@@ -83,7 +83,7 @@ impl Network {
 
     /// The next `times` calls of this operation meet the fault.
     pub(crate) fn plan(&self, operation: &'static str, times: usize, fault: Fault) {
-        self.inner.planned.lock().unwrap().push(Planned { operation, left: times, fault });
+        self.inner.planned.lock().unwrap().push(PlannedFault { operation, left: times, fault });
     }
 
     /// Plans nothing any more.
@@ -92,7 +92,7 @@ impl Network {
     }
 
     /// Every call so far.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<SeenCall> {
         self.inner.seen.lock().unwrap().clone()
     }
 
@@ -141,7 +141,7 @@ async fn carry(State(inner): State<Arc<Inner>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
     let operation = operation(&parts);
-    let seen = Seen { operation: operation.clone(), body: serde_json::from_slice(&body).unwrap_or_default() };
+    let seen = SeenCall { operation: operation.clone(), body: serde_json::from_slice(&body).unwrap_or_default() };
     inner.seen.lock().unwrap().push(seen);
     match fault(&inner, &operation) {
         None => pass(&inner, parts, body).await,

@@ -17,15 +17,15 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
-use crate::{Office, PATIENCE, PATIENT, address, event, network::Fault, outcome, sent, text};
+use crate::{Fixture, PATIENCE, PATIENT, address, event, network::Fault, outcome, sent, text};
 
 #[tokio::test]
 async fn the_same_event_again_is_answered_and_sends_no_second_mail() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.status(&body).await, "sent");
     for _ in 0..2 {
-        let again = office.send(&body).await.expect(200);
+        let again = fixture.send(&body).await.expect(200);
         assert_eq!(outcome(&again), sent(&body));
     }
     // What counts is the event, not what is said of it.
@@ -33,13 +33,13 @@ async fn the_same_event_again_is_answered_and_sends_no_second_mail() {
     other["data"]["order"]["total"]["amount"] = json!(1);
     other["recipient"]["locale"] = json!("de-DE");
     other["recipient"]["email"] = json!(address(&body).to_uppercase());
-    assert_eq!(office.status(&other).await, "sent");
-    assert_eq!((office.mails(&body), office.mails(&other)), (1, 0));
+    assert_eq!(fixture.status(&other).await, "sent");
+    assert_eq!((fixture.mails(&body), fixture.mails(&other)), (1, 0));
 }
 
 #[tokio::test]
 async fn an_event_that_was_used_for_another_template_or_recipient_is_refused_and_sends_nothing() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
     let (mut other_template, mut other_recipient) = (event("order_cancelled"), event("order_confirmation"));
     other_template["event_id"] = body["event_id"].clone();
@@ -47,32 +47,32 @@ async fn an_event_that_was_used_for_another_template_or_recipient_is_refused_and
     other_recipient["event_id"] = body["event_id"].clone();
     let are_refused = async || {
         for other in [&other_template, &other_recipient] {
-            assert_eq!(office.send(other).await.expect(409).problem(), "event_id_reused");
+            assert_eq!(fixture.send(other).await.expect(409).problem(), "event_id_reused");
         }
     };
     // While it waits, and once it is sent.
-    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
-    office.send(&body).await.expect(503);
+    fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+    fixture.send(&body).await.expect(503);
     are_refused().await;
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.status(&body).await, "sent");
     are_refused().await;
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!((office.mails(&body), office.mails(&other_recipient)), (1, 0));
-    assert_eq!(office.network.count("SendEmail"), 2);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!((fixture.mails(&body), fixture.mails(&other_recipient)), (1, 0));
+    assert_eq!(fixture.network.count("SendEmail"), 2);
     // To an address that is suppressed, or beyond a limit, it is the same.
     let email = address(&other_recipient).parse().unwrap();
-    let hash = platform::fingerprint::hex(office.app.fingerprints.recipient(&email).await.unwrap());
-    let put = office.app.store.aws().dynamodb().await.put_item().table_name(office.app.store.table());
+    let hash = platform::fingerprint::hex(fixture.app.fingerprints.recipient(&email).await.unwrap());
+    let put = fixture.app.db.aws().dynamodb().await.put_item().table_name(fixture.app.db.table());
     put.item("event_id", AttributeValue::S(format!("suppression#email#{hash}"))).send().await.unwrap();
     are_refused().await;
 }
 
 #[tokio::test]
 async fn events_of_before_the_key_of_the_hashes_was_replaced_are_still_known() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    assert_eq!(office.status(&body).await, "sent");
-    let mut settings = crate::settings(&office.network.address, office.app.store.table(), "ses");
+    assert_eq!(fixture.status(&body).await, "sent");
+    let mut settings = crate::settings(&fixture.network.address, fixture.app.db.table(), "ses");
     settings.retain(|(name, _)| *name != "FINGERPRINT_KEY");
     settings.push(("FINGERPRINT_KEY", "another key for tests, of 32 characters and more".to_owned()));
     let mut env = Env::from_pairs(settings);
@@ -80,13 +80,13 @@ async fn events_of_before_the_key_of_the_hashes_was_replaced_are_still_known() {
     let later = Client::new(router(App { verifier: tokens::verifier(), deadline: PATIENCE, ..app }));
     let again = later.post("/notifications").token(&crate::token()).json(&body).send().await.expect(200);
     assert_eq!(outcome(&again), sent(&body));
-    assert_eq!(office.mails(&body), 1);
+    assert_eq!(fixture.mails(&body), 1);
 }
 
-/// It was asked for so many hours ago.
-async fn ages(office: &Office, key: &str, hours: u64) {
+/// Makes the event as old as if it had been requested so many hours ago.
+async fn ages(fixture: &Fixture, key: &str, hours: u64) {
     let past = Timestamp::now().minus(Duration::from_hours(hours)).unix_millis();
-    let update = office.app.store.aws().dynamodb().await.update_item().table_name(office.app.store.table());
+    let update = fixture.app.db.aws().dynamodb().await.update_item().table_name(fixture.app.db.table());
     let update = update.key("event_id", AttributeValue::S(key.to_owned())).update_expression("SET created_at = :past");
     let update = update.condition_expression("attribute_exists(event_id)");
     update.expression_attribute_values(":past", AttributeValue::N(past.to_string())).send().await.unwrap();
@@ -94,15 +94,15 @@ async fn ages(office: &Office, key: &str, hours: u64) {
 
 #[tokio::test]
 async fn a_mail_that_no_provider_takes_is_refused_once_it_is_three_days_old() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
     let id = body["event_id"].as_str().unwrap();
-    office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
-    office.send(&body).await.expect(503);
-    ages(&office, id, 71).await;
-    office.send(&body).await.expect(503);
-    ages(&office, id, 72).await;
-    let answer = office.send(&body).await.expect(200).json();
+    fixture.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
+    fixture.send(&body).await.expect(503);
+    ages(&fixture, id, 71).await;
+    fixture.send(&body).await.expect(503);
+    ages(&fixture, id, 72).await;
+    let answer = fixture.send(&body).await.expect(200).json();
     let channel = &answer["channels"][0];
     assert_eq!(
         (&channel["state"], &channel["attempts"], &channel["provider"]),
@@ -111,55 +111,55 @@ async fn a_mail_that_no_provider_takes_is_refused_once_it_is_three_days_old() {
     let reason = channel["last_error"].as_str().unwrap();
     assert!(reason.starts_with("given up, 72 h after it was asked for: no provider took it: ses "), "{reason}");
     // For good: what is sent again is sent on purpose.
-    office.network.heal();
-    assert_eq!(office.send(&body).await.expect(200).json(), answer);
-    assert_eq!(office.of_event(&body).await.expect(200).json(), answer);
-    assert_eq!((office.mails(&body), office.network.count("SendEmail")), (0, 3));
+    fixture.network.heal();
+    assert_eq!(fixture.send(&body).await.expect(200).json(), answer);
+    assert_eq!(fixture.of_event(&body).await.expect(200).json(), answer);
+    assert_eq!((fixture.mails(&body), fixture.network.count("SendEmail")), (0, 3));
     // Old, and taken: the last try is one.
     let late = event("order_confirmation");
-    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
-    office.send(&late).await.expect(503);
-    ages(&office, late["event_id"].as_str().unwrap(), 500).await;
-    assert_eq!((office.status(&late).await.as_str(), office.mails(&late)), ("sent", 1));
+    fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+    fixture.send(&late).await.expect(503);
+    ages(&fixture, late["event_id"].as_str().unwrap(), 500).await;
+    assert_eq!((fixture.status(&late).await.as_str(), fixture.mails(&late)), ("sent", 1));
 }
 
 #[tokio::test]
 async fn a_text_of_which_it_never_becomes_clear_whether_it_was_sent_is_refused_once_it_is_too_old() {
-    let office = Office::open_with_texts(&[("KEEP_TRYING_HOURS", "1")]).await;
+    let fixture = Fixture::open_with_texts(&[("KEEP_TRYING_HOURS", "1")]).await;
     let body = text();
     let key = format!("{}#sms", body["event_id"].as_str().unwrap());
-    let vendors = office.vendors();
+    let vendors = fixture.vendors();
     vendors.inject(Vendor::Twilio, VendorFault::next(Kind::Reset { after_effect: true }));
     let list = VendorFault { method: "GET".into(), ..VendorFault::always(Kind::Answer(Answer::status(503))) };
     vendors.inject(Vendor::Twilio, list);
-    office.send(&body).await.expect(503);
-    office.send(&body).await.expect(503);
-    ages(&office, &key, 1).await;
-    let answer = office.send(&body).await.expect(200).json();
+    fixture.send(&body).await.expect(503);
+    fixture.send(&body).await.expect(503);
+    ages(&fixture, &key, 1).await;
+    let answer = fixture.send(&body).await.expect(200).json();
     let channel = &answer["channels"][0];
     assert_eq!(channel["state"], "refused", "{answer}");
     let reason = channel["last_error"].as_str().unwrap();
     let expected = "given up, 1 h after it was asked for: whether twilio took it is not clear since ";
     assert!(reason.starts_with(expected), "{reason}");
-    assert_eq!((office.status(&body).await.as_str(), office.texts(&body)), ("refused", 1));
+    assert_eq!((fixture.status(&body).await.as_str(), fixture.texts(&body)), ("refused", 1));
 }
 
 #[tokio::test]
 async fn another_event_is_another_mail() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("account_exists");
     let mut next = body.clone();
     next["event_id"] = json!(Uuid::now_v7());
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.status(&next).await, "sent");
-    assert_eq!(office.mails(&body), 2);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.status(&next).await, "sent");
+    assert_eq!(fixture.mails(&body), 2);
 }
 
 #[tokio::test]
 async fn sixteen_requests_at_once_send_one_mail() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    let answers = join_all((0..16).map(|_| office.send(&body))).await;
+    let answers = join_all((0..16).map(|_| fixture.send(&body))).await;
     assert!(answers.iter().any(|answer| answer.status == 200));
     for answer in answers {
         match answer.status.as_u16() {
@@ -167,163 +167,163 @@ async fn sixteen_requests_at_once_send_one_mail() {
             status => assert_eq!((status, answer.problem().as_str()), (409, "notification_in_progress")),
         }
     }
-    assert_eq!(office.mails(&body), 1);
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
+    assert_eq!(fixture.status(&body).await, "sent");
 }
 
 #[tokio::test]
 async fn while_another_request_sends_the_answer_is_409_and_says_when_to_ask_again() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
-    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    fixture.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
     let meanwhile = async {
-        office.network.until("SendEmail", 1).await;
-        let answer = office.send(&body).await.expect(409);
+        fixture.network.until("SendEmail", 1).await;
+        let answer = fixture.send(&body).await.expect(409);
         assert_eq!(answer.problem(), "notification_in_progress");
         let seconds: u64 = answer.header("retry-after").parse().unwrap();
         assert!((1..=30).contains(&seconds), "{seconds}");
         permits.add_permits(1);
     };
-    let (status, ()) = tokio::join!(office.status(&body), meanwhile);
+    let (status, ()) = tokio::join!(fixture.status(&body), meanwhile);
     assert_eq!(status, "sent");
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.mails(&body), 1);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
 }
 
 #[tokio::test]
 async fn a_claim_whose_maker_died_is_taken_over_once_its_lease_ran_out() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    // Whoever was sending got no further than its claim, and could not give it back.
-    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
-    office.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
-    office.send(&body).await.expect(503);
-    assert_eq!(office.send(&body).await.expect(409).problem(), "notification_in_progress");
-    assert_eq!(office.mails(&body), 0);
-    office.network.heal();
-    office.expire_lease(&body).await;
-    let answers = join_all((0..8).map(|_| office.send(&body))).await;
+    // The sender got no further than its lease, and could not release it.
+    fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+    fixture.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
+    fixture.send(&body).await.expect(503);
+    assert_eq!(fixture.send(&body).await.expect(409).problem(), "notification_in_progress");
+    assert_eq!(fixture.mails(&body), 0);
+    fixture.network.heal();
+    fixture.expire_lease(&body).await;
+    let answers = join_all((0..8).map(|_| fixture.send(&body))).await;
     assert!(answers.iter().any(|answer| answer.status == 200));
-    assert_eq!(office.mails(&body), 1);
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
+    assert_eq!(fixture.status(&body).await, "sent");
 }
 
 #[tokio::test]
 async fn who_comes_back_after_its_lease_does_not_touch_what_another_has_done() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
-    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    fixture.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
     let meanwhile = async {
-        office.network.until("SendEmail", 1).await;
-        office.expire_lease(&body).await;
-        assert_eq!(office.status(&body).await, "sent");
-        let item = office.item(&body).await.unwrap();
+        fixture.network.until("SendEmail", 1).await;
+        fixture.expire_lease(&body).await;
+        assert_eq!(fixture.status(&body).await, "sent");
+        let item = fixture.item(&body).await.unwrap();
         permits.add_permits(1);
         item
     };
-    let (status, others) = tokio::join!(office.status(&body), meanwhile);
+    let (status, others) = tokio::join!(fixture.status(&body), meanwhile);
     // Both mails are with the provider: this is the one window, and it takes a sender that slept for half a minute.
-    assert_eq!((status.as_str(), office.mails(&body)), ("sent", 2));
-    assert_eq!(office.item(&body).await.unwrap(), others);
+    assert_eq!((status.as_str(), fixture.mails(&body)), ("sent", 2));
+    assert_eq!(fixture.item(&body).await.unwrap(), others);
 }
 
 #[tokio::test]
 async fn who_fails_after_its_lease_does_not_give_back_what_is_anothers() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let (body, permits) = (event("order_confirmation"), Arc::new(Semaphore::new(0)));
-    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    fixture.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
     let meanwhile = async {
-        office.network.until("SendEmail", 1).await;
-        office.expire_lease(&body).await;
-        assert_eq!(office.status(&body).await, "sent");
+        fixture.network.until("SendEmail", 1).await;
+        fixture.expire_lease(&body).await;
+        assert_eq!(fixture.status(&body).await, "sent");
         permits.close();
     };
-    let (answer, ()) = tokio::join!(office.send(&body), meanwhile);
+    let (answer, ()) = tokio::join!(fixture.send(&body), meanwhile);
     assert_eq!(answer.problem(), "unavailable");
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.mails(&body), 1);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
 }
 
 #[tokio::test]
 async fn a_claim_whose_answer_was_lost_is_known_again_as_ones_own() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    office.network.plan("TransactWriteItems", 1, Fault::LostAnswer);
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!((office.network.count("TransactWriteItems"), office.mails(&body)), (2, 1));
+    fixture.network.plan("TransactWriteItems", 1, Fault::LostAnswer);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!((fixture.network.count("TransactWriteItems"), fixture.mails(&body)), (2, 1));
 }
 
 #[tokio::test]
 async fn a_mark_whose_answer_was_lost_is_made_again() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("account_created");
-    office.network.plan("UpdateItem", 1, Fault::LostAnswer);
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.mails(&body), 1);
+    fixture.network.plan("UpdateItem", 1, Fault::LostAnswer);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
 }
 
 #[tokio::test]
 async fn a_mail_that_cannot_be_marked_was_sent_all_the_same() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("account_created");
-    office.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.send(&body).await.expect(409).problem(), "notification_in_progress");
-    assert_eq!(office.mails(&body), 1);
+    fixture.network.plan("UpdateItem", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.send(&body).await.expect(409).problem(), "notification_in_progress");
+    assert_eq!(fixture.mails(&body), 1);
 }
 
 #[tokio::test]
 async fn a_request_that_is_given_up_while_the_provider_answers_is_marked_all_the_same() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let (body, permits) = (event("account_created"), Arc::new(Semaphore::new(0)));
-    office.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
+    fixture.network.plan("SendEmail", 1, Fault::Hold(permits.clone()));
     tokio::select! {
-        _ = office.send(&body) => panic!("SES has not answered yet"),
-        () = office.network.until("SendEmail", 1) => {}
+        _ = fixture.send(&body) => panic!("SES has not answered yet"),
+        () = fixture.network.until("SendEmail", 1) => {}
     }
     permits.add_permits(1);
-    office.network.until("UpdateItem", 1).await;
+    fixture.network.until("UpdateItem", 1).await;
     for _ in 0..100 {
-        if office.send(&body).await.status == 200 {
+        if fixture.send(&body).await.status == 200 {
             break;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.mails(&body), 1);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.mails(&body), 1);
 }
 
 #[tokio::test]
 async fn what_no_provider_took_waits_and_says_why_and_how_often_it_was_tried() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
     for attempts in 1..=2 {
-        office.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
-        office.send(&body).await.expect(503);
-        let waiting = office.of_event(&body).await.expect(200).json();
+        fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({})));
+        fixture.send(&body).await.expect(503);
+        let waiting = fixture.of_event(&body).await.expect(200).json();
         let channel = &waiting["channels"][0];
         assert_eq!((&channel["state"], &channel["attempts"]), (&json!("waiting"), &json!(attempts)));
         assert!(channel["last_error"].as_str().unwrap().contains("500"), "{channel}");
         assert_eq!((&channel["provider"], &channel["sent_at"]), (&json!(null), &json!(null)));
     }
-    let answer = office.send(&body).await.expect(200).json();
+    let answer = fixture.send(&body).await.expect(200).json();
     let channel = &answer["channels"][0];
     assert_eq!(
         (&channel["state"], &channel["attempts"], &channel["last_error"]),
         (&json!("sent"), &json!(3), &json!(null))
     );
-    assert_eq!(office.of_event(&body).await.expect(200).json(), answer, "what is told is what is remembered");
-    assert_eq!(office.send(&body).await.expect(200).json(), answer, "and told again");
+    assert_eq!(fixture.of_event(&body).await.expect(200).json(), answer, "the answer is the record");
+    assert_eq!(fixture.send(&body).await.expect(200).json(), answer, "and so is the answer to a repetition");
 }
 
 #[tokio::test]
 async fn an_event_that_is_not_known_is_a_404() {
-    let office = Office::open().await;
-    assert_eq!(office.of_event(&event("account_created")).await.expect(404).problem(), "not_found");
-    let get = |path: &str| office.client.get(path).token(&crate::token()).send();
+    let fixture = Fixture::open().await;
+    assert_eq!(fixture.of_event(&event("account_created")).await.expect(404).problem(), "not_found");
+    let get = |path: &str| fixture.client.get(path).token(&crate::token()).send();
     assert_eq!(get("/notifications/01938F6E2B7C7D3A9C415F0E8A1B2C3D").await.expect(404).problem(), "not_found");
-    office.client.get("/notifications/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d").send().await.expect(401);
+    fixture.client.get("/notifications/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d").send().await.expect(401);
 }
 
 fn conflict() -> Fault {
@@ -334,47 +334,47 @@ fn conflict() -> Fault {
 
 #[tokio::test]
 async fn a_claim_that_another_transaction_got_in_the_way_of_is_made_again_twice_and_then_a_503() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    office.network.plan("TransactWriteItems", 2, conflict());
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!(office.network.count("TransactWriteItems"), 3);
+    fixture.network.plan("TransactWriteItems", 2, conflict());
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!(fixture.network.count("TransactWriteItems"), 3);
     let other = event("order_confirmation");
-    office.network.plan("TransactWriteItems", 3, conflict());
-    assert_eq!(office.send(&other).await.expect(503).problem(), "unavailable");
-    assert_eq!((office.status(&other).await.as_str(), office.mails(&other)), ("sent", 1));
+    fixture.network.plan("TransactWriteItems", 3, conflict());
+    assert_eq!(fixture.send(&other).await.expect(503).problem(), "unavailable");
+    assert_eq!((fixture.status(&other).await.as_str(), fixture.mails(&other)), ("sent", 1));
 }
 
 #[tokio::test]
 async fn a_mark_that_a_transaction_got_in_the_way_of_is_made_again() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("account_created");
     let conflict = Fault::Answer(400, json!({"__type": "TransactionConflictException", "message": "conflict"}));
-    office.network.plan("UpdateItem", 2, conflict);
-    assert_eq!(office.status(&body).await, "sent");
-    assert_eq!((office.network.count("UpdateItem"), office.status(&body).await.as_str()), (3, "sent"));
-    assert_eq!(office.mails(&body), 1);
+    fixture.network.plan("UpdateItem", 2, conflict);
+    assert_eq!(fixture.status(&body).await, "sent");
+    assert_eq!((fixture.network.count("UpdateItem"), fixture.status(&body).await.as_str()), (3, "sent"));
+    assert_eq!(fixture.mails(&body), 1);
 }
 
 #[tokio::test]
-async fn of_what_a_provider_tells_the_latest_counts_in_whichever_order_it_comes() {
-    let office = Office::open().await;
+async fn of_the_events_of_a_message_the_latest_counts_in_whichever_order_they_come() {
+    let fixture = Fixture::open().await;
     let body = event("account_created");
-    assert_eq!(office.status(&body).await, "sent");
+    assert_eq!(fixture.status(&body).await, "sent");
     let key: EventKey = body["event_id"].as_str().unwrap().parse().unwrap();
     let at = |seconds: u64| Timestamp::from_unix_millis(1_796_000_000_000).unwrap().plus(Duration::from_secs(seconds));
-    let tell = async |kind, seconds| {
+    let record = async |kind, seconds| {
         let event = DeliveryEvent { kind, at: at(seconds), provider: Name::Ses };
-        office.app.store.note_event(key, event).await.unwrap()
+        fixture.app.db.record_event(key, event).await.unwrap()
     };
-    assert!(tell(EventKind::Delivered, 5).await);
-    assert!(!tell(EventKind::Accepted, 1).await, "it was earlier");
-    assert!(!tell(EventKind::Delivered, 5).await, "it is told already");
-    assert!(!tell(EventKind::Delayed, 5).await, "of one moment, what is further");
-    assert!(tell(EventKind::Complained, 5).await);
-    let told = office.of_event(&body).await.expect(200).json();
-    assert_eq!(told["channels"][0]["last_event"], json!({"type": "complained", "at": at(5)}));
+    assert!(record(EventKind::Delivered, 5).await);
+    assert!(!record(EventKind::Accepted, 1).await, "it was earlier");
+    assert!(!record(EventKind::Delivered, 5).await, "it is recorded already");
+    assert!(!record(EventKind::Delayed, 5).await, "of one moment, what is further");
+    assert!(record(EventKind::Complained, 5).await);
+    let found = fixture.of_event(&body).await.expect(200).json();
+    assert_eq!(found["channels"][0]["last_event"], json!({"type": "complained", "at": at(5)}));
     let unknown = EventKey { event_id: Uuid::now_v7().into(), ..key };
     let event = DeliveryEvent { kind: EventKind::Delivered, at: at(1), provider: Name::Ses };
-    assert!(!office.app.store.note_event(unknown, event).await.unwrap(), "nothing is remembered of it");
+    assert!(!fixture.app.db.record_event(unknown, event).await.unwrap(), "it has no record");
 }

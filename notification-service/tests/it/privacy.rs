@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use testkit::{Client, logs::Captured};
 use uuid::Uuid;
 
-use crate::{Office, PATIENT, address, app, event, network::Fault, outcome, sent, token};
+use crate::{Fixture, PATIENT, address, app, event, network::Fault, outcome, sent, token};
 
 /// What belongs to the shopper in [`event`] beside their address.
 const PERSONAL: [&str; 7] =
@@ -20,8 +20,8 @@ const PERSONAL: [&str; 7] =
 pub(crate) fn listen(level: &str) -> (Captured, impl Sized) {
     let captured = Captured::default();
     let subscriber = platform::telemetry::subscriber("notification-service", level, captured.writer());
-    // Where there is one subscriber only, tracing asks that of the thread which comes to a line of code first whether
-    // anybody wants to hear of it, and remembers a no for all threads. With two it asks both.
+    // With a single subscriber, tracing caches for all threads whether the first thread that reaches a line has it enabled. With two
+    // it asks each time.
     let second = tracing::Dispatch::new(tracing::subscriber::NoSubscriber::new());
     (captured, (tracing::subscriber::set_default(subscriber), second))
 }
@@ -43,28 +43,28 @@ fn assert_nothing_personal(logged: &str, bodies: &[Value]) {
 }
 
 #[tokio::test]
-async fn logs_name_events_and_templates_and_nobody() {
-    let office = Office::open().await;
+async fn logs_name_events_and_templates_and_no_people() {
+    let fixture = Fixture::open().await;
     let (captured, _listening) = listen("debug");
 
     let mut bodies: Vec<Value> = std::iter::repeat_with(with_reason).take(7).collect();
-    // Its only update is the mark: what it counts against is counted with the claim.
+    // The only update records the result: limits are counted with the lease.
     bodies[3] = event("account_created");
-    office.send(&bodies[0]).await.expect(200);
-    office.send(&bodies[0]).await.expect(200);
+    fixture.send(&bodies[0]).await.expect(200);
+    fixture.send(&bodies[0]).await.expect(200);
     let words = format!("Email address is not verified: {}", address(&bodies[1]));
     let rejected = Fault::Answer(400, json!({"__type": "MessageRejected", "message": words}));
-    office.network.plan("SendEmail", 1, rejected);
-    office.send(&bodies[1]).await.expect(503);
-    office.network.plan("SendEmail", 1, Fault::Answer(500, json!({ "message": words })));
-    office.send(&bodies[2]).await.expect(503);
-    office.network.plan("UpdateItem", 2, Fault::Answer(500, json!({})));
-    office.send(&bodies[3]).await.expect(200);
-    office.network.plan("TransactWriteItems", 2, Fault::Answer(500, json!({})));
-    office.send(&bodies[4]).await.expect(503);
+    fixture.network.plan("SendEmail", 1, rejected);
+    fixture.send(&bodies[1]).await.expect(503);
+    fixture.network.plan("SendEmail", 1, Fault::Answer(500, json!({ "message": words })));
+    fixture.send(&bodies[2]).await.expect(503);
+    fixture.network.plan("UpdateItem", 2, Fault::Answer(500, json!({})));
+    fixture.send(&bodies[3]).await.expect(200);
+    fixture.network.plan("TransactWriteItems", 2, Fault::Answer(500, json!({})));
+    fixture.send(&bodies[4]).await.expect(503);
     let mut refused = bodies[5].clone();
     refused["locale"] = json!("Ada Lovelace");
-    office.send(&refused).await.expect(422);
+    fixture.send(&refused).await.expect(422);
 
     let logged = captured.text();
     assert_nothing_personal(&logged, &bodies);
@@ -76,16 +76,16 @@ async fn logs_name_events_and_templates_and_nobody() {
 
 #[tokio::test]
 async fn the_log_provider_writes_the_event_and_the_template_and_sends_nothing() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let (captured, _listening) = listen("info");
 
-    let logging = app(&office.network.address, office.app.store.table(), "log", PATIENT);
+    let logging = app(&fixture.network.address, fixture.app.db.table(), "log", PATIENT);
     let (client, body) = (Client::new(router(logging)), with_reason());
     for _ in 0..2 {
         let answer = client.post("/notifications").token(&token()).json(&body).send().await.expect(200);
         assert_eq!(outcome(&answer), sent(&body));
     }
-    assert_eq!((office.network.count("SendEmail"), office.mails(&body)), (0, 0));
+    assert_eq!((fixture.network.count("SendEmail"), fixture.mails(&body)), (0, 0));
 
     let lines = captured.lines();
     let written: Vec<_> = lines.iter().filter(|line| line["message"].to_string().contains("MAIL_PROVIDER")).collect();
@@ -96,10 +96,10 @@ async fn the_log_provider_writes_the_event_and_the_template_and_sends_nothing() 
 
 #[tokio::test]
 async fn what_is_kept_of_a_mail_is_ids_and_times_and_what_was_asked_for_for_ninety_days() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = with_reason();
-    office.send(&body).await.expect(200);
-    let mut item = office.item(&body).await.unwrap();
+    fixture.send(&body).await.expect(200);
+    let mut item = fixture.item(&body).await.unwrap();
     let expires: i64 = item["expires_at"].as_n().unwrap().parse().unwrap();
     let in_ninety_days = Timestamp::now().plus(Duration::from_hours(90 * 24)).unix_seconds();
     assert!((in_ninety_days - 3_600..=in_ninety_days).contains(&expires), "{expires}");
@@ -137,11 +137,11 @@ async fn what_is_kept_of_a_mail_is_ids_and_times_and_what_was_asked_for_for_nine
 
 #[tokio::test]
 async fn of_a_message_with_a_secret_nothing_is_kept_but_ids_and_times() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let mut body = sample(Template::PasswordReset);
     body["event_id"] = json!(Uuid::now_v7());
     assert!(!Template::PasswordReset.may_be_kept());
-    assert_eq!(office.status(&body).await, "sent");
-    let item = office.item(&body).await.unwrap();
+    assert_eq!(fixture.status(&body).await, "sent");
+    let item = fixture.item(&body).await.unwrap();
     assert!(!item.contains_key("request"), "{item:?}");
 }

@@ -11,33 +11,33 @@ use notification_service::{
 use platform::config::Env;
 use vendor_doubles::{Record, Vendor};
 
-use crate::failover::{Post, in_time};
+use crate::failover::{ProviderFixture, in_time};
 
 const EVENT: &str = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d";
 const UNSUBSCRIBE: &str = "https://shop.example/unsubscribe/abc";
 
-async fn send_mail(post: &Post, unsubscribe: Option<&str>) -> Record {
+async fn send_mail(fixture: &ProviderFixture, unsubscribe: Option<&str>) -> Record {
     let mail = Mail { subject: "Grüße".into(), text: "Schöne Söckchen".into(), html: "<p>Söckchen</p>".into() };
     let (to, event_id) = ("ada@example.com".parse().unwrap(), EVENT.parse::<EventId>().unwrap());
     let outgoing = OutgoingMail { event_id, template: "order_shipped", to: &to, mail: &mail, unsubscribe };
-    post.providers.send_mail(&outgoing, in_time(Duration::from_secs(20))).await.unwrap();
-    post.doubles.records().pop().unwrap()
+    fixture.providers.send_mail(&outgoing, in_time(Duration::from_secs(20))).await.unwrap();
+    fixture.doubles.records().pop().unwrap()
 }
 
-async fn send_text(post: &Post) -> Record {
+async fn send_text(fixture: &ProviderFixture) -> Record {
     let (to, event_id) = ("+442079460000".parse().unwrap(), EVENT.parse::<EventId>().unwrap());
     let text = "Bodega: on its way & soon there.";
     let outgoing = OutgoingText { event_id, template: "order_shipped", to: &to, text, asked_before: None };
-    post.providers.send_text(&outgoing, in_time(Duration::from_secs(20))).await.unwrap();
-    post.doubles.records().pop().unwrap()
+    fixture.providers.send_text(&outgoing, in_time(Duration::from_secs(20))).await.unwrap();
+    fixture.doubles.records().pop().unwrap()
 }
 
 #[tokio::test]
 async fn each_provider_of_mail_is_sent_the_same_text_html_headers_and_tags() {
     for (provider, from) in [("ses", "\"Bodega\" <shop@bodega.example>"), ("sendgrid", "Bodega <shop@bodega.example>")]
     {
-        let post = Post::open(provider, "", &[]).await;
-        let record = send_mail(&post, None).await;
+        let fixture = ProviderFixture::open(provider, "", &[]).await;
+        let record = send_mail(&fixture, None).await;
         assert_eq!((record.from.as_str(), record.to.as_str()), (from, "ada@example.com"));
         assert_eq!(record.subject.as_deref(), Some("Grüße"));
         assert_eq!((record.text.as_str(), record.html.as_deref()), ("Schöne Söckchen", Some("<p>Söckchen</p>")));
@@ -51,8 +51,8 @@ async fn each_provider_of_mail_is_sent_the_same_text_html_headers_and_tags() {
 #[tokio::test]
 async fn what_can_be_unsubscribed_says_so_for_one_click() {
     for provider in ["ses", "sendgrid"] {
-        let post = Post::open(provider, "", &[]).await;
-        let record = send_mail(&post, Some(UNSUBSCRIBE)).await;
+        let fixture = ProviderFixture::open(provider, "", &[]).await;
+        let record = send_mail(&fixture, Some(UNSUBSCRIBE)).await;
         assert_eq!(record.headers["List-Unsubscribe"], format!("<{UNSUBSCRIBE}>"));
         assert_eq!(record.headers["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click");
     }
@@ -60,36 +60,36 @@ async fn what_can_be_unsubscribed_says_so_for_one_click() {
 
 #[tokio::test]
 async fn ses_is_told_the_configuration_set_where_there_is_one() {
-    let post = Post::open("ses", "", &[("SES_CONFIGURATION_SET", "shop")]).await;
-    assert_eq!(send_mail(&post, None).await.set.as_deref(), Some("shop"));
-    let post = Post::open("ses", "", &[]).await;
-    assert_eq!(send_mail(&post, None).await.set, None);
+    let fixture = ProviderFixture::open("ses", "", &[("SES_CONFIGURATION_SET", "shop")]).await;
+    assert_eq!(send_mail(&fixture, None).await.set.as_deref(), Some("shop"));
+    let fixture = ProviderFixture::open("ses", "", &[]).await;
+    assert_eq!(send_mail(&fixture, None).await.set, None);
 }
 
 #[tokio::test]
 async fn twilio_is_told_where_to_say_what_became_of_a_text() {
-    let post = Post::open("log", "twilio", &[("PUBLIC_URL", "https://shop.example/")]).await;
-    let record = send_text(&post).await;
+    let fixture = ProviderFixture::open("log", "twilio", &[("PUBLIC_URL", "https://shop.example/")]).await;
+    let record = send_text(&fixture).await;
     assert_eq!((record.from.as_str(), record.to.as_str()), ("Bodega", "+442079460000"));
     assert_eq!(record.text, "Bodega: on its way & soon there.");
     let callback = format!("https://shop.example/webhooks/twilio?event_id={EVENT}");
     assert_eq!(record.callback.as_deref(), Some(callback.as_str()));
-    let post = Post::open("log", "twilio", &[("ISSUER", "https://api.example")]).await;
+    let fixture = ProviderFixture::open("log", "twilio", &[("ISSUER", "https://api.example")]).await;
     let callback = format!("https://api.example/webhooks/twilio?event_id={EVENT}");
-    assert_eq!(send_text(&post).await.callback, Some(callback));
+    assert_eq!(send_text(&fixture).await.callback, Some(callback));
 }
 
 #[tokio::test]
 async fn twilio_takes_a_messaging_service_and_a_key() {
-    let post = Post::open("log", "twilio", &[]).await;
+    let fixture = ProviderFixture::open("log", "twilio", &[]).await;
     let service = format!("MG{}", "0a".repeat(16));
-    let account = post.doubles.twilio();
+    let account = fixture.doubles.twilio();
     let settings = [
         ("MAIL_PROVIDERS", "log"),
         ("MAIL_FROM", crate::FROM),
         ("AWS_REGION", "us-east-1"),
         ("SMS_PROVIDERS", "twilio"),
-        ("TWILIO_API_BASE", post.doubles.base(Vendor::Twilio)),
+        ("TWILIO_API_BASE", fixture.doubles.base(Vendor::Twilio)),
         ("TWILIO_ACCOUNT_SID", &account.account_sid),
         ("TWILIO_API_KEY_SID", &account.key_sid),
         ("TWILIO_API_KEY_SECRET", &account.key_secret),
@@ -98,7 +98,7 @@ async fn twilio_takes_a_messaging_service_and_a_key() {
     let mut env = Env::from_pairs(settings);
     let aws = Aws::configure(&mut env, Limits::PRODUCTION);
     let providers = Providers::configure(&mut env, &aws).unwrap_or_else(|| panic!("{}", env.report()));
-    let record = send_text(&Post { providers, doubles: post.doubles }).await;
+    let record = send_text(&ProviderFixture { providers, doubles: fixture.doubles }).await;
     assert_eq!((record.set, record.from.as_str()), (Some(service), ""));
 }
 
@@ -144,9 +144,9 @@ fn what_a_list_names_has_to_be_set_and_nothing_else_has() {
 
 #[tokio::test]
 async fn providers_show_no_secrets() {
-    let post = Post::open("sendgrid,ses", "twilio", &[]).await;
-    let shown = format!("{:?}", post.providers);
-    for secret in [post.doubles.sendgrid_key(), &post.doubles.twilio().auth_token] {
+    let fixture = ProviderFixture::open("sendgrid,ses", "twilio", &[]).await;
+    let shown = format!("{:?}", fixture.providers);
+    for secret in [fixture.doubles.sendgrid_key(), &fixture.doubles.twilio().auth_token] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }

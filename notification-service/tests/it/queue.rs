@@ -1,4 +1,4 @@
-//! The queue door: the same requests, batches of them, and what becomes of those that cannot be worked off.
+//! Requests over the queue: the same as over HTTP, in batches, and dead letters.
 
 use std::collections::BTreeMap;
 
@@ -13,12 +13,12 @@ use uuid::Uuid;
 use vendor_doubles::{Answer, Fault as VendorFault, Kind, Vendor};
 
 use crate::{
-    Office, PATIENT, event,
+    Fixture, PATIENT, event,
     network::{Fault, Network},
     outcome, sent, settings, text,
 };
 
-/// A message as SQS hands it over, received so many times.
+/// A message as SQS delivers it, received so many times.
 fn received(body: &Value, receives: u32) -> Value {
     let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     json!({
@@ -43,13 +43,13 @@ fn by_bus(message: &Value) -> Value {
 }
 
 /// A queue of moto.
-struct Bin {
+struct TestQueue {
     url: String,
     endpoint: String,
     http: reqwest::Client,
 }
 
-impl Bin {
+impl TestQueue {
     async fn make(endpoint: &str) -> Self {
         let (endpoint, http) = (endpoint.to_owned(), reqwest::Client::new());
         let mut bin = Self { url: String::new(), endpoint, http };
@@ -105,30 +105,31 @@ impl Bin {
 const AUTHORIZATION: &str = "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/sqs/aws4_request, \
                              SignedHeaders=host, Signature=0";
 
-/// An office with a queue and one for dead letters.
-struct Depot {
-    office: Office,
+/// A service with a queue and a dead-letter queue.
+struct QueueFixture {
+    fixture: Fixture,
     app: App,
-    main: Bin,
-    dead: Bin,
+    main: TestQueue,
+    dead: TestQueue,
 }
 
-impl Depot {
+impl QueueFixture {
     async fn open() -> Self {
-        let office = Office::open_with_texts(&[]).await;
-        let (main, dead) = (Bin::make(&office.network.address).await, Bin::make(&office.network.address).await);
+        let fixture = Fixture::open_with_texts(&[]).await;
+        let (main, dead) =
+            (TestQueue::make(&fixture.network.address).await, TestQueue::make(&fixture.network.address).await);
         let urls = [
             ("NOTIFICATION_QUEUE_URL", main.url.as_str()),
             ("NOTIFICATION_DEAD_LETTER_QUEUE_URL", dead.url.as_str()),
             ("QUEUE_GIVE_UP_AFTER", "5"),
         ];
-        let app = office.with_texts(office.vendors(), &urls);
-        Self { office, app, main, dead }
+        let app = fixture.with_texts(fixture.vendors(), &urls);
+        Self { fixture, app, main, dead }
     }
 
-    /// Which of these messages shall come again, by their places.
-    async fn work_off(&self, messages: &[Value]) -> Vec<usize> {
-        let answer = self.app.queue(json!({ "Records": messages })).await.expect("a batch is worked off");
+    /// The positions of the messages that SQS must deliver again.
+    async fn handle_batch(&self, messages: &[Value]) -> Vec<usize> {
+        let answer = self.app.queue(json!({ "Records": messages })).await.expect("a batch is handled");
         let failures = answer["batchItemFailures"].as_array().unwrap();
         let place =
             |failure: &Value| messages.iter().position(|message| message["messageId"] == failure["itemIdentifier"]);
@@ -140,7 +141,7 @@ impl Depot {
 
 #[tokio::test]
 async fn a_message_is_taken_plain_or_wrapped_by_a_topic_or_a_bus_or_both() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let bodies: Vec<Value> = (0..5).map(|_| event("order_confirmation")).collect();
     let messages = [
         received(&bodies[0], 1),
@@ -149,53 +150,53 @@ async fn a_message_is_taken_plain_or_wrapped_by_a_topic_or_a_bus_or_both() {
         received(&by_topic(&by_bus(&bodies[3])), 1),
         received(&bodies[4], 1),
     ];
-    assert!(depot.work_off(&messages).await.is_empty());
+    assert!(queues.handle_batch(&messages).await.is_empty());
     for body in &bodies {
-        assert_eq!(depot.office.mails(body), 1);
-        assert_eq!(outcome(&depot.office.of_event(body).await.expect(200)), sent(body));
+        assert_eq!(queues.fixture.mails(body), 1);
+        assert_eq!(outcome(&queues.fixture.of_event(body).await.expect(200)), sent(body));
     }
-    assert!(depot.dead.take().await.is_empty());
+    assert!(queues.dead.take().await.is_empty());
 }
 
 #[tokio::test]
 async fn both_doors_know_each_others_events() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let (first, second) = (event("order_confirmation"), event("order_confirmation"));
-    assert_eq!(depot.office.status(&first).await, "sent");
-    assert!(depot.work_off(&[received(&first, 1), received(&by_bus(&second), 1)]).await.is_empty());
-    assert_eq!((depot.office.mails(&first), depot.office.mails(&second)), (1, 1));
-    assert_eq!(outcome(&depot.office.send(&second).await.expect(200)), sent(&second));
-    assert_eq!((depot.office.mails(&first), depot.office.mails(&second)), (1, 1));
-    // At once, and the same message twice in a batch: whoever comes second comes again.
+    assert_eq!(queues.fixture.status(&first).await, "sent");
+    assert!(queues.handle_batch(&[received(&first, 1), received(&by_bus(&second), 1)]).await.is_empty());
+    assert_eq!((queues.fixture.mails(&first), queues.fixture.mails(&second)), (1, 1));
+    assert_eq!(outcome(&queues.fixture.send(&second).await.expect(200)), sent(&second));
+    assert_eq!((queues.fixture.mails(&first), queues.fixture.mails(&second)), (1, 1));
+    // Concurrently, and the same message twice in a batch: the second one is delivered again.
     let third = event("order_confirmation");
     let messages = [received(&third, 1), received(&by_topic(&third), 1), received(&third, 1)];
-    let (over_http, _) = tokio::join!(depot.office.send(&third), depot.work_off(&messages));
+    let (over_http, _) = tokio::join!(queues.fixture.send(&third), queues.handle_batch(&messages));
     assert!(over_http.status == 200 || over_http.status == 409, "{}", over_http.text());
-    assert!(depot.work_off(&messages).await.is_empty());
-    assert_eq!(depot.office.mails(&third), 1);
+    assert!(queues.handle_batch(&messages).await.is_empty());
+    assert_eq!(queues.fixture.mails(&third), 1);
 }
 
 #[tokio::test]
 async fn of_a_batch_only_what_is_not_handed_over_comes_again() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let bodies: Vec<Value> = (0..3).map(|_| text()).collect();
     let messages: Vec<Value> = bodies.iter().map(|body| received(body, 1)).collect();
-    depot.office.vendors().inject(Vendor::Twilio, VendorFault::next(Kind::Answer(Answer::status(503))));
-    let again = depot.work_off(&messages).await;
+    queues.fixture.vendors().inject(Vendor::Twilio, VendorFault::next(Kind::Answer(Answer::status(503))));
+    let again = queues.handle_batch(&messages).await;
     let [failed] = again[..] else { panic!("{again:?}") };
-    let sent = bodies.iter().map(|body| depot.office.texts(body)).sum::<usize>();
-    assert_eq!((sent, depot.office.texts(&bodies[failed])), (2, 0));
-    assert!(depot.work_off(&[messages[failed].clone()]).await.is_empty());
-    assert!(bodies.iter().all(|body| depot.office.texts(body) == 1));
+    let sent = bodies.iter().map(|body| queues.fixture.texts(body)).sum::<usize>();
+    assert_eq!((sent, queues.fixture.texts(&bodies[failed])), (2, 0));
+    assert!(queues.handle_batch(&[messages[failed].clone()]).await.is_empty());
+    assert!(bodies.iter().all(|body| queues.fixture.texts(body) == 1));
     // A store that is away is no fault of the messages.
-    depot.office.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
-    assert_eq!(depot.work_off(&[received(&event("low_stock"), 1)]).await, [0]);
-    assert!(depot.dead.take().await.is_empty());
+    queues.fixture.network.plan("TransactWriteItems", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(queues.handle_batch(&[received(&event("low_stock"), 1)]).await, [0]);
+    assert!(queues.dead.take().await.is_empty());
 }
 
 #[tokio::test]
 async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_done() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let mut wrong = event("order_confirmation");
     wrong["recipient"]["email"] = json!("ada");
     wrong["data"]["order"]["total"] = json!(5);
@@ -213,51 +214,51 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_don
         (wrong.clone(), "not_understood: /recipient/email invalid_email, /data/order/total wrong_type"),
     ] {
         let message = received(&body, 1);
-        assert!(depot.work_off(std::slice::from_ref(&message)).await.is_empty(), "{body}");
-        let letters = depot.dead.take().await;
+        assert!(queues.handle_batch(std::slice::from_ref(&message)).await.is_empty(), "{body}");
+        let letters = queues.dead.take().await;
         assert_eq!(letters, [(message["body"].as_str().unwrap().to_owned(), Some(reason.to_owned()))]);
     }
     // One among others holds up none of them.
     let right = event("account_created");
-    assert!(depot.work_off(&[received(&wrong, 1), received(&right, 1)]).await.is_empty());
-    assert_eq!((depot.dead.take().await.len(), depot.office.mails(&right)), (1, 1));
+    assert!(queues.handle_batch(&[received(&wrong, 1), received(&right, 1)]).await.is_empty());
+    assert_eq!((queues.dead.take().await.len(), queues.fixture.mails(&right)), (1, 1));
 }
 
 #[tokio::test]
 async fn an_event_that_was_used_for_something_else_becomes_a_dead_letter() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let (body, mut other) = (event("order_confirmation"), event("order_confirmation"));
     other["event_id"] = body["event_id"].clone();
-    assert!(depot.work_off(&[received(&body, 1)]).await.is_empty());
-    assert!(depot.work_off(&[received(&other, 1)]).await.is_empty());
-    let letters = depot.dead.take().await;
+    assert!(queues.handle_batch(&[received(&body, 1)]).await.is_empty());
+    assert!(queues.handle_batch(&[received(&other, 1)]).await.is_empty());
+    let letters = queues.dead.take().await;
     let reason = "event_id_reused: email: the event's id was used for another template or recipient";
     assert_eq!(letters, [(other.to_string(), Some(reason.to_owned()))]);
-    assert_eq!((depot.office.mails(&body), depot.office.mails(&other)), (1, 0));
+    assert_eq!((queues.fixture.mails(&body), queues.fixture.mails(&other)), (1, 0));
 }
 
 #[tokio::test]
 async fn what_the_vendor_refuses_and_what_came_too_often_becomes_a_dead_letter() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let mut refused = text();
     refused["recipient"]["phone"] = json!("+449012345678");
-    assert!(depot.work_off(&[received(&refused, 1)]).await.is_empty());
-    let letters = depot.dead.take().await;
+    assert!(queues.handle_batch(&[received(&refused, 1)]).await.is_empty());
+    let letters = queues.dead.take().await;
     assert_eq!(letters[0].1.as_deref(), Some("refused: sms: no text reaches such a number"));
 
     let body = event("order_confirmation");
-    depot.office.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
-    assert_eq!(depot.work_off(&[received(&body, 4)]).await, [0]);
-    assert!(depot.work_off(&[received(&body, 5)]).await.is_empty());
-    let letters = depot.dead.take().await;
+    queues.fixture.network.plan("SendEmail", usize::MAX, Fault::Answer(500, json!({})));
+    assert_eq!(queues.handle_batch(&[received(&body, 4)]).await, [0]);
+    assert!(queues.handle_batch(&[received(&body, 5)]).await.is_empty());
+    let letters = queues.dead.take().await;
     let [(letter, Some(reason))] = &letters[..] else { panic!("{letters:?}") };
     assert_eq!(letter, &body.to_string());
     assert!(reason.starts_with("given_up: ") && reason.contains("500"), "{reason}");
     // What is withheld or suppressed has come to its end.
     let mut french = text();
     french["recipient"]["phone"] = json!("+33612345678");
-    assert!(depot.work_off(&[received(&french, 1)]).await.is_empty());
-    assert!(depot.dead.take().await.is_empty());
+    assert!(queues.handle_batch(&[received(&french, 1)]).await.is_empty());
+    assert!(queues.dead.take().await.is_empty());
 }
 
 #[tokio::test]
@@ -267,13 +268,13 @@ async fn a_message_counts_as_a_dead_letter_once_the_queue_for_them_has_it() {
     let _logging = tracing::subscriber::set_default(subscriber);
     // With a single subscriber, tracing asks the first thread that comes to a line, and believes it for ever.
     let _second = tracing::Dispatch::new(with_metrics("other", "info", Metrics::Emf, std::io::sink));
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let counted = || -> Vec<Datum> { captured.take_lines().iter().flat_map(emf::data).collect() };
     counted();
-    assert!(depot.work_off(&[received(&event("order_confirmation"), 1)]).await.is_empty());
+    assert!(queues.handle_batch(&[received(&event("order_confirmation"), 1)]).await.is_empty());
     assert_eq!(counted(), []);
-    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
-    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0], "the dead-letter queue is down");
+    queues.fixture.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    assert_eq!(queues.handle_batch(&[received(&json!("hello"), 1)]).await, [0], "the dead-letter queue is down");
     assert_eq!(counted(), []);
     let letter = Datum {
         namespace: "Bodega".to_owned(),
@@ -282,80 +283,80 @@ async fn a_message_counts_as_a_dead_letter_once_the_queue_for_them_has_it() {
         dimensions: BTreeMap::from([("service".to_owned(), "notification-service".to_owned())]),
         value: 1.0,
     };
-    assert!(depot.work_off(&[received(&json!("hello"), 2), received(&json!("{}"), 1)]).await.is_empty());
+    assert!(queues.handle_batch(&[received(&json!("hello"), 2), received(&json!("{}"), 1)]).await.is_empty());
     assert_eq!(counted(), [letter.clone(), letter], "each is a line of its own");
 }
 
 #[tokio::test]
 async fn a_message_that_no_dead_letter_queue_takes_comes_again() {
-    let depot = Depot::open().await;
-    depot.office.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
-    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
-    assert!(depot.work_off(&[received(&json!("hello"), 2)]).await.is_empty());
-    assert_eq!(depot.dead.take().await.len(), 1);
-    depot.office.network.plan("SendMessage", 1, Fault::Answer(500, json!({})));
-    assert!(depot.work_off(&[received(&json!("hello"), 1)]).await.is_empty(), "it is tried twice");
+    let queues = QueueFixture::open().await;
+    queues.fixture.network.plan("SendMessage", 2, Fault::Answer(500, json!({})));
+    assert_eq!(queues.handle_batch(&[received(&json!("hello"), 1)]).await, [0]);
+    assert!(queues.handle_batch(&[received(&json!("hello"), 2)]).await.is_empty());
+    assert_eq!(queues.dead.take().await.len(), 1);
+    queues.fixture.network.plan("SendMessage", 1, Fault::Answer(500, json!({})));
+    assert!(queues.handle_batch(&[received(&json!("hello"), 1)]).await.is_empty(), "it is tried twice");
     // A shop without one leaves it to SQS.
     let message = received(&json!("hello"), 9);
-    let answer = depot.office.app.queue(json!({ "Records": [message] })).await.unwrap();
+    let answer = queues.fixture.app.queue(json!({ "Records": [message] })).await.unwrap();
     assert_eq!(answer["batchItemFailures"], json!([{"itemIdentifier": message["messageId"]}]));
 }
 
 #[tokio::test]
 async fn a_signed_call_with_a_message_in_it_follows_no_redirect() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let elsewhere = Network::start().await;
-    depot.office.network.plan("SendMessage", 2, Fault::Redirect(elsewhere.address.clone()));
-    assert_eq!(depot.work_off(&[received(&json!("hello"), 1)]).await, [0]);
+    queues.fixture.network.plan("SendMessage", 2, Fault::Redirect(elsewhere.address.clone()));
+    assert_eq!(queues.handle_batch(&[received(&json!("hello"), 1)]).await, [0]);
     assert_eq!(elsewhere.count("SendMessage"), 0, "the message went to another host");
 }
 
 #[tokio::test]
 async fn dead_letters_are_moved_back_to_their_queue_and_then_worked_off() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let bodies: Vec<Value> = (0..13).map(|_| event("account_created")).collect();
     // Our own fault, which says nothing against the provider: its circuit stays closed.
     let refused = Fault::Answer(400, json!({"__type": "BadRequestException"}));
-    depot.office.network.plan("SendEmail", usize::MAX, refused);
+    queues.fixture.network.plan("SendEmail", usize::MAX, refused);
     for batch in bodies.chunks(10) {
         let messages: Vec<Value> = batch.iter().map(|body| received(body, 5)).collect();
-        assert!(depot.work_off(&messages).await.is_empty());
+        assert!(queues.handle_batch(&messages).await.is_empty());
     }
-    depot.main.put("was there before").await;
-    depot.office.network.heal();
+    queues.main.put("was there before").await;
+    queues.fixture.network.heal();
     let redrive = json!({ "command": "redrive" });
-    assert_eq!(depot.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 13, "is_done": true}));
-    assert_eq!(depot.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 0, "is_done": true}));
-    assert_eq!(depot.dead.count().await, 0);
-    let mut back = depot.main.take().await;
+    assert_eq!(queues.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 13, "is_done": true}));
+    assert_eq!(queues.app.admin(redrive.clone()).await.unwrap(), json!({"moved": 0, "is_done": true}));
+    assert_eq!(queues.dead.count().await, 0);
+    let mut back = queues.main.take().await;
     back.retain(|(body, _)| body != "was there before");
     assert_eq!(back.len(), 13);
     assert!(back.iter().all(|(_, reason)| reason.is_none()), "the reason was the letter's");
     for (body, _) in &back {
-        assert!(depot.work_off(&[received(&json!(body), 1)]).await.is_empty());
+        assert!(queues.handle_batch(&[received(&json!(body), 1)]).await.is_empty());
     }
-    assert!(bodies.iter().all(|body| depot.office.mails(body) == 1));
+    assert!(bodies.iter().all(|body| queues.fixture.mails(body) == 1));
 
-    let error = depot.office.app.admin(redrive).await.unwrap_err();
+    let error = queues.fixture.app.admin(redrive).await.unwrap_err();
     assert!(error.to_string().contains("NOTIFICATION_DEAD_LETTER_QUEUE_URL"), "{error}");
-    assert!(depot.app.admin(json!({"command": "sing"})).await.is_err());
+    assert!(queues.app.admin(json!({"command": "sing"})).await.is_err());
 }
 
 #[tokio::test]
 async fn a_redrive_that_fails_half_way_loses_nothing() {
-    let depot = Depot::open().await;
+    let queues = QueueFixture::open().await;
     let message = received(&json!("hello"), 1);
-    depot.work_off(&[message]).await;
-    depot.office.network.plan("DeleteMessage", 1, Fault::Answer(500, json!({})));
-    assert!(depot.app.admin(json!({ "command": "redrive" })).await.is_err());
-    assert_eq!(depot.main.take().await, [("hello".to_owned(), None)]);
+    queues.handle_batch(&[message]).await;
+    queues.fixture.network.plan("DeleteMessage", 1, Fault::Answer(500, json!({})));
+    assert!(queues.app.admin(json!({ "command": "redrive" })).await.is_err());
+    assert_eq!(queues.main.take().await, [("hello".to_owned(), None)]);
 }
 
 #[tokio::test]
 async fn a_batch_that_is_none_is_an_error_of_the_function() {
-    let depot = Depot::open().await;
-    assert!(depot.app.queue(json!({ "direction": "up" })).await.is_err());
-    assert!(depot.work_off(&[]).await.is_empty());
+    let queues = QueueFixture::open().await;
+    assert!(queues.app.queue(json!({ "direction": "up" })).await.is_err());
+    assert!(queues.handle_batch(&[]).await.is_empty());
 }
 
 #[test]

@@ -1,20 +1,20 @@
 use serde_json::{Value, json};
 use testkit::tokens;
 
-use crate::{Office, address, event, outcome, sent};
+use crate::{Fixture, address, event, outcome, sent};
 
 /// What was asked of SES last.
-fn asked_of_ses(office: &Office) -> Value {
-    office.network.seen().into_iter().rfind(|seen| seen.operation == "SendEmail").unwrap().body
+fn asked_of_ses(fixture: &Fixture) -> Value {
+    fixture.network.seen().into_iter().rfind(|seen| seen.operation == "SendEmail").unwrap().body
 }
 
 #[tokio::test]
 async fn a_mail_arrives_at_ses_with_subject_sender_and_recipient() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("order_confirmation");
-    let answer = office.send(&body).await.expect(200);
+    let answer = fixture.send(&body).await.expect(200);
     assert_eq!(outcome(&answer), sent(&body));
-    let mails = office.network.mails_to(address(&body)).await;
+    let mails = fixture.network.mails_to(address(&body)).await;
     let [mail] = &mails[..] else { panic!("{mails:?}") };
     assert_eq!(mail["source"], "\"Bodega\" <shop@bodega.example>");
     assert_eq!(mail["subject"], "Your Bodega order is confirmed");
@@ -26,12 +26,12 @@ async fn a_mail_arrives_at_ses_with_subject_sender_and_recipient() {
 
 #[tokio::test]
 async fn a_mail_has_text_and_html_in_utf8_and_carries_its_event() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let mut body = event("order_confirmation");
     body["recipient"]["locale"] = json!("de-DE");
     body["data"]["order"]["lines"][0]["title"] = json!("Söckchen");
-    office.send(&body).await.expect(200);
-    let asked = asked_of_ses(&office);
+    fixture.send(&body).await.expect(200);
+    let asked = asked_of_ses(&fixture);
     assert_eq!(asked["Destination"], json!({"ToAddresses": [address(&body)]}));
     let simple = &asked["Content"]["Simple"];
     for part in [&simple["Subject"], &simple["Body"]["Text"], &simple["Body"]["Html"]] {
@@ -52,18 +52,18 @@ async fn a_mail_has_text_and_html_in_utf8_and_carries_its_event() {
 
 #[tokio::test]
 async fn a_title_with_markup_reaches_ses_escaped() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let mut body = event("order_confirmation");
     body["data"]["order"]["lines"][0]["title"] = json!("<script>alert(1)</script>");
-    office.send(&body).await.expect(200);
-    let mails = office.network.mails_to(address(&body)).await;
+    fixture.send(&body).await.expect(200);
+    let mails = fixture.network.mails_to(address(&body)).await;
     let html = mails[0]["body"].as_str().unwrap();
     assert!(!html.contains("<script") && html.contains("&#60;script&#62;alert(1)&#60;/script&#62;"), "{html}");
 }
 
 #[tokio::test]
 async fn every_template_is_sent_with_its_own_subject() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for (template, subject) in [
         ("order_confirmation", "Your Bodega order is confirmed"),
         ("payment_failed", "Your payment to Bodega did not go through"),
@@ -73,64 +73,64 @@ async fn every_template_is_sent_with_its_own_subject() {
         ("low_stock", "Bodega: 3 left of TEE-M"),
     ] {
         let body = event(template);
-        assert_eq!(office.status(&body).await, "sent", "{template}");
-        assert_eq!(office.mails(&body), 1, "{template}");
-        assert_eq!(asked_of_ses(&office)["Content"]["Simple"]["Subject"]["Data"], subject);
+        assert_eq!(fixture.status(&body).await, "sent", "{template}");
+        assert_eq!(fixture.mails(&body), 1, "{template}");
+        assert_eq!(asked_of_ses(&fixture)["Content"]["Simple"]["Subject"]["Data"], subject);
     }
 }
 
 #[tokio::test]
 async fn without_a_locale_money_and_dates_are_written_as_in_the_united_states() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let mut body = event("order_confirmation");
     body["recipient"].as_object_mut().unwrap().remove("locale");
-    office.send(&body).await.expect(200);
-    let asked = asked_of_ses(&office);
+    fixture.send(&body).await.expect(200);
+    let asked = asked_of_ses(&fixture);
     let text = asked["Content"]["Simple"]["Body"]["Text"]["Data"].as_str().unwrap();
     assert!(text.contains("Placed on: 11/22/2026") && text.contains("Total: GBP\u{a0}1,248.56"), "{text}");
 }
 
 #[tokio::test]
 async fn only_who_may_send_sends() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let body = event("account_created");
     let stranger = tokens::service("transaction-service", "inventory:reserve");
-    let answer = office.client.post("/notifications").token(&stranger).json(&body).send().await.expect(403);
+    let answer = fixture.client.post("/notifications").token(&stranger).json(&body).send().await.expect(403);
     assert_eq!(answer.problem(), "forbidden");
-    office.client.post("/notifications").json(&body).send().await.expect(401);
-    assert_eq!(office.mails(&body), 0);
-    assert_eq!(office.item(&body).await, None);
+    fixture.client.post("/notifications").json(&body).send().await.expect(401);
+    assert_eq!(fixture.mails(&body), 0);
+    assert_eq!(fixture.item(&body).await, None);
 }
 
 #[tokio::test]
 async fn a_sending_costs_two_calls_of_dynamodb_and_one_of_ses_and_a_repetition_one_call() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let since =
-        |from: usize| office.network.seen()[from..].iter().map(|seen| seen.operation.clone()).collect::<Vec<_>>();
+        |from: usize| fixture.network.seen()[from..].iter().map(|seen| seen.operation.clone()).collect::<Vec<_>>();
     // Also where it is counted.
     for template in ["account_created", "order_confirmation", "low_stock"] {
-        let (body, before) = (event(template), office.network.seen().len());
-        office.send(&body).await.expect(200);
+        let (body, before) = (event(template), fixture.network.seen().len());
+        fixture.send(&body).await.expect(200);
         assert_eq!(since(before), ["TransactWriteItems", "SendEmail", "UpdateItem"], "{template}");
-        office.send(&body).await.expect(200);
+        fixture.send(&body).await.expect(200);
         assert_eq!(since(before + 3), ["TransactWriteItems"], "{template}");
-        office.of_event(&body).await.expect(200);
+        fixture.of_event(&body).await.expect(200);
         assert_eq!(since(before + 4), ["BatchGetItem"], "{template}");
     }
 }
 
 #[tokio::test]
 async fn an_order_in_a_currency_that_was_withdrawn_since_is_mailed_as_it_was_made() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for (amount, currency) in [(1999, "BGN"), (1312, "KWD"), (1999, "MGA")] {
         let mut body = event("order_confirmation");
         for member in ["subtotal", "shipping", "tax", "total"] {
             body["data"]["order"][member] = json!({"amount": amount, "currency": currency});
         }
         body["data"]["order"]["lines"][0]["total"] = body["data"]["order"]["total"].clone();
-        assert_eq!(office.status(&body).await, "sent", "{currency}");
+        assert_eq!(fixture.status(&body).await, "sent", "{currency}");
     }
     let mut body = event("order_confirmation");
     body["data"]["order"]["total"]["currency"] = json!("ABC");
-    assert_eq!(office.send(&body).await.expect(422).refused_fields(), ["/data/order/total/currency unknown_currency"]);
+    assert_eq!(fixture.send(&body).await.expect(422).refused_fields(), ["/data/order/total/currency unknown_currency"]);
 }

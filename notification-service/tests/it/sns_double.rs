@@ -14,21 +14,21 @@ use vendor_doubles::{
 };
 
 use crate::{
-    Office, PATIENCE, PATIENT, event, settings,
-    webhooks::{Desk, staff},
+    Fixture, PATIENCE, PATIENT, event, settings,
+    webhooks::{WebhookFixture, staff},
 };
 
 const TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:mail-events";
 
 /// A service whose SES and SNS are doubles.
-struct Home {
-    office: Office,
+struct DoubleFixture {
+    fixture: Fixture,
     doubles: VendorDoubles,
 }
 
-impl Home {
+impl DoubleFixture {
     async fn open() -> Self {
-        let office = Office::open().await;
+        let fixture = Fixture::open().await;
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let webhook = format!("http://{}/webhooks/ses", listener.local_addr().unwrap());
         let doubles = VendorDoubles::start(Options {
@@ -38,7 +38,7 @@ impl Home {
             ..Options::default()
         })
         .await;
-        let mut all = settings(&office.network.address, office.app.store.table(), "ses");
+        let mut all = settings(&fixture.network.address, fixture.app.db.table(), "ses");
         all.extend([
             ("AWS_ENDPOINT_URL_SESV2", doubles.base(Vendor::Ses).to_owned()),
             ("SES_CONFIGURATION_SET", "shop".to_owned()),
@@ -50,14 +50,14 @@ impl Home {
         let app = App { verifier: tokens::verifier(), deadline: PATIENCE, ..app };
         let routes: Router = router(app.clone());
         tokio::spawn(async move { axum::serve(listener, routes).await });
-        Self { office: Office { client: Client::new(router(app.clone())), app, ..office }, doubles }
+        Self { fixture: Fixture { client: Client::new(router(app.clone())), app, ..fixture }, doubles }
     }
 
-    /// What the service heard last of an event's mail, once that is this.
+    /// Waits until this is the last event of an event's mail.
     async fn until_it_is(&self, body: &Value, kind: &str) {
         let mut last = Value::Null;
         for _ in 0..1_000 {
-            last = self.office.of_event(body).await.expect(200).json()["channels"][0]["last_event"]["type"].clone();
+            last = self.fixture.of_event(body).await.expect(200).json()["channels"][0]["last_event"]["type"].clone();
             if last == kind {
                 return;
             }
@@ -76,27 +76,27 @@ impl Home {
 
 #[tokio::test]
 async fn a_mail_by_the_double_of_ses_is_delivered_and_a_bounce_suppresses_its_address() {
-    let home = Home::open().await;
+    let fixture = DoubleFixture::open().await;
     let body = event("account_created");
-    assert_eq!(home.office.status(&body).await, "sent");
-    home.until_it_is(&body, "delivered").await;
-    assert_eq!(home.doubles.records()[0].status, "delivered");
+    assert_eq!(fixture.fixture.status(&body).await, "sent");
+    fixture.until_it_is(&body, "delivered").await;
+    assert_eq!(fixture.doubles.records()[0].status, "delivered");
     for (status, kind) in [("deferred", "delayed"), ("blocked", "soft_bounced")] {
-        home.change(status).await;
-        home.until_it_is(&body, kind).await;
-        assert_eq!(suppressed(&home, &body).await, Vec::<Value>::new(), "{status}");
+        fixture.change(status).await;
+        fixture.until_it_is(&body, kind).await;
+        assert_eq!(suppressed(&fixture, &body).await, Vec::<Value>::new(), "{status}");
     }
-    home.change("bounced").await;
-    home.until_it_is(&body, "hard_bounced").await;
-    assert_eq!(suppressed(&home, &body).await, ["hard_bounce"]);
-    home.change("complained").await;
-    home.until_it_is(&body, "complained").await;
-    assert_eq!(suppressed(&home, &body).await, ["hard_bounce", "complaint"]);
+    fixture.change("bounced").await;
+    fixture.until_it_is(&body, "hard_bounced").await;
+    assert_eq!(suppressed(&fixture, &body).await, ["hard_bounce"]);
+    fixture.change("complained").await;
+    fixture.until_it_is(&body, "complained").await;
+    assert_eq!(suppressed(&fixture, &body).await, ["hard_bounce", "complaint"]);
 }
 
-async fn suppressed(home: &Home, body: &Value) -> Vec<Value> {
+async fn suppressed(fixture: &DoubleFixture, body: &Value) -> Vec<Value> {
     let address = json!({ "email": body["recipient"]["email"] });
-    let request = home.office.client.post("/admin/suppressions/find").token(&staff()).json(&address);
+    let request = fixture.fixture.client.post("/admin/suppressions/find").token(&staff()).json(&address);
     let found = request.send().await.expect(200).json();
     let items = found["items"].as_array().unwrap();
     items.iter().flat_map(|item| item["causes"].as_array().unwrap()).map(|cause| cause["reason"].clone()).collect()
@@ -104,7 +104,7 @@ async fn suppressed(home: &Home, body: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn with_a_double_only_what_the_double_signed_at_its_own_address_is_taken() {
-    let home = Home::open().await;
+    let fixture = DoubleFixture::open().await;
     let forger = Signer::generate().unwrap();
     let message = |signer: &Signer, address: &str| {
         let now = common::timestamp::Timestamp::now().to_string();
@@ -112,15 +112,15 @@ async fn with_a_double_only_what_the_double_signed_at_its_own_address_is_taken()
         signer.sign(&mut message, Version::Two, address).unwrap();
         message.to_string()
     };
-    let post = async |body: String| home.office.client.post("/webhooks/ses").body("text/plain", body).send().await;
-    let (own, double) = (home.doubles.certificate_url(), home.doubles.sns());
+    let post = async |body: String| fixture.fixture.client.post("/webhooks/ses").body("text/plain", body).send().await;
+    let (own, double) = (fixture.doubles.certificate_url(), fixture.doubles.sns());
     post(message(double, &own)).await.expect(200);
     let (_, file) = own.rsplit_once('/').unwrap();
     for address in [
         format!("https://sns.us-east-1.amazonaws.com/{file}"),
         format!("http://localhost/{file}"),
         format!("http://127.0.0.1:9/{file}"),
-        format!("{}@127.0.0.1:9/{file}", home.doubles.control()),
+        format!("{}@127.0.0.1:9/{file}", fixture.doubles.control()),
         own.replace("http://", "https://"),
         own.replace("http://", "http://ada@"),
         own.replace(".pem", ".pem?a=b"),
@@ -133,11 +133,11 @@ async fn with_a_double_only_what_the_double_signed_at_its_own_address_is_taken()
 
 #[tokio::test]
 async fn without_the_setting_nothing_on_this_machine_signs_for_sns() {
-    let (desk, doubles) = (Desk::open().await, VendorDoubles::start(Options::default()).await);
+    let (webhooks, doubles) = (WebhookFixture::open().await, VendorDoubles::start(Options::default()).await);
     let now = common::timestamp::Timestamp::now().to_string();
     let mut message = sns::notification(crate::webhooks::TOPIC, "m-1", &now, "{\"eventType\": \"Send\"}");
     doubles.sns().sign(&mut message, Version::Two, &doubles.certificate_url()).unwrap();
-    let answer = desk.client.post("/webhooks/ses").body("text/plain", message.to_string()).send().await;
+    let answer = webhooks.client.post("/webhooks/ses").body("text/plain", message.to_string()).send().await;
     assert_eq!(answer.expect(400).problem(), "invalid_signature");
 }
 

@@ -4,24 +4,24 @@ use strum::VariantArray;
 use testkit::{Answer, tokens};
 use uuid::Uuid;
 
-use crate::Office;
+use crate::Fixture;
 
 fn staff() -> String {
     tokens::user(Uuid::now_v7(), "notifications:manage")
 }
 
-async fn get(office: &Office, path: &str) -> Answer {
-    office.client.get(path).token(&staff()).send().await
+async fn get(fixture: &Fixture, path: &str) -> Answer {
+    fixture.client.get(path).token(&staff()).send().await
 }
 
-async fn preview(office: &Office, body: &Value) -> Answer {
-    office.client.post("/admin/templates/preview").token(&staff()).json(body).send().await
+async fn preview(fixture: &Fixture, body: &Value) -> Answer {
+    fixture.client.post("/admin/templates/preview").token(&staff()).json(body).send().await
 }
 
 #[tokio::test]
-async fn staff_see_which_templates_there_are_and_how_each_can_be_told() {
-    let office = Office::open().await;
-    let list = get(&office, "/admin/templates").await.expect(200).json();
+async fn staff_see_which_templates_there_are_and_how_each_can_be_sent() {
+    let fixture = Fixture::open().await;
+    let list = get(&fixture, "/admin/templates").await.expect(200).json();
     assert_eq!(list["languages"], json!(["en", "de"]));
     let items = list["items"].as_array().unwrap();
     assert_eq!(items.len(), Template::VARIANTS.len());
@@ -30,16 +30,16 @@ async fn staff_see_which_templates_there_are_and_how_each_can_be_told() {
     assert_eq!(named("invoice")["channels"], json!(["email"]));
     assert_eq!((&named("password_reset")["kept"], &named("direct")["transactional"]), (&json!(false), &json!(false)));
     let other = tokens::user(Uuid::now_v7(), "orders:manage users:manage");
-    office.client.get("/admin/templates").token(&other).send().await.expect(403);
+    fixture.client.get("/admin/templates").token(&other).send().await.expect(403);
 }
 
 #[tokio::test]
 async fn the_sample_of_every_template_is_taken_as_it_is_and_fits_its_schema() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for &template in Template::VARIANTS {
         let path = format!("/admin/templates/{}", template.as_str());
-        let mut sample = get(&office, &format!("{path}/sample")).await.expect(200).json();
-        let schema = get(&office, &format!("{path}/schema")).await.expect(200).json();
+        let mut sample = get(&fixture, &format!("{path}/sample")).await.expect(200).json();
+        let schema = get(&fixture, &format!("{path}/schema")).await.expect(200).json();
         let data = sample["data"].as_object().unwrap();
         let described = match schema["$ref"].as_str() {
             Some(to) => &schema["$defs"][to.strip_prefix("#/$defs/").unwrap()]["properties"],
@@ -49,41 +49,41 @@ async fn the_sample_of_every_template_is_taken_as_it_is_and_fits_its_schema() {
         assert!(!schema.to_string().contains("#/components/"), "{template:?}: {schema}");
         sample["event_id"] = json!(Uuid::now_v7());
         sample["channels"] = json!(["email"]);
-        assert_eq!(office.status(&sample).await, "sent", "{template:?}");
+        assert_eq!(fixture.status(&sample).await, "sent", "{template:?}");
     }
     for path in ["/admin/templates/newsletter/sample", "/admin/templates/Direct/schema"] {
-        get(&office, path).await.expect(404);
+        get(&fixture, path).await.expect(404);
     }
 }
 
 #[tokio::test]
 async fn a_preview_shows_the_sample_or_other_data_to_a_reader_of_any_language_and_sends_nothing() {
-    let office = Office::open().await;
-    let before = office.network.seen().len();
-    let shown = preview(&office, &json!({"template": "order_shipped", "locale": "de-DE"})).await.expect(200).json();
+    let fixture = Fixture::open().await;
+    let before = fixture.network.seen().len();
+    let shown = preview(&fixture, &json!({"template": "order_shipped", "locale": "de-DE"})).await.expect(200).json();
     assert_eq!(shown["subject"], "Ein Teil Ihrer Bestellung bei Bodega ist unterwegs");
     assert!(shown["html"].as_str().unwrap().contains("<html lang=\"de\""));
     assert!(shown["text"].as_str().unwrap().contains("Sendungsnummer: 00340434161094042557\n"));
     let sms = json!({"encoding": "gsm7", "segments": 1, "text": "Bodega: Ihr Paket ist unterwegs mit DHL. \
         https://shop.example/orders/01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e/parcels/1"});
     assert_eq!(shown["sms"], sms);
-    let with_pictures = preview(&office, &json!({"template": "order_confirmation"})).await.expect(200).json();
+    let with_pictures = preview(&fixture, &json!({"template": "order_confirmation"})).await.expect(200).json();
     assert!(with_pictures["html"].as_str().unwrap().contains("<img src=\"https://images.example/"));
     let data = json!({"text": "Grüße – wir melden uns."});
     let direct =
-        preview(&office, &json!({"template": "direct", "locale": "pl", "data": data})).await.expect(200).json();
+        preview(&fixture, &json!({"template": "direct", "locale": "pl", "data": data})).await.expect(200).json();
     assert_eq!(direct["subject"], "A message from Bodega");
     assert_eq!((&direct["sms"]["encoding"], &direct["sms"]["segments"]), (&json!("ucs2"), &json!(1)));
-    let none = preview(&office, &json!({"template": "invoice"})).await.expect(200).json();
+    let none = preview(&fixture, &json!({"template": "invoice"})).await.expect(200).json();
     assert_eq!(none["sms"], Value::Null);
-    assert_eq!(office.network.seen().len(), before, "{:?}", office.network.seen());
+    assert_eq!(fixture.network.seen().len(), before, "{:?}", fixture.network.seen());
 }
 
 #[tokio::test]
 async fn a_preview_of_words_that_only_a_mail_has_room_for_counts_the_segments_that_a_text_would_have() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let data = json!({"subject": "About your return", "text": "word ".repeat(400)});
-    let shown = preview(&office, &json!({"template": "direct", "data": data})).await.expect(200).json();
+    let shown = preview(&fixture, &json!({"template": "direct", "data": data})).await.expect(200).json();
     assert_eq!(shown["subject"], "About your return");
     assert!(shown["text"].as_str().unwrap().contains("word word"), "{shown}");
     assert!(shown["sms"]["segments"].as_u64().unwrap() > 6, "{shown}");
@@ -91,7 +91,7 @@ async fn a_preview_of_words_that_only_a_mail_has_room_for_counts_the_segments_th
 
 #[tokio::test]
 async fn a_preview_refuses_what_a_notification_refuses() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for (body, fields) in [
         (json!({}), vec!["/template missing"]),
         (json!({"template": "newsletter", "data": 7}), vec!["/template unknown_template"]),
@@ -102,27 +102,27 @@ async fn a_preview_refuses_what_a_notification_refuses() {
             vec!["/data/link foreign_link"],
         ),
     ] {
-        assert_eq!(preview(&office, &body).await.expect(422).refused_fields(), fields, "{body}");
+        assert_eq!(preview(&fixture, &body).await.expect(422).refused_fields(), fields, "{body}");
     }
 }
 
 #[tokio::test]
-async fn a_link_to_elsewhere_is_refused_before_anything_is_claimed() {
-    let office = Office::open().await;
+async fn a_link_to_elsewhere_is_refused_before_a_lease_is_acquired() {
+    let fixture = Fixture::open().await;
     let mut body = notification_service::templates::sample(Template::PasswordReset);
     body["event_id"] = json!(Uuid::now_v7());
     body["data"]["link"] = json!("https://shop.example.evil.example/account/reset");
-    assert_eq!(office.send(&body).await.expect(422).refused_fields(), ["/data/link foreign_link"]);
-    assert_eq!(office.item(&body).await, None);
+    assert_eq!(fixture.send(&body).await.expect(422).refused_fields(), ["/data/link foreign_link"]);
+    assert_eq!(fixture.item(&body).await, None);
     let mut picture = notification_service::templates::sample(Template::OrderConfirmation);
     picture["event_id"] = json!(Uuid::now_v7());
     picture["data"]["order"]["lines"][0]["image"] = json!("https://evil.example/pixel.png");
-    let refused = office.send(&picture).await.expect(422).refused_fields();
+    let refused = fixture.send(&picture).await.expect(422).refused_fields();
     assert_eq!(refused, ["/data/order/lines/0/image foreign_link"]);
-    assert_eq!(office.item(&picture).await, None);
+    assert_eq!(fixture.item(&picture).await, None);
 }
 
-/// Generated clients have a type for each template, told apart by `template`.
+/// Generated clients have a type for each template, distinguished by `template`.
 #[test]
 fn every_template_is_a_case_of_the_description_with_its_sample_for_an_example() {
     let document = serde_json::to_value(openapi()).unwrap();

@@ -1,20 +1,20 @@
 use serde_json::{Value, json};
 
-use crate::{Office, event};
+use crate::{Fixture, event};
 
 /// The refused fields of a body made wrong by `change`.
-async fn refused(office: &Office, template: &str, change: impl FnOnce(&mut Value)) -> Vec<String> {
+async fn refused(fixture: &Fixture, template: &str, change: impl FnOnce(&mut Value)) -> Vec<String> {
     let mut body = event(template);
     change(&mut body);
-    let answer = office.send(&body).await.expect(422);
+    let answer = fixture.send(&body).await.expect(422);
     assert_eq!(answer.problem(), "invalid_input");
     answer.refused_fields()
 }
 
 #[tokio::test]
 async fn every_bad_field_is_named_at_once() {
-    let office = Office::open().await;
-    let fields = refused(&office, "order_confirmation", |body| {
+    let fixture = Fixture::open().await;
+    let fields = refused(&fixture, "order_confirmation", |body| {
         body["event_id"] = json!("01938f6e2b7c7d3a9c415f0e8a1b2c3d");
         body["recipient"] = json!({"email": "ada", "name": "Ada", "locale": "en_GB"});
         body["surprise"] = json!(1);
@@ -61,36 +61,36 @@ async fn every_bad_field_is_named_at_once() {
 
 #[tokio::test]
 async fn an_empty_request_is_told_all_that_is_missing() {
-    let office = Office::open().await;
-    let fields = refused(&office, "account_created", |body| *body = json!({})).await;
+    let fixture = Fixture::open().await;
+    let fields = refused(&fixture, "account_created", |body| *body = json!({})).await;
     assert_eq!(fields, ["/event_id missing", "/recipient missing", "/template missing"]);
 }
 
 #[tokio::test]
 async fn a_template_needs_what_it_is_about_and_takes_nothing_else() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for template in ["order_confirmation", "payment_failed", "order_cancelled"] {
         let without = |body: &mut Value| drop(body.as_object_mut().unwrap().remove("data"));
-        assert_eq!(refused(&office, template, without).await, ["/data/order missing"]);
+        assert_eq!(refused(&fixture, template, without).await, ["/data/order missing"]);
     }
     for template in ["account_created", "account_exists"] {
         let with = |body: &mut Value| body["data"] = event("order_confirmation")["data"].clone();
-        assert_eq!(refused(&office, template, with).await, ["/data/order unknown_field"]);
+        assert_eq!(refused(&fixture, template, with).await, ["/data/order unknown_field"]);
     }
     let empty = |body: &mut Value| body["data"] = json!({});
-    assert_eq!(refused(&office, "low_stock", empty).await, ["/data/stock missing"]);
+    assert_eq!(refused(&fixture, "low_stock", empty).await, ["/data/stock missing"]);
     let with = |body: &mut Value| body["data"]["order"] = event("order_confirmation")["data"]["order"].clone();
-    assert_eq!(refused(&office, "low_stock", with).await, ["/data/order unknown_field"]);
+    assert_eq!(refused(&fixture, "low_stock", with).await, ["/data/order unknown_field"]);
     let with = |body: &mut Value| body["data"]["stock"] = event("low_stock")["data"]["stock"].clone();
-    assert_eq!(refused(&office, "order_confirmation", with).await, ["/data/stock unknown_field"]);
-    let unknown = refused(&office, "order_confirmation", |body| body["template"] = json!("newsletter")).await;
+    assert_eq!(refused(&fixture, "order_confirmation", with).await, ["/data/stock unknown_field"]);
+    let unknown = refused(&fixture, "order_confirmation", |body| body["template"] = json!("newsletter")).await;
     assert_eq!(unknown, ["/template unknown_template"]);
 }
 
 #[tokio::test]
 async fn a_channel_needs_its_address_and_is_named_once() {
-    let office = Office::open().await;
-    let refused = async |change: fn(&mut Value)| refused(&office, "account_created", change).await;
+    let fixture = Fixture::open().await;
+    let refused = async |change: fn(&mut Value)| refused(&fixture, "account_created", change).await;
     assert_eq!(refused(|body| body["recipient"] = json!({})).await, ["/recipient/email missing"]);
     assert_eq!(refused(|body| body["channels"] = json!([])).await, ["/channels too_few"]);
     assert_eq!(refused(|body| body["channels"] = json!(["email", "email"])).await, ["/channels/1 repeated"]);
@@ -100,7 +100,7 @@ async fn a_channel_needs_its_address_and_is_named_once() {
 
 #[tokio::test]
 async fn what_belongs_into_the_recipient_or_the_data_is_refused_beside_them() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for template in ["order_confirmation", "low_stock", "account_created"] {
         let beside = |body: &mut Value| {
             body["locale"] = json!("de-DE");
@@ -108,42 +108,42 @@ async fn what_belongs_into_the_recipient_or_the_data_is_refused_beside_them() {
             body["stock"] = event("low_stock")["data"]["stock"].clone();
         };
         let expected = ["/locale unknown_field", "/order unknown_field", "/stock unknown_field"];
-        assert_eq!(refused(&office, template, beside).await, expected, "{template}");
+        assert_eq!(refused(&fixture, template, beside).await, expected, "{template}");
     }
 }
 
 #[tokio::test]
 async fn a_reason_is_for_orders_that_came_to_nothing() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let reason = |body: &mut Value| body["data"]["order"]["reason"] = json!("sold_out");
-    assert_eq!(refused(&office, "order_confirmation", reason).await, ["/data/order/reason not_allowed"]);
+    assert_eq!(refused(&fixture, "order_confirmation", reason).await, ["/data/order/reason not_allowed"]);
     for template in ["payment_failed", "order_cancelled"] {
         let mut body = event(template);
         reason(&mut body);
-        office.send(&body).await.expect(200);
+        fixture.send(&body).await.expect(200);
     }
     let lines = |body: &mut Value| body["data"]["order"]["reason"] = json!("Declined.\r\nBcc: everybody@example.com");
-    assert_eq!(refused(&office, "payment_failed", lines).await, ["/data/order/reason control_character"]);
+    assert_eq!(refused(&fixture, "payment_failed", lines).await, ["/data/order/reason control_character"]);
 }
 
 #[tokio::test]
 async fn an_order_has_from_one_to_a_hundred_lines() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let line = event("order_confirmation")["data"]["order"]["lines"][0].clone();
     let lines =
         |count: usize| move |body: &mut Value| body["data"]["order"]["lines"] = vec![line.clone(); count].into();
-    assert_eq!(refused(&office, "order_confirmation", lines.clone()(0)).await, ["/data/order/lines too_few"]);
-    assert_eq!(refused(&office, "order_confirmation", lines.clone()(101)).await, ["/data/order/lines too_many"]);
+    assert_eq!(refused(&fixture, "order_confirmation", lines.clone()(0)).await, ["/data/order/lines too_few"]);
+    assert_eq!(refused(&fixture, "order_confirmation", lines.clone()(101)).await, ["/data/order/lines too_many"]);
     let mut body = event("order_confirmation");
     lines(100)(&mut body);
-    office.send(&body).await.expect(200);
+    fixture.send(&body).await.expect(200);
 }
 
 #[tokio::test]
 async fn nothing_that_could_begin_another_header_is_taken() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     let to = |body: &mut Value| body["recipient"]["email"] = json!("ada@example.com\r\nBcc: eve@example.com");
-    assert_eq!(refused(&office, "account_created", to).await, ["/recipient/email control_character"]);
+    assert_eq!(refused(&fixture, "account_created", to).await, ["/recipient/email control_character"]);
     let several = |body: &mut Value| body["recipient"]["email"] = json!("ada@example.com,eve@example.com");
-    assert_eq!(refused(&office, "account_created", several).await, ["/recipient/email invalid_email"]);
+    assert_eq!(refused(&fixture, "account_created", several).await, ["/recipient/email invalid_email"]);
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use vendor_doubles::signing::{sendgrid, sns, twilio};
 
 use crate::{
-    Office, PATIENCE, PATIENT, address, event,
+    Fixture, PATIENCE, PATIENT, address, event,
     network::Fault,
     settings,
     sns_host::{CERTIFICATE, SnsHost},
@@ -29,18 +29,18 @@ const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 static SNS: LazyLock<sns::Signer> = LazyLock::new(|| sns::Signer::generate().unwrap());
 static SENDGRID: LazyLock<sendgrid::Signer> = LazyLock::new(|| sendgrid::Signer::generate().unwrap());
 
-/// An office whose vendors tell what became of messages.
-pub(crate) struct Desk {
-    pub(crate) office: Office,
+/// A service whose vendors report by webhooks.
+pub(crate) struct WebhookFixture {
+    pub(crate) fixture: Fixture,
     pub(crate) client: Client,
     host: SnsHost,
 }
 
-impl Desk {
+impl WebhookFixture {
     pub(crate) async fn open() -> Self {
-        let office = Office::open().await;
+        let fixture = Fixture::open().await;
         let host = SnsHost::start(SNS.certificate_pem()).await;
-        let mut all = settings(&office.network.address, office.app.store.table(), "ses");
+        let mut all = settings(&fixture.network.address, fixture.app.db.table(), "ses");
         all.extend([
             ("SES_TOPIC_ARN", TOPIC.to_owned()),
             ("SENDGRID_WEBHOOK_KEY", SENDGRID.public_key().to_owned()),
@@ -50,10 +50,10 @@ impl Desk {
         ]);
         let mut env = Env::from_pairs(all);
         let app = App::configure_within(&mut env, PATIENT).unwrap_or_else(|| panic!("{}", env.report()));
-        let webhooks = app.webhooks.clone().with_client(host.client.clone());
-        let app = App { verifier: tokens::verifier(), deadline: PATIENCE, webhooks, ..app };
-        let office = Office { client: Client::new(router(app.clone())), app, ..office };
-        Self { client: office.client.clone(), office, host }
+        let verified = app.webhooks.clone().with_client(host.client.clone());
+        let app = App { verifier: tokens::verifier(), deadline: PATIENCE, webhooks: verified, ..app };
+        let fixture = Fixture { client: Client::new(router(app.clone())), app, ..fixture };
+        Self { client: fixture.client.clone(), fixture, host }
     }
 
     async fn post_ses(&self, envelope: &Value) -> Answer {
@@ -91,7 +91,7 @@ impl Desk {
         self.post_twilio(query, &signature, fields).await
     }
 
-    /// Somebody sends a text to the shop's number.
+    /// A person sends a text to the shop's number.
     async fn text(&self, sid: &str, from: &str, body: &str) {
         let fields = [
             ("MessageSid", sid),
@@ -106,7 +106,7 @@ impl Desk {
         assert_eq!(answer.header("content-type"), "text/xml");
     }
 
-    /// What staff find of an address: the reasons of each suppression.
+    /// The reasons of each suppression of an address, as staff find them.
     pub(crate) async fn suppressed(&self, recipient: &Value) -> Vec<String> {
         let request = self.client.post("/admin/suppressions/find").token(&staff()).json(&only_address(recipient));
         let found = request.send().await.expect(200).json();
@@ -115,7 +115,7 @@ impl Desk {
         causes.map(|cause| cause["reason"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Lifts all that an address is suppressed for.
+    /// Lifts all suppressions of an address.
     pub(crate) async fn lift(&self, recipient: &Value) {
         let request = self.client.post("/admin/suppressions/find").token(&staff()).json(&only_address(recipient));
         for item in request.send().await.expect(200).json()["items"].as_array().unwrap() {
@@ -124,9 +124,9 @@ impl Desk {
         }
     }
 
-    /// The state of an event's mail and what a vendor said last of it.
+    /// The last event of an event's mail.
     pub(crate) async fn last_event(&self, body: &Value) -> String {
-        let item = self.office.item(body).await.unwrap();
+        let item = self.fixture.item(body).await.unwrap();
         item.get("last_event").and_then(|event| event.as_s().ok()).cloned().unwrap_or_default()
     }
 }
@@ -182,46 +182,46 @@ fn sendgrid_event(kind: &str, body: &Value, second: i64) -> Value {
 
 #[tokio::test]
 async fn a_bounce_for_good_is_noted_and_suppresses_the_address_at_no_further_cost() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let body = event("account_created");
-    assert_eq!(desk.office.status(&body).await, "sent");
-    let answer = desk.ses(&ses_bounce(&body, 5)).await.expect(200);
+    assert_eq!(webhooks.fixture.status(&body).await, "sent");
+    let answer = webhooks.ses(&ses_bounce(&body, 5)).await.expect(200);
     assert_eq!(answer.json(), json!({"received": true}));
-    assert_eq!(desk.last_event(&body).await, "hard_bounced");
-    assert_eq!(desk.suppressed(&body["recipient"]).await, ["hard_bounce"]);
+    assert_eq!(webhooks.last_event(&body).await, "hard_bounced");
+    assert_eq!(webhooks.suppressed(&body["recipient"]).await, ["hard_bounce"]);
 
     let mut next = event("order_confirmation");
     next["recipient"] = body["recipient"].clone();
-    assert_eq!(desk.office.status(&next).await, "suppressed");
-    assert_eq!(desk.office.mails(&body), 1);
+    assert_eq!(webhooks.fixture.status(&next).await, "suppressed");
+    assert_eq!(webhooks.fixture.mails(&body), 1);
     // Capitals make no other mailbox.
     let mut loud = event("account_exists");
     loud["recipient"]["email"] = json!(address(&body).to_uppercase());
-    assert_eq!(desk.office.status(&loud).await, "suppressed");
+    assert_eq!(webhooks.fixture.status(&loud).await, "suppressed");
 }
 
 #[tokio::test]
 async fn a_complaint_suppresses_and_a_bounce_that_may_pass_does_not() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let (angry, full) = (event("account_created"), event("account_created"));
     for body in [&angry, &full] {
-        desk.office.status(body).await;
+        webhooks.fixture.status(body).await;
     }
     let complaint = json!({"complainedRecipients": [{"emailAddress": address(&angry)}], "feedbackId": "f"});
-    desk.ses(&ses_event("Complaint", &angry, 1, complaint)).await.expect(200);
+    webhooks.ses(&ses_event("Complaint", &angry, 1, complaint)).await.expect(200);
     let bounce = json!({"bounceType": "Transient", "bounceSubType": "MailboxFull", "feedbackId": "f",
         "bouncedRecipients": [{"emailAddress": address(&full)}]});
-    desk.ses(&ses_event("Bounce", &full, 1, bounce)).await.expect(200);
-    assert_eq!(desk.suppressed(&angry["recipient"]).await, ["complaint"]);
-    assert_eq!(desk.suppressed(&full["recipient"]).await, Vec::<String>::new());
-    assert_eq!(desk.last_event(&full).await, "soft_bounced");
+    webhooks.ses(&ses_event("Bounce", &full, 1, bounce)).await.expect(200);
+    assert_eq!(webhooks.suppressed(&angry["recipient"]).await, ["complaint"]);
+    assert_eq!(webhooks.suppressed(&full["recipient"]).await, Vec::<String>::new());
+    assert_eq!(webhooks.last_event(&full).await, "soft_bounced");
 }
 
 #[tokio::test]
 async fn events_count_in_the_order_in_which_they_happened_whatever_order_they_come_in() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let body = event("account_created");
-    desk.office.status(&body).await;
+    webhooks.fixture.status(&body).await;
     let delivered = |second| ses_event("Delivery", &body, second, json!({"recipients": [address(&body)]}));
     for (event, last) in [
         (delivered(10), "delivered"),
@@ -231,34 +231,34 @@ async fn events_count_in_the_order_in_which_they_happened_whatever_order_they_co
         (ses_bounce(&body, 20), "hard_bounced"),
         (delivered(21), "delivered"),
     ] {
-        desk.ses(&event).await.expect(200);
-        assert_eq!(desk.last_event(&body).await, last, "{event}");
+        webhooks.ses(&event).await.expect(200);
+        assert_eq!(webhooks.last_event(&body).await, last, "{event}");
     }
 }
 
 #[tokio::test]
 async fn a_report_that_comes_again_does_not_bring_back_what_staff_lifted() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let body = event("account_created");
-    desk.office.status(&body).await;
+    webhooks.fixture.status(&body).await;
     let mut bounce = sendgrid_event("bounce", &body, 1);
     let report = ses_bounce(&body, 5);
     for round in 0..3 {
-        desk.ses(&report).await.expect(200);
-        desk.sendgrid(std::slice::from_ref(&bounce)).await.expect(200);
+        webhooks.ses(&report).await.expect(200);
+        webhooks.sendgrid(std::slice::from_ref(&bounce)).await.expect(200);
         let expected: &[&str] = if round == 0 { &["hard_bounce"] } else { &[] };
-        assert_eq!(desk.suppressed(&body["recipient"]).await, expected, "{round}");
-        desk.lift(&body["recipient"]).await;
+        assert_eq!(webhooks.suppressed(&body["recipient"]).await, expected, "{round}");
+        webhooks.lift(&body["recipient"]).await;
     }
     // Another one is news.
     bounce["sg_event_id"] = json!(Uuid::new_v4());
-    desk.sendgrid(&[bounce]).await.expect(200);
-    assert_eq!(desk.suppressed(&body["recipient"]).await, ["hard_bounce"]);
+    webhooks.sendgrid(&[bounce]).await.expect(200);
+    assert_eq!(webhooks.suppressed(&body["recipient"]).await, ["hard_bounce"]);
 }
 
 #[tokio::test]
-async fn what_sns_did_not_sign_for_our_topic_changes_nothing_and_asks_nobody() {
-    let desk = Desk::open().await;
+async fn what_sns_did_not_sign_for_our_topic_changes_nothing_and_is_not_fetched() {
+    let webhooks = WebhookFixture::open().await;
     let body = event("account_created");
     let good = signed(sns::notification(TOPIC, "m-1", &now(), &ses_bounce(&body, 5).to_string()));
     let elsewhere = |address: &str| {
@@ -267,7 +267,7 @@ async fn what_sns_did_not_sign_for_our_topic_changes_nothing_and_asks_nobody() {
         envelope
     };
     let other_topic = signed(sns::notification(&format!("{TOPIC}2"), "m-1", &now(), "{}"));
-    let before = desk.office.network.seen().len();
+    let before = webhooks.fixture.network.seen().len();
     for refused in [
         elsewhere("https://evil.example/a.pem"),
         elsewhere("https://sns.us-east-1.amazonaws.com.evil.example/a.pem"),
@@ -277,60 +277,60 @@ async fn what_sns_did_not_sign_for_our_topic_changes_nothing_and_asks_nobody() {
         json!({"Type": "Notification"}),
         ses_bounce(&body, 5),
     ] {
-        let answer = desk.post_ses(&refused).await.expect(400);
+        let answer = webhooks.post_ses(&refused).await.expect(400);
         assert_eq!(answer.problem(), "invalid_signature", "{refused}");
     }
-    assert_eq!(desk.host.asked(), Vec::<String>::new());
+    assert_eq!(webhooks.host.asked(), Vec::<String>::new());
     let old = (Timestamp::now().unix_millis() - 25 * 3_600_000).to_string().parse().unwrap();
     let old = Timestamp::from_unix_millis(old).unwrap().to_string();
     let mut tampered = good.clone();
     tampered["Message"] = json!(good["Message"].as_str().unwrap().replace("Permanent", "permanent"));
     for refused in [tampered, signed(sns::notification(TOPIC, "m-1", &old, "{}"))] {
-        assert_eq!(desk.post_ses(&refused).await.expect(400).problem(), "invalid_signature", "{refused}");
+        assert_eq!(webhooks.post_ses(&refused).await.expect(400).problem(), "invalid_signature", "{refused}");
     }
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
-    desk.post_ses(&good).await.expect(200);
+    assert_eq!(webhooks.fixture.network.seen().len(), before, "nothing reached the table");
+    webhooks.post_ses(&good).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_certificate_is_fetched_once_and_a_missing_one_is_not_asked_for_again_at_once() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let message = |address: &str| {
         let mut envelope = sns::notification(TOPIC, "m-1", &now(), "{\"eventType\": \"Send\"}");
         SNS.sign(&mut envelope, sns::Version::One, address).unwrap();
         envelope
     };
     let good = message(CERTIFICATE);
-    let (one, other) = tokio::join!(desk.post_ses(&good), desk.post_ses(&good));
-    let third = desk.post_ses(&good).await;
+    let (one, other) = tokio::join!(webhooks.post_ses(&good), webhooks.post_ses(&good));
+    let third = webhooks.post_ses(&good).await;
     for answer in [one, other, third] {
         answer.expect(200);
     }
-    assert_eq!(desk.host.asked(), ["/SimpleNotificationService-7506a1e35b36ef5a444dd1a8e7cc3ed8.pem"]);
+    assert_eq!(webhooks.host.asked(), ["/SimpleNotificationService-7506a1e35b36ef5a444dd1a8e7cc3ed8.pem"]);
 
     let address = "https://sns.us-east-1.amazonaws.com/other.pem";
     for (status, body) in [(404, Vec::new()), (200, b"no certificate".to_vec()), (200, vec![b'a'; 20_000])] {
-        let desk = Desk::open().await;
-        desk.host.answers(status, body);
+        let webhooks = WebhookFixture::open().await;
+        webhooks.host.answers(status, body);
         for _ in 0..2 {
-            assert_eq!(desk.post_ses(&message(address)).await.expect(503).problem(), "unavailable");
+            assert_eq!(webhooks.post_ses(&message(address)).await.expect(503).problem(), "unavailable");
         }
-        assert_eq!(desk.host.asked(), ["/other.pem"]);
+        assert_eq!(webhooks.host.asked(), ["/other.pem"]);
     }
 }
 
 #[tokio::test]
 async fn what_another_region_signs_is_refused_before_its_certificate_is_fetched() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let mut envelope = sns::notification(TOPIC, "m-1", &now(), "{\"eventType\": \"Send\"}");
     let address = CERTIFICATE.replace("us-east-1", "eu-central-1");
     SNS.sign(&mut envelope, sns::Version::Two, &address).unwrap();
-    assert_eq!(desk.post_ses(&envelope).await.expect(400).problem(), "invalid_signature");
-    assert_eq!(desk.host.asked(), Vec::<String>::new());
+    assert_eq!(webhooks.post_ses(&envelope).await.expect(400).problem(), "invalid_signature");
+    assert_eq!(webhooks.host.asked(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_certificate_that_is_slow_to_come_holds_up_nobody_who_asks_for_another() {
+async fn a_certificate_that_is_slow_to_come_does_not_delay_requests_for_another() {
     let host = SnsHost::start(SNS.certificate_pem()).await;
     let certificates = Certificates::default().with_client(host.client.clone());
     let address = |name: &str| {
@@ -359,53 +359,53 @@ async fn a_certificate_that_is_slow_to_come_holds_up_nobody_who_asks_for_another
 
 #[tokio::test]
 async fn the_subscription_of_the_topic_confirms_itself_on_a_host_of_sns() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let confirmation = |address: &str| {
         let kind = "SubscriptionConfirmation";
         signed(sns::confirmation(kind, TOPIC, &Uuid::new_v4().to_string(), &now(), address))
     };
     let path = "/?Action=ConfirmSubscription&TopicArn=t&Token=2336412f37";
-    desk.post_ses(&confirmation(&format!("https://sns.us-east-1.amazonaws.com{path}"))).await.expect(200);
-    assert_eq!(desk.host.asked()[1..], [path]);
-    let elsewhere = desk.post_ses(&confirmation("https://evil.example/?Token=1")).await.expect(400);
+    webhooks.post_ses(&confirmation(&format!("https://sns.us-east-1.amazonaws.com{path}"))).await.expect(200);
+    assert_eq!(webhooks.host.asked()[1..], [path]);
+    let elsewhere = webhooks.post_ses(&confirmation("https://evil.example/?Token=1")).await.expect(400);
     assert_eq!(elsewhere.problem(), "invalid_signature");
-    desk.host.answers(500, "");
-    desk.post_ses(&confirmation(&format!("https://sns.us-east-1.amazonaws.com{path}"))).await.expect(503);
+    webhooks.host.answers(500, "");
+    webhooks.post_ses(&confirmation(&format!("https://sns.us-east-1.amazonaws.com{path}"))).await.expect(503);
     let ended =
         sns::confirmation("UnsubscribeConfirmation", TOPIC, "m-9", &now(), "https://sns.us-east-1.amazonaws.com/?a");
-    desk.post_ses(&signed(ended)).await.expect(200);
-    assert_eq!(desk.host.asked().len(), 3, "the end of a subscription is not undone");
+    webhooks.post_ses(&signed(ended)).await.expect(200);
+    assert_eq!(webhooks.host.asked().len(), 3, "the end of a subscription is not undone");
 }
 
 #[tokio::test]
 async fn what_can_never_be_applied_is_answered_200() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let unknown = event("account_created");
     for message in ["", "no JSON", "{}", "[]", "{\"eventType\": \"Bounce\", \"mail\": 7}"] {
         let envelope = signed(sns::notification(TOPIC, "m-1", &now(), message));
-        desk.post_ses(&envelope).await.expect(200);
+        webhooks.post_ses(&envelope).await.expect(200);
     }
-    desk.ses(&ses_event("Delivery", &unknown, 1, json!({}))).await.expect(200);
-    assert!(desk.office.item(&unknown).await.is_none(), "nothing was sent for this event");
+    webhooks.ses(&ses_event("Delivery", &unknown, 1, json!({}))).await.expect(200);
+    assert!(webhooks.fixture.item(&unknown).await.is_none(), "nothing was sent for this event");
     let at = Timestamp::now().unix_seconds().to_string();
     for body in ["", "no JSON", "{}", "[7, {}]"] {
         let signature = SENDGRID.sign(&at, body.as_bytes()).unwrap();
-        desk.post_sendgrid(&at, &signature, body.into()).await.expect(200);
+        webhooks.post_sendgrid(&at, &signature, body.into()).await.expect(200);
     }
-    desk.sendgrid(&[sendgrid_event("something new", &unknown, 1)]).await.expect(200);
+    webhooks.sendgrid(&[sendgrid_event("something new", &unknown, 1)]).await.expect(200);
     let mut endless = sendgrid_event("bounce", &unknown, 1);
     endless["sg_event_id"] = json!("x".repeat(3_000));
-    desk.sendgrid(&[endless]).await.expect(200);
-    desk.twilio("?event_id=7", &[("MessageSid", "SM1"), ("MessageStatus", "delivered")]).await.expect(200);
-    desk.twilio("", &[("Surprise", "1")]).await.expect(200);
+    webhooks.sendgrid(&[endless]).await.expect(200);
+    webhooks.twilio("?event_id=7", &[("MessageSid", "SM1"), ("MessageStatus", "delivered")]).await.expect(200);
+    webhooks.twilio("", &[("Surprise", "1")]).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_list_of_sendgrid_is_applied_whole_however_large_and_again_where_a_part_failed() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let bodies: Vec<Value> = std::iter::repeat_with(|| event("account_created")).take(3).collect();
     for body in &bodies {
-        desk.office.status(body).await;
+        webhooks.fixture.status(body).await;
     }
     let mut events: Vec<Value> = std::iter::repeat_with(|| {
         let mut event = sendgrid_event("open", &bodies[0], 1);
@@ -419,12 +419,12 @@ async fn a_list_of_sendgrid_is_applied_whole_however_large_and_again_where_a_par
     events.extend([sendgrid_event("delivered", &bodies[0], 1), blocked, sendgrid_event("spamreport", &bodies[2], 3)]);
     assert!(sendgrid::body(&events).len() > 256 * 1024);
 
-    desk.office.network.plan("TransactWriteItems", 2, Fault::Answer(500, json!({})));
-    desk.sendgrid(&events).await.expect(503);
-    desk.sendgrid(&events).await.expect(200);
+    webhooks.fixture.network.plan("TransactWriteItems", 2, Fault::Answer(500, json!({})));
+    webhooks.sendgrid(&events).await.expect(503);
+    webhooks.sendgrid(&events).await.expect(200);
     let mut found = Vec::new();
     for body in &bodies {
-        found.push((desk.last_event(body).await, desk.suppressed(&body["recipient"]).await.join(",")));
+        found.push((webhooks.last_event(body).await, webhooks.suppressed(&body["recipient"]).await.join(",")));
     }
     let expected = [("delivered", ""), ("soft_bounced", ""), ("complained", "complaint")];
     assert_eq!(found, expected.map(|(event, reasons)| (event.to_owned(), reasons.to_owned())));
@@ -432,19 +432,19 @@ async fn a_list_of_sendgrid_is_applied_whole_however_large_and_again_where_a_par
 
 #[tokio::test]
 async fn a_webhook_that_is_too_large_is_refused_without_the_limit_of_other_routes() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let (at, body) = (Timestamp::now().unix_seconds().to_string(), vec![b' '; (1 << 20) + 1]);
-    let answer = desk.post_sendgrid(&at, &SENDGRID.sign(&at, &body).unwrap(), body).await.expect(413);
+    let answer = webhooks.post_sendgrid(&at, &SENDGRID.sign(&at, &body).unwrap(), body).await.expect(413);
     assert_eq!(answer.problem(), "too_large");
     assert!(!answer.text().contains("262144"), "{}", answer.text());
 }
 
 #[tokio::test]
 async fn what_sendgrid_did_not_sign_just_now_is_refused() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let body = sendgrid::body(&[sendgrid_event("bounce", &event("account_created"), 1)]);
     let now = Timestamp::now().unix_seconds();
-    let before = desk.office.network.seen().len();
+    let before = webhooks.fixture.network.seen().len();
     let good = SENDGRID.sign(&now.to_string(), &body).unwrap();
     let other = sendgrid::Signer::generate().unwrap().sign(&now.to_string(), &body).unwrap();
     let trimmed = body.strip_suffix(b"\r\n").unwrap().to_vec();
@@ -457,47 +457,47 @@ async fn what_sendgrid_did_not_sign_just_now_is_refused() {
         (now - 601, SENDGRID.sign(&(now - 601).to_string(), &body).unwrap(), body.clone()),
         (now + 660, SENDGRID.sign(&(now + 660).to_string(), &body).unwrap(), body.clone()),
     ] {
-        let answer = desk.post_sendgrid(&at.to_string(), &signature, body).await.expect(400);
+        let answer = webhooks.post_sendgrid(&at.to_string(), &signature, body).await.expect(400);
         assert_eq!(answer.problem(), "invalid_signature");
     }
-    let unsigned = desk.client.post("/webhooks/sendgrid").body("application/json", body.clone()).send().await;
+    let unsigned = webhooks.client.post("/webhooks/sendgrid").body("application/json", body.clone()).send().await;
     assert_eq!(unsigned.expect(400).problem(), "invalid_signature");
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
-    desk.post_sendgrid(&now.to_string(), &good, body).await.expect(200);
+    assert_eq!(webhooks.fixture.network.seen().len(), before, "nothing reached the table");
+    webhooks.post_sendgrid(&now.to_string(), &good, body).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_text_that_says_stop_suppresses_the_number_until_one_says_start() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let number = format!("+4420{}", 79_460_000 + fastrand::u32(0..999));
     let phone = json!({ "phone": number });
-    desk.text("SM1", &number, "What is this?").await;
-    assert!(desk.suppressed(&phone).await.is_empty());
-    desk.text("SM2", &number, " stop ").await;
-    assert_eq!(desk.suppressed(&phone).await, ["stop"]);
-    desk.text("SM3", &number, "START").await;
-    assert!(desk.suppressed(&phone).await.is_empty());
-    desk.text("SM4", &number, "Stop").await;
+    webhooks.text("SM1", &number, "What is this?").await;
+    assert!(webhooks.suppressed(&phone).await.is_empty());
+    webhooks.text("SM2", &number, " stop ").await;
+    assert_eq!(webhooks.suppressed(&phone).await, ["stop"]);
+    webhooks.text("SM3", &number, "START").await;
+    assert!(webhooks.suppressed(&phone).await.is_empty());
+    webhooks.text("SM4", &number, "Stop").await;
     // Twilio repeats itself.
-    desk.text("SM3", &number, "START").await;
-    assert_eq!(desk.suppressed(&phone).await, ["stop"]);
+    webhooks.text("SM3", &number, "START").await;
+    assert_eq!(webhooks.suppressed(&phone).await, ["stop"]);
 }
 
 #[tokio::test]
 async fn start_lifts_what_stop_did_and_nothing_that_staff_did() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let number = format!("+4420{}", 79_460_000 + fastrand::u32(0..999));
     let phone = json!({ "phone": number });
-    desk.client.post("/admin/suppressions").token(&staff()).json(&phone).send().await.expect(201);
-    desk.text("SM1", &number, "STOP").await;
-    assert_eq!(desk.suppressed(&phone).await, ["stop", "staff"]);
-    desk.text("SM2", &number, "START").await;
-    assert_eq!(desk.suppressed(&phone).await, ["staff"]);
+    webhooks.client.post("/admin/suppressions").token(&staff()).json(&phone).send().await.expect(201);
+    webhooks.text("SM1", &number, "STOP").await;
+    assert_eq!(webhooks.suppressed(&phone).await, ["stop", "staff"]);
+    webhooks.text("SM2", &number, "START").await;
+    assert_eq!(webhooks.suppressed(&phone).await, ["staff"]);
 }
 
 #[tokio::test]
 async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let fields = [
         ("MessageSid", "SM1"),
         ("AccountSid", ACCOUNT),
@@ -507,7 +507,7 @@ async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
     ];
     let sign = |token: &str, url: &str| twilio::sign_form(twilio::Algorithm::HmacSha1, token, url, &fields);
     let url = format!("{PUBLIC}/webhooks/twilio");
-    let before = desk.office.network.seen().len();
+    let before = webhooks.fixture.network.seen().len();
     for signature in [
         sign("another token", &url),
         sign(TOKEN, &format!("{url}?event_id=1")),
@@ -515,27 +515,27 @@ async fn what_twilio_did_not_sign_over_our_public_address_is_refused() {
         sign(TOKEN, "http://shop.example/webhooks/twilio"),
         String::new(),
     ] {
-        assert_eq!(desk.post_twilio("", &signature, &fields).await.expect(400).problem(), "invalid_signature");
+        assert_eq!(webhooks.post_twilio("", &signature, &fields).await.expect(400).problem(), "invalid_signature");
     }
     let other = [("MessageSid", "SM1"), ("AccountSid", "AC9"), ("From", "+442079460000"), ("Body", "STOP")];
-    assert_eq!(desk.twilio("", &other).await.expect(400).problem(), "invalid_signature");
-    assert_eq!(desk.office.network.seen().len(), before, "nothing reached the table");
-    desk.post_twilio("", &sign(TOKEN, "https://shop.example:443/webhooks/twilio"), &fields).await.expect(200);
+    assert_eq!(webhooks.twilio("", &other).await.expect(400).problem(), "invalid_signature");
+    assert_eq!(webhooks.fixture.network.seen().len(), before, "nothing reached the table");
+    webhooks.post_twilio("", &sign(TOKEN, "https://shop.example:443/webhooks/twilio"), &fields).await.expect(200);
 }
 
 #[tokio::test]
 async fn the_end_of_a_text_is_noted_with_its_event() {
-    let desk = Desk::open().await;
+    let webhooks = WebhookFixture::open().await;
     let id = Uuid::now_v7().to_string();
-    let put = desk.office.app.store.aws().dynamodb().await.put_item().table_name(desk.office.app.store.table());
+    let put = webhooks.fixture.app.db.aws().dynamodb().await.put_item().table_name(webhooks.fixture.app.db.table());
     let put =
         put.item("event_id", AttributeValue::S(format!("{id}#sms"))).item("state", AttributeValue::S("sent".into()));
     put.send().await.unwrap();
     let status = async |status: &str| {
         let fields =
             [("MessageSid", "SM1"), ("AccountSid", ACCOUNT), ("MessageStatus", status), ("To", "+442079460000")];
-        desk.twilio(&format!("?event_id={id}"), &fields).await.expect(200);
-        let get = desk.client.get(&format!("/admin/notifications/{id}")).token(&staff()).send().await.expect(200);
+        webhooks.twilio(&format!("?event_id={id}"), &fields).await.expect(200);
+        let get = webhooks.client.get(&format!("/admin/notifications/{id}")).token(&staff()).send().await.expect(200);
         get.json()["messages"][0]["last_event"]["type"].clone()
     };
     assert_eq!(status("sent").await, Value::Null);
@@ -550,9 +550,9 @@ async fn the_end_of_a_text_is_noted_with_its_event() {
 
 #[tokio::test]
 async fn a_vendor_that_is_not_set_up_is_not_listened_to() {
-    let office = Office::open().await;
+    let fixture = Fixture::open().await;
     for path in ["/webhooks/ses", "/webhooks/sendgrid", "/webhooks/twilio"] {
-        let answer = office.client.post(path).body("text/plain", "{}").send().await.expect(404);
+        let answer = fixture.client.post(path).body("text/plain", "{}").send().await.expect(404);
         assert_eq!(answer.problem(), "webhook_not_configured");
     }
 }

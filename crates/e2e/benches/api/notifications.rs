@@ -1,12 +1,12 @@
 //! A shop whose vendors are doubles, and which has sent what notification-service's examples name.
 
+use common::contact::Channel;
 use std::time::Duration;
 
 use e2e::{Owner, Shop};
 use notification_service::{
     App,
     aws::Limits,
-    event::Channel,
     templates::{Template, sample},
     unsubscribe,
 };
@@ -25,7 +25,7 @@ const UNLIMITED: [(&str, &str); 4] = [
 ];
 
 const PATIENT: Limits =
-    Limits { store: Duration::from_secs(10), claim: Duration::from_secs(10), send: Duration::from_secs(10) };
+    Limits { store: Duration::from_secs(10), acquire_lease: Duration::from_secs(10), send: Duration::from_secs(10) };
 
 pub(crate) async fn open() -> Stage {
     let vendors = VendorDoubles::start(Options::default()).await;

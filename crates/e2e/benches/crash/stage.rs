@@ -119,7 +119,7 @@ impl Stage {
         let shop = Shop::open_with(&chosen).await;
         let _ = shop
             .notifications
-            .store
+            .db
             .aws()
             .ses()
             .await

@@ -5,11 +5,8 @@ use std::{
     time::Duration,
 };
 
-use common::timestamp::Timestamp;
-use notification_service::{
-    event::Channel,
-    notifications::domain::{Record, State},
-};
+use common::{contact::Channel, timestamp::Timestamp};
+use notification_service::notifications::domain::{Record, State};
 use serde_json::Value;
 use uuid::Uuid;
 use vendor_doubles::{Call, Vendor};
@@ -184,7 +181,7 @@ fn reached(office: &Office) -> HashMap<Key, Vec<Taken>> {
 async fn records(office: &Office, asked: &Asked) -> HashMap<Key, Record> {
     let mut records = HashMap::new();
     for (event, _) in &asked.events {
-        for record in office.app.store.of_event(event.to_string().parse().unwrap()).await.unwrap() {
+        for record in office.app.db.of_event(event.to_string().parse().unwrap()).await.unwrap() {
             records.insert((*event, record.key.channel), record);
         }
     }

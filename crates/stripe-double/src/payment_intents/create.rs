@@ -53,7 +53,7 @@ pub(crate) fn create(world: &mut World, mut params: Params) -> Answer {
         intent["status"] = json!(Status::RequiresConfirmation.as_str());
     }
     let intent = world.keep(KIND, intent);
-    world.tell("payment_intent.created", &intent);
+    world.record_event("payment_intent.created", &intent);
     match confirmation {
         Some(Confirmation { return_url, off_session }) => {
             check(&intent, Action::Confirm { has_method: !intent["payment_method"].is_null() })?;

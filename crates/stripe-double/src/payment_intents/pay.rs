@@ -13,7 +13,7 @@ use crate::{
     world::{Answer, Card, World, text},
 };
 
-const NOBODY_TO_ASK: Decline = Decline {
+const CARDHOLDER_ABSENT: Decline = Decline {
     code: "authentication_required",
     reason: Some("authentication_required"),
     message: "Your card was declined. This transaction requires authentication.",
@@ -27,7 +27,7 @@ pub(super) fn attempt(world: &mut World, id: &str, return_url: Option<&str>, off
         Verdict::Pays => approved(world, id),
         Verdict::Declines(decline) => Err(declined(world, id, decline)),
         Verdict::Asks => Ok(asked(world, id, return_url)),
-        Verdict::NobodyToAsk => Err(fail(world, id, refused_for(NOBODY_TO_ASK), &Value::Null)),
+        Verdict::CardholderAbsent => Err(fail(world, id, refused_for(CARDHOLDER_ABSENT), &Value::Null)),
     }
 }
 
@@ -54,7 +54,7 @@ fn asked(world: &mut World, id: &str, return_url: Option<&str>) -> Value {
         "last_payment_error": null
     });
     let intent = world.change(id, members);
-    world.tell("payment_intent.requires_action", &intent);
+    world.record_event("payment_intent.requires_action", &intent);
     intent
 }
 
@@ -76,12 +76,12 @@ fn approved(world: &mut World, id: &str) -> Answer {
     });
     members[amount] = intent["amount"].clone();
     let intent = world.change(id, members);
-    world.tell("charge.succeeded", &charge);
+    world.record_event("charge.succeeded", &charge);
     if is_held {
-        world.tell("payment_intent.amount_capturable_updated", &intent);
+        world.record_event("payment_intent.amount_capturable_updated", &intent);
     } else {
         disputes::if_the_cardholder_does(world, &intent)?;
-        world.tell("payment_intent.succeeded", &intent);
+        world.record_event("payment_intent.succeeded", &intent);
     }
     Ok(intent)
 }
@@ -121,7 +121,7 @@ fn declined(world: &mut World, id: &str, decline: Decline) -> Refusal {
         spend(world, &method);
     }
     let charge = charges::failed(world, &intent, decline);
-    world.tell("charge.failed", &charge);
+    world.record_event("charge.failed", &charge);
     fail(world, id, refused_for(decline).with("charge", charge["id"].clone()), &charge["id"])
 }
 
@@ -138,6 +138,6 @@ fn fail(world: &mut World, id: &str, refusal: Refusal, charge: &Value) -> Refusa
         members["latest_charge"] = charge.clone();
     }
     let intent = world.change(id, members);
-    world.tell("payment_intent.payment_failed", &intent);
+    world.record_event("payment_intent.payment_failed", &intent);
     refusal.with(KIND, intent)
 }

@@ -1,5 +1,5 @@
 //! `/v1/payment_intents/search`: <https://docs.stripe.com/search>, of which `metadata['name']:'value'`. Stripe's index
-//! lags behind by up to a minute; this one as long as it is told to.
+//! lags behind by up to a minute; this one as long as is configured.
 
 use serde_json::{Value, json};
 

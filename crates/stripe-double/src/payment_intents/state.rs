@@ -25,7 +25,7 @@ pub(crate) enum Status {
     Succeeded,
 }
 
-/// What somebody wants to do.
+/// An action on a PaymentIntent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
     /// Try to take the money; with the payment method of the PaymentIntent or a new one, where there is any.
@@ -60,7 +60,7 @@ impl Status {
         self.into()
     }
 
-    /// Whether this may be done now. The error is Stripe's message.
+    /// Whether the action is allowed in this state. The error is Stripe's message.
     pub(crate) fn allow(self, action: Action) -> Result<(), String> {
         let is_allowed = match action {
             Action::Confirm { has_method: false } if self == RequiresPaymentMethod => return Err(no_method()),
@@ -80,7 +80,7 @@ impl Status {
                  the following statuses may be confirmed: requires_confirmation, requires_action."
             ),
             Action::Authenticate => {
-                format!("Nobody is asked to authenticate for this PaymentIntent: it has a status of {self}.")
+                format!("This PaymentIntent cannot be authenticated because it has a status of {self}.")
             }
             Action::Capture if self == Succeeded => "The remaining amount on this PaymentIntent could not be captured \
                  because the remainder of the authorized amount has been released."

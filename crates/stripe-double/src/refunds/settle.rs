@@ -9,7 +9,7 @@
 
 use serde_json::json;
 
-use super::{KIND, tell_update};
+use super::{KIND, record_update};
 use crate::{
     balance, charges,
     form::Params,
@@ -52,9 +52,9 @@ pub(crate) fn settle(world: &mut World, id: &str, status: &str, failure_reason: 
         "pending" => world.change(id, json!({ "pending_reason": "processing" })),
         _ => world.remove(id, "pending_reason"),
     };
-    tell_update(world, &before, &after);
+    record_update(world, &before, &after);
     if status == "failed" {
-        world.tell_change("refund.failed", &before, &after);
+        world.record_change("refund.failed", &before, &after);
     }
     Ok(after)
 }

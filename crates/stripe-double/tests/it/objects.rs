@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Till, id};
+use crate::support::{Fixture, id};
 
 /// Members that Stripe documents for each object and that its examples show.
 const MEMBERS: [(&str, &[&str]); 5] = [
@@ -78,11 +78,11 @@ const MEMBERS: [(&str, &[&str]); 5] = [
 
 #[tokio::test]
 async fn objects_have_their_members_and_know_what_they_are() {
-    let till = Till::open().await;
-    let paid = till.paid("pm_card_visa").await;
-    till.done("refunds", &[("payment_intent", &id(&paid))]).await;
+    let fixture = Fixture::open().await;
+    let paid = fixture.paid("pm_card_visa").await;
+    fixture.done("refunds", &[("payment_intent", &id(&paid))]).await;
     for (kind, members) in MEMBERS {
-        for object in till.double.all(kind) {
+        for object in fixture.double.all(kind) {
             assert_eq!(object["object"], kind);
             assert_eq!(object.get("livemode").unwrap_or(&Value::Bool(false)), &Value::Bool(false));
             for member in members {
@@ -94,13 +94,13 @@ async fn objects_have_their_members_and_know_what_they_are() {
 
 #[tokio::test]
 async fn ids_begin_as_stripes_do_and_are_never_the_same() {
-    let till = Till::open().await;
+    let fixture = Fixture::open().await;
     let mut seen = Vec::new();
     for _ in 0..2 {
-        let paid = till.paid("pm_card_createDispute").await;
-        let unpaid = till.paid("pm_card_visa").await;
-        till.done("refunds", &[("payment_intent", &id(&unpaid))]).await;
-        till.done("setup_intents", &[("customer", &till.customer().await)]).await;
+        let paid = fixture.paid("pm_card_createDispute").await;
+        let unpaid = fixture.paid("pm_card_visa").await;
+        fixture.done("refunds", &[("payment_intent", &id(&unpaid))]).await;
+        fixture.done("setup_intents", &[("customer", &fixture.customer().await)]).await;
         assert_eq!(paid["status"], "succeeded");
     }
     for (kind, prefix) in [
@@ -114,7 +114,7 @@ async fn ids_begin_as_stripes_do_and_are_never_the_same() {
         ("event", "evt_"),
         ("balance_transaction", "txn_"),
     ] {
-        let ids: Vec<String> = till.double.all(kind).iter().map(id).collect();
+        let ids: Vec<String> = fixture.double.all(kind).iter().map(id).collect();
         assert!(ids.len() >= 2 && ids.iter().all(|id| id.starts_with(prefix)), "{kind}");
         seen.extend(ids);
     }

@@ -21,8 +21,8 @@ static HTTP: LazyLock<reqwest::Client> = LazyLock::new(|| {
     reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap()
 });
 
-/// A double and somebody with its key.
-pub(crate) struct Till {
+/// A double, with a client that has its key.
+pub(crate) struct Fixture {
     pub(crate) double: StripeDouble,
     pub(crate) http: reqwest::Client,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Sending {
     request: reqwest::RequestBuilder,
 }
 
-impl Till {
+impl Fixture {
     pub(crate) async fn open() -> Self {
         Self::with(Options::default()).await
     }
@@ -50,8 +50,8 @@ impl Till {
         Self { double: StripeDouble::start(options).await, http: HTTP.clone() }
     }
 
-    /// A till whose events are posted to an inbox.
-    pub(crate) async fn heard_by(inbox: &Inbox) -> Self {
+    /// A double whose events are posted to an inbox.
+    pub(crate) async fn with_inbox(inbox: &Inbox) -> Self {
         Self::with(Options { webhook_url: Some(inbox.url.clone()), ..Options::default() }).await
     }
 
@@ -119,7 +119,7 @@ impl Till {
     }
 
     /// The types of all events, oldest first.
-    pub(crate) async fn told(&self) -> Vec<String> {
+    pub(crate) async fn event_types(&self) -> Vec<String> {
         let events = self.read("events?limit=100").await;
         let types = events["data"].as_array().unwrap().iter().map(|event| event["type"].as_str().unwrap().to_owned());
         types.rev().collect()

@@ -12,12 +12,12 @@ use aws_lc_rs::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-/// Carries the signature.
+/// The header with the signature.
 pub const SIGNATURE_HEADER: &str = "x-twilio-email-event-webhook-signature";
-/// Carries the timestamp, in seconds since 1970.
+/// The header with the timestamp, in seconds since 1970.
 pub const TIMESTAMP_HEADER: &str = "x-twilio-email-event-webhook-timestamp";
 
-/// A key of SendGrid's, made on the spot.
+/// A signing key of SendGrid, generated for the test.
 #[derive(Debug)]
 pub struct Signer {
     key: EcdsaKeyPair,
@@ -33,7 +33,7 @@ impl Signer {
         Ok(Self { key, public })
     }
 
-    /// The key as SendGrid's settings show it, for whoever verifies.
+    /// The public key as SendGrid's settings show it, for verifiers.
     pub fn public_key(&self) -> &str {
         &self.public
     }

@@ -21,9 +21,9 @@ const SHA1_PREFIX: [u8; 15] =
     [0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2b, 0x0e, 0x03, 0x02, 0x1a, 0x05, 0x00, 0x04, 0x14];
 /// How many bytes the modulus has.
 const MODULUS: usize = 256;
-/// What is signed of a notification, in this order; `Subject` only where there is one.
+/// The signed members of a notification, in order; `Subject` only where there is one.
 const OF_A_NOTIFICATION: [&str; 6] = ["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"];
-/// What is signed of a confirmation, of either kind.
+/// The signed members of a confirmation, of either kind.
 const OF_A_CONFIRMATION: [&str; 7] = ["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"];
 
 /// The token of a subscription that is to be confirmed. SNS's is of one subscription; the doubles have one.
@@ -38,7 +38,7 @@ pub enum Version {
     Two,
 }
 
-/// A key of SNS's with its certificate, made on the spot.
+/// A signing key of SNS with its certificate, generated for the test.
 #[derive(Debug)]
 pub struct Signer {
     key: RsaKeyPair,
@@ -85,8 +85,7 @@ impl Signer {
         Ok(())
     }
 
-    /// By hand, since the library signs with SHA-1 no more (RFC 8017, 8.2.1). Not for anything but tests: its time depends on
-    /// the key.
+    /// Implemented here, since the library no longer signs with SHA-1 (RFC 8017, 8.2.1). For tests only: its time depends on the key.
     fn sign_sha1(&self, signed: &[u8]) -> Vec<u8> {
         let hash = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, signed);
         let mut encoded = vec![0xff; MODULUS];
@@ -122,7 +121,7 @@ pub fn signed_text(message: &Value) -> String {
     names.iter().filter_map(line).collect()
 }
 
-/// A notification of a topic, without its signature. What is told is a text: of SES, JSON.
+/// A notification of a topic, without signature. `message` is text; SES's is JSON.
 pub fn notification(topic: &str, id: &str, at: &str, message: &str) -> Value {
     json!({
         "Type": "Notification", "MessageId": id, "TopicArn": topic, "Message": message, "Timestamp": at,

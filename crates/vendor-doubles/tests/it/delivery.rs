@@ -15,7 +15,7 @@ use vendor_doubles::{
     signing::twilio::{Algorithm, sign_form},
 };
 
-use crate::{hear, http, post};
+use crate::{http, post, receive};
 
 type Posted = Arc<Mutex<Vec<(String, HeaderMap, Bytes)>>>;
 
@@ -42,7 +42,7 @@ async fn until(posted: &Posted, count: usize) -> Vec<(String, HeaderMap, Bytes)>
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("the shop was told {} times, not {count}", posted.lock().unwrap().len());
+    panic!("the shop got {} reports, not {count}", posted.lock().unwrap().len());
 }
 
 fn sms(doubles: &VendorDoubles, body: &str, callback: &str) -> reqwest::RequestBuilder {
@@ -70,7 +70,7 @@ async fn a_text_is_sent_and_then_delivered_and_its_callback_hears_both_signed_ov
     let (shop, posted) = shop().await;
     let doubles = VendorDoubles::start(Options { delivers: true, ..Options::default() }).await;
     let callback = format!("{shop}/webhooks/twilio?event_id=e-1");
-    assert_eq!(hear(sms(&doubles, "Hi", &callback)).await.status, 201);
+    assert_eq!(receive(sms(&doubles, "Hi", &callback)).await.status, 201);
     let calls = until(&posted, 2).await;
     let statuses = calls.iter().map(|(uri, headers, body)| {
         let fields: Vec<(String, String)> = form_urlencoded::parse(body).into_owned().collect();
@@ -88,10 +88,10 @@ async fn a_mail_is_delivered_and_a_bounce_on_request_is_told_with_its_custom_arg
     let (shop, posted) = shop().await;
     let sendgrid_webhook = Some(format!("{shop}/webhooks/sendgrid"));
     let doubles = VendorDoubles::start(Options { delivers: true, sendgrid_webhook, ..Options::default() }).await;
-    assert_eq!(hear(mail(&doubles, "Hi", "<p>Hi</p>")).await.status, 202);
+    assert_eq!(receive(mail(&doubles, "Hi", "<p>Hi</p>")).await.status, 202);
     until(&posted, 1).await;
     let bounced = format!("{}/records/{}", doubles.control(), doubles.records()[0].id);
-    assert_eq!(hear(http().post(bounced).json(&json!({"status": "bounced"}))).await.status, 200);
+    assert_eq!(receive(http().post(bounced).json(&json!({"status": "bounced"}))).await.status, 200);
     let events = until(&posted, 2).await.into_iter().map(|(_, headers, body)| {
         assert!(headers.contains_key("x-twilio-email-event-webhook-signature"));
         let events: Value = serde_json::from_slice(&body).unwrap();
@@ -106,7 +106,7 @@ async fn a_mail_is_delivered_and_a_bounce_on_request_is_told_with_its_custom_arg
 async fn doubles_that_do_not_deliver_tell_nothing_and_leave_messages_as_they_were_taken() {
     let (shop, posted) = shop().await;
     let doubles = VendorDoubles::start(Options::default()).await;
-    hear(sms(&doubles, "Hi", &format!("{shop}/webhooks/twilio"))).await;
+    receive(sms(&doubles, "Hi", &format!("{shop}/webhooks/twilio"))).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!((doubles.records()[0].status.as_str(), posted.lock().unwrap().len()), ("queued", 0));
 }
@@ -115,8 +115,8 @@ async fn doubles_that_do_not_deliver_tell_nothing_and_leave_messages_as_they_wer
 async fn the_inbox_shows_what_was_taken_and_nothing_of_it_is_markup_of_the_page() {
     let doubles = VendorDoubles::start(Options::default()).await;
     let evil = "<script>alert(1)</script>";
-    hear(mail(&doubles, evil, &format!("<p title=\"\">Hello</p>{evil}"))).await;
-    hear(sms(&doubles, &format!("Your order {evil}"), "https://shop.example/webhooks/twilio?event_id=e-2")).await;
+    receive(mail(&doubles, evil, &format!("<p title=\"\">Hello</p>{evil}"))).await;
+    receive(sms(&doubles, &format!("Your order {evil}"), "https://shop.example/webhooks/twilio?event_id=e-2")).await;
     let get = async |path: &str| {
         let answer = http().get(format!("{}{path}", doubles.control())).send().await.unwrap();
         let policy = answer.headers().get("content-security-policy").unwrap().to_str().unwrap().to_owned();

@@ -6,7 +6,7 @@ use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use vendor_doubles::{Answer, Fault, Kind, Options, Vendor, VendorDoubles};
 
-use crate::{doubles, hear, http, post};
+use crate::{doubles, http, post, receive};
 
 fn send(doubles: &VendorDoubles) -> RequestBuilder {
     let account = doubles.twilio();
@@ -16,7 +16,7 @@ fn send(doubles: &VendorDoubles) -> RequestBuilder {
 }
 
 async fn control(doubles: &VendorDoubles, path: &str, body: &Value) -> u16 {
-    hear(http().post(format!("{}/{path}", doubles.control())).json(body)).await.status
+    receive(http().post(format!("{}/{path}", doubles.control())).json(body)).await.status
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_reset_and_a_silence_have_their_effect_or_not() {
         assert_eq!(doubles.records().len(), usize::from(is_taken), "{kind:?}");
         let call = doubles.calls().remove(0);
         assert_eq!((call.status, call.is_taken), (0, is_taken), "{kind:?}");
-        assert_eq!(hear(send(&doubles)).await.status, 201, "{kind:?}: the next call");
+        assert_eq!(receive(send(&doubles)).await.status, 201, "{kind:?}: the next call");
     }
 }
 
@@ -44,16 +44,16 @@ async fn an_error_is_in_the_vendors_form_and_says_when_to_come_again() {
     let doubles = doubles().await;
     let busy = Answer { retry_after: Some(7), ..Answer::status(429) };
     doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(busy)));
-    let heard = hear(send(&doubles)).await;
-    assert_eq!((heard.status, heard.body["code"].as_u64()), (429, Some(20429)));
-    assert_eq!(heard.headers["retry-after"], "7");
+    let received = receive(send(&doubles)).await;
+    assert_eq!((received.status, received.body["code"].as_u64()), (429, Some(20429)));
+    assert_eq!(received.headers["retry-after"], "7");
     let taken = Answer { after_effect: true, ..Answer::status(500) };
     doubles.inject(Vendor::Twilio, Fault::next(Kind::Answer(taken)));
-    assert_eq!(hear(send(&doubles)).await.status, 500);
+    assert_eq!(receive(send(&doubles)).await.status, 500);
     assert_eq!(doubles.records().len(), 1);
     let mail = post(&doubles, Vendor::Sendgrid, "/v3/mail/send");
     doubles.inject(Vendor::Sendgrid, Fault::next(Kind::Answer(Answer::coded(400, "personalizations.0.to.0.email"))));
-    assert_eq!(hear(mail).await.body["errors"][0]["field"], "personalizations.0.to.0.email");
+    assert_eq!(receive(mail).await.body["errors"][0]["field"], "personalizations.0.to.0.email");
 }
 
 #[tokio::test]
@@ -71,10 +71,10 @@ async fn connections_are_refused_until_they_are_not() {
     for _ in 0..2 {
         assert_eq!(control(&doubles, "connections/twilio", &json!({"refused": true})).await, 200);
         assert!(send(&doubles).send().await.unwrap_err().is_connect());
-        assert_eq!(hear(post(&doubles, Vendor::Sendgrid, "/v3/mail/send")).await.status, 401, "the others go on");
+        assert_eq!(receive(post(&doubles, Vendor::Sendgrid, "/v3/mail/send")).await.status, 401, "the others go on");
         let healed = http().delete(format!("{}/faults", doubles.control()));
-        assert_eq!(hear(healed).await.status, 200);
-        assert_eq!(hear(send(&doubles)).await.status, 201);
+        assert_eq!(receive(healed).await.status, 200);
+        assert_eq!(receive(send(&doubles)).await.status, 201);
     }
 }
 
@@ -96,7 +96,7 @@ async fn a_fault_is_planned_over_http_and_one_that_is_not_understood_is_refused(
     let doubles = doubles().await;
     let fault = json!({"times": 1, "fault": {"kind": "answer", "status": 503}});
     assert_eq!(control(&doubles, "faults/twilio", &fault).await, 200);
-    assert_eq!(hear(send(&doubles)).await.status, 503);
+    assert_eq!(receive(send(&doubles)).await.status, 503);
     let some = json!({"chance": {"percent": 100, "seed": 1}, "fault": {"kind": "reset"}});
     assert_eq!(control(&doubles, "faults/twilio", &some).await, 200);
     assert!(send(&doubles).send().await.is_err());
@@ -114,6 +114,6 @@ async fn a_fault_is_planned_over_http_and_one_that_is_not_understood_is_refused(
 #[tokio::test]
 async fn the_certificate_is_served() {
     let doubles = doubles().await;
-    let heard = http().get(doubles.certificate_url()).send().await.unwrap().text().await.unwrap();
-    assert_eq!(heard, doubles.sns().certificate_pem());
+    let received = http().get(doubles.certificate_url()).send().await.unwrap().text().await.unwrap();
+    assert_eq!(received, doubles.sns().certificate_pem());
 }

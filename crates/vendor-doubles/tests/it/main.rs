@@ -15,7 +15,7 @@ use serde_json::Value;
 use vendor_doubles::{Options, Vendor, VendorDoubles};
 
 /// An answer, read.
-struct Heard {
+struct Received {
     status: u16,
     headers: reqwest::header::HeaderMap,
     body: Value,
@@ -26,11 +26,11 @@ async fn doubles() -> VendorDoubles {
     VendorDoubles::start(Options { configuration_sets: sets, ..Options::default() }).await
 }
 
-async fn hear(request: RequestBuilder) -> Heard {
+async fn receive(request: RequestBuilder) -> Received {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     let body = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap_or_default();
-    Heard { status, headers, body }
+    Received { status, headers, body }
 }
 
 /// One for all tests, since reading root certificates is most of what a test would cost otherwise. It keeps no connections:

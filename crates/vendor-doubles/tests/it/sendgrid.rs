@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use vendor_doubles::{Vendor, VendorDoubles};
 
-use crate::{Heard, doubles, hear, http, post};
+use crate::{Received, doubles, http, post, receive};
 
 fn mail() -> Value {
     json!({
@@ -12,21 +12,21 @@ fn mail() -> Value {
     })
 }
 
-async fn send(doubles: &VendorDoubles, body: &Value) -> Heard {
-    hear(post(doubles, Vendor::Sendgrid, "/v3/mail/send").bearer_auth(doubles.sendgrid_key()).json(body)).await
+async fn send(doubles: &VendorDoubles, body: &Value) -> Received {
+    receive(post(doubles, Vendor::Sendgrid, "/v3/mail/send").bearer_auth(doubles.sendgrid_key()).json(body)).await
 }
 
 #[tokio::test]
 async fn a_mail_is_taken_with_202_and_no_body_and_is_in_the_records() {
     let doubles = doubles().await;
-    let heard = send(&doubles, &mail()).await;
-    assert_eq!((heard.status, heard.body), (202, Value::Null));
+    let received = send(&doubles, &mail()).await;
+    assert_eq!((received.status, received.body), (202, Value::Null));
     let [record] = &doubles.records()[..] else { panic!("not one record") };
-    assert!(record.id.starts_with(heard.headers["x-message-id"].to_str().unwrap()));
+    assert!(record.id.starts_with(received.headers["x-message-id"].to_str().unwrap()));
     assert_eq!((record.from.as_str(), record.to.as_str()), ("Bodega <shop@bodega.example>", "ada@example.com"));
     assert_eq!((record.text.as_str(), record.html.as_deref()), ("Hi", Some("<p>Hi</p>")));
     assert_eq!((record.tags["event_id"].as_str(), record.headers["X-Bodega-Event"].as_str()), ("e-1", "e-1"));
-    let shown = hear(http().get(format!("{}/records", doubles.control()))).await.body;
+    let shown = receive(http().get(format!("{}/records", doubles.control()))).await.body;
     assert_eq!((&shown[0]["to"], &shown[0]["vendor"]), (&json!("ada@example.com"), &json!("sendgrid")));
 }
 
@@ -34,13 +34,13 @@ async fn a_mail_is_taken_with_202_and_no_body_and_is_in_the_records() {
 async fn a_wrong_key_is_401_and_another_path_404() {
     let doubles = doubles().await;
     let wrong = post(&doubles, Vendor::Sendgrid, "/v3/mail/send").bearer_auth("SG.wrong").json(&mail());
-    let heard = hear(wrong).await;
-    assert_eq!(heard.status, 401);
-    assert!(heard.body["errors"][0]["message"].is_string() && heard.body["errors"][0]["field"].is_null());
+    let received = receive(wrong).await;
+    assert_eq!(received.status, 401);
+    assert!(received.body["errors"][0]["message"].is_string() && received.body["errors"][0]["field"].is_null());
     let lost = post(&doubles, Vendor::Sendgrid, "/v3/mail").bearer_auth(doubles.sendgrid_key()).json(&mail());
-    assert_eq!(hear(lost).await.status, 404);
+    assert_eq!(receive(lost).await.status, 404);
     let form = post(&doubles, Vendor::Sendgrid, "/v3/mail/send").bearer_auth(doubles.sendgrid_key()).body("a=b");
-    assert_eq!(hear(form).await.status, 415);
+    assert_eq!(receive(form).await.status, 415);
     assert_eq!(doubles.records(), []);
 }
 
@@ -81,8 +81,8 @@ async fn what_the_description_or_its_prose_forbids_is_400_with_the_field() {
         (with("/custom_args", json!({"a": "b"})), "custom_args"),
         (with("/replyTo", json!({"email": "a@b.example"})), "replyTo"),
     ] {
-        let heard = send(&doubles, &body).await;
-        assert_eq!((heard.status, heard.body["errors"][0]["field"].as_str()), (400, Some(field)), "{body}");
+        let received = send(&doubles, &body).await;
+        assert_eq!((received.status, received.body["errors"][0]["field"].as_str()), (400, Some(field)), "{body}");
     }
     assert_eq!(doubles.records(), []);
 }

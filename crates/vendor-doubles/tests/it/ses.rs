@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use vendor_doubles::{Vendor, VendorDoubles};
 
-use crate::{Heard, doubles, hear, post};
+use crate::{Received, doubles, post, receive};
 
 fn mail() -> Value {
     json!({
@@ -14,19 +14,19 @@ fn mail() -> Value {
     })
 }
 
-async fn send(doubles: &VendorDoubles, body: &Value) -> Heard {
+async fn send(doubles: &VendorDoubles, body: &Value) -> Received {
     let signed =
         "AWS4-HMAC-SHA256 Credential=test/20261130/us-east-1/ses/aws4_request, SignedHeaders=host, Signature=0";
-    hear(post(doubles, Vendor::Ses, "/v2/email/outbound-emails").header("authorization", signed).json(body)).await
+    receive(post(doubles, Vendor::Ses, "/v2/email/outbound-emails").header("authorization", signed).json(body)).await
 }
 
 #[tokio::test]
 async fn a_mail_is_taken_with_its_tags_headers_and_configuration_set() {
     let doubles = doubles().await;
-    let heard = send(&doubles, &mail()).await;
-    assert_eq!(heard.status, 200);
+    let received = send(&doubles, &mail()).await;
+    assert_eq!(received.status, 200);
     let [record] = &doubles.records()[..] else { panic!("not one record") };
-    assert_eq!(heard.body["MessageId"], record.id.as_str());
+    assert_eq!(received.body["MessageId"], record.id.as_str());
     assert_eq!((record.to.as_str(), record.set.as_deref()), ("ada@example.com", Some("shop")));
     assert_eq!((record.tags["event_id"].as_str(), record.headers["X-Bodega-Event"].as_str()), ("e-1", "e-1"));
 }
@@ -48,10 +48,10 @@ async fn what_the_reference_forbids_is_refused_by_the_name_of_an_exception() {
         (with("/Content/Simple/Headers/0/Name", json!("Subject")), 400, "BadRequestException"),
         (with("/Content/Simple/Headers/0/Value", json!("a\nb")), 400, "BadRequestException"),
     ] {
-        let heard = send(&doubles, &body).await;
-        assert_eq!((heard.status, heard.headers["x-amzn-errortype"].to_str().unwrap()), (status, kind), "{body}");
+        let received = send(&doubles, &body).await;
+        assert_eq!((received.status, received.headers["x-amzn-errortype"].to_str().unwrap()), (status, kind), "{body}");
     }
-    let unsigned = hear(post(&doubles, Vendor::Ses, "/v2/email/outbound-emails").json(&mail())).await;
+    let unsigned = receive(post(&doubles, Vendor::Ses, "/v2/email/outbound-emails").json(&mail())).await;
     assert_eq!(unsigned.status, 403);
     assert_eq!(doubles.records(), []);
 }

@@ -1,7 +1,7 @@
 use serde_json::Value;
 use vendor_doubles::{Vendor, VendorDoubles};
 
-use crate::{Heard, doubles, hear, http, post};
+use crate::{Received, doubles, http, post, receive};
 
 const TO: &str = "+442079460000";
 
@@ -9,28 +9,28 @@ fn path(doubles: &VendorDoubles) -> String {
     format!("/2010-04-01/Accounts/{}/Messages.json", doubles.twilio().account_sid)
 }
 
-async fn send(doubles: &VendorDoubles, form: &[(&str, &str)]) -> Heard {
+async fn send(doubles: &VendorDoubles, form: &[(&str, &str)]) -> Received {
     let account = doubles.twilio();
     let request =
         post(doubles, Vendor::Twilio, &path(doubles)).header("content-type", "application/x-www-form-urlencoded");
     let text = form.iter().map(|(name, value)| format!("{name}={}", value.replace('+', "%2B"))).collect::<Vec<_>>();
-    hear(request.basic_auth(&account.account_sid, Some(&account.auth_token)).body(text.join("&"))).await
+    receive(request.basic_auth(&account.account_sid, Some(&account.auth_token)).body(text.join("&"))).await
 }
 
-async fn get(doubles: &VendorDoubles, path: &str) -> Heard {
+async fn get(doubles: &VendorDoubles, path: &str) -> Received {
     let account = doubles.twilio();
     let request = http().get(format!("{}{path}", doubles.base(Vendor::Twilio)));
-    hear(request.basic_auth(&account.key_sid, Some(&account.key_secret))).await
+    receive(request.basic_auth(&account.key_sid, Some(&account.key_secret))).await
 }
 
 #[tokio::test]
 async fn a_message_is_taken_with_201_and_can_be_read() {
     let doubles = doubles().await;
-    let heard = send(&doubles, &[("To", TO), ("From", "+15005550006"), ("Body", "Hi")]).await;
-    assert_eq!(heard.status, 201);
-    assert_eq!((heard.body["status"].as_str(), heard.body["date_sent"].is_null()), (Some("queued"), true));
-    let again = get(&doubles, heard.body["uri"].as_str().unwrap()).await;
-    assert_eq!((again.status, again.body), (200, heard.body));
+    let received = send(&doubles, &[("To", TO), ("From", "+15005550006"), ("Body", "Hi")]).await;
+    assert_eq!(received.status, 201);
+    assert_eq!((received.body["status"].as_str(), received.body["date_sent"].is_null()), (Some("queued"), true));
+    let again = get(&doubles, received.body["uri"].as_str().unwrap()).await;
+    assert_eq!((again.status, again.body), (200, received.body));
 }
 
 #[tokio::test]
@@ -51,13 +51,13 @@ async fn what_twilio_refuses_has_twilios_code() {
         (vec![("To", "+15005550009"), ("From", "Bodega"), ("Body", "Hi")], 21614),
         (vec![("To", "+15005550004"), ("From", "Bodega"), ("Body", "Hi")], 21610),
     ] {
-        let heard = send(&doubles, &form).await;
-        assert_eq!((heard.status, heard.body["code"].as_u64()), (400, Some(code)), "{form:?}");
-        assert!(heard.body["more_info"].as_str().unwrap().ends_with(&code.to_string()));
+        let received = send(&doubles, &form).await;
+        assert_eq!((received.status, received.body["code"].as_u64()), (400, Some(code)), "{form:?}");
+        assert!(received.body["more_info"].as_str().unwrap().ends_with(&code.to_string()));
     }
     let wrong = post(&doubles, Vendor::Twilio, &path(&doubles)).basic_auth("AC", Some("x")).body("To=1");
-    let heard = hear(wrong).await;
-    assert_eq!((heard.status, heard.body["code"].as_u64()), (401, Some(20003)));
+    let received = receive(wrong).await;
+    assert_eq!((received.status, received.body["code"].as_u64()), (401, Some(20003)));
     assert_eq!(doubles.records(), []);
 }
 
@@ -65,8 +65,8 @@ async fn what_twilio_refuses_has_twilios_code() {
 async fn a_number_that_said_stop_is_refused() {
     let doubles = doubles().await;
     doubles.suppress(Vendor::Twilio, TO);
-    let heard = send(&doubles, &[("To", TO), ("From", "Bodega"), ("Body", "Hi")]).await;
-    assert_eq!((heard.status, heard.body["code"].as_u64()), (400, Some(21610)));
+    let received = send(&doubles, &[("To", TO), ("From", "Bodega"), ("Body", "Hi")]).await;
+    assert_eq!((received.status, received.body["code"].as_u64()), (400, Some(21610)));
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
-//! How much one recipient, and one country, gets. Whoever can order, or open an account, can name any address and any
-//! number; none of them shall be flooded, and no SMS is paid for that somebody asks for only to be paid a share of its
-//! price ("SMS pumping").
+//! Limits of messages by recipient and by country. Every shopper can enter any address and number; the limits keep their owners
+//! from being flooded, and the shop from paying for texts that fraudsters request to get a share of the price ("SMS pumping").
 
 use std::{str::FromStr, time::Duration};
 
 use common::{
-    contact::{CountryCode, Phone},
+    contact::{Channel, CountryCode, Phone},
     input::Refusal,
     timestamp::Timestamp,
 };
@@ -15,25 +14,25 @@ use platform::{
 };
 
 use super::State;
-use crate::{event::Channel, templates::Template};
+use crate::templates::Template;
 
 const HOUR_SECONDS: i64 = 60 * 60;
 const DAY_SECONDS: i64 = 24 * HOUR_SECONDS;
 
-/// Mails about orders that one recipient gets on one day of UTC, unless configured otherwise.
+/// Mails about orders to one recipient in one day of UTC, unless configured otherwise.
 const ORDER_MAILS: u32 = 20;
-/// Mails that one recipient gets on one day of UTC because an account was opened with the address, or an opening tried.
+/// Mails to one recipient in one day of UTC about registrations with the address.
 const ACCOUNT_MAILS: u32 = 5;
-/// Mails with a link into an account that one recipient gets on one day of UTC, of each kind.
+/// Mails with a link into an account to one recipient in one day of UTC, of each kind.
 const CODE_MAILS: u32 = 10;
-/// Mails written by staff that one recipient gets on one day of UTC.
+/// Mails written by staff to one recipient in one day of UTC.
 const DIRECT_MAILS: u32 = 20;
-/// Texts that one recipient gets on one day of UTC.
+/// Texts to one recipient in one day of UTC.
 const TEXTS: u32 = 10;
-/// Texts that go to one country in one hour.
+/// Texts to one country in one hour.
 const TEXTS_BY_COUNTRY: u32 = 200;
 
-/// The countries to which texts go, such as `GB,DE`.
+/// The countries to which the shop sends texts, such as `GB,DE`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Countries(Vec<CountryCode>);
 
@@ -69,7 +68,7 @@ impl Caps {
         let direct_mails = env.number_or("DIRECT_MAILS_PER_RECIPIENT", DIRECT_MAILS, 1..=1_000);
         let texts = env.number_or("SMS_PER_RECIPIENT", TEXTS, 1..=1_000);
         let texts_by_country = env.number_or("SMS_PER_COUNTRY_PER_HOUR", TEXTS_BY_COUNTRY, 1..=100_000);
-        // A shop that sends texts says where to.
+        // A shop that sends texts must name the countries.
         let countries = match env.optional("SMS_PROVIDERS") {
             Some(_) => env.parsed("SMS_COUNTRIES"),
             None => env.parsed_or("SMS_COUNTRIES", Countries::default()),
@@ -85,10 +84,10 @@ impl Caps {
         })
     }
 
-    /// What a mail counts against: mail that a stranger can have sent to an address by typing it (about orders, about an account
-    /// that was opened or nearly so, and links into an account), and what staff write, where a stolen account or a loop in a
-    /// program would write it without end. Each kind of link counts by itself: registrations of an address must not use up the
-    /// mails by which its owner comes back into the account.
+    /// The limit that a mail counts against. Mails that a stranger can cause by entering an address have one (orders,
+    /// registrations, links into an account), and those that staff write, since a stolen staff account or a faulty program could
+    /// send without end. Each kind of link has its own: registrations of an address must not use up the mails by which its
+    /// owner gets back into the account.
     pub fn of_mail(&self, template: Template, recipient: Fingerprint, now: Timestamp) -> Option<Count> {
         let day = now.unix_seconds().div_euclid(DAY_SECONDS);
         let (kind, most, reason) = match template {
@@ -103,7 +102,7 @@ impl Caps {
         Some(Count { key, most, by: CountBy::Events, kept_for: Duration::from_hours(48), reason })
     }
 
-    /// The country that a text goes to, or why none ever goes to this number.
+    /// The country of a number, or why the shop sends no texts to it.
     pub fn country(&self, phone: &Phone) -> Result<CountryCode, Reason> {
         if !phone.takes_texts() {
             return Err(Reason::NoTexts);
@@ -111,7 +110,7 @@ impl Caps {
         phone.country().filter(|country| self.countries.0.contains(country)).ok_or(Reason::Country)
     }
 
-    /// What a text counts against, or why it is never sent.
+    /// The limits that a text counts against, or why it is not sent.
     pub fn of_text(&self, phone: &Phone, recipient: Fingerprint, now: Timestamp) -> Result<Vec<Count>, Reason> {
         let country = self.country(phone)?;
         let (day, hour) = (now.unix_seconds().div_euclid(DAY_SECONDS), now.unix_seconds().div_euclid(HOUR_SECONDS));
@@ -133,55 +132,55 @@ impl Caps {
     }
 }
 
-/// Something that is counted when an event is claimed for the first time.
+/// A counter that is incremented when a message's lease is acquired for the first time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Count {
-    /// The item that counts.
+    /// The partition key of its item.
     pub key: String,
-    /// The most it counts.
+    /// The limit.
     pub most: u32,
-    /// How it counts.
+    /// What the item stores.
     pub by: CountBy,
-    /// How long the item is needed.
+    /// How long the item is kept.
     pub kept_for: Duration,
-    /// Why an event beyond the most is not sent.
+    /// The reason given for an event beyond the limit.
     pub reason: Reason,
 }
 
-/// How something is counted.
+/// What the item of a counter stores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CountBy {
-    /// By the set of the events: few, and none is counted twice.
+    /// The set of event ids, for small limits: no event is counted twice.
     Events,
-    /// By a number, where the set would grow large.
+    /// A number, where the set would become large.
     Number,
 }
 
-/// Why something is not sent, now or later, before any provider is asked.
+/// Why a message is not sent, before any provider is tried. Final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// The recipient has had the day's mails about orders.
+    /// The recipient reached the day's limit of mails about orders.
     OrderMails,
-    /// The recipient has had the day's mails about accounts opened with the address.
+    /// The recipient reached the day's limit of mails about registrations.
     AccountMails,
-    /// The recipient has had the day's mails of this kind with a link into the account.
+    /// The recipient reached the day's limit of mails with this kind of link.
     CodeMails,
-    /// The recipient has had the day's mails written by staff.
+    /// The recipient reached the day's limit of mails written by staff.
     DirectMails,
-    /// The recipient has had the day's texts.
+    /// The recipient reached the day's limit of texts.
     Texts,
-    /// The country has had the hour's texts.
+    /// The country reached the hour's limit of texts.
     TextsByCountry,
-    /// Texts do not go to the country.
+    /// The shop sends no texts to the country.
     Country,
-    /// No text reaches such a number.
+    /// The number cannot receive texts, or costs a premium.
     NoTexts,
     /// The address is suppressed.
     Suppressed,
 }
 
 impl Reason {
-    /// For the table, the log and answers.
+    /// The sentence that is stored, logged and published.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OrderMails => "the recipient has had the day's limit of mails about orders",
@@ -196,7 +195,7 @@ impl Reason {
         }
     }
 
-    /// The state that follows.
+    /// The state of a message that is not sent for this reason.
     pub fn state(self) -> State {
         match self {
             Self::OrderMails
@@ -212,9 +211,9 @@ impl Reason {
     }
 }
 
-/// The items that bar a message from an address: nothing is sent while one of them is there. Who unsubscribed still gets
-/// what is transactional.
-pub fn barring(channel: Channel, recipient: Fingerprint, template: Template) -> Vec<String> {
+/// The keys of the suppressions that a message must not have: it is not sent while an item with one of them exists. A recipient
+/// who unsubscribed still gets transactional messages.
+pub fn suppression_keys(channel: Channel, recipient: Fingerprint, template: Template) -> Vec<String> {
     let everything = format!("suppression#{channel}#{}", hex(recipient));
     let announcements = (!template.is_transactional()).then(|| format!("{everything}#announcements"));
     [Some(everything), announcements].into_iter().flatten().collect()
@@ -246,7 +245,7 @@ mod tests {
         assert_eq!(keys, [format!("phone#{}#20787", "01".repeat(16)).as_str(), "country#GB#498888"]);
         assert_eq!(counts.iter().map(|count| count.most).collect::<Vec<_>>(), [10, 200]);
         assert_eq!(some.of_text(&phone("+33612345678"), [1; 16], now), Err(Reason::Country));
-        // Premium rate: whoever asks for it is paid for it.
+        // A premium-rate number: its owner is paid for each text.
         assert_eq!(some.of_text(&phone("+449012345678"), [1; 16], now), Err(Reason::NoTexts));
         assert!(caps(&[("SMS_COUNTRIES", "GB,UK")]).is_none());
         assert!(caps(&[("SMS_PROVIDERS", "twilio")]).is_none(), "a shop that sends texts says where to");
@@ -299,7 +298,7 @@ mod tests {
 
     #[test]
     fn who_unsubscribed_still_gets_what_is_transactional() {
-        let keys = |template| barring(Channel::Email, [0xab; 16], template);
+        let keys = |template| suppression_keys(Channel::Email, [0xab; 16], template);
         let everything = format!("suppression#email#{}", "ab".repeat(16));
         for &template in Template::VARIANTS {
             let expected = if template.is_transactional() {

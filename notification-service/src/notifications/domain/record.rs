@@ -1,114 +1,114 @@
-//! What is remembered of an event on a channel.
+//! The stored record of an event on a channel.
 
 use std::time::Duration;
 
-use common::timestamp::Timestamp;
+use common::{contact::Channel, timestamp::Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{EventKind, State};
 use crate::{
-    event::{Channel, EventId, EventKey},
+    event::{EventId, EventKey},
     providers::{Name, Unclear},
     templates::Template,
 };
 
-/// Whom a message goes to: the keyed hash of the address, in hexadecimal, and which key that is.
+/// The recipient of a message: the keyed hash of the address in hexadecimal, with the id of the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecipientKey {
     /// The hash.
     pub hash: String,
-    /// Names the key. Not known of what an older release wrote.
+    /// Id of the key; `None` in items of an older release.
     pub key_id: Option<String>,
 }
 
 impl RecipientKey {
-    /// Whether they are surely two addresses. Hashes under two keys say nothing of each other.
-    fn is_another_than(&self, other: &Self) -> bool {
+    /// Whether the addresses are known to differ. Hashes under two keys cannot be compared.
+    fn differs_from(&self, other: &Self) -> bool {
         self.key_id.is_some() && self.key_id == other.key_id && self.hash != other.hash
     }
 }
 
-/// What the table has of an event on a channel.
+/// The record of an event on a channel, as the table has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The event and the channel.
     pub key: EventKey,
-    /// What is told; not known of what an older release wrote.
+    /// Name of the template; `None` in items of an older release.
     pub template: Option<String>,
-    /// Who is told; not known of what an older release wrote.
+    /// The recipient; `None` in items of an older release.
     pub recipient: Option<RecipientKey>,
-    /// The event of which staff had it sent again.
+    /// The event that was sent first, where staff resent it.
     pub resend_of: Option<EventId>,
-    /// What became of it.
+    /// The state.
     pub state: State,
-    /// Who claimed it last.
-    pub claim: String,
-    /// Until when they may send alone.
+    /// Id of the last lease.
+    pub lease_id: String,
+    /// When the last lease ends.
     pub lease_until: Option<Timestamp>,
-    /// How often it was claimed.
+    /// How many leases it had.
     pub attempts: u32,
-    /// When it was first asked for; not known of what an older release wrote.
+    /// When it was first requested; `None` in items of an older release.
     pub created_at: Option<Timestamp>,
-    /// When a provider took it.
+    /// When a provider accepted it.
     pub sent_at: Option<Timestamp>,
-    /// Who took it.
+    /// The provider that accepted it.
     pub provider: Option<Name>,
-    /// What they call it.
+    /// The provider's id of it.
     pub provider_message_id: Option<String>,
-    /// Why the last try failed, or why it is never sent.
+    /// Why the last attempt failed, or why it is not sent.
     pub last_error: Option<String>,
-    /// A text that may have been sent.
+    /// Set for a text that may have been sent.
     pub unclear: Option<Unclear>,
-    /// What the provider told last of it.
+    /// The last event that the provider reported.
     pub last_event: Option<LastEvent>,
 }
 
-/// What a record means for whoever wants to send.
+/// What a record means for a request that wants to send its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stands {
-    /// Nothing is left to do.
+pub enum LeaseStatus {
+    /// The message has its final state.
     Ended,
-    /// It is another's to send, for so long at most.
-    Theirs(Duration),
-    /// It may be claimed.
-    Free,
+    /// Another request has the lease, for this time at most.
+    Held(Duration),
+    /// The lease can be acquired.
+    Available,
 }
 
 impl Record {
     /// Whether the stored message has another template or recipient than the request that names its event id.
     pub fn is_another(&self, template: Template, recipient: &RecipientKey) -> bool {
-        self.template.as_deref().is_some_and(|told| told != template.as_str())
-            || self.recipient.as_ref().is_some_and(|told| told.is_another_than(recipient))
+        self.template.as_deref().is_some_and(|sent| sent != template.as_str())
+            || self.recipient.as_ref().is_some_and(|sent| sent.differs_from(recipient))
     }
 
-    /// What it means at this moment.
-    pub fn stands(&self, now: Timestamp) -> Stands {
+    /// Whether a request may send the message now.
+    pub fn lease_status(&self, now: Timestamp) -> LeaseStatus {
         match self.state {
-            State::Sent | State::Withheld | State::Suppressed | State::Refused => Stands::Ended,
-            State::Waiting => Stands::Free,
+            State::Sent | State::Withheld | State::Suppressed | State::Refused => LeaseStatus::Ended,
+            State::Waiting => LeaseStatus::Available,
             State::Sending => match self.lease_until.filter(|until| *until > now) {
                 Some(until) => {
                     let left = until.unix_millis().saturating_sub(now.unix_millis());
-                    Stands::Theirs(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
+                    LeaseStatus::Held(Duration::from_millis(u64::try_from(left).unwrap_or_default()))
                 }
-                None => Stands::Free,
+                None => LeaseStatus::Available,
             },
         }
     }
 
-    /// A text whose last sender did not say how it ended may have been sent since that claim was made, or since an earlier
-    /// one of which the same is so.
+    /// Whether a text may have been sent: since the last lease was acquired, when its holder did not record a result, or since an
+    /// earlier lease that ended so. Mail is `None`: it is sent again in doubt.
     pub fn may_have_been_sent(&self, lease: Duration) -> Option<Unclear> {
-        let claimed_at = self.lease_until.filter(|_| self.state == State::Sending).map(|until| until.minus(lease));
-        let of_the_last = claimed_at.map(|since| Unclear { provider: Name::Twilio, since });
+        let acquired_at = self.lease_until.filter(|_| self.state == State::Sending).map(|until| until.minus(lease));
+        let of_the_last = acquired_at.map(|since| Unclear { provider: Name::Twilio, since });
         match self.key.channel {
             Channel::Email => None,
             Channel::Sms => self.unclear.or(of_the_last),
         }
     }
 
-    /// What is told of it.
+    /// The record as callers see it.
     pub fn delivery(&self) -> Delivery {
         Delivery {
             channel: self.key.channel,
@@ -124,18 +124,18 @@ impl Record {
     }
 }
 
-/// Something that a provider told of a message.
+/// The last event that a provider reported about a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = LastDeliveryEvent)]
 pub struct LastEvent {
     /// What happened.
     #[serde(rename = "type")]
     pub kind: EventKind,
-    /// When, as the provider says.
+    /// When it happened, as the provider says.
     pub at: Timestamp,
 }
 
-/// What became of an event on a channel.
+/// The result of an event on a channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "channel": "email", "state": "sent", "provider": "ses", "provider_message_id": "0100019ac-1", "attempts": 1,
@@ -143,24 +143,24 @@ pub struct LastEvent {
     "last_event": {"type": "delivered", "at": "2026-11-30T09:00:03.000Z"}
 }))]
 pub struct Delivery {
-    /// How it is told.
+    /// The channel.
     pub channel: Channel,
-    /// What became of it.
+    /// The state of the message.
     pub state: State,
-    /// Who took it.
+    /// The provider that accepted or refused it; `null` before.
     pub provider: Option<Name>,
-    /// What they call it.
+    /// The provider's id of the message, to find it in the provider's console.
     pub provider_message_id: Option<String>,
-    /// How often it was tried.
+    /// Number of attempts to send it; 0 when a limit or suppression withheld it at once.
     #[schema(minimum = 0)]
     pub attempts: u32,
-    /// When it was first asked for.
+    /// When it was first requested.
     pub created_at: Option<Timestamp>,
-    /// When a provider took it.
+    /// When a provider accepted it.
     pub sent_at: Option<Timestamp>,
-    /// Why the last try failed, or why it is never sent.
+    /// Why the last attempt failed, or why the message is not sent; in English, for staff.
     pub last_error: Option<String>,
-    /// What the provider told last of it.
+    /// The last event that the provider reported.
     pub last_event: Option<LastEvent>,
 }
 
@@ -175,7 +175,7 @@ mod tests {
             recipient: None,
             resend_of: None,
             state,
-            claim: "theirs".into(),
+            lease_id: "theirs".into(),
             lease_until,
             attempts: 1,
             created_at: None,
@@ -192,16 +192,16 @@ mod tests {
     const TEXT: &str = "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d#sms";
 
     #[test]
-    fn what_is_waiting_or_whose_lease_ran_out_may_be_claimed() {
+    fn a_lease_can_be_acquired_while_a_message_waits_or_once_its_lease_expired() {
         let now = Timestamp::now();
         let second = Duration::from_secs(1);
-        let stands = |state, until| record(state, until, MAIL).stands(now);
-        assert_eq!(stands(State::Waiting, None), Stands::Free);
-        assert_eq!(stands(State::Sending, Some(now.plus(second))), Stands::Theirs(second));
-        assert_eq!(stands(State::Sending, Some(now)), Stands::Free);
-        assert_eq!(stands(State::Sending, None), Stands::Free);
+        let lease_status = |state, until| record(state, until, MAIL).lease_status(now);
+        assert_eq!(lease_status(State::Waiting, None), LeaseStatus::Available);
+        assert_eq!(lease_status(State::Sending, Some(now.plus(second))), LeaseStatus::Held(second));
+        assert_eq!(lease_status(State::Sending, Some(now)), LeaseStatus::Available);
+        assert_eq!(lease_status(State::Sending, None), LeaseStatus::Available);
         for state in [State::Sent, State::Withheld, State::Suppressed, State::Refused] {
-            assert_eq!(stands(state, Some(now.plus(second))), Stands::Ended);
+            assert_eq!(lease_status(state, Some(now.plus(second))), LeaseStatus::Ended);
         }
     }
 
@@ -209,23 +209,23 @@ mod tests {
     fn an_event_is_another_one_by_its_template_or_by_its_address_under_one_key() {
         let recipient =
             |hash: &str, key_id: Option<&str>| RecipientKey { hash: hash.into(), key_id: key_id.map(str::to_owned) };
-        let told = Record {
+        let stored = Record {
             template: Some("order_confirmation".into()),
             recipient: Some(recipient("aa", Some("1"))),
             ..record(State::Sent, None, MAIL)
         };
-        let is_another = |told: &Record, template, hash, key| told.is_another(template, &recipient(hash, key));
-        assert!(!is_another(&told, Template::OrderConfirmation, "aa", Some("1")));
-        assert!(is_another(&told, Template::OrderCancelled, "aa", Some("1")));
-        assert!(is_another(&told, Template::OrderConfirmation, "bb", Some("1")));
-        assert!(!is_another(&told, Template::OrderConfirmation, "bb", Some("2")), "the key was replaced meanwhile");
-        let of_before = Record { recipient: Some(recipient("aa", None)), ..told };
+        let is_another = |stored: &Record, template, hash, key| stored.is_another(template, &recipient(hash, key));
+        assert!(!is_another(&stored, Template::OrderConfirmation, "aa", Some("1")));
+        assert!(is_another(&stored, Template::OrderCancelled, "aa", Some("1")));
+        assert!(is_another(&stored, Template::OrderConfirmation, "bb", Some("1")));
+        assert!(!is_another(&stored, Template::OrderConfirmation, "bb", Some("2")), "the key was replaced meanwhile");
+        let of_before = Record { recipient: Some(recipient("aa", None)), ..stored };
         assert!(!is_another(&of_before, Template::OrderConfirmation, "bb", Some("1")));
         assert!(!is_another(&record(State::Sent, None, MAIL), Template::Direct, "bb", Some("1")));
     }
 
     #[test]
-    fn a_text_whose_sender_died_may_have_been_sent_since_it_was_claimed() {
+    fn a_text_whose_sender_died_may_have_been_sent_since_its_lease_was_acquired() {
         let (now, lease) = (Timestamp::now(), Duration::from_secs(30));
         let dead = record(State::Sending, Some(now), TEXT);
         let expected = Unclear { provider: Name::Twilio, since: now.minus(lease) };

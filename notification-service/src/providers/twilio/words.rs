@@ -1,4 +1,4 @@
-//! Words that Twilio's settings are written in.
+//! The forms of Twilio's settings.
 
 use std::str::FromStr;
 
@@ -26,15 +26,15 @@ macro_rules! sid {
 }
 
 sid!(
-    /// An account's.
+    /// Id of an account.
     Account "AC",
-    /// A key's.
+    /// Id of an API key.
     Key "SK",
-    /// A messaging service's.
+    /// Id of a messaging service.
     Service "MG"
 );
 
-/// Who texts are from: a number in E.164 form, a short code, or a name of at most eleven letters, digits and spaces.
+/// The sender of texts: a number in E.164 form, a short code, or a name of at most eleven letters, digits and spaces.
 pub(super) struct TextFrom(pub(super) String);
 
 impl FromStr for TextFrom {

@@ -1,4 +1,4 @@
-//! What mails about accounts need.
+//! The data of mails about accounts.
 
 use std::str::FromStr;
 
@@ -14,9 +14,9 @@ use super::Link;
 /// The data of `verify_email`, `password_reset` and `staff_invited`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct LinkData {
-    /// Where it is done: a page of the shop's own (below `SHOP_URL`).
+    /// Link to the page of the shop where it is done; must be below `SHOP_URL`.
     pub link: Link,
-    /// Until when the link works.
+    /// When the link expires.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -46,12 +46,11 @@ impl FromFields for MomentData {
 pub struct SignInData {
     /// When it happened.
     pub at: Timestamp,
-    /// On what, in words that a person understands. The one who signs in may have chosen them, so they hold no address of a
-    /// web page.
+    /// Description of the device. The person who signs in may have chosen it, so it must not contain a web address.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("Firefox on Windows"))]
     pub device: Option<AddressLine>,
-    /// Roughly where; likewise.
+    /// Approximate location. Must not contain a web address.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("Berlin, Germany"))]
     pub place: Option<AddressLine>,
@@ -71,7 +70,7 @@ impl FromFields for SignInData {
 pub struct EmailChangedData {
     /// When it happened.
     pub at: Timestamp,
-    /// Which of the two addresses this mail goes to. Neither mail names the other address.
+    /// Which of the two addresses this mail goes to. Neither mail shows the other address.
     pub recipient_is: Side,
 }
 

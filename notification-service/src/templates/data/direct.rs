@@ -1,4 +1,4 @@
-//! What staff write to a shopper.
+//! The data of mails and texts that staff write.
 
 use std::str::FromStr;
 
@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::order::Line;
 
-/// Words of the staff's, of several lines; an empty line parts paragraphs.
+/// Text of several lines, in which an empty line separates paragraphs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Prose(String);
 
@@ -22,18 +22,18 @@ impl FromStr for Prose {
 /// The data of `direct`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct DirectData {
-    /// The mail's subject; without it the mail says that it is a message from the shop. Text messages have none.
+    /// Subject of the mail, one line; "a message from the shop" when absent. Text messages have none.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 150, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("About your return"))]
     pub subject: Option<Line<150>>,
-    /// What is written. In a mail an empty line begins another paragraph; a text message has at most 6 segments.
+    /// The text. In a mail an empty line begins a new paragraph; a text message can have at most 6 segments.
     #[schema(value_type = String, min_length = 1, max_length = 10000, pattern = r"^\s*[^\s\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f][^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*\s*$",
         examples("Your parcel has come back to us."))]
     pub text: Prose,
 }
 
 impl DirectData {
-    /// The words, with `\n` between lines.
+    /// The text, with `\n` between lines.
     pub fn text(&self) -> &str {
         &self.text.0
     }

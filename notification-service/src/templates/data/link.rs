@@ -1,4 +1,4 @@
-//! Addresses of pages in a mail, as far as they can be judged without knowing the shop.
+//! Links in a mail: the rules that do not depend on the shop's settings.
 
 use std::{fmt, str::FromStr};
 
@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 /// The most characters of a link.
 const MAX: usize = 1_000;
 
-/// The address of a page or a picture: `http` or `https`, without a user's name, spaces, quotes, or steps upwards
-/// (`..`). Whether the shop sends it is for [`Shop::allows`](super::Shop::allows) to say.
+/// The address of a page or a picture: `http` or `https`, without user name, spaces, quotes, or `..`.
+/// Whether the shop sends it is decided by [`Shop::allows`](super::Shop::allows).
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = "uri", min_length = 10, max_length = 1000, pattern = "^https?://[!#-;=?-\\[\\]_a-z~]+$",
     examples("https://shop.example/account"))]
@@ -38,22 +38,22 @@ impl FromStr for Link {
     }
 }
 
-/// A link may be all that its holder needs to enter.
+/// Omits the link, which may give access to an account or order.
 impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Link(..)")
     }
 }
 
-/// Where a link may go.
+/// The allowed target of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goes {
-    /// To a page of the shop's own.
-    ToTheShop,
-    /// There, or to a carrier's tracking page.
-    ToACarrier,
-    /// To where the shop keeps its pictures.
-    ForAPicture,
+pub enum LinkTarget {
+    /// A page of the shop.
+    Shop,
+    /// A page of the shop, or a carrier's tracking page.
+    Carrier,
+    /// A picture at one of the shop's image addresses.
+    Image,
 }
 
 #[cfg(test)]

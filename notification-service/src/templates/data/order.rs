@@ -1,4 +1,4 @@
-//! What a mail says of an order.
+//! The data of an order in mails.
 
 use std::{fmt, str::FromStr};
 
@@ -21,14 +21,14 @@ use uuid::Uuid;
 
 use super::Link;
 
-/// Most lines an order may have.
+/// The most lines of an order.
 pub(super) const MAX_LINES: usize = 100;
-/// Most options of one line.
+/// The most options of one line.
 pub(super) const MAX_OPTIONS: usize = 20;
-/// Most units of one line: those of a SKU that an order names many times are summed.
+/// The most units of one line: lines of the same SKU are added up.
 pub(super) const MAX_QUANTITY: i64 = 99_900;
 
-/// An order, which transaction-service keeps; here it is only named.
+/// Id of an order, by which transaction-service keeps it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
 pub struct OrderId(Uuid);
@@ -59,7 +59,7 @@ impl<const MAX: usize> FromStr for Line<MAX> {
     }
 }
 
-/// What a program calls something, such as a tracking number: at most `MAX` letters and digits of ASCII, spaces and
+/// A code, such as a tracking number: at most `MAX` letters and digits of ASCII, spaces and
 /// `#-./_`, so that it fits into any text message.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Code<const MAX: usize>(pub String);
@@ -76,7 +76,7 @@ impl<const MAX: usize> FromStr for Code<MAX> {
     }
 }
 
-/// An amount of an order as it was made: in whatever currency was money then, however it was rounded.
+/// An amount of an order, also in a currency that has been withdrawn since.
 pub(super) struct Amount(pub(super) Money);
 
 impl FromFields for Amount {
@@ -93,49 +93,49 @@ impl FromStr for KnownCurrency {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        // What is not money in use says so by itself; an order may have been made before that.
+        // An order may have been made before its currency was withdrawn.
         text.parse().or_else(|refusal| Currency::stored(text).ok_or(refusal)).map(Self)
     }
 }
 
-/// A name or a value of an option.
+/// The schema of an option's name or value.
 fn option_word() -> Object {
     let text = ObjectBuilder::new().schema_type(Type::String).max_length(Some(100));
     text.pattern(Some(r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")).build()
 }
 
-/// Of a line or an item.
+/// The schema of the options of a line or an item.
 pub(super) fn options() -> Object {
     ObjectBuilder::new()
         .property_names(Some(option_word()))
         .additional_properties(Some(RefOr::T(Schema::from(option_word()))))
         .max_properties(Some(MAX_OPTIONS))
-        .description(Some("Which of its variants: names and values."))
+        .description(Some("Options of the ordered variant: names and values."))
         .build()
 }
 
-/// So many of one product, ordered.
+/// A line of an order.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedLine)]
 pub struct OrderLine {
-    /// What the product is called.
+    /// Title of the product.
     #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("Organic cotton tee"))]
     pub title: Line<200>,
-    /// Which of its variants: names and values, at most 20.
+    /// Options of the ordered variant, such as colour and size: names and values, at most 20.
     #[schema(schema_with = options)]
     pub options: Vec<(Line<100>, Line<100>)>,
-    /// How many.
+    /// Number of ordered units.
     #[schema(minimum = 1, maximum = 99_900, examples(2))]
     pub quantity: u32,
-    /// The unit's name in the shop.
+    /// SKU of the ordered variant.
     #[schema(value_type = Option<String>, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, examples("TEE-ORG-NAVY-M"))]
     pub sku: Option<Sku>,
-    /// What one costs.
+    /// Price of one unit.
     pub unit_price: Option<Money>,
-    /// A picture of it, at `https` and below an address of the setting `MAIL_IMAGE_BASES`.
+    /// Picture of the product: an `https` URL below an address of the setting `MAIL_IMAGE_BASES`.
     pub image: Option<Link>,
-    /// What they cost together.
+    /// Price of the line.
     pub total: Money,
 }
 
@@ -174,41 +174,42 @@ impl FromFields for OrderData {
     }
 }
 
-/// What a mail says of an order.
+/// An order, as mails show it.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedOrder)]
 pub struct Order {
-    /// Its id, by which the shopper can ask about it.
+    /// Id of the order.
     pub id: OrderId,
-    /// What it is called between shop and shopper, where that is not the id.
+    /// Order number for the shopper; mails show the id when absent.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 40, pattern = "^[A-Za-z0-9 #./_-]+$",
         examples("BO-2026-1042"))]
     pub number: Option<Code<40>>,
-    /// Where the shopper sees it: a page of the shop's own (below `SHOP_URL`); `SHOP_URL/orders/{id}` where it is left out.
-    /// It is kept with the notification, so it must not be enough to get in.
+    /// Link to the order's page; must be below `SHOP_URL`, and is `SHOP_URL/orders/{id}` when absent. It is stored with the
+    /// notification, so it must not give access by itself.
     pub link: Option<Link>,
-    /// When it was placed.
+    /// When the order was placed.
     pub placed_at: Timestamp,
-    /// What was ordered.
+    /// The ordered lines.
     #[schema(min_items = 1, max_items = 100)]
     pub lines: Vec<OrderLine>,
-    /// The lines together.
+    /// Sum of the lines.
     pub subtotal: Money,
-    /// What shipping costs.
+    /// Price of shipping.
     pub shipping: Money,
-    /// Taxes.
+    /// Sum of taxes.
     pub tax: Money,
-    /// What is paid.
+    /// Total price of the order.
     pub total: Money,
-    /// Where it goes.
+    /// Shipping address.
     pub shipping_address: PostalAddress,
-    /// Of `payment_failed` a sentence for the shopper; of `order_cancelled` a code, of which `sold_out` is known.
+    /// For `payment_failed`, a sentence for the shopper; for `order_cancelled`, a code, of which mails explain `sold_out`. Not allowed
+    /// for other templates.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 500, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("Your card was declined."))]
     pub reason: Option<Line<500>>,
 }
 
-/// Shows nothing of the shopper.
+/// Omits all personal data.
 impl fmt::Debug for Order {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Order({})", self.id)
@@ -228,7 +229,7 @@ impl FromFields for Order {
         };
         let [subtotal, shipping, tax, total] =
             ["subtotal", "shipping", "tax", "total"].map(|name| fields.object(name).map(|Amount(money)| money));
-        // The order is placed, and its shopper has to hear of it.
+        // The order is placed already, so its address is read also where a later rule would refuse it.
         let shipping_address = fields.object_by("shipping_address", PostalAddress::stored);
         let reason = fields.optional_text("reason");
         Some(Self {

@@ -1,4 +1,4 @@
-//! What happens to an order after it was paid for.
+//! The data of mails about payment, shipping, returns and invoices of an order.
 
 use common::{
     contact::PersonName,
@@ -16,9 +16,9 @@ use super::{
 /// The data of `payment_action_required`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct PaymentActionData {
-    /// What is to be paid for; its `link` is where the payment is confirmed.
+    /// The order; its `link` is the page on which the payment is confirmed.
     pub order: Order,
-    /// When the order lapses if nothing is done.
+    /// When the order is cancelled unless the payment is confirmed.
     pub pay_by: Option<Timestamp>,
 }
 
@@ -30,18 +30,18 @@ impl FromFields for PaymentActionData {
     }
 }
 
-/// So many of one product, on their way or back.
+/// An item of a shipment, return or withdrawal.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedItem)]
 pub struct Item {
-    /// What the product is called.
+    /// Title of the product.
     #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("Organic cotton tee"))]
     pub title: Line<200>,
-    /// Which of its variants: names and values, at most 20.
+    /// Options of the variant, such as colour and size: names and values, at most 20.
     #[schema(schema_with = options)]
     pub options: Vec<(Line<100>, Line<100>)>,
-    /// How many.
+    /// Number of units.
     #[schema(minimum = 1, maximum = 99_900, examples(2))]
     pub quantity: u32,
 }
@@ -56,7 +56,7 @@ impl FromFields for Item {
     }
 }
 
-/// Items of a list that may be left out, and then means all that was ordered.
+/// The optional list of items; absent, it means the whole order.
 fn items(fields: &mut Fields<'_>) -> Option<Vec<Item>> {
     fields.optional_objects("items", MAX_LINES).map(Option::unwrap_or_default)
 }
@@ -66,7 +66,7 @@ fn items(fields: &mut Fields<'_>) -> Option<Vec<Item>> {
 pub struct ShippedData {
     /// The order.
     pub order: Order,
-    /// The parcel.
+    /// The shipment.
     pub shipment: Shipment,
 }
 
@@ -78,23 +78,23 @@ impl FromFields for ShippedData {
     }
 }
 
-/// A parcel that has left.
+/// A shipped parcel.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedShipment)]
 pub struct Shipment {
-    /// Who carries it.
+    /// Name of the carrier.
     #[schema(value_type = String, min_length = 1, max_length = 60, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("DHL"))]
     pub carrier: Line<60>,
-    /// What the carrier calls it.
+    /// Tracking number of the carrier.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 60, pattern = "^[A-Za-z0-9 #./_-]+$",
         examples("00340434161094042557"))]
     pub tracking_number: Option<Code<60>>,
-    /// Where its way is shown: below `SHOP_URL` or an address of the setting `TRACKING_URL_BASES`.
+    /// Link to the tracking page; must be below `SHOP_URL` or an address of the setting `TRACKING_URL_BASES`.
     pub tracking_link: Option<Link>,
-    /// On what day it should arrive: a moment of that day.
+    /// Expected day of arrival: any time of that day.
     pub expected_at: Option<Timestamp>,
-    /// What is in it, where that is not the whole order.
+    /// Items of the parcel; the whole order when absent.
     #[schema(value_type = Option<Vec<Item>>, max_items = 100)]
     pub items: Vec<Item>,
 }
@@ -138,7 +138,7 @@ impl FromFields for DeliveredData {
 pub struct RefundedData {
     /// The order.
     pub order: Order,
-    /// The money.
+    /// The refund.
     pub refund: Refund,
 }
 
@@ -150,11 +150,11 @@ impl FromFields for RefundedData {
     }
 }
 
-/// Money that goes back.
+/// A refund.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedRefund)]
 pub struct Refund {
-    /// How much.
+    /// Refunded amount.
     pub amount: Money,
 }
 
@@ -167,9 +167,9 @@ impl FromFields for Refund {
 /// The data of `return_received`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct ReturnData {
-    /// The order that it was of.
+    /// The order.
     pub order: Order,
-    /// What came back.
+    /// The return.
     pub returned: Return,
 }
 
@@ -187,7 +187,7 @@ impl FromFields for ReturnData {
 pub struct Return {
     /// When it arrived.
     pub received_at: Timestamp,
-    /// What was in it, where that is not the whole order.
+    /// Returned items; the whole order when absent.
     #[schema(value_type = Option<Vec<Item>>, max_items = 100)]
     pub items: Vec<Item>,
 }
@@ -203,9 +203,9 @@ impl FromFields for Return {
 /// The data of `withdrawal_received`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct WithdrawalData {
-    /// The order that it is of.
+    /// The order.
     pub order: Order,
-    /// What was declared.
+    /// The withdrawal.
     pub withdrawal: Withdrawal,
 }
 
@@ -217,17 +217,17 @@ impl FromFields for WithdrawalData {
     }
 }
 
-/// A withdrawal from a contract, as it was declared. Its receipt states content, date and time.
+/// A declared withdrawal from a contract. Its receipt must state content, date and time.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedWithdrawal)]
 pub struct Withdrawal {
     /// When it was received.
     pub received_at: Timestamp,
-    /// Who declared it; a name with the address of a web page is refused.
+    /// Name of the person who declared it. Must not contain a web address.
     #[schema(value_type = Option<String>, min_length = 1, max_length = 100, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$",
         examples("Ada Lovelace"))]
     pub name: Option<PersonName>,
-    /// What it is about, where that is not the whole order.
+    /// Items of the withdrawal; the whole order when absent.
     #[schema(value_type = Option<Vec<Item>>, max_items = 100)]
     pub items: Vec<Item>,
 }
@@ -246,9 +246,9 @@ impl FromFields for Withdrawal {
 pub struct GuestLinkData {
     /// The order.
     pub order: Order,
-    /// The way in: a page of the shop's own (below `SHOP_URL`).
+    /// Link to the order for the guest; must be below `SHOP_URL`.
     pub link: Link,
-    /// Until when the link works.
+    /// When the link expires.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -264,7 +264,7 @@ impl FromFields for GuestLinkData {
 /// The data of `invoice`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct InvoiceData {
-    /// The order that it is of.
+    /// The order.
     pub order: Order,
     /// The invoice.
     pub invoice: Invoice,
@@ -278,16 +278,16 @@ impl FromFields for InvoiceData {
     }
 }
 
-/// An invoice that can be had.
+/// An available invoice.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedInvoice)]
 pub struct Invoice {
-    /// Its number.
+    /// Invoice number.
     #[schema(value_type = String, min_length = 1, max_length = 40, pattern = "^[A-Za-z0-9 #./_-]+$", examples("2026-000123"))]
     pub number: Code<40>,
-    /// When it was made.
+    /// When it was issued.
     pub issued_at: Timestamp,
-    /// Where it can be had: a page of the shop's own (below `SHOP_URL`).
+    /// Link to the invoice; must be below `SHOP_URL`.
     pub link: Link,
 }
 

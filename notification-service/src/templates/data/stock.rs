@@ -1,4 +1,4 @@
-//! What a mail says of a SKU of which few are left.
+//! The data of low-stock alerts.
 
 use common::{
     input::{Fields, FromFields},
@@ -14,7 +14,7 @@ const MAX: i64 = 1_000_000;
 /// The data of `low_stock`.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 pub struct StockData {
-    /// Of what.
+    /// The stock of a SKU.
     pub stock: Stock,
 }
 
@@ -24,21 +24,21 @@ impl FromFields for StockData {
     }
 }
 
-/// A SKU of which few are left.
+/// The stock of a SKU that is low.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(as = NotifiedStock, example = json!({
     "sku": "TEE-ORG-NAVY-M", "title": "Organic cotton tee", "available": 3, "low_stock_at": 5
 }))]
 pub struct Stock {
-    /// Which.
+    /// The SKU.
     pub sku: Sku,
-    /// What its product is called.
+    /// Title of the product.
     #[schema(value_type = String, min_length = 1, max_length = 200, pattern = r"^\s*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*\s*$")]
     pub title: Line<200>,
-    /// How many can still be sold; below zero where more were sold than there are.
+    /// Units that can still be sold; negative where more were ordered than are on hand.
     #[schema(minimum = -1_000_000, maximum = 1_000_000)]
     pub available: i64,
-    /// At how many staff want to hear of it.
+    /// The threshold at which staff are alerted.
     #[schema(minimum = 0, maximum = 1_000_000)]
     pub low_stock_at: i64,
 }

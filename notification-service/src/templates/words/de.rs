@@ -1,8 +1,8 @@
 //! German.
 
-use super::{Labels, Said, Words};
+use super::{Labels, Wording, Words};
 
-pub(in crate::templates) struct It;
+pub(in crate::templates) struct Language;
 
 const QUESTIONS: &str = "Fragen? Antworten Sie auf diese E-Mail und nennen Sie die Bestellnummer.";
 
@@ -39,7 +39,7 @@ static LABELS: Labels = Labels {
     issued_on: "Ausgestellt am",
 };
 
-impl Words for It {
+impl Words for Language {
     fn tag(&self) -> &'static str {
         "de"
     }
@@ -56,8 +56,8 @@ impl Words for It {
         format!("Alle Daten und Uhrzeiten gelten in der Zeitzone {zone}.")
     }
 
-    fn order_confirmation(&self, shop: &str) -> Said {
-        Said {
+    fn order_confirmation(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihre Bestellung bei {shop} ist bestätigt"),
             preheader: "Wir machen alles bereit und melden uns, sobald es unterwegs ist.".into(),
             heading: "Vielen Dank für Ihre Bestellung".into(),
@@ -67,8 +67,8 @@ impl Words for It {
         }
     }
 
-    fn payment_failed(&self, shop: &str) -> Said {
-        Said {
+    fn payment_failed(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihre Zahlung an {shop} ist fehlgeschlagen"),
             preheader: "Es wurde nichts abgebucht. Sie können gern erneut bestellen.".into(),
             heading: "Ihre Zahlung ist fehlgeschlagen".into(),
@@ -82,13 +82,13 @@ impl Words for It {
         }
     }
 
-    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Said {
+    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Wording {
         let why = "Es tut uns leid: Ein bestellter Artikel war ausverkauft, bevor wir ihn für Sie zurücklegen konnten.";
         let back = format!(
             "Wir erstatten Ihnen den gesamten Betrag von {total} auf dem Weg, auf dem Sie bezahlt haben. Bis Ihre Bank ihn \
              anzeigt, können einige Tage vergehen. Sie müssen nichts weiter tun."
         );
-        Said {
+        Wording {
             subject: format!("Ihre Bestellung bei {shop} ist storniert, Ihr Geld kommt zurück"),
             preheader: format!("Wir erstatten Ihnen {total}. Sie müssen nichts weiter tun."),
             heading: "Wir mussten Ihre Bestellung stornieren".into(),
@@ -98,8 +98,8 @@ impl Words for It {
         }
     }
 
-    fn account_created(&self, shop: &str) -> Said {
-        Said {
+    fn account_created(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Willkommen bei {shop}"),
             preheader: "Ihr Konto ist eröffnet.".into(),
             heading: format!("Willkommen bei {shop}"),
@@ -115,8 +115,8 @@ impl Words for It {
         }
     }
 
-    fn account_exists(&self, shop: &str) -> Said {
-        Said {
+    fn account_exists(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Sie haben bereits ein Konto bei {shop}"),
             preheader: "Melden Sie sich mit Ihrem bisherigen Passwort an.".into(),
             heading: "Sie haben bereits ein Konto".into(),
@@ -130,8 +130,8 @@ impl Words for It {
         }
     }
 
-    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Said {
-        Said {
+    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Wording {
+        Wording {
             subject: format!("{shop}: noch {available} von {sku}"),
             preheader: title.into(),
             heading: format!("Nur noch wenig da von {title}"),
@@ -141,8 +141,8 @@ impl Words for It {
         }
     }
 
-    fn payment_action_required(&self, shop: &str, total: &str) -> Said {
-        Said {
+    fn payment_action_required(&self, shop: &str, total: &str) -> Wording {
+        Wording {
             subject: format!("Bitte bestätigen Sie Ihre Zahlung an {shop}"),
             preheader: format!("Ihre Bank bittet Sie, {total} zu bestätigen. Bis dahin wartet Ihre Bestellung."),
             heading: "Ihre Zahlung wartet auf Sie".into(),
@@ -155,13 +155,13 @@ impl Words for It {
         }
     }
 
-    fn order_shipped(&self, shop: &str, is_part: bool) -> Said {
+    fn order_shipped(&self, shop: &str, is_part: bool) -> Wording {
         let paragraph = if is_part {
             "Ein Teil Ihrer Bestellung ist unterwegs. Was in diesem Paket ist, steht unten; der Rest kommt von selbst."
         } else {
             "Ihre Bestellung hat vollständig unser Haus verlassen."
         };
-        Said {
+        Wording {
             subject: if is_part {
                 format!("Ein Teil Ihrer Bestellung bei {shop} ist unterwegs")
             } else {
@@ -175,8 +175,8 @@ impl Words for It {
         }
     }
 
-    fn order_delivered(&self, shop: &str) -> Said {
-        Said {
+    fn order_delivered(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihre Bestellung bei {shop} ist angekommen"),
             preheader: "Wir hoffen, dass sie Ihnen gefällt.".into(),
             heading: "Ihre Bestellung ist angekommen".into(),
@@ -190,8 +190,8 @@ impl Words for It {
         }
     }
 
-    fn order_refunded(&self, shop: &str, amount: &str) -> Said {
-        Said {
+    fn order_refunded(&self, shop: &str, amount: &str) -> Wording {
+        Wording {
             subject: format!("{shop} erstattet Ihnen {amount}"),
             preheader: "Das Geld kommt auf dem Zahlungsweg zurück. Sie müssen nichts weiter tun.".into(),
             heading: "Ihr Geld kommt zurück".into(),
@@ -204,8 +204,8 @@ impl Words for It {
         }
     }
 
-    fn return_received(&self, shop: &str) -> Said {
-        Said {
+    fn return_received(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihre Rücksendung an {shop} ist eingetroffen"),
             preheader: "Wir prüfen sie und melden uns, sobald Ihr Geld unterwegs ist.".into(),
             heading: "Ihre Rücksendung ist eingetroffen".into(),
@@ -217,8 +217,8 @@ impl Words for It {
         }
     }
 
-    fn withdrawal_received(&self, shop: &str) -> Said {
-        Said {
+    fn withdrawal_received(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("{shop} hat Ihren Widerruf erhalten"),
             preheader: "Diese E-Mail ist Ihre Eingangsbestätigung. Bitte bewahren Sie sie auf.".into(),
             heading: "Wir haben Ihren Widerruf erhalten".into(),
@@ -232,8 +232,8 @@ impl Words for It {
         }
     }
 
-    fn verify_email(&self, shop: &str) -> Said {
-        Said {
+    fn verify_email(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Bitte bestätigen Sie Ihre E-Mail-Adresse für {shop}"),
             preheader: "Ein Klick, und wir wissen, dass sie Ihnen gehört.".into(),
             heading: "Ist das Ihre E-Mail-Adresse?".into(),
@@ -245,8 +245,8 @@ impl Words for It {
         }
     }
 
-    fn password_reset(&self, shop: &str) -> Said {
-        Said {
+    fn password_reset(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Wählen Sie ein neues Passwort für {shop}"),
             preheader: "Bis dahin gilt Ihr bisheriges Passwort.".into(),
             heading: "Wählen Sie ein neues Passwort".into(),
@@ -261,8 +261,8 @@ impl Words for It {
         }
     }
 
-    fn password_changed(&self, shop: &str) -> Said {
-        Said {
+    fn password_changed(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihr Passwort für {shop} wurde geändert"),
             preheader: "Waren Sie das nicht, wählen Sie sofort ein neues Passwort.".into(),
             heading: "Ihr Passwort wurde geändert".into(),
@@ -274,8 +274,8 @@ impl Words for It {
         }
     }
 
-    fn new_sign_in(&self, shop: &str) -> Said {
-        Said {
+    fn new_sign_in(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Neue Anmeldung bei Ihrem Konto bei {shop}"),
             preheader: "Wenn Sie das waren, müssen Sie nichts tun.".into(),
             heading: "Neue Anmeldung bei Ihrem Konto".into(),
@@ -289,8 +289,8 @@ impl Words for It {
         }
     }
 
-    fn email_changed_from(&self, shop: &str) -> Said {
-        Said {
+    fn email_changed_from(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihr Konto bei {shop} hat eine andere E-Mail-Adresse"),
             preheader: "Ab jetzt schreiben wir an die andere Adresse.".into(),
             heading: "Ihre E-Mail-Adresse wurde geändert".into(),
@@ -304,8 +304,8 @@ impl Words for It {
         }
     }
 
-    fn email_changed_to(&self, shop: &str) -> Said {
-        Said {
+    fn email_changed_to(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Das ist jetzt die E-Mail-Adresse Ihres Kontos bei {shop}"),
             preheader: "Ab jetzt melden Sie sich mit dieser Adresse an.".into(),
             heading: "Ihre E-Mail-Adresse wurde geändert".into(),
@@ -319,8 +319,8 @@ impl Words for It {
         }
     }
 
-    fn staff_invited(&self, shop: &str) -> Said {
-        Said {
+    fn staff_invited(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Sie sind eingeladen, bei {shop} mitzuarbeiten"),
             preheader: "Wählen Sie ein Passwort, und Ihr Konto ist offen.".into(),
             heading: format!("Willkommen im Team von {shop}"),
@@ -334,8 +334,8 @@ impl Words for It {
         }
     }
 
-    fn guest_order_link(&self, shop: &str) -> Said {
-        Said {
+    fn guest_order_link(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Ihr Zugang zu Ihrer Bestellung bei {shop}"),
             preheader: "Sehen Sie ohne Konto, wie weit Ihre Bestellung ist.".into(),
             heading: "Ihre Bestellung ansehen".into(),
@@ -349,8 +349,8 @@ impl Words for It {
         }
     }
 
-    fn invoice(&self, shop: &str, number: &str) -> Said {
-        Said {
+    fn invoice(&self, shop: &str, number: &str) -> Wording {
+        Wording {
             subject: format!("Ihre Rechnung {number} von {shop}"),
             preheader: "Sie steht zum Herunterladen bereit.".into(),
             heading: "Ihre Rechnung ist da".into(),
@@ -360,8 +360,8 @@ impl Words for It {
         }
     }
 
-    fn direct(&self, shop: &str) -> Said {
-        Said {
+    fn direct(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Eine Nachricht von {shop}"),
             preheader: String::new(),
             heading: format!("Eine Nachricht von {shop}"),

@@ -1,8 +1,8 @@
 //! English.
 
-use super::{Labels, Said, Words};
+use super::{Labels, Wording, Words};
 
-pub(in crate::templates) struct It;
+pub(in crate::templates) struct Language;
 
 const QUESTIONS: &str = "Questions? Answer this mail, and name the order's number.";
 
@@ -39,7 +39,7 @@ static LABELS: Labels = Labels {
     issued_on: "Issued on",
 };
 
-impl Words for It {
+impl Words for Language {
     fn tag(&self) -> &'static str {
         "en"
     }
@@ -56,8 +56,8 @@ impl Words for It {
         format!("Dates and times are of the time zone {zone}.")
     }
 
-    fn order_confirmation(&self, shop: &str) -> Said {
-        Said {
+    fn order_confirmation(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your {shop} order is confirmed"),
             preheader: "We are getting everything ready, and write again when it leaves.".into(),
             heading: "Thank you for your order".into(),
@@ -67,8 +67,8 @@ impl Words for It {
         }
     }
 
-    fn payment_failed(&self, shop: &str) -> Said {
-        Said {
+    fn payment_failed(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your payment to {shop} did not go through"),
             preheader: "No money was taken. You are welcome to order again.".into(),
             heading: "Your payment did not go through".into(),
@@ -82,13 +82,13 @@ impl Words for It {
         }
     }
 
-    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Said {
+    fn order_cancelled(&self, shop: &str, total: &str, sold_out: bool) -> Wording {
         let why = "We are sorry: something you ordered was sold out before we could set it aside for you.";
         let back = format!(
             "We are sending back all that you paid, {total}, the way it came. Your bank may take some days to show it. \
              There is nothing you need to do."
         );
-        Said {
+        Wording {
             subject: format!("Your {shop} order is cancelled, and your money is on its way back"),
             preheader: format!("We are sending back {total}. There is nothing you need to do."),
             heading: "We had to cancel your order".into(),
@@ -98,8 +98,8 @@ impl Words for It {
         }
     }
 
-    fn account_created(&self, shop: &str) -> Said {
-        Said {
+    fn account_created(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Welcome to {shop}"),
             preheader: "Your account is open.".into(),
             heading: format!("Welcome to {shop}"),
@@ -115,8 +115,8 @@ impl Words for It {
         }
     }
 
-    fn account_exists(&self, shop: &str) -> Said {
-        Said {
+    fn account_exists(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("You already have an account at {shop}"),
             preheader: "Log in with the password you chose before.".into(),
             heading: "You already have an account".into(),
@@ -129,8 +129,8 @@ impl Words for It {
         }
     }
 
-    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Said {
-        Said {
+    fn low_stock(&self, shop: &str, sku: &str, title: &str, available: i64) -> Wording {
+        Wording {
             subject: format!("{shop}: {available} left of {sku}"),
             preheader: title.into(),
             heading: format!("Few are left of {title}"),
@@ -140,8 +140,8 @@ impl Words for It {
         }
     }
 
-    fn payment_action_required(&self, shop: &str, total: &str) -> Said {
-        Said {
+    fn payment_action_required(&self, shop: &str, total: &str) -> Wording {
+        Wording {
             subject: format!("Please confirm your payment to {shop}"),
             preheader: format!("Your bank asks you to confirm {total}. Until then your order waits."),
             heading: "Your payment needs you".into(),
@@ -154,13 +154,13 @@ impl Words for It {
         }
     }
 
-    fn order_shipped(&self, shop: &str, is_part: bool) -> Said {
+    fn order_shipped(&self, shop: &str, is_part: bool) -> Wording {
         let paragraph = if is_part {
             "A part of your order has left us. What is in this parcel is listed below; the rest comes by itself."
         } else {
             "Everything you ordered has left us."
         };
-        Said {
+        Wording {
             subject: if is_part {
                 format!("A part of your {shop} order is on its way")
             } else {
@@ -174,8 +174,8 @@ impl Words for It {
         }
     }
 
-    fn order_delivered(&self, shop: &str) -> Said {
-        Said {
+    fn order_delivered(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your {shop} order has arrived"),
             preheader: "We hope that you like it.".into(),
             heading: "Your order has arrived".into(),
@@ -187,8 +187,8 @@ impl Words for It {
         }
     }
 
-    fn order_refunded(&self, shop: &str, amount: &str) -> Said {
-        Said {
+    fn order_refunded(&self, shop: &str, amount: &str) -> Wording {
+        Wording {
             subject: format!("{shop} is sending back {amount}"),
             preheader: "It goes back the way it came. There is nothing you need to do.".into(),
             heading: "Your money is on its way back".into(),
@@ -201,8 +201,8 @@ impl Words for It {
         }
     }
 
-    fn return_received(&self, shop: &str) -> Said {
-        Said {
+    fn return_received(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your return to {shop} has arrived"),
             preheader: "We are looking at it, and write again when your money is on its way.".into(),
             heading: "Your return has arrived".into(),
@@ -214,8 +214,8 @@ impl Words for It {
         }
     }
 
-    fn withdrawal_received(&self, shop: &str) -> Said {
-        Said {
+    fn withdrawal_received(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("{shop} has received your withdrawal"),
             preheader: "This mail is your receipt. Please keep it.".into(),
             heading: "We have received your withdrawal".into(),
@@ -229,8 +229,8 @@ impl Words for It {
         }
     }
 
-    fn verify_email(&self, shop: &str) -> Said {
-        Said {
+    fn verify_email(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Please confirm your e-mail address for {shop}"),
             preheader: "One click, and we know that it is yours.".into(),
             heading: "Is this your e-mail address?".into(),
@@ -242,8 +242,8 @@ impl Words for It {
         }
     }
 
-    fn password_reset(&self, shop: &str) -> Said {
-        Said {
+    fn password_reset(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Choose a new password for {shop}"),
             preheader: "Until you do, your old password works.".into(),
             heading: "Choose a new password".into(),
@@ -257,8 +257,8 @@ impl Words for It {
         }
     }
 
-    fn password_changed(&self, shop: &str) -> Said {
-        Said {
+    fn password_changed(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your password for {shop} was changed"),
             preheader: "If it was not you, choose a new password at once.".into(),
             heading: "Your password was changed".into(),
@@ -270,8 +270,8 @@ impl Words for It {
         }
     }
 
-    fn new_sign_in(&self, shop: &str) -> Said {
-        Said {
+    fn new_sign_in(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("A new login to your {shop} account"),
             preheader: "If it was you, there is nothing you need to do.".into(),
             heading: "A new login to your account".into(),
@@ -285,8 +285,8 @@ impl Words for It {
         }
     }
 
-    fn email_changed_from(&self, shop: &str) -> Said {
-        Said {
+    fn email_changed_from(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your {shop} account has another e-mail address"),
             preheader: "From now on we write to the other address.".into(),
             heading: "Your e-mail address was changed".into(),
@@ -298,8 +298,8 @@ impl Words for It {
         }
     }
 
-    fn email_changed_to(&self, shop: &str) -> Said {
-        Said {
+    fn email_changed_to(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("This is now the e-mail address of your {shop} account"),
             preheader: "From now on you log in with this address.".into(),
             heading: "Your e-mail address was changed".into(),
@@ -311,8 +311,8 @@ impl Words for It {
         }
     }
 
-    fn staff_invited(&self, shop: &str) -> Said {
-        Said {
+    fn staff_invited(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("You are invited to work on {shop}"),
             preheader: "Choose a password, and your account is open.".into(),
             heading: format!("Welcome to the team of {shop}"),
@@ -324,8 +324,8 @@ impl Words for It {
         }
     }
 
-    fn guest_order_link(&self, shop: &str) -> Said {
-        Said {
+    fn guest_order_link(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("Your way to your {shop} order"),
             preheader: "See how far your order has come, without an account.".into(),
             heading: "See your order".into(),
@@ -337,8 +337,8 @@ impl Words for It {
         }
     }
 
-    fn invoice(&self, shop: &str, number: &str) -> Said {
-        Said {
+    fn invoice(&self, shop: &str, number: &str) -> Wording {
+        Wording {
             subject: format!("Your invoice {number} from {shop}"),
             preheader: "It is ready to be downloaded.".into(),
             heading: "Your invoice is ready".into(),
@@ -348,8 +348,8 @@ impl Words for It {
         }
     }
 
-    fn direct(&self, shop: &str) -> Said {
-        Said {
+    fn direct(&self, shop: &str) -> Wording {
+        Wording {
             subject: format!("A message from {shop}"),
             preheader: String::new(),
             heading: format!("A message from {shop}"),

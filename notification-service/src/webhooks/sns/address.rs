@@ -1,20 +1,20 @@
-//! The addresses that a message of SNS may name: where its certificate is, and where a subscription is confirmed.
+//! The addresses in a message of SNS: of its certificate, and of a subscription's confirmation.
 
 use std::str::FromStr;
 
 use reqwest::Url;
 
 use super::TopicArn;
-use crate::webhooks::invalid::Invalid;
+use crate::webhooks::invalid::InvalidWebhook;
 
 /// An address on a host of SNS: `https://sns.REGION.amazonaws.com`, in China with `.cn` behind it, at HTTPS's own port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnsAddress(Url);
 
 impl SnsAddress {
-    /// `None` for any other address. Parsed as the client that follows it parses it, so that both see the same host.
+    /// `None` for any other address. Parsed as the HTTP client parses it, so that both see the same host.
     pub fn read(text: &str) -> Option<Self> {
-        // Parsers leave out white space and take a backslash for a slash; SNS writes neither.
+        // Parsers drop white space and read a backslash as a slash; SNS writes neither.
         if !text.bytes().all(|b| b.is_ascii_graphic() && b != b'\\') {
             return None;
         }
@@ -33,12 +33,12 @@ impl SnsAddress {
     }
 
     /// An address on the host of a topic's region, or of the double that plays the topic.
-    pub(super) fn of(topic: &TopicArn, text: &str) -> Result<Self, Invalid> {
+    pub(super) fn of(topic: &TopicArn, text: &str) -> Result<Self, InvalidWebhook> {
         if let Some(double) = &topic.double {
-            return double.address(text).ok_or(Invalid::CertificateHost);
+            return double.address(text).ok_or(InvalidWebhook::CertificateHost);
         }
-        let address = Self::read(text).ok_or(Invalid::CertificateHost)?;
-        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(Invalid::OtherRegion) }
+        let address = Self::read(text).ok_or(InvalidWebhook::CertificateHost)?;
+        if address.0.host_str() == Some(&*topic.host()) { Ok(address) } else { Err(InvalidWebhook::OtherRegion) }
     }
 
     /// The address.
@@ -47,8 +47,8 @@ impl SnsAddress {
     }
 }
 
-/// What plays SNS on this machine: `http://127.0.0.1:PORT`. No other host can be named, so that the setting opens the service to
-/// nothing but programs of its own machine; on AWS it is refused altogether ([`platform::config::Env::at_home`]).
+/// The address of a double of SNS: `http://127.0.0.1:PORT`. No other host is allowed, so that only programs of this machine can use
+/// it; on AWS the setting is refused ([`platform::config::Env::at_home`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SnsDouble(Url);
 
@@ -65,7 +65,7 @@ impl FromStr for SnsDouble {
 }
 
 impl SnsDouble {
-    /// `None` for an address that is anywhere else.
+    /// `None` for an address on another origin.
     fn address(&self, text: &str) -> Option<SnsAddress> {
         let address = Url::parse(text).ok()?;
         let is_plain = address.username().is_empty() && address.password().is_none() && address.fragment().is_none();

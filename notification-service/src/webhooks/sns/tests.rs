@@ -27,11 +27,11 @@ fn signed(mut message: Value, version: Version) -> Value {
     message
 }
 
-fn verified(message: &Value) -> Result<Verified, Invalid> {
+fn verified(message: &Value) -> Result<Verified, InvalidWebhook> {
     verified_at(message, now())
 }
 
-fn verified_at(message: &Value, now: Timestamp) -> Result<Verified, Invalid> {
+fn verified_at(message: &Value, now: Timestamp) -> Result<Verified, InvalidWebhook> {
     let envelope = Envelope::read(message.to_string().as_bytes())?;
     let topic = TOPIC.parse().unwrap();
     envelope.must_be_of(&topic)?;
@@ -48,8 +48,8 @@ fn what_sns_signed_is_taken_in_both_versions_with_and_without_a_subject() {
                 message["Subject"] = subject;
             }
             let message = signed(message, version);
-            let told = Verified::Notification("{\"eventType\": \"Send\"}\n".into());
-            assert_eq!(verified(&message), Ok(told), "{message}");
+            let message_inside = Verified::Notification("{\"eventType\": \"Send\"}\n".into());
+            assert_eq!(verified(&message), Ok(message_inside), "{message}");
         }
     }
 }
@@ -66,7 +66,7 @@ fn confirmations_of_both_kinds_are_signed_with_their_address_and_token() {
             let mut tampered = of("SubscriptionConfirmation");
             let before = tampered[member].as_str().unwrap().to_owned();
             tampered[member] = json!(format!("{before}1"));
-            assert_eq!(verified(&tampered), Err(Invalid::Mismatch), "{member}");
+            assert_eq!(verified(&tampered), Err(InvalidWebhook::Mismatch), "{member}");
         }
     }
 }
@@ -88,9 +88,9 @@ fn a_message_that_was_changed_on_its_way_is_refused() {
             ("Subject", json!("")),
             ("SignatureVersion", json!(if version == Version::One { "2" } else { "1" })),
         ] {
-            assert_eq!(with(name, value.clone()), Err(Invalid::Mismatch), "{name} {value}");
+            assert_eq!(with(name, value.clone()), Err(InvalidWebhook::Mismatch), "{name} {value}");
         }
-        assert_eq!(with("TopicArn", json!(format!("{TOPIC}2"))), Err(Invalid::OtherTopic));
+        assert_eq!(with("TopicArn", json!(format!("{TOPIC}2"))), Err(InvalidWebhook::OtherTopic));
         for (name, value) in [
             ("SignatureVersion", json!("3")),
             ("Signature", json!("%%%")),
@@ -98,7 +98,7 @@ fn a_message_that_was_changed_on_its_way_is_refused() {
             ("Type", json!("Other")),
             ("Type", json!("SubscriptionConfirmation")),
         ] {
-            assert_eq!(with(name, value.clone()), Err(Invalid::Malformed), "{name} {value}");
+            assert_eq!(with(name, value.clone()), Err(InvalidWebhook::Malformed), "{name} {value}");
         }
     }
 }
@@ -108,9 +108,9 @@ fn old_and_future_messages_are_refused() {
     let message = signed(notification(TOPIC, "m-1", AT, "{}"), Version::Two);
     let (day, minute) = (Duration::from_hours(24), Duration::from_mins(1));
     assert!(verified_at(&message, now().plus(day)).is_ok());
-    assert_eq!(verified_at(&message, now().plus(day + minute)), Err(Invalid::NotNow));
+    assert_eq!(verified_at(&message, now().plus(day + minute)), Err(InvalidWebhook::OutsideTolerance));
     assert!(verified_at(&message, now().minus(minute * 5)).is_ok());
-    assert_eq!(verified_at(&message, now().minus(minute * 6)), Err(Invalid::NotNow));
+    assert_eq!(verified_at(&message, now().minus(minute * 6)), Err(InvalidWebhook::OutsideTolerance));
 }
 
 #[test]
@@ -168,15 +168,15 @@ fn a_certificate_is_a_file_of_a_host_of_sns() {
         "https://sns.us-east-1.amazonaws.com/?x=.pem",
         "https://sns.us-east-1.amazonaws.com/a.txt",
     ] {
-        assert_eq!(of(bad), Err(Invalid::CertificateHost), "{bad}");
+        assert_eq!(of(bad), Err(InvalidWebhook::CertificateHost), "{bad}");
     }
 }
 
 #[test]
 fn a_subscription_is_confirmed_on_the_host_of_the_topics_region_only() {
     for (address, invalid) in [
-        ("https://evil.example/?Token=1", Invalid::CertificateHost),
-        ("https://sns.eu-central-1.amazonaws.com/?Token=1", Invalid::OtherRegion),
+        ("https://evil.example/?Token=1", InvalidWebhook::CertificateHost),
+        ("https://sns.eu-central-1.amazonaws.com/?Token=1", InvalidWebhook::OtherRegion),
     ] {
         let message = confirmation("SubscriptionConfirmation", TOPIC, "m-2", AT, address);
         assert_eq!(verified(&signed(message, Version::Two)), Err(invalid), "{address}");
@@ -208,18 +208,18 @@ fn a_certificate_is_on_the_host_of_the_topics_own_region() {
         (chinese, "sns.cn-north-1.amazonaws.com"),
         (chinese, "sns.cn-northwest-1.amazonaws.com.cn"),
     ] {
-        assert_eq!(of(topic, &format!("https://{host}/a.pem")), Err(Invalid::OtherRegion), "{topic} {host}");
+        assert_eq!(of(topic, &format!("https://{host}/a.pem")), Err(InvalidWebhook::OtherRegion), "{topic} {host}");
     }
 }
 
 #[test]
 fn what_is_no_envelope_is_refused() {
     for body in ["", "{}", "[]", "{\"Type\": 1}", "{\"eventType\": \"Bounce\"}"] {
-        assert_eq!(Envelope::read(body.as_bytes()).map(drop), Err(Invalid::Malformed), "{body}");
+        assert_eq!(Envelope::read(body.as_bytes()).map(drop), Err(InvalidWebhook::Malformed), "{body}");
     }
     let twice = signed(notification(TOPIC, "m-1", AT, "{}"), Version::Two).to_string();
     let twice = twice.replacen('{', "{\"Message\": \"other\", ", 1);
-    assert_eq!(Envelope::read(twice.as_bytes()).map(drop), Err(Invalid::Malformed));
+    assert_eq!(Envelope::read(twice.as_bytes()).map(drop), Err(InvalidWebhook::Malformed));
 }
 
 #[test]

@@ -75,21 +75,21 @@ fn what_twilio_did_not_sign_is_refused() {
     let good = body(&FIELDS);
     assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &good), Ok(()));
     let other = Secrets { token: "other".into(), shared_key: None };
-    assert_eq!(verified(&other, &signature, FORM, QUERY, &good), Err(Invalid::Mismatch));
-    assert_eq!(verified(&secrets(), &signature, FORM, "", &good), Err(Invalid::Mismatch));
-    assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &format!("{good}&x=y")), Err(Invalid::Mismatch));
+    assert_eq!(verified(&other, &signature, FORM, QUERY, &good), Err(InvalidWebhook::Mismatch));
+    assert_eq!(verified(&secrets(), &signature, FORM, "", &good), Err(InvalidWebhook::Mismatch));
+    assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &format!("{good}&x=y")), Err(InvalidWebhook::Mismatch));
     let failed = good.replace("delivered", "failed");
-    assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &failed), Err(Invalid::Mismatch));
+    assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &failed), Err(InvalidWebhook::Mismatch));
     // A body that is no form is not covered by the signature of a form without fields.
     let bare = sign_form::<&str, &str>(Algorithm::HmacSha1, "token", &url(), &[]);
-    assert_eq!(verified(&secrets(), &bare, "text/plain", QUERY, &good), Err(Invalid::Mismatch));
-    assert_eq!(verified(&secrets(), &bare, "application/json", QUERY, "{}"), Err(Invalid::Mismatch));
-    assert_eq!(verified(&secrets(), "%%%", FORM, QUERY, &good), Err(Invalid::Malformed));
+    assert_eq!(verified(&secrets(), &bare, "text/plain", QUERY, &good), Err(InvalidWebhook::Mismatch));
+    assert_eq!(verified(&secrets(), &bare, "application/json", QUERY, "{}"), Err(InvalidWebhook::Mismatch));
+    assert_eq!(verified(&secrets(), "%%%", FORM, QUERY, &good), Err(InvalidWebhook::Malformed));
     let mut twice = headers(&signature, FORM);
     twice.append(SIGNATURE, HeaderValue::from_str(&signature).unwrap());
-    assert_eq!(verify(&secrets(), &twice, ADDRESS, QUERY, good.as_bytes()), Err(Invalid::Malformed));
+    assert_eq!(verify(&secrets(), &twice, ADDRESS, QUERY, good.as_bytes()), Err(InvalidWebhook::Malformed));
     let many = body(&vec![("a", "b"); MAX_FIELDS + 1]);
-    assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &many), Err(Invalid::Malformed));
+    assert_eq!(verified(&secrets(), &signature, FORM, QUERY, &many), Err(InvalidWebhook::Malformed));
 }
 
 #[test]
@@ -101,11 +101,11 @@ fn a_json_body_is_covered_by_its_hash_in_the_signed_query() {
         verify(&secrets(), &headers(&signature, "application/json"), ADDRESS, query, body.as_bytes())
     };
     assert_eq!(verified(query, json).unwrap().get("MessageStatus"), Some("failed"));
-    assert_eq!(verified(query, &json.replace("failed", "delivered")), Err(Invalid::Mismatch));
-    assert_eq!(verified(query, ""), Err(Invalid::Mismatch));
-    assert_eq!(verified(QUERY, json), Err(Invalid::Mismatch));
+    assert_eq!(verified(query, &json.replace("failed", "delivered")), Err(InvalidWebhook::Mismatch));
+    assert_eq!(verified(query, ""), Err(InvalidWebhook::Mismatch));
+    assert_eq!(verified(QUERY, json), Err(InvalidWebhook::Mismatch));
     // Upper-case digits are another text, and another text is another signature anyway.
-    assert_eq!(verified(&query.to_uppercase(), json), Err(Invalid::Mismatch));
+    assert_eq!(verified(&query.to_uppercase(), json), Err(InvalidWebhook::Mismatch));
 }
 
 #[test]
@@ -118,11 +118,11 @@ fn a_shared_key_signs_where_the_header_says_so_and_one_is_known() {
     };
     assert_eq!(with(&secrets(), "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"), Ok(()));
     assert_eq!(with(&secrets(), "key=webhooks_sharedkey_1, algorithm = hmac_sha256"), Ok(()));
-    assert_eq!(with(&secrets(), "algorithm=HMAC_SHA1"), Err(Invalid::Mismatch));
-    assert_eq!(with(&secrets(), "algorithm=NONE"), Err(Invalid::Malformed));
-    assert_eq!(with(&secrets(), "key=1"), Err(Invalid::Malformed));
+    assert_eq!(with(&secrets(), "algorithm=HMAC_SHA1"), Err(InvalidWebhook::Mismatch));
+    assert_eq!(with(&secrets(), "algorithm=NONE"), Err(InvalidWebhook::Malformed));
+    assert_eq!(with(&secrets(), "key=1"), Err(InvalidWebhook::Malformed));
     let unknown = Secrets { shared_key: None, ..secrets() };
-    assert_eq!(with(&unknown, "algorithm=HMAC_SHA256"), Err(Invalid::Mismatch));
+    assert_eq!(with(&unknown, "algorithm=HMAC_SHA256"), Err(InvalidWebhook::Mismatch));
 }
 
 fn now() -> Timestamp {
@@ -145,7 +145,7 @@ fn only_the_end_of_a_text_is_news() {
         ("canceled", EventKind::Failed),
     ] {
         let report = of(status).unwrap();
-        assert_eq!((report.news.unwrap().1.kind, report.changes.len()), (kind, 0), "{status}");
+        assert_eq!((report.delivery_event.unwrap().1.kind, report.changes.len()), (kind, 0), "{status}");
     }
     for status in ["accepted", "scheduled", "queued", "sending", "sent", "partially_delivered", "new"] {
         assert!(of(status).is_none(), "{status}");

@@ -1,4 +1,4 @@
-//! A vendor's address: a server that refuses connections on request.
+//! A vendor's port: a server that refuses connections on request.
 
 use std::{io, net::SocketAddr};
 
@@ -8,14 +8,14 @@ use tokio::{
     sync::watch,
 };
 
-use crate::line::{Cutter, Lines};
+use crate::connection::{ConnectionCutter, Connections};
 
 /// How many connections wait to be accepted.
 const BACKLOG: u32 = 1_024;
 
-/// Whether a vendor's connections are refused: what is wanted, and what is so.
+/// Switches the connections of a vendor's port: the wanted state, and the reached one.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct PortSwitch {
     pub(crate) is_closed: watch::Sender<bool>,
     pub(crate) has_closed: watch::Receiver<bool>,
 }
@@ -24,8 +24,8 @@ pub(crate) async fn bind(port: u16) -> io::Result<TcpListener> {
     TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], port))).await
 }
 
-/// Ends open connections when it is dropped, that is when the server is stopped or its door is closed.
-struct CutOnDrop(Cutter);
+/// Ends open connections when dropped: when the server stops or its port is closed.
+struct CutOnDrop(ConnectionCutter);
 
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
@@ -33,32 +33,32 @@ impl Drop for CutOnDrop {
     }
 }
 
-/// Serves while the door is open. While it is closed the port is held by a socket that does not listen: connections are
-/// refused, and nothing else is given the port.
+/// Serves while the port is open. While it is closed, a socket that does not listen holds the port: connections are refused, and
+/// no other program gets it.
 pub(crate) async fn serve(
     first: TcpListener,
     router: Router,
     mut is_closed: watch::Receiver<bool>,
-    tell: watch::Sender<bool>,
+    closed: watch::Sender<bool>,
 ) {
     let Ok(address) = first.local_addr() else { return };
     let mut listener = first;
     loop {
-        tell.send_replace(false);
+        closed.send_replace(false);
         {
-            let open = CutOnDrop(Cutter::default());
-            let lines = Lines { listener, all: open.0.clone() };
-            let service = router.clone().into_make_service_with_connect_info::<Cutter>();
+            let open = CutOnDrop(ConnectionCutter::default());
+            let connections = Connections { listener, all: open.0.clone() };
+            let service = router.clone().into_make_service_with_connect_info::<ConnectionCutter>();
             tokio::select! {
-                _ = async { axum::serve(lines, service).await } => return,
-                closed = is_closed.wait_for(|is_closed| *is_closed) => if closed.is_err() { return },
+                _ = async { axum::serve(connections, service).await } => return,
+                switched = is_closed.wait_for(|is_closed| *is_closed) => if switched.is_err() { return },
             }
         }
         let held = match held(address) {
             Ok(held) => held,
-            Err(error) => return tracing::error!(%error, %address, "the port was taken by another"),
+            Err(error) => return tracing::error!(%error, %address, "the port was taken by another program"),
         };
-        tell.send_replace(true);
+        closed.send_replace(true);
         if is_closed.wait_for(|is_closed| !*is_closed).await.is_err() {
             return;
         }

@@ -1,4 +1,4 @@
-//! Connections that a handler can cut, so that its answer never leaves.
+//! Connections that a handler can cut, so that its answer is never sent.
 
 use std::{
     io,
@@ -19,48 +19,48 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Accepts [`Line`]s.
+/// Accepts [`Connection`]s.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct Connections {
     pub(crate) listener: TcpListener,
     /// Cuts all of them, also those that are kept alive, when the double stops.
-    pub(crate) all: Scissors,
+    pub(crate) all: ConnectionCutter,
 }
 
 /// A connection.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Connection {
     stream: TcpStream,
-    own: Scissors,
-    all: Scissors,
+    own: ConnectionCutter,
+    all: ConnectionCutter,
 }
 
 /// Cuts a connection.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Scissors(Arc<AtomicBool>);
+pub(crate) struct ConnectionCutter(Arc<AtomicBool>);
 
-impl Scissors {
+impl ConnectionCutter {
     pub(crate) fn cut(&self) {
         self.0.store(true, Ordering::Release);
     }
 
-    fn have_cut(&self) -> bool {
+    fn has_cut(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
 
-impl Listener for Lines {
-    type Io = Line;
-    type Addr = Scissors;
+impl Listener for Connections {
+    type Io = Connection;
+    type Addr = ConnectionCutter;
 
-    async fn accept(&mut self) -> (Line, Scissors) {
+    async fn accept(&mut self) -> (Connection, ConnectionCutter) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     // An answer of several writes would otherwise wait 40 ms; one that is gone already fails when used.
                     let _ = stream.set_nodelay(true);
-                    let own = Scissors::default();
-                    return (Line { stream, own: own.clone(), all: self.all.clone() }, own);
+                    let own = ConnectionCutter::default();
+                    return (Connection { stream, own: own.clone(), all: self.all.clone() }, own);
                 }
                 // Out of file handles, most likely: others have to close first.
                 Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
@@ -68,27 +68,27 @@ impl Listener for Lines {
         }
     }
 
-    fn local_addr(&self) -> io::Result<Scissors> {
-        Ok(Scissors::default())
+    fn local_addr(&self) -> io::Result<ConnectionCutter> {
+        Ok(ConnectionCutter::default())
     }
 }
 
-impl Connected<IncomingStream<'_, Lines>> for Scissors {
-    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
+impl Connected<IncomingStream<'_, Connections>> for ConnectionCutter {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
         stream.remote_addr().clone()
     }
 }
 
-impl Line {
+impl Connection {
     fn check(&self) -> io::Result<()> {
-        if self.own.have_cut() || self.all.have_cut() {
+        if self.own.has_cut() || self.all.has_cut() {
             return Err(io::Error::new(io::ErrorKind::ConnectionReset, "cut on purpose"));
         }
         Ok(())
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -99,7 +99,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(context, buffer)

@@ -1,4 +1,4 @@
-//! The writes that claim an event or end it, and what stands against them.
+//! The writes that acquire a lease or make an event final, and the meaning of their failed conditions.
 
 use std::collections::HashMap;
 
@@ -13,40 +13,41 @@ use aws_sdk_dynamodb::{
 use common::timestamp::Timestamp;
 use platform::fingerprint::hex;
 
-use super::{Claim, Wish};
+use super::{Lease, OutboundMessage};
 use crate::{
     aws::Failure,
     dynamo::{
-        CONFLICT, Item, Store, cancellations, did_not_hold, incomplete, may_repeat, number, only_conflicts, text,
+        CONFLICT, Dynamo, Item, cancellations, incomplete, is_condition_failed, may_repeat, number, only_conflicts,
+        text,
     },
     event::EventKey,
     notifications::{
-        domain::{Count, CountBy, Reason, Record, State, barring},
+        domain::{Count, CountBy, Reason, Record, State, suppression_keys},
         store::{MEMORY, read, unclear_map},
     },
 };
 
-/// What stood against a claim.
-pub(super) enum Hurdle {
-    /// Something is remembered of the event.
+/// Why a write was not made.
+pub(super) enum Obstacle {
+    /// The event has a record.
     Record(Box<Record>),
-    /// What was remembered is gone, or changed.
+    /// The record that was read has changed or is gone.
     Changed,
-    /// It must not be sent.
+    /// The message must not be sent.
     Barred(Reason),
 }
 
-impl Store {
-    /// The item of an event that is new.
-    fn item(wish: &Wish, claim: &Claim, now: Timestamp) -> Item {
-        let Wish { key, template, recipient, key_id, resend_of, request, .. } = wish;
+impl Dynamo {
+    /// The item of a new event.
+    fn item(outbound: &OutboundMessage, lease: &Lease, now: Timestamp) -> Item {
+        let OutboundMessage { key, template, recipient, key_id, resend_of, request, .. } = outbound;
         let day = &now.to_string()[.."2026-11-30".len()];
         let mut item = HashMap::from([
             ("event_id".to_owned(), text(key)),
             ("channel".to_owned(), text(&key.channel)),
             ("template".to_owned(), text(&template.as_str())),
-            ("claim".to_owned(), text(&claim.id)),
-            ("attempts".to_owned(), number(claim.attempts)),
+            ("claim".to_owned(), text(&lease.id)),
+            ("attempts".to_owned(), number(lease.attempts)),
             ("recipient_key".to_owned(), text(&hex(*recipient))),
             ("key_id".to_owned(), text(key_id)),
             ("created_at".to_owned(), number(now.unix_millis())),
@@ -60,36 +61,36 @@ impl Store {
         item
     }
 
-    pub(super) fn first_claim(
+    pub(super) fn first_lease(
         &self,
-        wish: &Wish,
-        claim: &Claim,
+        outbound: &OutboundMessage,
+        lease: &Lease,
         now: Timestamp,
     ) -> Result<Vec<TransactWriteItem>, Failure> {
-        let mut item = Self::item(wish, claim, now);
+        let mut item = Self::item(outbound, lease, now);
         item.insert("state".to_owned(), text(&State::Sending));
-        item.insert("lease_until".to_owned(), number(claim.until.unix_millis()));
+        item.insert("lease_until".to_owned(), number(lease.until.unix_millis()));
         let put = Put::builder()
             .table_name(self.table())
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(event_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut writes = vec![TransactWriteItem::builder().put(put.build().map_err(incomplete)?).build()];
-        writes.extend(self.bars(wish)?);
-        for count in &wish.counts {
-            let update = self.count(count, wish.key, now).build().map_err(incomplete)?;
+        writes.extend(self.suppression_checks(outbound)?);
+        for count in &outbound.counts {
+            let update = self.count(count, outbound.key, now).build().map_err(incomplete)?;
             writes.push(TransactWriteItem::builder().update(update).build());
         }
         Ok(writes)
     }
 
-    pub(super) fn later_claim(
+    pub(super) fn renewed_lease(
         &self,
-        wish: &Wish,
-        claim: &Claim,
+        outbound: &OutboundMessage,
+        lease: &Lease,
         before: &Record,
     ) -> Result<Vec<TransactWriteItem>, Failure> {
-        let unclear = claim.unclear.map(unclear_map);
+        let unclear = lease.unclear.map(unclear_map);
         let expression = match unclear {
             Some(_) => {
                 "SET #state = :sending, claim = :claim, lease_until = :until, attempts = :attempts, unclear = :unclear"
@@ -98,27 +99,27 @@ impl Store {
         };
         let mut update = Update::builder()
             .table_name(self.table())
-            .key("event_id", text(&wish.key))
+            .key("event_id", text(&outbound.key))
             .update_expression(expression)
             .condition_expression("claim = :before AND #state = :was")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":sending", text(&State::Sending))
-            .expression_attribute_values(":claim", text(&claim.id))
-            .expression_attribute_values(":until", number(claim.until.unix_millis()))
-            .expression_attribute_values(":attempts", number(claim.attempts))
-            .expression_attribute_values(":before", text(&before.claim))
+            .expression_attribute_values(":claim", text(&lease.id))
+            .expression_attribute_values(":until", number(lease.until.unix_millis()))
+            .expression_attribute_values(":attempts", number(lease.attempts))
+            .expression_attribute_values(":before", text(&before.lease_id))
             .expression_attribute_values(":was", text(&before.state))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(unclear) = unclear {
             update = update.expression_attribute_values(":unclear", unclear);
         }
         let mut writes = vec![TransactWriteItem::builder().update(update.build().map_err(incomplete)?).build()];
-        writes.extend(self.bars(wish)?);
+        writes.extend(self.suppression_checks(outbound)?);
         Ok(writes)
     }
 
-    /// That the address is not suppressed.
-    fn bars(&self, wish: &Wish) -> Result<Vec<TransactWriteItem>, Failure> {
+    /// Checks that the address is not suppressed.
+    fn suppression_checks(&self, outbound: &OutboundMessage) -> Result<Vec<TransactWriteItem>, Failure> {
         let check = |key: String| {
             let check = ConditionCheck::builder()
                 .table_name(self.table())
@@ -126,7 +127,7 @@ impl Store {
                 .condition_expression("attribute_not_exists(event_id)");
             Ok(TransactWriteItem::builder().condition_check(check.build().map_err(incomplete)?).build())
         };
-        barring(wish.key.channel, wish.recipient, wish.template).into_iter().map(check).collect()
+        suppression_keys(outbound.key.channel, outbound.recipient, outbound.template).into_iter().map(check).collect()
     }
 
     fn count(&self, count: &Count, key: EventKey, now: Timestamp) -> UpdateBuilder {
@@ -151,33 +152,33 @@ impl Store {
         }
     }
 
-    /// Writes all of it or nothing; what stood against it. Where another transaction got in the way it is made again.
+    /// Makes all writes or none; answers why none was made. A conflict with another transaction is retried.
     pub(super) async fn transact(
         &self,
         writes: Vec<TransactWriteItem>,
-        wish: &Wish,
-    ) -> Result<Option<Hurdle>, Failure> {
+        outbound: &OutboundMessage,
+    ) -> Result<Option<Obstacle>, Failure> {
         let mut conflicts = 0;
         loop {
             let call = self.client().await.transact_write_items().set_transact_items(Some(writes.clone()));
             let Err(error) = call.send().await else { return Ok(None) };
             let reasons = cancellations(&error).ok_or_else(|| Failure::of(&error))?;
-            match hurdle(reasons, wish)? {
-                Some(hurdle) => return Ok(Some(hurdle)),
+            match obstacle(reasons, outbound)? {
+                Some(obstacle) => return Ok(Some(obstacle)),
                 None if may_repeat(&mut conflicts, Some(CONFLICT)).await => {}
                 None => return Err(Failure::Unavailable(CONFLICT.into())),
             }
         }
     }
 
-    pub(super) async fn put_end(
+    pub(super) async fn insert_ended(
         &self,
-        wish: &Wish,
-        claim: &Claim,
+        outbound: &OutboundMessage,
+        lease: &Lease,
         reason: Reason,
         now: Timestamp,
-    ) -> Result<Option<Hurdle>, Failure> {
-        let mut item = Self::item(wish, claim, now);
+    ) -> Result<Option<Obstacle>, Failure> {
+        let mut item = Self::item(outbound, lease, now);
         item.insert("state".to_owned(), text(&reason.state()));
         item.insert("last_error".to_owned(), text(&reason.as_str()));
         item.insert("attempts".to_owned(), number(0));
@@ -197,21 +198,21 @@ impl Store {
         }
     }
 
-    pub(super) async fn exchange_end(
+    pub(super) async fn replace_with_ended(
         &self,
-        claim: &Claim,
+        lease: &Lease,
         before: &Record,
         reason: Reason,
-    ) -> Result<Option<Hurdle>, Failure> {
-        let update = self.client().await.update_item().table_name(self.table()).key("event_id", text(&claim.key));
+    ) -> Result<Option<Obstacle>, Failure> {
+        let update = self.client().await.update_item().table_name(self.table()).key("event_id", text(&lease.key));
         let update = update
             .update_expression("SET #state = :state, claim = :claim, last_error = :error REMOVE lease_until")
             .condition_expression("claim = :before AND #state = :was")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":state", text(&reason.state()))
-            .expression_attribute_values(":claim", text(&claim.id))
+            .expression_attribute_values(":claim", text(&lease.id))
             .expression_attribute_values(":error", text(&reason.as_str()))
-            .expression_attribute_values(":before", text(&before.claim))
+            .expression_attribute_values(":before", text(&before.lease_id))
             .expression_attribute_values(":was", text(&before.state))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         let mut conflicts = 0;
@@ -227,26 +228,26 @@ impl Store {
     }
 }
 
-/// What the reasons mean: the first write is the claim, then come the bars, then the counts. `None`: another transaction
-/// was in the way.
-fn hurdle(reasons: &[CancellationReason], wish: &Wish) -> Result<Option<Hurdle>, Failure> {
-    let bars = barring(wish.key.channel, wish.recipient, wish.template).len();
-    if let Some(claim) = reasons.first().filter(|reason| did_not_hold(reason)) {
-        return Ok(Some(found(claim.item())));
+/// Classifies the reasons of a cancelled transaction: the first write is the lease, then come the checks of suppressions, then
+/// the counters. `None` for a conflict with another transaction.
+fn obstacle(reasons: &[CancellationReason], outbound: &OutboundMessage) -> Result<Option<Obstacle>, Failure> {
+    let suppression_checks = suppression_keys(outbound.key.channel, outbound.recipient, outbound.template).len();
+    if let Some(lease) = reasons.first().filter(|reason| is_condition_failed(reason)) {
+        return Ok(Some(found(lease.item())));
     }
-    if reasons.iter().skip(1).take(bars).any(did_not_hold) {
-        return Ok(Some(Hurdle::Barred(Reason::Suppressed)));
+    if reasons.iter().skip(1).take(suppression_checks).any(is_condition_failed) {
+        return Ok(Some(Obstacle::Barred(Reason::Suppressed)));
     }
-    let counts = wish.counts.iter().zip(reasons.iter().skip(1 + bars));
-    if let Some((count, _)) = counts.into_iter().find(|(_, reason)| did_not_hold(reason)) {
-        return Ok(Some(Hurdle::Barred(count.reason)));
+    let counts = outbound.counts.iter().zip(reasons.iter().skip(1 + suppression_checks));
+    if let Some((count, _)) = counts.into_iter().find(|(_, reason)| is_condition_failed(reason)) {
+        return Ok(Some(Obstacle::Barred(count.reason)));
     }
     only_conflicts(reasons).map(|()| None)
 }
 
-/// What the item that stood in the way says.
-fn found(item: Option<&Item>) -> Hurdle {
-    item.and_then(read).map_or(Hurdle::Changed, |record| Hurdle::Record(Box::new(record)))
+/// The record in the way, read from the item of a failed condition.
+fn found(item: Option<&Item>) -> Obstacle {
+    item.and_then(read).map_or(Obstacle::Changed, |record| Obstacle::Record(Box::new(record)))
 }
 
 #[cfg(test)]
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_reasons_the_claim_comes_first_then_the_bar_then_the_limit() {
+    fn of_several_reasons_the_record_comes_first_then_the_suppression_then_the_limit() {
         let count = Count {
             key: "recipient#x".into(),
             most: 1,
@@ -269,7 +270,7 @@ mod tests {
             kept_for: Duration::from_secs(1),
             reason: Reason::OrderMails,
         };
-        let wish = Wish {
+        let outbound = OutboundMessage {
             key: key(),
             template: Template::OrderConfirmation,
             recipient: [0; 16],
@@ -279,11 +280,11 @@ mod tests {
             request: None,
         };
         let reason = |code: &str| CancellationReason::builder().code(code).build();
-        let judged = |codes: [&str; 3]| hurdle(&codes.map(reason), &wish);
+        let judged = |codes: [&str; 3]| obstacle(&codes.map(reason), &outbound);
         let failed = "ConditionalCheckFailed";
-        assert!(matches!(judged([failed, failed, failed]), Ok(Some(Hurdle::Changed))));
-        assert!(matches!(judged(["None", failed, failed]), Ok(Some(Hurdle::Barred(Reason::Suppressed)))));
-        assert!(matches!(judged(["None", "None", failed]), Ok(Some(Hurdle::Barred(Reason::OrderMails)))));
+        assert!(matches!(judged([failed, failed, failed]), Ok(Some(Obstacle::Changed))));
+        assert!(matches!(judged(["None", failed, failed]), Ok(Some(Obstacle::Barred(Reason::Suppressed)))));
+        assert!(matches!(judged(["None", "None", failed]), Ok(Some(Obstacle::Barred(Reason::OrderMails)))));
         assert!(matches!(judged(["None", "None", "TransactionConflict"]), Ok(None)));
         assert!(matches!(judged(["None", "ThrottlingError", "TransactionConflict"]), Err(Failure::Unavailable(_))));
         assert!(matches!(judged(["ValidationError", "None", "None"]), Err(Failure::Refused(_))));

@@ -1,4 +1,4 @@
-//! Connections that can be cut, so that an answer never leaves, and that idle ones end at once.
+//! Connections that can be cut, so that an answer is never sent, and so that idle ones end at once.
 
 use std::{
     io,
@@ -17,28 +17,28 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// How many readers are remembered before those that are gone are forgotten.
+/// The number of wakers at which those of closed connections are dropped.
 const MOST_READERS: usize = 1_000;
 
-/// Accepts [`Line`]s.
+/// Accepts [`Connection`]s.
 #[derive(Debug)]
-pub(crate) struct Lines {
+pub(crate) struct Connections {
     pub(crate) listener: TcpListener,
     /// Cuts all of them.
-    pub(crate) all: Cutter,
+    pub(crate) all: ConnectionCutter,
 }
 
 /// A connection.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(crate) struct Connection {
     stream: TcpStream,
-    own: Cutter,
-    all: Cutter,
+    own: ConnectionCutter,
+    all: ConnectionCutter,
 }
 
-/// Cuts a connection, or several.
+/// Cuts one or several connections.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Cutter(Arc<Mutex<Cut>>);
+pub(crate) struct ConnectionCutter(Arc<Mutex<Cut>>);
 
 #[derive(Debug, Default)]
 struct Cut {
@@ -46,7 +46,7 @@ struct Cut {
     readers: Vec<Waker>,
 }
 
-impl Cutter {
+impl ConnectionCutter {
     pub(crate) fn cut(&self) {
         let readers = {
             let mut cut = self.lock();
@@ -74,18 +74,18 @@ impl Cutter {
     }
 }
 
-impl Listener for Lines {
-    type Io = Line;
-    type Addr = Cutter;
+impl Listener for Connections {
+    type Io = Connection;
+    type Addr = ConnectionCutter;
 
-    async fn accept(&mut self) -> (Line, Cutter) {
+    async fn accept(&mut self) -> (Connection, ConnectionCutter) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
                     // An answer of several writes would otherwise wait 40 ms; one that is gone already fails when used.
                     let _ = stream.set_nodelay(true);
-                    let own = Cutter::default();
-                    return (Line { stream, own: own.clone(), all: self.all.clone() }, own);
+                    let own = ConnectionCutter::default();
+                    return (Connection { stream, own: own.clone(), all: self.all.clone() }, own);
                 }
                 // Out of file handles, most likely: others have to close first.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -93,18 +93,18 @@ impl Listener for Lines {
         }
     }
 
-    fn local_addr(&self) -> io::Result<Cutter> {
-        Ok(Cutter::default())
+    fn local_addr(&self) -> io::Result<ConnectionCutter> {
+        Ok(ConnectionCutter::default())
     }
 }
 
-impl Connected<IncomingStream<'_, Lines>> for Cutter {
-    fn connect_info(stream: IncomingStream<'_, Lines>) -> Self {
+impl Connected<IncomingStream<'_, Connections>> for ConnectionCutter {
+    fn connect_info(stream: IncomingStream<'_, Connections>) -> Self {
         stream.remote_addr().clone()
     }
 }
 
-impl Line {
+impl Connection {
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
         if self.own.has_cut(context) || self.all.has_cut(context) {
             // The other end sees a reset instead of an end.
@@ -115,7 +115,7 @@ impl Line {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for Connection {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -126,7 +126,7 @@ impl AsyncRead for Line {
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &[u8]) -> Poll<io::Result<usize>> {
         self.check(context)?;
         Pin::new(&mut self.stream).poll_write(context, buffer)

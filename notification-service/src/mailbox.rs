@@ -1,4 +1,4 @@
-//! Whose mail it is: the shop's name and the address it writes from.
+//! The sender of mail: the shop's name, and the mailbox in the header `From`.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +8,7 @@ use common::{
     input::{Refusal, line},
 };
 
-/// What the shop is called: one line, so that it can stand in a subject.
+/// The shop's name: one line, so that it can stand in a subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShopName(String);
 
@@ -27,28 +27,28 @@ impl FromStr for ShopName {
     }
 }
 
-/// The most bytes of a sender's name: in base64 they fill one encoded word, which may have 75 characters (RFC 2047, 2).
+/// The most bytes of a display name: in base64 they fill one encoded word, which may have 75 characters (RFC 2047, 2).
 const MAX_NAME: usize = 45;
 
-/// Who mail is from: `shop@bodega.example`, or `Bodega <shop@bodega.example>`.
+/// A mailbox (RFC 5322, 3.4): `shop@bodega.example`, or `Bodega <shop@bodega.example>`.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sender {
+pub struct Mailbox {
     name: Option<String>,
     address: Email,
 }
 
-impl Sender {
-    /// The name, if there is one.
+impl Mailbox {
+    /// The display name.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The address alone.
+    /// The address without the display name.
     pub fn address(&self) -> &Email {
         &self.address
     }
 
-    /// As a `From` header has it: ASCII, one line. A name is quoted, or where it has other letters encoded (RFC 2047).
+    /// The value of a `From` header: one line of ASCII. The name is quoted, or encoded where it has other characters (RFC 2047).
     pub fn header(&self) -> String {
         let address = self.address.as_str();
         match &self.name {
@@ -62,7 +62,7 @@ impl Sender {
     }
 }
 
-impl FromStr for Sender {
+impl FromStr for Mailbox {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
@@ -80,7 +80,7 @@ impl FromStr for Sender {
     }
 }
 
-impl fmt::Debug for Sender {
+impl fmt::Debug for Mailbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.header())
     }
@@ -91,11 +91,11 @@ mod tests {
     use super::*;
 
     fn header(text: &str) -> Result<String, Refusal> {
-        text.parse::<Sender>().map(|sender| sender.header())
+        text.parse::<Mailbox>().map(|mailbox| mailbox.header())
     }
 
     #[test]
-    fn a_sender_is_written_as_mail_headers_want_it() {
+    fn a_mailbox_is_written_as_mail_headers_want_it() {
         assert_eq!(header("shop@bodega.example").unwrap(), "shop@bodega.example");
         assert_eq!(header("Bodega <shop@bodega.example>").unwrap(), "\"Bodega\" <shop@bodega.example>");
         assert_eq!(header("\"Bodega, Ltd.\" <a@b.example>").unwrap(), "\"Bodega, Ltd.\" <a@b.example>");
@@ -106,9 +106,9 @@ mod tests {
     #[test]
     fn a_name_that_would_begin_another_header_or_word_is_refused() {
         for text in ["Bodega\r\nBcc: x <a@b.example>", "Bodega <a@b>", "<a@b.example>", "Bodega", "a@b.example>", ""] {
-            assert!(text.parse::<Sender>().is_err(), "{text:?} was taken");
+            assert!(text.parse::<Mailbox>().is_err(), "{text:?} was taken");
         }
-        assert!(format!("{} <a@b.example>", "ä".repeat(23)).parse::<Sender>().is_err());
+        assert!(format!("{} <a@b.example>", "ä".repeat(23)).parse::<Mailbox>().is_err());
         assert!("Bodega\nBcc: x".parse::<ShopName>().is_err());
     }
 }
