@@ -35,7 +35,7 @@ pub async fn counters(
 
 /// What the sweep did about counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Swept {
+pub struct CounterReport {
     /// Deleted, because nothing is counted in them any more.
     pub expired: u64,
     /// Orders whose hashes were forgotten.
@@ -45,7 +45,7 @@ pub struct Swept {
 }
 
 /// Deletes counters that have had their time, and compares the rest with the open orders.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+pub async fn sweep(app: &App, now: Timestamp) -> Result<CounterReport, Error> {
     let db = &app.database;
     setups::sweep(app, now).await?;
     let expired = store::delete_expired(db, now).await? + store::delete_expired_setups(db, now).await?;
@@ -57,5 +57,5 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
         store::repair(&mut tx, counter, now.plus(app.limits.keep_for())).await?;
         tx.commit().await?;
     }
-    Ok(Swept { expired, forgotten, repaired: wrong.len() })
+    Ok(CounterReport { expired, forgotten, repaired: wrong.len() })
 }

@@ -106,7 +106,7 @@ pub fn owner_key(owner: Owner) -> (Kind, Fingerprint) {
     }
 }
 
-/// What a counter has.
+/// Limit a counter has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
     /// Who is counted.
@@ -134,9 +134,9 @@ impl Count {
     }
 }
 
-/// What there is too much of.
+/// Limit there is too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
-pub enum What {
+pub enum Limit {
     /// Open orders.
     #[strum(serialize = "open orders")]
     OpenOrders,
@@ -150,10 +150,10 @@ pub enum What {
 
 /// A limit that an attempt meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {most} {what} of one {}", .by.as_str())]
+#[error("more than {most} {limit} of one {}", .by.as_str())]
 pub struct Exceeded {
     /// Of what.
-    pub what: What,
+    pub limit: Limit,
     /// In which counter.
     pub by: Kind,
     /// The limit.
@@ -176,20 +176,20 @@ impl Limits {
 
     fn check_one(&self, count: &Count, units: i64, now: Timestamp) -> Result<(), Exceeded> {
         let Ceiling { open_orders, held_units, declines } = self.of(count.kind);
-        let exceeded = |what, most| Err(Exceeded { what, by: count.kind, most });
+        let exceeded = |limit, most| Err(Exceeded { limit, by: count.kind, most });
         let left = count.declined_for(now);
         let declined = if left.is_some() { count.declines } else { 0 };
         if let Some(left) = left.filter(|_| declined >= i64::from(declines)) {
-            return exceeded(What::Declines(left), declines);
+            return exceeded(Limit::Declines(left), declines);
         }
         if count.open_orders >= i64::from(open_orders) {
-            return exceeded(What::OpenOrders, open_orders);
+            return exceeded(Limit::OpenOrders, open_orders);
         }
         if count.held_units + units > i64::from(held_units) {
-            return exceeded(What::HeldUnits, held_units);
+            return exceeded(Limit::HeldUnits, held_units);
         }
         if declined + count.open_orders >= i64::from(declines) {
-            return exceeded(What::Declines(UNDER_WAY), declines);
+            return exceeded(Limit::Declines(UNDER_WAY), declines);
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl Limits {
     }
 }
 
-/// What a change of an order does to its counters.
+/// Limit a change of an order does to its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Change {
     /// The order and its units are no longer counted.

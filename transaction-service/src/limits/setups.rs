@@ -51,10 +51,10 @@ pub async fn note(app: &App, setup: &DeclinedSetup, now: Timestamp) -> Result<()
 
 /// Cancels SetupIntents of which that failed before.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
-    for (id, declines) in store::due_cancellations(&app.database, now).await? {
+    for (id, declines) in store::claim_due_cancellations(&app.database, now).await? {
         if let Err(error) = end(app, &id, declines).await {
             tracing::error!(%error, setup_intent = %id, "SetupIntent not cancelled; a later sweep tries again");
-            if error.may_pass() {
+            if error.is_transient() {
                 break;
             }
         }

@@ -163,13 +163,17 @@ pub async fn remember_cancellation(
 
 /// Picks SetupIntents that are to be cancelled, with how many cards were declined: again after a minute, two, ... and
 /// every six hours at least. Two sweeps never pick the same.
-pub async fn due_cancellations(db: impl PgExecutor<'_>, now: Timestamp) -> Result<Vec<(SetupIntentId, i64)>, Error> {
-    let pick = "UPDATE setup_declines SET cancel_attempts = cancel_attempts + 1,
+pub async fn claim_due_cancellations(
+    db: impl PgExecutor<'_>,
+    now: Timestamp,
+) -> Result<Vec<(SetupIntentId, i64)>, Error> {
+    let claim = "UPDATE setup_declines SET cancel_attempts = cancel_attempts + 1,
                     cancel_due_at = $1::timestamptz + least(60 * 2 ^ least(cancel_attempts, 12), 21600) * interval '1 second'
                 WHERE setup_intent = ANY (ARRAY(SELECT setup_intent FROM setup_declines WHERE cancel_due_at <= $1
                                                 ORDER BY cancel_due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING setup_intent, cardinality(attempts)::bigint";
-    let rows: Vec<(String, i64)> = sqlx::query_as(pick).bind(now.to_offset()).bind(CANCELLATIONS).fetch_all(db).await?;
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as(claim).bind(now.to_offset()).bind(CANCELLATIONS).fetch_all(db).await?;
     let corrupt = |_| Error::Corrupt("a SetupIntent that is to be cancelled".to_owned());
     rows.into_iter().map(|(id, declines)| Ok((id.parse().map_err(corrupt)?, declines))).collect()
 }

@@ -16,7 +16,7 @@ fn usd(amount: i64) -> Money {
 
 /// An order of one line for 10.00 USD, in this state.
 pub(crate) fn order(state: State, method: Method) -> Order {
-    let item = pricing::Item {
+    let item = pricing::PricedItem {
         sku: "TEE-1".parse().unwrap(),
         quantity: 1,
         product_id: Uuid::nil(),
@@ -58,7 +58,7 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         from_cart: false,
         cart_version: None,
         payment,
-        closing_reason: None,
+        cancellation_reason: None,
         answer: None,
         created_at: now,
         updated_at: now,
@@ -89,7 +89,7 @@ fn every_state_and_outcome_lead_where_the_table_says() {
                     assert_eq!((after.state, after.version), (to, before.version + 1));
                     assert_eq!(after.due_at.is_some(), to.is_open());
                 }
-                (from, to) => assert_eq!(after, Err(Illegal { order: before.id, from, to })),
+                (from, to) => assert_eq!(after, Err(InvalidTransition { order: before.id, from, to })),
             }
         }
     }
@@ -111,9 +111,9 @@ fn only_a_paid_order_can_turn_out_to_be_sold_out() {
         let order = order(state, Method::Client);
         let after = order.sold_out(order.created_at);
         match state {
-            State::Paid => assert_eq!(after.unwrap().unwrap().closing_reason.as_deref(), Some(SOLD_OUT)),
+            State::Paid => assert_eq!(after.unwrap().unwrap().cancellation_reason.as_deref(), Some(SOLD_OUT)),
             State::Cancelled => assert_eq!(after, Ok(None)),
-            from => assert_eq!(after, Err(Illegal { order: order.id, from, to: State::Cancelled })),
+            from => assert_eq!(after, Err(InvalidTransition { order: order.id, from, to: State::Cancelled })),
         }
     }
 }

@@ -5,7 +5,7 @@ use stripe::{PaymentIntent, Unreadable};
 
 use super::domain::{
     Mismatch,
-    statement::{Meaning, News},
+    statement::{Meaning, StatusChange},
 };
 use crate::{ids::OrderId, orders::domain::Order};
 
@@ -25,8 +25,8 @@ pub fn ambiguous(order: OrderId) {
 }
 
 /// What is new about refunds and disputes.
-pub fn news(order: OrderId, news: &[News]) {
-    for News { id, status, meaning, reason, amount, currency } in news {
+pub fn status_changes(order: OrderId, status_changes: &[StatusChange]) {
+    for StatusChange { id, status, meaning, reason, amount, currency } in status_changes {
         match meaning {
             Meaning::Nothing => {}
             Meaning::RefundFailed => {

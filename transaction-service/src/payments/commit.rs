@@ -20,7 +20,7 @@ use crate::{
 
 /// What is written with an order.
 #[derive(Debug, Default)]
-pub struct With<'a> {
+pub struct Effects<'a> {
     /// What is booked because of it.
     pub bookings: &'a [Booking],
     /// What the other services are told because of it.
@@ -51,7 +51,7 @@ pub async fn write(
     app: &App,
     before: &Order,
     mut after: Order,
-    with: With<'_>,
+    with: Effects<'_>,
     now: Timestamp,
 ) -> Result<Written, Error> {
     // Nothing is answered while it is not known what became of it.

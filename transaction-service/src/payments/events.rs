@@ -35,7 +35,7 @@ const RETRIES: i64 = 20;
 
 /// What a sweep did with events.
 #[derive(Debug, Default, serde::Serialize)]
-pub struct CaughtUp {
+pub struct EventReport {
     /// How many were applied.
     pub events: usize,
     /// How many events, and objects that they led to, were passed over.
@@ -53,7 +53,7 @@ pub async fn receive(app: &App, event: &Event, now: Timestamp) -> Result<(), Err
         return Ok(());
     }
     let applied = apply(app, event, now).await;
-    if applied.as_ref().is_err_and(Error::may_pass) {
+    if applied.as_ref().is_err_and(Error::is_transient) {
         return applied.map(drop);
     }
     let payment = event.payment_intent();
@@ -150,10 +150,10 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
 
 /// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying
 /// one twice changes nothing. Those that were passed over before come first.
-pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
+pub async fn catch_up(app: &App, now: Timestamp) -> Result<EventReport, Error> {
     let db = &app.database;
     let mut cursor = store::cursor(db).await?;
-    let mut run = Run { app, caught: CaughtUp::default(), now, unclear: BTreeSet::new() };
+    let mut run = Run { app, caught: EventReport::default(), now, unclear: BTreeSet::new() };
     run.try_again().await?;
     for _ in 0..PAGES {
         let page = match app.stripe.list_events(cursor.as_ref()).await {
@@ -186,7 +186,7 @@ fn newest(page: &List<Event>) -> Option<EventId> {
 
 struct Run<'a> {
     app: &'a App,
-    caught: CaughtUp,
+    caught: EventReport,
     now: Timestamp,
     /// Those that Stripe gave no clear answer about in this run. They are not asked for again in it.
     unclear: BTreeSet<PaymentIntentId>,
@@ -218,7 +218,7 @@ impl Run<'_> {
     /// Tries again what was passed over.
     async fn try_again(&mut self) -> Result<(), Error> {
         let db = &self.app.database;
-        for (payment, event) in store::due(db, RETRIES, self.now).await? {
+        for (payment, event) in store::claim_due(db, RETRIES, self.now).await? {
             // Which try it reported is not remembered: a decline that was passed over is not counted.
             let hint = Hint { event: &event, decline: None, is_about_money_back: true };
             let applied = Box::pin(apply_payment(self.app, &payment, hint, self.now)).await;

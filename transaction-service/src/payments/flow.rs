@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     alarms,
-    commit::{With, write},
+    commit::{Effects, write},
     domain::{CREATE_WITHIN, Mismatch, Step, has_money, mismatch, money, next_step, own_of},
     refunds::{self, Booked},
     store,
@@ -68,12 +68,12 @@ pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Ti
     }
 }
 
-/// Books what Stripe says of an order that came to an end. `is_told` as for [`refunds::book`].
+/// Books what Stripe says of an order that came to an end. `by_event` as for [`refunds::book`].
 pub async fn book_late(
     app: &App,
     mut order: Order,
     intent: &PaymentIntent,
-    is_told: bool,
+    by_event: bool,
     now: Timestamp,
 ) -> Result<Booked, Error> {
     let is_paid = order.payment.captured > 0;
@@ -82,14 +82,14 @@ pub async fn book_late(
     {
         order = Box::pin(mismatched(app, order, intent, why, now)).await?;
     }
-    Box::pin(refunds::book(app, order, intent, is_told, now)).await
+    Box::pin(refunds::book(app, order, intent, by_event, now)).await
 }
 
 async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     for attempt in 1..=MAX_STEPS {
         intent = match next_step(&order, &intent, now) {
             Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
-            Step::Cancel(reason) => cancel(app, &intent.id, reason).await?,
+            Step::Cancel(reason) => cancel_intent(app, &intent.id, reason).await?,
             Step::Save(outcome) => return Box::pin(save(app, order, Some(&intent), outcome, now)).await,
             Step::Mismatch(why) => return Box::pin(mismatched(app, order, &intent, why, now)).await,
             Step::Wait => {
@@ -130,7 +130,7 @@ async fn mismatched(
     next.payment.intent = Some(intent.id.clone());
     let messages = if ends { messages::after(&next) } else { Vec::new() };
     let seen = [(intent.id.to_string(), why.as_str().to_owned())];
-    let with = With { bookings: booking.as_slice(), messages: &messages, seen: &seen };
+    let with = Effects { bookings: booking.as_slice(), messages: &messages, seen: &seen };
     Ok(write(app, &order, next, with, now).await?.order())
 }
 
@@ -149,10 +149,10 @@ pub async fn foreign(app: &App, order: &Order, intent: &PaymentIntent, now: Time
 }
 
 /// Calls an open order off. What Stripe says decides: a payment that was quicker makes it paid.
-pub async fn call_off(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
+pub async fn cancel(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
     match find(app, &order, now).await? {
         Found::Intent(intent) => {
-            let intent = cancel(app, &intent.id, CancellationReason::RequestedByCustomer).await?;
+            let intent = cancel_intent(app, &intent.id, CancellationReason::RequestedByCustomer).await?;
             match intent.status {
                 // Cancelled, or too late for that.
                 PaymentIntentStatus::Canceled
@@ -259,7 +259,7 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
         Ok(intent) if is_saved_by_another(order, &intent) => {
             // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and no client knows its secret.
-            if let Err(error) = cancel(app, &intent.id, CancellationReason::Abandoned).await {
+            if let Err(error) = cancel_intent(app, &intent.id, CancellationReason::Abandoned).await {
                 tracing::warn!(order_id = %order.id, %error, "a payment that is not confirmed stays open at Stripe");
             }
             not_saved()
@@ -309,18 +309,18 @@ fn refused(invalid: Invalid) -> Failure {
 async fn confirm(app: &App, order: &Order, id: &PaymentIntentId, attempt: u32) -> Result<PaymentIntent, Error> {
     let key = format!("{}:{attempt}", order.id);
     let confirmed = app.stripe.confirm_payment_intent(&key, id).await;
-    now_known(app, id, confirmed).await
+    reconcile(app, id, confirmed).await
 }
 
 /// Cancelling what is cancelled changes nothing, so each try has a key of its own: a saved failure must not stand in
 /// the way of the next.
-async fn cancel(app: &App, id: &PaymentIntentId, reason: CancellationReason) -> Result<PaymentIntent, Error> {
+async fn cancel_intent(app: &App, id: &PaymentIntentId, reason: CancellationReason) -> Result<PaymentIntent, Error> {
     let cancelled = app.stripe.cancel_payment_intent(&Uuid::new_v4().to_string(), id, &reason).await;
-    now_known(app, id, cancelled).await
+    reconcile(app, id, cancelled).await
 }
 
 /// The PaymentIntent after a step: as answered, or else as Stripe has it now.
-async fn now_known(
+async fn reconcile(
     app: &App,
     id: &PaymentIntentId,
     answered: Result<PaymentIntent, StripeError>,
@@ -361,6 +361,6 @@ async fn save(
         _ => None,
     };
     let messages = messages::after(&next);
-    let with = With { bookings: booking.as_slice(), messages: &messages, seen: &[] };
+    let with = Effects { bookings: booking.as_slice(), messages: &messages, seen: &[] };
     Ok(write(app, &order, next, with, now).await?.order())
 }

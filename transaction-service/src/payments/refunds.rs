@@ -7,7 +7,7 @@ use stripe::{PaymentIntent, PaymentIntentId, Refund, RefundStatus};
 
 use super::{
     alarms,
-    commit::{With, Written, write},
+    commit::{Effects, Written, write},
     domain::statement::{Changes, Statement},
     store,
 };
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How often what Stripe says is compared anew because another changed the order meanwhile.
-const ROUNDS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 /// An order whose books are what Stripe says.
 #[derive(Debug)]
@@ -37,22 +37,22 @@ pub struct Booked {
 
 /// Books refunds and disputes that are not booked yet, and takes back what failed; mostly there are none. Of an order that
 /// is closed, or that waits while Stripe holds money which does not pay for it.
-/// `is_told` says that an event was about one: else Stripe's own sums are believed where they are zero.
+/// `by_event` says that an event was about one: else Stripe's own sums are believed where they are zero.
 pub async fn book(
     app: &App,
     mut order: Order,
     intent: &PaymentIntent,
-    is_told: bool,
+    by_event: bool,
     now: Timestamp,
 ) -> Result<Booked, Error> {
     let Some(charge) = &intent.latest_charge else { return Ok(Booked { order, passed_over: 0 }) };
     let is_quiet = charge.amount_refunded == 0 && order.payment.refunded == 0;
-    if !is_told && is_quiet && charge.disputed == order.payment.disputed {
+    if !by_event && is_quiet && charge.disputed == order.payment.disputed {
         return Ok(Booked { order, passed_over: 0 });
     }
     // Boxed, here and below: with the client's futures inside, this one is too large to move about.
-    let statement = Box::pin(statement(app, &order, intent, is_told || charge.disputed)).await?;
-    for _ in 0..ROUNDS {
+    let statement = Box::pin(statement(app, &order, intent, by_event || charge.disputed)).await?;
+    for _ in 0..MAX_ATTEMPTS {
         let changes = compare(app, &order, &statement, now).await?;
         let passed_over = changes.passed_over;
         if changes.is_nothing(&order) {
@@ -98,9 +98,13 @@ async fn save(
     message: Option<platform::outbox::Message>,
     now: Timestamp,
 ) -> Result<Written, Error> {
-    alarms::news(before.id, &changes.news);
-    let seen: Vec<_> = changes.news.iter().map(|news| (news.id.clone(), news.status.clone())).collect();
-    let with = With { bookings: &changes.bookings, messages: message.as_slice(), seen: &seen };
+    alarms::status_changes(before.id, &changes.status_changes);
+    let seen: Vec<_> = changes
+        .status_changes
+        .iter()
+        .map(|status_changes| (status_changes.id.clone(), status_changes.status.clone()))
+        .collect();
+    let with = Effects { bookings: &changes.bookings, messages: message.as_slice(), seen: &seen };
     write(app, before, after, with, now).await
 }
 
@@ -160,7 +164,7 @@ fn is_on_its_way(refund: &Refund) -> bool {
 
 /// Does something about a message that was refused: where product-service has no stock any more for a paid order, the
 /// order is refunded. All else stays in the outbox.
-pub async fn remedied(app: &App, undelivered: Undelivered) -> Remedied {
+pub async fn compensate(app: &App, undelivered: Undelivered) -> Remedied {
     let is_gone = matches!(undelivered.refused.kind.as_str(), "reservation_released" | "not_found");
     let Some(Kind::CommitStock(order)) = Kind::of(&undelivered.path).filter(|_| is_gone) else {
         return Remedied::Unknown;

@@ -19,7 +19,7 @@ mod money_back;
 mod ordering;
 mod passed_over;
 mod releasing;
-mod siblings;
+mod service_double;
 mod sweeping;
 mod webhooks;
 
@@ -30,16 +30,16 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, query, query_scalar};
 use stripe_double::{Options, StripeDouble};
 use testkit::{Client, Proxy, client::Sending, postgres::Postgres, proxy::Protocol, tokens};
-use transaction_service::{App, MIGRATOR, payments::refunds::remedied, router};
+use transaction_service::{App, MIGRATOR, payments::refunds::compensate, router};
 use uuid::Uuid;
 
-use crate::siblings::Siblings;
+use crate::service_double::ServiceDouble;
 
 /// A shop of the test's own: 8 % tax, and shipping for 5.00 USD.
 struct Shop {
     app: App,
     client: Client,
-    siblings: Siblings,
+    services: ServiceDouble,
     stripe: StripeDouble,
     postgres: Postgres,
     /// Between the service and its database.
@@ -64,17 +64,17 @@ impl Shop {
     async fn open_with(more: &[(&str, &str)]) -> Self {
         let postgres = testkit::postgres::fresh(&MIGRATOR).await;
         let network = Proxy::start(&postgres.address(), Protocol::Postgres).await;
-        let (siblings, stripe) = (Siblings::start().await, StripeDouble::start(Options::default()).await);
-        let app = app(&postgres.url_through(&network.address), &siblings.url, &stripe, more);
+        let (services, stripe) = (ServiceDouble::start().await, StripeDouble::start(Options::default()).await);
+        let app = app(&postgres.url_through(&network.address), &services.url, &stripe, more);
         let (client, db) = (Client::new(router(app.clone())), postgres.connect().await);
-        Self { app, client, siblings, stripe, postgres, network, db }
+        Self { app, client, services, stripe, postgres, network, db }
     }
 
     /// A customer with a saved payment method of this kind at Stripe.
     async fn customer(&self, card: &str) -> Shopper {
         let id = Uuid::now_v7();
         let (customer, payment_method) = self.stripe_customer(card).await;
-        self.siblings.set_customer(&id.to_string(), &customer);
+        self.services.set_customer(&id.to_string(), &customer);
         Shopper { id, token: tokens::user(id, "profile cart orders"), payment_method: Some(payment_method) }
     }
 
@@ -170,7 +170,7 @@ impl Shop {
     /// Delivers what is in the outbox, as happens after the answer and in each sweep.
     async fn relay(&mut self) {
         query("UPDATE outbox SET due_at = now() WHERE failed IS NULL").execute(&mut self.db).await.unwrap();
-        self.app.outbox.relay(|undelivered| remedied(&self.app, undelivered)).await.unwrap();
+        self.app.outbox.relay(|undelivered| compensate(&self.app, undelivered)).await.unwrap();
     }
 
     async fn sweep(&self) -> Value {
@@ -323,12 +323,12 @@ const LIMITS: [(&str, &str); 7] = [
 ];
 
 /// The service as it is configured, on these neighbours.
-fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
+fn app(database: &str, services: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
     let base = stripe.base();
     let settings = [
         ("ISSUER", tokens::ISSUER),
         ("JWKS_URL", "http://127.0.0.1:1/jwks"),
-        ("API_BASE_URL", siblings),
+        ("API_BASE_URL", services),
         ("TRANSACTION_DATABASE_URL", database),
         ("TRANSACTION_SERVICE_CLIENT_SECRET", "secret"),
         ("STRIPE_API_BASE", &base),

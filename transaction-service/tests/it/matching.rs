@@ -134,10 +134,10 @@ async fn its_own_payment_of_another_amount_or_currency_pays_nothing_and_is_booke
         shop.sweep().await;
         shop.relay().await;
         assert_eq!(shop.read(&guest, &order).await["state"], "expired");
-        assert_eq!(shop.siblings.reservation(id(&order)), Some("released"), "its stock is not lost");
+        assert_eq!(shop.services.reservation(id(&order)), Some("released"), "its stock is not lost");
         assert_eq!(shop.booked(&order).await.len(), 2, "and the money is not forgotten");
         assert_eq!(logs.lines(ALARM).len(), 2, "at the deadline once more");
-        assert!(shop.siblings.mails().is_empty(), "the shopper hears no success and no advice");
+        assert!(shop.services.mails().is_empty(), "the shopper hears no success and no advice");
 
         let refund = shop.play("dashboard/refunds", json!({"payment_intent": intent(&order)})).await;
         assert_eq!(refund["amount"], taken);

@@ -18,7 +18,7 @@ impl Shop {
         let guest = Shopper::guest();
         let order = self.ordered(&guest, "k").await;
         self.pay_in_the_frontend(&order, "pm_card_visa").await;
-        for event in self.story(&order) {
+        for event in self.scenario(&order) {
             self.deliver(&event).await.expect(200);
         }
         assert_eq!(self.read(&guest, &order).await["state"], "paid");
@@ -43,7 +43,7 @@ impl Shop {
 
     /// Each event of the order is answered 200, changes nothing, raises the alarm and is remembered.
     async fn must_be_passed_over_by_webhook(&mut self, order: &(Shopper, Value), logs: &Logs, why: &str) {
-        for event in self.story(&order.1) {
+        for event in self.scenario(&order.1) {
             self.deliver(&event).await.expect(200);
         }
         assert_eq!(self.state(order).await, "requires_action", "{why}");
@@ -71,7 +71,7 @@ async fn a_refund_in_a_status_that_is_new_or_none_holds_up_no_other_order() {
         assert_eq!(shop.sweep().await["passed_over"], 0, "it is read, and waited for");
         assert_eq!(shop.state(&other).await, "paid");
         assert_eq!((shop.state(&odd).await, shop.refunded(&odd).await), (json!("paid"), json!(20)), "never guessed");
-        for event in shop.story(&odd.1) {
+        for event in shop.scenario(&odd.1) {
             shop.deliver(&event).await.expect(200);
         }
         let alarms = logs.lines("Stripe status not understood");
@@ -100,7 +100,7 @@ async fn a_refund_that_cannot_be_read_is_passed_over_loudly_and_booked_once_it_c
     assert_eq!((shop.state(&other).await, shop.refunded(&odd).await), (json!("paid"), json!(20)));
     let lines = logs.lines(PASSED_OVER);
     assert!(lines.iter().all(|line| line.to_string().contains(refund["id"].as_str().unwrap())) && !lines.is_empty());
-    for event in shop.story(&odd.1) {
+    for event in shop.scenario(&odd.1) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!(shop.count("stripe_passed_over").await, 1);
@@ -216,7 +216,7 @@ async fn a_payment_in_a_status_that_is_new_is_waited_for_and_neither_paid_nor_ex
     shop.let_orders_expire().await;
     shop.sweep().await;
     assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("held"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("held"));
     assert!(!logs.lines("Stripe status not understood").is_empty());
     shop.rewrite(&id, json!({"status": "requires_payment_method"})).await;
     shop.let_orders_expire().await;
@@ -269,7 +269,7 @@ async fn a_webhook_about_an_order_that_is_stored_wrongly_or_may_not_change_is_an
         let mut shop = Shop::open().await;
         let order = shop.paid_unheard().await;
         sqlx::query(harm).execute(&mut shop.db).await.unwrap();
-        for event in shop.story(&order.1) {
+        for event in shop.scenario(&order.1) {
             shop.deliver(&event).await.expect(200);
         }
         sqlx::query(mend).execute(&mut shop.db).await.unwrap();
@@ -288,7 +288,7 @@ async fn a_webhook_that_leads_to_a_refund_that_cannot_be_read_is_remembered_and_
     let refund = shop.refund(&odd.1, 100).await;
     shop.rewrite(&refund["id"], json!({"amount": {"value": 100}})).await;
     shop.refund(&odd.1, 20).await;
-    for event in shop.story(&odd.1) {
+    for event in shop.scenario(&odd.1) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!((shop.refunded(&odd).await, shop.count("stripe_passed_over").await), (json!(20), 1));
@@ -305,7 +305,7 @@ async fn a_webhook_is_answered_503_and_comes_again_while_stripe_or_the_database_
         let logs = Logs::start();
         let mut shop = Shop::open().await;
         let order = shop.paid_unheard().await;
-        let event = shop.story(&order.1).pop().unwrap();
+        let event = shop.scenario(&order.1).pop().unwrap();
         shop.break_stripe("GET", "/v1/payment_intents/*", fault.clone(), 50).await;
         shop.deliver(&event).await.expect(503);
         shop.break_stripe("", "", json!(null), 0).await;
@@ -328,7 +328,7 @@ async fn a_webhook_is_answered_503_and_comes_again_while_stripe_or_the_database_
 async fn while_stripe_refuses_our_key_a_webhook_is_an_error_and_comes_again() {
     let mut shop = Shop::open().await;
     let order = shop.paid_unheard().await;
-    let event = shop.story(&order.1).pop().unwrap();
+    let event = shop.scenario(&order.1).pop().unwrap();
     let refuse = json!({"kind": "refuse", "status": 401, "code": null});
     shop.break_stripe("GET", "/v1/payment_intents/*", refuse, 50).await;
     shop.deliver(&event).await.expect(500);

@@ -42,14 +42,14 @@ pub struct Changes {
     /// Whether a dispute is open or lost.
     pub disputed: bool,
     /// The refunds and disputes whose status is another than it was.
-    pub news: Vec<News>,
+    pub status_changes: Vec<StatusChange>,
     /// How many objects could not be read.
     pub passed_over: usize,
 }
 
 /// A refund or dispute in a status that it was not seen in before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
+pub struct StatusChange {
     /// Its id.
     pub id: String,
     /// Its status.
@@ -84,7 +84,14 @@ pub enum Meaning {
 impl Statement {
     /// What follows from it for an order.
     pub fn compare(&self, order: &Order, books: &Books, seen: &Seen, now: Timestamp) -> Changes {
-        let mut work = Work { books: books.clone(), seen, now, bookings: Vec::new(), news: Vec::new(), passed_over: 0 };
+        let mut work = Comparison {
+            books: books.clone(),
+            seen,
+            now,
+            bookings: Vec::new(),
+            status_changes: Vec::new(),
+            passed_over: 0,
+        };
         let listed = self.disputes.as_ref();
         work.passed_over = self.refunds.unreadable.len() + listed.map_or(0, |disputes| disputes.unreadable.len());
         for refund in self.refunds.data.iter().rev() {
@@ -100,8 +107,8 @@ impl Statement {
         };
         // What is refunded of money that never paid for the order is not refunded of the order.
         let refunded = work.books.refunded().clamp(0, order.payment.captured);
-        let Work { bookings, news, passed_over, .. } = work;
-        Changes { bookings, refunded, disputed, news, passed_over }
+        let Comparison { bookings, status_changes, passed_over, .. } = work;
+        Changes { bookings, refunded, disputed, status_changes, passed_over }
     }
 }
 
@@ -110,20 +117,20 @@ impl Changes {
     pub fn is_nothing(&self, order: &Order) -> bool {
         let payment = &order.payment;
         let is_known = (payment.refunded, payment.disputed) == (self.refunded, self.disputed);
-        is_known && self.bookings.is_empty() && self.news.is_empty()
+        is_known && self.bookings.is_empty() && self.status_changes.is_empty()
     }
 }
 
-struct Work<'a> {
+struct Comparison<'a> {
     books: Books,
     seen: &'a Seen,
     now: Timestamp,
     bookings: Vec<Booking>,
-    news: Vec<News>,
+    status_changes: Vec<StatusChange>,
     passed_over: usize,
 }
 
-impl Work<'_> {
+impl Comparison<'_> {
     fn refund(&mut self, refund: &Refund) {
         let id = refund.id.as_str();
         let Some(amount) = money(refund.amount, &refund.currency) else {
@@ -151,7 +158,7 @@ impl Work<'_> {
             Some(RefundStatus::Other(_)) | None => Meaning::Unknown,
         };
         let status = refund.status.as_ref().map(RefundStatus::as_str);
-        self.note(id, status, |id, status| News {
+        self.note(id, status, |id, status| StatusChange {
             id,
             status,
             meaning,
@@ -183,7 +190,7 @@ impl Work<'_> {
             Some(DisputeStatus::Other(_)) | None => Meaning::Unknown,
         };
         let status = dispute.status.as_ref().map(DisputeStatus::as_str);
-        self.note(dispute.id.as_str(), status, |id, status| News {
+        self.note(dispute.id.as_str(), status, |id, status| StatusChange {
             id,
             status,
             meaning,
@@ -199,10 +206,10 @@ impl Work<'_> {
     }
 
     /// Notes what is new: nothing where the status is the one that was seen last.
-    fn note(&mut self, id: &str, status: Option<&str>, news: impl FnOnce(String, String) -> News) {
+    fn note(&mut self, id: &str, status: Option<&str>, status_changes: impl FnOnce(String, String) -> StatusChange) {
         let status = status.unwrap_or("null");
         if self.seen.get(id).is_none_or(|seen| seen != status) {
-            self.news.push(news(id.to_owned(), status.to_owned()));
+            self.status_changes.push(status_changes(id.to_owned(), status.to_owned()));
         }
     }
 }

@@ -42,17 +42,17 @@ pub async fn pass_over(
 }
 
 /// Picks payments that are to be tried again; two sweeps never pick the same.
-pub async fn due(
+pub async fn claim_due(
     db: impl PgExecutor<'_>,
     count: i64,
     now: Timestamp,
 ) -> Result<Vec<(PaymentIntentId, EventId)>, Error> {
-    let pick = "UPDATE stripe_passed_over SET attempts = attempts + 1,
+    let claim = "UPDATE stripe_passed_over SET attempts = attempts + 1,
                     due_at = $1::timestamptz + least(30 * 2 ^ least(attempts, 12), 21600) * interval '1 second'
                 WHERE payment_intent = ANY (ARRAY(SELECT payment_intent FROM stripe_passed_over WHERE due_at <= $1
                                                   ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING payment_intent, event_id";
-    let rows: Vec<(String, String)> = sqlx::query_as(pick).bind(now.to_offset()).bind(count).fetch_all(db).await?;
+    let rows: Vec<(String, String)> = sqlx::query_as(claim).bind(now.to_offset()).bind(count).fetch_all(db).await?;
     let corrupt = |_| Error::Corrupt("a payment that was passed over".to_owned());
     rows.into_iter()
         .map(|(payment, event)| Ok((payment.parse().map_err(corrupt)?, event.parse().map_err(corrupt)?)))

@@ -60,20 +60,20 @@ struct State {
 }
 
 #[derive(Clone)]
-pub(crate) struct Siblings {
+pub(crate) struct ServiceDouble {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
 }
 
-impl Siblings {
+impl ServiceDouble {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let siblings = Self { url, state: Arc::default() };
-        let answering = siblings.clone();
+        let services = Self { url, state: Arc::default() };
+        let answering = services.clone();
         let router = Router::new().fallback(async move |request: Request| answering.answer(request).await);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        siblings
+        services
     }
 
     /// The next `times` calls whose line starts so are answered `instead`.
