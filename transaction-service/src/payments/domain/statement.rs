@@ -1,11 +1,11 @@
-//! What Stripe says of an order's money after it was taken, compared with what is booked of it. Pure: whatever events came,
-//! in whatever order, the same statement leads to the same books.
+//! Refunds and disputes of an order at Stripe, compared with the ledger. Pure: the same statement leads to the same books,
+//! whichever events arrived in whichever order.
 //!
 //! | a refund that | is |
 //! | --- | --- |
 //! | succeeded | booked, once |
-//! | failed or was canceled | taken back where it is booked; booked and taken back where it moved money before anybody saw it |
-//! | is pending, requires action, or is something that is unknown here | waited for: its event will tell |
+//! | failed or was canceled | reversed if it is booked; booked and reversed if it moved money before it was seen |
+//! | is pending, requires action, or has an unknown status | not booked; its next event is applied |
 
 use std::collections::BTreeMap;
 
@@ -18,71 +18,71 @@ use crate::{
     orders::domain::Order,
 };
 
-/// What Stripe says.
+/// Refunds and disputes of a payment, as read from Stripe.
 #[derive(Debug)]
 pub struct Statement {
     /// All refunds of the payment, newest first.
     pub refunds: List<Refund>,
-    /// All disputes of the payment, newest first; `None` where none was asked for.
+    /// All disputes of the payment, newest first; `None` when they were not read.
     pub disputes: Option<List<Dispute>>,
     /// Whether the charge was ever disputed.
     pub is_disputed: bool,
 }
 
-/// In which status each refund and dispute was seen last, by its id.
+/// The status in which each refund and dispute was last seen, by id.
 pub type Seen = BTreeMap<String, String>;
 
-/// What is to be written, and what staff are to hear.
+/// Changes of the ledger and the order, and alarms for staff.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// What is not booked yet, oldest first.
+    /// Missing bookings, oldest first.
     pub bookings: Vec<Booking>,
-    /// What was given back in all, in minor units.
+    /// The refunded sum in minor units.
     pub refunded: i64,
     /// Whether a dispute is open or lost.
     pub disputed: bool,
-    /// The refunds and disputes whose status is another than it was.
+    /// Refunds and disputes whose status has changed.
     pub status_changes: Vec<StatusChange>,
-    /// How many objects could not be read.
+    /// Number of objects that could not be read.
     pub passed_over: usize,
 }
 
 /// A refund or dispute in a status that it was not seen in before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusChange {
-    /// Its id.
+    /// Id of the refund or dispute.
     pub id: String,
-    /// Its status.
+    /// The new status.
     pub status: String,
-    /// What it means to staff.
+    /// Meaning of the status to staff.
     pub meaning: Meaning,
-    /// Why, in Stripe's word, where it names one: of a refund why it failed, of a dispute what the cardholder says.
+    /// Stripe's reason code, if any: why a refund failed, or what the cardholder claims.
     pub reason: Option<String>,
-    /// How much it is about, as Stripe counts.
+    /// Amount in Stripe's smallest units.
     pub amount: i64,
-    /// In lower case, as Stripe writes it.
+    /// Currency code in lower case, as Stripe writes it.
     pub currency: String,
 }
 
-/// What a new status means to staff.
+/// Meaning of a status to staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// All goes its way.
+    /// Staff need do nothing.
     Nothing,
-    /// The shopper does not get the money that they were to get back.
+    /// The refund failed; the shopper does not get the money.
     RefundFailed,
-    /// The bank asks for an answer.
+    /// The bank asks for an answer to a dispute.
     DisputeOpened,
-    /// The money is gone.
+    /// The dispute is lost, and the money with it.
     DisputeLost,
-    /// The money came back, or never left.
+    /// The dispute is won; the money came back or never left.
     DisputeWon,
-    /// The status is a word that is unknown here, or none.
+    /// The status is unknown or absent.
     Unknown,
 }
 
 impl Statement {
-    /// What follows from it for an order.
+    /// The changes that follow for an order.
     pub fn compare(&self, order: &Order, books: &Books, seen: &Seen, now: Timestamp) -> Changes {
         let mut work = Comparison {
             books: books.clone(),
@@ -101,11 +101,11 @@ impl Statement {
             work.dispute(dispute);
         }
         let disputed = match listed {
-            // Where none can be read, what the charge says holds.
+            // When no dispute can be read, the charge decides.
             Some(list) if !list.data.is_empty() => list.data.iter().any(|dispute| !dispute.is_over_for_good()),
             _ => self.is_disputed,
         };
-        // What is refunded of money that never paid for the order is not refunded of the order.
+        // A refund of unmatched money is no refund of the order.
         let refunded = work.books.refunded().clamp(0, order.payment.captured);
         let Comparison { bookings, status_changes, passed_over, .. } = work;
         Changes { bookings, refunded, disputed, status_changes, passed_over }
@@ -113,7 +113,7 @@ impl Statement {
 }
 
 impl Changes {
-    /// Whether there is nothing to write.
+    /// Whether nothing has to be saved.
     pub fn is_nothing(&self, order: &Order) -> bool {
         let payment = &order.payment;
         let is_known = (payment.refunded, payment.disputed) == (self.refunded, self.disputed);
@@ -205,7 +205,7 @@ impl Comparison<'_> {
         self.bookings.push(booking);
     }
 
-    /// Notes what is new: nothing where the status is the one that was seen last.
+    /// Adds a status change unless the status was seen last time.
     fn note(&mut self, id: &str, status: Option<&str>, status_changes: impl FnOnce(String, String) -> StatusChange) {
         let status = status.unwrap_or("null");
         if self.seen.get(id).is_none_or(|seen| seen != status) {

@@ -1,4 +1,4 @@
-//! How far Stripe's list of events has been read, and what was passed over in it.
+//! Queries of the cursor in Stripe's list of events, and of passed-over payments.
 
 use common::timestamp::Timestamp;
 use sqlx::PgExecutor;
@@ -12,7 +12,7 @@ pub async fn cursor(db: impl PgExecutor<'_>) -> Result<Option<EventId>, Error> {
     id.map(|id| id.parse().map_err(|_| Error::Corrupt("the cursor of Stripe's events".to_owned()))).transpose()
 }
 
-/// Remembers the newest event that was applied. Two sweeps at once may move it back: then some events are applied again.
+/// Stores the newest event that was applied. Two sweeps at once may move it back: then some events are applied again.
 pub async fn move_cursor(db: impl PgExecutor<'_>, to: &EventId, now: Timestamp) -> Result<(), Error> {
     let remember = "INSERT INTO stripe_event_cursor (event_id, read_at) VALUES ($1, $2)
                     ON CONFLICT (only_row) DO UPDATE SET event_id = excluded.event_id, read_at = excluded.read_at";
@@ -20,8 +20,8 @@ pub async fn move_cursor(db: impl PgExecutor<'_>, to: &EventId, now: Timestamp) 
     Ok(())
 }
 
-/// Remembers a payment of which an event was passed over, to be tried again at once and then ever more rarely, every six
-/// hours at least.
+/// Stores a payment of which an event was passed over. It is tried again at once and then at growing intervals of up to six
+/// hours.
 pub async fn pass_over(
     db: impl PgExecutor<'_>,
     payment: &PaymentIntentId,
@@ -41,7 +41,7 @@ pub async fn pass_over(
     Ok(())
 }
 
-/// Picks payments that are to be tried again; two sweeps never pick the same.
+/// Claims payments that are to be tried again; two sweeps never claim the same.
 pub async fn claim_due(
     db: impl PgExecutor<'_>,
     count: i64,
@@ -59,7 +59,7 @@ pub async fn claim_due(
         .collect()
 }
 
-/// It was applied after all.
+/// Deletes a passed-over payment that was applied.
 pub async fn forget(db: impl PgExecutor<'_>, payment: &PaymentIntentId) -> Result<(), Error> {
     sqlx::query("DELETE FROM stripe_passed_over WHERE payment_intent = $1").bind(payment.as_str()).execute(db).await?;
     Ok(())
