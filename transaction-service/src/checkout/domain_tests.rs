@@ -104,7 +104,7 @@ impl Order {
 }
 
 #[test]
-fn nobody_is_charged_a_total_that_they_did_not_see() {
+fn a_total_that_the_shopper_did_not_see_is_not_charged() {
     let Err(Refused::QuoteChanged(quote)) = drafted(request(), 1001) else { panic!("it was taken") };
     assert_eq!(quote.total.amount, 2542);
     let mut cheaper = request();

@@ -100,7 +100,7 @@ fn a_paid_order_has_taken_its_total_and_a_closed_one_shows_no_client_secret() {
     let pending = order(State::Pending, Method::Client);
     let waiting = pending.after(outcomes()[0].clone(), pending.created_at).unwrap().unwrap();
     assert_eq!(waiting.payment.client_secret, Some(ClientSecret("pi_1_secret_2".into())));
-    assert_eq!(waiting.due_at, Some(waiting.expires_at), "nobody need look before");
+    assert_eq!(waiting.due_at, Some(waiting.expires_at), "no sweep works on it before");
     let paid = waiting.after(Outcome::Paid, pending.created_at).unwrap().unwrap();
     assert_eq!((paid.payment.captured, paid.payment.client_secret), (1000, None));
 }

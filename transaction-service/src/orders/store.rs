@@ -56,8 +56,7 @@ pub async fn find_owned(db: impl PgExecutor<'_>, owner: Owner, id: OrderId) -> R
     found.map(Order::try_from).transpose()
 }
 
-/// The order whose own PaymentIntent is `intent`; or else the order `named` in its metadata, whose own it is not, or is not
-/// known to be.
+/// The order whose own PaymentIntent is `intent`; or else the order `named` in its metadata.
 pub async fn find_of_payment(
     db: impl PgExecutor<'_>,
     intent: &PaymentIntentId,

@@ -31,7 +31,7 @@ impl Shop {
         query_scalar(count).bind(start).bind(&end).fetch_one(&mut self.db).await.unwrap()
     }
 
-    /// Orders, and counts: commits, commands to PostgreSQL, calls of siblings, calls of Stripe.
+    /// Orders, and counts: commits, commands to PostgreSQL, calls of other services, calls of Stripe.
     async fn costs(&mut self, shopper: &Shopper, key: &str, lines: usize) -> (i64, usize, Vec<String>, Vec<String>) {
         let skus = (0..lines).map(|nth| json!({"sku": format!("S-{nth}"), "quantity": 1}));
         let mut request = shopper.request();

@@ -1,4 +1,4 @@
-//! What the siblings and Stripe may do to an order on its way, and that it ends well all the same.
+//! What the other services and Stripe may do to an order on its way, and that it ends well all the same.
 
 use serde_json::json;
 

@@ -198,7 +198,7 @@ async fn the_first_answer_stays_when_the_order_is_refunded_later() {
 }
 
 #[tokio::test]
-async fn a_repetition_asks_nobody_anything() {
+async fn a_repetition_calls_no_other_service() {
     let (shop, ada) = shop().await;
     shop.ordered(&ada, "k").await;
     let (services, stripe) = (shop.services.seen("").len(), shop.stripe.calls().len());
@@ -396,7 +396,7 @@ async fn a_token_without_the_scope_gets_no_stored_answer() {
 // Still running.
 
 #[tokio::test]
-async fn sixteen_at_once_make_one_order_and_get_its_answer_or_hear_that_it_is_being_made() {
+async fn sixteen_at_once_make_one_order_and_get_its_answer_or_that_it_is_being_made() {
     let (mut shop, ada) = shop().await;
     let answers = join_all((0..16).map(|_| shop.order(&ada, "k").send())).await;
     let first = shop.order(&ada, "k").send().await.expect(201);
@@ -459,7 +459,7 @@ async fn a_body_that_is_no_json_leaves_the_key_unused() {
     shop.sold_once().await;
 }
 
-/// After this trouble the attempt may hold stock: it ends, its stock is given back, and a new key is needed.
+/// After this trouble the attempt may hold stock: it ends, its stock is released, and a new key is needed.
 async fn ends_the_attempt(line: &str, times: usize, instead: Instead, status: u16, kind: &str) {
     let (mut shop, ada) = shop().await;
     shop.services.instead(line, times, instead);
@@ -489,7 +489,7 @@ async fn an_attempt_that_found_too_little_in_stock_leaves_the_key_unused() {
 }
 
 #[tokio::test]
-async fn last_units_that_others_are_at_are_told_as_that_and_leave_the_key_unused() {
+async fn contended_last_units_are_refused_as_such_and_leave_the_key_unused() {
     let contended = Instead::Problem(409, "stock_contended", json!([]));
     leaves_the_key_unused("PUT /inventory", 1, contended, 409, "stock_contended").await;
 }

@@ -60,7 +60,7 @@ async fn a_dispute_is_shown_to_staff() {
 }
 
 #[tokio::test]
-async fn a_paid_order_whose_stock_is_gone_is_refunded_cancelled_and_the_shopper_is_told_once() {
+async fn a_paid_order_whose_stock_is_gone_is_refunded_and_cancelled_and_the_shopper_is_notified_once() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let order = shop.ordered(&ada, "k").await;
@@ -97,7 +97,7 @@ async fn a_refund_for_lack_of_stock_is_made_once_however_often_stripe_breaks() {
 }
 
 #[tokio::test]
-async fn a_product_service_that_refuses_for_another_reason_refunds_nobody() {
+async fn a_refusal_of_product_service_for_another_reason_refunds_no_order() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let order = shop.ordered(&ada, "k").await;
@@ -159,7 +159,7 @@ async fn the_database_refuses_two_orders_of_one_payment_and_totals_that_are_no_s
 }
 
 #[tokio::test]
-async fn the_database_refuses_an_open_order_that_nobody_looks_at_and_a_closed_one_without_answer() {
+async fn the_database_refuses_an_open_order_without_due_time_and_a_closed_one_without_answer() {
     assert_eq!(
         refused_by("UPDATE orders SET due_at = NULL WHERE state = 'requires_action'").await,
         "orders_open_orders_are_due"

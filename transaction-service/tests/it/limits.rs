@@ -43,7 +43,7 @@ impl Shop {
         orders.iter().filter(|seen| held(&seen.line)).count()
     }
 
-    /// Delivers all that Stripe told of this order.
+    /// Delivers all events of this order.
     async fn deliver_all(&self, order: &Value) {
         for event in self.scenario(order) {
             self.deliver(&event).await.expect(200);
@@ -263,7 +263,7 @@ async fn a_payment_of_the_frontend_ends_after_five_declined_cards_and_its_stock_
 }
 
 #[tokio::test]
-async fn a_declined_try_counts_once_however_often_when_and_by_whom_it_is_told() {
+async fn a_declined_try_counts_once_however_often_and_when_it_is_reported() {
     let mut shop = Shop::open_with_default_limits().await;
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
@@ -285,7 +285,7 @@ async fn a_declined_try_counts_once_however_often_when_and_by_whom_it_is_told() 
 }
 
 #[tokio::test]
-async fn declines_that_are_heard_of_after_the_order_ended_still_count() {
+async fn declines_that_are_reported_after_the_order_closed_still_count() {
     let mut shop = Shop::open_with_default_limits().await;
     let guest = Shopper::guest();
     let order = shop.order(&guest, "k").from(OFFICE).send().await.expect(201).json();
@@ -320,7 +320,7 @@ async fn declined_tries_of_several_orders_end_the_next_one_at_the_callers_limit(
 }
 
 #[tokio::test]
-async fn a_decline_that_was_counted_and_not_acted_on_ends_its_order_when_it_is_told_again() {
+async fn a_decline_that_was_counted_and_not_acted_on_closes_its_order_when_it_is_reported_again() {
     let mut shop = Shop::open_with_default_limits().await;
     let ordered = async |shop: &Shop, guest: &Shopper| {
         let mut request = guest.request();
@@ -403,7 +403,7 @@ async fn an_order_remembers_hashes_of_its_addresses_until_it_is_over() {
     shop.cancel(&guest, &order).await.expect(200);
     assert_eq!(shop.sweep().await["counters"], json!({"expired": 0, "forgotten": 0, "repaired": 0}));
     let kept: Option<i32> = query_scalar(hashes).fetch_one(&mut shop.db).await.unwrap();
-    assert_eq!(kept, Some(32), "more declines of it may be told");
+    assert_eq!(kept, Some(32), "more declines of it may be reported");
     for pass in [
         "UPDATE orders SET updated_at = updated_at - interval '2 hours'",
         "UPDATE limit_counters SET expires_at = now() - interval '1 second'",
@@ -540,8 +540,8 @@ impl Shop {
         answer.json::<Value>().await.unwrap()["error"]["code"].clone()
     }
 
-    /// What Stripe told of declined cards of this setup so far, oldest first.
-    fn told_of(&self, setup: &Value) -> Vec<Value> {
+    /// Events of declined cards of this setup so far, oldest first.
+    fn reported(&self, setup: &Value) -> Vec<Value> {
         let is_it = |event: &Value| {
             event["type"] == "setup_intent.setup_failed" && event["data"]["object"]["id"] == setup["id"]
         };
@@ -568,27 +568,27 @@ async fn five_declined_cards_of_one_setup_end_it_at_stripe_and_no_other() {
     for nth in 1..=5 {
         assert_eq!(shop.try_card(&setup, DECLINED).await, "card_declined", "card {nth}");
         assert_eq!(shop.status_of(&setup), "requires_payment_method", "before decline {nth} is told");
-        shop.deliver(shop.told_of(&setup).last().unwrap()).await.expect(200);
+        shop.deliver(shop.reported(&setup).last().unwrap()).await.expect(200);
     }
     assert_eq!(shop.status_of(&setup), "canceled");
     for card in [DECLINED, "pm_card_visa"] {
         assert_eq!(shop.try_card(&setup, card).await, "setup_intent_unexpected_state", "{card}");
     }
-    shop.deliver(&shop.told_of(&bobs)[0]).await.expect(200);
+    shop.deliver(&shop.reported(&bobs)[0]).await.expect(200);
     assert_eq!((shop.counted("user").await, shop.count("setup_declines").await), ((0, 0, 6), 2));
     assert_eq!(shop.try_card(&another, "pm_card_visa").await, json!(null), "a card of hers can still be saved");
     assert_eq!(shop.status_of(&bobs), "requires_payment_method");
 }
 
 #[tokio::test]
-async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order_it_is_told() {
+async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order_it_is_reported() {
     let mut shop = Shop::open_with_default_limits().await;
     let ada = Shopper::customer_at_the_frontend();
     let setup = shop.set_up(&ada).await;
     for _ in 0..4 {
         shop.try_card(&setup, DECLINED).await;
     }
-    let mut scenario = shop.told_of(&setup);
+    let mut scenario = shop.reported(&setup);
     scenario.extend(scenario.clone());
     scenario.reverse();
     join_all(scenario.iter().map(|event| shop.deliver(event)))
@@ -607,7 +607,7 @@ async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order
 }
 
 #[tokio::test]
-async fn declined_cards_of_a_setup_that_no_webhook_told_of_are_found_by_the_sweep() {
+async fn declined_cards_of_a_setup_that_no_webhook_reported_are_found_by_the_sweep() {
     let mut shop = Shop::open_with_default_limits().await;
     let ada = Shopper::customer_at_the_frontend();
     let setup = shop.set_up(&ada).await;
@@ -618,7 +618,7 @@ async fn declined_cards_of_a_setup_that_no_webhook_told_of_are_found_by_the_swee
     assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
     assert_eq!(shop.try_card(&setup, "pm_card_visa").await, "setup_intent_unexpected_state");
     // The webhooks come after all.
-    for event in shop.told_of(&setup) {
+    for event in shop.reported(&setup) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!(shop.counted("user").await, (0, 0, 5));
@@ -635,7 +635,7 @@ async fn declined_cards_of_several_setups_end_the_next_one_and_the_orders_of_the
     for (setup, tries) in setups.iter().zip([5, 4, 1]) {
         for _ in 0..tries {
             shop.try_card(setup, DECLINED).await;
-            shop.deliver(shop.told_of(setup).last().unwrap()).await.expect(200);
+            shop.deliver(shop.reported(setup).last().unwrap()).await.expect(200);
         }
     }
     let statuses = setups.each_ref().map(|setup| shop.status_of(setup));
@@ -656,7 +656,7 @@ async fn a_setup_that_could_not_be_cancelled_is_cancelled_when_the_event_comes_a
     for _ in 0..5 {
         shop.try_card(&setup, DECLINED).await;
     }
-    let told = shop.told_of(&setup);
+    let told = shop.reported(&setup);
     for event in &told[..4] {
         shop.deliver(event).await.expect(200);
     }
@@ -702,7 +702,7 @@ async fn a_setup_that_is_not_the_shops_is_left_alone() {
     for _ in 0..6 {
         shop.try_card(&setup, DECLINED).await;
     }
-    for event in shop.told_of(&setup) {
+    for event in shop.reported(&setup) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!((shop.status_of(&setup), shop.count("setup_declines").await), (json!("requires_payment_method"), 0));

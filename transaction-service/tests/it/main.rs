@@ -51,12 +51,12 @@ struct Shop {
 const TOTAL: i64 = 1620;
 
 impl Shop {
-    /// One whose limits no test meets by accident.
+    /// A shop whose limits no test reaches by accident.
     async fn open() -> Self {
         Self::open_with(&[]).await
     }
 
-    /// One with the limits that a shop has unless it chooses others.
+    /// A shop with the default limits.
     async fn open_with_default_limits() -> Self {
         Self::open_with(&LIMITS.map(|(name, _)| (name, ""))).await
     }
@@ -143,7 +143,7 @@ impl Shop {
         common::outbound::client().post(path).json(&json!({"payment_method": card})).send().await.unwrap();
     }
 
-    /// The next `times` calls of Stripe that fit go wrong so; `null` heals all.
+    /// The next `times` calls of Stripe that match fail with `fault`; `null` removes all faults.
     async fn break_stripe(&self, method: &str, path: &str, fault: Value, times: usize) {
         if fault.is_null() {
             let faults = format!("{}/_double/faults", self.stripe.base());
@@ -161,7 +161,7 @@ impl Shop {
         assert_eq!(self.count("orders WHERE state = 'pending'").await, 1);
     }
 
-    /// Somebody is at every pending order again.
+    /// Every pending order has a lease again.
     async fn start_leases_again(&mut self) {
         let start = "UPDATE orders SET due_at = now() + interval '1 minute' WHERE state = 'pending'";
         query(start).execute(&mut self.db).await.unwrap();
@@ -231,8 +231,8 @@ async fn insist(send: impl Fn(&str) -> Sending, key: &str) -> testkit::Answer {
 struct Logs {
     captured: testkit::logs::Captured,
     _logging: tracing::subscriber::DefaultGuard,
-    /// While there is just one subscriber, tracing asks the thread that comes first to a line whether anybody listens, and
-    /// believes it for ever: with tests beside this one, nobody does.
+    /// While there is just one subscriber, tracing asks the thread that comes first to a line whether it listens, and
+    /// believes it for ever: with tests beside this one, no subscriber would get the line.
     _second: tracing::Dispatch,
 }
 
@@ -269,7 +269,7 @@ fn intent(order: &Value) -> String {
 
 const KEY: http::HeaderName = common::idempotency::IDEMPOTENCY_KEY;
 
-/// Somebody who orders.
+/// A shopper with a token.
 struct Shopper {
     id: Uuid,
     token: String,
@@ -322,7 +322,7 @@ const LIMITS: [(&str, &str); 7] = [
     ("DECLINES_PER_ORDER", "1000"),
 ];
 
-/// The service as it is configured, on these neighbours.
+/// The service as it is configured, on these services.
 fn app(database: &str, services: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
     let base = stripe.base();
     let settings = [

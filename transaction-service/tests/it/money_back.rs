@@ -119,7 +119,7 @@ async fn an_event_about_money_back_reads_the_payment_and_each_of_its_lists_once(
 }
 
 #[tokio::test]
-async fn a_refund_that_fails_later_is_taken_back_and_staff_hear_of_it_once() {
+async fn a_refund_that_fails_later_is_reversed_and_raises_one_alarm() {
     let logs = Logs::start();
     let shop = Shop::open().await;
     let (guest, order) = shop.paid_with("pm_card_visa").await;
@@ -183,7 +183,7 @@ async fn going_back_to_the_release_before_and_forward_again_keeps_which_refunds_
 }
 
 #[tokio::test]
-async fn one_refund_that_fails_while_another_is_made_is_told_from_it_although_the_sum_is_the_same() {
+async fn one_refund_that_fails_while_another_is_made_is_distinguished_from_it_although_the_sum_is_the_same() {
     let shop = Shop::open().await;
     let (guest, order) = shop.paid_with("pm_card_visa").await;
     let first = shop.refund_at_stripe(&order, 100).await;
@@ -196,7 +196,7 @@ async fn one_refund_that_fails_while_another_is_made_is_told_from_it_although_th
 }
 
 #[tokio::test]
-async fn however_a_refund_ends_and_whenever_that_is_heard_the_books_are_the_same() {
+async fn however_a_refund_ends_and_whenever_its_events_arrive_the_books_are_the_same() {
     let ways: [&[&str]; 5] = [
         &["pending", "succeeded", "failed"],
         &["pending", "failed"],
@@ -234,7 +234,7 @@ async fn however_a_refund_ends_and_whenever_that_is_heard_the_books_are_the_same
 }
 
 #[tokio::test]
-async fn a_sold_out_order_whose_refund_fails_stays_cancelled_and_is_told_to_staff() {
+async fn a_sold_out_order_whose_refund_fails_stays_cancelled_and_raises_an_alarm() {
     let logs = Logs::start();
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
@@ -255,7 +255,7 @@ async fn a_sold_out_order_whose_refund_fails_stays_cancelled_and_is_told_to_staf
 }
 
 #[tokio::test]
-async fn a_sold_out_order_is_not_called_off_before_its_money_is_on_its_way() {
+async fn a_sold_out_order_is_not_cancelled_before_its_refund_is_on_its_way() {
     for status in [json!("failed"), json!(null), json!("on_hold"), json!("requires_action")] {
         let mut shop = Shop::open().await;
         let ada = shop.customer("pm_card_visa").await;
@@ -387,7 +387,7 @@ fn act(shop: &Shop, order: &Value, random: &mut fastrand::Rng) -> String {
 }
 
 #[tokio::test]
-async fn whatever_is_done_at_the_dashboard_and_whatever_of_it_is_heard_the_ledger_is_what_stripe_says() {
+async fn whatever_is_done_at_the_dashboard_and_whichever_events_arrive_the_ledger_agrees_with_stripe() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let shop = Shop::open().await;
@@ -412,7 +412,7 @@ async fn whatever_is_done_at_the_dashboard_and_whatever_of_it_is_heard_the_ledge
         for event in shop.scenario(&order) {
             shop.deliver(&event).await.expect(200);
         }
-        assert_eq!(shop.for_staff(&order).await, before, "told again, nothing changes: {done:?} (seed {seed})");
+        assert_eq!(shop.for_staff(&order).await, before, "repeated, nothing changes: {done:?} (seed {seed})");
     }
 }
 

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::{KEY, Shop, Shopper, TOTAL, address, service_double::Instead, usd};
 
 #[tokio::test]
-async fn a_saved_card_pays_at_once_and_the_shop_is_told() {
+async fn a_saved_card_pays_at_once_and_the_other_services_get_their_messages() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let answer = shop.order(&ada, "k").send().await.expect(201);
@@ -30,13 +30,13 @@ async fn a_saved_card_pays_at_once_and_the_shop_is_told() {
 }
 
 /// The recipient and channels of each notification, by its template.
-fn told(shop: &Shop) -> Vec<(String, Value, Value)> {
-    let told = |(template, mail): (String, Value)| (template, mail["recipient"].clone(), mail["channels"].clone());
-    shop.services.mails().into_iter().map(told).collect()
+fn notified(shop: &Shop) -> Vec<(String, Value, Value)> {
+    let notified = |(template, mail): (String, Value)| (template, mail["recipient"].clone(), mail["channels"].clone());
+    shop.services.mails().into_iter().map(notified).collect()
 }
 
 #[tokio::test]
-async fn a_customer_who_agreed_to_text_messages_is_told_by_one_too() {
+async fn a_customer_who_agreed_to_text_messages_gets_one_too() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     shop.services.set_phone(&ada.id.to_string(), "+442079460000");
@@ -44,7 +44,7 @@ async fn a_customer_who_agreed_to_text_messages_is_told_by_one_too() {
     assert_eq!((&order["notify_by"], &order["phone"]), (&json!(["email", "sms"]), &json!("+442079460000")));
     shop.relay().await;
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
-    assert_eq!(told(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
+    assert_eq!(notified(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
     assert_eq!(shop.count("outbox").await, 0);
 }
 
@@ -98,11 +98,11 @@ async fn a_guest_who_wants_text_messages_gives_a_number_that_takes_them_and_it_i
     shop.relay().await;
     // What was ordered is confirmed on a durable medium, whatever else was chosen.
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
-    assert_eq!(told(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
+    assert_eq!(notified(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
 }
 
 #[tokio::test]
-async fn whoever_chose_text_messages_alone_hears_by_one_that_a_paid_order_was_sold_out() {
+async fn a_shopper_who_chose_text_messages_alone_gets_one_when_a_paid_order_is_sold_out() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     shop.services.set_phone(&ada.id.to_string(), "+442079460000");
@@ -111,14 +111,14 @@ async fn whoever_chose_text_messages_alone_hears_by_one_that_a_paid_order_was_so
     shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
     shop.relay().await;
     shop.relay().await;
-    let told: Vec<_> = told(&shop).into_iter().filter(|(template, ..)| template == "order_cancelled").collect();
+    let notified: Vec<_> = notified(&shop).into_iter().filter(|(template, ..)| template == "order_cancelled").collect();
     // With the address: notification-service sends a mail where no text goes to the number.
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
-    assert_eq!(told, [("order_cancelled".to_owned(), recipient, json!(["sms"]))]);
+    assert_eq!(notified, [("order_cancelled".to_owned(), recipient, json!(["sms"]))]);
 }
 
 #[tokio::test]
-async fn an_order_of_the_release_before_is_told_by_mail() {
+async fn an_order_of_the_release_before_is_confirmed_by_mail() {
     use platform::{Service, trigger::Direction};
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
@@ -257,7 +257,7 @@ async fn a_guest_orders_and_pays_in_the_frontend_and_may_try_another_card() {
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_pays_expires_and_can_never_be_charged() {
+async fn an_order_that_is_not_paid_expires_and_can_never_be_charged() {
     let mut shop = Shop::open().await;
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
@@ -484,7 +484,7 @@ async fn a_saved_method_needs_its_id_and_a_customer_at_stripe() {
 }
 
 #[tokio::test]
-async fn a_payment_method_of_somebody_else_charges_nobody() {
+async fn a_payment_method_of_another_customer_is_not_charged() {
     let shop = Shop::open().await;
     let (ada, eve) = (shop.customer("pm_card_visa").await, shop.customer("pm_card_visa").await);
     let thief = Shopper { payment_method: ada.payment_method.clone(), ..eve };
@@ -521,7 +521,7 @@ async fn a_saved_address_is_copied_into_the_order() {
 }
 
 #[tokio::test]
-async fn an_order_of_somebody_else_is_not_there() {
+async fn an_order_of_another_shopper_is_not_found() {
     let shop = Shop::open().await;
     let (ada, eve) = (Shopper::guest(), Shopper::guest());
     let order = shop.ordered(&ada, "k").await;

@@ -1,4 +1,4 @@
-//! However an attempt ends without an order, the stock that it may hold is given back, durably.
+//! However an attempt ends without an order, the stock that it may hold is released, durably.
 
 use std::{
     io,
@@ -28,7 +28,7 @@ use transaction_service::{
 use crate::{KEY, Shop, Shopper, TOTAL, service_double::Instead, usd};
 
 impl Shop {
-    /// Connections and tokens are there, so that what comes next reaches the siblings well before its deadline.
+    /// Connections and tokens are there, so that what comes next reaches the other services well before its deadline.
     async fn warm(&self) {
         self.client.get("/health/transaction-service/ready").send().await.expect(200);
         let lines = json!([{"sku": "TEE-1", "quantity": 1}]);
@@ -36,7 +36,7 @@ impl Shop {
         self.client.post("/quotes").token(&Shopper::guest().token).json(&quote).send().await.expect(200);
     }
 
-    /// There is no order, and what is left of the attempt is a message that gives its stock back.
+    /// There is no order, and what is left of the attempt is a message that releases its stock.
     async fn holds_nothing(&mut self, attempt: &str) {
         self.app.cleanups.wait().await;
         assert_eq!((self.count("orders").await, self.count("outbox").await), (0, 1), "orders, messages");
@@ -52,12 +52,12 @@ fn attempt(shopper: &Shopper, key: &str) -> String {
     order_id(Owner::User(shopper.id), &key.parse().unwrap()).to_string()
 }
 
-/// What a sibling does in place of its usual, and what the shopper is answered.
+/// What another service does in place of its usual, and what the shopper is answered.
 async fn is_released_when(line: &str, times: usize, instead: Instead, status: u16) {
     is_released_within("20", line, times, instead, status).await;
 }
 
-/// The same where a request may take so many seconds; the call of a sibling may take two.
+/// The same where a request may take so many seconds; the call of another service may take two.
 async fn is_released_within(deadline: &str, line: &str, times: usize, instead: Instead, status: u16) {
     let mut shop = Shop::open_with(&[("CHECKOUT_DEADLINE_SECONDS", deadline)]).await;
     let ada = shop.customer("pm_card_visa").await;
@@ -273,7 +273,7 @@ async fn the_stock_of_an_order_is_not_released_by_a_slower_request_of_its_key() 
         shop.order(&ada, "k").send().await.expect(201)
     };
     let (slower, quicker) = join(shop.order(&ada, "k").send(), quicker).await;
-    assert_eq!((slower.status.as_u16(), &slower.body), (201, &quicker.body), "both hear of the one order");
+    assert_eq!((slower.status.as_u16(), &slower.body), (201, &quicker.body), "both get the one order");
     shop.relay().await;
     assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("committed"));
     assert_eq!(shop.charged().0, 1);

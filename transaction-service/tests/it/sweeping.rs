@@ -118,7 +118,7 @@ async fn one_sweep_sends_all_messages_that_are_due_and_not_the_first_ten() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_id_was_used_for_another_is_given_up_and_the_rest_of_the_order_is_told() {
+async fn a_mail_whose_id_was_used_for_another_is_given_up_and_the_other_messages_of_the_order_are_sent() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let reused = crate::service_double::Instead::Problem(409, "event_id_reused", json!([]));

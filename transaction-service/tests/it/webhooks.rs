@@ -127,7 +127,7 @@ async fn an_event_that_comes_before_our_own_answer_makes_the_same_order() {
 }
 
 #[tokio::test]
-async fn money_for_an_order_that_is_over_is_booked_as_such_and_loud_and_pays_nothing() {
+async fn money_for_a_closed_order_is_booked_as_unmatched_raises_an_alarm_and_pays_nothing() {
     let logs = Logs::start();
     let mut shop = Shop::open().await;
     let (eve, bob) = (Shopper::guest(), Shopper::guest());
@@ -203,7 +203,7 @@ async fn a_signature_at_the_ends_of_time_or_with_two_times_is_refused() {
     shop.post_signed(body, &rolled).await.expect(200);
 }
 
-/// What matters of an order once its scenario has been told: state, money, ledger, and what the siblings are told.
+/// What matters of an order once its scenario has been played: state, money, ledger, and messages to other services.
 async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
     let staff = shop.for_staff(order).await;
     let now = shop.read(shopper, order).await;
@@ -223,7 +223,7 @@ async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
         "stock": shop.services.reservation(order["id"].as_str().unwrap()), "mails": mails })
 }
 
-/// A payment scenario: how it is told at Stripe after the order was made.
+/// A payment scenario: the acts at Stripe after the order was made.
 #[derive(Debug, Clone, Copy)]
 enum Scenario {
     PaidInTheFrontend,
@@ -238,7 +238,7 @@ enum Scenario {
 }
 
 impl Scenario {
-    /// Plays it with our ears closed: nothing of it reaches the shop.
+    /// Plays it while no event reaches the shop.
     async fn play(self, shop: &Shop) -> (Shopper, Value) {
         let is_saved = matches!(self, Self::ThreeDSecureApproved | Self::ThreeDSecureRefused);
         let shopper = if is_saved { shop.customer("pm_card_threeDSecure2Required").await } else { Shopper::guest() };
@@ -303,35 +303,35 @@ fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_payment_lead_to_the_same_state() {
     use Scenario::{Cancelled, PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused};
-    assert!(are_told(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await > 50);
+    assert!(arrive(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await > 50);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_second_try_lead_to_the_same_state() {
-    assert!(are_told(&[Scenario::DeclinedThenPaid]).await > 120);
+    assert!(arrive(&[Scenario::DeclinedThenPaid]).await > 120);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_dispute_lead_to_the_same_state() {
-    assert!(are_told(&[Scenario::Disputed]).await > 24);
+    assert!(arrive(&[Scenario::Disputed]).await > 24);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_refund_lead_to_the_same_state() {
-    assert!(are_told(&[Scenario::RefundedInPart, Scenario::RefundedInFull]).await > 240);
+    assert!(arrive(&[Scenario::RefundedInPart, Scenario::RefundedInFull]).await > 240);
 }
 
 #[tokio::test]
 async fn drawn_orders_repetitions_and_omissions_of_the_events_of_two_refunds_lead_to_the_same_state() {
-    assert!(are_told(&[Scenario::RefundedTwice]).await > 120);
+    assert!(arrive(&[Scenario::RefundedTwice]).await > 120);
 }
 
-/// Has the events of stories arrive in every way; how many ways there were.
-async fn are_told(stories: &[Scenario]) -> usize {
+/// Has the events of scenarios arrive in every way; how many ways there were.
+async fn arrive(scenarios: &[Scenario]) -> usize {
     let mut told = 0;
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    for scenario in stories {
+    for scenario in scenarios {
         let mut shop = Shop::open().await;
         let (shopper, order) = scenario.play(&shop).await;
         let events = shop.scenario(&order);
@@ -359,7 +359,7 @@ async fn are_told(stories: &[Scenario]) -> usize {
     told
 }
 
-/// Every order of the events, each event left out, each told twice, and none told at all.
+/// Every order of the events, each event left out, each delivered twice, and none delivered at all.
 fn deliveries(count: usize, random: &mut fastrand::Rng) -> Vec<Vec<usize>> {
     let in_order: Vec<usize> = (0..count).collect();
     let mut deliveries: Vec<Vec<usize>> = orders_of(count, random).into_iter().collect();

@@ -92,11 +92,11 @@ fn a_refund_that_failed_is_taken_back_whether_it_was_booked_or_never_seen() {
     second.bookings.iter().for_each(|booking| books.add(booking));
     let order = order.with_refunds(second.refunded, false, order.created_at);
     let seen = Seen::from([("re_1".to_owned(), "failed".to_owned())]);
-    assert!(failed.compare(&order, &books, &seen, order.created_at).is_nothing(&order), "told again, nothing is new");
+    assert!(failed.compare(&order, &books, &seen, order.created_at).is_nothing(&order), "repeated, nothing is new");
 }
 
 #[test]
-fn a_refund_that_failed_before_any_money_moved_is_told_and_not_booked() {
+fn a_refund_that_failed_before_any_money_moved_raises_an_alarm_and_is_not_booked() {
     for status in ["failed", "canceled"] {
         let changes = compared(&statement(&[refund("re_1", 300, status, None)], None));
         assert_eq!((booked(&changes).len(), changes.refunded), (0, 0));
