@@ -1,5 +1,5 @@
-//! What the rooms share: the clients, the database and the shop's settings, read from the environment. Rooms take their
-//! part from here; routes and triggers, which know every room, are in the crate's root.
+//! The state that rooms share: clients, the database and the shop's settings, read from the environment. Routes and
+//! triggers, which know every room, are in the crate's root.
 
 use std::time::Duration;
 
@@ -15,42 +15,42 @@ use platform::{
 use stripe::Stripe;
 
 use crate::{
-    endings::Endings,
+    cleanups::Cleanups,
+    clients::ServiceClients,
     limits::{domain::Limits, settings},
-    siblings::Siblings,
+    shop_settings::ShopSettings,
     tax::TaxRates,
-    terms::Terms,
 };
 
-/// As in the package's name, in logs and in tokens.
+/// The name of the service, in logs and in tokens.
 pub(crate) const NAME: &str = "transaction-service";
-/// How long a request may take unless configured otherwise. Taking money takes Stripe seconds; a gateway waits 30.
+/// Deadline of a request in seconds unless configured otherwise. A payment takes Stripe seconds; API Gateway waits 30.
 const DEADLINE: u64 = 20;
 
-/// What handlers share. Cheap to clone.
+/// The state that handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// Judges access tokens.
+    /// Verifies access tokens.
     pub verifier: Verifier,
     /// The database.
     pub database: Database,
-    /// Messages to siblings.
+    /// Messages to the other services, sent at least once.
     pub outbox: Outbox,
-    /// Questions to siblings.
-    pub siblings: Siblings,
-    /// Stripe.
+    /// Clients of the other services.
+    pub clients: ServiceClients,
+    /// The client of Stripe.
     pub stripe: Stripe,
-    /// What Stripe's webhooks are signed with; several, separated by commas, while one is being replaced.
+    /// Signing secrets of Stripe's webhooks; several, separated by commas, while one is being replaced.
     pub webhook_secrets: Secret,
-    /// What the shop asks for.
-    pub terms: Terms,
-    /// How much one caller may have open, and one source address.
+    /// Shipping rates, tax rates and the time to pay.
+    pub settings: ShopSettings,
+    /// Limits of one caller and of one source address.
     pub limits: Limits,
-    /// Hashes that limits count by.
+    /// Hashes of e-mail and source addresses, under which limits count.
     pub fingerprints: Fingerprints,
-    /// Attempts that were cut off, and give their stock back.
-    pub endings: Endings,
-    /// How long a request may take.
+    /// Interrupted attempts whose stock is being released.
+    pub cleanups: Cleanups,
+    /// Deadline of a request.
     pub deadline: Duration,
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
     let stripe_key = env.secret("STRIPE_SECRET_KEY");
     let webhook_secrets = env.secret("STRIPE_WEBHOOK_SECRET");
     let deadline = env.number_or("CHECKOUT_DEADLINE_SECONDS", DEADLINE, 1..=25).map(Duration::from_secs);
-    let terms = terms(env, deadline.unwrap_or_default());
+    let settings = shop_settings(env, deadline.unwrap_or_default());
     let (limits, fingerprints) = (settings::configure(env), Fingerprints::configure(env));
     let (database, secret) = (database?, secret?);
     let client = ServiceClient::new(api?, Credentials::Client { id: NAME, secret });
@@ -78,13 +78,13 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
         verifier: verifier?,
         outbox: Outbox::new(database.clone(), client.clone()),
         database,
-        siblings: Siblings::new(client),
+        clients: ServiceClients::new(client),
         stripe: Stripe::new(stripe_api?, stripe_key?),
         webhook_secrets: webhook_secrets?,
-        terms: terms?,
+        settings: settings?,
         limits: limits?,
         fingerprints: fingerprints?,
-        endings: Endings::default(),
+        cleanups: Cleanups::default(),
         deadline: deadline?,
     })
 }
@@ -96,11 +96,11 @@ fn verifier(env: &mut Env) -> Option<Verifier> {
     Some(Verifier::new(&issuer?, &audience?, Keys::fetched(jwks?, FETCH_FLOOR)))
 }
 
-fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
+fn shop_settings(env: &mut Env, deadline: Duration) -> Option<ShopSettings> {
     let shipping = env.parsed("SHIPPING_RATES");
     let standard = env.parsed("TAX_RATE");
     let reduced = env.optional("REDUCED_TAX_RATE").is_some().then(|| env.parsed("REDUCED_TAX_RATE"));
-    // Far below the day after which product-service gives the stock to others.
+    // Far below the day after which product-service releases the stock by itself.
     let payment_window = env.number_or("PAYMENT_WINDOW_MINUTES", 30, 1..=720).map(Duration::from_mins)?;
     let reduced = match reduced {
         None => None,
@@ -108,5 +108,5 @@ fn terms(env: &mut Env, deadline: Duration) -> Option<Terms> {
     };
     let tax = TaxRates { standard: standard?, reduced };
     // A request that works on an order is over at its deadline.
-    Some(Terms { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
+    Some(ShopSettings { shipping: shipping?, tax, payment_window, lease: deadline + Duration::from_secs(1) })
 }

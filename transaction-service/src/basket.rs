@@ -1,4 +1,4 @@
-//! Lines that are quoted, ordered and kept in carts, and how many a request may have. Pure; imports no room.
+//! Line items of quotes, orders and carts, and how many a request may have. Pure; imports no room.
 
 use common::{
     input::{Fields, FromFields},
@@ -12,18 +12,18 @@ pub const MAX_LINES: usize = 100;
 /// Most units of one line.
 pub const MAX_QUANTITY: i64 = 999;
 
-/// So many of one SKU.
+/// A number of units of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"sku": "TEE-ORG-NAVY-M", "quantity": 2}))]
-pub struct BasketLine {
-    /// Of what.
+#[schema(as = BasketLine, example = json!({"sku": "TEE-ORG-NAVY-M", "quantity": 2}))]
+pub struct LineItem {
+    /// SKU of the variant.
     pub sku: Sku,
-    /// How many.
+    /// Number of units.
     #[schema(minimum = 1, maximum = 999)]
     pub quantity: u32,
 }
 
-impl FromFields for BasketLine {
+impl FromFields for LineItem {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let sku = fields.text("sku");
         let quantity = fields.integer("quantity", 1..=MAX_QUANTITY);
@@ -31,11 +31,11 @@ impl FromFields for BasketLine {
     }
 }
 
-/// A cart.
+/// A cart, as user-service answers it.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Cart {
-    /// Counts changes; 0 before the first.
+    /// Number of changes so far; 0 before the first.
     pub version: i64,
-    /// What is in it.
-    pub items: Vec<BasketLine>,
+    /// The line items in the cart.
+    pub items: Vec<LineItem>,
 }

@@ -1,5 +1,5 @@
-//! Cancelling an order before it is paid. It asks Stripe first, through [`payments`](crate::payments::flow), and so stands
-//! above both payments and orders.
+//! Cancelling an order before it is paid. Stripe cancels the payment first, through [`payments`](crate::payments::flow), so
+//! this room is above payments and orders.
 
 use axum::{
     extract::State,
@@ -30,13 +30,13 @@ pub fn routes() -> Routes<App> {
 
 /// Cancel an order before it is paid
 ///
-/// Stripe is asked first: once this answers, nothing can be charged. Repeating it is harmless.
+/// The payment is cancelled at Stripe first: after a 200 nothing can be charged. Cancelling again answers the same.
 #[utoipa::path(post, path = "/orders/{order_id}/cancel", tag = "orders", security(("token" = ["orders"])),
-    params(("order_id" = OrderId, Path, description = "Which order.")),
+    params(("order_id" = OrderId, Path, description = "Id of the order.")),
     responses((status = OK, body = OrderView),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`not_cancellable`: it is paid, failed or expired; `request_in_progress`: it is being paid at \
-                           this moment.")))]
+            description = "`not_cancellable`: the order is paid, failed or expired; `request_in_progress`: it is being paid, try again \
+                           after `Retry-After`.")))]
 async fn cancel_order(
     State(app): State<App>,
     caller: Caller<scopes::Orders>,
@@ -46,7 +46,7 @@ async fn cancel_order(
     let order = order_store::find_owned(&app.database, owner, order_id).await?.ok_or(Error::NotFound)?;
     let order = match order.state {
         _ if order.is_in_progress(now) => return Err(Error::InProgress),
-        OrderState::Pending | OrderState::RequiresAction => payment_flow::call_off(&app, order, now).await?,
+        OrderState::Pending | OrderState::RequiresAction => payment_flow::cancel(&app, order, now).await?,
         OrderState::Paid | OrderState::PaymentFailed | OrderState::Cancelled | OrderState::Expired => order,
     };
     match order.state {

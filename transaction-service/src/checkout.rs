@@ -1,4 +1,4 @@
-//! Ordering: `POST /orders`.
+//! Making an order and paying for it: `POST /orders`.
 
 mod document;
 pub mod domain;
@@ -35,41 +35,41 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(create_order))
 }
 
-/// Order, and pay
+/// Make an order and pay for it
 ///
-/// Reserves all lines or none, charges at most once, and answers what became of it in `state`: `paid`;
-/// `payment_failed` (declined: nothing was charged); `requires_action` (hand `payment.client_secret` to Stripe's library
-/// in the frontend, then read the order until its state changes). The same key and request get the first answer again,
-/// byte for byte, however much later; read the order for its present state. Refusals use up no key, except
-/// `quote_changed` and others that come after stock was, or may have been, reserved: the stock is given back, and the same
-/// key is answered `attempt_ended`. Order again with a new one.
+/// Reserves all lines or none, and charges at most once. `state` of the answer is `paid`, `payment_failed` (declined; nothing
+/// was charged) or `requires_action` (pass `payment.client_secret` to Stripe's library in the frontend, then read the order
+/// until its state changes). The same key and request always get the first answer again, byte for byte; read the order for
+/// its present state. After a refusal the same key can be used again, except after `quote_changed` and other refusals that
+/// come when stock was, or may have been, reserved: the stock is released, and the key is answered `attempt_ended`. Order
+/// again with a new key.
 ///
-/// A version of a cart becomes at most one live order. How many orders a caller, an e-mail address that guests gave, and a
-/// source address may have waiting for payment, how many units these may hold, and how many payments may be declined
-/// within an hour or so, is limited by the shop.
+/// A version of a cart becomes at most one live order. The shop limits the orders that wait for payment, the units that
+/// they hold, and the declined payments (within an hour by default), for each caller, each e-mail address that guests give,
+/// and each source address.
 #[utoipa::path(post, path = "/orders", tag = "orders", security(("token" = ["orders"])), params(IdempotencyKey),
     request_body = document::OrderDocument,
-    responses((status = CREATED, body = OrderView, headers(("Location" = String, description = "Where the order is."))),
+    responses((status = CREATED, body = OrderView, headers(("Location" = String, description = "Path of the order."))),
         (status = CONFLICT, body = ProblemBody, content_type = "application/problem+json",
-            description = "`out_of_stock` (`errors` says what is short), `quote_changed` (`quote` has the price that \
-                           holds), `cart_changed`, `cart_empty`, `attempt_ended`; `cart_already_ordered` (`order_id` is the order that \
+            description = "`out_of_stock` (`errors` lists the lines that are short), `quote_changed` (`quote` has the present \
+                           prices), `cart_changed`, `cart_empty`, `attempt_ended`; `cart_already_ordered` (`order_id` is the order that \
                            this version of the cart became); `too_many_open_orders` or `too_many_units_held` \
                            (`counted_by` is `caller`, `recipient` or `source`; `open_orders` has the ids of the caller's \
                            own orders that wait for payment, if there are any: pay or cancel one); or `request_in_progress` or \
-                           `stock_contended` (what is left is taken by orders under way): repeat it, with the same \
+                           `stock_contended` (orders in progress hold the last units): send the request again, with the same \
                            key, after `Retry-After`."),
         (status = FORBIDDEN, body = ProblemBody, content_type = "application/problem+json",
-            description = "`forbidden`: the access token lacks the scope. `account_disabled`: the account may not order; it \
-                           has to ask the shop."),
+            description = "`forbidden`: the access token lacks the scope. `account_disabled`: the account is disabled; the \
+                           customer has to contact the shop."),
         (status = UNPROCESSABLE_ENTITY, body = ProblemBody, content_type = "application/problem+json",
             description = "`invalid_input` (an entry about a line names its `sku`; where the line is in the cart, \
                            `pointer` is `/cart_version`), `idempotency_key_reused`: the key made another order; \
                            `total_too_small` (with `total` and `minimum`) or `total_too_large` (with `maximum`, and \
-                           `total` where it can be said): no payment takes so little, or so much."),
+                           `total` unless it is out of range): the total is outside what can be charged at once."),
         (status = TOO_MANY_REQUESTS, body = ProblemBody, content_type = "application/problem+json",
-            headers(("Retry-After" = u64, description = "In so many seconds.")),
+            headers(("Retry-After" = u64, description = "Seconds to wait.")),
             description = "`too_many_declines`: too many payments of the caller, of the address that a guest gave, or of \
-                           the source address (`counted_by`) were declined, or may yet be.")))]
+                           the source address (`counted_by`) were declined, or may still be declined.")))]
 async fn create_order(
     State(app): State<App>,
     caller: Caller<scopes::Orders>,
@@ -91,7 +91,7 @@ struct Answer {
 }
 
 impl Answer {
-    /// An order that has no answer yet is still being made.
+    /// The stored answer of an order. An order without one is still being made.
     fn of(order: Order) -> Result<Self, Error> {
         let location = format!("/orders/{}", order.id);
         order.answer.map(|body| Self { location, body }).ok_or(Error::InProgress)

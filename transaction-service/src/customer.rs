@@ -1,5 +1,4 @@
-//! What user-service answers about a customer who orders: the data alone, without the client that asks for it, so that
-//! rules may take it.
+//! The answer of user-service about a customer who orders. Data without the client, so that rules may take it.
 
 use common::{
     contact::{Channels, Email, Phone, PostalAddress},
@@ -16,24 +15,24 @@ pub enum SavedAddressMarker {}
 /// The id of a saved address, which user-service keeps.
 pub type SavedAddressId = Id<SavedAddressMarker>;
 
-/// What a checkout needs to know of a user.
+/// Account data for a checkout.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Context {
-    /// The account's address.
+pub struct CheckoutContext {
+    /// E-mail address of the account.
     pub email: Email,
-    /// How they are told of an order; by e-mail alone where user-service is of the release before.
+    /// Channels of messages about orders; e-mail alone when user-service is of the release before.
     #[serde(default)]
     pub notify_by: Channels,
-    /// Where text messages go, if they agreed to them.
+    /// Number for text messages, if the customer agreed to them.
     #[serde(default)]
     pub phone: Option<Phone>,
-    /// Whether it may not order.
+    /// Whether the account is disabled; then it may not order.
     pub disabled: bool,
-    /// Where they have things sent.
+    /// Saved addresses.
     addresses: Vec<KnownAddress>,
-    /// Who they are at Stripe, once they have saved a payment method.
+    /// The Customer at Stripe, once a payment method is saved.
     pub stripe_customer_id: Option<CustomerId>,
-    /// What they have in their cart.
+    /// The cart of the customer.
     pub cart: Cart,
 }
 
@@ -44,8 +43,8 @@ struct KnownAddress {
     address: PostalAddress,
 }
 
-impl Context {
-    /// A saved address.
+impl CheckoutContext {
+    /// The saved address of this id.
     pub fn address(&self, id: SavedAddressId) -> Option<PostalAddress> {
         self.addresses.iter().find(|known| known.id == id).map(|known| known.address.clone())
     }

@@ -1,4 +1,4 @@
-//! Everything that can go wrong here, and the one place that says what a client hears of it.
+//! All failures of this service, and the one place that maps them to problems.
 
 use std::time::Duration;
 
@@ -11,82 +11,82 @@ use stripe::{StripeError, webhook::WebhookError};
 use crate::{
     checkout::domain::Refused,
     ids::{NotAShopper, OrderId},
-    limits::domain::{Exceeded, Kind, What},
-    orders::domain::{Illegal, State},
-    terms::NotSold,
+    limits::domain::{Exceeded, Kind, Limit},
+    orders::domain::{InvalidTransition, State},
+    shop_settings::NotSold,
 };
 
-/// A failure of transaction-service. Its text is for logs and triggers: it never shows an address, a secret or what a shopper
-/// sent.
+/// A failure of transaction-service. The text is for logs and triggers: it has no address, no secret and nothing that a
+/// shopper sent.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Absent, or not the caller's.
-    #[error("there is no such thing")]
+    /// The order does not exist, or is not the caller's.
+    #[error("there is no such order")]
     NotFound,
-    /// Fields are refused by a sibling.
+    /// product-service refuses fields.
     #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The request does not become an order.
     #[error(transparent)]
     Refused(#[from] Refused),
-    /// The shop does not sell the basket on its terms.
+    /// The basket has no total that can be charged.
     #[error(transparent)]
     NotSold(#[from] NotSold),
     /// The key made another order, or is making one.
-    #[error("the key was used for another request")]
+    #[error("the idempotency key was used for another request")]
     KeyReused,
-    /// The order of this key is being made, by another request.
+    /// Another request is making the order of this key.
     #[error("another request is making the order")]
     InProgress,
-    /// The attempt of this key gave its stock back before it became an order.
-    #[error("the attempt has ended")]
+    /// The stock of this key's attempt was released before it became an order.
+    #[error("the attempt of the key has ended without an order")]
     AttemptEnded,
-    /// Lines are short; which ones.
+    /// These lines have too few units in stock.
     #[error("not enough in stock")]
     OutOfStock(Vec<FieldError>),
-    /// Others are about to buy the last units, or to let go of them.
-    #[error("other requests have taken the last units")]
+    /// Orders in progress hold the last units, and may still release them.
+    #[error("orders in progress hold the last units")]
     StockContended,
     /// The cart is not in the version that the shopper saw.
     #[error("the cart has changed")]
     CartChanged,
-    /// The version of the cart has become this live order.
-    #[error("the cart is ordered already")]
+    /// The version of the cart was ordered before, as this live order.
+    #[error("the cart was ordered before")]
     CartAlreadyOrdered(OrderId),
-    /// There is nothing in the cart.
+    /// The cart has no lines.
     #[error("the cart is empty")]
     CartEmpty,
-    /// A limit is met; the caller's own open orders.
+    /// A limit is reached; with the caller's own open orders.
     #[error("{0}")]
     Limited(Exceeded, Vec<OrderId>),
-    /// The order is past cancelling.
+    /// An order in this state cannot be cancelled.
     #[error("an order that is {} cannot be cancelled", .0.as_str())]
     NotCancellable(State),
-    /// A webhook that is not Stripe's, or not in time.
+    /// The signature of a webhook is missing, wrong or too old.
     #[error("webhook: {0}")]
     Webhook(WebhookError),
-    /// A common failure that needs no name of ours.
+    /// A problem that a shared part has made.
     #[error("{}", .0.kind())]
     Problem(Problem),
-    /// A sibling could not be asked.
+    /// A call of another service failed.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The siblings took so long that no time is left to make an order.
-    #[error("the siblings did not answer in time")]
-    Late,
-    /// A sibling answered something else.
-    #[error("a sibling: {0}")]
-    Sibling(String),
-    /// Stripe could not be asked, or we asked wrongly.
+    /// The other services took so long that no time is left to make an order.
+    #[error("other services did not answer in time")]
+    Timeout,
+    /// The answer of another service has an unknown form.
+    #[error("unexpected answer of another service: {0}")]
+    UnexpectedAnswer(String),
+    /// A call of Stripe failed.
     #[error("Stripe: {0}")]
     Stripe(StripeError),
-    /// Stripe's answers don't come to an end.
-    #[error("Stripe's answers did not come to an end")]
+    /// The payment reached no final or waiting state within its steps; a retry or the sweep goes on.
+    #[error("the payment was not settled")]
     Unsettled,
-    /// Two accounts of one payment contradict each other.
+    /// Stripe reports an outcome that may not follow the state of the order.
     #[error(transparent)]
-    Illegal(#[from] Illegal),
-    /// A secret could not be had.
+    InvalidTransition(#[from] InvalidTransition),
+    /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
     /// A saved order could not be read.
@@ -98,9 +98,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether everything else would fail for the same cause, so that a sweep had better stop: a store that is away, or
-    /// Stripe asking for fewer calls. All other failures are of one order, a statement that the database refused among them;
-    /// the sweep goes on with the next.
+    /// Whether all other work would fail for the same cause, so that a sweep should stop: a store that is down, or Stripe
+    /// limiting calls. All other failures, such as a statement that the database refuses, are of one order; the sweep goes on
+    /// with the next.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Database(error) => postgres::is_outage(error),
@@ -109,17 +109,17 @@ impl Error {
         }
     }
 
-    /// Whether the same may succeed when it is only repeated: an outage, a call to Stripe without a clear answer, a key of
-    /// ours that Stripe refuses until it is set right, or a race. All other failures are of what is stored here or at Stripe,
-    /// and stay until that changes.
-    pub fn may_pass(&self) -> bool {
+    /// Whether the same work may succeed when repeated: after an outage, a call of Stripe without a clear answer, an API key
+    /// that Stripe refuses, or a race. All other failures come from what is stored here or at Stripe, and stay until that
+    /// changes.
+    pub fn is_transient(&self) -> bool {
         use StripeError::{Busy, Unauthorized, Unknown};
-        let is_of_the_moment =
-            matches!(self, Self::Unsettled | Self::Late | Self::Stripe(Unknown(_) | Busy | Unauthorized(_)));
-        is_of_the_moment || self.is_outage()
+        let is_momentary =
+            matches!(self, Self::Unsettled | Self::Timeout | Self::Stripe(Unknown(_) | Busy | Unauthorized(_)));
+        is_momentary || self.is_outage()
     }
 
-    /// The same failure, with each of its entries about fields changed.
+    /// The same failure, with `change` applied to each of its entries about fields.
     #[must_use]
     pub fn with_entries(self, change: impl Fn(FieldError) -> FieldError) -> Self {
         let all = |errors: Vec<FieldError>| errors.into_iter().map(change).collect();
@@ -131,7 +131,7 @@ impl Error {
     }
 }
 
-/// When to ask again for an order that another request is making.
+/// `Retry-After` of an order that another request is making.
 const IN_PROGRESS_FOR: Duration = Duration::from_secs(1);
 
 impl From<Error> for Problem {
@@ -145,44 +145,45 @@ impl From<Error> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "The idempotency key was used for another request",
-                "This key belongs to an attempt with other content. Make a new key for a new attempt.",
+                "This key belongs to a request with other content. Use a new key for every order, and the same one only to send it \
+                 again unchanged.",
             ),
             Error::InProgress => Self::conflict(
                 "request_in_progress",
                 "The order is being made",
-                "Another request with this key is at work. Repeat it shortly to get its answer.",
+                "Another request with this key is in progress. Send this one again shortly for its answer.",
             )
             .with_retry_after(IN_PROGRESS_FOR),
             Error::AttemptEnded => Self::conflict(
                 "attempt_ended",
                 "The attempt has ended",
-                "The attempt of this key ended without an order. Make a new key and try again.",
+                "The attempt of this key ended without an order, and its stock was released. Order again with a new key.",
             ),
             Error::OutOfStock(errors) => {
-                Self::conflict("out_of_stock", "Not enough in stock", "Nothing was ordered; errors says what is short.")
+                Self::conflict("out_of_stock", "Not enough in stock", "Nothing was ordered; `errors` lists the lines that are short.")
                     .with_errors(errors)
             }
             Error::StockContended => Self::conflict(
                 "stock_contended",
-                "Others are buying the last units",
-                "Nothing was ordered. What is left is taken by orders that may yet come to nothing: repeat this one \
-                 shortly, with the same key.",
+                "Other orders hold the last units",
+                "Nothing was ordered. Orders in progress hold the last units and may still release them: send the request \
+                 again shortly, with the same key.",
             )
             .with_retry_after(IN_PROGRESS_FOR),
             Error::CartChanged => Self::conflict(
                 "cart_changed",
                 "The cart has changed",
-                "The cart is not in the version you named. Read it again, and order with a new key.",
+                "The cart does not have the version of `cart_version`. Read the cart again, and order with a new key.",
             ),
             Error::CartAlreadyOrdered(order) => Self::conflict(
                 "cart_already_ordered",
-                "The cart is ordered already",
-                "This version of the cart has become an order, under another key; order_id says which. Pay or cancel that \
-                 one; once it has failed, was cancelled or expired, the cart can be ordered again.",
+                "The cart was ordered before",
+                "This version of the cart was ordered under another key, as order `order_id`. Pay or cancel that order; once it \
+                 has failed, was cancelled or expired, the cart can be ordered again.",
             )
             .with_member("order_id", serde_json::json!(order)),
             Error::Limited(exceeded, open) => limited(exceeded, &open),
-            Error::CartEmpty => Self::conflict("cart_empty", "The cart is empty", "Put something into it first."),
+            Error::CartEmpty => Self::conflict("cart_empty", "The cart is empty", "Add a line to the cart first."),
             Error::NotCancellable(state) => Self::conflict(
                 "not_cancellable",
                 "The order can no longer be cancelled",
@@ -192,17 +193,17 @@ impl From<Error> for Problem {
                 StatusCode::BAD_REQUEST,
                 "invalid_signature",
                 "The webhook is not signed",
-                "Stripe-Signature is missing, old, or does not fit the body.",
+                "Stripe-Signature is missing, too old, or does not match the body.",
             )
             .with_cause(error),
             Error::Problem(problem) => problem,
             Error::Call(error) => error.into(),
             Error::Stripe(error) => error.into(),
-            Error::Late => Self::unavailable("the siblings did not answer in time"),
-            Error::Unsettled => Self::unavailable("Stripe's answers did not come to an end"),
-            Error::Illegal(illegal) => Self::internal(illegal),
+            Error::Timeout => Self::unavailable("other services did not answer in time"),
+            Error::Unsettled => Self::unavailable("the payment was not settled"),
+            Error::InvalidTransition(illegal) => Self::internal(illegal),
             Error::Secret(error) => Self::unavailable(error),
-            Error::Sibling(cause) | Error::Corrupt(cause) => Self::internal(cause),
+            Error::UnexpectedAnswer(cause) | Error::Corrupt(cause) => Self::internal(cause),
             Error::Database(error) => postgres::problem(error),
         }
     }
@@ -222,14 +223,14 @@ fn not_ordered(refused: Refused) -> Problem {
         Refused::QuoteChanged(pricing) => Problem::conflict(
             "quote_changed",
             "The price has changed",
-            "The total is not the one you expected; nothing was charged. quote says what it is now: show it, and \
-             order again with a new key.",
+            "The total differs from `expected_total`; nothing was charged. `quote` has the present prices: show them, and order \
+             again with a new key.",
         )
         .with_member("quote", serde_json::json!(pricing)),
     }
 }
 
-/// Why the shop does not sell a basket on its terms.
+/// Why a basket has no total that can be charged.
 fn not_sold(refused: NotSold) -> Problem {
     match refused {
         NotSold::InvalidInput(errors) => Problem::invalid_input(errors),
@@ -237,14 +238,13 @@ fn not_sold(refused: NotSold) -> Problem {
             StatusCode::UNPROCESSABLE_ENTITY,
             "total_too_small",
             "The total is too small to be charged",
-            format!("Nothing was ordered. The total is {total}, and payments start at {minimum}: add something."),
+            format!("Nothing was ordered. The total is {total}, and the least that can be charged is {minimum}: add units or lines."),
         )
         .with_member("total", serde_json::json!(total))
         .with_member("minimum", serde_json::json!(minimum)),
         NotSold::TotalTooLarge { total, maximum } => {
             let detail = format!(
-                "Nothing was ordered. One payment takes up to {maximum}: order less at a time; what costs more by itself \
-                 cannot be paid in one payment."
+                "Nothing was ordered. The most that can be charged at once is {maximum}: divide the lines among several orders."
             );
             let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
             let problem = Problem::new(status, "total_too_large", title, detail);
@@ -258,22 +258,22 @@ fn not_sold(refused: NotSold) -> Problem {
     }
 }
 
-/// A limit that is met, and what the client can do about it.
-fn limited(Exceeded { what, by, most }: Exceeded, open: &[OrderId]) -> Problem {
+/// The limit that is reached, and what the client can do.
+fn limited(Exceeded { limit, by, most }: Exceeded, open: &[OrderId]) -> Problem {
     let (counted_by, by, mend) = match by {
-        Kind::User | Kind::Guest => ("caller", "you", "Pay or cancel one of open_orders"),
+        Kind::User | Kind::Guest => ("caller", "you", "Pay or cancel one of `open_orders`"),
         Kind::Recipient => ("recipient", "this e-mail address", "Pay or cancel one of them, or wait until one expires"),
         Kind::Source => ("source", "your network", "Wait until some of them are paid, cancelled or expired"),
     };
-    let problem = match what {
-        What::OpenOrders => {
+    let problem = match limit {
+        Limit::OpenOrders => {
             let detail = format!(
-                "Nothing was ordered: {most} orders of {by} wait for their payment, and no more may. {mend}, and order \
-                 again with a new key."
+                "Nothing was ordered: {most} orders of {by} wait for payment, which is the limit. {mend}, and order again with a \
+                 new key."
             );
-            Problem::conflict("too_many_open_orders", "Too many orders wait for their payment", detail)
+            Problem::conflict("too_many_open_orders", "Too many orders wait for payment", detail)
         }
-        What::HeldUnits => {
+        Limit::HeldUnits => {
             // A caller who has no open order can only order fewer.
             let mend = if counted_by == "caller" && open.is_empty() {
                 "Order fewer units".to_owned()
@@ -281,14 +281,14 @@ fn limited(Exceeded { what, by, most }: Exceeded, open: &[OrderId]) -> Problem {
                 format!("{mend}, or order fewer units")
             };
             let detail = format!(
-                "Nothing was ordered: orders of {by} may hold at most {most} units that are not paid, this one included. \
-                 {mend}, with a new key."
+                "Nothing was ordered: unpaid orders of {by} may hold at most {most} units, this order included. {mend}, and order \
+                 again with a new key."
             );
             Problem::conflict("too_many_units_held", "Too many units are held without payment", detail)
         }
-        What::Declines(wait) => {
+        Limit::Declines(wait) => {
             let detail = format!(
-                "Nothing was ordered: too many payments of {by} were declined, or may yet be. Order again after \
+                "Nothing was ordered: too many payments of {by} were declined, or may still be declined. Order again after \
                  Retry-After, with a new key."
             );
             let title = "Too many payments were declined";

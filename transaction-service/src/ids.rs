@@ -1,4 +1,4 @@
-//! Who owns an order, and the id that follows from it: words that every room uses. Pure; imports no room.
+//! The owner of an order, and the id that is derived from it: words that every room uses. Pure; imports no room.
 
 use common::{auth::Subject, id::Id, idempotency::IdempotencyKey};
 use uuid::Uuid;
@@ -9,24 +9,24 @@ pub enum OrderMarker {}
 /// The id of an order.
 pub type OrderId = Id<OrderMarker>;
 
-/// Under which orders get their names (UUID version 5): our own, made up once.
+/// The namespace of order ids (UUID version 5), drawn once at random.
 const NAMESPACE: Uuid = Uuid::from_u128(0x6f1c_2a54_9b0e_4d4f_8f35_1d1a_0d0e_7c21);
 
-/// Whose order it is.
+/// The owner of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// A customer with an account.
     User(Uuid),
-    /// A shopper without one.
+    /// A shopper without an account.
     Guest(Uuid),
 }
 
-/// The token speaks for a service, and services own no orders.
+/// The token is a service's, and services own no orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotAShopper;
 
 impl Owner {
-    /// The owner whom a token speaks for.
+    /// The owner that the subject of a token is.
     pub fn of(subject: &Subject) -> Result<Self, NotAShopper> {
         match subject {
             Subject::User(id) => Ok(Self::User(*id)),
@@ -35,14 +35,14 @@ impl Owner {
         }
     }
 
-    /// The bare id.
+    /// The id without the kind.
     pub fn id(self) -> Uuid {
         match self {
             Self::User(id) | Self::Guest(id) => id,
         }
     }
 
-    /// As it is stored.
+    /// The kind, as it is stored.
     pub fn kind(self) -> &'static str {
         match self {
             Self::User(_) => "user",
@@ -51,8 +51,8 @@ impl Owner {
     }
 }
 
-/// The id of the order that `owner` makes under `key`. Derived, so that claiming it needs no write: the same key of the
-/// same caller is the same order, and nobody else can mean it.
+/// The id of the order that `owner` makes under `key`. Derived, so that no write is needed to claim it: the same key of
+/// the same caller is the same order, and no other caller has this id.
 pub fn order_id(owner: Owner, key: &IdempotencyKey) -> OrderId {
     Uuid::new_v5(&NAMESPACE, format!("{}:{}\n{key}", owner.kind(), owner.id()).as_bytes()).into()
 }

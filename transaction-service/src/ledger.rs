@@ -1,4 +1,4 @@
-//! The ledger: where the money of each order came from and went, in double entry. Entries are added, never changed.
+//! The ledger: the money of each order, in double entry. Entries are added, never changed.
 
 pub mod domain;
 pub mod store;

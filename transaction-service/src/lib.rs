@@ -1,23 +1,23 @@
 //! transaction-service: orders, payments and the ledger, on PostgreSQL and Stripe.
 //!
-//! Rooms: [`quotes`] (what a basket would cost), [`checkout`] (making an order and paying for it), [`orders`] (what an
-//! order is; reading and cancelling), [`limits`] (what one caller may have open), [`payments`] (what Stripe says of an
-//! order), [`ledger`] (what is booked). In each,
-//! `domain` holds types and rules without I/O and refuses in words of its own, `store` every query of that noun, `flow`
-//! what may be interrupted and begun again.
+//! Rooms: [`quotes`] (the price of a basket), [`checkout`] (making an order and paying for it), [`orders`] (their states, and
+//! reading them), [`cancellations`], [`limits`] (what one caller may have open), [`payments`] (events, refunds and disputes
+//! at Stripe), [`ledger`] (bookings). In each, `domain` has types and rules without I/O and its own refusals, `store` every
+//! query of that noun, `flow` work that may be interrupted and resumed.
 //!
-//! Below the rooms: [`ids`], [`basket`], [`customer`], [`pricing`], [`shipping`], [`tax`], [`terms`] (what a basket costs in
-//! this shop) and [`pointers`] (where a request named what is refused) are pure words and rules that several rooms share.
-//! [`error`] says what a client hears of each refusal and failure. [`siblings`] asks the other services, [`messages`] tells
-//! them, [`endings`] waits for work in the background. [`app`] holds what the rooms share, and its settings. Above them are
-//! [`sweep`] and this file: routes, their description, and triggers.
+//! Below the rooms: [`ids`], [`basket`], [`customer`], [`pricing`], [`shipping`], [`tax`], [`shop_settings`]
+//! (prices with this shop's shipping and tax) and [`pointers`] (JSON pointers into a request) are pure words and rules that
+//! several rooms share. [`error`] maps each refusal and failure to a problem. [`clients`] calls the other services,
+//! [`messages`] are sent to them through the outbox, [`cleanups`] run in the background. [`app`] has the state that rooms
+//! share, and its settings. Above them are [`sweep`] and this file: routes, their description, and triggers.
 
 pub mod app;
 pub mod basket;
 pub mod cancellations;
 pub mod checkout;
+pub mod cleanups;
+pub mod clients;
 pub mod customer;
-pub mod endings;
 pub mod error;
 pub mod ids;
 pub mod ledger;
@@ -29,10 +29,9 @@ pub mod pointers;
 pub mod pricing;
 pub mod quotes;
 pub mod shipping;
-pub mod siblings;
+pub mod shop_settings;
 pub mod sweep;
 pub mod tax;
-pub mod terms;
 
 use axum::{Router, extract::State};
 use common::{input::Json, routes, routes::Routes};
@@ -50,7 +49,7 @@ use utoipa::openapi::OpenApi;
 pub use crate::app::App;
 use crate::payments::refunds;
 
-/// The schema, forward and back.
+/// The migrations of the schema, forward and back.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/transaction");
 
 impl Service for App {
@@ -69,8 +68,8 @@ impl Service for App {
     }
 
     async fn after_response(&self) {
-        self.endings.wait().await;
-        self.outbox.relay_written(|undelivered| refunds::remedied(self, undelivered)).await;
+        self.cleanups.wait().await;
+        self.outbox.relay_written(|rejected| refunds::compensate(self, rejected)).await;
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {

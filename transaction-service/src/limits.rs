@@ -1,6 +1,5 @@
-//! Limits on what one caller, recipient or source address may have open, hold and have declined, so that nobody empties
-//! the shelves without paying or tries stolen cards here (OWASP OAT-021 and OAT-001). `docs/decisions/0017-abuse-limits.md`
-//! says who is counted by what.
+//! Limits on open orders, held units and declined payments of one caller, recipient or source address, against holding stock
+//! without paying and testing stolen cards (OWASP OAT-021 and OAT-001). The reasons: `docs/decisions/0017-abuse-limits.md`.
 
 pub mod declines;
 pub mod domain;
@@ -13,9 +12,8 @@ use common::{contact::Email, http::RequestContext, timestamp::Timestamp};
 use self::domain::Counters;
 use crate::{app::App, error::Error, ids::Owner};
 
-/// Under which counters an attempt of `owner` is counted: its caller's, that of the address which a guest gave (`email`),
-/// and that of the network address it came from, where one is known. A customer is one recipient, so the account counts
-/// for it.
+/// The counters of an attempt of `owner`: the caller's, that of the e-mail address that a guest gave, and that of the source
+/// address, if known. A customer has no counter as recipient: the account's is enough.
 pub async fn counters(
     app: &App,
     owner: Owner,
@@ -33,19 +31,19 @@ pub async fn counters(
     Ok(Counters { owner, recipient, source })
 }
 
-/// What the sweep did about counters.
+/// Report of a sweep about counters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Swept {
-    /// Deleted, because nothing is counted in them any more.
+pub struct CounterReport {
+    /// Number of deleted counters, in which nothing is counted any more.
     pub expired: u64,
-    /// Orders whose hashes were forgotten.
+    /// Number of orders whose hashes were deleted.
     pub forgotten: u64,
-    /// Set to what the open orders say. More than none is a fault of ours.
+    /// Number of counters that were corrected. Any is a fault of this service.
     pub repaired: usize,
 }
 
-/// Deletes counters that have had their time, and compares the rest with the open orders.
-pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
+/// Deletes expired counters, and compares the others with the open orders.
+pub async fn sweep(app: &App, now: Timestamp) -> Result<CounterReport, Error> {
     let db = &app.database;
     setups::sweep(app, now).await?;
     let expired = store::delete_expired(db, now).await? + store::delete_expired_setups(db, now).await?;
@@ -57,5 +55,5 @@ pub async fn sweep(app: &App, now: Timestamp) -> Result<Swept, Error> {
         store::repair(&mut tx, counter, now.plus(app.limits.keep_for())).await?;
         tx.commit().await?;
     }
-    Ok(Swept { expired, forgotten, repaired: wrong.len() })
+    Ok(CounterReport { expired, forgotten, repaired: wrong.len() })
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-/// Why, and why not in user-service: `docs/decisions/0041-allocator.md`.
+/// The reason, and why user-service has another: `docs/decisions/0041-allocator.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
-//! What the other services are told of an order, through the outbox. Each message has an id that follows from the order
-//! and what is told, so that it cannot be told twice by mistake.
+//! Messages about orders to the other services, through the outbox. The id of a message is derived from the order and the
+//! kind of message, so that a message that is written twice is one message.
 
 use std::borrow::Cow;
 
@@ -13,21 +13,21 @@ use crate::{
     orders::domain::{Order, State},
 };
 
-/// What a message asks of another service. The outbox stores it as the path that the message is posted to.
+/// The kind of a message. The outbox stores it as the path that the message is posted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Takes the stock of an order off the shelf.
     CommitStock(OrderId),
     /// Frees the stock of an order.
     ReleaseStock(OrderId),
-    /// Takes what was ordered out of the cart of a user or guest.
+    /// Removes the ordered units from the cart of a user or guest.
     ClearCart(Uuid),
-    /// Tells the shopper.
+    /// Sends the shopper a notification.
     Notify,
 }
 
 impl Kind {
-    /// Where a message of the kind is posted.
+    /// The path that a message of the kind is posted to.
     pub fn path(self) -> Cow<'static, str> {
         match self {
             Self::CommitStock(order) => format!("/inventory/reservations/{order}/commit").into(),
@@ -37,7 +37,7 @@ impl Kind {
         }
     }
 
-    /// The kind of a message that is posted to `path`; `None` where no message of ours goes.
+    /// The kind of a message that is posted to `path`; `None` for other paths.
     pub fn of(path: &str) -> Option<Self> {
         match path.split('/').collect::<Vec<_>>()[..] {
             ["", "inventory", "reservations", order, "commit"] => order.parse().ok().map(Self::CommitStock),
@@ -49,15 +49,15 @@ impl Kind {
     }
 }
 
-/// What is to be told now that the order is in its state.
+/// The messages that follow from the state of an order.
 pub fn after(order: &Order) -> Vec<Message> {
     match order.state {
-        // That the bank wants to hear from the shopper is in the answer, and in the order. There is a mail for it
-        // (`payment_action_required`), which is not sent: see below.
+        // The answer and the order say that the bank asks for the shopper. The mail for it (`payment_action_required`) is
+        // not sent: see below.
         State::Pending | State::RequiresAction => Vec::new(),
         State::Paid => {
-            // What was ordered has to be confirmed on a durable medium (Directive 2011/83/EU, article 8(7)): by mail, whatever
-            // else was chosen.
+            // What was ordered has to be confirmed on a durable medium (Directive 2011/83/EU, article 8(7)): by e-mail, whichever
+            // channels were chosen.
             let channels = order.notify_by.with(Channel::Email);
             let mut messages = vec![commit_stock(order), notification(order, "order_confirmation", channels, None)];
             if order.from_cart {
@@ -65,18 +65,17 @@ pub fn after(order: &Order) -> Vec<Message> {
             }
             messages
         }
-        // Told by the answer alone. A mail would go to an address that nobody has verified, which must not be had for the
-        // price of a card that is declined.
+        // No mail: anyone could have mails sent to an address that is not verified, at the price of a declined card.
         State::PaymentFailed | State::Cancelled | State::Expired => vec![release_stock(order.id)],
     }
 }
 
-/// The shopper hears that their paid order was called off and refunded.
+/// Notifies the shopper that their paid order was cancelled and refunded.
 pub fn order_cancelled(order: &Order) -> Message {
-    notification(order, "order_cancelled", order.notify_by, order.closing_reason.as_deref())
+    notification(order, "order_cancelled", order.notify_by, order.cancellation_reason.as_deref())
 }
 
-/// The stock of an order, or of an attempt that did not become one, is free again.
+/// Releases the stock of an order, or of an attempt that did not become one.
 pub fn release_stock(order: OrderId) -> Message {
     message(order, "release", Kind::ReleaseStock(order), json!({}))
 }
@@ -91,9 +90,9 @@ fn clear_cart(order: &Order) -> Message {
     message(order.id, "clear_cart", Kind::ClearCart(order.owner.id()), body)
 }
 
-/// Each template has a form as a text message, and is asked for once an order: its id follows from both.
+/// A notification of a template, by e-mail and text message. Its id is derived from order and template: one for each order.
 fn notification(order: &Order, template: &'static str, channels: Channels, reason: Option<&str>) -> Message {
-    // The address in any case: notification-service sends a mail where the shopper chose texts alone and none goes to their number.
+    // Always with the e-mail address: notification-service sends a mail when no text message can be sent to the number.
     let mut recipient = json!({ "email": order.email });
     if let Some(phone) = order.phone.as_ref().filter(|_| channels.contains(Channel::Sms)) {
         recipient["phone"] = json!(phone);
@@ -112,7 +111,7 @@ fn notification(order: &Order, template: &'static str, channels: Channels, reaso
     message(order.id, template, Kind::Notify, body)
 }
 
-/// What a mail about the order says; nothing else of it leaves the service.
+/// The data of a mail about the order; nothing else of the order leaves the service.
 fn summary(order: &Order) -> Value {
     let pricing = &order.pricing;
     let lines = pricing.lines.iter().map(|line| {

@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use self::{domain::Order, store::Place, view::OrderView};
+use self::{domain::Order, store::Cursor, view::OrderView};
 use crate::{
     app::App,
     error::Error,
@@ -28,7 +28,7 @@ use crate::{
     ledger::{domain::LedgerEntry, store as ledger_store},
 };
 
-const LIST: List<Place> = List::new("/orders");
+const LIST: List<Cursor> = List::new("/orders");
 
 /// The routes of this room.
 pub fn routes() -> Routes<App> {
@@ -39,7 +39,7 @@ fn page_example() -> Value {
     json!({ "items": [view::example()], "next_cursor": null })
 }
 
-/// One's own orders, newest first
+/// List the caller's orders, newest first
 #[utoipa::path(get, path = "/orders", tag = "orders", security(("token" = ["orders"])), params(PageQuery),
     responses((status = OK, body = Page<OrderView>, example = page_example)))]
 async fn list_orders(
@@ -50,14 +50,14 @@ async fn list_orders(
     let owner = Owner::of(&caller.subject)?;
     let (limit, after) = LIST.read(&page)?;
     let orders = store::list(&app.database, owner, after, limit + 1).await?;
-    let page = LIST.page(orders, limit, |order| Place { created_at: order.created_at, id: order.id });
+    let page = LIST.page(orders, limit, |order| Cursor { created_at: order.created_at, id: order.id });
     let items = page.items.iter().map(OrderView::from).collect();
     Ok(Json(Page { items, next_cursor: page.next_cursor }).into_response())
 }
 
-/// One of one's own orders
+/// Read one of the caller's orders
 #[utoipa::path(get, path = "/orders/{order_id}", tag = "orders", security(("token" = ["orders"])),
-    params(("order_id" = OrderId, Path, description = "Which order.")), responses((status = OK, body = OrderView)))]
+    params(("order_id" = OrderId, Path, description = "Id of the order.")), responses((status = OK, body = OrderView)))]
 async fn get_order(
     State(app): State<App>,
     caller: Caller<scopes::Orders>,
@@ -68,22 +68,22 @@ async fn get_order(
     Ok(Json(OrderView::from(&order)).into_response())
 }
 
-/// An order with what only staff may see of it.
+/// An order with its payment and ledger, for staff.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = StaffOrder, example = json!(staff_example()))]
 struct StaffOrderView<'a> {
-    /// The order as its shopper sees it.
+    /// The order, as its shopper gets it.
     #[schema(inline)]
     order: OrderView<'a>,
-    /// Whose it is: `user:<id>` or `guest:<id>`.
+    /// Owner of the order: `user:<id>` or `guest:<id>`.
     #[schema(example = "user:01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d")]
     owner: String,
-    /// The PaymentIntent at Stripe, once there is one.
+    /// Id of the PaymentIntent at Stripe; `null` until it is created.
     #[schema(value_type = Option<String>, required, example = "pi_3MtwBwLkdIwHu7ix28a3tqPa")]
     payment_intent: Option<String>,
-    /// Whether the cardholder disputes the payment: a dispute is open, or was lost.
+    /// Whether a dispute of the payment is open or was lost.
     disputed: bool,
-    /// What was booked, oldest first; the amounts sum to zero.
+    /// Ledger entries of the order, oldest first; their amounts sum to zero.
     ledger: Vec<LedgerEntry>,
 }
 
@@ -109,9 +109,9 @@ impl<'a> StaffOrderView<'a> {
     }
 }
 
-/// An order with its payment and its ledger, for staff
+/// Read an order with its payment and ledger, as staff
 #[utoipa::path(get, path = "/admin/orders/{order_id}", tag = "staff", security(("token" = ["orders:manage"])),
-    params(("order_id" = OrderId, Path, description = "Which order.")),
+    params(("order_id" = OrderId, Path, description = "Id of the order.")),
     responses((status = OK, body = StaffOrderView)))]
 async fn get_order_for_staff(
     State(app): State<App>,

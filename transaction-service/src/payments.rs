@@ -1,4 +1,4 @@
-//! Payments: what Stripe says of an order, brought to us by its webhook, by our own question, or found by the sweep.
+//! Payments of orders at Stripe: started by checkout, and followed by webhook and sweep.
 
 pub mod alarms;
 pub mod commit;
@@ -29,21 +29,20 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(receive_stripe_event))
 }
 
-/// What Stripe is answered.
+/// Answer to a webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"received": true}))]
 struct Received {
-    /// Always true: it need not be sent again.
+    /// Always true: the event need not be sent again.
     received: bool,
 }
 
-/// Stripe tells that something happened
+/// Receive an event of Stripe
 ///
-/// Signed by Stripe over the raw body; what is signed is taken. An event is only a hint: what holds is read from Stripe, so
-/// that events may come twice, in any order, or not at all. One that is not understood is logged and answered 200, since
-/// Stripe would repeat it for days, and its list of events has it all the same. One that cannot be applied is logged,
-/// remembered and answered 200 too: the sweep tries it again. 503 means that a store or Stripe does not answer; Stripe
-/// repeats such an event.
+/// Stripe signs the raw body, and every event with a valid signature is accepted. An event is only a hint: the state is read
+/// from Stripe, so events may arrive twice, in any order, or not at all. An event that is not understood is logged and
+/// answered 200, since Stripe would repeat it for days. An event that cannot be applied is logged, stored and answered 200;
+/// the sweep tries it again. 503 means that a store or Stripe does not answer; Stripe then repeats the event.
 #[utoipa::path(post, path = "/webhooks/stripe", tag = "webhooks",
     request_body(content = String, content_type = "application/octet-stream", description = "Stripe's event.",
         example = json!("{\"id\": \"evt_1\", \"type\": \"payment_intent.succeeded\"}")),
@@ -69,7 +68,7 @@ async fn receive_stripe_event(
 
 const SIGNATURE: HeaderName = HeaderName::from_static("stripe-signature");
 
-/// The one signature header; none where there are several.
+/// The value of the signature header; empty when there are several.
 fn signature(headers: &HeaderMap) -> &str {
     single(headers, &SIGNATURE).ok().flatten().and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

@@ -1,37 +1,37 @@
-//! Where a request named what is refused. product-service, and pricing after it, see a list of lines and a currency;
-//! a request of ours may have named a cart and an expected total instead.
+//! JSON pointers to refused members of a request. product-service and pricing see a list of lines and a currency; the
+//! request that the client sent may have a cart and an expected total instead.
 
 use common::{problem::FieldError, sku::Sku};
 
-use crate::basket::BasketLine;
+use crate::basket::LineItem;
 
-/// The places of a request that quotes and orders are priced from.
+/// Pointers to the members that quotes and orders are priced from.
 #[derive(Debug, Clone, Copy)]
 pub struct Pointers<'a> {
-    /// Of the currency.
+    /// Pointer to the currency.
     pub currency: &'static str,
-    /// Of the basket.
+    /// Pointers to the basket.
     pub basket: BasketPointer<'a>,
 }
 
-/// Where a request has its basket.
+/// The member that has the basket.
 #[derive(Debug, Clone, Copy)]
 pub enum BasketPointer<'a> {
-    /// In `/lines`: these.
-    Lines(&'a [BasketLine]),
-    /// In a cart, which the member of this pointer stands for; empty where none does.
+    /// `/lines`, with these lines.
+    Lines(&'a [LineItem]),
+    /// A cart, for which the member of this pointer stands; empty when no member does.
     Cart(&'static str),
 }
 
 impl<'a> Pointers<'a> {
-    /// Of `POST /quotes`: without lines no member stands for the cart.
-    pub fn of_quote(lines: Option<&'a [BasketLine]>) -> Self {
+    /// Pointers into `POST /quotes`: without lines no member stands for the cart.
+    pub fn of_quote(lines: Option<&'a [LineItem]>) -> Self {
         let basket = lines.map_or(BasketPointer::Cart(""), BasketPointer::Lines);
         Self { currency: "/currency", basket }
     }
 
-    /// Of `POST /orders`: without lines it names the version of the cart.
-    pub fn of_order(lines: Option<&'a [BasketLine]>) -> Self {
+    /// Pointers into `POST /orders`: without lines, `/cart_version` stands for the cart.
+    pub fn of_order(lines: Option<&'a [LineItem]>) -> Self {
         let basket = lines.map_or(BasketPointer::Cart("/cart_version"), BasketPointer::Lines);
         Self { currency: "/expected_total/currency", basket }
     }
@@ -48,7 +48,7 @@ impl<'a> Pointers<'a> {
         FieldError::new(pointer, code, message).of_sku(sku)
     }
 
-    /// An entry of product-service about its request, said of ours.
+    /// Translates an entry about the request to product-service into one about the client's request.
     pub fn translate(self, error: FieldError) -> FieldError {
         let is_below =
             |root: &str| error.pointer.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn entries_name_what_was_sent() {
-        let lines = [BasketLine { sku: sku("A"), quantity: 1 }, BasketLine { sku: sku("B"), quantity: 1 }];
+        let lines = [LineItem { sku: sku("A"), quantity: 1 }, LineItem { sku: sku("B"), quantity: 1 }];
         let translated = |names: Pointers<'_>| -> Vec<String> {
             refused().into_iter().map(|error| names.translate(error).pointer).collect()
         };

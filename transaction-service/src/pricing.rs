@@ -1,5 +1,5 @@
-//! What an order costs: lines, shipping, tax, total. Pure; quotes and orders are priced by the same function, so what
-//! a shopper is shown and what is charged cannot differ.
+//! Prices of an order: lines, shipping, tax, total. Pure; quotes and orders are priced by the same function, so the quoted
+//! total is the charged one.
 //!
 //! Shipping is taxed like the goods that it brings: what the customer pays for transport is part of what the goods cost
 //! (Directive 2006/112/EC, article 78 (b); in the United Kingdom VAT Notice 700/24, section 2). Where goods of several
@@ -22,107 +22,108 @@ use crate::{
     tax::{TaxClass, TaxRates},
 };
 
-/// A line as product-service prices it.
+/// A line with its unit price, as product-service answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Item {
-    /// Of what.
+pub struct PricedItem {
+    /// SKU of the variant.
     pub sku: Sku,
-    /// How many.
+    /// Number of units.
     pub quantity: u32,
     /// The product that the SKU is a variant of.
     pub product_id: Uuid,
-    /// The product's title at this moment.
+    /// Title of the product.
     pub title: String,
-    /// The variant's options.
+    /// Options of the variant, by name.
     pub options: BTreeMap<String, String>,
-    /// What one costs before tax.
+    /// Price of one unit before tax.
     pub unit_price: Money,
-    /// How it is taxed.
+    /// Tax class of the goods.
     #[serde(default)]
     pub tax_class: TaxClass,
 }
 
-/// A line with its price and what is there of it.
+/// A line with its unit price and the available units.
 #[derive(Debug, Clone, Deserialize)]
 pub struct QuotedItem {
     /// The line.
     #[serde(flatten)]
-    pub item: Item,
-    /// How many can be had.
+    pub item: PricedItem,
+    /// Number of units that can be reserved.
     pub available: i64,
 }
 
-/// A line with what it comes to.
+/// A line of an order or quote, with its price and tax.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Line {
-    /// Of what.
+#[schema(as = Line)]
+pub struct OrderLine {
+    /// SKU of the variant.
     pub sku: Sku,
     /// The product that the SKU is a variant of.
     pub product_id: Uuid,
-    /// The product's title when it was priced.
+    /// Title of the product when the line was priced.
     #[schema(example = "Organic cotton tee")]
     pub title: String,
-    /// The variant's options.
+    /// Options of the variant, by name.
     #[schema(example = json!({"Size": "M"}))]
     pub options: BTreeMap<String, String>,
-    /// How many.
+    /// Number of units.
     #[schema(minimum = 1, example = 2)]
     pub quantity: u32,
-    /// What one costs before tax.
+    /// Price of one unit before tax.
     pub unit_price: Money,
-    /// How they are taxed.
+    /// Tax class of the goods.
     pub tax_class: TaxClass,
-    /// All of them before tax.
+    /// Price of all units before tax.
     pub subtotal: Money,
-    /// The tax on them, at the rate of their class when they were priced.
+    /// Tax on all units, at the rate of their class when the line was priced.
     pub tax: Money,
-    /// All of them with tax.
+    /// Price of all units with tax.
     pub total: Money,
 }
 
-/// How the order is sent, and what that comes to.
+/// Shipping of an order, with its price and tax.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Shipping {
-    /// How.
+    /// Shipping method.
     pub method: ShippingMethod,
-    /// Before tax.
+    /// Price before tax.
     pub price: Money,
-    /// The tax on it: shipping is taxed like the goods, divided by their value where they are of several classes.
+    /// Tax on shipping, which is taxed like the goods: divided by their value when they are of several classes.
     pub tax: Money,
 }
 
-/// What a basket comes to. `subtotal + shipping.price + tax = total`, and the lines' totals with the shipping sum to it.
+/// Prices of a basket. `subtotal + shipping.price + tax = total`, and the lines' totals with the shipping sum to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Pricing {
-    /// One line a SKU, sorted by SKU.
-    pub lines: Vec<Line>,
-    /// How it is sent.
+    /// Lines, one for each SKU, sorted by SKU.
+    pub lines: Vec<OrderLine>,
+    /// Shipping method, price and tax.
     pub shipping: Shipping,
-    /// All lines before tax.
+    /// Sum of all lines before tax.
     pub subtotal: Money,
-    /// The tax on lines and shipping.
+    /// Tax on lines and shipping.
     pub tax: Money,
-    /// What is charged.
+    /// Amount to be charged.
     pub total: Money,
 }
 
 /// Why a basket has no price.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unpriceable {
-    /// It comes to more than [`Money`] can say.
+    /// A sum is outside the range of [`Money`].
     OutOfRange,
     /// Amounts are in different currencies.
     CurrencyMismatch,
-    /// These goods cannot be sold as the shop is set up.
+    /// These goods cannot be sold with the settings of the shop.
     Goods(Vec<(Sku, Flaw)>),
 }
 
 /// Why goods cannot be sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// They are of a class that the shop has no tax rate for.
+    /// The shop has no tax rate for their class.
     NoTaxRate,
-    /// Their price is no multiple of what can be charged in its currency.
+    /// Their price is not a multiple of the least amount that can be charged in its currency.
     Price,
 }
 
@@ -137,7 +138,7 @@ impl From<MoneyError> for Unpriceable {
 
 /// Prices a basket.
 pub fn price(
-    items: Vec<Item>,
+    items: Vec<PricedItem>,
     (method, shipping_price): (ShippingMethod, Money),
     rates: TaxRates,
 ) -> Result<Pricing, Unpriceable> {
@@ -155,35 +156,35 @@ pub fn price(
     Ok(Pricing { lines, shipping, subtotal, tax, total })
 }
 
-fn flaw(item: &Item, rates: TaxRates) -> Option<Flaw> {
+fn flaw(item: &PricedItem, rates: TaxRates) -> Option<Flaw> {
     if rates.of(item.tax_class).is_none() {
         return Some(Flaw::NoTaxRate);
     }
     (item.unit_price.amount % item.unit_price.currency.step() != 0).then_some(Flaw::Price)
 }
 
-/// The tax on goods of a class. [`price`] has refused goods without a rate before.
+/// The tax on goods of a class. [`price`] refuses goods without a rate before this is called.
 fn tax(net: Money, class: TaxClass, rates: TaxRates) -> Result<Money, MoneyError> {
     rates.of(class).unwrap_or(rates.standard).on(net)
 }
 
-fn line(item: Item, rates: TaxRates) -> Result<Line, MoneyError> {
-    let Item { sku, quantity, product_id, title, options, unit_price, tax_class } = item;
+fn line(item: PricedItem, rates: TaxRates) -> Result<OrderLine, MoneyError> {
+    let PricedItem { sku, quantity, product_id, title, options, unit_price, tax_class } = item;
     let subtotal = unit_price.checked_mul(quantity)?;
     let tax = tax(subtotal, tax_class, rates)?;
     let total = subtotal.checked_add(tax)?;
-    Ok(Line { sku, product_id, title, options, quantity, unit_price, tax_class, subtotal, tax, total })
+    Ok(OrderLine { sku, product_id, title, options, quantity, unit_price, tax_class, subtotal, tax, total })
 }
 
-/// The tax on shipping: the sum of what each class's part is taxed.
-fn shipping_tax(price: Money, lines: &[Line], rates: TaxRates) -> Result<Money, MoneyError> {
+/// The tax on shipping: the sum of the tax on each class's part.
+fn shipping_tax(price: Money, lines: &[OrderLine], rates: TaxRates) -> Result<Money, MoneyError> {
     let nothing = Money { amount: 0, currency: price.currency };
     divided(price, lines).into_iter().try_fold(nothing, |sum, (class, part)| sum.checked_add(tax(part, class, rates)?))
 }
 
 /// Divides the price of shipping among the classes of the goods by value (by number, where all goods are free), in steps
 /// that can be charged. What is left over goes to the largest remainders, so that the parts sum to the price.
-fn divided(price: Money, lines: &[Line]) -> Vec<(TaxClass, Money)> {
+fn divided(price: Money, lines: &[OrderLine]) -> Vec<(TaxClass, Money)> {
     let are_free = lines.iter().all(|line| line.subtotal.amount == 0);
     let mut weights = BTreeMap::<TaxClass, i128>::new();
     for line in lines {
@@ -210,7 +211,7 @@ fn divided(price: Money, lines: &[Line]) -> Vec<(TaxClass, Money)> {
 }
 
 impl Pricing {
-    /// What all amounts are in.
+    /// Currency of all amounts.
     pub fn currency(&self) -> Currency {
         self.total.currency
     }
@@ -224,20 +225,20 @@ mod tests {
         Money { amount, currency: currency.parse().unwrap() }
     }
 
-    fn item(sku: &str, quantity: u32, unit_price: Money) -> Item {
+    fn item(sku: &str, quantity: u32, unit_price: Money) -> PricedItem {
         taxed(TaxClass::Standard, sku, quantity, unit_price)
     }
 
-    fn taxed(tax_class: TaxClass, sku: &str, quantity: u32, unit_price: Money) -> Item {
+    fn taxed(tax_class: TaxClass, sku: &str, quantity: u32, unit_price: Money) -> PricedItem {
         let (sku, options) = (sku.parse().unwrap(), BTreeMap::new());
-        Item { sku, quantity, product_id: Uuid::nil(), title: "Tee".into(), options, unit_price, tax_class }
+        PricedItem { sku, quantity, product_id: Uuid::nil(), title: "Tee".into(), options, unit_price, tax_class }
     }
 
     fn rates(standard: &str, reduced: Option<&str>) -> TaxRates {
         TaxRates { standard: standard.parse().unwrap(), reduced: reduced.map(|rate| rate.parse().unwrap()) }
     }
 
-    fn priced(items: Vec<Item>, shipping: Money, rate: &str) -> Result<Pricing, Unpriceable> {
+    fn priced(items: Vec<PricedItem>, shipping: Money, rate: &str) -> Result<Pricing, Unpriceable> {
         price(items, (ShippingMethod::Standard, shipping), rates(rate, None))
     }
 

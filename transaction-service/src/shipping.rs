@@ -10,18 +10,18 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
-/// How an order is sent.
+/// Shipping method of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[schema(example = "standard")]
 #[strum(serialize_all = "snake_case")]
 pub enum ShippingMethod {
-    /// The flat rate.
+    /// One price for an order of any size.
     Standard,
 }
 
 impl ShippingMethod {
-    /// As it is written and stored.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -38,7 +38,7 @@ impl FromStr for ShippingMethod {
     }
 }
 
-/// What the flat rate costs in each currency that the shop ships for.
+/// Price of the flat rate in each currency that the shop sells in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShippingRates(BTreeMap<&'static str, i64>);
 
@@ -51,7 +51,7 @@ impl ShippingRates {
     }
 }
 
-/// `USD:499,JPY:800`, in minor units: the currencies that the shop can be paid in, each with what shipping costs.
+/// `USD:499,JPY:800`, in minor units: the currencies that the shop can be paid in, each with the price of shipping.
 impl FromStr for ShippingRates {
     type Err = Refusal;
 
@@ -73,7 +73,7 @@ impl FromStr for ShippingRates {
     }
 }
 
-/// A currency that can be paid in.
+/// A currency that Stripe can charge.
 fn charged(code: &str) -> Result<Currency, Refusal> {
     let currency: Currency = code
         .parse()

@@ -1,5 +1,5 @@
-//! The work nobody waits for: what a crash left half way, orders that were not paid in time, events that did not reach
-//! us, messages that were not taken. Bounded, and safe to run many times at once.
+//! Scheduled work: orders that a crash left unfinished or that were not paid in time, events that did not arrive, messages
+//! that were not delivered. Bounded, and safe to run many times at once.
 
 use std::time::Instant;
 
@@ -19,17 +19,17 @@ use crate::{
     ledger::store as ledger_store,
     limits,
     orders::store as order_store,
-    payments::{events, flow as payment_flow, refunds::remedied},
+    payments::{events, flow as payment_flow, refunds::compensate},
 };
 
-/// How many orders one sweep looks at.
+/// Most orders that one sweep settles.
 const ORDERS: i64 = 50;
-/// Of how many entries, the newest, one sweep compares the orders with their payments.
+/// Number of newest ledger entries whose orders one sweep compares with their payments.
 const BOOKED_LAST: i64 = 500;
-/// How many of them at once: each asks Stripe, and the pool has few connections.
+/// Orders that are settled at once: each calls Stripe, and the pool has few connections.
 const AT_ONCE: usize = 5;
 
-/// One sweep. What fails of it is tried again by the next; the rest is done all the same.
+/// One sweep. A step that fails is tried again by the next sweep; the other steps run all the same.
 pub async fn run(app: &App) -> Result<Value, TriggerError> {
     app.database.wake().await?;
     let (now, until) = (Timestamp::now(), Instant::now() + RELAY_WITHIN);
@@ -37,14 +37,14 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
     report.note_all(events::catch_up(app, now).await);
     report.note("orders", due(app, now).await);
     report.note("counters", limits::sweep(app, now).await);
-    report.note("messages", app.outbox.drain(until, |undelivered| remedied(app, undelivered)).await);
+    report.note("messages", app.outbox.drain(until, |rejected| compensate(app, rejected)).await);
     report.note_all(app.outbox.measure().await);
     report.note_all(audit(app).await);
     report.finish()
 }
 
 /// Compares the ledger with the payments of the orders that were booked last. The database refuses entries that do not
-/// balance; what it cannot see is a payment that says something else than its entries.
+/// balance; it does not see a payment whose amounts differ from its entries.
 async fn audit(app: &App) -> Result<(), Error> {
     let differing = ledger_store::differing(&app.database, BOOKED_LAST).await?;
     for order in &differing {
@@ -54,9 +54,9 @@ async fn audit(app: &App) -> Result<(), Error> {
     Ok(())
 }
 
-/// Goes on with open orders that are due. Answers how many came to an end.
+/// Settles open orders that are due. Returns how many were closed.
 async fn due(app: &App, now: Timestamp) -> Result<usize, Error> {
-    let picked = order_store::pick_due(&app.database, ORDERS, now, now.plus(app.terms.lease)).await?;
+    let picked = order_store::claim_due(&app.database, ORDERS, now, now.plus(app.settings.lease)).await?;
     let settled = stream::iter(picked).map(|id| settled(app, id, now)).buffer_unordered(AT_ONCE);
     Ok(settled.filter(|is_settled| std::future::ready(*is_settled)).count().await)
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 use utoipa::ToSchema;
 
-/// How goods are taxed, as the catalogue says of each variant.
+/// Tax class of a variant, as set in the catalogue.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize, ToSchema, IntoStaticStr,
 )]
@@ -18,33 +18,33 @@ use utoipa::ToSchema;
 #[schema(example = "standard")]
 #[strum(serialize_all = "snake_case")]
 pub enum TaxClass {
-    /// At the shop's standard rate, `TAX_RATE`.
+    /// Taxed at the shop's standard rate.
     #[default]
     Standard,
-    /// At the shop's reduced rate, `REDUCED_TAX_RATE`.
+    /// Taxed at the shop's reduced rate.
     Reduced,
-    /// At none.
+    /// Not taxed.
     Zero,
 }
 
 impl TaxClass {
-    /// As it is written and stored.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// The rates of the shop.
+/// Tax rates of the shop: `TAX_RATE` and `REDUCED_TAX_RATE`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaxRates {
-    /// Of most goods.
+    /// Rate of the class `standard`.
     pub standard: TaxRate,
-    /// Of goods of the class `reduced`. Without one they cannot be sold: no other rate is theirs.
+    /// Rate of the class `reduced`. Without it, goods of the class cannot be sold.
     pub reduced: Option<TaxRate>,
 }
 
 impl TaxRates {
-    /// The rate of a class; `None` where the shop has not said what it is.
+    /// The rate of a class; `None` when the shop has set none.
     pub fn of(self, class: TaxClass) -> Option<TaxRate> {
         match class {
             TaxClass::Standard => Some(self.standard),

@@ -1,4 +1,4 @@
-//! [`OrderRequest`](super::request::OrderRequest) as it stands on the wire, for the documentation.
+//! [`OrderRequest`](super::request::OrderRequest) as JSON, for the documentation.
 
 #![expect(dead_code, reason = "these types are described, never made")]
 
@@ -9,9 +9,9 @@ use common::{
 };
 use utoipa::ToSchema;
 
-use crate::{basket::BasketLine, customer::SavedAddressId, shipping::ShippingMethod};
+use crate::{basket::LineItem, customer::SavedAddressId, shipping::ShippingMethod};
 
-/// An order to be made: `lines` or `cart_version`, `shipping_address` or `shipping_address_id`.
+/// Request of an order, with either `lines` or `cart_version`, and either `shipping_address` or `shipping_address_id`.
 #[derive(ToSchema)]
 #[schema(as = OrderRequest, example = json!({
     "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}],
@@ -25,42 +25,43 @@ use crate::{basket::BasketLine, customer::SavedAddressId, shipping::ShippingMeth
     "locale": "en-GB"
 }))]
 pub(super) struct OrderDocument {
-    /// What is bought; a SKU that is named twice is summed.
+    /// Line items to order, 1 to 100. Lines of the same SKU are added up.
     #[schema(min_items = 1, max_items = 100)]
-    lines: Option<Vec<BasketLine>>,
-    /// Buy what is in the caller's cart, if it still has this version.
+    lines: Option<Vec<LineItem>>,
+    /// Version of the caller's cart to order, in place of `lines`. Another version is refused: 409 `cart_changed`.
     #[schema(minimum = 1)]
     cart_version: Option<i64>,
-    /// Where it is sent.
+    /// Address that the order is sent to.
     shipping_address: Option<PostalAddress>,
-    /// One of the customer's saved addresses.
+    /// Id of one of the customer's saved addresses, in place of `shipping_address`. Not for guests.
     shipping_address_id: Option<SavedAddressId>,
-    /// How it is sent.
+    /// Shipping method.
     shipping_method: ShippingMethod,
-    /// How it is paid.
+    /// Payment of the order.
     payment: PaymentDocument,
-    /// The total that the shopper saw. Another is not charged: 409 `quote_changed`.
+    /// Total that the shopper saw, in minor units of its currency. Another total is not charged: 409 `quote_changed`.
     expected_total: Money,
-    /// Where messages go. Guests must give it. A customer's go to the account's address: another is refused
-    /// (`not_your_address`).
+    /// E-mail address for messages about the order; required for guests. Messages to customers go to the address of the
+    /// account: another is refused (`not_your_address`).
     email: Option<Email>,
-    /// How a guest is told of the order; with `sms` they agree to text messages to `phone`. By e-mail alone where it is
-    /// absent. Customers choose in their profile: this is refused here (`in_your_profile`).
+    /// Channels of messages to a guest; with `sms` the guest agrees to text messages to `phone`. Default: e-mail alone.
+    /// Customers choose in their profile: the member is refused for them (`in_your_profile`).
     notify_by: Option<Channels>,
-    /// Where a guest's text messages go; needed with `sms` in `notify_by`, and refused without it. For the carrier there is
-    /// `phone` in the address.
+    /// Phone number for text messages to a guest (E.164); required with `sms` in `notify_by`, and refused without it. The
+    /// number for the carrier is `phone` in the address.
     phone: Option<Phone>,
-    /// How money and dates are written in messages.
+    /// Language tag (BCP 47) by which money and dates are written in messages.
     locale: Option<LanguageTag>,
 }
 
-/// How an order is paid.
+/// Payment of an order.
 #[derive(ToSchema)]
 #[schema(as = PaymentChoice, example = json!({"method": "client"}))]
 struct PaymentDocument {
-    /// `saved`: with `payment_method_id`, confirmed by us. `client`: the answer has a client secret for the frontend.
+    /// `saved`: the service charges `payment_method_id`. `client`: the frontend confirms the payment with the client secret of
+    /// the answer.
     method: MethodDocument,
-    /// One of the customer's saved payment methods.
+    /// Id of one of the customer's saved payment methods at Stripe; required with `saved`, and refused with `client`.
     #[schema(example = "pm_1MqLiJLkdIwHu7ixUEgbFdYF")]
     payment_method_id: Option<String>,
 }

@@ -8,12 +8,12 @@ use common::{
 
 use super::request::{Basket, Destination, OrderRequest, PaymentChoice};
 use crate::{
-    customer::Context,
+    customer::CheckoutContext,
     ids::{OrderId, Owner},
     orders::domain::{Method, Order, Payment, State},
     pointers::Pointers,
-    pricing::{Item, Pricing},
-    terms::{NotSold, Terms},
+    pricing::{PricedItem, Pricing},
+    shop_settings::{NotSold, ShopSettings},
 };
 
 /// Why a request does not become an order. The texts are for logs.
@@ -22,18 +22,19 @@ pub enum Refused {
     /// Fields of the request are refused.
     #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
-    /// The shop does not sell the basket on its terms.
+    /// The basket has no total that can be charged.
     #[error(transparent)]
     NotSold(#[from] NotSold),
     /// The account may not order.
     #[error("the account may not order")]
     AccountDisabled,
-    /// The total is not what the shopper saw; what it is now.
+    /// The total is not the one that the shopper saw; with the present prices.
     #[error("the price has changed")]
     QuoteChanged(Box<Pricing>),
 }
 
-/// What a guest has to give, having no account that knows it; and what a customer's account says.
+/// Checks the members that depend on the caller: a guest has to send what an account would have, and a customer must not
+/// send what the account has.
 pub fn check(request: &OrderRequest, owner: Owner) -> Result<(), Refused> {
     let errors = match owner {
         Owner::Guest(_) => refused_of_guest(request),
@@ -44,25 +45,31 @@ pub fn check(request: &OrderRequest, owner: Owner) -> Result<(), Refused> {
 
 fn refused_of_customer(request: &OrderRequest) -> Vec<FieldError> {
     let given = [("/notify_by", request.notify_by.is_some()), ("/phone", request.phone.is_some())];
-    let refuse = |pointer| refused(pointer, "in_your_profile", "is taken from your profile: change it there");
+    let refuse = |pointer| refused(pointer, "in_your_profile", "is set in your profile: change it there");
     given.into_iter().filter(|(_, is_given)| *is_given).map(|(pointer, _)| refuse(pointer)).collect()
 }
 
 fn refused_of_guest(request: &OrderRequest) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if request.email.is_none() {
-        errors.push(refused("/email", "missing", "is required without an account"));
+        errors.push(refused("/email", "missing", "is required for guests"));
     }
     if matches!(request.destination, Destination::Saved(_)) {
-        errors.push(refused("/shipping_address_id", "unknown_address", "needs an account; give shipping_address"));
+        errors.push(refused(
+            "/shipping_address_id",
+            "unknown_address",
+            "needs an account: send shipping_address instead",
+        ));
     }
     if matches!(request.payment, PaymentChoice::Saved(_)) {
-        errors.push(refused("/payment/method", "needs_account", "must be client without an account"));
+        errors.push(refused("/payment/method", "needs_account", "must be client for guests"));
     }
     let wants_texts = request.notify_by.is_some_and(|channels| channels.contains(Channel::Sms));
     match &request.phone {
         None if wants_texts => errors.push(refused("/phone", "missing", "is required with sms in notify_by")),
-        Some(_) if !wants_texts => errors.push(refused("/phone", "not_allowed", "is for sms in notify_by")),
+        Some(_) if !wants_texts => {
+            errors.push(refused("/phone", "not_allowed", "is allowed only with sms in notify_by"))
+        }
         Some(phone) if !phone.takes_texts() => errors.push(refused("/phone", "takes_no_texts", NO_TEXTS)),
         None | Some(_) => {}
     }
@@ -75,23 +82,23 @@ fn refused(pointer: &str, code: &str, message: &str) -> FieldError {
     FieldError::new(pointer, code, message)
 }
 
-/// Who orders, and under which name.
+/// One attempt to order: the owner, the request, and the id of the order.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt<'a> {
-    /// The order that it makes.
+    /// Id of the order that it makes.
     pub id: OrderId,
-    /// Who.
+    /// The shopper.
     pub owner: Owner,
-    /// What they ask for.
+    /// The request.
     pub request: &'a OrderRequest,
 }
 
-/// The order that an attempt becomes, given what the siblings answered: pending, and charged by nobody yet.
+/// The order that an attempt becomes, from the answers of user-service and product-service: pending, and not charged.
 pub fn draft(
     attempt: Attempt<'_>,
-    context: Option<&Context>,
-    items: Vec<Item>,
-    terms: &Terms,
+    context: Option<&CheckoutContext>,
+    items: Vec<PricedItem>,
+    settings: &ShopSettings,
     now: Timestamp,
 ) -> Result<Order, Refused> {
     let Attempt { id, owner, request } = attempt;
@@ -99,7 +106,7 @@ pub fn draft(
         return Err(Refused::AccountDisabled);
     }
     let pointers = Pointers::of_order(request.basket.lines());
-    let pricing = terms.price(items, request.shipping_method, request.expected_total.currency, pointers)?;
+    let pricing = settings.price(items, request.shipping_method, request.expected_total.currency, pointers)?;
     let shipping_address = address(&request.destination, context)?;
     let method = method(&request.payment, context)?;
     let email = recipient(request.email.as_ref(), context)?;
@@ -113,8 +120,8 @@ pub fn draft(
         request_hash: request.hash(),
         state: State::Pending,
         version: 1,
-        due_at: Some(now.plus(terms.lease)),
-        expires_at: now.plus(terms.payment_window),
+        due_at: Some(now.plus(settings.lease)),
+        expires_at: now.plus(settings.payment_window),
         pricing,
         shipping_address,
         email,
@@ -133,15 +140,15 @@ pub fn draft(
             failure: None,
             no_more_tries: false,
         },
-        closing_reason: None,
+        cancellation_reason: None,
         answer: None,
         created_at: now,
         updated_at: now,
     })
 }
 
-/// Where messages go: a customer's to the account's address and to no other, which may be a stranger's.
-fn recipient(given: Option<&Email>, context: Option<&Context>) -> Result<Email, Refused> {
+/// The e-mail address of messages: a customer's is the address of the account, since another may be a stranger's.
+fn recipient(given: Option<&Email>, context: Option<&CheckoutContext>) -> Result<Email, Refused> {
     match (given, context) {
         (Some(given), Some(context)) if given.key() != context.email.key() => {
             let message = "must be the address of your account, or absent";
@@ -153,9 +160,9 @@ fn recipient(given: Option<&Email>, context: Option<&Context>) -> Result<Email, 
     }
 }
 
-/// How the shopper is told of the order, and where text messages go: as the account says, or as the guest does. The number
-/// is kept with the order only where it is used.
-fn channels(request: &OrderRequest, context: Option<&Context>) -> (Channels, Option<Phone>) {
+/// The channels of messages and the number of text messages: of the account, or as the guest asks. The number is kept with
+/// the order only when it is used.
+fn channels(request: &OrderRequest, context: Option<&CheckoutContext>) -> (Channels, Option<Phone>) {
     let (channels, phone) = match context {
         Some(context) => (context.notify_by, context.phone.clone()),
         None => (request.notify_by.unwrap_or_default(), request.phone.clone()),
@@ -166,9 +173,9 @@ fn channels(request: &OrderRequest, context: Option<&Context>) -> (Channels, Opt
     }
 }
 
-fn address(destination: &Destination, context: Option<&Context>) -> Result<PostalAddress, Refused> {
+fn address(destination: &Destination, context: Option<&CheckoutContext>) -> Result<PostalAddress, Refused> {
     match destination {
-        Destination::Given(address) => Ok(address.clone()),
+        Destination::New(address) => Ok(address.clone()),
         Destination::Saved(id) => {
             let saved = context.and_then(|context| context.address(*id));
             saved.ok_or_else(|| {
@@ -179,7 +186,7 @@ fn address(destination: &Destination, context: Option<&Context>) -> Result<Posta
     }
 }
 
-fn method(choice: &PaymentChoice, context: Option<&Context>) -> Result<Method, Refused> {
+fn method(choice: &PaymentChoice, context: Option<&CheckoutContext>) -> Result<Method, Refused> {
     let PaymentChoice::Saved(payment_method) = choice else { return Ok(Method::Client) };
     let customer = context.and_then(|context| context.stripe_customer_id.clone()).ok_or_else(|| {
         let message = "must be one of your saved payment methods";

@@ -19,16 +19,16 @@ fn read(body: Value) -> OrderRequest {
     Fields::read(body).unwrap()
 }
 
-fn terms() -> Terms {
+fn settings() -> ShopSettings {
     let (shipping, standard) = ("USD:500".parse().unwrap(), "1.6".parse().unwrap());
     let tax = TaxRates { standard, reduced: None };
-    Terms { shipping, tax, payment_window: Duration::from_mins(30), lease: Duration::from_secs(20) }
+    ShopSettings { shipping, tax, payment_window: Duration::from_mins(30), lease: Duration::from_secs(20) }
 }
 
-fn items(unit_price: i64) -> Vec<Item> {
+fn items(unit_price: i64) -> Vec<PricedItem> {
     let unit_price = Money { amount: unit_price, currency: "USD".parse().unwrap() };
     let (sku, options) = ("TEE-1".parse().unwrap(), std::collections::BTreeMap::new());
-    vec![Item {
+    vec![PricedItem {
         sku,
         quantity: 2,
         product_id: Uuid::nil(),
@@ -43,7 +43,7 @@ fn drafted(body: Value, unit_price: i64) -> Result<Order, Refused> {
     let request = read(body);
     let attempt = Attempt { id: Uuid::nil().into(), owner: Owner::Guest(Uuid::nil()), request: &request };
     let now = Timestamp::from_unix_millis(1_800_000_000_000).unwrap();
-    draft(attempt, None, items(unit_price), &terms(), now)
+    draft(attempt, None, items(unit_price), &settings(), now)
 }
 
 #[test]
@@ -104,7 +104,7 @@ impl Order {
 }
 
 #[test]
-fn nobody_is_charged_a_total_that_they_did_not_see() {
+fn a_total_that_the_shopper_did_not_see_is_not_charged() {
     let Err(Refused::QuoteChanged(quote)) = drafted(request(), 1001) else { panic!("it was taken") };
     assert_eq!(quote.total.amount, 2542);
     let mut cheaper = request();

@@ -1,5 +1,5 @@
-//! What a shopper asks for with `POST /orders`, as it is read from the request, and the hash that it is known by again.
-//! Pure: whether an order may be made of it is decided in [`domain`](super::domain).
+//! The request of `POST /orders`, as it is read from JSON, and the hash by which a repetition is recognised. Pure: whether an
+//! order may be made of it is decided in [`domain`](super::domain).
 
 use aws_lc_rs::digest::{SHA256, digest};
 use common::{
@@ -12,7 +12,7 @@ use serde::Serialize;
 use stripe::PaymentMethodId;
 
 use crate::{
-    basket::{BasketLine, MAX_LINES},
+    basket::{LineItem, MAX_LINES},
     customer::SavedAddressId,
     shipping::ShippingMethod,
 };
@@ -20,18 +20,18 @@ use crate::{
 /// The highest version of a cart that can be named.
 const MAX_VERSION: i64 = i32::MAX as i64;
 
-/// What is bought.
+/// The goods that are ordered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Basket {
     /// These lines.
-    Lines(Vec<BasketLine>),
-    /// The caller's cart, as it was in this version.
+    Lines(Vec<LineItem>),
+    /// The caller's cart, in this version.
     Cart(i64),
 }
 
 impl Basket {
-    /// The lines, where the request has them.
-    pub fn lines(&self) -> Option<&[BasketLine]> {
+    /// The lines; `None` for a cart.
+    pub fn lines(&self) -> Option<&[LineItem]> {
         match self {
             Self::Lines(lines) => Some(lines),
             Self::Cart(_) => None,
@@ -39,26 +39,27 @@ impl Basket {
     }
 
     fn read(fields: &mut Fields<'_>) -> Option<Self> {
-        let lines = fields.optional_objects::<BasketLine>("lines", MAX_LINES);
+        let lines = fields.optional_objects::<LineItem>("lines", MAX_LINES);
         let cart = fields.optional_integer("cart_version", 1..=MAX_VERSION);
         match (lines?, cart?) {
             (Some(lines), None) if lines.is_empty() => fields.refuse("lines", "too_few", "must have at least one line"),
             (Some(lines), None) => Some(Self::Lines(lines)),
             (None, Some(version)) => Some(Self::Cart(version)),
-            (None, None) => fields.refuse("lines", "missing", "is required, or else cart_version"),
+            (None, None) => fields.refuse("lines", "missing", "is required unless cart_version is present"),
             (Some(_), Some(_)) => {
-                fields.refuse("cart_version", "contradiction", "must be absent where lines are given")
+                fields.refuse("cart_version", "contradiction", "must be absent when lines are present")
             }
         }
     }
 }
 
-/// Where it is to be sent.
+/// The address that the order is sent to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Destination {
-    /// To this address.
-    Given(PostalAddress),
-    /// To one that the customer saved.
+    /// This address, which the request has. The other name stays in the hashes of requests.
+    #[serde(rename = "Given")]
+    New(PostalAddress),
+    /// An address that the customer saved.
     Saved(SavedAddressId),
 }
 
@@ -67,22 +68,24 @@ impl Destination {
         let given = fields.optional_object::<PostalAddress>("shipping_address");
         let saved = fields.optional_text("shipping_address_id");
         match (given?, saved?) {
-            (Some(address), None) => Some(Self::Given(address)),
+            (Some(address), None) => Some(Self::New(address)),
             (None, Some(id)) => Some(Self::Saved(id)),
-            (None, None) => fields.refuse("shipping_address", "missing", "is required, or else shipping_address_id"),
+            (None, None) => {
+                fields.refuse("shipping_address", "missing", "is required unless shipping_address_id is present")
+            }
             (Some(_), Some(_)) => {
-                fields.refuse("shipping_address_id", "contradiction", "must be absent where shipping_address is given")
+                fields.refuse("shipping_address_id", "contradiction", "must be absent when shipping_address is present")
             }
         }
     }
 }
 
-/// How it is to be paid.
+/// The payment that the shopper chooses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum PaymentChoice {
     /// With a saved payment method.
     Saved(PaymentMethodId),
-    /// By the frontend.
+    /// The frontend confirms the payment.
     Client,
 }
 
@@ -119,28 +122,28 @@ impl std::str::FromStr for MethodName {
     }
 }
 
-/// An order to be made.
+/// A request for an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderRequest {
-    /// What is bought.
+    /// The goods.
     pub basket: Basket,
-    /// Where it is to be sent.
+    /// The address that it is sent to.
     pub destination: Destination,
-    /// How.
+    /// The shipping method.
     pub shipping_method: ShippingMethod,
-    /// How it is to be paid.
+    /// The payment.
     pub payment: PaymentChoice,
-    /// The total that the shopper saw; nobody is charged another.
+    /// The total that the shopper saw; another total is not charged.
     pub expected_total: Money,
-    /// Where a guest's messages go. A customer's go to the account's address, and only that may be named.
+    /// E-mail address of a guest. A customer's messages go to the account's address, and no other is accepted.
     pub email: Option<Email>,
-    /// How a guest is told of the order. Not in the hash where it is absent, so that requests of before keep theirs.
+    /// Channels of messages to a guest. Left out of the hash when absent, so that earlier requests keep their hash.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub notify_by: Option<Channels>,
-    /// Where a guest's text messages go.
+    /// Number for text messages to a guest.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phone: Option<Phone>,
-    /// How money and dates are written in them.
+    /// Language tag by which money and dates are written in messages.
     pub locale: Option<LanguageTag>,
 }
 
@@ -170,7 +173,7 @@ impl FromFields for OrderRequest {
 }
 
 impl OrderRequest {
-    /// SHA-256 of the request as it was understood: spacing, order and `null` members make no difference.
+    /// SHA-256 of the request as it was understood: spacing, the order of members and `null` members make no difference.
     pub fn hash(&self) -> [u8; 32] {
         // A request was read from JSON, so it has a JSON form.
         let canonical = serde_json::to_vec(self).unwrap_or_default();
@@ -179,7 +182,7 @@ impl OrderRequest {
         hash
     }
 
-    /// The version of the cart that is ordered.
+    /// The version of the cart that is ordered; `None` for lines.
     pub fn cart_version(&self) -> Option<i64> {
         match self.basket {
             Basket::Cart(version) => Some(version),

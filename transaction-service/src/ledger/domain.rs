@@ -1,5 +1,5 @@
-//! What is booked when money moves. The entries of one movement sum to zero; the database refuses others. Which movement
-//! is booked how: `docs/decisions/0026-ledger-of-refunds-and-disputes.md`.
+//! Bookings of movements of money. The entries of one booking sum to zero; the database refuses others. How each movement is
+//! booked: `docs/decisions/0026-ledger-of-refunds-and-disputes.md`.
 
 mod books;
 mod entry;
@@ -18,7 +18,7 @@ pub use self::{
 };
 use crate::pricing::Pricing;
 
-/// Books that the whole price was taken by `charge`.
+/// Books that `charge` captured the whole price.
 pub fn capture(charge: &ChargeId, pricing: &Pricing, now: Timestamp) -> Booking {
     let credits =
         [(Account::Sales, pricing.subtotal), (Account::Shipping, pricing.shipping.price), (Account::Tax, pricing.tax)];
@@ -27,14 +27,14 @@ pub fn capture(charge: &ChargeId, pricing: &Pricing, now: Timestamp) -> Booking 
     booking(Kind::Capture, charge.to_string(), pricing.currency(), [debit].into_iter().chain(credits), now)
 }
 
-/// Books that `amount` was taken by `charge`, which is not what the order costs.
+/// Books that `charge` captured `amount`, which does not pay for the order.
 pub fn unmatched(charge: &ChargeId, amount: Money, now: Timestamp) -> Booking {
     let entries = [(Account::Stripe, amount.amount), (Account::Unmatched, -amount.amount)];
     booking(Kind::Unmatched, charge.to_string(), amount.currency, entries.into_iter(), now)
 }
 
-/// Books that `amount` was given back by `refund`: sales, shipping and tax each take back their part of it, so that they
-/// are at zero once all is given back. Money that was never earned leaves the account where it waits.
+/// Books that `refund` gave back `amount`: sales, shipping and tax are each reduced by their share, so that they are zero
+/// once all is refunded. Unmatched money is taken from its account.
 pub fn refund(books: &Books, refund: &RefundId, amount: Money, now: Timestamp) -> Booking {
     let (parts, taken) =
         (Account::PARTS.map(|part| books.earned(part)), Account::PARTS.map(|part| books.taken_back(part)));
@@ -48,7 +48,7 @@ pub fn refund(books: &Books, refund: &RefundId, amount: Money, now: Timestamp) -
     booking(Kind::Refund, refund.to_string(), amount.currency, debits.into_iter().chain([credit]), now)
 }
 
-/// Books that `refund`, which is booked, failed: its entries are taken back, each by as much.
+/// Books that `refund`, which is booked, failed: each of its entries is reversed.
 pub fn refund_failure(
     books: &Books,
     refund: &RefundId,
@@ -57,14 +57,14 @@ pub fn refund_failure(
     now: Timestamp,
 ) -> Booking {
     let entries = books.entries_of(refund.as_str()).map(|entry| (entry.account, -entry.amount));
-    // Where Stripe does not say by which transaction the money returned, the refund names its reversal.
+    // Without a balance transaction of Stripe, the id of the refund names the reversal.
     let source = cause.map_or_else(|| format!("{refund}:failed"), ToString::to_string);
     let booking = booking(Kind::RefundFailure, source, currency, entries, now);
     Booking { reverses: Some(refund.to_string()), ..booking }
 }
 
-/// Books what a dispute did to the balance: what was withdrawn or came back, and its fee. In the currency that Stripe
-/// pays out, which may be another than the payment's.
+/// Books a balance transaction of a dispute: the withdrawn or returned amount, and the fee. In the currency that Stripe pays
+/// out, which may differ from the payment's.
 pub fn dispute(transaction: &BalanceTransaction, currency: Currency, now: Timestamp) -> Booking {
     let amount = stripe::amount::from_stripe(transaction.amount, currency);
     let fee = stripe::amount::from_stripe(transaction.fee, currency);

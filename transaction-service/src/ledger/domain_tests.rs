@@ -12,7 +12,7 @@ fn usd(amount: i64) -> Money {
 }
 
 fn pricing(shipping: i64) -> Pricing {
-    let item = pricing::Item {
+    let item = pricing::PricedItem {
         sku: "A".parse().unwrap(),
         quantity: 2,
         product_id: uuid::Uuid::nil(),

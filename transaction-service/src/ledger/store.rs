@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::domain::{Booking, LedgerEntry};
 use crate::{error::Error, ids::OrderId};
 
-/// Books in the caller's transaction. What was booked before fails it, by `ledger_entries_once`,
+/// Books in the caller's transaction. A booking that exists is an error, by `ledger_entries_once`,
 /// `ledger_entries_one_capture` or `ledger_entries_reversed_once`.
 pub async fn book(db: &mut PgConnection, order: OrderId, bookings: &[Booking]) -> Result<(), sqlx::Error> {
     for booking in bookings {
@@ -43,7 +43,7 @@ struct Row {
     booked_at: OffsetDateTime,
 }
 
-/// The entries of an order, oldest first. An order has one capture, few refunds and hardly ever a dispute.
+/// The entries of an order, oldest first: one capture, few refunds, rarely a dispute.
 pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerEntry>, Error> {
     let list = "SELECT kind, source, reverses, account, amount, currency, booked_at FROM ledger_entries
                 WHERE order_id = $1 ORDER BY id";
@@ -57,9 +57,8 @@ pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerE
     rows.into_iter().map(entry).collect()
 }
 
-/// The orders of the newest entries whose payment does not say what its entries say: what was taken, and what was given
-/// back of it and stayed so. Money that did not pay for the order is no part of its payment, and leaves `unmatched` when it
-/// is given back.
+/// The orders of the newest entries whose payment differs from its entries, in the captured sum or in the refunded sum
+/// without failed refunds. Unmatched money is no part of a payment, and leaves `unmatched` when it is refunded.
 pub async fn differing(db: impl PgExecutor<'_>, entries: i64) -> Result<Vec<OrderId>, Error> {
     let differing = "WITH booked AS (
             SELECT DISTINCT order_id FROM (SELECT order_id FROM ledger_entries ORDER BY id DESC LIMIT $1) AS newest),

@@ -1,5 +1,5 @@
 //! Declined tries of a payment that the frontend confirms. With its client secret one PaymentIntent can be confirmed with
-//! one stolen card after the other, without us; Stripe tells us of each by `payment_intent.payment_failed`.
+//! one stolen card after the other, without this service; Stripe reports each by `payment_intent.payment_failed`.
 
 use common::timestamp::Timestamp;
 use platform::metrics::{self, Metric};
@@ -12,11 +12,11 @@ use crate::{
     orders::domain::{Method, Order},
 };
 
-/// The event that tells of a declined try.
+/// The event that reports a declined try.
 const DECLINED: &str = "payment_intent.payment_failed";
 
 /// Counts a declined try, by its [`name`]: once, however often and late an event reports it. After too many, of this
-/// order or of its caller, the order is answered with `no_more_tries`, upon which its payment is cancelled and its stock
+/// order or of its caller, the order is returned with `no_more_tries`, so that its payment is cancelled and its stock
 /// released. Without a decline nothing changes.
 pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp) -> Result<Order, Error> {
     let Some(decline) = decline.filter(|_| matches!(order.payment.method, Method::Client)) else { return Ok(order) };
@@ -36,7 +36,7 @@ pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp
     Ok(order)
 }
 
-/// What names the declined try that an event reports: its charge, since Stripe may report one by two events, or else the
+/// The name of the declined try that an event reports: its charge, since Stripe may report one by two events, or else the
 /// event. (A try that ends at 3-D Secure makes no charge.) `None` for events of other kinds.
 pub fn name(event: &Event) -> Option<String> {
     let charge = event.object()["last_payment_error"]["charge"].as_str();

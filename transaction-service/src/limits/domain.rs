@@ -1,9 +1,8 @@
-//! Who is counted, and how much each may have. Pure: the conditional update in `orders::store::insert` is this rule once
-//! more, where races are decided.
+//! Counters and their limits. Pure: the conditional update in `orders::store::insert` is the same rule, and decides races.
 //!
-//! An attempt is taken while each of its counters has room: for one more open order, for its units, and for one more
-//! decline, where every open order counts as a decline that may yet come. So no crowd of requests that are sent at once
-//! gets more declines than one that is sent in a row.
+//! An attempt is accepted while each of its counters has room for one more open order, for its units, and for one more
+//! decline. Every open order counts as a decline that may still come, so requests in parallel get no more declines than
+//! requests in sequence.
 
 use std::time::Duration;
 
@@ -16,15 +15,15 @@ use crate::{
     orders::domain::{Method, Order, State},
 };
 
-/// Counters stay at least this long after they were last changed: longer than any attempt that they say has ended.
+/// Least time that a counter is kept after its last change: longer than any attempt that it marks as ended.
 const MIN_KEEP: Duration = Duration::from_hours(1);
-/// When to ask again where declines may yet come of orders that are open.
+/// `Retry-After` when open orders may still be declined.
 const UNDER_WAY: Duration = Duration::from_secs(30);
 
-/// How much one counter may hold.
+/// The limits of one counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ceiling {
-    /// Orders that wait for their payment.
+    /// Orders that wait for payment.
     pub open_orders: u32,
     /// Units that these orders hold.
     pub held_units: u32,
@@ -35,13 +34,13 @@ pub struct Ceiling {
 /// The limits of the shop; from configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Of a customer, a guest, and an address that guests gave.
+    /// Limits of a customer, of a guest, and of an e-mail address that guests gave.
     pub caller: Ceiling,
-    /// Of a source address, behind which there may be an office.
+    /// Limits of a source address, which many people of an office may share.
     pub source: Ceiling,
     /// Declined tries of one order that the frontend pays, and declined cards of one SetupIntent.
     pub declines_per_order: u32,
-    /// How long a decline counts, from the first of several.
+    /// Time that declines count, from the first of them.
     pub window: Duration,
 }
 
@@ -56,7 +55,7 @@ impl Default for Limits {
     }
 }
 
-/// Who a counter counts.
+/// Kind of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
@@ -64,14 +63,14 @@ pub enum Kind {
     User,
     /// A guest.
     Guest,
-    /// An address that guests gave, by its fingerprint.
+    /// An e-mail address that guests gave, by its fingerprint.
     Recipient,
     /// A source address, by its fingerprint.
     Source,
 }
 
 impl Kind {
-    /// As it is stored.
+    /// The name that is stored.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -80,16 +79,16 @@ impl Kind {
 /// The counters of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counters {
-    /// Who orders.
+    /// The shopper.
     pub owner: Owner,
-    /// The address that a guest gave.
+    /// Fingerprint of the e-mail address that a guest gave.
     pub recipient: Option<Fingerprint>,
-    /// Where the request came from.
+    /// Fingerprint of the source address.
     pub source: Option<Fingerprint>,
 }
 
 impl Counters {
-    /// Each by kind and key.
+    /// Kind and key of each counter.
     pub fn each(&self) -> impl Iterator<Item = (Kind, Fingerprint)> {
         let owner = owner_key(self.owner);
         let recipient = self.recipient.map(|key| (Kind::Recipient, key));
@@ -106,57 +105,57 @@ pub fn owner_key(owner: Owner) -> (Kind, Fingerprint) {
     }
 }
 
-/// What a counter has.
+/// The present count of a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count {
-    /// Who is counted.
+    /// Kind of the counter.
     pub kind: Kind,
-    /// Orders that wait for their payment.
+    /// Orders that wait for payment.
     pub open_orders: i64,
-    /// Units that they hold.
+    /// Units that these orders hold.
     pub held_units: i64,
     /// Declined payments within the window.
     pub declines: i64,
-    /// When the window ends.
+    /// When the window of the declines ends.
     pub declines_until: Option<Timestamp>,
 }
 
 impl Count {
-    /// The count of a counter that nothing was counted in.
+    /// The count of a counter in which nothing was counted.
     pub fn of_nothing(kind: Kind) -> Self {
         Self { kind, open_orders: 0, held_units: 0, declines: 0, declines_until: None }
     }
 
-    /// How long the declines still count; `None` where there are none, or none that count.
+    /// Time that the declines still count; `None` when there are none that count.
     fn declined_for(&self, now: Timestamp) -> Option<Duration> {
         let left = self.declines_until?.unix_millis() - now.unix_millis();
         u64::try_from(left).ok().filter(|left| *left > 0 && self.declines > 0).map(Duration::from_millis)
     }
 }
 
-/// What there is too much of.
+/// The limit that an attempt exceeds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display)]
-pub enum What {
+pub enum Limit {
     /// Open orders.
     #[strum(serialize = "open orders")]
     OpenOrders,
     /// Units on hold.
     #[strum(serialize = "units on hold")]
     HeldUnits,
-    /// Declined payments; when there may be another.
+    /// Declined payments; with the time after which another may be tried.
     #[strum(serialize = "declined payments")]
     Declines(Duration),
 }
 
-/// A limit that an attempt meets.
+/// An attempt exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {most} {what} of one {}", .by.as_str())]
+#[error("more than {most} {limit} of one {}", .by.as_str())]
 pub struct Exceeded {
-    /// Of what.
-    pub what: What,
-    /// In which counter.
-    pub by: Kind,
     /// The limit.
+    pub limit: Limit,
+    /// Kind of the counter.
+    pub by: Kind,
+    /// The value of the limit.
     pub most: u32,
 }
 
@@ -169,43 +168,43 @@ impl Limits {
         }
     }
 
-    /// Whether all counters have room for another order of so many units. The first that has none says why.
+    /// Whether all counters have room for another order of so many units. The error is of the first that has none.
     pub fn check(&self, counts: &[Count], units: i64, now: Timestamp) -> Result<(), Exceeded> {
         counts.iter().try_for_each(|count| self.check_one(count, units, now))
     }
 
     fn check_one(&self, count: &Count, units: i64, now: Timestamp) -> Result<(), Exceeded> {
         let Ceiling { open_orders, held_units, declines } = self.of(count.kind);
-        let exceeded = |what, most| Err(Exceeded { what, by: count.kind, most });
+        let exceeded = |limit, most| Err(Exceeded { limit, by: count.kind, most });
         let left = count.declined_for(now);
         let declined = if left.is_some() { count.declines } else { 0 };
         if let Some(left) = left.filter(|_| declined >= i64::from(declines)) {
-            return exceeded(What::Declines(left), declines);
+            return exceeded(Limit::Declines(left), declines);
         }
         if count.open_orders >= i64::from(open_orders) {
-            return exceeded(What::OpenOrders, open_orders);
+            return exceeded(Limit::OpenOrders, open_orders);
         }
         if count.held_units + units > i64::from(held_units) {
-            return exceeded(What::HeldUnits, held_units);
+            return exceeded(Limit::HeldUnits, held_units);
         }
         if declined + count.open_orders >= i64::from(declines) {
-            return exceeded(What::Declines(UNDER_WAY), declines);
+            return exceeded(Limit::Declines(UNDER_WAY), declines);
         }
         Ok(())
     }
 
-    /// Whether so many declined tries, of one payment or SetupIntent and of its caller, are enough.
+    /// Whether so many declined tries, of one payment or SetupIntent and of its caller, reach the limit.
     pub fn are_enough(&self, of_one: i64, of_caller: i64) -> bool {
         of_one >= i64::from(self.declines_per_order) || of_caller >= i64::from(self.caller.declines)
     }
 
-    /// How long a counter stays after it was last changed.
+    /// Time that a counter is kept after its last change.
     pub fn keep_for(&self) -> Duration {
         self.window.max(MIN_KEEP)
     }
 }
 
-/// What a change of an order does to its counters.
+/// Effect of a change of an order on its counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Change {
     /// The order and its units are no longer counted.
@@ -216,7 +215,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// From one state of an order to the next.
+    /// The effect of a change from `before` to `after`.
     pub fn between(before: &Order, after: &Order) -> Self {
         let closes = before.state.is_open() && !after.state.is_open();
         let is_ours = matches!(after.payment.method, Method::Saved { .. });

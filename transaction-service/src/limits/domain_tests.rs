@@ -18,25 +18,25 @@ fn count(kind: Kind, open_orders: i64, held_units: i64, declines: i64) -> Count 
     Count { kind, open_orders, held_units, declines, declines_until }
 }
 
-fn refused(count: Count, units: i64) -> Option<What> {
-    limits().check(&[count], units, now()).err().map(|exceeded| exceeded.what)
+fn refused(count: Count, units: i64) -> Option<Limit> {
+    limits().check(&[count], units, now()).err().map(|exceeded| exceeded.limit)
 }
 
 #[test]
 fn an_attempt_is_taken_up_to_each_limit_and_not_beyond() {
-    let under_way = Some(What::Declines(UNDER_WAY));
+    let under_way = Some(Limit::Declines(UNDER_WAY));
     for (open, held, declined, units, expected) in [
         (0, 0, 0, 10, None),
-        (0, 0, 0, 11, Some(What::HeldUnits)),
+        (0, 0, 0, 11, Some(Limit::HeldUnits)),
         (2, 9, 0, 1, None),
-        (2, 9, 0, 2, Some(What::HeldUnits)),
-        (3, 3, 0, 1, Some(What::OpenOrders)),
+        (2, 9, 0, 2, Some(Limit::HeldUnits)),
+        (3, 3, 0, 1, Some(Limit::OpenOrders)),
         (1, 1, 2, 1, None),
         (2, 2, 2, 1, under_way),
         (0, 0, 3, 1, None),
         (1, 1, 3, 1, under_way),
-        (0, 0, 4, 1, Some(What::Declines(Duration::from_mins(10)))),
-        (3, 3, 9, 1, Some(What::Declines(Duration::from_mins(10)))),
+        (0, 0, 4, 1, Some(Limit::Declines(Duration::from_mins(10)))),
+        (3, 3, 9, 1, Some(Limit::Declines(Duration::from_mins(10)))),
     ] {
         for kind in [Kind::User, Kind::Guest, Kind::Recipient] {
             let found = refused(count(kind, open, held, declined), units);
@@ -52,7 +52,7 @@ fn declines_count_until_their_window_ends() {
     count.declines_until = Some(now());
     assert_eq!(refused(count, 1), None);
     count.declines_until = Some(now().plus(Duration::from_millis(1)));
-    assert_eq!(refused(count, 1), Some(What::Declines(Duration::from_millis(1))));
+    assert_eq!(refused(count, 1), Some(Limit::Declines(Duration::from_millis(1))));
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_counter_without_room_is_named_whichever_it_is() {
     for kind in [Kind::User, Kind::Guest, Kind::Recipient, Kind::Source] {
         let counts = [free(Kind::Guest), count(kind, 30, 30, 0), free(Kind::Source)];
         let most = if kind == Kind::Source { 30 } else { 3 };
-        let exceeded = Exceeded { what: What::OpenOrders, by: kind, most };
+        let exceeded = Exceeded { limit: Limit::OpenOrders, by: kind, most };
         assert_eq!(limits().check(&counts, 1, now()), Err(exceeded));
     }
 }
@@ -101,6 +101,6 @@ fn an_order_is_counted_until_it_is_closed_and_a_saved_card_that_is_declined_coun
 fn a_counter_is_stored_under_the_name_of_its_kind() {
     let names = [Kind::User, Kind::Guest, Kind::Recipient, Kind::Source].map(Kind::as_str);
     assert_eq!(names, ["user", "guest", "recipient", "source"]);
-    let exceeded = Exceeded { what: What::Declines(Duration::ZERO), by: Kind::Source, most: 4 };
+    let exceeded = Exceeded { limit: Limit::Declines(Duration::ZERO), by: Kind::Source, most: 4 };
     assert_eq!(exceeded.to_string(), "more than 4 declined payments of one source");
 }

@@ -1,4 +1,4 @@
-//! How much is allowed where the environment says otherwise than [`Limits::default`]. Reads settings and nothing else.
+//! Reads limits from the environment, with the defaults of [`Limits::default`].
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -6,7 +6,7 @@ use platform::config::Env;
 
 use super::domain::{Ceiling, Limits};
 
-/// What a limit may be set to.
+/// Range of a limit.
 const MOST: RangeInclusive<u32> = 1..=1_000_000;
 
 /// Reads the settings; each has a default.

@@ -1,5 +1,5 @@
-//! Declined cards of a SetupIntent. user-service limits how many are begun, but with the client secret of one, any number
-//! of cards can be tried at Stripe, without us. Stripe tells us of each by `setup_intent.setup_failed`.
+//! Declined cards of a SetupIntent. user-service limits how many are created, but with the client secret of one, any
+//! number of cards can be tried at Stripe, without this service. Stripe reports each by `setup_intent.setup_failed`.
 
 use common::timestamp::Timestamp;
 use stripe::{Event, SetupIntentId, StripeError};
@@ -8,23 +8,23 @@ use uuid::Uuid;
 use super::store;
 use crate::{app::App, error::Error};
 
-/// The event that tells of a declined card.
+/// The event that reports a declined card.
 const DECLINED: &str = "setup_intent.setup_failed";
-/// Under which name user-service notes the account on a SetupIntent.
+/// The metadata of a SetupIntent in which user-service saves the account.
 const USER_ID: &str = "user_id";
 
-/// A declined card of a SetupIntent that user-service began.
+/// A declined card of a SetupIntent that user-service created.
 #[derive(Debug, PartialEq, Eq)]
 pub struct DeclinedSetup {
     setup_intent: SetupIntentId,
-    /// What names the declined card: the attempt, since Stripe may report one by two events, or else the event.
+    /// Name of the declined card: the attempt, since Stripe may report one by two events, or else the event.
     attempt: String,
     user: Uuid,
 }
 
 impl DeclinedSetup {
-    /// The one that an event reports. `None` for events of other kinds, and where no account is noted: then the
-    /// SetupIntent is not the shop's. All of this holds in the event as it does at Stripe, since none of it changes.
+    /// The declined card that an event reports. `None` for events of other kinds, and without an account: then the SetupIntent
+    /// is not the shop's. None of these data change, so the event is used as it is.
     pub fn read(event: &Event) -> Option<Self> {
         let setup_intent = event.setup_intent().filter(|_| event.kind == DECLINED)?;
         let object = event.object();
@@ -36,8 +36,8 @@ impl DeclinedSetup {
 }
 
 /// Counts a declined card: once, however often and late an event reports it. After too many, of this SetupIntent or of
-/// its account, the SetupIntent is cancelled at Stripe. Where that fails, the same event repeated tries it again, and the
-/// sweep until it is done.
+/// its account, the SetupIntent is cancelled at Stripe. When that fails, a repetition of the event tries again, and so
+/// does each sweep.
 pub async fn note(app: &App, setup: &DeclinedSetup, now: Timestamp) -> Result<(), Error> {
     let DeclinedSetup { setup_intent, attempt, user } = setup;
     let db = &app.database;
@@ -49,12 +49,12 @@ pub async fn note(app: &App, setup: &DeclinedSetup, now: Timestamp) -> Result<()
     end(app, setup_intent, declined.of_one).await
 }
 
-/// Cancels SetupIntents of which that failed before.
+/// Cancels the SetupIntents that are still to be cancelled.
 pub async fn sweep(app: &App, now: Timestamp) -> Result<(), Error> {
-    for (id, declines) in store::due_cancellations(&app.database, now).await? {
+    for (id, declines) in store::claim_due_cancellations(&app.database, now).await? {
         if let Err(error) = end(app, &id, declines).await {
             tracing::error!(%error, setup_intent = %id, "SetupIntent not cancelled; a later sweep tries again");
-            if error.may_pass() {
+            if error.is_transient() {
                 break;
             }
         }

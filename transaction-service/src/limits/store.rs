@@ -1,5 +1,5 @@
-//! Every query of the counters by themselves. They are taken in the statement that makes an order and given back in the
-//! one that closes it (`orders::store`). Rows are locked in the order of their keys everywhere, and after the order's.
+//! Queries of the counters alone. Orders are counted in the statement that makes them, and discounted in the one that closes
+//! them (`orders::store`). Rows are locked in the order of their keys everywhere, and after the order's.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use crate::{
     ids::{OrderId, Owner},
 };
 
-/// How many counters one sweep compares at most that differ.
+/// Most counters that one sweep corrects.
 const AT_ONCE: i64 = 50;
-/// How many rows one sweep deletes or forgets at most.
+/// Most rows that one sweep deletes or clears.
 const ROWS: i64 = 1_000;
-/// How many SetupIntents one sweep cancels at most.
+/// Most SetupIntents that one sweep cancels.
 const CANCELLATIONS: i64 = 20;
-/// How long the declines of a SetupIntent are remembered after the last: Stripe lists events for 30 days.
+/// Time that the declines of a SetupIntent are kept after the last: Stripe lists events for 30 days.
 const KEEP_SETUPS: Duration = Duration::from_hours(31 * 24);
 
 /// Marks an attempt as ended in its owner's counter, which every statement that makes an order has to take: from here on
-/// none can make one of this attempt, and one that is under way is waited for. Only the newest are remembered, many more
-/// than a caller has under way.
+/// none can make one of this attempt, and one in progress is waited for. Only the newest 64 are kept, many more than a caller
+/// has in progress.
 pub async fn end_attempt(
     db: &mut PgConnection,
     owner: Owner,
@@ -52,19 +52,19 @@ pub async fn end_attempt(
     Ok(())
 }
 
-/// Declines so far.
+/// Number of declines so far.
 #[derive(Debug, Clone, Copy, FromRow)]
 pub struct Declined {
-    /// Of the order, or of the SetupIntent.
+    /// Declines of the order, or of the SetupIntent.
     pub of_one: i64,
-    /// Of its caller, or the address that a guest gave, whichever has more.
+    /// Declines of its caller, or of the e-mail address that a guest gave, whichever has more.
     pub of_caller: i64,
-    /// Whether this one was not counted before.
+    /// Whether this decline was not counted before.
     pub is_new: bool,
 }
 
-/// Counts a decline of this name, unless it is counted already, in the order and in all counters that the order still
-/// knows. Answers how many there are then.
+/// Counts a decline of this name, unless it is counted already, for the order and in all counters of the order. Returns the
+/// new counts.
 pub async fn count_decline(
     db: impl PgExecutor<'_>,
     order: OrderId,
@@ -106,8 +106,8 @@ pub async fn count_decline(
     Ok(declined)
 }
 
-/// Counts a declined card of this SetupIntent, by what names the attempt and unless it is counted already, for the
-/// SetupIntent and for the account that began it. Answers how many there are then.
+/// Counts a declined card of this SetupIntent by the name of the attempt, unless it is counted already, for the SetupIntent
+/// and for its account. Returns the new counts.
 pub async fn count_declined_setup(
     db: impl PgExecutor<'_>,
     (setup_intent, attempt): (&SetupIntentId, &str),
@@ -149,7 +149,7 @@ pub async fn count_declined_setup(
     Ok(declined)
 }
 
-/// Remembers that a SetupIntent is to be cancelled: at once by its caller, and by a sweep where that fails.
+/// Stores that a SetupIntent is to be cancelled: at once by the caller of this, or by a sweep when that fails.
 pub async fn remember_cancellation(
     db: impl PgExecutor<'_>,
     setup_intent: &SetupIntentId,
@@ -161,27 +161,31 @@ pub async fn remember_cancellation(
     Ok(())
 }
 
-/// Picks SetupIntents that are to be cancelled, with how many cards were declined: again after a minute, two, ... and
-/// every six hours at least. Two sweeps never pick the same.
-pub async fn due_cancellations(db: impl PgExecutor<'_>, now: Timestamp) -> Result<Vec<(SetupIntentId, i64)>, Error> {
-    let pick = "UPDATE setup_declines SET cancel_attempts = cancel_attempts + 1,
+/// Claims SetupIntents that are to be cancelled, with their number of declined cards: again after one minute, two, four, and
+/// up to six hours. Two sweeps never claim the same.
+pub async fn claim_due_cancellations(
+    db: impl PgExecutor<'_>,
+    now: Timestamp,
+) -> Result<Vec<(SetupIntentId, i64)>, Error> {
+    let claim = "UPDATE setup_declines SET cancel_attempts = cancel_attempts + 1,
                     cancel_due_at = $1::timestamptz + least(60 * 2 ^ least(cancel_attempts, 12), 21600) * interval '1 second'
                 WHERE setup_intent = ANY (ARRAY(SELECT setup_intent FROM setup_declines WHERE cancel_due_at <= $1
                                                 ORDER BY cancel_due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
                 RETURNING setup_intent, cardinality(attempts)::bigint";
-    let rows: Vec<(String, i64)> = sqlx::query_as(pick).bind(now.to_offset()).bind(CANCELLATIONS).fetch_all(db).await?;
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as(claim).bind(now.to_offset()).bind(CANCELLATIONS).fetch_all(db).await?;
     let corrupt = |_| Error::Corrupt("a SetupIntent that is to be cancelled".to_owned());
     rows.into_iter().map(|(id, declines)| Ok((id.parse().map_err(corrupt)?, declines))).collect()
 }
 
-/// It is cancelled, or there is nothing to cancel any more.
+/// Stores that a SetupIntent is cancelled, or cannot be cancelled any more.
 pub async fn forget_cancellation(db: impl PgExecutor<'_>, setup_intent: &SetupIntentId) -> Result<(), Error> {
     let forget = "UPDATE setup_declines SET cancel_due_at = NULL WHERE setup_intent = $1";
     sqlx::query(forget).bind(setup_intent.as_str()).execute(db).await?;
     Ok(())
 }
 
-/// Deletes what is remembered of SetupIntents that Stripe tells nothing of any more; of how many.
+/// Deletes declines of SetupIntents that have expired. Returns their number.
 pub async fn delete_expired_setups(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, Error> {
     let delete = "DELETE FROM setup_declines
                   WHERE ctid = ANY (ARRAY(SELECT ctid FROM setup_declines WHERE expires_at <= $1
@@ -189,14 +193,14 @@ pub async fn delete_expired_setups(db: impl PgExecutor<'_>, now: Timestamp) -> R
     Ok(sqlx::query(delete).bind(now.to_offset()).bind(ROWS).execute(db).await?.rows_affected())
 }
 
-/// Remembers that an open order's payment is to be cancelled.
+/// Stores that an open order accepts no more tries, so that its payment is cancelled.
 pub async fn allow_no_more_tries(db: impl PgExecutor<'_>, order: OrderId) -> Result<(), Error> {
     let end = "UPDATE orders SET no_more_tries = true WHERE id = $1 AND due_at IS NOT NULL";
     sqlx::query(end).bind(order.uuid()).execute(db).await?;
     Ok(())
 }
 
-/// Deletes counters that have had their time; how many.
+/// Deletes expired counters. Returns their number.
 pub async fn delete_expired(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, Error> {
     let delete = "DELETE FROM limit_counters
                   WHERE ctid = ANY (ARRAY(SELECT ctid FROM limit_counters WHERE open_orders = 0 AND expires_at <= $1
@@ -204,7 +208,7 @@ pub async fn delete_expired(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u
     Ok(sqlx::query(delete).bind(now.to_offset()).bind(ROWS).execute(db).await?.rows_affected())
 }
 
-/// Forgets who ordered what closed before this time; how many orders.
+/// Deletes the hashes of recipient and source from orders that closed before this time. Returns the number of orders.
 pub async fn forget_closed(db: impl PgExecutor<'_>, before: Timestamp) -> Result<u64, Error> {
     let forget = "UPDATE orders SET recipient_key = NULL, source_key = NULL
                   WHERE id = ANY (ARRAY(SELECT id FROM orders
@@ -217,14 +221,13 @@ pub async fn forget_closed(db: impl PgExecutor<'_>, before: Timestamp) -> Result
 /// A counter by its key.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Named {
-    /// Who is counted.
+    /// Kind of the counter.
     pub kind: String,
-    /// Under which key.
+    /// Key of the counter.
     pub key: Vec<u8>,
 }
 
-/// Counters that differ from what the open orders say. None, unless something is wrong: both are read at one moment, and
-/// change together.
+/// Counters that differ from the open orders. Both are read at one moment and change together, so any is a fault.
 pub async fn wrong(db: impl PgExecutor<'_>) -> Result<Vec<Named>, Error> {
     let wrong = "WITH held AS (
             SELECT k.kind, k.key, count(*) AS open_orders, sum(o.counted_units) AS held_units
@@ -238,8 +241,8 @@ pub async fn wrong(db: impl PgExecutor<'_>) -> Result<Vec<Named>, Error> {
     Ok(sqlx::query_as(wrong).bind(AT_ONCE).fetch_all(db).await?)
 }
 
-/// Sets a counter to what the open orders say. It is locked before they are read, in a statement of its own, so that no
-/// order that takes or gives it back is half way.
+/// Sets a counter to the sums of the open orders. A statement of its own locks it before they are read, so that no order
+/// changes it in between.
 pub async fn repair(db: &mut PgConnection, counter: &Named, expires_at: Timestamp) -> Result<(), Error> {
     let lock = "INSERT INTO limit_counters AS c (kind, key, expires_at) VALUES ($1, $2, $3)
                 ON CONFLICT (kind, key) DO UPDATE SET expires_at = greatest(c.expires_at, excluded.expires_at)";
@@ -255,7 +258,7 @@ pub async fn repair(db: &mut PgConnection, counter: &Named, expires_at: Timestam
     Ok(())
 }
 
-/// A key as it is bound.
+/// Keys as they are bound.
 pub fn bytes(keys: impl Iterator<Item = Fingerprint>) -> Vec<Vec<u8>> {
     keys.map(Vec::from).collect()
 }

@@ -1,4 +1,4 @@
-//! What an order is, and which states may follow which.
+//! Orders, and which state may follow which.
 //!
 //! | state \ outcome | requires action | paid | failed | cancelled | expired |
 //! | --- | --- | --- | --- | --- | --- |
@@ -9,8 +9,8 @@
 //! | `cancelled` | - | - | - | stays | - |
 //! | `expired` | - | - | - | - | stays |
 //!
-//! A dash is an illegal transition: it is refused, loudly. Outcomes are what Stripe says, never what we hope, so whoever
-//! comes with one (handler, webhook, retry, sweep) comes to the same state.
+//! A dash is an invalid transition: it is refused with an error. Outcomes are read from Stripe, so handler, webhook, retry
+//! and sweep come to the same state.
 
 use std::fmt;
 
@@ -29,54 +29,54 @@ use crate::{
     pricing::Pricing,
 };
 
-/// How far an order has come.
+/// State of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum State {
-    /// Saved, and being paid for. Nobody has got an answer yet.
+    /// The order is saved and being paid; its request has no answer yet.
     Pending,
-    /// The shopper has to do something: confirm the payment, or pass 3-D Secure.
+    /// The shopper has to confirm the payment or pass 3-D Secure.
     RequiresAction,
-    /// The money is taken.
+    /// The total was charged.
     Paid,
-    /// The payment was declined; nothing was charged, the stock is free again.
+    /// The payment was declined; nothing was charged, and the stock is released.
     PaymentFailed,
-    /// Called off by the shopper before payment, or by us because it was sold out; nothing is charged, or all refunded.
+    /// The shopper cancelled before payment and nothing was charged, or the goods were sold out and all was refunded.
     Cancelled,
-    /// Not paid in time, or not with what it costs; the stock is free again.
+    /// The total was not paid in time; the stock is released.
     Expired,
 }
 
 impl State {
-    /// As it is written and stored.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// Whether money may still be taken for it.
+    /// Whether the order may still be charged.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::RequiresAction)
     }
 }
 
-/// How an order is paid.
+/// The way in which an order is paid.
 #[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Method {
-    /// With a payment method that the customer saved at Stripe; we confirm.
+    /// With a payment method that the customer saved at Stripe; this service confirms.
     Saved {
         /// The customer at Stripe.
         customer: CustomerId,
-        /// Theirs.
+        /// The payment method of this customer.
         payment_method: PaymentMethodId,
     },
-    /// With whatever the shopper gives Stripe in the frontend, which confirms.
+    /// With a payment method that the shopper enters in the frontend, which confirms.
     Client,
 }
 
 impl Method {
-    /// As it is written and stored.
+    /// The name that is stored and published.
     pub fn as_str(&self) -> &'static str {
         self.into()
     }
@@ -88,7 +88,7 @@ pub struct Failure {
     /// Stripe's decline code, or else its error code.
     #[schema(example = "insufficient_funds")]
     pub code: String,
-    /// For the shopper.
+    /// Reason in words that can be shown to the shopper.
     #[schema(example = "Your card has insufficient funds.")]
     pub message: String,
 }
@@ -96,25 +96,25 @@ pub struct Failure {
 /// The one payment of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// How.
+    /// The way in which it is paid.
     pub method: Method,
-    /// The one PaymentIntent, once it is known.
+    /// The one PaymentIntent; `None` until it is created.
     pub intent: Option<PaymentIntentId>,
-    /// What the frontend needs to go on with it.
+    /// The secret by which the frontend confirms.
     pub client_secret: Option<ClientSecret>,
-    /// What was taken, in minor units.
+    /// The captured amount in minor units.
     pub captured: i64,
-    /// What was given back, in minor units.
+    /// The refunded amount in minor units.
     pub refunded: i64,
-    /// Whether the cardholder disputes it: a dispute is open, or was lost.
+    /// Whether a dispute is open or was lost.
     pub disputed: bool,
-    /// Why it failed.
+    /// The reason of a failed payment.
     pub failure: Option<Failure>,
-    /// Whether too many tries to pay in the frontend were declined, so that there may be no more.
+    /// Whether too many tries in the frontend were declined, so that no more are accepted.
     pub no_more_tries: bool,
 }
 
-/// Lets a frontend confirm one payment. Not shown where things are logged.
+/// Secret by which a frontend confirms one payment. `Debug` does not show it, so no log has it.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ClientSecret(pub String);
@@ -125,47 +125,47 @@ impl fmt::Debug for ClientSecret {
     }
 }
 
-/// Why an order was closed without the shopper asking.
+/// The reason of an order that was cancelled because its goods were sold out.
 pub const SOLD_OUT: &str = "sold_out";
 
-/// An order. What it was made of never changes; its state, payment and `due_at` do.
+/// An order. Its state, payment and `due_at` change; its lines, prices and addresses never do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// Its id, derived from owner and key.
+    /// Id, derived from owner and idempotency key.
     pub id: OrderId,
-    /// Whose.
+    /// The shopper who owns it.
     pub owner: Owner,
-    /// The request it was made from.
+    /// Hash of the request that made it.
     pub request_hash: [u8; 32],
-    /// How far it has come.
+    /// State of the order.
     pub state: State,
-    /// Counts changes.
+    /// Number of changes; saving needs the version that was read.
     pub version: i32,
-    /// When somebody else may go on with it; `None` once it is closed.
+    /// When the lease ends, after which a retry or the sweep may work on it; `None` once it is closed.
     pub due_at: Option<Timestamp>,
-    /// Until when it can be paid.
+    /// When it expires unless it is paid.
     pub expires_at: Timestamp,
-    /// What it costs.
+    /// Lines, shipping, tax and total.
     pub pricing: Pricing,
-    /// Where it is sent.
+    /// Address that it is sent to.
     pub shipping_address: PostalAddress,
-    /// Where its messages go.
+    /// E-mail address for messages.
     pub email: Email,
-    /// How the shopper is told of it.
+    /// Channels of messages to the shopper.
     pub notify_by: Channels,
-    /// Where text messages go; there exactly where `notify_by` has them.
+    /// Number for text messages; present exactly when `notify_by` has `sms`.
     pub phone: Option<Phone>,
-    /// How money and dates are written in them.
+    /// Language tag by which money and dates are written in messages.
     pub locale: Option<LanguageTag>,
-    /// Whether it was made from the cart, which is emptied once it is paid.
+    /// Whether it was made from the cart, from which its lines are removed once it is paid.
     pub from_cart: bool,
-    /// The version of the cart that it was made from. `None` where it was not, or before this was kept.
+    /// The version of the cart that it was made from; `None` for lines, and for orders from before versions were kept.
     pub cart_version: Option<i64>,
-    /// How it is paid.
+    /// The payment.
     pub payment: Payment,
-    /// Why it was closed, where that was not the shopper's doing.
-    pub closing_reason: Option<String>,
-    /// What `POST /orders` answered, from the moment there is an answer.
+    /// Why the shop cancelled it; `None` when the shopper did.
+    pub cancellation_reason: Option<String>,
+    /// The stored answer of `POST /orders`; `None` while there is none.
     pub answer: Option<String>,
     /// When it was made.
     pub created_at: Timestamp,
@@ -173,30 +173,30 @@ pub struct Order {
     pub updated_at: Timestamp,
 }
 
-/// What became of an order's payment, as Stripe says.
+/// Result of an order's payment, as read from Stripe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The shopper has to act.
+    /// The shopper has to act in the frontend, with this secret.
     RequiresAction(ClientSecret),
-    /// All of the total was taken.
+    /// The whole total was captured.
     Paid,
-    /// It was declined, and can't be paid any more.
+    /// The payment was declined, and cannot succeed any more.
     Failed(Failure),
-    /// It was called off before payment.
+    /// The order was cancelled before payment.
     Cancelled,
-    /// It was not paid in time, and can't be paid any more.
+    /// The order was not paid in time, and cannot be paid any more.
     Expired,
 }
 
-/// Two accounts of one payment contradict each other. Never seen; money is involved, so somebody must look.
+/// An outcome that may not follow the state of an order. Money is involved, so it is an error that staff must look at.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("order {order} is {} and cannot become {}", .from.as_str(), .to.as_str())]
-pub struct Illegal {
-    /// The order.
+pub struct InvalidTransition {
+    /// Id of the order.
     pub order: OrderId,
-    /// How far it had come.
+    /// The state of the order.
     pub from: State,
-    /// What was said of it.
+    /// The state of the refused outcome.
     pub to: State,
 }
 
@@ -213,14 +213,14 @@ impl Outcome {
 }
 
 impl Order {
-    /// The order after `outcome`, and `None` when that changes nothing.
-    pub fn after(&self, outcome: Outcome, now: Timestamp) -> Result<Option<Self>, Illegal> {
+    /// The order after `outcome`; `None` when nothing changes.
+    pub fn after(&self, outcome: Outcome, now: Timestamp) -> Result<Option<Self>, InvalidTransition> {
         let to = outcome.state();
         if self.state == to {
             return Ok(None);
         }
         if !self.state.is_open() {
-            return Err(Illegal { order: self.id, from: self.state, to });
+            return Err(InvalidTransition { order: self.id, from: self.state, to });
         }
         let mut next = self.changed(to, now);
         match outcome {
@@ -235,22 +235,22 @@ impl Order {
         Ok(Some(next))
     }
 
-    /// A paid order whose stock was gone when it was to be taken off the shelf, after its money was given back.
-    pub fn sold_out(&self, now: Timestamp) -> Result<Option<Self>, Illegal> {
+    /// A paid order whose stock could not be committed, after its money was refunded; `None` when it is cancelled already.
+    pub fn sold_out(&self, now: Timestamp) -> Result<Option<Self>, InvalidTransition> {
         match self.state {
             State::Cancelled => Ok(None),
             State::Paid => {
                 let mut next = self.changed(State::Cancelled, now);
-                next.closing_reason = Some(SOLD_OUT.to_owned());
+                next.cancellation_reason = Some(SOLD_OUT.to_owned());
                 Ok(Some(next))
             }
             State::Pending | State::RequiresAction | State::PaymentFailed | State::Expired => {
-                Err(Illegal { order: self.id, from: self.state, to: State::Cancelled })
+                Err(InvalidTransition { order: self.id, from: self.state, to: State::Cancelled })
             }
         }
     }
 
-    /// The order after refunds of `refunded` minor units in all, and perhaps a dispute.
+    /// The order after refunds of `refunded` minor units in all, with or without a dispute.
     #[must_use]
     pub fn with_refunds(&self, refunded: i64, disputed: bool, now: Timestamp) -> Self {
         let payment = Payment { refunded, disputed, ..self.payment.clone() };
@@ -262,17 +262,17 @@ impl Order {
         Self { state, due_at, version: self.version + 1, updated_at: now, ..self.clone() }
     }
 
-    /// How many units it holds.
+    /// Number of units of all lines.
     pub fn units(&self) -> i64 {
         self.pricing.lines.iter().map(|line| i64::from(line.quantity)).sum()
     }
 
-    /// Whether somebody is at it right now.
+    /// Whether a request or sweep has the lease of the order and is paying for it.
     pub fn is_in_progress(&self, now: Timestamp) -> bool {
         self.state == State::Pending && self.due_at.is_some_and(|due_at| due_at > now)
     }
 
-    /// Whether its time to be paid is over.
+    /// Whether the time to pay is over.
     pub fn is_overdue(&self, now: Timestamp) -> bool {
         self.expires_at <= now
     }

@@ -16,7 +16,7 @@ fn usd(amount: i64) -> Money {
 
 /// An order of one line for 10.00 USD, in this state.
 pub(crate) fn order(state: State, method: Method) -> Order {
-    let item = pricing::Item {
+    let item = pricing::PricedItem {
         sku: "TEE-1".parse().unwrap(),
         quantity: 1,
         product_id: Uuid::nil(),
@@ -58,7 +58,7 @@ pub(crate) fn order(state: State, method: Method) -> Order {
         from_cart: false,
         cart_version: None,
         payment,
-        closing_reason: None,
+        cancellation_reason: None,
         answer: None,
         created_at: now,
         updated_at: now,
@@ -89,7 +89,7 @@ fn every_state_and_outcome_lead_where_the_table_says() {
                     assert_eq!((after.state, after.version), (to, before.version + 1));
                     assert_eq!(after.due_at.is_some(), to.is_open());
                 }
-                (from, to) => assert_eq!(after, Err(Illegal { order: before.id, from, to })),
+                (from, to) => assert_eq!(after, Err(InvalidTransition { order: before.id, from, to })),
             }
         }
     }
@@ -100,7 +100,7 @@ fn a_paid_order_has_taken_its_total_and_a_closed_one_shows_no_client_secret() {
     let pending = order(State::Pending, Method::Client);
     let waiting = pending.after(outcomes()[0].clone(), pending.created_at).unwrap().unwrap();
     assert_eq!(waiting.payment.client_secret, Some(ClientSecret("pi_1_secret_2".into())));
-    assert_eq!(waiting.due_at, Some(waiting.expires_at), "nobody need look before");
+    assert_eq!(waiting.due_at, Some(waiting.expires_at), "no sweep works on it before");
     let paid = waiting.after(Outcome::Paid, pending.created_at).unwrap().unwrap();
     assert_eq!((paid.payment.captured, paid.payment.client_secret), (1000, None));
 }
@@ -111,9 +111,9 @@ fn only_a_paid_order_can_turn_out_to_be_sold_out() {
         let order = order(state, Method::Client);
         let after = order.sold_out(order.created_at);
         match state {
-            State::Paid => assert_eq!(after.unwrap().unwrap().closing_reason.as_deref(), Some(SOLD_OUT)),
+            State::Paid => assert_eq!(after.unwrap().unwrap().cancellation_reason.as_deref(), Some(SOLD_OUT)),
             State::Cancelled => assert_eq!(after, Ok(None)),
-            from => assert_eq!(after, Err(Illegal { order: order.id, from, to: State::Cancelled })),
+            from => assert_eq!(after, Err(InvalidTransition { order: order.id, from, to: State::Cancelled })),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Every query of orders with their lines and payments. Reads are one statement, whatever the number of lines.
+//! Every query of orders with their lines and payments. A read is one statement for any number of lines.
 
 mod row;
 
@@ -18,7 +18,7 @@ use crate::{
         domain::{Change, Count, Counters, Kind, Limits},
         store::bytes,
     },
-    pricing::Line,
+    pricing::OrderLine,
 };
 
 /// The columns of an order, its lines as one JSON value.
@@ -34,21 +34,21 @@ macro_rules! order_columns {
     };
 }
 
-/// Everything of an order.
+/// A query of whole orders.
 macro_rules! select_order {
     ($($rest:literal)*) => {
         concat!("SELECT ", order_columns!(), " FROM orders o JOIN payments p ON p.order_id = o.id ", $($rest),*)
     };
 }
 
-/// The order of this id, whoever's it is.
+/// The order of this id, of any owner.
 pub async fn find(db: impl PgExecutor<'_>, id: OrderId) -> Result<Option<Order>, Error> {
     let found: Option<Row> =
         sqlx::query_as(select_order!("WHERE o.id = $1")).bind(id.uuid()).fetch_optional(db).await?;
     found.map(Order::try_from).transpose()
 }
 
-/// The order of this id, if it is the owner's.
+/// The order of this id, if `owner` owns it.
 pub async fn find_owned(db: impl PgExecutor<'_>, owner: Owner, id: OrderId) -> Result<Option<Order>, Error> {
     let find = select_order!("WHERE o.id = $1 AND o.owner_id = $2 AND o.owner_kind = $3");
     let found: Option<Row> =
@@ -56,7 +56,7 @@ pub async fn find_owned(db: impl PgExecutor<'_>, owner: Owner, id: OrderId) -> R
     found.map(Order::try_from).transpose()
 }
 
-/// The order whose own PaymentIntent this is; or else the one that it names, whose own it is not, or not yet known to be.
+/// The order whose own PaymentIntent is `intent`; or else the order `named` in its metadata.
 pub async fn find_of_payment(
     db: impl PgExecutor<'_>,
     intent: &PaymentIntentId,
@@ -71,7 +71,7 @@ pub async fn find_of_payment(
     found.map(Order::try_from).transpose()
 }
 
-/// Saves which PaymentIntent is an order's own, where that is not saved yet; which it is.
+/// Saves the id of an order's own PaymentIntent unless one is saved already. Returns the saved id.
 pub async fn pin_payment(
     db: impl PgExecutor<'_>,
     order: OrderId,
@@ -83,20 +83,20 @@ pub async fn pin_payment(
     pinned.parse().map_err(|_| Error::Corrupt(format!("payment of order {order}")))
 }
 
-/// Where an order stands in the list of its owner: newest first.
+/// Position of an order in the list of its owner, newest first.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Place {
-    /// When it was made.
+pub struct Cursor {
+    /// When the order was made.
     pub created_at: Timestamp,
-    /// Which of those made then.
+    /// Id, which orders those of one moment.
     pub id: OrderId,
 }
 
-/// Up to `count` orders of an owner after a place.
+/// Up to `count` orders of an owner after `after`, newest first.
 pub async fn list(
     db: impl PgExecutor<'_>,
     owner: Owner,
-    after: Option<Place>,
+    after: Option<Cursor>,
     count: usize,
 ) -> Result<Vec<Order>, Error> {
     let list = select_order!(
@@ -107,35 +107,35 @@ pub async fn list(
     let rows: Vec<Row> = sqlx::query_as(list)
         .bind(owner.id())
         .bind(owner.kind())
-        .bind(after.map(|place| place.created_at.to_offset()))
-        .bind(after.map(|place| place.id.uuid()))
+        .bind(after.map(|cursor| cursor.created_at.to_offset()))
+        .bind(after.map(|cursor| cursor.id.uuid()))
         .bind(i64::try_from(count).unwrap_or(i64::MAX))
         .fetch_all(db)
         .await?;
     rows.into_iter().map(Order::try_from).collect()
 }
 
-/// What an attempt finds before it begins.
+/// The stored state that an attempt starts from.
 #[derive(Debug)]
 pub struct Found {
     /// The order that its key made.
     pub order: Option<Order>,
-    /// The live order that the version of the cart became, under whatever key.
+    /// The live order that the version of the cart became, under any key.
     pub of_cart: Option<OrderId>,
-    /// Whether the attempt gave its stock back and has ended.
+    /// Whether the attempt has ended and its stock was released.
     pub is_ended: bool,
-    /// What each of its counters has.
+    /// The count of each of its counters.
     pub counts: Vec<Count>,
 }
 
-/// Everything that an attempt has to know before it asks anybody else, in one round trip.
-pub async fn look(
+/// Everything that an attempt needs from the database before it calls other services, in one round trip.
+pub async fn look_up(
     db: impl PgExecutor<'_>,
     id: OrderId,
     cart_version: Option<i64>,
     counters: &Counters,
 ) -> Result<Found, Error> {
-    let look = concat!(
+    let look_up = concat!(
         "SELECT (SELECT l.id FROM orders l WHERE l.owner_id = $2 AND l.owner_kind = $3 AND l.cart_version = $4
                  AND l.state IN ('pending', 'requires_action', 'paid')) AS of_cart,
                 (SELECT jsonb_agg(jsonb_build_object('kind', c.kind, 'open_orders', c.open_orders,
@@ -146,7 +146,7 @@ pub async fn look(
         order_columns!(),
         " FROM (VALUES (1)) AS one (row) LEFT JOIN (orders o JOIN payments p ON p.order_id = o.id) ON o.id = $1"
     );
-    let row = sqlx::query(look)
+    let row = sqlx::query(look_up)
         .bind(id.uuid())
         .bind(counters.owner.id())
         .bind(counters.owner.kind())
@@ -197,24 +197,24 @@ pub async fn open_ids(db: impl PgExecutor<'_>, owner: Owner) -> Result<Vec<Order
     Ok(ids.into_iter().map(OrderId::from).collect())
 }
 
-/// What came of saving a new order.
+/// Result of saving a new order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Inserted {
-    /// It is saved, and all its counters count it.
+    /// The order is saved and counted.
     Made,
-    /// It exists: another request with the same key was first.
+    /// The order exists: another request with the same key was first.
     Exists,
-    /// The version of the cart has become an order, under another key.
+    /// The version of the cart became an order under another key.
     CartOrdered,
     /// A counter has no room for it, or the attempt has ended. Nothing is saved and nothing counted.
     NoRoom,
 }
 
 /// Saves a new order with its lines and payment and takes its counters, in one statement and so in one commit. The
-/// database's constraints decide every race; where one of them is violated, nothing of the statement is left.
+/// database's constraints decide every race; when one is violated, nothing of the statement is saved.
 ///
 /// The order is inserted before its counters are taken, and they are taken in the order of their keys, as everywhere:
-/// so no two statements wait for each other.
+/// so no two statements deadlock.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     order: &Order,
@@ -255,7 +255,7 @@ pub async fn insert(
         SELECT made.id, $30, $31, $32, $12, (SELECT count(*) FROM taken) = cardinality($37::text[]) FROM made";
     let pricing = &order.pricing;
     let lines = &pricing.lines;
-    let each = |amount: fn(&Line) -> i64| lines.iter().map(amount).collect::<Vec<i64>>();
+    let each = |amount: fn(&OrderLine) -> i64| lines.iter().map(amount).collect::<Vec<i64>>();
     let (customer, payment_method) = match &order.payment.method {
         Method::Saved { customer, payment_method } => (Some(customer.to_string()), Some(payment_method.to_string())),
         Method::Client => (None, None),
@@ -314,7 +314,7 @@ pub async fn insert(
     done.map_or_else(not_inserted, |_| Ok(Inserted::Made))
 }
 
-/// Which constraint stood in the way of a new order.
+/// The constraint that a new order violated.
 fn not_inserted(error: sqlx::Error) -> Result<Inserted, Error> {
     match postgres::violated(&error) {
         Some("orders_pkey") => Ok(Inserted::Exists),
@@ -324,10 +324,10 @@ fn not_inserted(error: sqlx::Error) -> Result<Inserted, Error> {
     }
 }
 
-/// Saves what became of an order since it was `before`, and gives its counters back where it is closed. False where
-/// somebody else changed it in between; nothing is written then.
+/// Saves the change of an order from `before` to `after`, and takes it off its counters when that closes it. Returns false,
+/// and writes nothing, when the order is not in the version of `before`.
 pub async fn save(db: &mut PgConnection, before: &Order, after: &Order, limits: &Limits) -> Result<bool, Error> {
-    // Who ordered is forgotten with the order's end, unless declines of its payment may still be told of late.
+    // The hashes of recipient and source are deleted when the order closes, unless declines of its payment may still arrive.
     let save = "WITH before AS (
             SELECT id, owner_kind, owner_id, recipient_key, source_key, counted_units FROM orders
             WHERE id = $1 AND version = $2 FOR UPDATE),
@@ -362,7 +362,7 @@ pub async fn save(db: &mut PgConnection, before: &Order, after: &Order, limits: 
         .bind(after.state.as_str())
         .bind(after.version)
         .bind(after.due_at.map(Timestamp::to_offset))
-        .bind(&after.closing_reason)
+        .bind(&after.cancellation_reason)
         .bind(&after.answer)
         .bind(after.updated_at.to_offset())
         .bind(payment.intent.as_ref().map(PaymentIntentId::to_string))
@@ -381,15 +381,15 @@ pub async fn save(db: &mut PgConnection, before: &Order, after: &Order, limits: 
     Ok(done.rows_affected() == 1)
 }
 
-/// Takes over a pending order whose lease ran out, until `until`. False where somebody else was quicker.
-pub async fn take_over(
+/// Acquires the lease of a pending order until `until`. Returns false when the lease has not run out, or another acquired it.
+pub async fn acquire_lease(
     db: impl PgExecutor<'_>,
     order: &Order,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<bool, Error> {
-    let take = "UPDATE orders SET due_at = $4 WHERE id = $1 AND version = $2 AND state = 'pending' AND due_at <= $3";
-    let done = sqlx::query(take)
+    let acquire = "UPDATE orders SET due_at = $4 WHERE id = $1 AND version = $2 AND state = 'pending' AND due_at <= $3";
+    let done = sqlx::query(acquire)
         .bind(order.id.uuid())
         .bind(order.version)
         .bind(now.to_offset())
@@ -399,25 +399,25 @@ pub async fn take_over(
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a pending order up, so that the next who asks may go on with it at once.
-pub async fn give_up(db: impl PgExecutor<'_>, order: &Order, now: Timestamp) -> Result<(), Error> {
-    let give_up = "UPDATE orders SET due_at = $3 WHERE id = $1 AND version = $2 AND state = 'pending'";
-    sqlx::query(give_up).bind(order.id.uuid()).bind(order.version).bind(now.to_offset()).execute(db).await?;
+/// Releases the lease of a pending order, so that the next request or sweep may work on it at once.
+pub async fn release_lease(db: impl PgExecutor<'_>, order: &Order, now: Timestamp) -> Result<(), Error> {
+    let release = "UPDATE orders SET due_at = $3 WHERE id = $1 AND version = $2 AND state = 'pending'";
+    sqlx::query(release).bind(order.id.uuid()).bind(order.version).bind(now.to_offset()).execute(db).await?;
     Ok(())
 }
 
-/// Picks up to `count` open orders that are due, and takes them until `until`; two sweeps never pick the same.
-pub async fn pick_due(
+/// Claims up to `count` open orders that are due, with a lease until `until`; two sweeps never claim the same.
+pub async fn claim_due(
     db: impl PgExecutor<'_>,
     count: i64,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Vec<OrderId>, Error> {
-    let pick = "UPDATE orders SET due_at = $2
+    let claim = "UPDATE orders SET due_at = $2
                 WHERE id = ANY (ARRAY(SELECT id FROM orders WHERE due_at <= $1
                                       ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED))
                 RETURNING id";
     let ids: Vec<Uuid> =
-        sqlx::query_scalar(pick).bind(now.to_offset()).bind(until.to_offset()).bind(count).fetch_all(db).await?;
+        sqlx::query_scalar(claim).bind(now.to_offset()).bind(until.to_offset()).bind(count).fetch_all(db).await?;
     Ok(ids.into_iter().map(OrderId::from).collect())
 }

@@ -1,5 +1,5 @@
-//! An order as shoppers see it: a pure function of the saved order, so that handler, webhook, retry and sweep give the
-//! same answer.
+//! An order as shoppers get it: a pure function of the saved order, so that handler, webhook, retry and sweep store the same
+//! answer.
 
 use common::{
     contact::{Channels, Email, Phone, PostalAddress},
@@ -13,74 +13,74 @@ use utoipa::ToSchema;
 use super::domain::{ClientSecret, Failure, Order, State};
 use crate::{
     ids::OrderId,
-    pricing::{Line, Shipping},
+    pricing::{OrderLine, Shipping},
 };
 
 /// An order.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Order, example = json!(example()))]
 pub struct OrderView<'a> {
-    /// Its id.
+    /// Id of the order.
     pub id: OrderId,
-    /// How far it has come.
+    /// State of the order.
     pub state: State,
-    /// What all amounts are in.
+    /// Currency of all amounts.
     pub currency: Currency,
-    /// What was ordered, one line a SKU.
-    #[schema(value_type = Vec<Line>)]
-    pub lines: &'a [Line],
-    /// How it is sent.
+    /// Ordered lines, one for each SKU.
+    #[schema(value_type = Vec<OrderLine>)]
+    pub lines: &'a [OrderLine],
+    /// Shipping method, price and tax.
     #[schema(value_type = Shipping)]
     pub shipping: &'a Shipping,
-    /// All lines before tax.
+    /// Sum of all lines before tax.
     pub subtotal: Money,
-    /// The tax on lines and shipping.
+    /// Tax on lines and shipping.
     pub tax: Money,
-    /// What is charged: `subtotal + shipping.price + tax`.
+    /// Amount to be charged: `subtotal + shipping.price + tax`.
     pub total: Money,
-    /// Where it is sent.
+    /// Address that the order is sent to.
     #[schema(value_type = PostalAddress)]
     pub shipping_address: &'a PostalAddress,
-    /// Where its messages go.
+    /// E-mail address for messages about the order.
     #[schema(value_type = Email)]
     pub email: &'a Email,
-    /// How the shopper is told of the order.
+    /// Channels of messages to the shopper.
     pub notify_by: Channels,
-    /// Where text messages go; `null` without them.
+    /// Number for text messages (E.164); `null` when `notify_by` has no `sms`.
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<&'a Phone>,
-    /// How money and dates are written in them.
+    /// Language tag (BCP 47) by which money and dates are written in messages.
     #[schema(value_type = Option<LanguageTag>, required)]
     pub locale: Option<&'a LanguageTag>,
-    /// Its payment.
+    /// Payment of the order.
     pub payment: PaymentView<'a>,
-    /// `sold_out` when we had to call it off; else `null`.
+    /// `sold_out` when the shop cancelled the order for lack of stock, and refunded it; else `null`.
     #[schema(required)]
     pub closing_reason: Option<&'a str>,
-    /// Until when it can be paid.
+    /// When the order expires unless it is paid.
     pub expires_at: Timestamp,
-    /// When it was made.
+    /// When the order was made.
     pub created_at: Timestamp,
-    /// When it changed last.
+    /// When the order last changed.
     pub updated_at: Timestamp,
 }
 
-/// The payment of an order, as far as its shopper is concerned.
+/// Payment of an order.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderPayment)]
 pub struct PaymentView<'a> {
-    /// `saved` or `client`.
+    /// `saved`: charged by the service. `client`: confirmed by the frontend.
     #[schema(value_type = String, example = "client")]
     pub method: &'static str,
-    /// While the order requires action: hand this to Stripe's library in the frontend. Else `null`.
+    /// Client secret of the PaymentIntent while `state` is `requires_action`: pass it to Stripe's library. Else `null`.
     #[schema(value_type = Option<String>, required, example = "pi_3MtwBw_secret_YrKJ")]
     pub client_secret: Option<&'a ClientSecret>,
-    /// Why it failed; else `null`.
+    /// Reason of a failed payment; else `null`.
     #[schema(value_type = Option<Failure>, required)]
     pub failure: Option<&'a Failure>,
-    /// What was taken.
+    /// Captured amount.
     pub captured: Money,
-    /// What was given back.
+    /// Refunded amount.
     pub refunded: Money,
 }
 
@@ -109,7 +109,7 @@ impl<'a> From<&'a Order> for OrderView<'a> {
                 captured: money(payment.captured),
                 refunded: money(payment.refunded),
             },
-            closing_reason: order.closing_reason.as_deref(),
+            closing_reason: order.cancellation_reason.as_deref(),
             expires_at: order.expires_at,
             created_at: order.created_at,
             updated_at: order.updated_at,

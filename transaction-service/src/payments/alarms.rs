@@ -1,15 +1,15 @@
-//! What staff must look at, in words that never change: `docs/operations.md` says what each means and what to do. Logged
-//! before it is written down as seen, so that a crash in between repeats it and never loses it.
+//! Log lines that raise alarms. Their texts never change: `docs/operations.md` says what each means and what to do. A line
+//! is logged before it is stored as seen, so that a crash in between repeats it and never loses it.
 
 use stripe::{PaymentIntent, Unreadable};
 
 use super::domain::{
     Mismatch,
-    statement::{Meaning, News},
+    statement::{Meaning, StatusChange},
 };
 use crate::{ids::OrderId, orders::domain::Order};
 
-/// Money was taken that does not pay for the order.
+/// A payment was captured that does not match its order.
 pub fn mismatch(order: &Order, intent: &PaymentIntent, why: Mismatch) {
     let (expected, received) = (stripe::amount::to_stripe(order.pricing.total), intent.amount_received);
     tracing::error!(
@@ -18,15 +18,15 @@ pub fn mismatch(order: &Order, intent: &PaymentIntent, why: Mismatch) {
     );
 }
 
-/// Several payments name one order, and none is known to be its own.
+/// Several payments name one order, and which is its own is unknown.
 pub fn ambiguous(order: OrderId) {
     let reason = Mismatch::Ambiguous.as_str();
     tracing::error!(order_id = %order, reason, "payment does not match its order");
 }
 
-/// What is new about refunds and disputes.
-pub fn news(order: OrderId, news: &[News]) {
-    for News { id, status, meaning, reason, amount, currency } in news {
+/// Changed states of refunds and disputes.
+pub fn status_changes(order: OrderId, status_changes: &[StatusChange]) {
+    for StatusChange { id, status, meaning, reason, amount, currency } in status_changes {
         match meaning {
             Meaning::Nothing => {}
             Meaning::RefundFailed => {
@@ -44,7 +44,7 @@ pub fn news(order: OrderId, news: &[News]) {
     }
 }
 
-/// An object of Stripe's that cannot be read.
+/// Objects of Stripe that cannot be read.
 pub fn unreadable(order: Option<OrderId>, objects: &[Unreadable]) {
     let order_id = order.map(|order| order.to_string());
     for object in objects {
@@ -52,7 +52,7 @@ pub fn unreadable(order: Option<OrderId>, objects: &[Unreadable]) {
     }
 }
 
-/// A payment whose status is a word that is unknown here.
+/// A payment with an unknown status.
 pub fn status(order: OrderId, intent: &PaymentIntent) {
     let status = intent.status.as_str();
     tracing::error!(order_id = %order, object = %intent.id, status, "Stripe status not understood");

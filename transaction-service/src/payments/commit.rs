@@ -1,4 +1,4 @@
-//! Writing what became of an order: one commit, on the condition that nobody else changed it in between.
+//! Saving a changed order with all that follows: one commit, on the condition that the order was not changed in between.
 
 use common::timestamp::Timestamp;
 use platform::{
@@ -18,43 +18,43 @@ use crate::{
     },
 };
 
-/// What is written with an order.
+/// What is saved in the commit of an order.
 #[derive(Debug, Default)]
-pub struct With<'a> {
-    /// What is booked because of it.
+pub struct Effects<'a> {
+    /// Bookings in the ledger.
     pub bookings: &'a [Booking],
-    /// What the other services are told because of it.
+    /// Messages to the other services.
     pub messages: &'a [Message],
-    /// What was seen at Stripe, by id and status.
+    /// Objects seen at Stripe: id and status.
     pub seen: &'a [(String, String)],
 }
 
-/// What came of writing.
+/// Result of saving an order.
 #[derive(Debug)]
 pub enum Written {
-    /// It is written.
+    /// The order is saved.
     Done(Order),
-    /// Another was quicker; nothing was written, and this is the order as it is now.
+    /// Another request changed the order first; nothing was saved, and this is the order as it is now.
     Overtaken(Order),
 }
 
 impl Written {
-    /// The order as it is saved, whoever saved it.
+    /// The order as it is saved, by this request or another.
     pub fn order(self) -> Order {
         let (Self::Done(order) | Self::Overtaken(order)) = self;
         order
     }
 }
 
-/// Saves a changed order with its bookings, messages and what was seen.
+/// Saves a changed order with its bookings, messages and seen objects.
 pub async fn write(
     app: &App,
     before: &Order,
     mut after: Order,
-    with: With<'_>,
+    with: Effects<'_>,
     now: Timestamp,
 ) -> Result<Written, Error> {
-    // Nothing is answered while it is not known what became of it.
+    // A pending order has no answer: its payment has no result yet.
     if after.answer.is_none() && after.state != State::Pending {
         let answer = serde_json::to_string(&OrderView::from(&after));
         after.answer = Some(answer.map_err(|error| Error::Corrupt(error.to_string()))?);
@@ -77,7 +77,7 @@ pub async fn write(
     Ok(Written::Done(after))
 }
 
-/// What the shop counts of an order that came to an end, by the one commit that ended it.
+/// Counts the metrics of an order that closes, in the one commit that closes it.
 fn measure(before: &Order, after: &Order) {
     if !before.state.is_open() {
         return;
@@ -87,7 +87,7 @@ fn measure(before: &Order, after: &Order) {
             metrics::count(Metric::OrdersPaid);
             metrics::record_in(after.pricing.total.currency, Metric::Revenue, after.payment.captured);
         }
-        // Tries at the frontend are counted each when they are heard of.
+        // Each declined try in the frontend is counted when its event arrives.
         State::PaymentFailed if before.payment.no_more_tries => {}
         State::PaymentFailed => metrics::count(Metric::PaymentsDeclined),
         State::Pending | State::RequiresAction | State::Cancelled | State::Expired => {}

@@ -1,5 +1,5 @@
-//! What a PaymentIntent at Stripe means for its order. Pure: the next step follows from the order and from what Stripe
-//! says now, whoever asks and however often.
+//! What a PaymentIntent at Stripe means for its order. Pure: the next step is a function of the order and the present
+//! PaymentIntent.
 //!
 //! States: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
 
@@ -18,50 +18,50 @@ use strum::IntoStaticStr;
 use crate::orders::domain::{ClientSecret, Failure, Method, Order, Outcome};
 
 /// How long after an order was made its PaymentIntent may still be created under the order's key: Stripe forgets keys
-/// after 24 hours, and then the same call would make a second one. Older orders are looked up instead.
+/// after 24 hours, and then the same call would create a second one. PaymentIntents of older orders are searched instead.
 pub const CREATE_WITHIN: Duration = Duration::from_hours(12);
 
-/// What to do next about an order's payment.
+/// The next step of an order's payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Ask Stripe to take the money.
+    /// Confirm the PaymentIntent.
     Confirm,
-    /// Ask Stripe to make sure that no money can be taken any more.
+    /// Cancel the PaymentIntent, so that it can never be charged.
     Cancel(CancellationReason),
-    /// Save what became of it.
+    /// Save the outcome.
     Save(Outcome),
-    /// Money was taken that does not pay for this order.
+    /// Money was captured that does not pay for this order.
     Mismatch(Mismatch),
-    /// Stripe is still at it, or uses a word that is unknown here: an event will tell, or people.
+    /// Wait: Stripe is processing the payment, or its status is unknown. An event or staff will follow.
     Wait,
 }
 
-/// Why a payment does not pay for its order, although money was taken. Each raises an alarm.
+/// Why a captured payment does not pay for its order. Each raises an alarm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Mismatch {
-    /// It names the order, and is not the order's own PaymentIntent.
+    /// The PaymentIntent names the order and is not its own.
     NotItsOwn,
-    /// Several name the order, and which is its own cannot be told.
+    /// Several PaymentIntents name the order, and which is its own is unknown.
     Ambiguous,
-    /// It was taken in another currency.
+    /// The payment is in another currency.
     OtherCurrency,
-    /// More or less was taken than the order costs.
+    /// The captured amount is not the total of the order.
     OtherAmount,
-    /// Stripe says that it was taken, and shows no charge.
+    /// The PaymentIntent has succeeded and has no charge.
     NoCharge,
-    /// The order had come to an end without it.
+    /// The order was closed before the payment.
     OrderIsOver,
 }
 
 impl Mismatch {
-    /// As it stands in logs.
+    /// The `reason` in logs, which operators look up.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// Why what a PaymentIntent took is not what the order costs; `None` where it is, to the last unit.
+/// Why the captured payment does not match the order; `None` when amount and currency match exactly.
 pub fn mismatch(order: &Order, intent: &PaymentIntent) -> Option<Mismatch> {
     let total = order.pricing.total;
     let Some(charge) = &intent.latest_charge else { return Some(Mismatch::NoCharge) };
@@ -72,26 +72,26 @@ pub fn mismatch(order: &Order, intent: &PaymentIntent) -> Option<Mismatch> {
     (intent.amount_received != due || charge.amount_captured != due).then_some(Mismatch::OtherAmount)
 }
 
-/// Whether Stripe's word for a currency is this one.
+/// Whether the currency code that Stripe writes is `currency`.
 fn is_in(written: &str, currency: Currency) -> bool {
     written.eq_ignore_ascii_case(&currency.to_string())
 }
 
-/// An amount of Stripe's; `None` in a currency that is unknown here. One that has been withdrawn is known: what was paid in
-/// it may be given back or disputed later.
+/// An amount of Stripe; `None` in an unknown currency. A withdrawn currency is known: payments in it may be refunded or
+/// disputed later.
 pub fn money(amount: i64, currency: &str) -> Option<Money> {
     let currency = Currency::stored(&currency.to_ascii_uppercase())?;
     Some(Money { amount: stripe::amount::from_stripe(amount, currency), currency })
 }
 
-/// Whether a PaymentIntent took money or holds some.
+/// Whether a PaymentIntent has captured or authorised money.
 pub fn has_money(intent: &PaymentIntent) -> bool {
     let is_held = matches!(intent.status, PaymentIntentStatus::Succeeded | PaymentIntentStatus::RequiresCapture);
     is_held || intent.amount_received > 0
 }
 
-/// Which of the PaymentIntents that name an old order is its own, whose id was not saved: the only one; or of several the
-/// only one that asks for what the order costs. An error where that cannot be told.
+/// The own PaymentIntent of an old order whose id was not saved, of those that name the order: the only one, or of several
+/// the only one with the total of the order. An error when several match.
 pub fn own_of(order: &Order, found: List<PaymentIntent>) -> Result<Option<PaymentIntent>, Mismatch> {
     if found.has_more || !found.unreadable.is_empty() {
         return Err(Mismatch::Ambiguous);
@@ -113,14 +113,14 @@ pub fn next_step(order: &Order, intent: &PaymentIntent, now: Timestamp) -> Step 
     match &intent.status {
         PaymentIntentStatus::Succeeded => mismatch(order, intent).map_or(Step::Save(Outcome::Paid), Step::Mismatch),
         PaymentIntentStatus::Canceled => Step::Save(closed(order, intent)),
-        // What a word means that is unknown here is not guessed, whatever the time.
+        // The meaning of an unknown status is not guessed, even after the time to pay.
         PaymentIntentStatus::Processing | PaymentIntentStatus::RequiresCapture | PaymentIntentStatus::Other(_) => {
             Step::Wait
         }
         _ if order.is_overdue(now) || order.payment.no_more_tries => Step::Cancel(CancellationReason::Abandoned),
         PaymentIntentStatus::RequiresConfirmation if is_saved => Step::Confirm,
-        // A saved method is ours to confirm, so a declined one ends the order: cancelled first, so that nobody confirms
-        // it with another card once the stock is somebody else's.
+        // Only this service confirms a saved method, so a decline closes the order. The PaymentIntent is cancelled first, so that
+        // it cannot be confirmed with another card after the stock is released.
         PaymentIntentStatus::RequiresPaymentMethod if is_saved => Step::Cancel(CancellationReason::Abandoned),
         PaymentIntentStatus::RequiresPaymentMethod
         | PaymentIntentStatus::RequiresConfirmation
@@ -131,7 +131,7 @@ pub fn next_step(order: &Order, intent: &PaymentIntent, now: Timestamp) -> Step 
     }
 }
 
-/// Why a PaymentIntent was cancelled is the reason we gave when we did it.
+/// The outcome of a cancelled PaymentIntent, by the reason that this service gave when it cancelled.
 fn closed(order: &Order, intent: &PaymentIntent) -> Outcome {
     let is_saved = matches!(order.payment.method, Method::Saved { .. });
     match (&intent.cancellation_reason, &intent.last_payment_error) {
@@ -141,7 +141,7 @@ fn closed(order: &Order, intent: &PaymentIntent) -> Outcome {
     }
 }
 
-/// Why it failed, in words that the shopper may read: Stripe writes them for that.
+/// The reason of a decline. Stripe writes its message for shoppers.
 pub fn failure(error: &PaymentError) -> Failure {
     let code = error.decline_code.as_ref().or(error.code.as_ref());
     Failure {

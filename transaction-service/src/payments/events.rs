@@ -1,7 +1,7 @@
-//! Stripe's events, from the webhook or from Stripe's list of them. An event names a PaymentIntent; all else is read.
+//! Stripe's events, from the webhook or from Stripe's list of them. An event names a PaymentIntent; everything else is read from Stripe.
 //!
-//! What cannot be applied keeps nothing else from being applied: it is passed over, loudly, remembered
-//! (`stripe_passed_over`) and tried again by later sweeps. Only what would befall every other event too stops a sweep.
+//! An event that cannot be applied does not hold up others: it is passed over with an error in the log, stored
+//! (`stripe_passed_over`) and tried again by later sweeps. Only a failure that all other events would share stops a sweep.
 
 pub mod store;
 
@@ -26,34 +26,34 @@ use crate::{
     orders::store as order_store,
 };
 
-/// How many pages of events one sweep reads at most.
+/// Most pages of events that one sweep reads.
 const PAGES: usize = 5;
-/// After how many payments without a clear answer of Stripe's a sweep takes it for unreachable.
+/// Number of payments without a clear answer after which a sweep takes Stripe for unreachable.
 const MAX_UNCLEAR: usize = 3;
-/// How many payments that were passed over one sweep tries again at most.
+/// Most passed-over payments that one sweep tries again.
 const RETRIES: i64 = 20;
 
-/// What a sweep did with events.
+/// Report of a sweep about events.
 #[derive(Debug, Default, serde::Serialize)]
-pub struct CaughtUp {
-    /// How many were applied.
+pub struct EventReport {
+    /// Number of applied events.
     pub events: usize,
-    /// How many events, and objects that they led to, were passed over.
+    /// Number of passed-over events and objects.
     pub passed_over: usize,
 }
 
-/// Applies an event that the webhook brought. What cannot be applied is passed over as the sweep does, since Stripe would
-/// repeat it for days and nothing would come of it. An error is one that may pass: Stripe is to repeat the event.
+/// Applies an event of the webhook. An event that cannot be applied is passed over, as in the sweep, since Stripe would
+/// repeat it for days. An error is transient: Stripe is to repeat the event.
 ///
-/// What another event of the same payment says as well is left to that one: every payment would be read three times. The sweep
-/// looks at all of them, so that one that is lost or cannot be read is made up for.
+/// Events that another event of the same payment makes redundant are skipped, or every payment would be read three times. The
+/// sweep applies all events, so a lost one is made up for.
 pub async fn receive(app: &App, event: &Event, now: Timestamp) -> Result<(), Error> {
     if !event.is_news() {
-        tracing::debug!(event_id = %event.id, kind = event.kind, "Stripe event that says nothing new");
+        tracing::debug!(event_id = %event.id, kind = event.kind, "Stripe event skipped: another event has the same news");
         return Ok(());
     }
     let applied = apply(app, event, now).await;
-    if applied.as_ref().is_err_and(Error::may_pass) {
+    if applied.as_ref().is_err_and(Error::is_transient) {
         return applied.map(drop);
     }
     let payment = event.payment_intent();
@@ -61,12 +61,12 @@ pub async fn receive(app: &App, event: &Event, now: Timestamp) -> Result<(), Err
     remember(app, cause, &event.id, payment.as_ref(), now).await
 }
 
-/// Why an event, or objects that it led to, is passed over, with an alarm; `None` where all of it was applied. Objects have
-/// raised theirs already.
+/// Logs why an event is passed over, and returns the cause; `None` when all of it was applied. Unreadable objects were logged
+/// when they were read.
 fn cause(applied: &Result<usize, Error>, event: &EventId, payment: Option<&PaymentIntentId>) -> Option<String> {
     match applied {
         Ok(0) => None,
-        Ok(_) => Some("objects of another form".to_owned()),
+        Ok(_) => Some("objects that cannot be read".to_owned()),
         Err(error) => {
             let payment_intent = payment.map(ToString::to_string);
             tracing::error!(%error, event_id = %event, payment_intent, "event passed over, look at its order");
@@ -75,7 +75,7 @@ fn cause(applied: &Result<usize, Error>, event: &EventId, payment: Option<&Payme
     }
 }
 
-/// Remembers a payment of which something was passed over, so that later sweeps try it again.
+/// Stores a payment of which something was passed over, so that later sweeps try it again.
 async fn remember(
     app: &App,
     cause: Option<String>,
@@ -87,8 +87,8 @@ async fn remember(
     store::pass_over(&app.database, payment, event, &cause, now).await
 }
 
-/// Brings the order that an event is about to what Stripe has now. Events about anything else change nothing. Answers
-/// how many objects could not be read on the way.
+/// Updates the order of an event to the present state at Stripe. Events about other objects change nothing. Returns the
+/// number of objects that could not be read.
 pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Error> {
     if event.api_version.as_deref().is_some_and(|version| version != stripe::API_VERSION) {
         tracing::info!(event_id = %event.id, api_version = event.api_version, "Stripe event of another API version");
@@ -98,16 +98,16 @@ pub async fn apply(app: &App, event: &Event, now: Timestamp) -> Result<usize, Er
     }
     let Some(id) = event.payment_intent() else {
         let object = event.object()["object"].as_str();
-        tracing::info!(event_id = %event.id, kind = event.kind, object, "Stripe event about no payment");
+        tracing::info!(event_id = %event.id, kind = event.kind, object, "Stripe event skipped: it names no payment");
         return Ok(0);
     };
-    // Boxed, here and below: with the client's futures inside, this one is too large to move about.
+    // Boxed, here and below: with the client's futures inside, this future is too large to move.
     let decline = declines::name(event);
     let hint = Hint { event: &event.id, decline, is_about_money_back: event.is_about_money_back() };
     Box::pin(apply_payment(app, &id, hint, now)).await
 }
 
-/// What an event says beside the payment that it is about.
+/// The parts of an event beside its payment.
 struct Hint<'a> {
     event: &'a EventId,
     /// The declined try that it reports.
@@ -115,7 +115,7 @@ struct Hint<'a> {
     is_about_money_back: bool,
 }
 
-/// Brings the order of a payment to what Stripe has now.
+/// Updates the order of a payment to the present state at Stripe.
 async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Timestamp) -> Result<usize, Error> {
     let intent = match app.stripe.retrieve_payment_intent(id).await {
         Ok(intent) => intent,
@@ -126,12 +126,12 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
     let Some(order) = order_store::find_of_payment(&app.database, id, named).await? else {
         return Ok(0);
     };
-    // While whoever made it is at it, only what has come to an end is news; the rest is their business.
+    // While a request pays for the order, only a final status is applied; the request handles the rest.
     let has_ended = matches!(intent.status, PaymentIntentStatus::Succeeded | PaymentIntentStatus::Canceled);
     if order.is_in_progress(now) && !has_ended {
         return Ok(0);
     }
-    tracing::info!(event_id = %hint.event, order_id = %order.id, payment_intent = %id, "Stripe event");
+    tracing::info!(event_id = %hint.event, order_id = %order.id, payment_intent = %id, "Stripe event received");
     if !is_own(app, &order, id, now).await? {
         flow::foreign(app, &order, &intent, now).await?;
         return Ok(0);
@@ -141,19 +141,19 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
         return Ok(Box::pin(flow::book_late(app, order, &intent, true, now)).await?.passed_over);
     }
     let order = settle_with(app, order, intent.clone(), now).await?;
-    // An open order has money to give back where that does not pay for it.
+    // An open order has refunds only of money that does not pay for it.
     if !hint.is_about_money_back || (order.state.is_open() && !has_money(&intent)) {
         return Ok(0);
     }
     Ok(Box::pin(refunds::book(app, order, &intent, true, now)).await?.passed_over)
 }
 
-/// Reads the events since the last time, and applies those that our webhook may have missed: all of them, since applying
-/// one twice changes nothing. Those that were passed over before come first.
-pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
+/// Reads the events since the last sweep and applies all of them, since the webhook may have missed some, and applying one
+/// twice changes nothing. Passed-over payments are tried first.
+pub async fn catch_up(app: &App, now: Timestamp) -> Result<EventReport, Error> {
     let db = &app.database;
     let mut cursor = store::cursor(db).await?;
-    let mut run = Run { app, caught: CaughtUp::default(), now, unclear: BTreeSet::new() };
+    let mut run = Run { app, caught: EventReport::default(), now, unclear: BTreeSet::new() };
     run.try_again().await?;
     for _ in 0..PAGES {
         let page = match app.stripe.list_events(cursor.as_ref()).await {
@@ -178,7 +178,7 @@ pub async fn catch_up(app: &App, now: Timestamp) -> Result<CaughtUp, Error> {
     Ok(run.caught)
 }
 
-/// Where the next page begins: at the newest event, be it readable or not.
+/// The cursor of the next page: the newest event, readable or not.
 fn newest(page: &List<Event>) -> Option<EventId> {
     let newest = page.newest().and_then(|id| id.parse().ok());
     newest.or_else(|| page.data.first().map(|event| event.id.clone()))
@@ -186,14 +186,14 @@ fn newest(page: &List<Event>) -> Option<EventId> {
 
 struct Run<'a> {
     app: &'a App,
-    caught: CaughtUp,
+    caught: EventReport,
     now: Timestamp,
-    /// Those that Stripe gave no clear answer about in this run. They are not asked for again in it.
+    /// Payments without a clear answer of Stripe in this run, which does not read them again.
     unclear: BTreeSet<PaymentIntentId>,
 }
 
 impl Run<'_> {
-    /// Applies a page, oldest first. Where it has to stop, what was done is not done again.
+    /// Applies a page, oldest first. When it has to stop, the cursor is moved to the last applied event.
     async fn page(&mut self, page: &List<Event>) -> Result<(), Error> {
         let mut done: Option<&EventId> = None;
         for event in page.data.iter().rev() {
@@ -215,11 +215,11 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Tries again what was passed over.
+    /// Tries passed-over payments again.
     async fn try_again(&mut self) -> Result<(), Error> {
         let db = &self.app.database;
-        for (payment, event) in store::due(db, RETRIES, self.now).await? {
-            // Which try it reported is not remembered: a decline that was passed over is not counted.
+        for (payment, event) in store::claim_due(db, RETRIES, self.now).await? {
+            // The declined try of the event is not stored, so a passed-over decline is not counted.
             let hint = Hint { event: &event, decline: None, is_about_money_back: true };
             let applied = Box::pin(apply_payment(self.app, &payment, hint, self.now)).await;
             let is_done = matches!(applied, Ok(0));
@@ -231,7 +231,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Counts what came of an event, and remembers it where it was passed over. An error stops the sweep.
+    /// Counts the result of an event, and stores its payment when it was passed over. An error stops the sweep.
     async fn take(
         &mut self,
         applied: Result<usize, Error>,
@@ -247,7 +247,7 @@ impl Run<'_> {
                 self.caught.events += 1;
                 self.caught.passed_over += passed_over;
             }
-            // It would stand in the way of all that came after it, for as long as it lasts.
+            // As an error it would stop all later events for as long as it lasts.
             Err(error) => {
                 self.caught.passed_over += 1;
                 if let Error::Stripe(StripeError::Unknown(_)) = error {

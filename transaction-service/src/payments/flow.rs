@@ -1,13 +1,13 @@
-//! Paying for an order: the one function that handler, retry, webhook and sweep share. It may be interrupted anywhere
-//! and begun again by anybody: it starts from what Stripe says, and ends by saving what became of the order on the
-//! condition that nobody else did.
+//! Paying for an order: functions that handler, retry, webhook and sweep share. They may be interrupted anywhere and resumed
+//! by any of them: they start from the state at Stripe, and end by saving the outcome on the condition that the order has
+//! not changed.
 //!
 //! One PaymentIntent an order, ever. It is created under the order's id as idempotency key, so that creating it again
-//! finds it, and nothing has to be saved between creating and confirming. It is confirmed under `<id>:<attempt>`. What
-//! an unclear answer means is found by reading the PaymentIntent, never by asking again blindly.
+//! finds it, and nothing has to be saved between creating and confirming. It is confirmed under `<id>:<attempt>`. After
+//! an unclear answer the PaymentIntent is read; a call is never repeated blindly.
 //!
-//! Only the order's own PaymentIntent counts, by id, and only where what it took is what the order costs. Anything else
-//! pays nothing: staff hear of it, and what Stripe holds is booked as money that no order accounts for.
+//! An order is paid only by its own PaymentIntent, by id, and only by the exact total. Any other money raises an alarm and
+//! is booked as unmatched.
 
 use common::timestamp::Timestamp;
 use stripe::{
@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::{
     alarms,
-    commit::{With, write},
+    commit::{Effects, write},
     domain::{CREATE_WITHIN, Mismatch, Step, has_money, mismatch, money, next_step, own_of},
     refunds::{self, Booked},
     store,
@@ -36,12 +36,12 @@ use crate::{
     },
 };
 
-/// The metadata that leads from a PaymentIntent to its order.
+/// The metadata of a PaymentIntent that has the id of its order.
 pub const ORDER_ID: &str = "order_id";
-/// How many steps a payment takes at most before it is left to the sweep.
+/// Most steps of a payment before it is left to the sweep.
 const MAX_STEPS: u32 = 6;
 
-/// Pays for an order that was saved just now, by this very request.
+/// Pays for an order that the same request has just saved.
 pub async fn begin(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
     match create(app, &order).await? {
         Created::Intent(intent) => settle_with(app, order, *intent, now).await,
@@ -49,7 +49,7 @@ pub async fn begin(app: &App, order: Order, now: Timestamp) -> Result<Order, Err
     }
 }
 
-/// Brings an open order's payment as far as it goes, and answers the order as it is saved then.
+/// Takes an open order's payment as far as possible, and returns the order as it is saved then.
 pub async fn settle(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
     match find(app, &order, now).await? {
         Found::Intent(intent) => settle_with(app, order, *intent, now).await,
@@ -58,9 +58,9 @@ pub async fn settle(app: &App, order: Order, now: Timestamp) -> Result<Order, Er
     }
 }
 
-/// Like [`settle`], with the PaymentIntent as it is now in hand.
+/// Like [`settle`], with the present PaymentIntent.
 pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
-    // Boxed: with the clients' futures inside, this one is too large to move about.
+    // Boxed: with the clients' futures inside, this future is too large to move.
     if order.state.is_open() {
         Box::pin(take_steps(app, order, intent, now)).await
     } else {
@@ -68,12 +68,12 @@ pub async fn settle_with(app: &App, order: Order, intent: PaymentIntent, now: Ti
     }
 }
 
-/// Books what Stripe says of an order that came to an end. `is_told` as for [`refunds::book`].
+/// Books the payment, refunds and disputes of a closed order. `by_event` as for [`refunds::book`].
 pub async fn book_late(
     app: &App,
     mut order: Order,
     intent: &PaymentIntent,
-    is_told: bool,
+    by_event: bool,
     now: Timestamp,
 ) -> Result<Booked, Error> {
     let is_paid = order.payment.captured > 0;
@@ -82,14 +82,14 @@ pub async fn book_late(
     {
         order = Box::pin(mismatched(app, order, intent, why, now)).await?;
     }
-    Box::pin(refunds::book(app, order, intent, is_told, now)).await
+    Box::pin(refunds::book(app, order, intent, by_event, now)).await
 }
 
 async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Timestamp) -> Result<Order, Error> {
     for attempt in 1..=MAX_STEPS {
         intent = match next_step(&order, &intent, now) {
             Step::Confirm => confirm(app, &order, &intent.id, attempt).await?,
-            Step::Cancel(reason) => cancel(app, &intent.id, reason).await?,
+            Step::Cancel(reason) => cancel_intent(app, &intent.id, reason).await?,
             Step::Save(outcome) => return Box::pin(save(app, order, Some(&intent), outcome, now)).await,
             Step::Mismatch(why) => return Box::pin(mismatched(app, order, &intent, why, now)).await,
             Step::Wait => {
@@ -103,8 +103,8 @@ async fn take_steps(app: &App, order: Order, mut intent: PaymentIntent, now: Tim
     Err(Error::Unsettled)
 }
 
-/// Its own PaymentIntent took money that does not pay for the order. What Stripe holds is booked, and staff hear of it. An
-/// open order waits for them until its time to be paid is over; then it expires, and its stock is free.
+/// The own PaymentIntent captured money that does not pay for the order: it is booked as unmatched, and raises an alarm. An
+/// open order waits for staff until its time to pay is over; then it expires, and its stock is released.
 async fn mismatched(
     app: &App,
     order: Order,
@@ -130,11 +130,11 @@ async fn mismatched(
     next.payment.intent = Some(intent.id.clone());
     let messages = if ends { messages::after(&next) } else { Vec::new() };
     let seen = [(intent.id.to_string(), why.as_str().to_owned())];
-    let with = With { bookings: booking.as_slice(), messages: &messages, seen: &seen };
+    let with = Effects { bookings: booking.as_slice(), messages: &messages, seen: &seen };
     Ok(write(app, &order, next, with, now).await?.order())
 }
 
-/// A PaymentIntent that names an order and is not its own pays nothing. Where it took money, staff hear of it once.
+/// A PaymentIntent that names an order and is not its own pays nothing. If it has money, it raises an alarm, once.
 pub async fn foreign(app: &App, order: &Order, intent: &PaymentIntent, now: Timestamp) -> Result<(), Error> {
     let why = Mismatch::NotItsOwn;
     if !has_money(intent) {
@@ -148,19 +148,19 @@ pub async fn foreign(app: &App, order: &Order, intent: &PaymentIntent, now: Time
     Ok(())
 }
 
-/// Calls an open order off. What Stripe says decides: a payment that was quicker makes it paid.
-pub async fn call_off(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
+/// Cancels an open order. Stripe decides: if the payment succeeded first, the order becomes paid.
+pub async fn cancel(app: &App, order: Order, now: Timestamp) -> Result<Order, Error> {
     match find(app, &order, now).await? {
         Found::Intent(intent) => {
-            let intent = cancel(app, &intent.id, CancellationReason::RequestedByCustomer).await?;
+            let intent = cancel_intent(app, &intent.id, CancellationReason::RequestedByCustomer).await?;
             match intent.status {
                 // Cancelled, or too late for that.
                 PaymentIntentStatus::Canceled
                 | PaymentIntentStatus::Succeeded
                 | PaymentIntentStatus::Processing
                 | PaymentIntentStatus::RequiresCapture => settle_with(app, order, intent, now).await,
-                // Not done, and not impossible: nothing else may be done about an order that shall be called off, least of
-                // all its payment.
+                // Not cancelled, and still possible: the steps of a payment must not go on with an order that is being
+                // cancelled.
                 PaymentIntentStatus::RequiresPaymentMethod
                 | PaymentIntentStatus::RequiresConfirmation
                 | PaymentIntentStatus::RequiresAction
@@ -171,21 +171,21 @@ pub async fn call_off(app: &App, order: Order, now: Timestamp) -> Result<Order, 
     }
 }
 
-/// What creating a PaymentIntent brings.
+/// Result of creating a PaymentIntent.
 enum Created {
-    /// The PaymentIntent as it was when it was created.
+    /// The PaymentIntent as it was at its creation.
     Intent(Box<PaymentIntent>),
-    /// Stripe refuses to make one: nothing can be charged.
+    /// Stripe refuses to create one: nothing can be charged.
     Refused(Failure),
 }
 
-/// What there is at Stripe of an order.
+/// The PaymentIntent of an order, as it is at Stripe.
 enum Found {
-    /// Its PaymentIntent as it is now.
+    /// The present PaymentIntent.
     Intent(Box<PaymentIntent>),
-    /// Stripe refuses to make one: nothing can be charged.
+    /// Stripe refuses to create one: nothing can be charged.
     Refused(Failure),
-    /// There is none, and it is too late to make one.
+    /// There is none, and it is too late to create one.
     None,
 }
 
@@ -197,23 +197,23 @@ async fn find(app: &App, order: &Order, now: Timestamp) -> Result<Found, Error> 
     };
     match app.stripe.retrieve_payment_intent(&id).await {
         Ok(intent) => Ok(Found::Intent(Box::new(intent))),
-        // What Stripe does not have, it cannot charge.
+        // Stripe cannot charge a PaymentIntent that it does not have.
         Err(StripeError::NotFound) if order.is_overdue(now) => Ok(Found::None),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Which PaymentIntent is the order's own.
+/// The id of the order's own PaymentIntent.
 enum Own {
-    /// This one.
+    /// The id.
     Intent(PaymentIntentId),
-    /// Stripe refuses to make one.
+    /// Stripe refuses to create one.
     Refused(Failure),
-    /// There is none, and it is too late to make one.
+    /// There is none, and it is too late to create one.
     None,
 }
 
-/// Whether a PaymentIntent is the order's own. An order that came to an end without one has none.
+/// Whether a PaymentIntent is the order's own. An order that was closed without one has none.
 pub async fn is_own(app: &App, order: &Order, id: &PaymentIntentId, now: Timestamp) -> Result<bool, Error> {
     if order.payment.intent.is_none() && !order.state.is_open() {
         return Ok(false);
@@ -226,7 +226,7 @@ async fn own(app: &App, order: &Order, now: Timestamp) -> Result<Own, Error> {
         return Ok(Own::Intent(id.clone()));
     }
     if order.created_at.plus(CREATE_WITHIN) > now {
-        // An answer under a known key is that of the first time, so that its id is the order's own.
+        // Under a known key Stripe repeats its first answer, so the id is that of the order's own.
         return Ok(match create(app, order).await? {
             Created::Intent(intent) => Own::Intent(intent.id),
             Created::Refused(failure) => Own::Refused(failure),
@@ -235,7 +235,7 @@ async fn own(app: &App, order: &Order, now: Timestamp) -> Result<Own, Error> {
     let found = app.stripe.search_payment_intents((ORDER_ID, &order.id.to_string())).await?;
     match own_of(order, found) {
         Ok(Some(intent)) => {
-            // From now on it is this one, whatever another search finds.
+            // Saved, so that another search cannot choose another one.
             let pinned = order_store::pin_payment(&app.database, order.id, &intent.id).await?;
             Ok(Own::Intent(pinned))
         }
@@ -248,7 +248,7 @@ async fn own(app: &App, order: &Order, now: Timestamp) -> Result<Own, Error> {
 }
 
 async fn create(app: &App, order: &Order) -> Result<Created, Error> {
-    // Made of what is saved and nothing else: the same key must come with the same parameters, whoever calls.
+    // Made of saved data alone: the same key must come with the same parameters in every call.
     let (customer, payment_method) = match &order.payment.method {
         Method::Saved { customer, payment_method } => (Some(customer.clone()), Some(payment_method.clone())),
         Method::Client => (None, None),
@@ -258,9 +258,9 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
     let new = NewPaymentIntent { amount, customer, payment_method, metadata };
     let failure = match app.stripe.create_payment_intent(&order.id.to_string(), &new).await {
         Ok(intent) if is_saved_by_another(order, &intent) => {
-            // Nothing was confirmed. Where the cancellation fails it stays open at Stripe, and no client knows its secret.
-            if let Err(error) = cancel(app, &intent.id, CancellationReason::Abandoned).await {
-                tracing::warn!(order_id = %order.id, %error, "a payment that is not confirmed stays open at Stripe");
+            // It was not confirmed. When cancelling fails it stays open at Stripe, and no client knows its secret.
+            if let Err(error) = cancel_intent(app, &intent.id, CancellationReason::Abandoned).await {
+                tracing::warn!(order_id = %order.id, %error, "unconfirmed PaymentIntent not cancelled; it stays open at Stripe");
             }
             not_saved()
         }
@@ -268,22 +268,22 @@ async fn create(app: &App, order: &Order) -> Result<Created, Error> {
         Err(StripeError::Declined(decline)) => {
             Failure { code: decline.decline_code.unwrap_or(decline.code), message: decline.message }
         }
-        // The shopper's doing, or Stripe's limits: a method that is not theirs, an amount below the minimum. Or ours.
+        // A payment method of another customer, an amount outside Stripe's limits, or a fault of this service.
         Err(StripeError::Invalid(invalid)) => {
             let (code, param) = (invalid.code.as_deref(), invalid.param.as_deref());
-            tracing::error!(order_id = %order.id, code, param, "Stripe refuses the payment of an order");
+            tracing::error!(order_id = %order.id, code, param, "Stripe refused to create the PaymentIntent; the order fails");
             refused(*invalid)
         }
         Err(StripeError::NotFound) => Failure {
             code: "resource_missing".to_owned(),
-            message: "This payment method does not exist any more.".to_owned(),
+            message: "This payment method does not exist any more. Choose another one.".to_owned(),
         },
         Err(error) => return Err(error.into()),
     };
     Ok(Created::Refused(failure))
 }
 
-/// Whether Stripe would take a payment method that the order's customer has not saved: it takes one that no customer has.
+/// Whether the payment method is not saved by the order's customer: Stripe accepts one that belongs to no customer.
 fn is_saved_by_another(order: &Order, intent: &PaymentIntent) -> bool {
     let Method::Saved { customer, .. } = &order.payment.method else { return false };
     intent.payment_method.as_ref().is_some_and(|used| used.customer.as_ref() != Some(customer))
@@ -292,16 +292,16 @@ fn is_saved_by_another(order: &Order, intent: &PaymentIntent) -> bool {
 fn not_saved() -> Failure {
     Failure {
         code: "unknown_payment_method".to_owned(),
-        message: "This payment method is none of your saved ones.".to_owned(),
+        message: "This is not one of your saved payment methods. Choose another one.".to_owned(),
     }
 }
 
-/// What Stripe writes about a refused request is for developers; about amounts it is fit for shoppers.
+/// Stripe's messages about refused requests are for developers; those about amounts can be shown to shoppers.
 fn refused(invalid: Invalid) -> Failure {
     let code = invalid.code.unwrap_or_else(|| "payment_refused".to_owned());
     let message = match code.as_str() {
         "amount_too_small" | "amount_too_large" => invalid.message,
-        _ => "This order cannot be paid in this way.".to_owned(),
+        _ => "This order cannot be paid with this payment method. Choose another one.".to_owned(),
     };
     Failure { code, message }
 }
@@ -309,18 +309,17 @@ fn refused(invalid: Invalid) -> Failure {
 async fn confirm(app: &App, order: &Order, id: &PaymentIntentId, attempt: u32) -> Result<PaymentIntent, Error> {
     let key = format!("{}:{attempt}", order.id);
     let confirmed = app.stripe.confirm_payment_intent(&key, id).await;
-    now_known(app, id, confirmed).await
+    reconcile(app, id, confirmed).await
 }
 
-/// Cancelling what is cancelled changes nothing, so each try has a key of its own: a saved failure must not stand in
-/// the way of the next.
-async fn cancel(app: &App, id: &PaymentIntentId, reason: CancellationReason) -> Result<PaymentIntent, Error> {
+/// Cancels a PaymentIntent, which is harmless to repeat. Each call has a key of its own, or Stripe would repeat a failure.
+async fn cancel_intent(app: &App, id: &PaymentIntentId, reason: CancellationReason) -> Result<PaymentIntent, Error> {
     let cancelled = app.stripe.cancel_payment_intent(&Uuid::new_v4().to_string(), id, &reason).await;
-    now_known(app, id, cancelled).await
+    reconcile(app, id, cancelled).await
 }
 
-/// The PaymentIntent after a step: as answered, or else as Stripe has it now.
-async fn now_known(
+/// The PaymentIntent after a step: as answered, or else as it is now at Stripe.
+async fn reconcile(
     app: &App,
     id: &PaymentIntentId,
     answered: Result<PaymentIntent, StripeError>,
@@ -330,7 +329,7 @@ async fn now_known(
         Err(error @ (StripeError::KeyReused(_) | StripeError::Unauthorized(_) | StripeError::RateLimited)) => {
             Err(error.into())
         }
-        // Declined, refused in this state, or unclear: what holds is what Stripe has now.
+        // Declined, refused in this state, or unclear: the present PaymentIntent decides.
         Err(
             StripeError::Declined(_)
             | StripeError::Invalid(_)
@@ -342,7 +341,7 @@ async fn now_known(
     }
 }
 
-/// Commit 2: what became of the order, with what is booked and told because of it.
+/// Commit 2: saves the outcome of an order, with its booking and messages.
 async fn save(
     app: &App,
     order: Order,
@@ -361,6 +360,6 @@ async fn save(
         _ => None,
     };
     let messages = messages::after(&next);
-    let with = With { bookings: booking.as_slice(), messages: &messages, seen: &[] };
+    let with = Effects { bookings: booking.as_slice(), messages: &messages, seen: &[] };
     Ok(write(app, &order, next, with, now).await?.order())
 }

@@ -1,5 +1,4 @@
-//! Money given back or disputed: what Stripe says of it is booked, whoever asked for it; and an order that turned out to be
-//! sold out is refunded by us.
+//! Refunds and disputes: those at Stripe are booked, whoever made them; and a paid order that is sold out is refunded.
 
 use common::timestamp::Timestamp;
 use platform::outbox::{Remedied, Undelivered};
@@ -7,7 +6,7 @@ use stripe::{PaymentIntent, PaymentIntentId, Refund, RefundStatus};
 
 use super::{
     alarms,
-    commit::{With, Written, write},
+    commit::{Effects, Written, write},
     domain::statement::{Changes, Statement},
     store,
 };
@@ -23,36 +22,36 @@ use crate::{
     },
 };
 
-/// How often what Stripe says is compared anew because another changed the order meanwhile.
-const ROUNDS: usize = 3;
+/// Most comparisons with Stripe when other requests change the order meanwhile.
+const MAX_ATTEMPTS: usize = 3;
 
-/// An order whose books are what Stripe says.
+/// An order whose books agree with Stripe.
 #[derive(Debug)]
 pub struct Booked {
     /// The order as it is saved.
     pub order: Order,
-    /// How many of Stripe's objects could not be read, so that the books lack them.
+    /// Number of objects of Stripe that could not be read, so that the books lack them.
     pub passed_over: usize,
 }
 
-/// Books refunds and disputes that are not booked yet, and takes back what failed; mostly there are none. Of an order that
-/// is closed, or that waits while Stripe holds money which does not pay for it.
-/// `is_told` says that an event was about one: else Stripe's own sums are believed where they are zero.
+/// Books refunds and disputes that are not booked yet, and reverses refunds that failed, of a closed order or of one that
+/// waits with unmatched money. `by_event`: an event was about one of them, so the lists are read; otherwise they are read
+/// only when the charge has a refunded sum or a dispute that is new.
 pub async fn book(
     app: &App,
     mut order: Order,
     intent: &PaymentIntent,
-    is_told: bool,
+    by_event: bool,
     now: Timestamp,
 ) -> Result<Booked, Error> {
     let Some(charge) = &intent.latest_charge else { return Ok(Booked { order, passed_over: 0 }) };
     let is_quiet = charge.amount_refunded == 0 && order.payment.refunded == 0;
-    if !is_told && is_quiet && charge.disputed == order.payment.disputed {
+    if !by_event && is_quiet && charge.disputed == order.payment.disputed {
         return Ok(Booked { order, passed_over: 0 });
     }
-    // Boxed, here and below: with the client's futures inside, this one is too large to move about.
-    let statement = Box::pin(statement(app, &order, intent, is_told || charge.disputed)).await?;
-    for _ in 0..ROUNDS {
+    // Boxed, here and below: with the client's futures inside, this future is too large to move.
+    let statement = Box::pin(statement(app, &order, intent, by_event || charge.disputed)).await?;
+    for _ in 0..MAX_ATTEMPTS {
         let changes = compare(app, &order, &statement, now).await?;
         let passed_over = changes.passed_over;
         if changes.is_nothing(&order) {
@@ -67,7 +66,7 @@ pub async fn book(
     Err(Error::Unsettled)
 }
 
-/// What Stripe says. Disputes are asked for where there may be some.
+/// Reads the refunds of a payment, and its disputes when there may be some.
 async fn statement(app: &App, order: &Order, intent: &PaymentIntent, with_disputes: bool) -> Result<Statement, Error> {
     let refunds = app.stripe.list_refunds(&intent.id).await?;
     alarms::unreadable(Some(order.id), &refunds.unreadable);
@@ -98,14 +97,18 @@ async fn save(
     message: Option<platform::outbox::Message>,
     now: Timestamp,
 ) -> Result<Written, Error> {
-    alarms::news(before.id, &changes.news);
-    let seen: Vec<_> = changes.news.iter().map(|news| (news.id.clone(), news.status.clone())).collect();
-    let with = With { bookings: &changes.bookings, messages: message.as_slice(), seen: &seen };
+    alarms::status_changes(before.id, &changes.status_changes);
+    let seen: Vec<_> = changes
+        .status_changes
+        .iter()
+        .map(|status_changes| (status_changes.id.clone(), status_changes.status.clone()))
+        .collect();
+    let with = Effects { bookings: &changes.bookings, messages: message.as_slice(), seen: &seen };
     write(app, before, after, with, now).await
 }
 
-/// Gives the money of a paid order back because its stock was gone, and tells the shopper. Repeatable. Where Stripe gave
-/// none back or does not say so, the order stays paid, and it is tried again.
+/// Refunds and cancels a paid order whose stock is gone, and notifies the shopper. Repeatable. Unless Stripe confirms the
+/// refund, the order stays paid, and a later call tries again.
 pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<Order, Error> {
     let order = order_store::find(&app.database, id).await?.ok_or(Error::NotFound)?;
     if order.state == State::Cancelled {
@@ -115,18 +118,18 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     let intent = app.stripe.retrieve_payment_intent(&intent).await?;
     let charge = intent.latest_charge.as_ref().ok_or_else(|| Error::Corrupt(format!("order {id} has no charge")))?;
     let mut statement = Box::pin(statement(app, &order, &intent, false)).await?;
-    // By Stripe's own sum, in which refunds that failed are not: Stripe forgets keys after a day, and what was given back
-    // before is not asked for again.
+    // Decided by Stripe's own sum, which leaves out failed refunds: Stripe forgets keys after a day, and a second refund must
+    // not be made.
     if charge.amount_refunded < charge.amount_captured {
-        let refund = give_all_back(app, id, &intent.id, &statement.refunds.data).await?;
-        // Under a key that was used before it is one of those that were listed.
+        let refund = refund_the_rest(app, id, &intent.id, &statement.refunds.data).await?;
+        // Under a key that was used before, the refund is in the list already.
         statement.refunds.data.retain(|listed| listed.id != refund.id);
         statement.refunds.data.insert(0, refund);
     }
     let changes = compare(app, &order, &statement, now).await?;
     let on_their_way = statement.refunds.data.iter().filter(|refund| is_on_its_way(refund));
     if on_their_way.map(|refund| refund.amount).sum::<i64>() < charge.amount_captured {
-        // Nobody is told that their money is on its way when it is not.
+        // The shopper is notified only once the whole refund is on its way.
         if !changes.is_nothing(&order) {
             let next = order.with_refunds(changes.refunded, changes.disputed, now);
             save(app, &order, next, &changes, None, now).await?;
@@ -139,8 +142,8 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     Ok(save(app, &order, next, &changes, Some(message), now).await?.order())
 }
 
-/// Asks for a refund of all that is left: under one key until it fails, and then under the next.
-async fn give_all_back(
+/// Refunds all that is left: under one key until that refund fails, and then under the next key.
+async fn refund_the_rest(
     app: &App,
     order: OrderId,
     intent: &PaymentIntentId,
@@ -158,18 +161,18 @@ fn is_on_its_way(refund: &Refund) -> bool {
     matches!(refund.status, Some(RefundStatus::Succeeded | RefundStatus::Pending))
 }
 
-/// Does something about a message that was refused: where product-service has no stock any more for a paid order, the
-/// order is refunded. All else stays in the outbox.
-pub async fn remedied(app: &App, undelivered: Undelivered) -> Remedied {
-    let is_gone = matches!(undelivered.refused.kind.as_str(), "reservation_released" | "not_found");
-    let Some(Kind::CommitStock(order)) = Kind::of(&undelivered.path).filter(|_| is_gone) else {
+/// Compensates a rejected message: when product-service has no stock for a paid order, the order is refunded. Any other
+/// message stays in the outbox.
+pub async fn compensate(app: &App, rejected: Undelivered) -> Remedied {
+    let is_gone = matches!(rejected.refused.kind.as_str(), "reservation_released" | "not_found");
+    let Some(Kind::CommitStock(order)) = Kind::of(&rejected.path).filter(|_| is_gone) else {
         return Remedied::Unknown;
     };
     match Box::pin(refund_sold_out(app, order, Timestamp::now())).await {
         Ok(order) if order.state == State::Cancelled => Remedied::Done,
         Ok(_) => Remedied::Later,
         Err(error) => {
-            tracing::error!(%error, order_id = %order, "a sold-out order could not be refunded; it is tried again");
+            tracing::error!(%error, order_id = %order, "sold-out order not refunded; a later delivery tries again");
             Remedied::Later
         }
     }

@@ -1,4 +1,4 @@
-//! In which status refunds, disputes and odd payments were seen last.
+//! Queries of the status in which refunds, disputes and mismatched payments were last seen.
 
 use common::timestamp::Timestamp;
 use sqlx::PgExecutor;
@@ -6,15 +6,14 @@ use sqlx::PgExecutor;
 use super::domain::statement::Seen;
 use crate::ids::OrderId;
 
-/// What was seen of an order.
+/// The seen objects of an order.
 pub async fn seen(db: impl PgExecutor<'_>, order: OrderId) -> Result<Seen, sqlx::Error> {
     let seen = "SELECT id, status FROM stripe_seen WHERE order_id = $1";
     let rows: Vec<(String, String)> = sqlx::query_as(seen).bind(order.uuid()).fetch_all(db).await?;
     Ok(rows.into_iter().collect())
 }
 
-/// Remembers in which status these are seen now, by id; one statement, in the caller's transaction where there is one. No id
-/// may be there twice.
+/// Stores the status of these objects by id, in one statement. No id may be there twice.
 pub async fn remember(
     db: impl PgExecutor<'_>,
     order: OrderId,

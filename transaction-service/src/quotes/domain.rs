@@ -1,4 +1,4 @@
-//! What a quote is asked for, and what it says.
+//! Requests of quotes, and quotes.
 
 use common::{
     input::{Fields, FromFields},
@@ -9,31 +9,31 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    basket::{BasketLine, MAX_LINES},
+    basket::{LineItem, MAX_LINES},
     pointers::Pointers,
     pricing::{Pricing, QuotedItem},
     shipping::ShippingMethod,
-    terms::{NotSold, Terms},
+    shop_settings::{NotSold, ShopSettings},
 };
 
-/// What is to be priced.
+/// Request of a quote.
 #[derive(Debug, Clone, PartialEq, Eq, ToSchema)]
 #[schema(example = json!({"currency": "USD", "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}],
     "shipping_method": "standard"}))]
 pub struct QuoteRequest {
-    /// What prices are wanted in.
+    /// Currency of the prices (ISO 4217).
     pub currency: Currency,
-    /// What is to be priced; without it, the caller's cart.
+    /// Line items to price, 1 to 100. Without this member the caller's cart is priced.
     #[schema(min_items = 1, max_items = 100)]
-    pub lines: Option<Vec<BasketLine>>,
-    /// How it is to be sent.
+    pub lines: Option<Vec<LineItem>>,
+    /// Shipping method.
     pub shipping_method: ShippingMethod,
 }
 
 impl FromFields for QuoteRequest {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let currency = fields.text("currency");
-        let lines = fields.optional_objects::<BasketLine>("lines", MAX_LINES);
+        let lines = fields.optional_objects::<LineItem>("lines", MAX_LINES);
         let shipping_method = fields.text("shipping_method");
         let lines = lines?;
         if lines.as_ref().is_some_and(Vec::is_empty) {
@@ -43,7 +43,7 @@ impl FromFields for QuoteRequest {
     }
 }
 
-/// What a basket costs at this moment.
+/// Prices of a basket at this moment.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "cart_version": 3,
@@ -58,33 +58,33 @@ impl FromFields for QuoteRequest {
     "total": {"amount": 4868, "currency": "USD"}, "short": [{"sku": "TEE-ORG-NAVY-M", "available": 1}]
 }))]
 pub struct Quote {
-    /// The version of the cart that was priced; `null` where lines were given.
+    /// Version of the cart that was priced; `null` when the request had `lines`.
     #[schema(required)]
     cart_version: Option<i64>,
-    /// What it comes to.
+    /// Prices of the basket.
     #[serde(flatten)]
     pricing: Pricing,
-    /// What there is too little of at this moment.
+    /// Lines that exceed the available units at this moment.
     short: Vec<Short>,
 }
 
-/// A SKU that there is too little of.
+/// A SKU with fewer available units than the quantity.
 #[derive(Debug, Serialize, ToSchema)]
 struct Short {
-    /// Which.
+    /// SKU of the variant.
     sku: Sku,
-    /// How many can be had.
+    /// Number of units that can be reserved.
     #[schema(example = 1)]
     available: i64,
 }
 
 impl Quote {
-    /// The quote for what product-service priced.
+    /// The quote of lines that product-service priced.
     pub fn new(
         quoted: Vec<QuotedItem>,
         cart_version: Option<i64>,
         request: &QuoteRequest,
-        terms: &Terms,
+        settings: &ShopSettings,
     ) -> Result<Self, NotSold> {
         let is_short = |quoted: &&QuotedItem| quoted.available < i64::from(quoted.item.quantity);
         let short = quoted.iter().filter(is_short);
@@ -93,7 +93,7 @@ impl Quote {
         let pointers = Pointers::of_quote(request.lines.as_deref());
         Ok(Self {
             cart_version,
-            pricing: terms.price(items, request.shipping_method, request.currency, pointers)?,
+            pricing: settings.price(items, request.shipping_method, request.currency, pointers)?,
             short,
         })
     }

@@ -13,8 +13,8 @@ async fn an_order_that_waits_for_its_shopper_is_cancelled_and_can_never_be_charg
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
     assert_eq!(shop.charged().0, 0);
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
-    assert!(shop.siblings.mails().is_empty());
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("released"));
+    assert!(shop.services.mails().is_empty());
 }
 
 #[tokio::test]
@@ -107,7 +107,7 @@ async fn while_stripe_does_not_answer_nothing_is_cancelled_and_no_stock_is_given
     shop.break_stripe("*", "/v1/*", json!({"kind": "drop"}), 100).await;
     assert_eq!(shop.cancel(&guest, &order).await.expect(503).problem(), "unavailable");
     assert_eq!(
-        (shop.count("outbox").await, shop.siblings.reservation(order["id"].as_str().unwrap())),
+        (shop.count("outbox").await, shop.services.reservation(order["id"].as_str().unwrap())),
         (0, Some("held"))
     );
     shop.break_stripe("", "", json!(null), 0).await;

@@ -9,7 +9,7 @@ use crate::{KEY, Shop, Shopper, insist};
 impl Shop {
     /// One unit of TEE-1 is in the shopper's cart, in this version.
     fn fill_cart(&self, shopper: &Shopper, version: i64) {
-        self.siblings.set_cart(&shopper.id.to_string(), version, &json!([{"sku": "TEE-1", "quantity": 1}]));
+        self.services.set_cart(&shopper.id.to_string(), version, &json!([{"sku": "TEE-1", "quantity": 1}]));
     }
 
     fn order_cart(&self, shopper: &Shopper, key: &str, version: i64) -> Sending {
@@ -32,11 +32,11 @@ async fn a_cart_that_became_an_order_is_refused_under_another_key_before_any_sto
     let guest = Shopper::guest();
     shop.fill_cart(&guest, 1);
     let order = shop.order_cart(&guest, "a", 1).send().await.expect(201);
-    let reserved = shop.siblings.seen("PUT /inventory").len();
+    let reserved = shop.services.seen("PUT /inventory").len();
     shop.network.take_commands();
     shop.is_ordered_already(&guest, "b", &order.json()).await;
     assert_eq!(shop.network.take_commands().len(), 1, "the first look says so");
-    assert_eq!(shop.siblings.seen("PUT /inventory").len(), reserved);
+    assert_eq!(shop.services.seen("PUT /inventory").len(), reserved);
     let again = shop.order_cart(&guest, "a", 1).send().await.expect(201);
     assert_eq!(again.body, order.body, "its own key has its answer");
 }
@@ -61,10 +61,10 @@ async fn one_cart_under_sixteen_keys_at_once_is_one_order_and_one_hold() {
     while shop.count("outbox").await > 0 {
         shop.relay().await;
     }
-    for seen in shop.siblings.seen("PUT /inventory") {
+    for seen in shop.services.seen("PUT /inventory") {
         let order = seen.line.rsplit('/').next().unwrap();
         let expected = if id == order { "committed" } else { "released" };
-        assert_eq!(shop.siblings.reservation(order), Some(expected));
+        assert_eq!(shop.services.reservation(order), Some(expected));
     }
     assert_eq!(shop.sweep().await["counters"]["repaired"], 0);
     assert_eq!(shop.count("limit_counters WHERE open_orders <> 0 OR held_units <> 0").await, 0);
@@ -99,7 +99,7 @@ async fn a_cart_that_is_paid_is_not_ordered_again_and_one_that_was_sold_out_and_
     let order = shop.order_cart(&ada, "a", 1).send().await.expect(201).json();
     assert_eq!(order["state"], "paid");
     shop.is_ordered_already(&ada, "b", &order).await;
-    shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+    shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
     shop.relay().await;
     assert_eq!(shop.read(&ada, &order).await["closing_reason"], "sold_out");
     shop.fill_cart(&ada, 1);

@@ -31,7 +31,7 @@ impl Shop {
         query_scalar(count).bind(start).bind(&end).fetch_one(&mut self.db).await.unwrap()
     }
 
-    /// Orders, and counts: commits, commands to PostgreSQL, calls of siblings, calls of Stripe.
+    /// Orders, and counts: commits, commands to PostgreSQL, calls of other services, calls of Stripe.
     async fn costs(&mut self, shopper: &Shopper, key: &str, lines: usize) -> (i64, usize, Vec<String>, Vec<String>) {
         let skus = (0..lines).map(|nth| json!({"sku": format!("S-{nth}"), "quantity": 1}));
         let mut request = shopper.request();
@@ -39,15 +39,15 @@ impl Shop {
         request["expected_total"] = usd(i64::try_from(lines).unwrap() * 1080 + 540);
         let start = self.log_position().await;
         self.network.take_commands();
-        let (siblings, calls) = (self.siblings.seen("").len(), self.stripe.calls().len());
+        let (service_calls, stripe_calls) = (self.services.seen("").len(), self.stripe.calls().len());
         let order = self.client.post("/orders").token(&shopper.token).header(KEY, key).json(&request);
         order.send().await.expect(201);
         let commands = self.network.take_commands().len();
-        let siblings: Vec<String> =
-            self.siblings.seen("").split_off(siblings).into_iter().map(|seen| seen.line).collect();
-        let calls = self.stripe.calls().split_off(calls).into_iter();
+        let service_calls: Vec<String> =
+            self.services.seen("").split_off(service_calls).into_iter().map(|seen| seen.line).collect();
+        let calls = self.stripe.calls().split_off(stripe_calls).into_iter();
         let calls = calls.map(|call| format!("{} {}", call.method, call.path)).collect();
-        (self.commits_since(&start).await, commands, siblings, calls)
+        (self.commits_since(&start).await, commands, service_calls, calls)
     }
 }
 
@@ -66,10 +66,10 @@ async fn an_order_makes_two_durable_commits_and_a_fixed_number_of_round_trips() 
     let ada = shop.customer("pm_card_visa").await;
     shop.costs(&ada, "warm", 1).await;
     for lines in [1, 40] {
-        let (commits, commands, siblings, calls) = shop.costs(&ada, &format!("{lines}"), lines).await;
+        let (commits, commands, service_calls, calls) = shop.costs(&ada, &format!("{lines}"), lines).await;
         assert_eq!(commits, 2, "commit 1 before Stripe is asked, commit 2 after");
         assert_eq!(commands, 7, "look, commit 1; begin, save, book, enqueue, commit 2");
-        assert_eq!(without_ids(&siblings), ["GET /users/*/checkout-context", "PUT /inventory/reservations/*"]);
+        assert_eq!(without_ids(&service_calls), ["GET /users/*/checkout-context", "PUT /inventory/reservations/*"]);
         assert_eq!(without_ids(&calls), ["POST /v1/payment_intents", "POST /v1/payment_intents/*/confirm"]);
     }
 }
@@ -88,9 +88,9 @@ async fn the_count_sees_a_commit_more() {
 #[tokio::test]
 async fn an_order_for_the_frontend_makes_two_durable_commits_too() {
     let mut shop = Shop::open().await;
-    let (commits, _, siblings, calls) = shop.costs(&Shopper::guest(), "k", 1).await;
+    let (commits, _, service_calls, calls) = shop.costs(&Shopper::guest(), "k", 1).await;
     assert_eq!(commits, 2);
-    assert_eq!(without_ids(&siblings), ["PUT /inventory/reservations/*"]);
+    assert_eq!(without_ids(&service_calls), ["PUT /inventory/reservations/*"]);
     assert_eq!(without_ids(&calls), ["POST /v1/payment_intents"]);
 }
 
@@ -100,5 +100,5 @@ async fn a_quote_asks_product_service_once_and_the_database_nothing() {
     let quote = json!({"currency": "USD", "lines": [{"sku": "TEE-1", "quantity": 1}], "shipping_method": "standard"});
     shop.network.take_commands();
     shop.client.post("/quotes").token(&Shopper::guest().token).json(&quote).send().await.expect(200);
-    assert_eq!((shop.network.take_commands(), shop.siblings.seen("").len()), (Vec::<String>::new(), 1));
+    assert_eq!((shop.network.take_commands(), shop.services.seen("").len()), (Vec::<String>::new(), 1));
 }

@@ -1,18 +1,18 @@
-//! What the siblings and Stripe may do to an order on its way, and that it ends well all the same.
+//! What the other services and Stripe may do to an order on its way, and that it ends well all the same.
 
 use serde_json::json;
 
-use crate::{Logs, Shop, Shopper, TOTAL, siblings::Instead};
+use crate::{Logs, Shop, Shopper, TOTAL, service_double::Instead};
 
 #[tokio::test]
-async fn a_sibling_that_hangs_is_given_up_in_time_and_nothing_is_charged() {
+async fn a_service_that_hangs_is_given_up_in_time_and_nothing_is_charged() {
     let shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     for line in ["PUT /inventory", "GET /users"] {
-        shop.siblings.instead(line, 3, Instead::Hang);
+        shop.services.instead(line, 3, Instead::Hang);
         let refused = shop.order(&ada, line).send().await.expect(503);
         assert_eq!((refused.problem().as_str(), refused.header("retry-after")), ("unavailable", "2"));
-        shop.siblings.instead(line, 0, Instead::Hang);
+        shop.services.instead(line, 0, Instead::Hang);
     }
     assert_eq!(shop.charged().0, 0);
 }
@@ -79,8 +79,8 @@ async fn a_confirmation_that_arrives_very_late_is_found_by_its_event() {
 async fn an_amount_below_a_minimum_that_stripe_does_not_state_fails_the_order_in_words_the_shopper_can_read() {
     let shop = Shop::open().await;
     let guest = Shopper::guest();
-    shop.siblings.set_price("TEE-1", 0);
-    let app = crate::app(&shop.postgres.url, &shop.siblings.url, &shop.stripe, &[("SHIPPING_RATES", "KES:10")]);
+    shop.services.set_price("TEE-1", 0);
+    let app = crate::app(&shop.postgres.url, &shop.services.url, &shop.stripe, &[("SHIPPING_RATES", "KES:10")]);
     let client = testkit::Client::new(transaction_service::router(app));
     let mut request = guest.request();
     request["expected_total"] = json!({"amount": 11, "currency": "KES"});
@@ -108,7 +108,7 @@ async fn a_payment_method_that_the_shopper_has_not_saved_is_not_charged() {
     assert_eq!(shop.order(&ada, "k").send().await.expect(201).text(), answer.text());
     let intents = shop.stripe.all("payment_intent");
     assert_eq!((shop.charged().0, intents.len(), &intents[0]["status"]), (0, 1, &json!("canceled")));
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("held"), "until its message is sent");
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("held"), "until its message is sent");
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("released"));
 }

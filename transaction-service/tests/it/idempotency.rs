@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use testkit::{Answer, client::Sending, tokens};
 
-use crate::{KEY, Shop, Shopper, TOTAL, app, siblings::Instead, usd};
+use crate::{KEY, Shop, Shopper, TOTAL, app, service_double::Instead, usd};
 
 /// A shop with a customer whose card works.
 async fn shop() -> (Shop, Shopper) {
@@ -198,12 +198,12 @@ async fn the_first_answer_stays_when_the_order_is_refunded_later() {
 }
 
 #[tokio::test]
-async fn a_repetition_asks_nobody_anything() {
+async fn a_repetition_calls_no_other_service() {
     let (shop, ada) = shop().await;
     shop.ordered(&ada, "k").await;
-    let (siblings, stripe) = (shop.siblings.seen("").len(), shop.stripe.calls().len());
+    let (services, stripe) = (shop.services.seen("").len(), shop.stripe.calls().len());
     shop.ordered(&ada, "k").await;
-    assert_eq!((shop.siblings.seen("").len(), shop.stripe.calls().len()), (siblings, stripe));
+    assert_eq!((shop.services.seen("").len(), shop.stripe.calls().len()), (services, stripe));
 }
 
 #[tokio::test]
@@ -242,7 +242,7 @@ async fn a_member_that_is_null_is_the_same_as_an_absent_one() {
 async fn a_restarted_service_knows_the_answer() {
     let (mut shop, ada) = shop().await;
     let first = shop.order(&ada, "k").send().await.expect(201);
-    let restarted = app(&shop.postgres.url, &shop.siblings.url, &shop.stripe, &[]);
+    let restarted = app(&shop.postgres.url, &shop.services.url, &shop.stripe, &[]);
     shop.client = testkit::Client::new(transaction_service::router(restarted));
     same(&first, &shop.order(&ada, "k").send().await);
     shop.sold_once().await;
@@ -257,22 +257,22 @@ async fn the_answer_is_known_while_stripe_is_down() {
 }
 
 #[tokio::test]
-async fn the_answer_is_known_while_the_siblings_are_down() {
+async fn the_answer_is_known_while_the_other_services_are_down() {
     let (shop, ada) = shop().await;
     let first = shop.order(&ada, "k").send().await.expect(201);
-    shop.siblings.instead("", 100, Instead::Problem(503, "unavailable", json!([])));
+    shop.services.instead("", 100, Instead::Problem(503, "unavailable", json!([])));
     same(&first, &shop.order(&ada, "k").send().await);
 }
 
 #[tokio::test]
 async fn an_order_of_the_cart_is_known_after_the_cart_was_emptied() {
     let (mut shop, ada) = shop().await;
-    shop.siblings.set_cart(&ada.id.to_string(), 4, &json!([{"sku": "TEE-1", "quantity": 1}]));
+    shop.services.set_cart(&ada.id.to_string(), 4, &json!([{"sku": "TEE-1", "quantity": 1}]));
     let mut request = with(&ada.request(), "cart_version", json!(4));
     request.as_object_mut().unwrap().remove("lines");
     let first = shop.send(&ada, "k", &request).send().await.expect(201);
     shop.relay().await;
-    assert_eq!(shop.siblings.seen("POST /carts/").len(), 1);
+    assert_eq!(shop.services.seen("POST /carts/").len(), 1);
     same(&first, &shop.send(&ada, "k", &request).send().await);
     shop.sold_once().await;
 }
@@ -396,7 +396,7 @@ async fn a_token_without_the_scope_gets_no_stored_answer() {
 // Still running.
 
 #[tokio::test]
-async fn sixteen_at_once_make_one_order_and_get_its_answer_or_hear_that_it_is_being_made() {
+async fn sixteen_at_once_make_one_order_and_get_its_answer_or_that_it_is_being_made() {
     let (mut shop, ada) = shop().await;
     let answers = join_all((0..16).map(|_| shop.order(&ada, "k").send())).await;
     let first = shop.order(&ada, "k").send().await.expect(201);
@@ -459,10 +459,10 @@ async fn a_body_that_is_no_json_leaves_the_key_unused() {
     shop.sold_once().await;
 }
 
-/// After this trouble the attempt may hold stock: it ends, its stock is given back, and a new key is needed.
+/// After this trouble the attempt may hold stock: it ends, its stock is released, and a new key is needed.
 async fn ends_the_attempt(line: &str, times: usize, instead: Instead, status: u16, kind: &str) {
     let (mut shop, ada) = shop().await;
-    shop.siblings.instead(line, times, instead);
+    shop.services.instead(line, times, instead);
     assert_eq!(shop.order(&ada, "k").send().await.expect(status).problem(), kind);
     assert_eq!(shop.order(&ada, "k").send().await.expect(409).problem(), "attempt_ended");
     shop.relay().await;
@@ -475,7 +475,7 @@ async fn ends_the_attempt(line: &str, times: usize, instead: Instead, status: u1
 /// The attempt is refused so; with the same key and request it succeeds once the trouble is over.
 async fn leaves_the_key_unused(line: &str, times: usize, instead: Instead, status: u16, kind: &str) {
     let (mut shop, ada) = shop().await;
-    shop.siblings.instead(line, times, instead);
+    shop.services.instead(line, times, instead);
     assert_eq!(shop.order(&ada, "k").send().await.expect(status).problem(), kind);
     assert_eq!(shop.count("orders").await, 0);
     shop.ordered(&ada, "k").await;
@@ -484,12 +484,12 @@ async fn leaves_the_key_unused(line: &str, times: usize, instead: Instead, statu
 
 #[tokio::test]
 async fn an_attempt_that_found_too_little_in_stock_leaves_the_key_unused() {
-    let short = json!([{"pointer": "/lines/0/quantity", "code": "out_of_stock", "message": "0 can be had of TEE-1"}]);
+    let short = json!([{"pointer": "/lines/0/quantity", "code": "out_of_stock", "message": "exceeds the 0 available units of TEE-1"}]);
     leaves_the_key_unused("PUT /inventory", 1, Instead::Problem(409, "out_of_stock", short), 409, "out_of_stock").await;
 }
 
 #[tokio::test]
-async fn last_units_that_others_are_at_are_told_as_that_and_leave_the_key_unused() {
+async fn contended_last_units_are_refused_as_such_and_leave_the_key_unused() {
     let contended = Instead::Problem(409, "stock_contended", json!([]));
     leaves_the_key_unused("PUT /inventory", 1, contended, 409, "stock_contended").await;
 }
@@ -519,7 +519,7 @@ async fn a_reservation_whose_answer_was_lost_ends_the_attempt() {
 #[tokio::test]
 async fn a_cart_that_has_changed_leaves_the_key_unused() {
     let (mut shop, ada) = shop().await;
-    shop.siblings.set_cart(&ada.id.to_string(), 5, &json!([{"sku": "TEE-1", "quantity": 1}]));
+    shop.services.set_cart(&ada.id.to_string(), 5, &json!([{"sku": "TEE-1", "quantity": 1}]));
     let mut request = with(&ada.request(), "cart_version", json!(4));
     request.as_object_mut().unwrap().remove("lines");
     assert_eq!(shop.send(&ada, "k", &request).send().await.expect(409).problem(), "cart_changed");
@@ -530,7 +530,7 @@ async fn a_cart_that_has_changed_leaves_the_key_unused() {
 #[tokio::test]
 async fn an_attempt_whose_price_had_changed_gave_its_stock_back_and_needs_a_new_key() {
     let (mut shop, ada) = shop().await;
-    shop.siblings.set_price("TEE-1", 1100);
+    shop.services.set_price("TEE-1", 1100);
     let changed = shop.order(&ada, "k").send().await.expect(409);
     assert_eq!((changed.problem().as_str(), &changed.json()["quote"]["total"]), ("quote_changed", &usd(1728)));
     shop.relay().await;

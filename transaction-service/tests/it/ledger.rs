@@ -1,7 +1,7 @@
 use serde_json::json;
 use sqlx::query;
 
-use crate::{Shop, Shopper, TOTAL, siblings::Instead, usd};
+use crate::{Shop, Shopper, TOTAL, service_double::Instead, usd};
 
 #[tokio::test]
 async fn a_capture_is_booked_and_sums_to_zero() {
@@ -60,18 +60,18 @@ async fn a_dispute_is_shown_to_staff() {
 }
 
 #[tokio::test]
-async fn a_paid_order_whose_stock_is_gone_is_refunded_cancelled_and_the_shopper_is_told_once() {
+async fn a_paid_order_whose_stock_is_gone_is_refunded_and_cancelled_and_the_shopper_is_notified_once() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let order = shop.ordered(&ada, "k").await;
-    shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+    shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
     for _ in 0..3 {
         shop.relay().await;
     }
     let order = shop.read(&ada, &order).await;
     assert_eq!((&order["state"], &order["closing_reason"]), (&json!("cancelled"), &json!("sold_out")));
     assert_eq!(order["payment"]["refunded"], usd(TOTAL));
-    let templates: Vec<String> = shop.siblings.mails().into_iter().map(|(template, _)| template).collect();
+    let templates: Vec<String> = shop.services.mails().into_iter().map(|(template, _)| template).collect();
     assert_eq!(templates.iter().filter(|template| *template == "order_cancelled").count(), 1, "{templates:?}");
     let booked = shop.booked(&order).await;
     let taken_back = [("sales", 1000), ("shipping", 500), ("tax", 120), ("stripe", -TOTAL)];
@@ -84,7 +84,7 @@ async fn a_refund_for_lack_of_stock_is_made_once_however_often_stripe_breaks() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let order = shop.ordered(&ada, "k").await;
-    shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+    shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
     for fault in [json!({"kind": "drop_after"}), json!({"kind": "error", "status": 500, "after_effect": true})] {
         shop.break_stripe("POST", "/v1/refunds", fault, 3).await;
         shop.relay().await;
@@ -97,15 +97,15 @@ async fn a_refund_for_lack_of_stock_is_made_once_however_often_stripe_breaks() {
 }
 
 #[tokio::test]
-async fn a_product_service_that_refuses_for_another_reason_refunds_nobody() {
+async fn a_refusal_of_product_service_for_another_reason_refunds_no_order() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let order = shop.ordered(&ada, "k").await;
-    shop.siblings.instead("POST /inventory", 1, Instead::Problem(409, "reservation_in_progress", json!([])));
+    shop.services.instead("POST /inventory", 1, Instead::Problem(409, "reservation_in_progress", json!([])));
     shop.relay().await;
     assert_eq!(shop.read(&ada, &order).await["state"], "paid");
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("committed"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("committed"));
 }
 
 /// The database itself refuses: the name of the constraint that does.
@@ -159,7 +159,7 @@ async fn the_database_refuses_two_orders_of_one_payment_and_totals_that_are_no_s
 }
 
 #[tokio::test]
-async fn the_database_refuses_an_open_order_that_nobody_looks_at_and_a_closed_one_without_answer() {
+async fn the_database_refuses_an_open_order_without_due_time_and_a_closed_one_without_answer() {
     assert_eq!(
         refused_by("UPDATE orders SET due_at = NULL WHERE state = 'requires_action'").await,
         "orders_open_orders_are_due"

@@ -8,7 +8,7 @@ use sqlx::{query, query_as, query_scalar};
 use testkit::{Answer, client::Sending, tokens};
 use uuid::Uuid;
 
-use crate::{KEY, Logs, Shop, Shopper, TOTAL, insist, siblings::UNIT_PRICE, usd};
+use crate::{KEY, Logs, Shop, Shopper, TOTAL, insist, service_double::UNIT_PRICE, usd};
 
 const OFFICE: &str = "203.0.113.7";
 const DECLINED: &str = "pm_card_visa_chargeDeclined";
@@ -38,14 +38,14 @@ impl Shop {
     }
 
     fn held(&self) -> usize {
-        let orders = self.siblings.seen("PUT /inventory");
-        let held = |line: &str| self.siblings.reservation(line.rsplit('/').next().unwrap()) == Some("held");
+        let orders = self.services.seen("PUT /inventory");
+        let held = |line: &str| self.services.reservation(line.rsplit('/').next().unwrap()) == Some("held");
         orders.iter().filter(|seen| held(&seen.line)).count()
     }
 
-    /// Delivers all that Stripe told of this order.
+    /// Delivers all events of this order.
     async fn deliver_all(&self, order: &Value) {
-        for event in self.story(order) {
+        for event in self.scenario(order) {
             self.deliver(&event).await.expect(200);
         }
     }
@@ -71,7 +71,7 @@ async fn a_guest_holds_a_hundred_units_without_paying_and_not_one_more() {
         is_limited(&answer, 409, "too_many_units_held", "caller");
         assert_eq!(answer.json()["open_orders"], json!(open), "which ones can be paid or cancelled");
     }
-    assert_eq!((shop.siblings.seen("PUT /inventory").len(), shop.held()), (4, 4), "refused before stock is reserved");
+    assert_eq!((shop.services.seen("PUT /inventory").len(), shop.held()), (4, 4), "refused before stock is reserved");
     assert_eq!(shop.counted("guest").await, (4, 100, 0));
     shop.cancel(&guest, &json!({"id": open[0]})).await.expect(200);
     shop.order_units(&guest, "k4", 26).send().await.expect(409);
@@ -94,13 +94,13 @@ async fn the_units_of_a_cart_count_before_they_are_reserved() {
     let shop = Shop::open_with_default_limits().await;
     let guest = Shopper::guest();
     let items = json!([{"sku": "TEE-1", "quantity": 60}, {"sku": "TEE-2", "quantity": 41}]);
-    shop.siblings.set_cart(&guest.id.to_string(), 1, &items);
+    shop.services.set_cart(&guest.id.to_string(), 1, &items);
     let mut request = guest.request();
     request.as_object_mut().unwrap().remove("lines");
     request["cart_version"] = json!(1);
     let order = shop.client.post("/orders").token(&guest.token).header(KEY, "k").json(&request).send().await;
     is_limited(&order, 409, "too_many_units_held", "caller");
-    assert!(shop.siblings.seen("PUT /inventory").is_empty());
+    assert!(shop.services.seen("PUT /inventory").is_empty());
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_payment_that_stripe_refuses_to_make_counts_as_declined() {
         assert_eq!(answer.status.as_u16(), if nth < 10 { 201 } else { 429 }, "{}", answer.text());
     }
     shop.relay().await;
-    assert!(shop.siblings.mails().is_empty(), "a failed try is answered, not mailed");
+    assert!(shop.services.mails().is_empty(), "a failed try is answered, not mailed");
 }
 
 #[tokio::test]
@@ -258,34 +258,34 @@ async fn a_payment_of_the_frontend_ends_after_five_declined_cards_and_its_stock_
     assert_eq!(shop.counted("guest").await, (0, 0, 5));
     assert_eq!((shop.counted("source").await, shop.counted("recipient").await), ((0, 0, 5), (0, 0, 5)));
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
-    assert!(shop.siblings.mails().is_empty());
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("released"));
+    assert!(shop.services.mails().is_empty());
 }
 
 #[tokio::test]
-async fn a_declined_try_counts_once_however_often_when_and_by_whom_it_is_told() {
+async fn a_declined_try_counts_once_however_often_and_when_it_is_reported() {
     let mut shop = Shop::open_with_default_limits().await;
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
     for _ in 0..3 {
         shop.pay_in_the_frontend(&order, DECLINED).await;
     }
-    let mut story = shop.story(&order);
-    story.extend(story.clone());
-    story.reverse();
-    join_all(story.iter().map(|event| shop.deliver(event))).await;
+    let mut scenario = shop.scenario(&order);
+    scenario.extend(scenario.clone());
+    scenario.reverse();
+    join_all(scenario.iter().map(|event| shop.deliver(event))).await;
     shop.sweep().await;
     shop.sweep().await;
     assert_eq!(shop.counted("guest").await, (1, 1, 3));
     // Stripe may tell of one thing by two events.
-    let mut twin = story.into_iter().find(|event| event["type"] == "payment_intent.payment_failed").unwrap();
+    let mut twin = scenario.into_iter().find(|event| event["type"] == "payment_intent.payment_failed").unwrap();
     twin["id"] = json!("evt_twin");
     shop.deliver(&twin).await.expect(200);
     assert_eq!(shop.counted("guest").await, (1, 1, 3));
 }
 
 #[tokio::test]
-async fn declines_that_are_heard_of_after_the_order_ended_still_count() {
+async fn declines_that_are_reported_after_the_order_closed_still_count() {
     let mut shop = Shop::open_with_default_limits().await;
     let guest = Shopper::guest();
     let order = shop.order(&guest, "k").from(OFFICE).send().await.expect(201).json();
@@ -320,7 +320,7 @@ async fn declined_tries_of_several_orders_end_the_next_one_at_the_callers_limit(
 }
 
 #[tokio::test]
-async fn a_decline_that_was_counted_and_not_acted_on_ends_its_order_when_it_is_told_again() {
+async fn a_decline_that_was_counted_and_not_acted_on_closes_its_order_when_it_is_reported_again() {
     let mut shop = Shop::open_with_default_limits().await;
     let ordered = async |shop: &Shop, guest: &Shopper| {
         let mut request = guest.request();
@@ -403,7 +403,7 @@ async fn an_order_remembers_hashes_of_its_addresses_until_it_is_over() {
     shop.cancel(&guest, &order).await.expect(200);
     assert_eq!(shop.sweep().await["counters"], json!({"expired": 0, "forgotten": 0, "repaired": 0}));
     let kept: Option<i32> = query_scalar(hashes).fetch_one(&mut shop.db).await.unwrap();
-    assert_eq!(kept, Some(32), "more declines of it may be told");
+    assert_eq!(kept, Some(32), "more declines of it may be reported");
     for pass in [
         "UPDATE orders SET updated_at = updated_at - interval '2 hours'",
         "UPDATE limit_counters SET expires_at = now() - interval '1 second'",
@@ -485,7 +485,7 @@ async fn a_lower_limit_counts_what_is_open_already() {
         shop.ordered(&guest, &format!("k{nth}")).await;
     }
     let lower = [("OPEN_ORDERS_PER_OWNER", "3")];
-    let app = crate::app(&shop.postgres.url, &shop.siblings.url, &shop.stripe, &lower);
+    let app = crate::app(&shop.postgres.url, &shop.services.url, &shop.stripe, &lower);
     let client = testkit::Client::new(transaction_service::router(app));
     let order = client.post("/orders").token(&guest.token).header(KEY, "k4").json(&guest.request()).send().await;
     is_limited(&order, 409, "too_many_open_orders", "caller");
@@ -540,8 +540,8 @@ impl Shop {
         answer.json::<Value>().await.unwrap()["error"]["code"].clone()
     }
 
-    /// What Stripe told of declined cards of this setup so far, oldest first.
-    fn told_of(&self, setup: &Value) -> Vec<Value> {
+    /// Events of declined cards of this setup so far, oldest first.
+    fn reported(&self, setup: &Value) -> Vec<Value> {
         let is_it = |event: &Value| {
             event["type"] == "setup_intent.setup_failed" && event["data"]["object"]["id"] == setup["id"]
         };
@@ -568,35 +568,35 @@ async fn five_declined_cards_of_one_setup_end_it_at_stripe_and_no_other() {
     for nth in 1..=5 {
         assert_eq!(shop.try_card(&setup, DECLINED).await, "card_declined", "card {nth}");
         assert_eq!(shop.status_of(&setup), "requires_payment_method", "before decline {nth} is told");
-        shop.deliver(shop.told_of(&setup).last().unwrap()).await.expect(200);
+        shop.deliver(shop.reported(&setup).last().unwrap()).await.expect(200);
     }
     assert_eq!(shop.status_of(&setup), "canceled");
     for card in [DECLINED, "pm_card_visa"] {
         assert_eq!(shop.try_card(&setup, card).await, "setup_intent_unexpected_state", "{card}");
     }
-    shop.deliver(&shop.told_of(&bobs)[0]).await.expect(200);
+    shop.deliver(&shop.reported(&bobs)[0]).await.expect(200);
     assert_eq!((shop.counted("user").await, shop.count("setup_declines").await), ((0, 0, 6), 2));
     assert_eq!(shop.try_card(&another, "pm_card_visa").await, json!(null), "a card of hers can still be saved");
     assert_eq!(shop.status_of(&bobs), "requires_payment_method");
 }
 
 #[tokio::test]
-async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order_it_is_told() {
+async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order_it_is_reported() {
     let mut shop = Shop::open_with_default_limits().await;
     let ada = Shopper::customer_at_the_frontend();
     let setup = shop.set_up(&ada).await;
     for _ in 0..4 {
         shop.try_card(&setup, DECLINED).await;
     }
-    let mut story = shop.told_of(&setup);
-    story.extend(story.clone());
-    story.reverse();
-    join_all(story.iter().map(|event| shop.deliver(event)))
+    let mut scenario = shop.reported(&setup);
+    scenario.extend(scenario.clone());
+    scenario.reverse();
+    join_all(scenario.iter().map(|event| shop.deliver(event)))
         .await
         .into_iter()
         .for_each(|answer| drop(answer.expect(200)));
     // Stripe may tell of one thing by two events.
-    let mut twin = story.remove(0);
+    let mut twin = scenario.remove(0);
     twin["id"] = json!("evt_twin");
     shop.deliver(&twin).await.expect(200);
     shop.sweep().await;
@@ -607,7 +607,7 @@ async fn a_declined_card_of_a_setup_counts_once_however_often_and_in_which_order
 }
 
 #[tokio::test]
-async fn declined_cards_of_a_setup_that_no_webhook_told_of_are_found_by_the_sweep() {
+async fn declined_cards_of_a_setup_that_no_webhook_reported_are_found_by_the_sweep() {
     let mut shop = Shop::open_with_default_limits().await;
     let ada = Shopper::customer_at_the_frontend();
     let setup = shop.set_up(&ada).await;
@@ -618,7 +618,7 @@ async fn declined_cards_of_a_setup_that_no_webhook_told_of_are_found_by_the_swee
     assert_eq!((shop.status_of(&setup), shop.counted("user").await), (json!("canceled"), (0, 0, 5)));
     assert_eq!(shop.try_card(&setup, "pm_card_visa").await, "setup_intent_unexpected_state");
     // The webhooks come after all.
-    for event in shop.told_of(&setup) {
+    for event in shop.reported(&setup) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!(shop.counted("user").await, (0, 0, 5));
@@ -635,7 +635,7 @@ async fn declined_cards_of_several_setups_end_the_next_one_and_the_orders_of_the
     for (setup, tries) in setups.iter().zip([5, 4, 1]) {
         for _ in 0..tries {
             shop.try_card(setup, DECLINED).await;
-            shop.deliver(shop.told_of(setup).last().unwrap()).await.expect(200);
+            shop.deliver(shop.reported(setup).last().unwrap()).await.expect(200);
         }
     }
     let statuses = setups.each_ref().map(|setup| shop.status_of(setup));
@@ -656,7 +656,7 @@ async fn a_setup_that_could_not_be_cancelled_is_cancelled_when_the_event_comes_a
     for _ in 0..5 {
         shop.try_card(&setup, DECLINED).await;
     }
-    let told = shop.told_of(&setup);
+    let told = shop.reported(&setup);
     for event in &told[..4] {
         shop.deliver(event).await.expect(200);
     }
@@ -702,7 +702,7 @@ async fn a_setup_that_is_not_the_shops_is_left_alone() {
     for _ in 0..6 {
         shop.try_card(&setup, DECLINED).await;
     }
-    for event in shop.told_of(&setup) {
+    for event in shop.reported(&setup) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!((shop.status_of(&setup), shop.count("setup_declines").await), (json!("requires_payment_method"), 0));

@@ -19,7 +19,7 @@ mod money_back;
 mod ordering;
 mod passed_over;
 mod releasing;
-mod siblings;
+mod service_double;
 mod sweeping;
 mod webhooks;
 
@@ -30,16 +30,16 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, query, query_scalar};
 use stripe_double::{Options, StripeDouble};
 use testkit::{Client, Proxy, client::Sending, postgres::Postgres, proxy::Protocol, tokens};
-use transaction_service::{App, MIGRATOR, payments::refunds::remedied, router};
+use transaction_service::{App, MIGRATOR, payments::refunds::compensate, router};
 use uuid::Uuid;
 
-use crate::siblings::Siblings;
+use crate::service_double::ServiceDouble;
 
 /// A shop of the test's own: 8 % tax, and shipping for 5.00 USD.
 struct Shop {
     app: App,
     client: Client,
-    siblings: Siblings,
+    services: ServiceDouble,
     stripe: StripeDouble,
     postgres: Postgres,
     /// Between the service and its database.
@@ -51,12 +51,12 @@ struct Shop {
 const TOTAL: i64 = 1620;
 
 impl Shop {
-    /// One whose limits no test meets by accident.
+    /// A shop whose limits no test reaches by accident.
     async fn open() -> Self {
         Self::open_with(&[]).await
     }
 
-    /// One with the limits that a shop has unless it chooses others.
+    /// A shop with the default limits.
     async fn open_with_default_limits() -> Self {
         Self::open_with(&LIMITS.map(|(name, _)| (name, ""))).await
     }
@@ -64,17 +64,17 @@ impl Shop {
     async fn open_with(more: &[(&str, &str)]) -> Self {
         let postgres = testkit::postgres::fresh(&MIGRATOR).await;
         let network = Proxy::start(&postgres.address(), Protocol::Postgres).await;
-        let (siblings, stripe) = (Siblings::start().await, StripeDouble::start(Options::default()).await);
-        let app = app(&postgres.url_through(&network.address), &siblings.url, &stripe, more);
+        let (services, stripe) = (ServiceDouble::start().await, StripeDouble::start(Options::default()).await);
+        let app = app(&postgres.url_through(&network.address), &services.url, &stripe, more);
         let (client, db) = (Client::new(router(app.clone())), postgres.connect().await);
-        Self { app, client, siblings, stripe, postgres, network, db }
+        Self { app, client, services, stripe, postgres, network, db }
     }
 
     /// A customer with a saved payment method of this kind at Stripe.
     async fn customer(&self, card: &str) -> Shopper {
         let id = Uuid::now_v7();
         let (customer, payment_method) = self.stripe_customer(card).await;
-        self.siblings.set_customer(&id.to_string(), &customer);
+        self.services.set_customer(&id.to_string(), &customer);
         Shopper { id, token: tokens::user(id, "profile cart orders"), payment_method: Some(payment_method) }
     }
 
@@ -143,7 +143,7 @@ impl Shop {
         common::outbound::client().post(path).json(&json!({"payment_method": card})).send().await.unwrap();
     }
 
-    /// The next `times` calls of Stripe that fit go wrong so; `null` heals all.
+    /// The next `times` calls of Stripe that match fail with `fault`; `null` removes all faults.
     async fn break_stripe(&self, method: &str, path: &str, fault: Value, times: usize) {
         if fault.is_null() {
             let faults = format!("{}/_double/faults", self.stripe.base());
@@ -161,7 +161,7 @@ impl Shop {
         assert_eq!(self.count("orders WHERE state = 'pending'").await, 1);
     }
 
-    /// Somebody is at every pending order again.
+    /// Every pending order has a lease again.
     async fn start_leases_again(&mut self) {
         let start = "UPDATE orders SET due_at = now() + interval '1 minute' WHERE state = 'pending'";
         query(start).execute(&mut self.db).await.unwrap();
@@ -170,7 +170,7 @@ impl Shop {
     /// Delivers what is in the outbox, as happens after the answer and in each sweep.
     async fn relay(&mut self) {
         query("UPDATE outbox SET due_at = now() WHERE failed IS NULL").execute(&mut self.db).await.unwrap();
-        self.app.outbox.relay(|undelivered| remedied(&self.app, undelivered)).await.unwrap();
+        self.app.outbox.relay(|undelivered| compensate(&self.app, undelivered)).await.unwrap();
     }
 
     async fn sweep(&self) -> Value {
@@ -231,8 +231,8 @@ async fn insist(send: impl Fn(&str) -> Sending, key: &str) -> testkit::Answer {
 struct Logs {
     captured: testkit::logs::Captured,
     _logging: tracing::subscriber::DefaultGuard,
-    /// While there is just one subscriber, tracing asks the thread that comes first to a line whether anybody listens, and
-    /// believes it for ever: with tests beside this one, nobody does.
+    /// While there is just one subscriber, tracing asks the thread that comes first to a line whether it listens, and
+    /// believes it for ever: with tests beside this one, no subscriber would get the line.
     _second: tracing::Dispatch,
 }
 
@@ -269,7 +269,7 @@ fn intent(order: &Value) -> String {
 
 const KEY: http::HeaderName = common::idempotency::IDEMPOTENCY_KEY;
 
-/// Somebody who orders.
+/// A shopper with a token.
 struct Shopper {
     id: Uuid,
     token: String,
@@ -322,13 +322,13 @@ const LIMITS: [(&str, &str); 7] = [
     ("DECLINES_PER_ORDER", "1000"),
 ];
 
-/// The service as it is configured, on these neighbours.
-fn app(database: &str, siblings: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
+/// The service as it is configured, on these services.
+fn app(database: &str, services: &str, stripe: &StripeDouble, more: &[(&str, &str)]) -> App {
     let base = stripe.base();
     let settings = [
         ("ISSUER", tokens::ISSUER),
         ("JWKS_URL", "http://127.0.0.1:1/jwks"),
-        ("API_BASE_URL", siblings),
+        ("API_BASE_URL", services),
         ("TRANSACTION_DATABASE_URL", database),
         ("TRANSACTION_SERVICE_CLIENT_SECRET", "secret"),
         ("STRIPE_API_BASE", &base),

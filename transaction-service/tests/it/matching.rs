@@ -30,7 +30,7 @@ impl Shop {
     }
 
     /// All events so far arrive, and the sweep looks for more.
-    async fn hear_all(&self) {
+    async fn deliver_all_events(&self) {
         for event in self.events() {
             self.deliver(&event).await.expect(200);
         }
@@ -54,16 +54,16 @@ async fn a_payment_that_names_an_order_and_is_not_its_own_pays_nothing_and_its_o
         let guest = Shopper::guest();
         let order = shop.ordered(&guest, "k").await;
         let foreign = shop.pay_for_another(id(&order), amount, currency).await;
-        shop.hear_all().await;
-        shop.hear_all().await;
+        shop.deliver_all_events().await;
+        shop.deliver_all_events().await;
         assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
         assert!(shop.booked(&order).await.is_empty());
         let alarms = logs.lines(ALARM);
-        assert_eq!(alarms.len(), 1, "once, however often it is told: {alarms:?}");
+        assert_eq!(alarms.len(), 1, "once, however often the event arrives: {alarms:?}");
         let alarm = alarms[0].to_string();
         assert!([id(&order), &foreign, "not_its_own"].iter().all(|word| alarm.contains(word)), "{alarm}");
         shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-        shop.hear_all().await;
+        shop.deliver_all_events().await;
         assert_eq!(shop.read(&guest, &order).await["state"], "paid");
         let staff = shop.for_staff(&order).await;
         assert_eq!(staff["payment_intent"], intent(&order));
@@ -79,7 +79,7 @@ async fn a_foreign_payment_that_took_nothing_is_no_alarm() {
     let order = shop.ordered(&guest, "k").await;
     shop.ask_stripe("payment_intents", &[("amount", "50"), ("currency", "usd"), ("metadata[order_id]", id(&order))])
         .await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
     assert!(logs.lines(ALARM).is_empty());
 }
@@ -120,8 +120,8 @@ async fn its_own_payment_of_another_amount_or_currency_pays_nothing_and_is_booke
         let body = if path == "objects" { json!({ "members": change }) } else { change.clone() };
         shop.play(&format!("{path}/{}", intent(&order)), body).await;
         shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-        shop.hear_all().await;
-        shop.hear_all().await;
+        shop.deliver_all_events().await;
+        shop.deliver_all_events().await;
         let now = shop.read(&guest, &order).await;
         assert_eq!((&now["state"], &now["payment"]["captured"]["amount"]), (&json!("requires_action"), &json!(0)));
         assert_eq!(shop.booked(&order).await, entries(&[("stripe", taken), ("unmatched", -taken)]), "{change}");
@@ -134,14 +134,14 @@ async fn its_own_payment_of_another_amount_or_currency_pays_nothing_and_is_booke
         shop.sweep().await;
         shop.relay().await;
         assert_eq!(shop.read(&guest, &order).await["state"], "expired");
-        assert_eq!(shop.siblings.reservation(id(&order)), Some("released"), "its stock is not lost");
+        assert_eq!(shop.services.reservation(id(&order)), Some("released"), "its stock is not lost");
         assert_eq!(shop.booked(&order).await.len(), 2, "and the money is not forgotten");
         assert_eq!(logs.lines(ALARM).len(), 2, "at the deadline once more");
-        assert!(shop.siblings.mails().is_empty(), "the shopper hears no success and no advice");
+        assert!(shop.services.mails().is_empty(), "the shopper gets no mail");
 
         let refund = shop.play("dashboard/refunds", json!({"payment_intent": intent(&order)})).await;
         assert_eq!(refund["amount"], taken);
-        shop.hear_all().await;
+        shop.deliver_all_events().await;
         let back = [("stripe", taken), ("unmatched", -taken), ("unmatched", taken), ("stripe", -taken)];
         assert_eq!(shop.booked(&order).await, entries(&back));
         assert_eq!(shop.read(&guest, &order).await["payment"]["refunded"]["amount"], 0, "of the order, nothing");
@@ -158,15 +158,15 @@ async fn money_that_does_not_pay_may_be_given_back_while_its_order_still_waits()
     let order = shop.ordered(&guest, "k").await;
     shop.play(&format!("dashboard/payment_intents/{}", intent(&order)), json!({"amount": 50})).await;
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     shop.play("dashboard/refunds", json!({"payment_intent": intent(&order)})).await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     let back = entries(&[("stripe", 50), ("unmatched", -50), ("unmatched", 50), ("stripe", -50)]);
     assert_eq!(shop.booked(&order).await, back);
     let now = shop.read(&guest, &order).await;
     assert_eq!((&now["state"], &now["payment"]["refunded"]["amount"]), (&json!("requires_action"), &json!(0)));
     shop.let_orders_expire().await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     assert_eq!((&shop.read(&guest, &order).await["state"], shop.booked(&order).await), (&json!("expired"), back));
     shop.sweep().await;
     assert_eq!(logs.lines(DIFFER), Vec::<Value>::new(), "books and payment agree");
@@ -181,7 +181,7 @@ async fn money_that_was_taken_twice_pays_nothing() {
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
     let twice = json!({"members": {"amount_received": 2 * TOTAL}});
     shop.play(&format!("objects/{}", intent(&order)), twice).await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
     assert_eq!(logs.lines(ALARM).len(), 1);
 }
@@ -193,10 +193,10 @@ async fn what_a_paid_order_took_is_watched_and_more_than_it_costs_is_an_alarm() 
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     let twice = json!({"members": {"amount_received": 2 * TOTAL}, "event": "payment_intent.updated"});
     shop.play(&format!("objects/{}", intent(&order)), twice).await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     let order = shop.read(&guest, &order).await;
     assert_eq!((&order["state"], &order["payment"]["captured"]["amount"]), (&json!("paid"), &json!(TOTAL)));
     assert_eq!(logs.lines(ALARM).len(), 1);
@@ -210,13 +210,13 @@ async fn its_own_payment_is_known_by_its_id_whatever_is_noted_on_it() {
     let path = format!("dashboard/payment_intents/{}", intent(&order));
     shop.play(&path, json!({"metadata": {"order_id": id(&another)}})).await;
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    shop.hear_all().await;
+    shop.deliver_all_events().await;
     assert_eq!(shop.read(&guest, &order).await["state"], "paid");
     assert_eq!(shop.read(&other, &another).await["state"], "requires_action");
 }
 
 #[tokio::test]
-async fn the_own_payment_of_an_old_order_is_told_from_others_and_kept() {
+async fn the_own_payment_of_an_old_order_is_distinguished_from_others_and_kept() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     shop.break_stripe("POST", "/v1/payment_intents/*/confirm", json!({"kind": "hang", "after_effect": true}), 9).await;

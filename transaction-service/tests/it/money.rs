@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use testkit::{Answer, Client};
 use transaction_service::router;
 
-use crate::{KEY, Shop, Shopper, siblings::Instead, usd};
+use crate::{KEY, Shop, Shopper, service_double::Instead, usd};
 
 /// Shipping in currencies that Stripe counts in its own way.
 const RATES: &str = "USD:500,JPY:800,KWD:1500,BHD:1500,MGA:200000,ISK:990,UGX:4000,HUF:99050,IDR:100,KES:100";
 
 /// The same shop with other settings.
 fn with(shop: &Shop, settings: &[(&str, &str)]) -> Client {
-    Client::new(router(crate::app(&shop.postgres.url, &shop.siblings.url, &shop.stripe, settings)))
+    Client::new(router(crate::app(&shop.postgres.url, &shop.services.url, &shop.stripe, settings)))
 }
 
 async fn quote(client: &Client, shopper: &Shopper, currency: &str, lines: Value) -> Answer {
@@ -49,7 +49,7 @@ async fn what_is_charged_is_what_was_quoted_in_currencies_that_stripe_counts_oth
         ("IDR", 900_000_000_000, 945_000_000_105_i64, 945_000_000_105_i64),
     ] {
         let ada = shop.customer("pm_card_visa").await;
-        shop.siblings.set_price("TEE-1", price);
+        shop.services.set_price("TEE-1", price);
         let quoted = quote(&client, &ada, currency, one("TEE-1")).await.expect(200).json();
         assert_eq!(quoted["total"], json!({"amount": total, "currency": currency}));
         let order = order(&client, &ada, "k", one("TEE-1"), &quoted["total"]).await.expect(201).json();
@@ -78,7 +78,7 @@ async fn a_total_that_no_payment_takes_is_not_quoted_and_holds_no_stock() {
     .into_iter()
     .enumerate()
     {
-        shop.siblings.set_price("TEE-1", price);
+        shop.services.set_price("TEE-1", price);
         let refused = quote(&client, &guest, currency, one("TEE-1")).await.expect(422);
         assert_eq!(refused.problem(), kind);
         let body = refused.json();
@@ -89,19 +89,19 @@ async fn a_total_that_no_payment_takes_is_not_quoted_and_holds_no_stock() {
     }
     shop.relay().await;
     assert_eq!(shop.count("orders").await, 0);
-    assert!(shop.siblings.mails().is_empty(), "no mail advises another card");
-    let reserved = shop.siblings.seen("PUT /inventory/reservations/");
+    assert!(shop.services.mails().is_empty(), "no mail advises another card");
+    let reserved = shop.services.seen("PUT /inventory/reservations/");
     assert_eq!(reserved.len(), 6);
     for line in reserved.iter().map(|seen| seen.line.clone()) {
         let id = line.rsplit('/').next().unwrap();
-        assert_eq!(shop.siblings.reservation(id), Some("released"));
+        assert_eq!(shop.services.reservation(id), Some("released"));
     }
 }
 
 #[tokio::test]
 async fn a_total_beyond_any_number_is_too_large_as_well() {
     let shop = Shop::open().await;
-    shop.siblings.set_price("TEE-1", 999_999_999_999);
+    shop.services.set_price("TEE-1", 999_999_999_999);
     let refused = quote(&shop.client, &Shopper::guest(), "USD", json!([{"sku": "TEE-1", "quantity": 999}])).await;
     assert_eq!(refused.expect(422).problem(), "total_too_large");
 }
@@ -112,7 +112,7 @@ async fn the_least_and_the_most_that_a_payment_takes_are_charged() {
     let client = with(&shop, &[("SHIPPING_RATES", "USD:0"), ("TAX_RATE", "0")]);
     for (price, key) in [(50, "a"), (99_999_999, "b")] {
         let ada = shop.customer("pm_card_visa").await;
-        shop.siblings.set_price("TEE-1", price);
+        shop.services.set_price("TEE-1", price);
         let order = order(&client, &ada, key, one("TEE-1"), &usd(price)).await.expect(201).json();
         assert_eq!(order["state"], "paid", "{price}");
     }
@@ -122,8 +122,8 @@ async fn the_least_and_the_most_that_a_payment_takes_are_charged() {
 async fn goods_of_the_class_zero_bring_no_tax_and_none_on_their_shipping() {
     let shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_price("BOOK", 10_000);
-    shop.siblings.set_tax_class("BOOK", "zero");
+    shop.services.set_price("BOOK", 10_000);
+    shop.services.set_tax_class("BOOK", "zero");
     let quoted = quote(&shop.client, &ada, "USD", one("BOOK")).await.expect(200).json();
     assert_eq!((&quoted["tax"], &quoted["shipping"]["tax"], &quoted["total"]), (&usd(0), &usd(0), &usd(10_500)));
     let made = order(&shop.client, &ada, "k", one("BOOK"), &usd(10_500)).await.expect(201).json();
@@ -139,8 +139,8 @@ async fn shipping_of_goods_of_several_classes_is_taxed_by_their_value() {
     let guest = Shopper::guest();
     let client = with(&shop, &[("REDUCED_TAX_RATE", "5"), ("TAX_RATE", "20")]);
     for (sku, price, class) in [("BOOK", 2000, "zero"), ("BREAD", 2000, "reduced"), ("PAN", 6000, "standard")] {
-        shop.siblings.set_price(sku, price);
-        shop.siblings.set_tax_class(sku, class);
+        shop.services.set_price(sku, price);
+        shop.services.set_tax_class(sku, class);
     }
     let lines = json!([{"sku": "PAN", "quantity": 1}, {"sku": "BOOK", "quantity": 1}, {"sku": "BREAD", "quantity": 1}]);
     let quoted = quote(&client, &guest, "USD", lines).await.expect(200).json();
@@ -157,7 +157,7 @@ async fn shipping_of_goods_of_several_classes_is_taxed_by_their_value() {
 async fn goods_at_a_rate_that_the_shop_has_not_set_are_not_sold_at_another() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_tax_class("BREAD", "reduced");
+    shop.services.set_tax_class("BREAD", "reduced");
     let lines = json!([{"sku": "TEE-1", "quantity": 1}, {"sku": "BREAD", "quantity": 1}]);
     let refused = quote(&shop.client, &ada, "USD", lines.clone()).await.expect(422);
     assert_eq!(refused.refused_fields(), ["/lines/1/sku no_tax_rate"]);
@@ -174,7 +174,7 @@ async fn a_price_that_was_set_with_more_digits_than_can_be_charged_is_not_sold_a
     let shop = Shop::open().await;
     let client = with(&shop, &[("SHIPPING_RATES", RATES)]);
     for (currency, price) in [("KWD", 1312), ("MGA", 1999)] {
-        shop.siblings.set_price("TEE-1", price);
+        shop.services.set_price("TEE-1", price);
         let refused = quote(&client, &Shopper::guest(), currency, one("TEE-1")).await.expect(422);
         assert_eq!(refused.refused_fields(), ["/lines/0/sku price_not_chargeable"], "{currency}");
     }
@@ -220,13 +220,13 @@ async fn what_is_wrong_with_a_line_is_said_of_what_was_sent() {
     let shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let in_cart = json!([{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 1}]);
-    shop.siblings.set_cart(&ada.id.to_string(), 2, &in_cart);
+    shop.services.set_cart(&ada.id.to_string(), 2, &in_cart);
     let gone = || json!([{"pointer": "/lines/1/sku", "code": "unknown_sku", "message": "is not on sale"}]);
     let entry = |refused: &Answer| refused.json()["errors"].clone();
     let entries =
         |pointer: &str| json!([{"pointer": pointer, "code": "unknown_sku", "message": "is not on sale", "sku": "B"}]);
-    let quotes = || shop.siblings.instead("POST /inventory/quotes", 1, Instead::Problem(422, "invalid_input", gone()));
-    let reserves = || shop.siblings.instead("PUT /inventory", 1, Instead::Problem(422, "invalid_input", gone()));
+    let quotes = || shop.services.instead("POST /inventory/quotes", 1, Instead::Problem(422, "invalid_input", gone()));
+    let reserves = || shop.services.instead("PUT /inventory", 1, Instead::Problem(422, "invalid_input", gone()));
 
     quotes();
     assert_eq!(entry(&quote(&shop.client, &ada, "USD", Value::Null).await.expect(422)), entries(""));
@@ -247,8 +247,8 @@ async fn what_is_wrong_with_a_line_is_said_of_what_was_sent() {
 async fn a_class_that_the_cart_holds_is_named_by_its_sku() {
     let shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_cart(&ada.id.to_string(), 2, &one("BREAD"));
-    shop.siblings.set_tax_class("BREAD", "reduced");
+    shop.services.set_cart(&ada.id.to_string(), 2, &one("BREAD"));
+    shop.services.set_tax_class("BREAD", "reduced");
     let refused = quote(&shop.client, &ada, "USD", Value::Null).await.expect(422);
     assert_eq!(
         (refused.refused_fields(), &refused.json()["errors"][0]["sku"]),
@@ -261,7 +261,7 @@ async fn a_currency_that_product_service_refuses_is_said_of_the_expected_total()
     let shop = Shop::open().await;
     let guest = Shopper::guest();
     let errors = json!([{"pointer": "/currency", "code": "unknown_currency", "message": "must be an ISO 4217 code"}]);
-    shop.siblings.instead("PUT /inventory", 1, Instead::Problem(422, "invalid_input", errors));
+    shop.services.instead("PUT /inventory", 1, Instead::Problem(422, "invalid_input", errors));
     let refused = order(&shop.client, &guest, "k", one("TEE-1"), &usd(crate::TOTAL)).await.expect(422);
     assert_eq!(refused.refused_fields(), ["/expected_total/currency unknown_currency"]);
 }

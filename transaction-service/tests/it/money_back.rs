@@ -106,7 +106,7 @@ async fn an_event_about_money_back_reads_the_payment_and_each_of_its_lists_once(
     let (_, order) = shop.paid_with("pm_card_visa").await;
     for amount in [100, 200] {
         shop.refund_at_stripe(&order, amount).await;
-        let told = shop.story(&order).into_iter().rev().find(|event| event["type"] == "refund.created").unwrap();
+        let told = shop.scenario(&order).into_iter().rev().find(|event| event["type"] == "refund.created").unwrap();
         let before = shop.stripe.calls().len();
         shop.deliver(&told).await.expect(200);
         let asked: Vec<String> =
@@ -119,7 +119,7 @@ async fn an_event_about_money_back_reads_the_payment_and_each_of_its_lists_once(
 }
 
 #[tokio::test]
-async fn a_refund_that_fails_later_is_taken_back_and_staff_hear_of_it_once() {
+async fn a_refund_that_fails_later_is_reversed_and_raises_one_alarm() {
     let logs = Logs::start();
     let shop = Shop::open().await;
     let (guest, order) = shop.paid_with("pm_card_visa").await;
@@ -127,7 +127,7 @@ async fn a_refund_that_fails_later_is_taken_back_and_staff_hear_of_it_once() {
     shop.sweep().await;
     assert_eq!(shop.read(&guest, &order).await["payment"]["refunded"], usd(TOTAL));
     shop.settle(&refund, "failed").await;
-    for event in shop.story(&order) {
+    for event in shop.scenario(&order) {
         shop.deliver(&event).await.expect(200);
     }
     shop.sweep().await;
@@ -164,7 +164,7 @@ async fn going_back_to_the_release_before_and_forward_again_keeps_which_refunds_
     assert_eq!(before.as_array().unwrap().iter().filter(|entry| entry["reverses"] == refund.as_str()).count(), 4);
     shop.app.migrate(Direction::Down { to: 4 }).await.unwrap();
     shop.app.migrate(Direction::Up).await.unwrap();
-    for event in shop.story(&order) {
+    for event in shop.scenario(&order) {
         shop.deliver(&event).await.expect(200);
     }
     let swept = shop.sweep().await;
@@ -183,7 +183,7 @@ async fn going_back_to_the_release_before_and_forward_again_keeps_which_refunds_
 }
 
 #[tokio::test]
-async fn one_refund_that_fails_while_another_is_made_is_told_from_it_although_the_sum_is_the_same() {
+async fn one_refund_that_fails_while_another_is_made_is_distinguished_from_it_although_the_sum_is_the_same() {
     let shop = Shop::open().await;
     let (guest, order) = shop.paid_with("pm_card_visa").await;
     let first = shop.refund_at_stripe(&order, 100).await;
@@ -196,7 +196,7 @@ async fn one_refund_that_fails_while_another_is_made_is_told_from_it_although_th
 }
 
 #[tokio::test]
-async fn however_a_refund_ends_and_whenever_that_is_heard_the_books_are_the_same() {
+async fn however_a_refund_ends_and_whenever_its_events_arrive_the_books_are_the_same() {
     let ways: [&[&str]; 5] = [
         &["pending", "succeeded", "failed"],
         &["pending", "failed"],
@@ -215,13 +215,13 @@ async fn however_a_refund_ends_and_whenever_that_is_heard_the_books_are_the_same
             for status in way.iter().filter(|status| **status != "pending") {
                 shop.settle(&refund, status).await;
                 if heard == "each" {
-                    for event in shop.story(&order) {
+                    for event in shop.scenario(&order) {
                         shop.deliver(&event).await.expect(200);
                     }
                 }
             }
             if heard == "last" {
-                for event in shop.story(&order).iter().rev() {
+                for event in shop.scenario(&order).iter().rev() {
                     shop.deliver(event).await.expect(200);
                 }
             }
@@ -234,12 +234,12 @@ async fn however_a_refund_ends_and_whenever_that_is_heard_the_books_are_the_same
 }
 
 #[tokio::test]
-async fn a_sold_out_order_whose_refund_fails_stays_cancelled_and_is_told_to_staff() {
+async fn a_sold_out_order_whose_refund_fails_stays_cancelled_and_raises_an_alarm() {
     let logs = Logs::start();
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let order = shop.ordered(&ada, "k").await;
-    shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+    shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
     shop.relay().await;
     assert_eq!(shop.read(&ada, &order).await["state"], "cancelled");
     let refund = shop.stripe.all("refund")[0]["id"].as_str().unwrap().to_owned();
@@ -255,18 +255,18 @@ async fn a_sold_out_order_whose_refund_fails_stays_cancelled_and_is_told_to_staf
 }
 
 #[tokio::test]
-async fn a_sold_out_order_is_not_called_off_before_its_money_is_on_its_way() {
+async fn a_sold_out_order_is_not_cancelled_before_its_refund_is_on_its_way() {
     for status in [json!("failed"), json!(null), json!("on_hold"), json!("requires_action")] {
         let mut shop = Shop::open().await;
         let ada = shop.customer("pm_card_visa").await;
         let order = shop.ordered(&ada, "k").await;
-        shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+        shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
         shop.break_stripe("POST", "/v1/refunds", json!({"kind": "alter", "members": {"status": status}}), 1).await;
         for _ in 0..2 {
             shop.relay().await;
             assert_eq!(shop.read(&ada, &order).await["state"], "paid", "{status}");
         }
-        assert!(!shop.siblings.mails().iter().any(|(template, _)| template == "order_cancelled"), "{status}");
+        assert!(!shop.services.mails().iter().any(|(template, _)| template == "order_cancelled"), "{status}");
         assert_eq!(shop.stripe.all("refund").len(), 1, "never asked for twice while one may be under way");
         let refund = shop.stripe.all("refund")[0]["id"].as_str().unwrap().to_owned();
         shop.play(&format!("objects/{refund}"), json!({"members": {"status": "succeeded"}})).await;
@@ -285,7 +285,7 @@ async fn a_sold_out_order_whose_refund_failed_at_once_is_refunded_under_another_
     // A refund that staff made failed before, too.
     let made = shop.play("dashboard/refunds", json!({"payment_intent": staff["payment_intent"]})).await;
     shop.settle(made["id"].as_str().unwrap(), "failed").await;
-    shop.siblings.set_reservation(id, "released");
+    shop.services.set_reservation(id, "released");
     shop.relay().await;
     assert_eq!(shop.read(&ada, &order).await["state"], "cancelled");
     let keys: Vec<_> = shop.stripe.calls().into_iter().filter(|call| call.path == "/v1/refunds").collect();
@@ -325,7 +325,7 @@ async fn a_dispute_and_its_fee_are_booked_and_what_is_won_comes_back() {
         let (id, reason) = (dispute["id"].as_str().unwrap(), dispute["reason"].as_str().unwrap());
         assert!([id, reason, "1620", "usd"].iter().all(|told| alarm.contains(told)), "{alarm}");
         shop.play(&format!("disputes/{}/decide", dispute["id"].as_str().unwrap()), json!({ "outcome": outcome })).await;
-        for event in shop.story(&order) {
+        for event in shop.scenario(&order) {
             shop.deliver(&event).await.expect(200);
         }
         shop.sweep().await;
@@ -387,7 +387,7 @@ fn act(shop: &Shop, order: &Value, random: &mut fastrand::Rng) -> String {
 }
 
 #[tokio::test]
-async fn whatever_is_done_at_the_dashboard_and_whatever_of_it_is_heard_the_ledger_is_what_stripe_says() {
+async fn whatever_is_done_at_the_dashboard_and_whichever_events_arrive_the_ledger_agrees_with_stripe() {
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let shop = Shop::open().await;
@@ -398,7 +398,7 @@ async fn whatever_is_done_at_the_dashboard_and_whatever_of_it_is_heard_the_ledge
         for _ in 0..random.usize(1..9) {
             done.push(act(&shop, &order, &mut random));
             // Some of the events arrive: in any order, some twice, most never.
-            let mut events = shop.story(&order);
+            let mut events = shop.scenario(&order);
             random.shuffle(&mut events);
             for event in events.iter().take(random.usize(..3)) {
                 for _ in 0..random.usize(1..3) {
@@ -409,10 +409,10 @@ async fn whatever_is_done_at_the_dashboard_and_whatever_of_it_is_heard_the_ledge
         shop.sweep().await;
         shop.must_agree_with_stripe(&order, &format!("{done:?} (seed {seed})")).await;
         let before = shop.for_staff(&order).await;
-        for event in shop.story(&order) {
+        for event in shop.scenario(&order) {
             shop.deliver(&event).await.expect(200);
         }
-        assert_eq!(shop.for_staff(&order).await, before, "told again, nothing changes: {done:?} (seed {seed})");
+        assert_eq!(shop.for_staff(&order).await, before, "repeated, nothing changes: {done:?} (seed {seed})");
     }
 }
 
@@ -425,7 +425,7 @@ async fn webhooks_and_sweeps_at_once_book_each_refund_once() {
         if round % 2 == 1 {
             shop.settle(&refund, "failed").await;
         }
-        let events = shop.story(&order);
+        let events = shop.scenario(&order);
         let told = futures_util::future::join_all(events.iter().map(|event| shop.deliver(event)));
         let (told, swept) = tokio::join!(told, platform::Service::sweep(&shop.app));
         swept.unwrap();

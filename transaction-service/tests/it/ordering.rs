@@ -2,10 +2,10 @@ use serde_json::{Value, json};
 use testkit::tokens;
 use uuid::Uuid;
 
-use crate::{KEY, Shop, Shopper, TOTAL, address, siblings::Instead, usd};
+use crate::{KEY, Shop, Shopper, TOTAL, address, service_double::Instead, usd};
 
 #[tokio::test]
-async fn a_saved_card_pays_at_once_and_the_shop_is_told() {
+async fn a_saved_card_pays_at_once_and_the_other_services_get_their_messages() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let answer = shop.order(&ada, "k").send().await.expect(201);
@@ -16,8 +16,8 @@ async fn a_saved_card_pays_at_once_and_the_shop_is_told() {
     assert_eq!(shop.charged(), (1, TOTAL));
     shop.relay().await;
     let id = order["id"].as_str().unwrap();
-    assert_eq!(shop.siblings.reservation(id), Some("committed"));
-    let mails = shop.siblings.mails();
+    assert_eq!(shop.services.reservation(id), Some("committed"));
+    let mails = shop.services.mails();
     assert_eq!(mails.len(), 1);
     let (template, mail) = &mails[0];
     assert_eq!(template, "order_confirmation");
@@ -30,21 +30,21 @@ async fn a_saved_card_pays_at_once_and_the_shop_is_told() {
 }
 
 /// The recipient and channels of each notification, by its template.
-fn told(shop: &Shop) -> Vec<(String, Value, Value)> {
-    let told = |(template, mail): (String, Value)| (template, mail["recipient"].clone(), mail["channels"].clone());
-    shop.siblings.mails().into_iter().map(told).collect()
+fn notified(shop: &Shop) -> Vec<(String, Value, Value)> {
+    let notified = |(template, mail): (String, Value)| (template, mail["recipient"].clone(), mail["channels"].clone());
+    shop.services.mails().into_iter().map(notified).collect()
 }
 
 #[tokio::test]
-async fn a_customer_who_agreed_to_text_messages_is_told_by_one_too() {
+async fn a_customer_who_agreed_to_text_messages_gets_one_too() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_phone(&ada.id.to_string(), "+442079460000");
+    shop.services.set_phone(&ada.id.to_string(), "+442079460000");
     let order = shop.ordered(&ada, "k").await;
     assert_eq!((&order["notify_by"], &order["phone"]), (&json!(["email", "sms"]), &json!("+442079460000")));
     shop.relay().await;
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
-    assert_eq!(told(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
+    assert_eq!(notified(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
     assert_eq!(shop.count("outbox").await, 0);
 }
 
@@ -98,27 +98,27 @@ async fn a_guest_who_wants_text_messages_gives_a_number_that_takes_them_and_it_i
     shop.relay().await;
     // What was ordered is confirmed on a durable medium, whatever else was chosen.
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
-    assert_eq!(told(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
+    assert_eq!(notified(&shop), [("order_confirmation".to_owned(), recipient, json!(["email", "sms"]))]);
 }
 
 #[tokio::test]
-async fn whoever_chose_text_messages_alone_hears_by_one_that_a_paid_order_was_sold_out() {
+async fn a_shopper_who_chose_text_messages_alone_gets_one_when_a_paid_order_is_sold_out() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_phone(&ada.id.to_string(), "+442079460000");
+    shop.services.set_phone(&ada.id.to_string(), "+442079460000");
     let order = shop.ordered(&ada, "k").await;
     sqlx::query("UPDATE orders SET notify_by = '{sms}'").execute(&mut shop.db).await.unwrap();
-    shop.siblings.set_reservation(order["id"].as_str().unwrap(), "released");
+    shop.services.set_reservation(order["id"].as_str().unwrap(), "released");
     shop.relay().await;
     shop.relay().await;
-    let told: Vec<_> = told(&shop).into_iter().filter(|(template, ..)| template == "order_cancelled").collect();
+    let notified: Vec<_> = notified(&shop).into_iter().filter(|(template, ..)| template == "order_cancelled").collect();
     // With the address: notification-service sends a mail where no text goes to the number.
     let recipient = json!({"email": "ada@example.com", "phone": "+442079460000", "locale": "en-GB"});
-    assert_eq!(told, [("order_cancelled".to_owned(), recipient, json!(["sms"]))]);
+    assert_eq!(notified, [("order_cancelled".to_owned(), recipient, json!(["sms"]))]);
 }
 
 #[tokio::test]
-async fn an_order_of_the_release_before_is_told_by_mail() {
+async fn an_order_of_the_release_before_is_confirmed_by_mail() {
     use platform::{Service, trigger::Direction};
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
@@ -161,7 +161,7 @@ async fn any_well_formed_language_tag_is_taken_in_any_case() {
 async fn lines_shipping_and_tax_sum_to_what_is_charged() {
     let shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_price("SOCK", 333);
+    shop.services.set_price("SOCK", 333);
     let mut request = ada.request();
     request["lines"] = json!([{"sku": "TEE-1", "quantity": 2}, {"sku": "SOCK", "quantity": 3}]);
     // 2000 + 160, 999 + 80, shipping 500 + 40.
@@ -201,8 +201,8 @@ async fn a_declined_card_fails_the_order_frees_the_stock_and_closes_the_payment_
     assert_eq!(order["payment"]["failure"]["code"], "generic_decline");
     assert!(order["payment"]["failure"]["message"].as_str().unwrap().contains("declined"));
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
-    assert!(shop.siblings.mails().is_empty(), "a failed try is answered, not mailed");
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("released"));
+    assert!(shop.services.mails().is_empty(), "a failed try is answered, not mailed");
     let intent = shop.for_staff(&order).await["payment_intent"].as_str().unwrap().to_owned();
     let again =
         shop.ask_stripe(&format!("payment_intents/{intent}/confirm"), &[("payment_method", "pm_card_visa")]).await;
@@ -217,13 +217,13 @@ async fn three_d_secure_is_passed_in_the_frontend_and_the_order_is_paid() {
     let order = shop.ordered(&eve, "k").await;
     assert_eq!(order["state"], "requires_action");
     shop.relay().await;
-    assert_eq!((shop.charged().0, shop.siblings.mails().len()), (0, 0));
+    assert_eq!((shop.charged().0, shop.services.mails().len()), (0, 0));
     shop.authenticate(&order, "approve").await;
     shop.sweep().await;
     assert_eq!(shop.read(&eve, &order).await["state"], "paid");
     assert_eq!(shop.charged(), (1, TOTAL));
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("committed"));
-    assert_eq!(shop.siblings.mails()[0].0, "order_confirmation");
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("committed"));
+    assert_eq!(shop.services.mails()[0].0, "order_confirmation");
 }
 
 #[tokio::test]
@@ -237,7 +237,7 @@ async fn three_d_secure_that_is_not_passed_fails_the_order() {
     assert_eq!(order["state"], "payment_failed");
     assert_eq!(order["payment"]["failure"]["code"], "payment_intent_authentication_failure");
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("released"));
 }
 
 #[tokio::test]
@@ -253,11 +253,11 @@ async fn a_guest_orders_and_pays_in_the_frontend_and_may_try_another_card() {
     shop.sweep().await;
     assert_eq!(shop.read(&guest, &order).await["state"], "paid");
     assert_eq!(shop.charged(), (1, TOTAL));
-    assert!(shop.siblings.seen("GET /users").is_empty(), "a guest has no account to look up");
+    assert!(shop.services.seen("GET /users").is_empty(), "a guest has no account to look up");
 }
 
 #[tokio::test]
-async fn an_order_that_nobody_pays_expires_and_can_never_be_charged() {
+async fn an_order_that_is_not_paid_expires_and_can_never_be_charged() {
     let mut shop = Shop::open().await;
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
@@ -267,7 +267,7 @@ async fn an_order_that_nobody_pays_expires_and_can_never_be_charged() {
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
     assert_eq!(shop.charged().0, 0);
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("released"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("released"));
 }
 
 #[tokio::test]
@@ -286,7 +286,7 @@ async fn an_order_that_was_paid_at_the_last_moment_is_paid_and_not_expired() {
 async fn the_cart_is_ordered_and_what_was_ordered_is_taken_out_of_it() {
     let mut shop = Shop::open().await;
     let guest = Shopper::guest();
-    shop.siblings.set_cart(&guest.id.to_string(), 2, &json!([{"sku": "TEE-1", "quantity": 1}]));
+    shop.services.set_cart(&guest.id.to_string(), 2, &json!([{"sku": "TEE-1", "quantity": 1}]));
     let mut request = guest.request();
     request.as_object_mut().unwrap().remove("lines");
     request["cart_version"] = json!(2);
@@ -294,10 +294,10 @@ async fn the_cart_is_ordered_and_what_was_ordered_is_taken_out_of_it() {
     let order = order.send().await.expect(201).json();
     assert_eq!(order["lines"][0]["sku"], "TEE-1");
     shop.relay().await;
-    assert!(shop.siblings.seen("POST /carts/").is_empty(), "not before it is paid");
+    assert!(shop.services.seen("POST /carts/").is_empty(), "not before it is paid");
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
     shop.sweep().await;
-    let cleared = shop.siblings.seen("POST /carts/");
+    let cleared = shop.services.seen("POST /carts/");
     assert_eq!(cleared.len(), 1);
     assert_eq!(cleared[0].body, json!({"order_id": order["id"], "lines": [{"sku": "TEE-1", "quantity": 1}]}));
 }
@@ -306,17 +306,16 @@ async fn the_cart_is_ordered_and_what_was_ordered_is_taken_out_of_it() {
 async fn what_is_wrong_with_a_line_of_the_cart_is_said_by_its_sku() {
     let shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.set_cart(&ada.id.to_string(), 2, &json!([{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 1}]));
-    let short = json!([{"pointer": "/lines/1/quantity", "code": "out_of_stock", "message": "0 can be had of B"}]);
-    shop.siblings.instead("PUT /inventory", 1, Instead::Problem(409, "out_of_stock", short));
+    shop.services.set_cart(&ada.id.to_string(), 2, &json!([{"sku": "A", "quantity": 1}, {"sku": "B", "quantity": 1}]));
+    let short = json!([{"pointer": "/lines/1/quantity", "code": "out_of_stock", "message": "exceeds the 0 available units of B"}]);
+    shop.services.instead("PUT /inventory", 1, Instead::Problem(409, "out_of_stock", short));
     let mut request = ada.request();
     request.as_object_mut().unwrap().remove("lines");
     request["cart_version"] = json!(2);
     let refused =
         shop.client.post("/orders").token(&ada.token).header(KEY, "k").json(&request).send().await.expect(409);
     let error = &refused.json()["errors"][0];
-    let expected =
-        json!({"pointer": "/cart_version", "code": "out_of_stock", "message": "0 can be had of B", "sku": "B"});
+    let expected = json!({"pointer": "/cart_version", "code": "out_of_stock", "message": "exceeds the 0 available units of B", "sku": "B"});
     assert_eq!(*error, expected);
 }
 
@@ -336,7 +335,7 @@ async fn the_total_of_a_quote_is_the_total_of_the_order() {
     let quote = json!({"currency": "USD", "lines": [{"sku": "TEE-1", "quantity": 3}], "shipping_method": "standard"});
     let quote = shop.client.post("/quotes").token(&ada.token).json(&quote).send().await.expect(200).json();
     assert_eq!((&quote["total"], &quote["cart_version"]), (&usd(3780), &Value::Null));
-    assert!(shop.siblings.seen("PUT /inventory").is_empty(), "a quote reserves nothing");
+    assert!(shop.services.seen("PUT /inventory").is_empty(), "a quote reserves nothing");
     let mut request = ada.request();
     request["lines"] = json!([{"sku": "TEE-1", "quantity": 3}]);
     request["expected_total"] = quote["total"].clone();
@@ -455,7 +454,7 @@ async fn a_customer_s_mail_goes_to_the_address_of_the_account_and_to_no_other() 
     while shop.count("outbox").await > 0 {
         shop.relay().await;
     }
-    let mails = shop.siblings.mails();
+    let mails = shop.services.mails();
     assert_eq!(mails.len(), 3);
     assert!(mails.iter().all(|(_, mail)| mail["recipient"]["email"] == "ada@example.com"));
 }
@@ -471,7 +470,7 @@ async fn mail_is_sent_about_orders_that_were_paid_and_about_no_others() {
     shop.let_orders_expire().await;
     shop.sweep().await;
     shop.relay().await;
-    assert_eq!((shop.count("outbox").await, shop.siblings.mails().len()), (0, 0));
+    assert_eq!((shop.count("outbox").await, shop.services.mails().len()), (0, 0));
 }
 
 #[tokio::test]
@@ -485,7 +484,7 @@ async fn a_saved_method_needs_its_id_and_a_customer_at_stripe() {
 }
 
 #[tokio::test]
-async fn a_payment_method_of_somebody_else_charges_nobody() {
+async fn a_payment_method_of_another_customer_is_not_charged() {
     let shop = Shop::open().await;
     let (ada, eve) = (shop.customer("pm_card_visa").await, shop.customer("pm_card_visa").await);
     let thief = Shopper { payment_method: ada.payment_method.clone(), ..eve };
@@ -497,11 +496,11 @@ async fn a_payment_method_of_somebody_else_charges_nobody() {
 async fn a_disabled_account_orders_nothing_and_holds_no_stock() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.disable_accounts();
+    shop.services.disable_accounts();
     assert_eq!(shop.order(&ada, "k").send().await.expect(403).problem(), "account_disabled");
     shop.relay().await;
-    let order = shop.siblings.seen("PUT /inventory")[0].line.split('/').next_back().unwrap().to_owned();
-    assert_eq!(shop.siblings.reservation(&order), Some("released"));
+    let order = shop.services.seen("PUT /inventory")[0].line.split('/').next_back().unwrap().to_owned();
+    assert_eq!(shop.services.reservation(&order), Some("released"));
 }
 
 #[tokio::test]
@@ -522,7 +521,7 @@ async fn a_saved_address_is_copied_into_the_order() {
 }
 
 #[tokio::test]
-async fn an_order_of_somebody_else_is_not_there() {
+async fn an_order_of_another_shopper_is_not_found() {
     let shop = Shop::open().await;
     let (ada, eve) = (Shopper::guest(), Shopper::guest());
     let order = shop.ordered(&ada, "k").await;
@@ -590,7 +589,7 @@ async fn nothing_personal_or_secret_is_logged() {
     let mut shop = Shop::open().await;
     let eve = shop.customer("pm_card_threeDSecure2Required").await;
     let order = shop.ordered(&eve, "k").await;
-    shop.siblings.instead("POST /notifications", 3, Instead::Problem(422, "invalid_input", json!([])));
+    shop.services.instead("POST /notifications", 3, Instead::Problem(422, "invalid_input", json!([])));
     shop.authenticate(&order, "approve").await;
     shop.sweep().await;
     shop.relay().await;

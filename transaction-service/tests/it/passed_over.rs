@@ -18,7 +18,7 @@ impl Shop {
         let guest = Shopper::guest();
         let order = self.ordered(&guest, "k").await;
         self.pay_in_the_frontend(&order, "pm_card_visa").await;
-        for event in self.story(&order) {
+        for event in self.scenario(&order) {
             self.deliver(&event).await.expect(200);
         }
         assert_eq!(self.read(&guest, &order).await["state"], "paid");
@@ -26,7 +26,7 @@ impl Shop {
     }
 
     /// An order that was paid while nothing of it reached the shop.
-    async fn paid_unheard(&self) -> (Shopper, Value) {
+    async fn paid_without_event(&self) -> (Shopper, Value) {
         let guest = Shopper::guest();
         let order = self.ordered(&guest, "k").await;
         self.pay_in_the_frontend(&order, "pm_card_visa").await;
@@ -43,7 +43,7 @@ impl Shop {
 
     /// Each event of the order is answered 200, changes nothing, raises the alarm and is remembered.
     async fn must_be_passed_over_by_webhook(&mut self, order: &(Shopper, Value), logs: &Logs, why: &str) {
-        for event in self.story(&order.1) {
+        for event in self.scenario(&order.1) {
             self.deliver(&event).await.expect(200);
         }
         assert_eq!(self.state(order).await, "requires_action", "{why}");
@@ -67,11 +67,11 @@ async fn a_refund_in_a_status_that_is_new_or_none_holds_up_no_other_order() {
         let refund = shop.refund(&odd.1, 100).await;
         shop.rewrite(&refund["id"], json!({ "status": status })).await;
         shop.refund(&odd.1, 20).await;
-        let other = shop.paid_unheard().await;
+        let other = shop.paid_without_event().await;
         assert_eq!(shop.sweep().await["passed_over"], 0, "it is read, and waited for");
         assert_eq!(shop.state(&other).await, "paid");
         assert_eq!((shop.state(&odd).await, shop.refunded(&odd).await), (json!("paid"), json!(20)), "never guessed");
-        for event in shop.story(&odd.1) {
+        for event in shop.scenario(&odd.1) {
             shop.deliver(&event).await.expect(200);
         }
         let alarms = logs.lines("Stripe status not understood");
@@ -87,20 +87,20 @@ async fn a_refund_in_a_status_that_is_new_or_none_holds_up_no_other_order() {
 }
 
 #[tokio::test]
-async fn a_refund_that_cannot_be_read_is_passed_over_loudly_and_booked_once_it_can() {
+async fn a_refund_that_cannot_be_read_is_passed_over_with_an_alarm_and_booked_once_it_can() {
     let logs = Logs::start();
     let mut shop = Shop::open().await;
     let odd = shop.paid().await;
     let refund = shop.refund(&odd.1, 100).await;
     shop.rewrite(&refund["id"], json!({"amount": {"value": 100}})).await;
     shop.refund(&odd.1, 20).await;
-    let other = shop.paid_unheard().await;
+    let other = shop.paid_without_event().await;
     let swept = shop.sweep().await;
     assert!(swept["passed_over"].as_u64().unwrap() > 0, "{swept}");
     assert_eq!((shop.state(&other).await, shop.refunded(&odd).await), (json!("paid"), json!(20)));
     let lines = logs.lines(PASSED_OVER);
     assert!(lines.iter().all(|line| line.to_string().contains(refund["id"].as_str().unwrap())) && !lines.is_empty());
-    for event in shop.story(&odd.1) {
+    for event in shop.scenario(&odd.1) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!(shop.count("stripe_passed_over").await, 1);
@@ -115,7 +115,7 @@ async fn a_payment_that_cannot_be_read_is_passed_over_and_found_once_it_can() {
     for odd in [json!({"amount": "1620"}), json!({"status": 7}), json!({"created": null})] {
         let logs = Logs::start();
         let mut shop = Shop::open().await;
-        let (first, second) = (shop.paid_unheard().await, shop.paid_unheard().await);
+        let (first, second) = (shop.paid_without_event().await, shop.paid_without_event().await);
         let id = json!(intent(&first.1));
         let before = shop.stripe.all("payment_intent").into_iter().find(|kept| kept["id"] == id).unwrap();
         shop.rewrite(&id, odd.clone()).await;
@@ -134,7 +134,7 @@ async fn a_payment_that_cannot_be_read_is_passed_over_and_found_once_it_can() {
 #[tokio::test]
 async fn a_payment_that_stripe_cannot_show_holds_up_no_other_order_however_long() {
     let mut shop = Shop::open().await;
-    let (first, second) = (shop.paid_unheard().await, shop.paid_unheard().await);
+    let (first, second) = (shop.paid_without_event().await, shop.paid_without_event().await);
     let path = format!("/v1/payment_intents/{}", intent(&first.1));
     shop.break_stripe("GET", &path, json!({"kind": "error", "status": 500}), 1000).await;
     let swept = shop.sweep().await;
@@ -153,7 +153,7 @@ async fn a_payment_that_stripe_cannot_show_holds_up_no_other_order_however_long(
 #[tokio::test]
 async fn an_order_that_the_database_refuses_to_change_holds_up_no_other() {
     let mut shop = Shop::open().await;
-    let (first, second) = (shop.paid_unheard().await, shop.paid_unheard().await);
+    let (first, second) = (shop.paid_without_event().await, shop.paid_without_event().await);
     let refuse = format!(
         "ALTER TABLE ledger_entries ADD CONSTRAINT odd CHECK (order_id <> '{}')",
         first.1["id"].as_str().unwrap()
@@ -171,7 +171,7 @@ async fn an_order_that_the_database_refuses_to_change_holds_up_no_other() {
 #[tokio::test]
 async fn what_is_passed_over_is_tried_ever_more_rarely_and_every_six_hours_at_least() {
     let mut shop = Shop::open().await;
-    let odd = shop.paid_unheard().await;
+    let odd = shop.paid_without_event().await;
     shop.rewrite(&json!(intent(&odd.1)), json!({"amount": {}})).await;
     shop.sweep().await;
     let mut pauses: Vec<f64> = Vec::new();
@@ -192,7 +192,7 @@ async fn what_is_passed_over_is_tried_ever_more_rarely_and_every_six_hours_at_le
 async fn an_event_that_cannot_be_read_is_passed_over_and_those_behind_it_are_applied() {
     let logs = Logs::start();
     let mut shop = Shop::open().await;
-    let order = shop.paid_unheard().await;
+    let order = shop.paid_without_event().await;
     let events = shop.events();
     let odd = &events[events.len() - 1]["id"];
     shop.rewrite(odd, json!({"type": {}})).await;
@@ -216,7 +216,7 @@ async fn a_payment_in_a_status_that_is_new_is_waited_for_and_neither_paid_nor_ex
     shop.let_orders_expire().await;
     shop.sweep().await;
     assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("held"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("held"));
     assert!(!logs.lines("Stripe status not understood").is_empty());
     shop.rewrite(&id, json!({"status": "requires_payment_method"})).await;
     shop.let_orders_expire().await;
@@ -227,7 +227,7 @@ async fn a_payment_in_a_status_that_is_new_is_waited_for_and_neither_paid_nor_ex
 #[tokio::test]
 async fn while_stripe_asks_for_fewer_calls_a_sweep_stops_where_it_is_and_loses_nothing() {
     let mut shop = Shop::open().await;
-    let (first, second) = (shop.paid_unheard().await, shop.paid_unheard().await);
+    let (first, second) = (shop.paid_without_event().await, shop.paid_without_event().await);
     let path = format!("/v1/payment_intents/{}", intent(&second.1));
     shop.break_stripe("GET", &path, json!({"kind": "rate_limit"}), 1).await;
     platform::Service::sweep(&shop.app).await.unwrap_err();
@@ -245,7 +245,7 @@ async fn a_webhook_that_cannot_be_applied_is_remembered_with_an_alarm_and_answer
     for odd in [json!({"amount": "1620"}), json!({"status": 7}), json!({"metadata": []})] {
         let logs = Logs::start();
         let mut shop = Shop::open().await;
-        let order = shop.paid_unheard().await;
+        let order = shop.paid_without_event().await;
         let id = json!(intent(&order.1));
         let before = shop.stripe.all("payment_intent").into_iter().find(|kept| kept["id"] == id).unwrap();
         shop.rewrite(&id, odd.clone()).await;
@@ -267,9 +267,9 @@ async fn a_webhook_about_an_order_that_is_stored_wrongly_or_may_not_change_is_an
     ] {
         let logs = Logs::start();
         let mut shop = Shop::open().await;
-        let order = shop.paid_unheard().await;
+        let order = shop.paid_without_event().await;
         sqlx::query(harm).execute(&mut shop.db).await.unwrap();
-        for event in shop.story(&order.1) {
+        for event in shop.scenario(&order.1) {
             shop.deliver(&event).await.expect(200);
         }
         sqlx::query(mend).execute(&mut shop.db).await.unwrap();
@@ -288,7 +288,7 @@ async fn a_webhook_that_leads_to_a_refund_that_cannot_be_read_is_remembered_and_
     let refund = shop.refund(&odd.1, 100).await;
     shop.rewrite(&refund["id"], json!({"amount": {"value": 100}})).await;
     shop.refund(&odd.1, 20).await;
-    for event in shop.story(&odd.1) {
+    for event in shop.scenario(&odd.1) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!((shop.refunded(&odd).await, shop.count("stripe_passed_over").await), (json!(20), 1));
@@ -304,8 +304,8 @@ async fn a_webhook_is_answered_503_and_comes_again_while_stripe_or_the_database_
     ] {
         let logs = Logs::start();
         let mut shop = Shop::open().await;
-        let order = shop.paid_unheard().await;
-        let event = shop.story(&order.1).pop().unwrap();
+        let order = shop.paid_without_event().await;
+        let event = shop.scenario(&order.1).pop().unwrap();
         shop.break_stripe("GET", "/v1/payment_intents/*", fault.clone(), 50).await;
         shop.deliver(&event).await.expect(503);
         shop.break_stripe("", "", json!(null), 0).await;
@@ -327,8 +327,8 @@ async fn a_webhook_is_answered_503_and_comes_again_while_stripe_or_the_database_
 #[tokio::test]
 async fn while_stripe_refuses_our_key_a_webhook_is_an_error_and_comes_again() {
     let mut shop = Shop::open().await;
-    let order = shop.paid_unheard().await;
-    let event = shop.story(&order.1).pop().unwrap();
+    let order = shop.paid_without_event().await;
+    let event = shop.scenario(&order.1).pop().unwrap();
     let refuse = json!({"kind": "refuse", "status": 401, "code": null});
     shop.break_stripe("GET", "/v1/payment_intents/*", refuse, 50).await;
     shop.deliver(&event).await.expect(500);

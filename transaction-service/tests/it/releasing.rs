@@ -1,4 +1,4 @@
-//! However an attempt ends without an order, the stock that it may hold is given back, durably.
+//! However an attempt ends without an order, the stock that it may hold is released, durably.
 
 use std::{
     io,
@@ -25,10 +25,10 @@ use transaction_service::{
     router,
 };
 
-use crate::{KEY, Shop, Shopper, TOTAL, siblings::Instead, usd};
+use crate::{KEY, Shop, Shopper, TOTAL, service_double::Instead, usd};
 
 impl Shop {
-    /// Connections and tokens are there, so that what comes next reaches the siblings well before its deadline.
+    /// Connections and tokens are there, so that what comes next reaches the other services well before its deadline.
     async fn warm(&self) {
         self.client.get("/health/transaction-service/ready").send().await.expect(200);
         let lines = json!([{"sku": "TEE-1", "quantity": 1}]);
@@ -36,14 +36,14 @@ impl Shop {
         self.client.post("/quotes").token(&Shopper::guest().token).json(&quote).send().await.expect(200);
     }
 
-    /// There is no order, and what is left of the attempt is a message that gives its stock back.
+    /// There is no order, and what is left of the attempt is a message that releases its stock.
     async fn holds_nothing(&mut self, attempt: &str) {
-        self.app.endings.wait().await;
+        self.app.cleanups.wait().await;
         assert_eq!((self.count("orders").await, self.count("outbox").await), (0, 1), "orders, messages");
         while self.count("outbox").await > 0 {
             self.relay().await;
         }
-        assert_eq!(self.siblings.reservation(attempt), Some("released"));
+        assert_eq!(self.services.reservation(attempt), Some("released"));
     }
 }
 
@@ -52,19 +52,19 @@ fn attempt(shopper: &Shopper, key: &str) -> String {
     order_id(Owner::User(shopper.id), &key.parse().unwrap()).to_string()
 }
 
-/// What a sibling does in place of its usual, and what the shopper is answered.
+/// What another service does in place of its usual, and what the shopper is answered.
 async fn is_released_when(line: &str, times: usize, instead: Instead, status: u16) {
     is_released_within("20", line, times, instead, status).await;
 }
 
-/// The same where a request may take so many seconds; the call of a sibling may take two.
+/// The same where a request may take so many seconds; the call of another service may take two.
 async fn is_released_within(deadline: &str, line: &str, times: usize, instead: Instead, status: u16) {
     let mut shop = Shop::open_with(&[("CHECKOUT_DEADLINE_SECONDS", deadline)]).await;
     let ada = shop.customer("pm_card_visa").await;
     shop.warm().await;
-    shop.siblings.instead(line, times, instead);
+    shop.services.instead(line, times, instead);
     shop.order(&ada, "k").send().await.expect(status);
-    shop.siblings.heal();
+    shop.services.heal();
     shop.holds_nothing(&attempt(&ada, "k")).await;
     shop.ordered(&ada, "k2").await;
 }
@@ -129,10 +129,10 @@ async fn stock_is_released_when_the_first_of_two_calls_may_have_reserved_it_and_
     {
         let mut shop = Shop::open().await;
         let ada = shop.customer("pm_card_visa").await;
-        shop.siblings.instead(STOCK, 1, Instead::ResetAfter);
-        shop.siblings.instead(STOCK, 1, Instead::Problem(status, kind, json!([])));
+        shop.services.instead(STOCK, 1, Instead::ResetAfter);
+        shop.services.instead(STOCK, 1, Instead::Problem(status, kind, json!([])));
         let answer = shop.order(&ada, "k").send().await.expect(status);
-        assert_eq!(shop.siblings.seen(STOCK).len(), 2, "{kind}: {}", answer.text());
+        assert_eq!(shop.services.seen(STOCK).len(), 2, "{kind}: {}", answer.text());
         shop.holds_nothing(&attempt(&ada, "k")).await;
     }
 }
@@ -142,9 +142,9 @@ async fn stock_is_released_when_the_shopper_hangs_up_while_it_is_reserved() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     shop.warm().await;
-    shop.siblings.instead(STOCK, 3, Instead::HangAfter);
+    shop.services.instead(STOCK, 3, Instead::HangAfter);
     let is_reserved = async {
-        while shop.siblings.reservation(&attempt(&ada, "k")).is_none() {
+        while shop.services.reservation(&attempt(&ada, "k")).is_none() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
@@ -156,7 +156,7 @@ async fn stock_is_released_when_the_shopper_hangs_up_while_it_is_reserved() {
     while shop.count("outbox").await > 0 {
         shop.relay().await;
     }
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("released"));
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("released"));
 }
 
 #[tokio::test]
@@ -164,13 +164,13 @@ async fn stock_is_released_when_the_request_panics_while_it_is_reserved() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     // user-service is asked twice. The second time, the stock is reserved by then, and no token is made for the question.
-    shop.siblings.instead(USERS, 1, Instead::Problem(503, "unavailable", json!([])));
-    let (siblings, id, asked) = (shop.siblings.clone(), attempt(&ada, "k"), AtomicUsize::new(0));
+    shop.services.instead(USERS, 1, Instead::Problem(503, "unavailable", json!([])));
+    let (services, id, asked) = (shop.services.clone(), attempt(&ada, "k"), AtomicUsize::new(0));
     let mint = move || {
-        let (siblings, id, nth) = (siblings.clone(), id.clone(), asked.fetch_add(1, Ordering::Relaxed) + 1);
+        let (services, id, nth) = (services.clone(), id.clone(), asked.fetch_add(1, Ordering::Relaxed) + 1);
         let minting = async move {
             if nth == 3 {
-                while siblings.reservation(&id).is_none() {
+                while services.reservation(&id).is_none() {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 panic!("on purpose");
@@ -180,8 +180,8 @@ async fn stock_is_released_when_the_request_panics_while_it_is_reserved() {
         };
         minting.boxed()
     };
-    let client = ServiceClient::new(&*shop.siblings.url, Credentials::Issuer(Arc::new(mint)));
-    let app = App { siblings: transaction_service::siblings::Siblings::new(client), ..shop.app.clone() };
+    let client = ServiceClient::new(&*shop.services.url, Credentials::Issuer(Arc::new(mint)));
+    let app = App { clients: transaction_service::clients::ServiceClients::new(client), ..shop.app.clone() };
     let order = Client::new(router(app)).post("/orders").token(&ada.token).header(KEY, "k").json(&ada.request());
     assert_eq!(order.send().await.expect(500).problem(), "internal");
     shop.holds_nothing(&attempt(&ada, "k")).await;
@@ -219,15 +219,15 @@ async fn an_order_whose_request_panics_after_it_was_saved_keeps_its_stock_and_is
         let _second = tracing::Dispatch::new(with_metrics("other", "debug", Metrics::Emf, io::sink));
         assert_eq!(shop.order(&ada, "k").send().await.expect(500).problem(), "internal");
     }
-    shop.app.endings.wait().await;
+    shop.app.cleanups.wait().await;
     let (saved, messages) = (shop.count("orders WHERE state = 'pending'").await, shop.count("outbox").await);
     assert_eq!((saved, messages), (1, 0));
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("held"));
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("held"));
     assert_eq!(shop.order(&ada, "k").send().await.expect(409).problem(), "request_in_progress");
     shop.let_leases_end().await;
     assert_eq!(shop.ordered(&ada, "k").await["state"], "paid");
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("committed"));
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("committed"));
     assert_eq!(shop.charged(), (1, TOTAL));
 }
 
@@ -236,14 +236,14 @@ async fn a_reservation_that_arrives_after_its_release_is_refused() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
     let late = Duration::from_millis(1_500);
-    shop.siblings.instead(STOCK, 1, Instead::EffectAfter(late));
+    shop.services.instead(STOCK, 1, Instead::EffectAfter(late));
     // Tried three times, so that the reservation is under way when it is given up.
-    shop.siblings.instead(USERS, 3, Instead::Problem(503, "unavailable", json!([])));
+    shop.services.instead(USERS, 3, Instead::Problem(503, "unavailable", json!([])));
     shop.order(&ada, "k").send().await.expect(503);
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), None, "not there yet");
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), None, "not there yet");
     shop.holds_nothing(&attempt(&ada, "k")).await;
     tokio::time::sleep(late * 2).await;
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("released"));
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("released"));
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn nothing_is_released_where_nothing_was_asked_for() {
     let order = shop.client.post("/orders").token(&guest.token).header(KEY, "k").json(&request);
     assert_eq!(order.send().await.expect(409).problem(), "cart_changed");
     let short = Instead::Problem(409, "out_of_stock", json!([]));
-    shop.siblings.instead(STOCK, 1, short);
+    shop.services.instead(STOCK, 1, short);
     shop.order(&guest, "k2").send().await.expect(409);
     assert_eq!(shop.count("outbox").await, 0);
 }
@@ -265,17 +265,17 @@ async fn nothing_is_released_where_nothing_was_asked_for() {
 async fn the_stock_of_an_order_is_not_released_by_a_slower_request_of_its_key() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.instead(USERS, 1, Instead::Hang);
+    shop.services.instead(USERS, 1, Instead::Hang);
     let quicker = async {
-        while shop.siblings.seen(USERS).is_empty() {
+        while shop.services.seen(USERS).is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         shop.order(&ada, "k").send().await.expect(201)
     };
     let (slower, quicker) = join(shop.order(&ada, "k").send(), quicker).await;
-    assert_eq!((slower.status.as_u16(), &slower.body), (201, &quicker.body), "both hear of the one order");
+    assert_eq!((slower.status.as_u16(), &slower.body), (201, &quicker.body), "both get the one order");
     shop.relay().await;
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("committed"));
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("committed"));
     assert_eq!(shop.charged().0, 1);
 }
 
@@ -293,7 +293,7 @@ async fn an_attempt_that_is_ended_while_its_order_is_being_saved_makes_none() {
     let (token, request) = (guest.token.clone(), guest.request());
     let order =
         tokio::spawn(async move { client.post("/orders").token(&token).header(KEY, "k").json(&request).send().await });
-    while shop.siblings.seen(STOCK).is_empty() {
+    while shop.services.seen(STOCK).is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -310,7 +310,7 @@ async fn while_the_database_does_not_answer_a_repetition_takes_the_hold_over() {
     shop.client.get("/health/transaction-service/ready").send().await.expect(200);
     shop.network.cut_after(1);
     shop.order(&ada, "k").send().await.expect(503);
-    assert_eq!(shop.siblings.reservation(&attempt(&ada, "k")), Some("held"), "product-service frees it after a day");
+    assert_eq!(shop.services.reservation(&attempt(&ada, "k")), Some("held"), "product-service frees it after a day");
     shop.network.heal();
     let mut answer = shop.order(&ada, "k").send().await;
     for _ in 0..20 {

@@ -11,7 +11,7 @@ async fn an_order_that_its_request_left_half_way_is_finished_without_it() {
     shop.sweep().await;
     assert_eq!(shop.ordered(&ada, "k").await["state"], "paid");
     assert_eq!(shop.charged(), (1, TOTAL));
-    assert_eq!(shop.siblings.mails().len(), 1);
+    assert_eq!(shop.services.mails().len(), 1);
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn many_sweeps_at_once_do_the_work_of_one() {
         assert_eq!(shop.ordered(shopper, "k").await["state"], "paid");
     }
     assert_eq!(shop.charged(), (6, 6 * TOTAL));
-    assert_eq!(shop.siblings.mails().len(), 6);
+    assert_eq!(shop.services.mails().len(), 6);
 }
 
 #[tokio::test]
@@ -54,7 +54,7 @@ async fn while_stripe_does_not_answer_the_sweep_leaves_things_as_they_are() {
     shop.break_stripe("*", "/v1/*", json!({"kind": "drop"}), 200).await;
     platform::Service::sweep(&shop.app).await.unwrap_err();
     assert_eq!(shop.read(&guest, &order).await["state"], "requires_action");
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("held"));
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("held"));
     shop.break_stripe("", "", json!(null), 0).await;
     shop.let_orders_expire().await;
     shop.sweep().await;
@@ -92,18 +92,18 @@ async fn an_old_order_whose_payment_went_through_is_found_and_paid() {
 }
 
 #[tokio::test]
-async fn the_sweep_delivers_what_the_siblings_did_not_take() {
+async fn the_sweep_delivers_what_the_other_services_did_not_take() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    shop.siblings.instead("POST /", 6, crate::siblings::Instead::Problem(503, "unavailable", json!([])));
+    shop.services.instead("POST /", 6, crate::service_double::Instead::Problem(503, "unavailable", json!([])));
     let order = shop.ordered(&ada, "k").await;
     shop.relay().await;
     assert_eq!(shop.count("outbox").await, 2);
     shop.relay().await;
     shop.relay().await;
     assert_eq!(shop.count("outbox").await, 0);
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("committed"));
-    assert_eq!(shop.siblings.mails().len(), 1);
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("committed"));
+    assert_eq!(shop.services.mails().len(), 1);
 }
 
 #[tokio::test]
@@ -118,16 +118,16 @@ async fn one_sweep_sends_all_messages_that_are_due_and_not_the_first_ten() {
 }
 
 #[tokio::test]
-async fn a_mail_whose_id_was_used_for_another_is_given_up_and_the_rest_of_the_order_is_told() {
+async fn a_mail_whose_id_was_used_for_another_is_given_up_and_the_other_messages_of_the_order_are_sent() {
     let mut shop = Shop::open().await;
     let ada = shop.customer("pm_card_visa").await;
-    let reused = crate::siblings::Instead::Problem(409, "event_id_reused", json!([]));
-    shop.siblings.instead("POST /notifications", 9, reused);
+    let reused = crate::service_double::Instead::Problem(409, "event_id_reused", json!([]));
+    shop.services.instead("POST /notifications", 9, reused);
     let order = shop.ordered(&ada, "k").await;
     assert_eq!(shop.sweep().await["messages"], json!({"delivered": 1, "deferred": 0, "given_up": 1}));
     shop.relay().await;
     assert_eq!(shop.sweep().await["messages"], json!({"delivered": 0, "deferred": 0, "given_up": 0}));
     assert_eq!(shop.count("outbox WHERE failed = '409 event_id_reused' AND path = '/notifications'").await, 1);
-    assert_eq!(shop.siblings.seen("POST /notifications").len(), 1, "it is not sent again");
-    assert_eq!(shop.siblings.reservation(order["id"].as_str().unwrap()), Some("committed"));
+    assert_eq!(shop.services.seen("POST /notifications").len(), 1, "it is not sent again");
+    assert_eq!(shop.services.reservation(order["id"].as_str().unwrap()), Some("committed"));
 }

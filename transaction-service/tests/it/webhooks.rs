@@ -17,7 +17,7 @@ impl Shop {
     }
 
     /// Those about this order's payment, charges, refunds and disputes.
-    pub(crate) fn story(&self, order: &Value) -> Vec<Value> {
+    pub(crate) fn scenario(&self, order: &Value) -> Vec<Value> {
         let intent = intent(order);
         let is_told = |event: &Value| {
             let object = &event["data"]["object"];
@@ -48,8 +48,8 @@ async fn an_event_brings_the_order_to_where_stripe_has_it() {
     let eve = shop.customer("pm_card_threeDSecure2Required").await;
     let order = shop.ordered(&eve, "k").await;
     shop.authenticate(&order, "approve").await;
-    let story = shop.story(&order);
-    let succeeded = story.iter().find(|event| event["type"] == "payment_intent.succeeded").unwrap();
+    let scenario = shop.scenario(&order);
+    let succeeded = scenario.iter().find(|event| event["type"] == "payment_intent.succeeded").unwrap();
     assert_eq!(shop.deliver(succeeded).await.expect(200).json(), json!({"received": true}));
     assert_eq!(shop.read(&eve, &order).await["state"], "paid");
     assert_eq!(shop.count("outbox").await, 2);
@@ -61,7 +61,7 @@ async fn an_event_that_is_not_signed_by_stripe_now_is_refused() {
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    let body = shop.story(&order).pop().unwrap().to_string();
+    let body = shop.scenario(&order).pop().unwrap().to_string();
     let secret = shop.stripe.webhook_secret();
     let good = stripe_double::sign(secret, now(), body.as_bytes());
     for signature in [
@@ -100,7 +100,7 @@ async fn while_stripe_cannot_be_read_an_event_is_not_taken_and_comes_again() {
     let guest = Shopper::guest();
     let order = shop.ordered(&guest, "k").await;
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    let event = shop.story(&order).pop().unwrap();
+    let event = shop.scenario(&order).pop().unwrap();
     shop.break_stripe("GET", "/v1/payment_intents/*", json!({"kind": "drop"}), 50).await;
     shop.deliver(&event).await.expect(503);
     shop.break_stripe("", "", json!(null), 0).await;
@@ -127,7 +127,7 @@ async fn an_event_that_comes_before_our_own_answer_makes_the_same_order() {
 }
 
 #[tokio::test]
-async fn money_for_an_order_that_is_over_is_booked_as_such_and_loud_and_pays_nothing() {
+async fn money_for_a_closed_order_is_booked_as_unmatched_raises_an_alarm_and_pays_nothing() {
     let logs = Logs::start();
     let mut shop = Shop::open().await;
     let (eve, bob) = (Shopper::guest(), Shopper::guest());
@@ -136,7 +136,7 @@ async fn money_for_an_order_that_is_over_is_booked_as_such_and_loud_and_pays_not
     let expire = "UPDATE orders SET state = 'expired', due_at = NULL, version = version + 1";
     sqlx::query(expire).execute(&mut shop.db).await.unwrap();
     shop.pay_in_the_frontend(&order, "pm_card_visa").await;
-    for event in shop.story(&order) {
+    for event in shop.scenario(&order) {
         shop.deliver(&event).await.expect(200);
     }
     assert_eq!(shop.read(&eve, &order).await["state"], "expired");
@@ -203,7 +203,7 @@ async fn a_signature_at_the_ends_of_time_or_with_two_times_is_refused() {
     shop.post_signed(body, &rolled).await.expect(200);
 }
 
-/// What matters of an order once its story has been told: state, money, ledger, and what the siblings are told.
+/// What matters of an order once its scenario has been played: state, money, ledger, and messages to other services.
 async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
     let staff = shop.for_staff(order).await;
     let now = shop.read(shopper, order).await;
@@ -216,16 +216,16 @@ async fn ending(shop: &mut Shop, shopper: &Shopper, order: &Value) -> Value {
     ledger.sort();
     shop.relay().await;
     let of_this_order =
-        shop.siblings.mails().into_iter().filter(|(_, mail)| mail["data"]["order"]["id"] == order["id"]);
+        shop.services.mails().into_iter().filter(|(_, mail)| mail["data"]["order"]["id"] == order["id"]);
     let mut mails: Vec<String> = of_this_order.map(|(template, _)| template).collect();
     mails.sort();
     json!({ "state": now["state"], "payment": now["payment"], "disputed": staff["disputed"], "ledger": ledger,
-        "stock": shop.siblings.reservation(order["id"].as_str().unwrap()), "mails": mails })
+        "stock": shop.services.reservation(order["id"].as_str().unwrap()), "mails": mails })
 }
 
-/// A payment story: how it is told at Stripe after the order was made.
+/// A payment scenario: the acts at Stripe after the order was made.
 #[derive(Debug, Clone, Copy)]
-enum Story {
+enum Scenario {
     PaidInTheFrontend,
     DeclinedThenPaid,
     ThreeDSecureApproved,
@@ -237,8 +237,8 @@ enum Story {
     Cancelled,
 }
 
-impl Story {
-    /// Plays it with our ears closed: nothing of it reaches the shop.
+impl Scenario {
+    /// Plays it while no event reaches the shop.
     async fn play(self, shop: &Shop) -> (Shopper, Value) {
         let is_saved = matches!(self, Self::ThreeDSecureApproved | Self::ThreeDSecureRefused);
         let shopper = if is_saved { shop.customer("pm_card_threeDSecure2Required").await } else { Shopper::guest() };
@@ -288,7 +288,7 @@ impl Story {
 /// More orders than those of five events are drawn from.
 const MOST_ORDERS: usize = 120;
 
-/// All orders of up to five events, which every story but one has at most; of more, as many that are drawn.
+/// All orders of up to five events, which every scenario but one has at most; of more, as many that are drawn.
 fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
     let wanted = (1..=count).product::<usize>().min(MOST_ORDERS);
     let mut orders = BTreeSet::new();
@@ -302,60 +302,64 @@ fn orders_of(count: usize, random: &mut fastrand::Rng) -> BTreeSet<Vec<usize>> {
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_payment_lead_to_the_same_state() {
-    use Story::{Cancelled, PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused};
-    assert!(are_told(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await > 50);
+    use Scenario::{Cancelled, PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused};
+    assert!(arrive(&[PaidInTheFrontend, ThreeDSecureApproved, ThreeDSecureRefused, Cancelled]).await > 50);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_second_try_lead_to_the_same_state() {
-    assert!(are_told(&[Story::DeclinedThenPaid]).await > 120);
+    assert!(arrive(&[Scenario::DeclinedThenPaid]).await > 120);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_dispute_lead_to_the_same_state() {
-    assert!(are_told(&[Story::Disputed]).await > 24);
+    assert!(arrive(&[Scenario::Disputed]).await > 24);
 }
 
 #[tokio::test]
 async fn all_orders_repetitions_and_omissions_of_the_events_of_a_refund_lead_to_the_same_state() {
-    assert!(are_told(&[Story::RefundedInPart, Story::RefundedInFull]).await > 240);
+    assert!(arrive(&[Scenario::RefundedInPart, Scenario::RefundedInFull]).await > 240);
 }
 
 #[tokio::test]
 async fn drawn_orders_repetitions_and_omissions_of_the_events_of_two_refunds_lead_to_the_same_state() {
-    assert!(are_told(&[Story::RefundedTwice]).await > 120);
+    assert!(arrive(&[Scenario::RefundedTwice]).await > 120);
 }
 
-/// Has the events of stories arrive in every way; how many ways there were.
-async fn are_told(stories: &[Story]) -> usize {
+/// Has the events of scenarios arrive in every way; how many ways there were.
+async fn arrive(scenarios: &[Scenario]) -> usize {
     let mut told = 0;
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
-    for story in stories {
+    for scenario in scenarios {
         let mut shop = Shop::open().await;
-        let (shopper, order) = story.play(&shop).await;
-        let events = shop.story(&order);
+        let (shopper, order) = scenario.play(&shop).await;
+        let events = shop.scenario(&order);
         for event in &events {
             shop.deliver(event).await.expect(200);
         }
-        assert!(matches!(events.len(), 2..=5) || matches!(story, Story::RefundedTwice), "{story:?}: {}", events.len());
+        assert!(
+            matches!(events.len(), 2..=5) || matches!(scenario, Scenario::RefundedTwice),
+            "{scenario:?}: {}",
+            events.len()
+        );
         let expected = ending(&mut shop, &shopper, &order).await;
         for delivery in deliveries(events.len(), &mut random) {
-            let (shopper, order) = story.play(&shop).await;
-            let events = shop.story(&order);
+            let (shopper, order) = scenario.play(&shop).await;
+            let events = shop.scenario(&order);
             for nth in &delivery {
                 shop.deliver(&events[*nth]).await.expect(200);
             }
             shop.sweep().await;
             let ended = ending(&mut shop, &shopper, &order).await;
-            assert_eq!(ended, expected, "{story:?} told as {delivery:?} (seed {seed})");
+            assert_eq!(ended, expected, "{scenario:?} told as {delivery:?} (seed {seed})");
             told += 1;
         }
     }
     told
 }
 
-/// Every order of the events, each event left out, each told twice, and none told at all.
+/// Every order of the events, each event left out, each delivered twice, and none delivered at all.
 fn deliveries(count: usize, random: &mut fastrand::Rng) -> Vec<Vec<usize>> {
     let in_order: Vec<usize> = (0..count).collect();
     let mut deliveries: Vec<Vec<usize>> = orders_of(count, random).into_iter().collect();

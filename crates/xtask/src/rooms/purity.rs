@@ -26,7 +26,7 @@ const OURS: [&[&str]; 9] = [
 ];
 
 /// Rooms of a service that stand above its rules.
-const ABOVE: [&str; 9] = ["app", "error", "flow", "lib", "main", "migrate", "schema", "siblings", "store"];
+const ABOVE: [&str; 9] = ["app", "clients", "error", "flow", "lib", "main", "migrate", "schema", "store"];
 
 /// Each place where a domain file names, or reaches, what it may not.
 pub(super) fn breaches(package: &Package, plan: &Plan) -> Vec<String> {

@@ -1,10 +1,10 @@
-//! What is booked of one order so far.
+//! The bookings of one order so far.
 
 use std::collections::BTreeSet;
 
 use super::entry::{Account, Booking, Entry, Kind, LedgerEntry};
 
-/// The entries of an order, as they are stored and as they will be.
+/// The entries of an order: stored ones, and those that are about to be stored.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     lines: Vec<Line>,
@@ -19,7 +19,7 @@ struct Line {
 }
 
 impl Books {
-    /// What is stored.
+    /// The books with these stored entries.
     pub fn of(entries: Vec<LedgerEntry>) -> Self {
         let mut books = Self::default();
         for LedgerEntry { kind, source, reverses, account, amount, .. } in entries {
@@ -29,7 +29,7 @@ impl Books {
         books
     }
 
-    /// The same with one booking more.
+    /// Adds a booking.
     pub fn add(&mut self, booking: &Booking) {
         let Booking { kind, source, reverses, entries, .. } = booking;
         self.reversed.extend(reverses.clone());
@@ -42,27 +42,27 @@ impl Books {
         self.lines.iter().any(|line| line.source == source)
     }
 
-    /// Whether what a source did was taken back.
+    /// Whether the entries of a source are reversed.
     pub fn is_reversed(&self, source: &str) -> bool {
         self.reversed.contains(source)
     }
 
-    /// What a source did.
+    /// The entries of a source.
     pub(super) fn entries_of(&self, source: &str) -> impl Iterator<Item = Entry> {
         self.lines.iter().filter(move |line| line.source == source).map(|line| line.entry)
     }
 
-    /// What was earned in an account when the payment was taken.
+    /// The captured sum of an account.
     pub(super) fn earned(&self, account: Account) -> i64 {
         -self.sum(account, |kind| kind == Kind::Capture)
     }
 
-    /// What refunds took back from an account, those that failed left out.
+    /// The refunded sum of an account, without failed refunds.
     pub(super) fn taken_back(&self, account: Account) -> i64 {
         self.sum(account, is_refund)
     }
 
-    /// What was given back in all, and stayed so.
+    /// The refunded sum, without failed refunds.
     pub fn refunded(&self) -> i64 {
         -self.sum(Account::Stripe, is_refund)
     }

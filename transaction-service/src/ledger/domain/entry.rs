@@ -1,66 +1,66 @@
-//! What an entry of the ledger is: its account, its kind, and the booking that it is part of.
+//! Entries of the ledger: their accounts, their kinds, and the bookings that they are part of.
 
 use common::{money::Currency, timestamp::Timestamp};
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// Where money is.
+/// Account of the ledger.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Account {
-    /// What Stripe holds for the shop.
+    /// Balance of the shop at Stripe.
     Stripe,
-    /// What was earned with goods, before tax.
+    /// Revenue from goods, before tax.
     Sales,
-    /// What was earned with shipping, before tax.
+    /// Revenue from shipping, before tax.
     Shipping,
-    /// What is owed to the state.
+    /// Tax that is owed.
     Tax,
-    /// What was given back, where a refund was booked before refunds took their parts from sales, shipping and tax.
+    /// Refunds from before refunds were booked against sales, shipping and tax.
     Refunds,
-    /// What cardholders disputed and their banks withdrew.
+    /// Amounts that banks withdrew for disputes.
     Disputes,
-    /// What Stripe charged for disputes.
+    /// Fees of Stripe for disputes.
     StripeFees,
-    /// What Stripe holds and no order accounts for: staff refund it, or find out what it is.
+    /// Money at Stripe that pays for no order: staff refund it or find its order.
     Unmatched,
 }
 
 impl Account {
-    /// What a price is made of.
+    /// The accounts that a price is made of.
     pub(super) const PARTS: [Self; 3] = [Self::Sales, Self::Shipping, Self::Tax];
 
-    /// As it is written and stored.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// What happened.
+/// Kind of a booking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
-    /// Money was taken.
+    /// A payment was captured.
     Capture,
-    /// Money was given back.
+    /// A refund was made.
     Refund,
-    /// Money that was given back returned to the shop: the refund failed.
+    /// A refund failed, and its money returned to the shop.
     RefundFailure,
-    /// Money was withdrawn for a dispute, with its fee.
+    /// A bank withdrew money for a dispute, with a fee.
     Dispute,
     /// Money that was withdrawn for a dispute came back.
     DisputeReversal,
-    /// Money was taken that is not what the order costs, or that came when the order was over.
+    /// A payment was captured that is not the total of its order, or that came when the order was closed.
     Unmatched,
 }
 
 impl Kind {
-    /// As it is written and stored.
+    /// The name that is stored and published.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -69,48 +69,48 @@ impl Kind {
 /// One entry: a debit where the amount is positive, a credit where it is negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Entry {
-    /// Where.
+    /// The account.
     pub account: Account,
-    /// Minor units.
+    /// Amount in minor units of the currency.
     pub amount: i64,
 }
 
 /// The entries of one movement of money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
-    /// What happened.
+    /// Kind of the booking.
     pub kind: Kind,
-    /// The charge, refund or balance transaction at Stripe. Booked once, whoever hears of it how often.
+    /// Id of the charge, refund or balance transaction at Stripe. Each is booked once.
     pub source: String,
-    /// The source whose entries this takes back.
+    /// The source whose entries this reverses.
     pub reverses: Option<String>,
-    /// What the amounts are in.
+    /// Currency of the amounts.
     pub currency: Currency,
-    /// They sum to zero.
+    /// The entries, which sum to zero.
     pub entries: Vec<Entry>,
-    /// When it was booked.
+    /// When the entry was booked.
     pub booked_at: Timestamp,
 }
 
-/// An entry as staff read it.
+/// Entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct LedgerEntry {
-    /// What happened.
+    /// Kind of the booking.
     pub kind: Kind,
-    /// The charge, refund or balance transaction at Stripe.
+    /// Id of the charge, refund or balance transaction at Stripe.
     #[schema(example = "ch_3MmlLrLkdIwHu7ix0snN0B15")]
     pub source: String,
-    /// The source whose entries this takes back: a refund that failed; else `null`.
+    /// Id of the failed refund whose entries this reverses; else `null`.
     #[schema(required, example = "re_1Nispe2eZvKYlo2Cd31jOCgZ")]
     pub reverses: Option<String>,
-    /// Where.
+    /// The account.
     pub account: Account,
-    /// Minor units; a debit where positive, a credit where negative.
+    /// Amount in minor units of the currency: a debit if positive, a credit if negative.
     #[schema(example = -3998)]
     pub amount: i64,
-    /// What the amount is in.
+    /// Currency of the amount (ISO 4217).
     #[schema(value_type = Currency)]
     pub currency: String,
-    /// When it was booked.
+    /// When the entry was booked.
     pub booked_at: Timestamp,
 }

@@ -1,8 +1,8 @@
-//! How a refund is split over what a price is made of.
+//! Splitting a refund among sales, shipping and tax.
 
-/// Splits `amount` over parts of `earned`, of which `taken` were taken back before: so that what is taken back of each in
-/// all is as near as can be to its share of all that is taken back, and exactly the part once all is. Whole minor units,
-/// none below zero, and their sum is `amount`. `None` where more would be taken back than was earned, or nothing is.
+/// Splits `amount` among the parts of `earned`, of which `taken` was refunded before: the refunded sum of each part is as near
+/// as possible to its share of the whole refunded sum, and equals the part once all is refunded. Whole minor units, none
+/// negative, and their sum is `amount`. `None` when `amount` is zero or more than is left.
 ///
 /// Each part is short of its share of the new sum by some; the amount is apportioned to those shortages by the method of
 /// the largest remainder. A part never gets more than its shortage, rounded up, and so never more than is left of it.

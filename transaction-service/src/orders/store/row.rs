@@ -1,4 +1,4 @@
-//! An order as a row of the database, and how it is read back. No query.
+//! An order as a row of the database. No query.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::{
     error::Error,
     ids::Owner,
     orders::domain::{ClientSecret, Failure, Method, Order, Payment},
-    pricing::{Line, Pricing, Shipping},
+    pricing::{OrderLine, Pricing, Shipping},
     tax::TaxClass,
 };
 
@@ -78,7 +78,7 @@ struct LineRow {
     tax_class: TaxClass,
 }
 
-/// What the constraints of the table keep right is read back as such; anything else is told, never guessed.
+/// A value that the constraints of the table would not allow is an error; no value is guessed.
 impl TryFrom<Row> for Order {
     type Error = Error;
 
@@ -86,7 +86,7 @@ impl TryFrom<Row> for Order {
         let corrupt = |what: &str| Error::Corrupt(format!("{what} of order {}", row.id));
         let currency = Currency::stored(&row.currency).ok_or_else(|| corrupt("currency"))?;
         let money = |amount| Money { amount, currency };
-        let line = |line: &LineRow| Line {
+        let line = |line: &LineRow| OrderLine {
             sku: line.sku.clone(),
             product_id: line.product_id,
             title: line.title.clone(),
@@ -126,7 +126,7 @@ impl TryFrom<Row> for Order {
             locale: row.locale.as_deref().map(str::parse).transpose().map_err(|_| corrupt("locale"))?,
             from_cart: row.from_cart,
             cart_version: row.cart_version,
-            closing_reason: row.closing_reason,
+            cancellation_reason: row.closing_reason,
             answer: row.answer,
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),

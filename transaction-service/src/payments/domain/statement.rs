@@ -1,11 +1,11 @@
-//! What Stripe says of an order's money after it was taken, compared with what is booked of it. Pure: whatever events came,
-//! in whatever order, the same statement leads to the same books.
+//! Refunds and disputes of an order at Stripe, compared with the ledger. Pure: the same statement leads to the same books,
+//! whichever events arrived in whichever order.
 //!
 //! | a refund that | is |
 //! | --- | --- |
 //! | succeeded | booked, once |
-//! | failed or was canceled | taken back where it is booked; booked and taken back where it moved money before anybody saw it |
-//! | is pending, requires action, or is something that is unknown here | waited for: its event will tell |
+//! | failed or was canceled | reversed if it is booked; booked and reversed if it moved money before it was seen |
+//! | is pending, requires action, or has an unknown status | not booked; its next event is applied |
 
 use std::collections::BTreeMap;
 
@@ -18,73 +18,80 @@ use crate::{
     orders::domain::Order,
 };
 
-/// What Stripe says.
+/// Refunds and disputes of a payment, as read from Stripe.
 #[derive(Debug)]
 pub struct Statement {
     /// All refunds of the payment, newest first.
     pub refunds: List<Refund>,
-    /// All disputes of the payment, newest first; `None` where none was asked for.
+    /// All disputes of the payment, newest first; `None` when they were not read.
     pub disputes: Option<List<Dispute>>,
     /// Whether the charge was ever disputed.
     pub is_disputed: bool,
 }
 
-/// In which status each refund and dispute was seen last, by its id.
+/// The status in which each refund and dispute was last seen, by id.
 pub type Seen = BTreeMap<String, String>;
 
-/// What is to be written, and what staff are to hear.
+/// Changes of the ledger and the order, and alarms for staff.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Changes {
-    /// What is not booked yet, oldest first.
+    /// Missing bookings, oldest first.
     pub bookings: Vec<Booking>,
-    /// What was given back in all, in minor units.
+    /// The refunded sum in minor units.
     pub refunded: i64,
     /// Whether a dispute is open or lost.
     pub disputed: bool,
-    /// The refunds and disputes whose status is another than it was.
-    pub news: Vec<News>,
-    /// How many objects could not be read.
+    /// Refunds and disputes whose status has changed.
+    pub status_changes: Vec<StatusChange>,
+    /// Number of objects that could not be read.
     pub passed_over: usize,
 }
 
 /// A refund or dispute in a status that it was not seen in before.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct News {
-    /// Its id.
+pub struct StatusChange {
+    /// Id of the refund or dispute.
     pub id: String,
-    /// Its status.
+    /// The new status.
     pub status: String,
-    /// What it means to staff.
+    /// Meaning of the status to staff.
     pub meaning: Meaning,
-    /// Why, in Stripe's word, where it names one: of a refund why it failed, of a dispute what the cardholder says.
+    /// Stripe's reason code, if any: why a refund failed, or what the cardholder claims.
     pub reason: Option<String>,
-    /// How much it is about, as Stripe counts.
+    /// Amount in Stripe's smallest units.
     pub amount: i64,
-    /// In lower case, as Stripe writes it.
+    /// Currency code in lower case, as Stripe writes it.
     pub currency: String,
 }
 
-/// What a new status means to staff.
+/// Meaning of a status to staff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
-    /// All goes its way.
+    /// Staff need do nothing.
     Nothing,
-    /// The shopper does not get the money that they were to get back.
+    /// The refund failed; the shopper does not get the money.
     RefundFailed,
-    /// The bank asks for an answer.
+    /// The bank asks for an answer to a dispute.
     DisputeOpened,
-    /// The money is gone.
+    /// The dispute is lost, and the money with it.
     DisputeLost,
-    /// The money came back, or never left.
+    /// The dispute is won; the money came back or never left.
     DisputeWon,
-    /// The status is a word that is unknown here, or none.
+    /// The status is unknown or absent.
     Unknown,
 }
 
 impl Statement {
-    /// What follows from it for an order.
+    /// The changes that follow for an order.
     pub fn compare(&self, order: &Order, books: &Books, seen: &Seen, now: Timestamp) -> Changes {
-        let mut work = Work { books: books.clone(), seen, now, bookings: Vec::new(), news: Vec::new(), passed_over: 0 };
+        let mut work = Comparison {
+            books: books.clone(),
+            seen,
+            now,
+            bookings: Vec::new(),
+            status_changes: Vec::new(),
+            passed_over: 0,
+        };
         let listed = self.disputes.as_ref();
         work.passed_over = self.refunds.unreadable.len() + listed.map_or(0, |disputes| disputes.unreadable.len());
         for refund in self.refunds.data.iter().rev() {
@@ -94,36 +101,36 @@ impl Statement {
             work.dispute(dispute);
         }
         let disputed = match listed {
-            // Where none can be read, what the charge says holds.
+            // When no dispute can be read, the charge decides.
             Some(list) if !list.data.is_empty() => list.data.iter().any(|dispute| !dispute.is_over_for_good()),
             _ => self.is_disputed,
         };
-        // What is refunded of money that never paid for the order is not refunded of the order.
+        // A refund of unmatched money is no refund of the order.
         let refunded = work.books.refunded().clamp(0, order.payment.captured);
-        let Work { bookings, news, passed_over, .. } = work;
-        Changes { bookings, refunded, disputed, news, passed_over }
+        let Comparison { bookings, status_changes, passed_over, .. } = work;
+        Changes { bookings, refunded, disputed, status_changes, passed_over }
     }
 }
 
 impl Changes {
-    /// Whether there is nothing to write.
+    /// Whether nothing has to be saved.
     pub fn is_nothing(&self, order: &Order) -> bool {
         let payment = &order.payment;
         let is_known = (payment.refunded, payment.disputed) == (self.refunded, self.disputed);
-        is_known && self.bookings.is_empty() && self.news.is_empty()
+        is_known && self.bookings.is_empty() && self.status_changes.is_empty()
     }
 }
 
-struct Work<'a> {
+struct Comparison<'a> {
     books: Books,
     seen: &'a Seen,
     now: Timestamp,
     bookings: Vec<Booking>,
-    news: Vec<News>,
+    status_changes: Vec<StatusChange>,
     passed_over: usize,
 }
 
-impl Work<'_> {
+impl Comparison<'_> {
     fn refund(&mut self, refund: &Refund) {
         let id = refund.id.as_str();
         let Some(amount) = money(refund.amount, &refund.currency) else {
@@ -151,7 +158,7 @@ impl Work<'_> {
             Some(RefundStatus::Other(_)) | None => Meaning::Unknown,
         };
         let status = refund.status.as_ref().map(RefundStatus::as_str);
-        self.note(id, status, |id, status| News {
+        self.note(id, status, |id, status| StatusChange {
             id,
             status,
             meaning,
@@ -183,7 +190,7 @@ impl Work<'_> {
             Some(DisputeStatus::Other(_)) | None => Meaning::Unknown,
         };
         let status = dispute.status.as_ref().map(DisputeStatus::as_str);
-        self.note(dispute.id.as_str(), status, |id, status| News {
+        self.note(dispute.id.as_str(), status, |id, status| StatusChange {
             id,
             status,
             meaning,
@@ -198,11 +205,11 @@ impl Work<'_> {
         self.bookings.push(booking);
     }
 
-    /// Notes what is new: nothing where the status is the one that was seen last.
-    fn note(&mut self, id: &str, status: Option<&str>, news: impl FnOnce(String, String) -> News) {
+    /// Adds a status change unless the status was seen last time.
+    fn note(&mut self, id: &str, status: Option<&str>, status_changes: impl FnOnce(String, String) -> StatusChange) {
         let status = status.unwrap_or("null");
         if self.seen.get(id).is_none_or(|seen| seen != status) {
-            self.news.push(news(id.to_owned(), status.to_owned()));
+            self.status_changes.push(status_changes(id.to_owned(), status.to_owned()));
         }
     }
 }

@@ -56,7 +56,11 @@ fn what_succeeded_is_booked_and_what_is_under_way_or_unknown_is_waited_for() {
     let changes = compared(&statement(&refunds, None));
     assert_eq!(booked(&changes), [(Kind::Refund, "re_1", -300)]);
     assert_eq!((changes.refunded, changes.disputed, changes.passed_over), (300, false, 0));
-    let meanings: Vec<(&str, Meaning)> = changes.news.iter().map(|news| (news.status.as_str(), news.meaning)).collect();
+    let meanings: Vec<(&str, Meaning)> = changes
+        .status_changes
+        .iter()
+        .map(|status_changes| (status_changes.status.as_str(), status_changes.meaning))
+        .collect();
     let nothing = Meaning::Nothing;
     assert_eq!(
         meanings,
@@ -77,26 +81,26 @@ fn a_refund_that_failed_is_taken_back_whether_it_was_booked_or_never_seen() {
     let unseen = failed.compare(&order, &books, &Seen::new(), order.created_at);
     let both = [(Kind::Refund, "re_1", -300), (Kind::RefundFailure, "txn_9", 300)];
     assert_eq!((booked(&unseen), unseen.refunded), (both.to_vec(), 0));
-    assert_eq!(unseen.news[0].meaning, Meaning::RefundFailed);
+    assert_eq!(unseen.status_changes[0].meaning, Meaning::RefundFailed);
 
     let first = compared(&statement(&[refund("re_1", 300, "succeeded", None)], None));
     first.bookings.iter().for_each(|booking| books.add(booking));
     let order = order.with_refunds(first.refunded, false, order.created_at);
     let seen = Seen::from([("re_1".to_owned(), "succeeded".to_owned())]);
     let second = failed.compare(&order, &books, &seen, order.created_at);
-    assert_eq!((booked(&second), second.refunded, second.news.len()), (both[1..].to_vec(), 0, 1));
+    assert_eq!((booked(&second), second.refunded, second.status_changes.len()), (both[1..].to_vec(), 0, 1));
     second.bookings.iter().for_each(|booking| books.add(booking));
     let order = order.with_refunds(second.refunded, false, order.created_at);
     let seen = Seen::from([("re_1".to_owned(), "failed".to_owned())]);
-    assert!(failed.compare(&order, &books, &seen, order.created_at).is_nothing(&order), "told again, nothing is new");
+    assert!(failed.compare(&order, &books, &seen, order.created_at).is_nothing(&order), "repeated, nothing is new");
 }
 
 #[test]
-fn a_refund_that_failed_before_any_money_moved_is_told_and_not_booked() {
+fn a_refund_that_failed_before_any_money_moved_raises_an_alarm_and_is_not_booked() {
     for status in ["failed", "canceled"] {
         let changes = compared(&statement(&[refund("re_1", 300, status, None)], None));
         assert_eq!((booked(&changes).len(), changes.refunded), (0, 0));
-        assert_eq!(changes.news[0].meaning, Meaning::RefundFailed);
+        assert_eq!(changes.status_changes[0].meaning, Meaning::RefundFailed);
     }
 }
 
@@ -107,7 +111,11 @@ fn news_of_a_refund_or_dispute_names_its_reason_amount_and_currency() {
     let mut opened = dispute("needs_response", &[]);
     opened["reason"] = json!("fraudulent");
     let changes = compared(&statement(&[refund("re_2", 20, "failed", None), failed], Some(&[opened])));
-    let told: Vec<_> = changes.news.iter().map(|news| (news.reason.as_deref(), news.amount, &*news.currency)).collect();
+    let told: Vec<_> = changes
+        .status_changes
+        .iter()
+        .map(|status_changes| (status_changes.reason.as_deref(), status_changes.amount, &*status_changes.currency))
+        .collect();
     let expected =
         [(Some("expired_or_canceled_card"), 300, "usd"), (None, 20, "usd"), (Some("fraudulent"), 1000, "usd")];
     assert_eq!(told, expected);
@@ -163,7 +171,7 @@ fn a_dispute_is_booked_by_what_it_did_to_the_balance_and_its_status_is_followed(
             })
             .collect();
         assert_eq!((booked(&changes), changes.disputed), (expected, disputed), "{status}");
-        assert_eq!((changes.news[0].meaning, changes.refunded), (meaning, 0), "{status}");
+        assert_eq!((changes.status_changes[0].meaning, changes.refunded), (meaning, 0), "{status}");
     }
     let none_read = statement(&[], Some(&[json!({"id": "du_1"})]));
     let changes = compared(&none_read);

@@ -1,4 +1,4 @@
-//! What is asked of the other services, and what their refusals mean here.
+//! Calls of the other services, and what their refusals mean here.
 
 use common::{http::RequestContext, money::Currency, problem::FieldError, sku::Sku};
 use platform::client::{Call, CallError, Refused, ServiceClient};
@@ -7,24 +7,24 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
-    basket::{BasketLine, Cart},
-    customer::Context,
+    basket::{Cart, LineItem},
+    customer::CheckoutContext,
     error::Error,
     ids::{OrderId, Owner},
-    pricing::{Item, QuotedItem},
+    pricing::{PricedItem, QuotedItem},
 };
 
-/// The other services, behind their one address.
+/// The client of the other services, which are behind one address.
 #[derive(Debug, Clone)]
-pub struct Siblings(ServiceClient);
+pub struct ServiceClients(ServiceClient);
 
 #[derive(Deserialize)]
 struct Lines<T> {
     lines: Vec<T>,
 }
 
-impl Siblings {
-    /// Siblings called through `client`.
+impl ServiceClients {
+    /// Calls the other services through `client`.
     pub fn new(client: ServiceClient) -> Self {
         Self(client)
     }
@@ -34,17 +34,17 @@ impl Siblings {
         &self,
         order: OrderId,
         currency: Currency,
-        lines: &[BasketLine],
-        context: &RequestContext,
-    ) -> Result<Vec<Item>, NotReserved> {
+        lines: &[LineItem],
+        request: &RequestContext,
+    ) -> Result<Vec<PricedItem>, NotReserved> {
         let path = format!("/inventory/reservations/{order}");
         let body = json!({ "currency": currency, "lines": lines });
-        let answer = self.0.send(Call::put(&path, body).of(context)).await;
+        let answer = self.0.send(Call::put(&path, body).of(request)).await;
         let answer = answer.map_err(|error| NotReserved {
             may_exist: may_be_reserved(&error),
             error: with_skus(reservation_refused(error), lines),
         })?;
-        let read = read::<Lines<Item>>(answer).map_err(|error| NotReserved { may_exist: true, error })?;
+        let read = read::<Lines<PricedItem>>(answer).map_err(|error| NotReserved { may_exist: true, error })?;
         Ok(read.lines)
     }
 
@@ -52,21 +52,25 @@ impl Siblings {
     pub async fn quote(
         &self,
         currency: Currency,
-        lines: &[BasketLine],
-        context: &RequestContext,
+        lines: &[LineItem],
+        request: &RequestContext,
     ) -> Result<Vec<QuotedItem>, Error> {
         let body = json!({ "currency": currency, "lines": lines });
         // It changes nothing, so repeating it is harmless; any key says so to the client.
-        let call = Call::post("/inventory/quotes", body).with_key(&Uuid::new_v4()).of(context);
+        let call = Call::post("/inventory/quotes", body).with_key(&Uuid::new_v4()).of(request);
         let answer = self.0.send(call).await.map_err(|error| with_skus(reservation_refused(error), lines))?;
         Ok(read::<Lines<QuotedItem>>(answer)?.lines)
     }
 
-    /// What a checkout needs to know of the user of a verified token; `None` where the account was deleted while its token
-    /// is still good.
-    pub async fn context(&self, user: Uuid, context: &RequestContext) -> Result<Option<Context>, Error> {
+    /// Account data for a checkout of the user of a verified token; `None` when the account was deleted while its token is
+    /// still valid.
+    pub async fn checkout_context(
+        &self,
+        user: Uuid,
+        request: &RequestContext,
+    ) -> Result<Option<CheckoutContext>, Error> {
         let path = format!("/users/{user}/checkout-context");
-        match self.0.send(Call::get(&path).of(context)).await {
+        match self.0.send(Call::get(&path).of(request)).await {
             Ok(answer) => read(answer).map(Some),
             Err(CallError::Refused(refused)) if refused.kind == "not_found" => Ok(None),
             Err(error) => Err(error.into()),
@@ -74,28 +78,28 @@ impl Siblings {
     }
 
     /// The cart of a user or guest.
-    pub async fn cart(&self, owner: Owner, context: &RequestContext) -> Result<Cart, Error> {
+    pub async fn cart(&self, owner: Owner, request: &RequestContext) -> Result<Cart, Error> {
         let path = format!("/carts/{}", owner.id());
-        read(self.0.send(Call::get(&path).of(context)).await?)
+        read(self.0.send(Call::get(&path).of(request)).await?)
     }
 }
 
 fn read<T: DeserializeOwned>(answer: Value) -> Result<T, Error> {
-    // What serde says may quote the answer, in which people are named.
+    // The error of serde may quote the answer, which has personal data.
     let kind = std::any::type_name::<T>();
-    serde_json::from_value(answer).map_err(|_| Error::Sibling(format!("an answer that is no {kind}")))
+    serde_json::from_value(answer).map_err(|_| Error::UnexpectedAnswer(format!("the answer is not a {kind}")))
 }
 
-/// No answer that says what is reserved.
+/// A reservation that product-service did not confirm.
 pub struct NotReserved {
-    /// Why.
+    /// The reason.
     pub error: Error,
-    /// Whether a reservation of this request may exist all the same, or come to exist.
+    /// Whether a reservation of this request may exist all the same, or come to exist later.
     pub may_exist: bool,
 }
 
-/// A reservation that was asked for may exist, unless product-service says that it took nothing, or that what it took is
-/// another request's. What it says of a call that was sent before does not count: the first may still be under way there.
+/// A requested reservation may exist unless product-service answers that it reserved nothing, or for another request. Its
+/// answer to a repeated call does not count: the first call may still be in progress there.
 fn may_be_reserved(error: &CallError) -> bool {
     let CallError::Refused(Refused { kind, is_repeated, .. }) = error else { return true };
     match kind.as_str() {
@@ -113,14 +117,14 @@ fn reservation_refused(error: CallError) -> Error {
         "reservation_differs" => Error::KeyReused,
         "reservation_in_progress" => Error::InProgress,
         "stock_contended" => Error::StockContended,
-        // An attempt of this name gave its stock back, and a reservation is decided once.
+        // The stock of this attempt was released, and a released reservation stays released.
         "reservation_released" => Error::AttemptEnded,
         _ => Error::Call(error),
     }
 }
 
-/// Entries about lines say which SKU they are about.
-fn with_skus(error: Error, lines: &[BasketLine]) -> Error {
+/// Adds to entries about lines the SKU of the line.
+fn with_skus(error: Error, lines: &[LineItem]) -> Error {
     let sku = |pointer: &str| -> Option<&Sku> {
         let index: usize = pointer.strip_prefix("/lines/")?.split('/').next()?.parse().ok()?;
         lines.get(index).map(|line| &line.sku)

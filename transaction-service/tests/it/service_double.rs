@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use testkit::contract;
 use tokio::net::TcpListener;
 
-/// What a line of it costs, for every SKU.
+/// Unit price of every SKU.
 pub(crate) const UNIT_PRICE: i64 = 1000;
 
-/// What a test has it answer in place of the usual.
+/// Answer in place of the usual one.
 #[derive(Debug, Clone)]
 pub(crate) enum Instead {
     /// A problem with this status and type, and with these fields.
@@ -37,7 +37,7 @@ pub(crate) enum Instead {
     NonsenseAfter,
 }
 
-/// What came in.
+/// A received request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// `PUT /inventory/reservations/...`
@@ -60,28 +60,28 @@ struct State {
 }
 
 #[derive(Clone)]
-pub(crate) struct Siblings {
+pub(crate) struct ServiceDouble {
     pub(crate) url: String,
     state: Arc<Mutex<State>>,
 }
 
-impl Siblings {
+impl ServiceDouble {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let siblings = Self { url, state: Arc::default() };
-        let answering = siblings.clone();
+        let services = Self { url, state: Arc::default() };
+        let answering = services.clone();
         let router = Router::new().fallback(async move |request: Request| answering.answer(request).await);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        siblings
+        services
     }
 
-    /// The next `times` calls whose line starts so are answered `instead`.
+    /// The next `times` calls whose line starts with `line` are answered `instead`.
     pub(crate) fn instead(&self, line: &str, times: usize, instead: Instead) {
         self.state.lock().unwrap().instead.push((line.to_owned(), times, instead));
     }
 
-    /// From here on all is answered as usual.
+    /// Removes all faults.
     pub(crate) fn heal(&self) {
         self.state.lock().unwrap().instead.clear();
     }

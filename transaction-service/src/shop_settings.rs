@@ -1,5 +1,5 @@
-//! What the shop asks for, and what a basket costs on these terms: a total that can be charged, or why there is none.
-//! Pure; quotes and orders are priced by it alike.
+//! The shop's shipping rates, tax rates and times, and the price of a basket by them: a total that can be charged, or the
+//! reason why there is none. Pure; quotes and orders are priced alike.
 
 use std::time::Duration;
 
@@ -11,56 +11,56 @@ use common::{
 
 use crate::{
     pointers::Pointers,
-    pricing::{self, Flaw, Item, Pricing, Unpriceable},
+    pricing::{self, Flaw, PricedItem, Pricing, Unpriceable},
     shipping::{ShippingMethod, ShippingRates},
     tax::TaxRates,
 };
 
-/// What the shop asks for; from configuration.
+/// Settings of the shop, from configuration.
 #[derive(Debug, Clone)]
-pub struct Terms {
-    /// What shipping costs.
+pub struct ShopSettings {
+    /// Price of shipping in each currency.
     pub shipping: ShippingRates,
-    /// What is owed to the state.
+    /// Tax rate of each class of goods.
     pub tax: TaxRates,
-    /// How long an order waits for its shopper to pay.
+    /// Time that a shopper has to pay an order; after it the order expires.
     pub payment_window: Duration,
-    /// How long one attempt may take; nobody else goes on with its order meanwhile.
+    /// Lease of one attempt; no other request or sweep works on its order meanwhile.
     pub lease: Duration,
 }
 
-/// Why the shop does not sell a basket on its terms. The texts are for logs.
+/// Why a basket has no total that can be charged. The texts are for logs.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSold {
     /// Fields of the request are refused.
     #[error("{} fields are refused", .0.len())]
     InvalidInput(Vec<FieldError>),
-    /// The total is less than any payment takes.
+    /// The total is below the least amount that can be charged.
     #[error("the total is too small to be charged")]
     TotalTooSmall {
-        /// What it is.
+        /// The total.
         total: Money,
-        /// What it must be at least.
+        /// The least amount that can be charged.
         minimum: Money,
     },
-    /// The total is more than any payment takes.
+    /// The total is above the largest amount that can be charged.
     #[error("the total is too large to be charged")]
     TotalTooLarge {
-        /// What it is, where that can be said.
+        /// The total; `None` when it exceeds the range of numbers.
         total: Option<Money>,
-        /// What it must be at most.
+        /// The largest amount that can be charged.
         maximum: Money,
     },
-    /// What product-service answered contradicts the request or the settings; how.
-    #[error("a sibling: {0}")]
+    /// The answer of product-service contradicts the request or the settings.
+    #[error("contradiction in prices: {0}")]
     Contradiction(String),
 }
 
-impl Terms {
-    /// What `items` come to, sent so: a total that can be charged. `pointers` say where the request named things.
+impl ShopSettings {
+    /// Prices `items` with shipping by `method`: a total that can be charged. Refusals point into the request by `pointers`.
     pub fn price(
         &self,
-        items: Vec<Item>,
+        items: Vec<PricedItem>,
         method: ShippingMethod,
         currency: Currency,
         pointers: Pointers<'_>,
