@@ -118,7 +118,7 @@ fn is_traceparent(value: &[u8]) -> bool {
 
 /// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline` is
 /// answered 503, so that a client hears in time of whatever hangs.
-pub fn wrap(router: Router, deadline: Duration) -> Router {
+pub fn with_middleware(router: Router, deadline: Duration) -> Router {
     router
         .fallback(async || Problem::unknown_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())

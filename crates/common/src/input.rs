@@ -50,7 +50,7 @@ fn control_character() -> Refusal {
 /// name has a line break) and other characters that cannot be seen, but where a script needs them. The most counts before
 /// trimming, too, so that a client can count by itself.
 pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
-    prose(text, length).and_then(|text| {
+    multiline_text(text, length).and_then(|text| {
         if text.contains(['\n', '\r', '\t']) {
             return Err(Refusal::new("control_character", "must be one line"));
         }
@@ -59,7 +59,7 @@ pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal
 }
 
 /// Text that may have several lines, otherwise like [`line()`].
-pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
+pub fn multiline_text(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
     let (least, most) = (*length.start() as u64, *length.end() as u64);
     let is_short_enough = text.validate_length(None, Some(most), None);
     let text = text.trim();

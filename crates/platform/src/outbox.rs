@@ -68,7 +68,7 @@ impl Message {
 
 /// A message that its receiver refused.
 #[derive(Debug, Clone)]
-pub struct Undelivered {
+pub struct RejectedMessage {
     /// The message's id.
     pub id: Uuid,
     /// Where it was sent.
@@ -81,7 +81,7 @@ pub struct Undelivered {
 
 /// What a service did about a refused message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedied {
+pub enum Compensation {
     /// It is taken care of, so that the message may go.
     Done,
     /// It could not be taken care of just now. The message is tried again, however old it is.
@@ -91,8 +91,8 @@ pub enum Remedied {
 }
 
 /// For a service that does nothing about refused messages but wait.
-pub fn no_remedy(_: Undelivered) -> Ready<Remedied> {
-    ready(Remedied::Unknown)
+pub fn no_compensation(_: RejectedMessage) -> Ready<Compensation> {
+    ready(Compensation::Unknown)
 }
 
 /// What one relay did.
@@ -154,7 +154,7 @@ impl Outbox {
     }
 
     /// Sends what this instance wrote since it last looked, as [`Self::relay`] does. After reads this costs nothing.
-    pub async fn relay_written<F: Future<Output = Remedied>>(&self, on_refused: impl Fn(Undelivered) -> F) {
+    pub async fn relay_written<F: Future<Output = Compensation>>(&self, on_refused: impl Fn(RejectedMessage) -> F) {
         if self.written.swap(false, Ordering::AcqRel)
             && let Err(error) = self.relay(on_refused).await
         {
@@ -163,10 +163,10 @@ impl Outbox {
     }
 
     /// Sends one batch of what is due. `on_refused` is what the service does about a message that its receiver refuses
-    /// ([`no_remedy`]: nothing); it may be called again for the same message, after a crash or by two relays at once.
-    pub async fn relay<F: Future<Output = Remedied>>(
+    /// ([`no_compensation`]: nothing); it may be called again for the same message, after a crash or by two relays at once.
+    pub async fn relay<F: Future<Output = Compensation>>(
         &self,
-        on_refused: impl Fn(Undelivered) -> F,
+        on_refused: impl Fn(RejectedMessage) -> F,
     ) -> Result<Relayed, sqlx::Error> {
         let due = pick(&self.database).await?;
         let deliveries = due.into_iter().map(|row| self.deliver(row, &on_refused));
@@ -183,10 +183,10 @@ impl Outbox {
 
     /// Sends batch after batch until nothing is due, since what could not be sent is due again only later. After `until`
     /// no batch is begun but the first.
-    pub async fn drain<F: Future<Output = Remedied>>(
+    pub async fn drain<F: Future<Output = Compensation>>(
         &self,
         until: Instant,
-        on_refused: impl Fn(Undelivered) -> F,
+        on_refused: impl Fn(RejectedMessage) -> F,
     ) -> Result<Relayed, sqlx::Error> {
         let mut total = Relayed::default();
         loop {
@@ -207,10 +207,10 @@ impl Outbox {
         Ok(())
     }
 
-    async fn deliver<F: Future<Output = Remedied>>(
+    async fn deliver<F: Future<Output = Compensation>>(
         &self,
         row: Row,
-        on_refused: impl Fn(Undelivered) -> F,
+        on_refused: impl Fn(RejectedMessage) -> F,
     ) -> Result<Outcome, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
         let Err(error) = self.client.send(call).await else {
@@ -218,14 +218,14 @@ impl Outbox {
         };
         if let CallError::Refused(refused) = &error {
             match on_refused(row.undelivered(refused)).await {
-                Remedied::Done => {
+                Compensation::Done => {
                     tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
                     return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
                 }
-                Remedied::Unknown if is_final(refused, row.is_old) => {
+                Compensation::Unknown if is_final(refused, row.is_old) => {
                     return give_up(&self.database, &row, refused).await.map(|()| Outcome::GivenUp);
                 }
-                Remedied::Later | Remedied::Unknown => {}
+                Compensation::Later | Compensation::Unknown => {}
             }
         }
         tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
@@ -263,9 +263,9 @@ struct Row {
 }
 
 impl Row {
-    fn undelivered(&self, refused: &Refused) -> Undelivered {
+    fn undelivered(&self, refused: &Refused) -> RejectedMessage {
         let (path, body) = (self.path.clone(), self.body.clone());
-        Undelivered { id: self.id, path, body, refused: refused.clone() }
+        RejectedMessage { id: self.id, path, body, refused: refused.clone() }
     }
 }
 

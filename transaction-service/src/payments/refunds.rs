@@ -2,7 +2,7 @@
 //! sold out is refunded by us.
 
 use common::timestamp::Timestamp;
-use platform::outbox::{Remedied, Undelivered};
+use platform::outbox::{Compensation, RejectedMessage};
 use stripe::{PaymentIntent, PaymentIntentId, Refund, RefundStatus};
 
 use super::{
@@ -160,17 +160,17 @@ fn is_on_its_way(refund: &Refund) -> bool {
 
 /// Does something about a message that was refused: where product-service has no stock any more for a paid order, the
 /// order is refunded. All else stays in the outbox.
-pub async fn remedied(app: &App, undelivered: Undelivered) -> Remedied {
+pub async fn remedied(app: &App, undelivered: RejectedMessage) -> Compensation {
     let is_gone = matches!(undelivered.refused.kind.as_str(), "reservation_released" | "not_found");
     let Some(Kind::CommitStock(order)) = Kind::of(&undelivered.path).filter(|_| is_gone) else {
-        return Remedied::Unknown;
+        return Compensation::Unknown;
     };
     match Box::pin(refund_sold_out(app, order, Timestamp::now())).await {
-        Ok(order) if order.state == State::Cancelled => Remedied::Done,
-        Ok(_) => Remedied::Later,
+        Ok(order) if order.state == State::Cancelled => Compensation::Done,
+        Ok(_) => Compensation::Later,
         Err(error) => {
             tracing::error!(%error, order_id = %order, "a sold-out order could not be refunded; it is tried again");
-            Remedied::Later
+            Compensation::Later
         }
     }
 }

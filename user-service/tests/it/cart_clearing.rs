@@ -49,7 +49,7 @@ fn service() -> String {
 #[tokio::test]
 async fn what_was_ordered_leaves_the_cart_and_what_was_added_since_stays() {
     let shopping = Shopping::with(&[("MUG", 3), ("TEE", 1), ("CAP", 1)]).await;
-    // Ordered were two mugs, the tee, and a hat that was taken out again meanwhile.
+    // ClearCart were two mugs, the tee, and a hat that was taken out again meanwhile.
     let lines = [("MUG", 1), ("TEE", 1), ("HAT", 1), ("MUG", 1)];
     assert!(shopping.clear(Uuid::now_v7(), &lines).send().await.expect(204).body.is_empty());
     assert_eq!(shopping.cart().await, ("CAP=1 MUG=1".into(), 4));

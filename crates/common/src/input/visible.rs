@@ -140,7 +140,7 @@ fn is_right_to_left(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::input::{line, prose};
+    use crate::input::{line, multiline_text};
 
     #[test]
     fn names_and_titles_of_every_script_are_taken_as_they_are_written() {
@@ -192,7 +192,7 @@ mod tests {
         ];
         for name in names {
             assert_eq!(line(name, 1..=100).unwrap(), name);
-            assert_eq!(prose(name, 0..=100).unwrap(), name);
+            assert_eq!(multiline_text(name, 0..=100).unwrap(), name);
         }
     }
 
@@ -211,12 +211,12 @@ mod tests {
             for text in [format!("{c}"), format!("{c}{c}"), format!(" {c} {c}")] {
                 let refused = line(&text, 1..=100).unwrap_err();
                 assert!(["invisible_character", "nothing_visible"].contains(&refused.code), "U+{code:04X} {refused:?}");
-                assert!(prose(&text, 0..=100).is_err(), "U+{code:04X}");
+                assert!(multiline_text(&text, 0..=100).is_err(), "U+{code:04X}");
             }
         }
         for blank in ["", " ", "\u{A0}", "\u{3000}", "\u{2028}", "\u{2029}", "\u{1680}\u{2003}\u{202F}\u{205F}"] {
             assert_eq!(line(blank, 1..=100).unwrap_err().code, "too_short", "{blank:?}");
-            assert_eq!(prose(blank, 0..=100).unwrap(), "", "{blank:?}");
+            assert_eq!(multiline_text(blank, 0..=100).unwrap(), "", "{blank:?}");
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
             let refused = line(text, 1..=100).unwrap_err();
             assert_eq!(refused.code, "invisible_character", "{text:?}");
             assert_eq!(refused.message, format!("must not contain the invisible character {named} here"), "{text:?}");
-            assert_eq!(prose(text, 0..=100).unwrap_err(), refused, "{text:?}");
+            assert_eq!(multiline_text(text, 0..=100).unwrap_err(), refused, "{text:?}");
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use axum::{Extension, Router, routing::get};
 use common::{
-    http::{REQUEST_ID, RequestContext, TRACEPARENT, wrap},
+    http::{REQUEST_ID, RequestContext, TRACEPARENT, with_middleware},
     input::Json,
     problem::Problem,
 };
@@ -262,7 +262,7 @@ async fn the_request_id_and_trace_context_are_passed_on() {
     let handler = get(async move |Extension(context): Extension<RequestContext>| {
         client.send(Call::get("/things").of(&context)).await.map(Json).map_err(Problem::from)
     });
-    let router = testkit::Client::new(wrap(Router::new().route("/", handler), PATIENCE));
+    let router = testkit::Client::new(with_middleware(Router::new().route("/", handler), PATIENCE));
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     router.get("/").header(REQUEST_ID, "gateway-id-1").header(TRACEPARENT, trace).send().await.expect(200);
     let own = router.get("/").send().await.expect(200);

@@ -7,7 +7,7 @@ use axum::{
 use common::{
     auth::{Caller, Verifier, scopes::Profile},
     extract::{Path, Query},
-    http::{REQUEST_ID, wrap},
+    http::{REQUEST_ID, with_middleware},
     input::{Fields, FromFields, Json, Refusal, line},
     page::{List, PageQuery},
     problem::Problem,
@@ -69,7 +69,7 @@ fn logging(level: &str, deadline: Duration) -> (Client, Captured, DefaultGuard) 
         .route("/accounts/{name}/sessions", post(create_account))
         .route("/breaks", get(breaks))
         .route("/hangs", get(hangs));
-    (Client::new(wrap(routes.with_state(tokens::verifier()), deadline)), captured, guard)
+    (Client::new(with_middleware(routes.with_state(tokens::verifier()), deadline)), captured, guard)
 }
 
 /// The one line that was logged.

@@ -7,7 +7,7 @@ use common::timestamp::Timestamp;
 use futures_util::future::join_all;
 use platform::{
     metrics::Metrics,
-    outbox::{Message, Outbox, Relayed, Remedied, Undelivered, no_remedy},
+    outbox::{Compensation, Message, Outbox, RejectedMessage, Relayed, no_compensation},
     postgres::Database,
     telemetry::with_metrics,
 };
@@ -64,7 +64,7 @@ impl Post {
     }
 
     async fn relay(&self) -> Relayed {
-        self.outbox.relay(no_remedy).await.unwrap()
+        self.outbox.relay(no_compensation).await.unwrap()
     }
 
     async fn waiting(&mut self) -> i64 {
@@ -113,7 +113,7 @@ async fn what_is_rolled_back_leaves_no_message() {
     let message = Message::new("/mail", Timestamp::now(), &json!({})).unwrap();
     post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
     transaction.rollback().await.unwrap();
-    post.outbox.relay_written(no_remedy).await;
+    post.outbox.relay_written(no_compensation).await;
     assert_eq!((post.waiting().await, post.gateway.seen().len()), (0, 0));
 }
 
@@ -132,12 +132,12 @@ async fn nothing_leaves_before_it_is_committed() {
 async fn a_message_is_delivered_once_under_its_id_and_deleted() {
     let mut post = Post::open(|_| None).await;
     let sent = post.commit(["/mail"]).await;
-    post.outbox.relay_written(no_remedy).await;
+    post.outbox.relay_written(no_compensation).await;
     let seen = post.gateway.seen_at("POST /mail");
     assert_eq!((seen.len(), &seen[0].body), (1, &json!({"to": "/mail"})));
     assert_eq!(post.keys("/mail"), [sent[0].id.to_string()]);
     assert_eq!(post.waiting().await, 0);
-    post.outbox.relay_written(no_remedy).await;
+    post.outbox.relay_written(no_compensation).await;
     assert_eq!(post.relay().await, Relayed::default());
     assert_eq!(post.gateway.seen().len(), 1);
 }
@@ -150,7 +150,7 @@ async fn after_requests_that_write_no_message_the_database_is_not_asked() {
     let outbox = Outbox::new(database.clone(), post.gateway.client());
     database.ping().await.unwrap();
     assert!(!network.take_commands().is_empty());
-    outbox.relay_written(no_remedy).await;
+    outbox.relay_written(no_compensation).await;
     assert_eq!(network.take_commands(), Vec::<String>::new());
 }
 
@@ -294,7 +294,7 @@ async fn a_message_whose_remedy_fails_is_tried_again_however_old_it_is() {
     post.commit(["/stock"]).await;
     let old = "UPDATE outbox SET created_at = now() - interval '99 days'";
     query(old).execute(&mut post.connection).await.unwrap();
-    let relayed = post.outbox.relay(async |_| Remedied::Later).await.unwrap();
+    let relayed = post.outbox.relay(async |_| Compensation::Later).await.unwrap();
     assert_eq!(relayed, Relayed { delivered: 0, deferred: 1, given_up: 0 });
 }
 
@@ -304,8 +304,14 @@ async fn draining_sends_all_that_is_due_and_after_its_time_one_batch() {
     post.commit(["/mail"; 34]).await;
     post.commit(["/down"]).await;
     let (over, later) = (Instant::now(), Instant::now() + Duration::from_mins(10));
-    assert_eq!(post.outbox.drain(over, no_remedy).await.unwrap(), Relayed { delivered: 10, deferred: 0, given_up: 0 });
-    assert_eq!(post.outbox.drain(later, no_remedy).await.unwrap(), Relayed { delivered: 24, deferred: 1, given_up: 0 });
+    assert_eq!(
+        post.outbox.drain(over, no_compensation).await.unwrap(),
+        Relayed { delivered: 10, deferred: 0, given_up: 0 }
+    );
+    assert_eq!(
+        post.outbox.drain(later, no_compensation).await.unwrap(),
+        Relayed { delivered: 24, deferred: 1, given_up: 0 }
+    );
     assert_eq!(post.waiting().await, 1);
 }
 
@@ -315,7 +321,7 @@ async fn a_receiver_that_hangs_holds_up_no_other_message() {
     post.commit(["/mail", "/mail", "/slow", "/mail", "/mail", "/slow", "/mail", "/mail", "/mail", "/mail"]).await;
     let started = Instant::now();
     let relaying = async {
-        let relayed = post.outbox.relay(no_remedy).await.unwrap();
+        let relayed = post.outbox.relay(no_compensation).await.unwrap();
         assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
         relayed
     };
@@ -347,7 +353,7 @@ async fn eight_relays_at_once_deliver_each_of_a_hundred_messages_exactly_once() 
         tokio::spawn(async move {
             let mut delivered = 0;
             loop {
-                match outbox.relay(no_remedy).await.unwrap() {
+                match outbox.relay(no_compensation).await.unwrap() {
                     Relayed { delivered: 0, deferred: 0, given_up: 0 } => return delivered,
                     Relayed { delivered: batch, deferred: 0, given_up: 0 } => delivered += batch,
                     relayed => panic!("{relayed:?}"),
@@ -382,7 +388,7 @@ async fn after_a_crash_between_delivery_and_deletion_the_message_comes_again_und
     let sent = post.commit(["/mail"]).await;
     let outbox = post.outbox.clone();
     let before = post.now().await;
-    let crashing = tokio::spawn(async move { outbox.relay(no_remedy).await });
+    let crashing = tokio::spawn(async move { outbox.relay(no_compensation).await });
     until("the receiver has the message", async || post.gateway.seen_at("POST /mail").len() == 1).await;
     crashing.abort();
     assert!(crashing.await.unwrap_err().is_cancelled());
@@ -405,13 +411,13 @@ async fn a_database_that_dies_after_the_delivery_leaves_the_message_to_come_agai
     database.ping().await.unwrap();
     post.commit(["/mail"]).await;
     network.take_commands();
-    outbox.relay(no_remedy).await.unwrap();
+    outbox.relay(no_compensation).await.unwrap();
     let commands = network.take_commands().len();
     assert!(commands >= 2, "one to pick and one to delete: {commands}");
 
     post.commit(["/mail"]).await;
     network.cut_after(commands - 1);
-    outbox.relay(no_remedy).await.unwrap_err();
+    outbox.relay(no_compensation).await.unwrap_err();
     assert_eq!((post.waiting().await, post.keys("/mail").len()), (1, 2));
     post.age().await;
     assert_eq!(post.relay().await, Relayed { delivered: 1, deferred: 0, given_up: 0 }, "another instance finds it");
@@ -424,10 +430,10 @@ async fn a_refused_message_that_the_service_takes_care_of_goes_and_one_it_does_n
     let mut post =
         Post::open(|seen| seen.line.starts_with("POST /stock").then(|| Reply::Json(409, json!({"type": "gone"}))))
             .await;
-    let remedied = async |undelivered: Undelivered| {
+    let remedied = async |undelivered: RejectedMessage| {
         let is_ours = undelivered.path == "/stock/1" && undelivered.refused.kind == "gone";
         assert_eq!(undelivered.body, json!({"to": undelivered.path}));
-        if is_ours { Remedied::Done } else { Remedied::Unknown }
+        if is_ours { Compensation::Done } else { Compensation::Unknown }
     };
     post.commit(["/stock/1", "/stock/2"]).await;
     let relayed = post.outbox.relay(remedied).await.unwrap();
@@ -445,7 +451,7 @@ async fn a_deferred_message_is_logged_without_its_body() {
     let message = Message::new("/mail", Timestamp::now(), &json!({"to": "jane@example.com"})).unwrap();
     post.outbox.enqueue(&mut transaction, std::slice::from_ref(&message)).await.unwrap();
     transaction.commit().await.unwrap();
-    post.outbox.relay_written(no_remedy).await;
+    post.outbox.relay_written(no_compensation).await;
     let lines = captured.lines();
     let deferred: Vec<&Value> = lines.iter().filter(|line| line["message"] == "message deferred").collect();
     assert_eq!(deferred.len(), 1, "{lines:?}");
@@ -461,6 +467,6 @@ async fn a_database_that_hangs_ends_the_work_after_the_answer_within_its_budget(
     network.hang();
     let database = Database::new(secret(&post.postgres.url_through(&network.address)));
     let outbox = Outbox::new(database, post.gateway.client());
-    let relayed = tokio::time::timeout(Duration::from_secs(5), outbox.relay(no_remedy)).await;
+    let relayed = tokio::time::timeout(Duration::from_secs(5), outbox.relay(no_compensation)).await;
     assert!(relayed.expect("the relay gives up by itself").is_err());
 }
