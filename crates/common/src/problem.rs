@@ -1,7 +1,7 @@
 //! Every failure a client can see, as RFC 9457 problem details.
 //!
 //! A [`Problem`] is made where the failure is understood, travels as an error, and is written once, by
-//! [`crate::http::wrap`], which adds the request id and logs the cause. The cause is never sent.
+//! [`crate::http::with_middleware`], which adds the request id and logs the cause. The cause is never sent.
 
 use std::{error::Error, ops::Deref, sync::Arc, time::Duration};
 
@@ -387,7 +387,7 @@ impl Problem {
     }
 }
 
-/// The problem travels inside the response until [`crate::http::wrap`] writes it, once, with the request id.
+/// The problem travels inside the response until [`crate::http::with_middleware`] writes it, once, with the request id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();

@@ -71,7 +71,7 @@ impl Passwords {
     }
 
     /// The number of hashes computed since the process began.
-    pub async fn worked_on(&self) -> u64 {
+    pub async fn hashes_computed(&self) -> u64 {
         self.memory.lock().await.turns
     }
 

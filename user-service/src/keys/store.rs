@@ -3,18 +3,18 @@
 
 use std::sync::Arc;
 
-use platform::config::{Made, Secret};
+use platform::config::{Derived, Secret};
 
 use super::domain::{KeysError, SigningKeys};
 
 /// The signing keys. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct KeyStore(Arc<Made<Arc<SigningKeys>>>);
+pub struct KeyStore(Arc<Derived<Arc<SigningKeys>>>);
 
 impl KeyStore {
     /// The keys in `setting`, which is read on first use.
     pub fn new(setting: Secret) -> Self {
-        Self(Arc::new(Made::of(setting)))
+        Self(Arc::new(Derived::of(setting)))
     }
 
     /// The current keys; parsed once for each value of the setting.

@@ -33,11 +33,11 @@ async fn a_registration_that_is_one_too_many_is_refused_before_its_password_is_h
     home.sql("DELETE FROM attempts; DELETE FROM outbox").await;
     let mut seen = Vec::new();
     for email in ["known@example.com", "unknown@example.com"] {
-        let before = home.app.passwords.worked_on().await;
+        let before = home.app.passwords.hashes_computed().await;
         let answers = join_all((0..30).map(|_| tokio::spawn(registration(&home, email).send()))).await;
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         assert_eq!((count_of(&answers, 202), count_of(&answers, 429)), (10, 20));
-        assert_eq!(home.app.passwords.worked_on().await - before, 10, "twenty were never hashed");
+        assert_eq!(home.app.passwords.hashes_computed().await - before, 10, "twenty were never hashed");
         let mut last = looks(&registration(&home, &email.to_uppercase()).send().await.expect(429));
         last.1.retain(|(name, _)| name != "retry-after");
         seen.push(last);
@@ -52,12 +52,12 @@ async fn one_source_address_registers_a_limited_number_of_mailboxes_and_hinders_
     for n in 0..3 {
         registration(&home, &format!("{n}@example.com")).from("203.0.113.7").send().await.expect(202);
     }
-    let before = home.app.passwords.worked_on().await;
+    let before = home.app.passwords.hashes_computed().await;
     for _ in 0..20 {
         let refused = registration(&home, "ada@example.com").from("203.0.113.7").send().await.expect(429);
         assert!((895..=900).contains(&wait(&refused)));
     }
-    assert_eq!(home.app.passwords.worked_on().await, before);
+    assert_eq!(home.app.passwords.hashes_computed().await, before);
     // The twenty took nothing from the mailbox, and another source address may use it.
     for _ in 0..3 {
         registration(&home, "ada@example.com").from("203.0.113.8").send().await.expect(202);
@@ -104,9 +104,9 @@ async fn guesses_at_many_mailboxes_from_one_source_address_are_limited_and_a_suc
         login(&home, &format!("{n}@example.com")).from("203.0.113.7").send().await.expect(401);
     }
     home.client.post("/auth/login").json(&right).from("203.0.113.7").send().await.expect(200);
-    let before = home.app.passwords.worked_on().await;
+    let before = home.app.passwords.hashes_computed().await;
     login(&home, "another@example.com").from("203.0.113.7").send().await.expect(429);
-    assert_eq!(home.app.passwords.worked_on().await, before);
+    assert_eq!(home.app.passwords.hashes_computed().await, before);
     home.client.post("/auth/login").json(&right).from("203.0.113.8").send().await.expect(200);
 }
 

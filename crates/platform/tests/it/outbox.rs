@@ -430,13 +430,13 @@ async fn a_refused_message_that_the_service_takes_care_of_goes_and_one_it_does_n
     let mut post =
         Post::open(|seen| seen.line.starts_with("POST /stock").then(|| Reply::Json(409, json!({"type": "gone"}))))
             .await;
-    let remedied = async |undelivered: RejectedMessage| {
-        let is_ours = undelivered.path == "/stock/1" && undelivered.refused.kind == "gone";
-        assert_eq!(undelivered.body, json!({"to": undelivered.path}));
+    let compensate = async |rejected: RejectedMessage| {
+        let is_ours = rejected.path == "/stock/1" && rejected.refused.kind == "gone";
+        assert_eq!(rejected.body, json!({"to": rejected.path}));
         if is_ours { Compensation::Done } else { Compensation::Unknown }
     };
     post.commit(["/stock/1", "/stock/2"]).await;
-    let relayed = post.outbox.relay(remedied).await.unwrap();
+    let relayed = post.outbox.relay(compensate).await.unwrap();
     assert_eq!(relayed, Relayed { delivered: 1, deferred: 1, given_up: 0 });
     assert_eq!(post.waiting().await, 1);
 }
