@@ -65,7 +65,7 @@ async fn work_that_hangs_is_ended_after_its_budget() {
     assert!(started.elapsed() < BUDGET, "the answer waited for the work: {:?}", started.elapsed());
     sample.request("GET", "/ping/1", &Value::Null).await;
     assert!((BUDGET..AWAKE).contains(&started.elapsed()), "{:?}", started.elapsed());
-    let ended = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("used up its time"));
+    let ended = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("work after the response timed out"));
     assert_eq!(sample.log().iter().filter(|line| ended(line)).count(), 1, "{}", sample.log_text());
 }
 
