@@ -145,7 +145,8 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let malformed = || Problem::malformed("If-Match must be an ETag exactly as an answer had it, quotes included, or *.");
+        let malformed =
+            || Problem::malformed("If-Match must be an ETag exactly as an answer had it, quotes included, or *.");
         let text = joined(&parts.headers, &header::IF_MATCH).map_err(|_| malformed())?;
         text.map_or(Some(Self::Any), |text| Self::parse(&text)).ok_or_else(malformed)
     }
@@ -190,14 +191,22 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(WRITTEN));
-        vec![condition("If-Match", "The `ETag` of the version to change, exactly as the answer had it. Another current version is answered 412.", schema)]
+        vec![condition(
+            "If-Match",
+            "The `ETag` of the version to change, exactly as the answer had it. Another current version is answered 412.",
+            schema,
+        )]
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let schema = ObjectBuilder::new().schema_type(Type::String);
-        vec![condition("If-None-Match", "The `ETag` of the version that you have, exactly as the answer had it. The same current version is answered 304.", schema)]
+        vec![condition(
+            "If-None-Match",
+            "The `ETag` of the version that you have, exactly as the answer had it. The same current version is answered 304.",
+            schema,
+        )]
     }
 }
 
