@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_are_told_apart_by_their_ids() {
+    async fn keys_are_distinguished_by_their_ids() {
         let (ours, theirs) = (keyed(&"a".repeat(LEAST_KEY)), keyed(&"b".repeat(LEAST_KEY)));
         assert_eq!(ours.key_id().await.unwrap(), keyed(&"a".repeat(LEAST_KEY)).key_id().await.unwrap());
         assert_ne!(ours.key_id().await.unwrap(), theirs.key_id().await.unwrap());

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_told_by_its_kind_and_id_alone() {
+    fn an_unreadable_event_is_named_by_its_type_and_id_alone() {
         let told = |body: &[u8]| Event::read(body).map(drop).unwrap_err().to_string();
         assert_eq!(told(br#"{"id": "evt_1", "object": "event", "email": "ada@example.com"}"#), "event evt_1");
         for body in [&b""[..], b"[]", b"7", b"null", b"\"x\"", b"\xff\xfe", b"{", br#"{"id": {}, "type": 1}"#] {

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stripe_signed_just_now_is_good() {
+    fn a_recent_signature_of_stripe_is_accepted() {
         let at = now().unix_seconds();
         for at in [at, at - 300, at + 300] {
             assert_eq!(verified(&header("whsec_a", BODY, at), &["whsec_a"]), Ok(()));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn while_a_secret_is_replaced_either_is_good() {
+    fn while_a_secret_is_replaced_either_is_accepted() {
         let at = now().unix_seconds();
         assert!(verified(&header("whsec_b", BODY, at), &["whsec_a", "whsec_b"]).is_ok());
         let both = format!("t={at},v1={},v1={}", signature("whsec_x", BODY, at), signature("whsec_a", BODY, at));

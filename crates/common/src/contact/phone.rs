@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_number_is_read_without_asking_the_plans_and_shown_to_nobody() {
+    fn a_stored_number_is_read_without_the_plans_and_not_shown_in_debug_output() {
         for stored in ["+1234567", "+999999999999999", "+14155550123;ext=12345678901234567890"] {
             assert_eq!(Phone::try_from(stored.to_owned()).unwrap().as_str(), stored);
         }

@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_good_for_five_minutes() {
+    fn values_are_used_for_five_minutes() {
         assert!(!SecretCache::default().is_good(at(0)));
         let kept = kept();
         assert!(kept.is_good(at(0)) && kept.is_good(at(299)));

@@ -231,7 +231,7 @@ async fn repeats_end_at_the_deadline_too() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_the_token_of_somebody_with_more_time() {
+async fn a_call_does_not_wait_for_the_token_fetch_of_a_call_with_a_longer_deadline() {
     let gateway = Gateway::start(|_| Some(Reply::Hang)).await;
     let client = gateway.client();
     let patient = client.send(Call::get("/things").within(PATIENCE));

@@ -45,7 +45,7 @@ impl Measured {
         Self { client: Client::new(with_middleware(routes, deadline)), captured, _logging: logging, _second: second }
     }
 
-    /// The metrics of the one request that was made, by what they are told apart by.
+    /// The metrics of the one request, by their dimensions.
     fn of(&self, dimensions: &[(&str, &str)]) -> Vec<(String, f64)> {
         let lines = self.captured.lines();
         let measured: Vec<&Value> = lines.iter().filter(|line| line.get("_aws").is_some()).collect();
