@@ -27,7 +27,7 @@ use crate::{
 
 /// The name of the service, in logs and in tokens.
 pub(crate) const NAME: &str = "user-service";
-/// How long a request may take. All of ours are short; what hangs is a 503 within three seconds.
+/// How long a request may take. All requests are short; one that hangs is answered 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
 /// How long one call to Stripe may take; a request that saves its customer's first card makes two.
 const STRIPE_DEADLINE: Duration = Duration::from_secs(2);

@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 #[error("the operating system gave no random bytes")]
 pub struct NoRandomness;
 
-/// Most bytes of a token, more than any of ours has. A longer one is refused before it is hashed.
+/// Most bytes of a token; tokens of this service are shorter. A longer one is refused before it is hashed.
 const LONGEST: usize = 256;
 
 /// A random secret, such as a refresh token. The shop stores only its hash.

@@ -116,7 +116,7 @@ fn is_traceparent(value: &[u8]) -> bool {
 }
 
 /// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline`
-/// is answered 503, so that a client hears in time of whatever hangs.
+/// is answered 503, so that a client gets an answer in time when a dependency hangs.
 pub fn with_middleware(router: Router, deadline: Duration) -> Router {
     router
         .fallback(async || Problem::unknown_route())

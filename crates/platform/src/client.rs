@@ -337,7 +337,7 @@ mod tests {
     use super::*;
     use crate::config::fake::Store;
 
-    /// What came in at a gateway: lines, and who asked for a token with which password.
+    /// The requests that a gateway received, and the credentials of token requests.
     type Came = Arc<Shared<Vec<String>>>;
 
     /// A gateway that gives tokens for this client secret and no other.

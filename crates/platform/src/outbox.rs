@@ -79,7 +79,7 @@ pub struct RejectedMessage {
     pub refused: Refused,
 }
 
-/// What the compensation of a rejected message came to.
+/// The outcome of compensating a rejected message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compensation {
     /// The rejection is compensated; the message is deleted.
@@ -95,7 +95,7 @@ pub fn no_compensation(_: RejectedMessage) -> Ready<Compensation> {
     ready(Compensation::Unknown)
 }
 
-/// What one relay did.
+/// The counts of one relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 pub struct Relayed {
     /// Messages that were delivered, or whose rejection was compensated, and deleted.

@@ -88,7 +88,7 @@ impl Database {
     }
 
     async fn pool(&self) -> Result<&Pool, sqlx::Error> {
-        // Boxed: opening is done once, and would be most of what every statement's future weighs.
+        // Boxed: opening is done once, and would be the largest part of every statement's future.
         self.0.pool.get_or_try_init(|| Box::pin(Pool::open(&self.0.access))).await
     }
 

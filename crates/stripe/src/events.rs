@@ -137,10 +137,10 @@ mod tests {
 
     #[test]
     fn an_unreadable_event_is_named_by_its_type_and_id_alone() {
-        let told = |body: &[u8]| Event::read(body).map(drop).unwrap_err().to_string();
-        assert_eq!(told(br#"{"id": "evt_1", "object": "event", "email": "ada@example.com"}"#), "event evt_1");
+        let error = |body: &[u8]| Event::read(body).map(drop).unwrap_err().to_string();
+        assert_eq!(error(br#"{"id": "evt_1", "object": "event", "email": "ada@example.com"}"#), "event evt_1");
         for body in [&b""[..], b"[]", b"7", b"null", b"\"x\"", b"\xff\xfe", b"{", br#"{"id": {}, "type": 1}"#] {
-            assert_eq!(told(body), "object without an id");
+            assert_eq!(error(body), "object without an id");
         }
     }
 }

@@ -105,8 +105,8 @@ mod tests {
         let page = serde_json::json!({"data": [refund("re_3"), odd, refund("re_1"), 7], "has_more": true});
         let list: List<Refund> = serde_json::from_value(page).unwrap();
         assert_eq!(list.data.iter().map(|refund| refund.id.as_str()).collect::<Vec<_>>(), ["re_3", "re_1"]);
-        let told: Vec<String> = list.unreadable.iter().map(Unreadable::to_string).collect();
-        assert_eq!(told, ["refund re_2", "object without an id"]);
+        let unreadable: Vec<String> = list.unreadable.iter().map(Unreadable::to_string).collect();
+        assert_eq!(unreadable, ["refund re_2", "object without an id"]);
         assert_eq!((list.newest(), list.oldest(), list.has_more), (Some("re_3"), None, true));
     }
 }

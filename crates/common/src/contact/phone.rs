@@ -276,7 +276,7 @@ mod tests {
             ("+14155550123", Some("US")),
             ("+38349123456", Some("XK")),
             ("+77011234567", Some("KZ")),
-            // Nobody's: an international toll-free number.
+            // An international toll-free number, which belongs to no country.
             ("+80012345678", None),
         ] {
             let found = text.parse::<Phone>().unwrap().country();

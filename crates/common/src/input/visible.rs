@@ -38,8 +38,8 @@ fn has_form(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && c != '\u{2800}' && !is_taken_in_place(c) && !is_never_taken(c)
 }
 
-/// What no text needs: soft hyphens, overrides, embeddings and isolates of direction, separators of lines, marks of
-/// byte order, annotations, fillers, invisible operators, and code points that are no characters.
+/// Whether no text needs the character: soft hyphens, overrides, embeddings and isolates of direction, separators of
+/// lines, marks of byte order, annotations, fillers, invisible operators, and code points that are no characters.
 fn is_never_taken(c: char) -> bool {
     let is_no_character = u32::from(c) & 0xFFFE == 0xFFFE;
     is_no_character
@@ -56,7 +56,7 @@ fn is_never_taken(c: char) -> bool {
             | '\u{E0000}'..='\u{E001F}' | '\u{E0080}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}') // unused tags
 }
 
-/// What is invisible by itself and part of how something visible is written.
+/// Whether it is invisible by itself and part of how visible text is written.
 fn is_taken_in_place(c: char) -> bool {
     matches!(c,
         '\u{200C}' | '\u{200D}' // joiners
