@@ -25,7 +25,7 @@ pub struct Profile {
     /// Full name of the account's owner.
     #[schema(value_type = PersonName)]
     pub name: String,
-    /// Phone number in E.164 form, or followed by `;ext=` and an extension, if any; `null` where there is none.
+    /// Phone number in E.164 form, with `;ext=` and an extension if it has one; `null` without a number.
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<String>,
     /// Channels for notifications about orders.
