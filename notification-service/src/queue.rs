@@ -18,7 +18,7 @@ use common::{input::Fields, problem::FieldErrors};
 use futures_util::{StreamExt, stream};
 use platform::{
     TriggerError,
-    queue::{Batch, Message, come_again, without_bus},
+    queue::{Batch, Message, batch_item_failures, without_bus},
 };
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub(crate) async fn handle_batch(app: &App, batch: Value) -> Result<Value, Trigg
         (!is_done).then_some(message.id)
     });
     let again: Vec<Option<String>> = stream::iter(working).buffer_unordered(AT_ONCE).collect().await;
-    Ok(come_again(again.into_iter().flatten()))
+    Ok(batch_item_failures(again.into_iter().flatten()))
 }
 
 /// Whether the message can be deleted from the queue.

@@ -93,7 +93,7 @@ impl Service for App {
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
     let deadline = app.deadline;
-    common::http::wrap(routes().into_router(app), deadline)
+    common::http::with_middleware(routes().into_router(app), deadline)
 }
 
 /// The description of the routes.

@@ -14,7 +14,7 @@ use mongodb::{
         ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, UpdateOneModel, WriteConcern, WriteModel,
     },
 };
-use platform::config::{Made, Secret};
+use platform::config::{Derived, Secret};
 
 use crate::{
     error::Error,
@@ -36,14 +36,14 @@ pub struct Mongo(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// Made from the URI, and made again when the URI has changed.
-    database: Made<Database>,
+    /// Derived from the URI, and again when the URI has changed.
+    database: Derived<Database>,
 }
 
 impl Mongo {
     /// The database at `uri`, which names it; nothing is connected yet.
     pub fn new(uri: Secret) -> Self {
-        Self(Arc::new(Inner { database: Made::of(uri) }))
+        Self(Arc::new(Inner { database: Derived::of(uri) }))
     }
 
     /// The database. After the server refused the credentials, the URI is fetched again first, because its password may have

@@ -6,7 +6,7 @@ use common::timestamp::Timestamp;
 use percent_encoding::percent_decode_str;
 use platform::{
     TriggerError,
-    queue::{Batch, Message, come_again, content},
+    queue::{Batch, Message, batch_item_failures, content},
 };
 use serde_json::Value;
 
@@ -34,7 +34,7 @@ pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<
         }
         failures.push(message.id);
     }
-    Ok(come_again(failures))
+    Ok(batch_item_failures(failures))
 }
 
 /// Why a message was not handled.

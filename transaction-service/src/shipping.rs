@@ -130,6 +130,9 @@ mod tests {
             assert_eq!(code(refused), Err(why), "{refused}");
         }
         let message = "EUR:1,HRK:2".parse::<ShippingRates>().unwrap_err().message;
-        assert_eq!(message, "has a currency that must be a currency in use: HRK (Kuna) was withdrawn, EUR followed");
+        assert_eq!(
+            message,
+            "has a currency that must be a currency in use: HRK (Kuna) was withdrawn and replaced by EUR"
+        );
     }
 }

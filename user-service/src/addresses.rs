@@ -1,4 +1,4 @@
-//! Where users have things sent.
+//! The postal addresses of users.
 
 pub mod domain;
 pub mod store;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::domain::{Address, AddressId, NewAddress};
 use crate::{app::App, error::Error};
 
-/// One page of addresses, as an example.
+/// The example of a page of addresses.
 fn page_example() -> Value {
     json!({ "items": [{
         "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square",
@@ -36,9 +36,9 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(list_addresses, create_address)).routes(routes!(delete_address))
 }
 
-/// One's own addresses, oldest first
+/// List your own addresses, oldest first
 ///
-/// There are none if the account of the token is gone.
+/// The list is empty when the account of the token is gone.
 #[utoipa::path(get, path = "/users/me/addresses", tag = "addresses", security(("token" = ["profile"])),
     params(PageQuery), responses((status = OK, body = Page<Address>, example = page_example)))]
 async fn list_addresses(
@@ -54,13 +54,13 @@ async fn list_addresses(
 
 /// Add an address
 ///
-/// The first address, and any that says so, becomes the default. A user has at most 50.
+/// The first address becomes the default, and so does one with `is_default`. A user can have 50 addresses.
 #[utoipa::path(post, path = "/users/me/addresses", tag = "addresses", security(("token" = ["profile"])),
     request_body = NewAddress,
-    responses((status = CREATED, body = Address, headers(("Location" = String, description = "Where the address is."))),
+    responses((status = CREATED, body = Address, headers(("Location" = String, description = "Path of the new address."))),
         (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
             content_type = "application/problem+json"),
-        (status = CONFLICT, description = "You have 50 addresses already.", body = ProblemBody,
+        (status = CONFLICT, description = "`too_many_addresses`: the user has 50 addresses already.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn create_address(
     State(app): State<App>,
@@ -75,10 +75,10 @@ async fn create_address(
 
 /// Delete an address
 ///
-/// Deleting the default leaves none: the next address that is added becomes it.
+/// After the default is deleted there is none, until another address is added, which becomes the default.
 #[utoipa::path(delete, path = "/users/me/addresses/{address_id}", tag = "addresses",
-    security(("token" = ["profile"])), params(("address_id" = AddressId, Path, description = "Which address.")),
-    responses((status = NO_CONTENT, description = "It is gone.")))]
+    security(("token" = ["profile"])), params(("address_id" = AddressId, Path, description = "Id of the address.")),
+    responses((status = NO_CONTENT, description = "The address is deleted.")))]
 async fn delete_address(
     State(app): State<App>,
     caller: Caller<scopes::Profile>,

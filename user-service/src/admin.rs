@@ -1,5 +1,5 @@
-//! What operators do through the `admin` trigger: the first admin, and clients for services. There is no default
-//! password, and no route that makes an admin.
+//! The commands of operators, through the `admin` trigger: they create the first admin, and clients for services. There
+//! is no default password, and no route that creates an admin.
 
 pub mod domain;
 
@@ -13,13 +13,13 @@ use crate::{
     clients::{domain::ServiceName, store as client_store},
     error::Error,
     ids::UserId,
-    opaque::Opaque,
+    opaque::OpaqueToken,
     roles::Role,
     service_scopes::ServiceScope,
     users::store::{self as user_store, NewUser},
 };
 
-/// What an admin is called until they say otherwise.
+/// The name of a new admin, until they change it.
 const ADMIN_NAME: &str = "Administrator";
 
 /// Carries out a command.
@@ -32,7 +32,7 @@ pub async fn run(app: &App, payload: Value) -> Result<Value, TriggerError> {
     Ok(report(NAME, answer))
 }
 
-/// Repeating it changes nothing, unless the password is to be reset.
+/// Repeating the command changes nothing, unless it resets the password.
 async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError> {
     let NewAdmin { email, password, reset_password } = admin;
     let now = Timestamp::now();
@@ -45,7 +45,7 @@ async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError>
     }
     let known = user_store::by_email(db, &email).await?.ok_or(Error::NotFound)?;
     if known.role != Role::Admin {
-        // Their password may be known to others than operators.
+        // A customer's password would be an admin's then.
         return Err("the address has an account that is not an admin's; choose another address".into());
     }
     if reset_password {
@@ -54,9 +54,9 @@ async fn create_admin(app: &App, admin: NewAdmin) -> Result<Value, TriggerError>
     Ok(json!({ "user_id": known.id, "created": false, "password_reset": reset_password }))
 }
 
-/// The secret is in the answer and nowhere else; another call replaces it.
+/// The answer alone shows the secret; another call replaces it.
 async fn create_service_client(app: &App, name: ServiceName, scopes: &[ServiceScope]) -> Result<Value, TriggerError> {
-    let secret = Opaque::random()?;
+    let secret = OpaqueToken::random()?;
     client_store::put(&app.database, name, secret.hashed(), scopes, Timestamp::now()).await?;
     let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
     Ok(json!({ "client_id": name.as_str(), "client_secret": secret.reveal(), "scope": scopes.join(" ") }))

@@ -1,5 +1,5 @@
-//! What the rooms share: the issuer, the clients, the database and the limits, read from the environment. Rooms take their
-//! part from here; routes and triggers, which know every room, are in the crate's root.
+//! The state that the rooms share: the issuer, the clients, the database and the limits, configured by the environment.
+//! Routes and triggers, which know every room, are in the crate's root.
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,29 +25,29 @@ use crate::{
     service_scopes::ServiceScope,
 };
 
-/// As in the package's name, in logs and in tokens.
+/// The name of the service, in logs and in tokens.
 pub(crate) const NAME: &str = "user-service";
-/// How long a request may take. All of ours are short; what hangs is a 503 within three seconds.
+/// How long a request may take. All requests are short; one that hangs is answered 503 within three seconds.
 const DEADLINE: Duration = Duration::from_millis(2_800);
 /// How long one call to Stripe may take; a request that saves its customer's first card makes two.
 const STRIPE_DEADLINE: Duration = Duration::from_secs(2);
 
-/// What handlers share. Cheap to clone.
+/// The state that handlers share. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// Makes access tokens.
+    /// Issues access tokens.
     pub issuer: Issuer,
-    /// Judges access tokens.
+    /// Verifies access tokens.
     pub verifier: Verifier,
-    /// Hashes passwords.
+    /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// Counts what may be tried so often only.
+    /// Counts attempts that are limited in number.
     pub counting: Counting,
     /// The database.
     pub database: Database,
-    /// Messages to siblings.
+    /// Messages to notification-service.
     pub outbox: Outbox,
-    /// Who keeps the customers' cards.
+    /// The client of Stripe, which stores the customers' cards.
     pub stripe: Stripe,
     /// How long a request may take.
     pub deadline: Duration,
@@ -77,7 +77,7 @@ pub(crate) fn configure(env: &mut Env) -> Option<App> {
     Some(App { issuer, verifier, passwords, counting, database, outbox, stripe, deadline: DEADLINE })
 }
 
-/// This service mints its own token, of the one scope it needs.
+/// This service mints its own token, with the one scope that it needs.
 fn own_credentials(issuer: Issuer) -> Credentials {
     Credentials::Issuer(Arc::new(move || own_token(issuer.clone()).boxed()))
 }

@@ -1,4 +1,4 @@
-//! What users and guests mean to buy.
+//! The carts of users and guests.
 
 pub mod domain;
 pub mod store;
@@ -17,7 +17,7 @@ use common::{
 };
 use http::StatusCode;
 
-use self::domain::{Cart, CartItem, Ordered, Owner, OwnerId, SetQuantity};
+use self::domain::{Cart, CartItem, ClearCart, Owner, OwnerId, SetQuantity};
 use crate::{app::App, error::Error};
 
 /// The routes of this room.
@@ -29,27 +29,28 @@ pub fn routes() -> Routes<App> {
         .routes(routes!(clear_cart))
 }
 
-/// One's own cart
+/// Read your own cart
 ///
-/// Whoever has put in nothing yet has an empty one, at version 0.
+/// A shopper without a cart gets an empty one at version 0.
 #[utoipa::path(get, path = "/carts/mine", tag = "carts", security(("token" = ["cart"])),
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change.")))))]
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Entity tag of this version, for `If-Match`; its form may change.")))))]
 async fn get_own_cart(State(app): State<App>, caller: Caller<scopes::Cart>) -> Result<Versioned<Cart>, Error> {
     let owner = owner(&caller)?;
     let cart = store::find(&app.database, owner.id()).await?;
     Ok(versioned(cart))
 }
 
-/// Set how many of a SKU are in one's own cart
+/// Set the quantity of a SKU in your own cart
 ///
-/// The first makes the cart. Whether the SKU exists, what it costs and how many there are is said by `POST /quotes`.
-/// With `If-Match`, only the version that you have seen is changed. What changes nothing leaves the version as it is.
+/// The first item creates the cart. The SKU is not looked up: `POST /quotes` says whether it exists, what it costs and
+/// whether it is in stock. With `If-Match`, the change is made only to the version that the tag names. A request that
+/// changes nothing keeps the version.
 #[utoipa::path(put, path = "/carts/mine/items/{sku}", tag = "carts", security(("token" = ["cart"])),
-    params(("sku" = Sku, Path, description = "Of what.", example = "TEE-ORG-NAVY-M"),
+    params(("sku" = Sku, Path, description = "SKU of the variant.", example = "TEE-ORG-NAVY-M"),
         IfMatch),
     request_body = SetQuantity,
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names the new version."))),
-        (status = CONFLICT, description = "`cart_full`: there are 100 other SKUs in it.", body = ProblemBody,
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Entity tag of the new version."))),
+        (status = CONFLICT, description = "`cart_full`: the cart has 100 other SKUs.", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = PRECONDITION_FAILED, description = "The cart was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]
@@ -66,13 +67,14 @@ async fn put_cart_item(
     cart.map(versioned).ok_or(Error::Stale)
 }
 
-/// Take a SKU out of one's own cart
+/// Remove a SKU from your own cart
 ///
-/// With `If-Match`, only the version that you have seen is changed. What was not in it changes nothing.
+/// With `If-Match`, the change is made only to the version that the tag names. A SKU that is not in the cart changes
+/// nothing.
 #[utoipa::path(delete, path = "/carts/mine/items/{sku}", tag = "carts", security(("token" = ["cart"])),
-    params(("sku" = Sku, Path, description = "Of what.", example = "TEE-ORG-NAVY-M"),
+    params(("sku" = Sku, Path, description = "SKU of the variant.", example = "TEE-ORG-NAVY-M"),
         IfMatch),
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Entity tag of the new version."))),
         (status = PRECONDITION_FAILED, description = "The cart was changed since you read it.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn delete_cart_item(
@@ -86,12 +88,12 @@ async fn delete_cart_item(
     cart.map(versioned).ok_or(Error::Stale)
 }
 
-/// The cart of a user or a guest
+/// Read the cart of a user or a guest
 ///
-/// For transaction-service, which takes the id from the shopper's verified token and from nowhere else.
+/// For transaction-service, which takes the id from the shopper's verified token only.
 #[utoipa::path(get, path = "/carts/{owner_id}", tag = "carts", security(("token" = ["checkout:read"])),
-    params(("owner_id" = OwnerId, Path, description = "Whose cart it is.")),
-    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Names what is shown and its version.")))))]
+    params(("owner_id" = OwnerId, Path, description = "Id of the user or guest whose cart it is.")),
+    responses((status = OK, body = Cart, headers(("ETag" = String, description = "Entity tag of this version.")))))]
 async fn get_cart(
     State(app): State<App>,
     _: Caller<scopes::CheckoutRead>,
@@ -101,24 +103,24 @@ async fn get_cart(
     Ok(versioned(cart))
 }
 
-/// Take what was ordered out of a cart
+/// Remove ordered items from a cart
 ///
-/// For transaction-service. It happens once for each order, however often it is told; what was put in since the order
-/// stays. Whoever has no cart, or has taken the SKUs out, has nothing to clear.
+/// For transaction-service. The first request for an order subtracts the ordered quantities; repeated ones change
+/// nothing. Items that were added since the order stay. Without a cart, or without these SKUs in it, nothing changes.
 #[utoipa::path(post, path = "/carts/{owner_id}/clear", tag = "carts", security(("token" = ["carts:clear"])),
-    params(("owner_id" = OwnerId, Path, description = "Whose cart it is.")), request_body = Ordered,
-    responses((status = NO_CONTENT, description = "What was ordered is out of the cart.")))]
+    params(("owner_id" = OwnerId, Path, description = "Id of the user or guest whose cart it is.")), request_body = ClearCart,
+    responses((status = NO_CONTENT, description = "The ordered items are removed from the cart.")))]
 async fn clear_cart(
     State(app): State<App>,
     _: Caller<scopes::CartsClear>,
     Path(owner_id): Path<OwnerId>,
-    Json(ordered): Json<Ordered>,
+    Json(command): Json<ClearCart>,
 ) -> Result<StatusCode, Error> {
-    store::clear(&app.database, owner_id, &ordered, Timestamp::now()).await?;
+    store::clear(&app.database, owner_id, &command, Timestamp::now()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whose cart a shopper's is; 403 for services, which have none.
+/// The owner of the caller's cart; 403 for services, which have none.
 fn owner(caller: &Caller<scopes::Cart>) -> Result<Owner, Problem> {
     Owner::of(&caller.subject).ok_or_else(|| Problem::forbidden(scopes::Cart::NAME))
 }

@@ -1,5 +1,4 @@
-//! What a checkout needs to know of a user: of the account, its addresses and its cart, in one answer to
-//! transaction-service.
+//! The checkout context of a user: account, addresses and cart in one answer, for transaction-service.
 
 pub mod domain;
 pub mod store;
@@ -21,11 +20,12 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(get_checkout_context))
 }
 
-/// What a checkout needs to know of a user
+/// Read the checkout context of a user
 ///
-/// For transaction-service, which takes the id from the shopper's verified token and from nowhere else.
+/// Account, addresses and cart in one answer. For transaction-service, which takes the id from the shopper's verified
+/// token only.
 #[utoipa::path(get, path = "/users/{user_id}/checkout-context", tag = "users", security(("token" = ["checkout:read"])),
-    params(("user_id" = UserId, Path, description = "Whose checkout it is.")),
+    params(("user_id" = UserId, Path, description = "Id of the user.")),
     responses((status = OK, body = CheckoutContext)))]
 async fn get_checkout_context(
     State(app): State<App>,

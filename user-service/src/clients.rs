@@ -31,25 +31,25 @@ use crate::{
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
-/// A token for a service.
+/// An access token for a service.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "access_token": "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJzZXJ2aWNlOnRyYW5zYWN0aW9uLXNlcnZpY2UifQ.c2lnbmF0dXJl",
     "token_type": "Bearer", "expires_in": 900, "scope": "inventory:reserve checkout:read"
 }))]
 pub struct ServiceToken {
-    /// Send it as `Authorization: Bearer ...`.
+    /// JWT, to be sent as `Authorization: Bearer <access_token>`.
     access_token: String,
     /// Always `Bearer`.
     #[schema(value_type = String)]
     token_type: &'static str,
-    /// How long it is good, in seconds.
+    /// Seconds until the token expires.
     expires_in: u64,
-    /// What it allows, separated by spaces.
+    /// Scopes of the token, separated by spaces.
     scope: String,
 }
 
-/// How a service asks for a token.
+/// The form of a token request (RFC 6749, 4.4.2).
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"grant_type": "client_credentials", "scope": "checkout:read"}))]
 #[expect(dead_code, reason = "documents the form, whose bytes TokenRequest reads")]
@@ -57,30 +57,30 @@ struct TokenForm {
     /// Always `client_credentials`.
     #[schema(value_type = String, example = "client_credentials")]
     grant_type: (),
-    /// What the token is to allow; everything the client may be allowed when absent.
+    /// Scopes of the token, separated by spaces; all scopes of the client when absent.
     #[schema(value_type = Option<String>)]
     scope: (),
-    /// The client, unless it authenticates with HTTP Basic.
+    /// Name of the client, unless it authenticates with HTTP Basic.
     #[schema(value_type = Option<String>)]
     client_id: (),
-    /// Its secret, unless it authenticates with HTTP Basic.
+    /// Secret of the client, unless it authenticates with HTTP Basic.
     #[schema(value_type = Option<String>)]
     client_secret: (),
 }
 
-/// Why there is no token (RFC 6749, 5.2).
+/// A refused token request (RFC 6749, 5.2).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"error": "invalid_scope", "error_description": "The client may not have this scope."}))]
 pub struct TokenError {
-    /// For programs.
+    /// Error code of RFC 6749, such as `invalid_client`.
     #[schema(value_type = String)]
     error: &'static str,
-    /// For people.
+    /// Explanation for developers; its text may change.
     #[schema(value_type = String)]
     error_description: &'static str,
 }
 
-/// No token: refused, or something failed.
+/// Why there is no token: the request was refused, or the service failed.
 #[derive(Debug)]
 enum NoToken {
     Refused(Refused),
@@ -132,7 +132,7 @@ impl IntoResponse for Refused {
     }
 }
 
-/// The bytes of a form, of the one media type.
+/// The body of a form; another media type is refused with 415.
 #[derive(Debug)]
 struct FormBody(Bytes);
 
@@ -155,13 +155,14 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(create_service_token))
 }
 
-/// A token for a service
+/// Get a token for a service
 ///
-/// OAuth 2.0 client credentials, with HTTP Basic or with both in the body. Refusals are those of RFC 6749, section 5.2.
+/// The OAuth 2.0 client credentials grant. The client authenticates with HTTP Basic, or with `client_id` and
+/// `client_secret` in the body. Errors have the form of RFC 6749, section 5.2.
 #[utoipa::path(post, path = "/oauth/token", tag = "clients",
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses((status = OK, body = ServiceToken),
-        (status = BAD_REQUEST, description = "The request or its scope is refused.", body = TokenError),
+        (status = BAD_REQUEST, description = "The request is malformed, or asks for a scope that the client may not have.", body = TokenError),
         (status = UNAUTHORIZED, description = "No client has this name and secret.", body = TokenError)))]
 async fn create_service_token(
     State(app): State<App>,
@@ -172,7 +173,7 @@ async fn create_service_token(
     let authorization = single(&headers, &header::AUTHORIZATION).map_err(|Repeated| repeated)?;
     // A header that is not text is no valid credential.
     let authorization = authorization.map(|value| value.to_str().unwrap_or_default());
-    // A gateway joins two headers by a comma, which is in no credential.
+    // A gateway joins repeated headers with commas, which no valid credential contains.
     if authorization.is_some_and(|value| value.contains(',')) {
         return Err(repeated.into());
     }

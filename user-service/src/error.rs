@@ -1,4 +1,4 @@
-//! Everything that can go wrong here, and the one place that says what a client hears of it.
+//! The failures of this service, and the one place that maps each to an answer for the client.
 
 use std::time::Duration;
 
@@ -10,49 +10,49 @@ use stripe::StripeError;
 
 use crate::{keys::domain::KeysError, limits::domain::TooMany, opaque::NoRandomness, users::domain::NEEDS_PHONE};
 
-/// What a client waits whose password could not be looked at: about as long as the queue before it.
+/// `Retry-After` for a password that was not checked: about the time that the queue before it needs.
 const BUSY_WAIT: Duration = Duration::from_secs(2);
 
-/// A failure of user-service. Operators read its text: it never shows an address, a password or a token.
+/// A failure of user-service. Its text goes to logs, and never holds an address, a password or a token.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The password is wrong, or the account is absent or disabled; nobody hears which.
+    /// The password is wrong, or the account is absent or disabled; the answer is the same for all three.
     #[error("the credentials are wrong")]
     InvalidCredentials,
     /// Too many attempts of a kind were counted, whether or not there is an account.
     #[error(transparent)]
     TooManyAttempts(#[from] TooMany),
-    /// The passwords before this one took all the time that it could wait.
+    /// The password waited for its turn until its time was up, and was not checked.
     #[error("too many passwords are being checked")]
     PasswordsBusy,
     /// The refresh token is unknown, expired, or was used before.
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
-    /// Absent, or not the caller's.
-    #[error("there is no such thing")]
+    /// The resource is absent, or not the caller's.
+    #[error("the resource does not exist")]
     NotFound,
     /// The resource was changed since the client read it.
-    #[error("it was changed in between")]
+    #[error("the resource was changed since the client read it")]
     Stale,
     /// The user has as many addresses as a user may have.
-    #[error("too many addresses")]
+    #[error("the user has the maximum number of addresses")]
     TooManyAddresses,
     /// The cart has as many items as a cart may have.
     #[error("the cart is full")]
     CartFull,
-    /// A common failure that needs no name of ours.
+    /// A failure that all services share; it has its answer already.
     #[error("{}", .0.kind())]
     Problem(Problem),
-    /// The signing keys cannot be had.
+    /// The signing keys cannot be read, or signing failed.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// The key that limits count under cannot be had.
+    /// The key that makes the fingerprints of limits cannot be read.
     #[error(transparent)]
     Fingerprints(#[from] SecretError),
     /// A password could not be hashed, or a saved hash could not be read.
-    #[error("hashing failed: {0}")]
+    #[error("password hashing failed: {0}")]
     Hashing(String),
-    /// A secret could not be made.
+    /// A random secret could not be generated.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
     /// The database failed, or could not be reached.
@@ -69,7 +69,7 @@ impl From<Error> for Problem {
             Error::InvalidCredentials => challenged(
                 "invalid_credentials",
                 "The credentials are wrong",
-                "No account has this address and password.",
+                "No account has this e-mail address and password.",
             ),
             Error::TooManyAttempts(TooMany { wait }) => {
                 Self::too_many_requests("Too many attempts. Wait as long as Retry-After says, then try again.", wait)
@@ -78,7 +78,7 @@ impl From<Error> for Problem {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "passwords_busy",
                 "Too many passwords are being checked",
-                "The password was not looked at. Wait as long as Retry-After says, then send the same request again.",
+                "The password was not checked. Wait as long as Retry-After says, then send the same request again.",
             )
             .with_retry_after(BUSY_WAIT),
             Error::InvalidRefreshToken => challenged(
@@ -92,7 +92,7 @@ impl From<Error> for Problem {
                 Self::conflict("too_many_addresses", "Too many addresses", "Delete an address before you add another.")
             }
             Error::CartFull => {
-                Self::conflict("cart_full", "The cart is full", "Take something out before you put another SKU in.")
+                Self::conflict("cart_full", "The cart is full", "Remove an item before you add another SKU.")
             }
             Error::Problem(problem) => problem,
             Error::Keys(error @ KeysError::Secret(_)) => Self::unavailable(error),
@@ -103,7 +103,8 @@ impl From<Error> for Problem {
             Error::Hashing(cause) => Self::internal(cause),
             Error::NoRandomness(error) => Self::internal(error),
             Error::Database(error) => postgres::problem(error),
-            // Nothing of what is asked of Stripe here comes from the client but an id, whose absence is a 404 by now.
+            // Calls to Stripe carry nothing of the client's but an id, and an unknown id has been answered with 404
+            // before.
             Error::Stripe(error) => error.into(),
         }
     }
@@ -143,7 +144,7 @@ impl From<sqlx::Error> for Error {
                 let refused = FieldError::new("/notify_by", "needs_phone", NEEDS_PHONE);
                 Self::Problem(Problem::invalid_input(vec![refused]))
             }
-            // The account went while its tokens are still good.
+            // The account was deleted while its tokens are still valid.
             Some("carts_of_user") => Self::NotFound,
             _ => Self::Database(error),
         }

@@ -1,4 +1,4 @@
-//! The id of an account, which every room uses. Pure; imports no room.
+//! The id of an account, which most rooms use. Pure; imports no room.
 
 use common::id::Id;
 

@@ -1,4 +1,4 @@
-//! Publishing the keys that access tokens are judged by.
+//! Publishing the keys that access tokens are verified with.
 
 pub mod domain;
 pub mod issuer;
@@ -22,7 +22,7 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(get_key_set)).routes(routes!(get_discovery))
 }
 
-/// The public keys that access tokens are judged by (RFC 7517).
+/// The public keys that access tokens are verified with (RFC 7517).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"keys": [{
     "use": "sig", "alg": "RS256", "kid": "yCnp1dKGcW6yLyFbDdz5ZPnEjBnUaSn2TLN4PqbvU3o", "kty": "RSA",
@@ -30,12 +30,12 @@ pub fn routes() -> Routes<App> {
     "e": "AQAB"
 }]}))]
 pub struct KeySet {
-    /// Each with `use` = `sig`, `alg` = `RS256` and its `kid`, the RFC 7638 thumbprint.
+    /// RSA public keys, each with `use` = `sig`, `alg` = `RS256`, and the RFC 7638 thumbprint as `kid`.
     #[schema(value_type = Vec<Object>)]
     keys: Vec<Jwk>,
 }
 
-/// What gateways and clients need to know of the issuer (RFC 8414).
+/// Metadata of the issuer, for gateways and clients (RFC 8414).
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "issuer": "https://shop.example", "jwks_uri": "https://shop.example/.well-known/jwks.json",
@@ -45,36 +45,36 @@ pub struct KeySet {
     "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"]
 }))]
 pub struct Discovery {
-    /// As `iss` in every token.
+    /// URL of the issuer; the `iss` claim of every token.
     issuer: String,
-    /// Where the keys are.
+    /// URL of the public keys.
     jwks_uri: String,
-    /// Where services get their tokens.
+    /// URL of the token endpoint for services.
     token_endpoint: String,
-    /// The one algorithm.
+    /// Signing algorithm of all tokens.
     id_token_signing_alg_values_supported: [&'static str; 1],
-    /// There is no authorization endpoint, so there is nothing to ask it for.
+    /// Always `none`: there is no authorization endpoint.
     response_types_supported: [&'static str; 1],
-    /// Everybody sees the same `sub`.
+    /// Always `public`: the `sub` of a user is the same for all clients.
     subject_types_supported: [&'static str; 1],
-    /// All scopes that a token may carry.
+    /// All scopes that a token can have.
     scopes_supported: Vec<&'static str>,
-    /// What the token endpoint takes.
+    /// Grant types of the token endpoint.
     grant_types_supported: [&'static str; 1],
-    /// How a service proves who it is.
+    /// Ways in which a service authenticates at the token endpoint.
     token_endpoint_auth_methods_supported: [&'static str; 2],
 }
 
-/// The keys that access tokens are judged by
+/// Public keys for access tokens
 ///
-/// A key is published well before it signs, and stays until the last token it signed has expired.
+/// A key is published well before it signs, and stays published until the last token that it signed has expired.
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "keys", responses((status = OK, body = KeySet)))]
 async fn get_key_set(State(app): State<App>) -> Result<Response, Error> {
     let keys = app.issuer.published().await?.keys.clone();
     Ok(cacheable(Json(KeySet { keys })))
 }
 
-/// The issuer's discovery document
+/// Discovery document of the issuer
 #[utoipa::path(get, path = "/.well-known/openid-configuration", tag = "keys", responses((status = OK, body = Discovery)))]
 async fn get_discovery(State(app): State<App>) -> Response {
     let (name, api) = (app.issuer.name(), app.issuer.api());
@@ -91,7 +91,7 @@ async fn get_discovery(State(app): State<App>) -> Response {
     }))
 }
 
-/// What users of any role and services may be allowed, each once.
+/// The scopes of all roles and of services, each once.
 fn all_scopes() -> Vec<&'static str> {
     let of_users = Role::VARIANTS.iter().flat_map(|role| role.scopes().iter().copied());
     let mut scopes: Vec<_> = of_users.chain(ServiceScope::VARIANTS.iter().map(|scope| scope.as_str())).collect();

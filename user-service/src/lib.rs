@@ -1,13 +1,12 @@
 //! user-service: accounts and identity, on PostgreSQL. The only issuer of tokens.
 //!
-//! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing, and what judges
-//! signatures), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`],
-//! [`checkout_context`] (account, addresses and cart in one answer), [`limits`] (how often something may be tried),
-//! [`admin`] (commands of the operators). In each, `domain` holds types and rules without I/O, `store` every query of that
-//! noun.
+//! Rooms: [`auth`] (registering, logging in and out), [`sessions`] (refresh tokens), [`keys`] (signing keys and the
+//! public key set), [`clients`] (tokens for services), [`users`], [`addresses`], [`carts`], [`payment_methods`],
+//! [`checkout_context`] (account, addresses and cart in one answer), [`limits`] (rate limits), [`admin`] (commands of
+//! the operators). In each, `domain` holds types and rules without I/O, `store` every query of that noun.
 //!
-//! Below the rooms: [`ids`], [`roles`], [`service_scopes`] and [`opaque`] (random secrets) are words that several rooms
-//! share. [`error`] says what a client hears of each refusal and failure. [`app`] holds what the rooms share, and its
+//! Below the rooms: [`ids`], [`roles`], [`service_scopes`] and [`opaque`] (random secrets) hold types that several
+//! rooms share. [`error`] maps each refusal and failure to an answer. [`app`] holds the shared state and reads the
 //! settings. Above them are [`sweep`] and this file: routes, their description, and triggers.
 
 pub mod addresses;
@@ -36,7 +35,7 @@ use platform::{
     Service, TriggerError,
     config::Env,
     health::{self, Health},
-    outbox::no_remedy,
+    outbox::no_compensation,
     trigger::Direction,
 };
 use serde_json::Value;
@@ -45,7 +44,7 @@ use utoipa::openapi::OpenApi;
 
 pub use crate::app::App;
 
-/// The schema, forward and back.
+/// The migrations of the schema, up and down.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations/user");
 
 impl Service for App {
@@ -64,7 +63,7 @@ impl Service for App {
     }
 
     async fn after_response(&self) {
-        self.outbox.relay_written(no_remedy).await;
+        self.outbox.relay_written(no_compensation).await;
     }
 
     async fn migrate(&self, direction: Direction) -> Result<Value, TriggerError> {
@@ -83,10 +82,10 @@ impl Service for App {
 /// All routes, ready to serve.
 pub fn router(app: App) -> Router {
     let deadline = app.deadline;
-    common::http::wrap(routes().into_router(app), deadline)
+    common::http::with_middleware(routes().into_router(app), deadline)
 }
 
-/// The description of the routes.
+/// The OpenAPI document of the routes.
 pub fn openapi() -> OpenApi {
     let description = "Accounts and identity: registering, logging in, the tokens of shoppers and services, profiles, \
                        addresses, carts and saved payment methods.";
@@ -107,13 +106,13 @@ fn routes() -> Routes<App> {
         .routes(routes!(check_ready))
 }
 
-/// The process answers
+/// Liveness: the process answers
 #[utoipa::path(get, path = "/health/user-service/live", tag = "health", responses((status = OK, body = Health)))]
 async fn check_live() -> Json<Health> {
     health::live(App::NAME)
 }
 
-/// PostgreSQL answers, and the signing keys can be had
+/// Readiness: PostgreSQL answers and the signing keys can be read
 #[utoipa::path(get, path = "/health/user-service/ready", tag = "health",
     responses((status = OK, body = Health), (status = SERVICE_UNAVAILABLE, body = Health)))]
 async fn check_ready(State(app): State<App>) -> axum::response::Response {

@@ -1,4 +1,4 @@
-//! How often something may be tried: by one account, at one mailbox, from one source address.
+//! Rate limits: how often one account, one mailbox or one source address may try something.
 //! `docs/decisions/0021-limits-of-accounts.md` says what is limited and why.
 
 pub mod domain;
@@ -15,36 +15,36 @@ use uuid::Uuid;
 use self::domain::{Attempt, Counter, Kind, Limits, admit};
 use crate::error::Error;
 
-/// Counts attempts. Cheap to clone.
+/// Names the counters of attempts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Counting {
-    /// Makes the keys of what is counted.
+    /// Computes the keys of counters.
     pub fingerprints: Fingerprints,
-    /// How often is too often.
+    /// The limit of each kind of attempt.
     pub limits: Limits,
 }
 
 impl Counting {
-    /// An attempt to log in at an address.
+    /// An attempt to log in with an e-mail address.
     pub async fn login(&self, email: &Email, source: Option<IpAddr>) -> Result<Attempt, SecretError> {
         let source = self.source(Kind::LoginFromSource, source).await?;
         let recipient = self.recipient(Kind::LoginOfRecipient, email).await?;
         Ok(Attempt::new([source, Some(recipient)]))
     }
 
-    /// An attempt to register an address.
+    /// An attempt to register an e-mail address.
     pub async fn registration(&self, email: &Email, source: Option<IpAddr>) -> Result<Attempt, SecretError> {
         let source = self.source(Kind::RegistrationFromSource, source).await?;
         let recipient = self.recipient(Kind::RegistrationOfRecipient, email).await?;
         Ok(Attempt::new([source, Some(recipient)]))
     }
 
-    /// A new guest.
+    /// An attempt to create a guest.
     pub async fn guest(&self, source: Option<IpAddr>) -> Result<Attempt, SecretError> {
         Ok(Attempt::new([self.source(Kind::GuestFromSource, source).await?]))
     }
 
-    /// The beginning of a saved card.
+    /// An attempt to save a card.
     pub async fn setup(&self, account: Uuid, email: &Email, source: Option<IpAddr>) -> Result<Attempt, SecretError> {
         let source = self.source(Kind::SetupFromSource, source).await?;
         let recipient = self.recipient(Kind::SetupOfRecipient, email).await?;
@@ -66,8 +66,8 @@ impl Counting {
     }
 }
 
-/// Counts an attempt, and refuses it when it is one too many. Counting comes before whatever the attempt costs, so that
-/// attempts made at the same time cannot slip through together. What nothing counts takes no round trip.
+/// Counts an attempt, and refuses it when it exceeds a limit. Counting comes before the work of the attempt, so that
+/// simultaneous attempts cannot pass together. An attempt without counters takes no round trip.
 pub async fn count(db: impl PgExecutor<'_>, attempt: &Attempt, now: Timestamp) -> Result<(), Error> {
     if attempt.is_uncounted() {
         return Ok(());

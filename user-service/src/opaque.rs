@@ -1,5 +1,5 @@
-//! Secrets that we hand out once and recognise later: 256 random bits, of which only the SHA-256 is kept. A plain hash
-//! is enough, since nobody can try out 2^256 of them.
+//! Secrets that are handed out once and recognised later: 256 random bits, of which only the SHA-256 is stored. A plain
+//! hash is enough, since 2^256 candidates cannot be tried.
 
 use std::{fmt, str::FromStr};
 
@@ -17,38 +17,38 @@ use utoipa::ToSchema;
 #[error("the operating system gave no random bytes")]
 pub struct NoRandomness;
 
-/// Longer than any of ours; what is longer is refused before it is hashed.
+/// Most bytes of a token; tokens of this service are shorter. A longer one is refused before it is hashed.
 const LONGEST: usize = 256;
 
-/// A random secret. Means nothing but that its owner has it; we keep a hash of it only.
+/// A random secret, such as a refresh token. The shop stores only its hash.
 #[derive(Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = OpaqueToken, value_type = String, min_length = 1, max_length = 256, examples("q6YFJcX1x0Fq4jv8Qw0Z5Jm2cE3rT7uK9aBdLhNsPgM"))]
-pub struct Opaque(String);
+#[schema(value_type = String, min_length = 1, max_length = 256, examples("q6YFJcX1x0Fq4jv8Qw0Z5Jm2cE3rT7uK9aBdLhNsPgM"))]
+pub struct OpaqueToken(String);
 
-/// What is kept of a secret.
+/// The SHA-256 of a token, as it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Hashed([u8; 32]);
+pub struct TokenHash([u8; 32]);
 
-impl Opaque {
-    /// A new secret.
+impl OpaqueToken {
+    /// A new token of 256 random bits.
     pub fn random() -> Result<Self, NoRandomness> {
         let mut bytes = [0_u8; 32];
         aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
         Ok(Self(URL_SAFE_NO_PAD.encode(bytes)))
     }
 
-    /// What is kept of it.
-    pub fn hashed(&self) -> Hashed {
-        Hashed::of(&self.0)
+    /// The hash to store or to look the token up by.
+    pub fn hashed(&self) -> TokenHash {
+        TokenHash::of(&self.0)
     }
 
-    /// The secret itself, for an answer.
+    /// The token itself, for an answer.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl Hashed {
+impl TokenHash {
     /// The SHA-256 of any text.
     pub fn of(text: &str) -> Self {
         let mut bytes = [0; 32];
@@ -56,25 +56,25 @@ impl Hashed {
         Self(bytes)
     }
 
-    /// As it is stored.
+    /// The bytes to store.
     pub fn to_bytes(self) -> [u8; 32] {
         self.0
     }
 
-    /// Whether this was made of `secret`; takes the same time wherever the two differ.
-    pub fn is_of(&self, secret: &Opaque) -> bool {
+    /// Whether this is the hash of `secret`; compares in constant time.
+    pub fn is_of(&self, secret: &OpaqueToken) -> bool {
         verify_slices_are_equal(&self.0, &secret.hashed().0).is_ok()
     }
 }
 
-/// As it is stored.
-impl From<[u8; 32]> for Hashed {
+/// Reads the bytes that are stored.
+impl From<[u8; 32]> for TokenHash {
     fn from(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 }
 
-impl FromStr for Opaque {
+impl FromStr for OpaqueToken {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
@@ -87,9 +87,9 @@ impl FromStr for Opaque {
 }
 
 /// Never shows the secret.
-impl fmt::Debug for Opaque {
+impl fmt::Debug for OpaqueToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opaque(..)")
+        f.write_str("OpaqueToken(..)")
     }
 }
 
@@ -99,16 +99,16 @@ mod tests {
 
     #[test]
     fn a_secret_is_recognised_by_its_hash_and_never_shown() {
-        let secret = Opaque::random().unwrap();
+        let secret = OpaqueToken::random().unwrap();
         assert_eq!(secret.reveal().len(), 43);
         assert!(secret.hashed().is_of(&secret));
-        assert!(!secret.hashed().is_of(&Opaque::random().unwrap()));
+        assert!(!secret.hashed().is_of(&OpaqueToken::random().unwrap()));
         assert!(!format!("{secret:?}").contains(secret.reveal()));
     }
 
     #[test]
     fn a_secret_of_no_or_absurd_length_is_refused() {
-        assert!("".parse::<Opaque>().is_err());
-        assert!("x".repeat(257).parse::<Opaque>().is_err());
+        assert!("".parse::<OpaqueToken>().is_err());
+        assert!("x".repeat(257).parse::<OpaqueToken>().is_err());
     }
 }

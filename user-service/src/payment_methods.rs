@@ -1,5 +1,5 @@
-//! The cards that customers have saved. Stripe keeps them; of a card's number we never hear. Here is only which customer
-//! of Stripe's an account is.
+//! The saved payment methods of customers. Stripe stores them, and card numbers never reach this service, which stores
+//! only the id of an account's customer at Stripe.
 
 mod customer;
 pub mod domain;
@@ -29,10 +29,10 @@ use uuid::Uuid;
 use self::domain::{PaymentMethod, Setup};
 use crate::{app::App, error::Error, ids::UserId, limits};
 
-/// Stripe gives at most 100 at once, and the one that says whether there is a next page is among them.
+/// Stripe lists at most 100 at once, and one of them only shows whether there is a next page.
 const MAX_PAGE: usize = 99;
 
-/// One page of payment methods, as an example.
+/// The example of a page of payment methods.
 fn page_example() -> Value {
     json!({ "items": [{
         "id": "pm_1PgafTB7WZ01zgkW5mhKPw9q", "kind": "card",
@@ -51,7 +51,7 @@ pub fn routes() -> Routes<App> {
         .routes(routes!(delete_payment_method))
 }
 
-/// One's own saved payment methods, newest first
+/// List your own saved payment methods, newest first
 #[utoipa::path(get, path = "/users/me/payment-methods", tag = "payment methods", security(("token" = ["profile"])),
     params(PageQuery), responses((status = OK, body = Page<PaymentMethod>, example = page_example),
         (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
@@ -81,12 +81,12 @@ async fn read_page(
     match app.stripe.list_payment_methods(customer, count, after).await {
         Ok(list) => {
             for unreadable in &list.unreadable {
-                tracing::error!(object = %unreadable, "Stripe object passed over");
+                tracing::error!(object = %unreadable, "unreadable Stripe object skipped in the list of payment methods");
             }
             Ok(list.data)
         }
         Err(error) if after.is_some() && is_about_the_cursor(&error) => {
-            let detail = "stands at a payment method that is gone: read the first page again";
+            let detail = "points to a payment method that was deleted: start again with the first page";
             Err(Problem::invalid_parameter("cursor", detail).into())
         }
         // The customer is gone at Stripe, and its cards with it.
@@ -95,7 +95,7 @@ async fn read_page(
     }
 }
 
-/// Stripe says so in either way.
+/// Stripe reports an unknown cursor as a missing object or as an invalid parameter.
 fn is_about_the_cursor(error: &StripeError) -> bool {
     match error {
         StripeError::NotFound => true,
@@ -106,15 +106,16 @@ fn is_about_the_cursor(error: &StripeError) -> bool {
 
 /// Begin to save a payment method
 ///
-/// Confirm it in the browser with Stripe's library and the `client_secret`: the card's number goes to Stripe and never
-/// to us. From then on it is listed. Each saves one.
+/// Confirm the setup in the browser with Stripe.js and the `client_secret`: the card number goes to Stripe and never to
+/// this API. After that the payment method is listed. Each setup saves one payment method.
 ///
-/// 429 after ten within an hour by one account or at one e-mail address, or thirty from one source address (settings of
-/// the shop), saved or not: this is how stolen card numbers are tried out. After five declined cards (a setting of the
-/// shop) Stripe refuses every other card of the same `client_secret`: begin anew.
+/// 429 comes after ten setups in an hour for one account or one e-mail address, or thirty from one source address (the
+/// shop can configure them), completed or not, because setups can be used to test stolen card numbers. After five
+/// declined cards (the shop can configure it) Stripe refuses all cards of the same `client_secret`: begin another
+/// setup.
 #[utoipa::path(post, path = "/users/me/payment-methods/setup", tag = "payment methods",
     security(("token" = ["profile"])),
-    responses((status = CREATED, description = "Confirm it with Stripe.", body = Setup),
+    responses((status = CREATED, description = "A setup to confirm with Stripe.js.", body = Setup),
     (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
         content_type = "application/problem+json"),
     (status = TOO_MANY_REQUESTS, description = "Too many attempts; `Retry-After` says when to try again.",
@@ -138,21 +139,21 @@ async fn set_up_payment_method(
 }
 
 async fn set_up(app: &App, user: UserId, customer: &CustomerId) -> Result<stripe::SetupIntent, StripeError> {
-    // By this transaction-service counts the declined cards of a SetupIntent for the account.
+    // transaction-service uses this to count the declined cards of a SetupIntent for the account.
     let user_id = user.to_string();
-    // A key of this call alone: it makes the client's own repeats on a bad line safe.
+    // A new key for each call: it makes the retries of the Stripe client safe.
     let key = format!("setup:{}", Uuid::new_v4());
     app.stripe.create_setup_intent(&key, customer, &[("user_id", &user_id)]).await
 }
 
 /// Delete a saved payment method
 ///
-/// It cannot be charged any more, nor saved again under the same id.
+/// A deleted payment method cannot be charged, and cannot be saved again under the same id.
 #[utoipa::path(delete, path = "/users/me/payment-methods/{payment_method_id}", tag = "payment methods",
     security(("token" = ["profile"])),
-    params(("payment_method_id" = String, Path, description = "Which payment method.",
+    params(("payment_method_id" = String, Path, description = "Id of the payment method at Stripe.",
         example = "pm_1PgafTB7WZ01zgkW5mhKPw9q")),
-    responses((status = NO_CONTENT, description = "It is gone.")))]
+    responses((status = NO_CONTENT, description = "The payment method is deleted.")))]
 async fn delete_payment_method(
     State(app): State<App>,
     caller: Caller<scopes::Profile>,
@@ -161,12 +162,12 @@ async fn delete_payment_method(
     let user = caller.user_id()?.into();
     let customer = store::customer(&app.database, user).await?.flatten().ok_or(Error::NotFound)?;
     must_belong(&app, &id, &customer).await?;
-    // A key of this request alone: Stripe repeats what it answered to a key, failures included.
+    // A new key for each request: Stripe repeats the first answer to a key, failures included.
     match app.stripe.detach_payment_method(&format!("detach:{}", Uuid::new_v4()), &id).await {
         Ok(_) => Ok(StatusCode::NO_CONTENT),
         Err(StripeError::NotFound) => Err(Error::NotFound),
         Err(error @ StripeError::Invalid(_)) => {
-            // Another request detached it in between, if it is not theirs any more.
+            // Another request detached it in between, if it is not the customer's any more.
             must_belong(&app, &id, &customer).await?;
             Err(error.into())
         }

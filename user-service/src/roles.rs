@@ -1,31 +1,31 @@
-//! What an account is in the shop, and what its tokens allow. Pure; imports no room.
+//! The roles of accounts, and the scopes of each. Pure; imports no room.
 
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 use utoipa::ToSchema;
 
-/// What somebody is in the shop; decides the scopes of their tokens.
+/// Role of an account; decides the scopes of its tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Role {
-    /// Shops.
+    /// Shops; has no rights of staff.
     Customer,
-    /// Keeps the catalogue and the stock.
+    /// Edits the catalogue and the stock.
     CatalogManager,
-    /// Looks after orders, and what shoppers are told of them.
+    /// Manages orders and notifications.
     OrderManager,
-    /// Does all that staff may do.
+    /// Has all rights of staff, and manages users.
     Admin,
 }
 
 impl Role {
-    /// As it is stored; a constraint of the table has the same list.
+    /// The stored name; a constraint of the table has the same list.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// What a token of this role allows. Staff shop too.
+    /// The scopes of a token of this role. Staff can shop too.
     pub fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Customer => &["profile", "cart", "orders"],
@@ -49,7 +49,7 @@ impl TryFrom<String> for Role {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        text.parse().map_err(|_| format!("no role is called {text}"))
+        text.parse().map_err(|_| format!("unknown role {text}"))
     }
 }
 
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_role_is_read_as_it_is_stored_and_as_it_is_told() {
+    fn a_role_has_one_name_in_the_store_and_in_answers() {
         for &role in Role::VARIANTS {
             assert_eq!(Role::try_from(role.as_str().to_owned()), Ok(role));
             assert_eq!(serde_json::to_value(role).unwrap(), role.as_str());

@@ -1,29 +1,29 @@
-//! What a service may be allowed by its tokens. Pure; imports no room.
+//! The scopes of services' tokens. Pure; imports no room.
 
 use std::str::FromStr;
 
 use common::input::Refusal;
 use strum::{IntoStaticStr, VariantArray};
 
-/// What a service may be allowed.
+/// A scope that a service's token can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray, strum::VariantNames)]
 pub enum ServiceScope {
     /// Reserve, commit and release stock.
     #[strum(serialize = "inventory:reserve")]
     InventoryReserve,
-    /// Read what a checkout needs to know of a user.
+    /// Read a user's checkout context, and carts.
     #[strum(serialize = "checkout:read")]
     CheckoutRead,
-    /// Empty a cart after the order.
+    /// Remove ordered items from a cart.
     #[strum(serialize = "carts:clear")]
     CartsClear,
-    /// Have mail and messages sent.
+    /// Send e-mail and text messages.
     #[strum(serialize = "notifications:send")]
     NotificationsSend,
 }
 
 impl ServiceScope {
-    /// As in tokens, and a constraint of the table.
+    /// The name in tokens; a constraint of the table has the same list.
     pub fn as_str(self) -> &'static str {
         self.into()
     }

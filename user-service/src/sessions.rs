@@ -1,4 +1,4 @@
-//! Sessions: begun by a login or a guest, kept up with refresh tokens that change with every use.
+//! Sessions: opened by a login or for a guest, and continued with refresh tokens that change with every use.
 
 pub mod domain;
 pub mod store;
@@ -7,26 +7,26 @@ use common::{problem::Problem, timestamp::Timestamp};
 use platform::postgres::Database;
 
 use self::{
-    domain::{Decision, Holder, SessionId},
-    store::{NewSession, RightLogin},
+    domain::{Decision, Principal, SessionId},
+    store::{NewSession, VerifiedLogin},
 };
-use crate::{error::Error, opaque::Opaque};
+use crate::{error::Error, opaque::OpaqueToken};
 
-/// How often a refresh starts over because the session moved under it. Once is rare already.
-const RACES: usize = 5;
+/// How often a refresh is tried when another refresh of the session came first. A second attempt is rare already.
+const MAX_ATTEMPTS: usize = 5;
 
-/// Begins a session; its first refresh token. A user's credentials are wrong, too, when they stopped being right since
-/// the `login` was judged.
+/// Opens a session; returns its first refresh token. Fails with `InvalidCredentials` when the account was closed or its
+/// password changed since the `login` was verified.
 pub async fn open(
     db: &Database,
-    holder: Holder,
-    login: Option<RightLogin<'_>>,
+    principal: Principal,
+    login: Option<VerifiedLogin<'_>>,
     now: Timestamp,
-) -> Result<Opaque, Error> {
-    let token = Opaque::random()?;
+) -> Result<OpaqueToken, Error> {
+    let token = OpaqueToken::random()?;
     let session = NewSession {
         id: SessionId::new(now),
-        holder,
+        principal,
         token: token.hashed(),
         login,
         created_at: now,
@@ -35,26 +35,26 @@ pub async fn open(
     if store::open(db, &session).await? { Ok(token) } else { Err(Error::InvalidCredentials) }
 }
 
-/// Exchanges a refresh token for another. Whoever shows one that was used before ends the session.
-pub async fn renew(db: &Database, presented: &Opaque, now: Timestamp) -> Result<(Holder, Opaque), Error> {
+/// Exchanges a refresh token for another. A token that was used before, outside of its grace period, ends the session.
+pub async fn renew(db: &Database, presented: &OpaqueToken, now: Timestamp) -> Result<(Principal, OpaqueToken), Error> {
     let mut connection = db.acquire().await?;
-    for _ in 0..RACES {
+    for _ in 0..MAX_ATTEMPTS {
         let known = store::find(&mut *connection, presented.hashed()).await?.ok_or(Error::InvalidRefreshToken)?;
         match known.decide(now) {
             Decision::Refuse => return Err(Error::InvalidRefreshToken),
             Decision::Revoke => {
                 store::end(&mut *connection, known.session_id).await?;
-                let (session, holder) = (known.session_id, known.holder.subject());
-                tracing::warn!(%session, %holder, "refresh token used again; session ended");
+                let (session, principal) = (known.session_id, known.principal.subject());
+                tracing::warn!(%session, %principal, "refresh token used again; session ended");
                 return Err(Error::InvalidRefreshToken);
             }
             Decision::Renew(step) => {
-                let token = Opaque::random()?;
+                let token = OpaqueToken::random()?;
                 if store::advance(&mut *connection, known.session_id, step, token.hashed(), now).await? {
-                    return Ok((known.holder, token));
+                    return Ok((known.principal, token));
                 }
             }
         }
     }
-    Err(Problem::unavailable("a session kept moving while it was refreshed").into())
+    Err(Problem::unavailable("the session was refreshed by other requests at the same time").into())
 }

@@ -1,4 +1,4 @@
-//! Accounts: one's own profile.
+//! Accounts: reading and changing the caller's own profile.
 
 pub mod domain;
 pub mod store;
@@ -22,9 +22,9 @@ pub fn routes() -> Routes<App> {
     Routes::new().routes(routes!(get_profile, update_profile))
 }
 
-/// One's own profile
+/// Read your own profile
 #[utoipa::path(get, path = "/users/me", tag = "users", security(("token" = ["profile"])),
-    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names what is shown and its version, for `If-Match`; its form may change."))),
+    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Entity tag of this version, for `If-Match`; its form may change."))),
         (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
             content_type = "application/problem+json")))]
 async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) -> Result<Versioned<Profile>, Error> {
@@ -33,15 +33,16 @@ async fn get_profile(State(app): State<App>, caller: Caller<scopes::Profile>) ->
     Ok(versioned(profile))
 }
 
-/// Change one's own profile
+/// Change your own profile
 ///
-/// A JSON Merge Patch. With `If-Match`, only the version that you have seen is changed.
+/// A JSON Merge Patch. With `If-Match`, the change is made only to the version that the tag names.
 ///
-/// Text messages are sent only with consent, which is given by `sms` in `notify_by` and needs a phone number that takes them
-/// (`needs_phone`, `takes_no_texts`). It goes with the number: removing that ends it; when it was given for which number is kept.
+/// Text messages are sent only with consent. The user gives it with `sms` in `notify_by`, which needs a phone number
+/// that takes text messages (`needs_phone`, `takes_no_texts`). Removing the number ends the consent; another number
+/// renews its time, `sms_consent_at`.
 #[utoipa::path(patch, path = "/users/me", tag = "users", security(("token" = ["profile"])), request_body = ProfilePatch,
     params(IfMatch),
-    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Names the new version."))),
+    responses((status = OK, body = Profile, headers(("ETag" = String, description = "Entity tag of the new version."))),
         (status = NOT_FOUND, description = "The account of the token is gone.", body = ProblemBody,
             content_type = "application/problem+json"),
         (status = PRECONDITION_FAILED, description = "The profile was changed since you read it.", body = ProblemBody,
@@ -59,12 +60,12 @@ async fn update_profile(
         return Ok(versioned(profile));
     }
     let changed = change(&app, id, &patch, &if_match).await?;
-    // An absent profile matches no version either (RFC 9110, 13.1.1).
+    // An absent profile does not match any version either (RFC 9110, 13.1.1).
     let absent = if if_match == IfMatch::Any { Error::NotFound } else { Error::Stale };
     changed.map(versioned).ok_or(absent)
 }
 
-/// Where the patch may change where text messages go, the whole profile is judged before it is committed.
+/// Applies the patch. If it can change where text messages go, the whole profile is checked before the commit.
 async fn change(app: &App, id: UserId, patch: &ProfilePatch, if_match: &IfMatch) -> Result<Option<Profile>, Error> {
     let now = Timestamp::now();
     if !patch.is_about_texts() {

@@ -1,7 +1,8 @@
-//! Who is calling, and what the token allows.
+//! Authentication: who is calling, and what the token allows.
 //!
 //! A handler asks for [`Caller<SomeScope>`] in its signature; without it the route is public on purpose. The gateway
-//! checks tokens too; the service checks again by the same rule, so home and production behave alike.
+//! verifies tokens too; the service verifies them again by the same rule, so that development and production behave
+//! alike.
 
 mod caller;
 mod claims;

@@ -7,7 +7,7 @@ pub fn chain(error: &(dyn Error + 'static)) -> String {
     chain_under(error.to_string(), error)
 }
 
-/// These words in place of the error's own, which may hold what a log must not, and then its causes.
+/// The causes after `words`, which replace the error's own text where that may hold what a log must not.
 pub fn chain_under(words: impl Into<String>, error: &(dyn Error + 'static)) -> String {
     let mut line = words.into();
     let mut next = error.source();

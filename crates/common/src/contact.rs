@@ -1,4 +1,4 @@
-//! How to reach people: e-mail addresses, names, telephone numbers, and where parcels go.
+//! Contact data: e-mail addresses, names, telephone numbers and postal addresses.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -22,25 +22,25 @@ mod label;
 mod phone;
 mod web_address;
 
-/// An e-mail address, in ASCII: our mail provider takes no others. An international domain is converted to its `xn--` form
-/// (IDNA, UTS 46), so that one mailbox has one address however it was typed.
+/// E-mail address in ASCII: the mail provider accepts no others. An international domain is converted to its `xn--`
+/// form (IDNA, UTS 46), so that one mailbox has one address however it was typed.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, format = "email", min_length = 3, max_length = 254, examples("ada@example.com"))]
 pub struct Email(String);
 
 impl Email {
-    /// As the person wrote it, but for an international domain.
+    /// The address as it was written, except for an international domain.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What makes two addresses the same person's: providers that tell capitals apart have died out.
+    /// The key by which two addresses are equal: without case, which mail providers ignore.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
     }
 
-    /// What stands before the `@`, in lower case.
+    /// The part before the `@`, in lower case.
     pub fn local_part(&self) -> String {
         self.key().split('@').next().unwrap_or_default().to_owned()
     }
@@ -56,20 +56,21 @@ impl FromStr for Email {
         let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
         if !local.is_ascii() {
             return Err(refusal(
-                "must have only ASCII characters before the @: our mail provider delivers to no others",
+                "must have only ASCII characters before the @: the mail provider delivers to no others",
             ));
         }
         let domain = ascii_domain(domain).ok_or_else(malformed)?;
         let address = format!("{local}@{domain}");
-        // The rest is validator's: HTML's grammar, which has neither quoted local parts nor labels that DNS has not.
+        // validator checks the rest by HTML's grammar, which excludes quoted local parts and labels that DNS does not
+        // allow.
         let is_deliverable = address.validate_email() && is_dot_string(local) && is_public(&domain);
         let is_short_enough = address.validate_length(None, Some(254), None);
         if is_deliverable && is_short_enough { Ok(Self(address)) } else { Err(malformed()) }
     }
 }
 
-/// An international domain in its `xn--` form; any other as it was written. A label that begins with `xn--` and stands for
-/// no name in any script (UTS 46, 4.1) can be registered nowhere.
+/// An international domain in its `xn--` form; any other as it was written. A label that begins with `xn--` and encodes
+/// no valid name (UTS 46, 4.1) cannot be registered, and is refused.
 fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     if !domain.is_ascii() {
         return idna::domain_to_ascii_strict(domain).ok().map(Cow::Owned);
@@ -81,12 +82,12 @@ fn ascii_domain(domain: &str) -> Option<Cow<'_, str>> {
     Some(domain.into())
 }
 
-/// RFC 5321's dot-string: mail servers refuse a dot at either end, and two in a row.
+/// Whether it is RFC 5321's dot-string: mail servers refuse a dot at either end, and two in a row.
 fn is_dot_string(local: &str) -> bool {
     local.split('.').all(|atom| !atom.is_empty())
 }
 
-/// A domain with a dot and a top level that is a word: no address of a host in a network, which validator takes, too.
+/// Whether it is a domain with a dot and a top level that is a word. validator accepts IP addresses too.
 fn is_public(domain: &str) -> bool {
     let top = domain.rsplit_once('.').map(|(_, top)| top);
     top.is_some_and(|top| {
@@ -94,14 +95,14 @@ fn is_public(domain: &str) -> bool {
     })
 }
 
-/// Never shows the address: what is printed ends up in logs.
+/// Leaves out the address, so that no log shows it.
 impl fmt::Debug for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Email(..)")
     }
 }
 
-/// What a person is called. Mails carry it to others, so it has no address of a web page in it.
+/// Name of a person. Mails show it to other people, so it must not contain a web address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 1, max_length = 100, examples("Ada Lovelace"))]
@@ -126,7 +127,7 @@ impl FromStr for PersonName {
     }
 }
 
-/// What is deserialized, from a sibling or a store, passes the same rule as what a client writes.
+/// Values from other services and stores are checked by the same rule as those of clients.
 macro_rules! read_from_text {
     ($($word:ty),+) => {$(
         impl TryFrom<String> for $word {
@@ -141,7 +142,7 @@ macro_rules! read_from_text {
 
 read_from_text!(Email);
 
-/// What was taken from a client once is read again also where a later rule would refuse it: an order and an account stay
+/// A value that was accepted once can be read again, also when a later rule would refuse it: orders and accounts stay
 /// readable.
 macro_rules! read_as_stored {
     ($($word:ident $most:literal),+) => {$(

@@ -1,5 +1,5 @@
-//! Versions of mutable resources as strong entity tags: `If-Match` against lost updates, `If-None-Match` against sending
-//! what is known (RFC 9110, 13.1).
+//! Versions of mutable resources as strong entity tags: `If-Match` prevents lost updates, `If-None-Match` saves sending
+//! a version that the client has (RFC 9110, 13.1).
 //!
 //! A tag names a representation (RFC 9110, 8.8), so it holds two things: which document is shown, and which version of
 //! it. The version alone is not enough: a path such as a slug may lead to another document later, and that document may
@@ -24,13 +24,13 @@ use uuid::Uuid;
 
 use crate::{input::Json, problem::Problem};
 
-/// A strong entity tag: one version of one document. Written as `"<document>-<version>"`, such as `"9c415f0e8a1b2c3d-3"`.
-/// Clients take it from an answer and send it back; they never build one.
+/// A strong entity tag: one version of one document. Written as `"<document>-<version>"`, such as
+/// `"9c415f0e8a1b2c3d-3"`. Clients take it from an answer and send it back; they never build one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ETag {
-    /// Names the document.
+    /// The number of the document ([`number`]).
     pub document: u64,
-    /// Grows with every change of it.
+    /// The version of the document, which grows with every change.
     pub version: i64,
 }
 
@@ -40,7 +40,8 @@ impl ETag {
         Self { document: number(document), version }
     }
 
-    /// The one in quotes, exactly as this service writes it: tags are compared character by character (RFC 9110, 8.8.3.2).
+    /// Parses a tag exactly as this service writes it, quotes included: tags are compared character by character (RFC
+    /// 9110, 8.8.3.2).
     fn parse(quoted: &str) -> Option<Self> {
         let (document, version) = quoted.strip_prefix('"')?.strip_suffix('"')?.split_once('-')?;
         let tag = Self { document: u64::from_str_radix(document, 16).ok()?, version: version.parse().ok()? };
@@ -71,7 +72,7 @@ pub fn number(document: Uuid) -> u64 {
 pub struct Versioned<T> {
     /// The resource.
     pub body: T,
-    /// Which version of which document it is.
+    /// The tag of the body's document and version.
     pub tag: ETag,
 }
 
@@ -93,12 +94,12 @@ impl<T: Serialize> Versioned<T> {
     }
 }
 
-/// The `If-Match` header: only change what the client has seen.
+/// The `If-Match` header: change only a version that the client has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfMatch {
-    /// No header, or `*`: any version will do.
+    /// No header, or `*`: every version may be changed.
     Any,
-    /// One of these.
+    /// Only a version with one of these tags may be changed.
     Tags(Vec<ETag>),
 }
 
@@ -129,12 +130,12 @@ impl IfMatch {
         if tags.is_empty() || !tags.iter().all(|tag| is_tag(tag)) {
             return None;
         }
-        // A tag that is not ours, a weak one included, matches no version: strong comparison.
+        // A tag that this service does not write, or a weak one, matches no version: strong comparison.
         Some(Self::Tags(tags.into_iter().filter_map(ETag::parse).collect()))
     }
 }
 
-/// Whether it is an entity tag of any server's that has no comma in it; ours have none.
+/// Whether it is an entity tag of any server, without commas; tags of this service have none.
 fn is_tag(tag: &str) -> bool {
     let opaque = tag.strip_prefix("W/").unwrap_or(tag).strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
     opaque.is_some_and(|opaque| opaque.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e)))
@@ -144,18 +145,19 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let malformed = || Problem::malformed("If-Match must be an ETag as an answer had it, quotes included, or *.");
+        let malformed =
+            || Problem::malformed("If-Match must be an ETag exactly as an answer had it, quotes included, or *.");
         let text = joined(&parts.headers, &header::IF_MATCH).map_err(|_| malformed())?;
         text.map_or(Some(Self::Any), |text| Self::parse(&text)).ok_or_else(malformed)
     }
 }
 
-/// The `If-None-Match` header: only send what the client has not got (RFC 9110, 13.1.2).
+/// The `If-None-Match` header: send only a version that the client does not have (RFC 9110, 13.1.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfNoneMatch {
-    /// `*`: the client has got some version.
+    /// `*`: the client has some version.
     Any,
-    /// These; none without the header.
+    /// The client has the versions with these tags; empty without the header.
     Tags(Vec<ETag>),
 }
 
@@ -189,14 +191,22 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 impl IntoParams for IfMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(WRITTEN));
-        vec![condition("If-Match", "The `ETag` of the answer that you have seen, as it was.", schema)]
+        vec![condition(
+            "If-Match",
+            "The `ETag` of the version to change, exactly as the answer had it. Another current version is answered 412.",
+            schema,
+        )]
     }
 }
 
 impl IntoParams for IfNoneMatch {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let schema = ObjectBuilder::new().schema_type(Type::String);
-        vec![condition("If-None-Match", "The `ETag` of the answer that you have, as it was.", schema)]
+        vec![condition(
+            "If-None-Match",
+            "The `ETag` of the version that you have, exactly as the answer had it. The same current version is answered 304.",
+            schema,
+        )]
     }
 }
 

@@ -1,4 +1,4 @@
-//! Paths and queries, with our problems in place of the framework's plain text.
+//! Extractors of paths and queries, which answer problems in place of the framework's plain text.
 
 use axum::{
     extract::{FromRequestParts, rejection::PathRejection},
@@ -19,22 +19,22 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T>
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        // No store could hold it, and no id or slug of ours has it. A raw one is in no URI.
+        // No store can hold NUL, and no id or slug has it. A URI cannot contain it unescaped.
         if parts.uri.path().contains("%00") {
             return Err(Problem::invalid_path("A part of the path contains NUL.".into()));
         }
         match axum::extract::Path::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(_)) => {
-                Err(Problem::invalid_path("A part of the path is not of the form this route takes.".into()))
+                Err(Problem::invalid_path("A part of the path does not have the form that this route takes.".into()))
             }
             Err(rejection) => Err(Problem::internal(rejection)),
         }
     }
 }
 
-/// The query string. `T` says `#[serde(deny_unknown_fields)]`. 400 with the name of the parameter that is unknown, given
-/// twice, empty, or not of its type.
+/// The query string. `T` says `#[serde(deny_unknown_fields)]`. 400 with the name of the parameter that is unknown,
+/// given twice, empty, or not of its type.
 #[derive(Debug, Clone, Copy)]
 pub struct Query<T>(pub T);
 
@@ -46,12 +46,12 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     }
 }
 
-/// 201 with where the new thing can be read.
+/// 201 with the path of the new resource as `Location`.
 #[derive(Debug)]
 pub struct Created<T> {
     /// A path such as `/products/0193...`.
     pub location: String,
-    /// The new thing.
+    /// The new resource.
     pub body: T,
 }
 
@@ -61,7 +61,7 @@ impl<T: serde::Serialize> IntoResponse for Created<T> {
     }
 }
 
-/// With the tag that reading it answers (RFC 9110, 15.3.2).
+/// Adds the `ETag` of the new resource (RFC 9110, 15.3.2).
 impl<T: serde::Serialize> IntoResponse for Created<Versioned<T>> {
     fn into_response(self) -> Response {
         created(self.body.into_response(), self.location)
@@ -70,7 +70,7 @@ impl<T: serde::Serialize> IntoResponse for Created<Versioned<T>> {
 
 fn created(mut response: Response, location: String) -> Response {
     *response.status_mut() = StatusCode::CREATED;
-    // Our locations are made of route templates, ids and slugs: always visible ASCII.
+    // Locations consist of route templates, ids and slugs: always visible ASCII.
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(header::LOCATION, location);
     }

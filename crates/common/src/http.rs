@@ -1,4 +1,4 @@
-//! What surrounds every router: request id, one log line a request, deadline, body limit, panics, unknown routes.
+//! The middleware of every router: request id, one log line a request, deadline, body limit, panics, unknown routes.
 
 use std::{
     any::Any,
@@ -26,39 +26,38 @@ use crate::{input::MAX_BODY, problem::Problem};
 
 pub(crate) mod headers;
 
-/// The target of the event that is logged of each request; nothing else has it.
+/// The tracing target of the log line of each request; no other event has it.
 pub const REQUEST: &str = "bodega::request";
-/// The route of requests that match none. What a client wrote is not repeated, and counts as one route.
+/// The route in logs and metrics of requests that match none, so that paths of clients are not repeated.
 pub const UNMATCHED: &str = "unmatched";
 
-/// Carries the request id in and out.
+/// The header with the request id, in requests and answers.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// W3C trace context, passed on unchanged.
 pub const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// When a request reached the process; its deadline and its latency count from there. Where it is not in the request's
-/// extensions, they count from the routes.
+/// When a request reached the process; its deadline and latency count from then. Without it in the request's
+/// extensions, they count from the middleware.
 #[derive(Debug, Clone, Copy)]
 pub struct ArrivedAt(Instant);
 
 impl ArrivedAt {
-    /// Now.
+    /// The current moment.
     pub fn now() -> Self {
         Self(Instant::now())
     }
 }
 
-/// Where a request came from, as the gateway or our own CDN says, and never as a client says. The Lambda entry puts it
-/// into the request's extensions (`platform::source`); where it is not there, no source address is known.
+/// The source address of a request, from the gateway or the CDN, and never from a client's header. The Lambda entry
+/// adds it to the request's extensions (`platform::source`); without it, no source address is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceAddress(pub IpAddr);
 
-/// A request that is refused before any route sees it, for what only the entry knows of it. It is logged and answered as
-/// any other.
+/// A request that the Lambda entry refuses before routing. It is logged and answered like any other.
 #[derive(Debug, Clone)]
 pub struct Refused(pub Problem);
 
-/// What is known about the request in hand; handlers that call others pass it on.
+/// The context of the current request; handlers pass it on to calls of other services.
 #[derive(Debug, Clone)]
 pub struct RequestContext(Arc<Context>);
 
@@ -71,7 +70,7 @@ struct Context {
 }
 
 impl RequestContext {
-    /// The request id: the client's when it is well-formed, else ours.
+    /// The request id: the client's when it is well-formed, else a new one.
     pub fn id(&self) -> &str {
         &self.0.id
     }
@@ -81,14 +80,14 @@ impl RequestContext {
         self.0.traceparent.as_ref()
     }
 
-    /// The source address, where the gateway named one.
+    /// The source address, when it is known.
     pub fn source(&self) -> Option<IpAddr> {
         self.0.source
     }
 
-    /// Notes who called, for the log line. Ids only, never names.
+    /// Sets the caller of the log line: an id, never a name.
     pub(crate) fn set_caller(&self, subject: &impl ToString) {
-        // The same token is read once a request; a second extractor finds the same caller.
+        // A second extractor of the request finds the same caller.
         let _ = self.0.caller.set(subject.to_string());
     }
 
@@ -104,21 +103,21 @@ impl RequestContext {
     }
 }
 
-/// Short and harmless in a log; the gateway's own ids look like `JKJaXmPLvHcESHA=`.
+/// Whether the id is short and safe in a log; the gateway's own ids look like `JKJaXmPLvHcESHA=`.
 fn is_request_id(id: &str) -> bool {
     (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_=+/".contains(&b))
 }
 
-/// One value of W3C's form (Trace Context, 3.2): version, trace id, parent id, flags, and what later versions add.
-/// A gateway joins several lines by commas, and "a,b" is no trace.
+/// Whether it is one value of W3C's form (Trace Context, 3.2): version, trace id, parent id, flags, and what later
+/// versions add. A gateway joins repeated headers with commas, and "a,b" is no trace.
 fn is_traceparent(value: &[u8]) -> bool {
     let is_plain = value.iter().all(|b| b.is_ascii_hexdigit() || *b == b'-');
     is_plain && (55..=256).contains(&value.len())
 }
 
-/// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline` is
-/// answered 503, so that a client hears in time of whatever hangs.
-pub fn wrap(router: Router, deadline: Duration) -> Router {
+/// Surrounds a service's routes. `OPTIONS` is answered 204 on every path. A request that takes longer than `deadline`
+/// is answered 503, so that a client gets an answer in time when a dependency hangs.
+pub fn with_middleware(router: Router, deadline: Duration) -> Router {
     router
         .fallback(async || Problem::unknown_route())
         .method_not_allowed_fallback(async || Problem::method_not_allowed())
@@ -128,7 +127,7 @@ pub fn wrap(router: Router, deadline: Duration) -> Router {
         .layer(middleware::from_fn(observe))
 }
 
-/// What it said and where is logged by the panic hook, under the same request id (`platform::telemetry`).
+/// Answers a panic with 500. The panic hook logs message and location with the same request id (`platform::telemetry`).
 fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
     Problem::internal("the handler panicked").into_response()
 }
@@ -157,8 +156,8 @@ async fn observe(mut request: Request, next: Next) -> Response {
 
     let mut response = match request.extensions_mut().remove::<Refused>() {
         Some(Refused(problem)) => problem.into_response(),
-        // A browser asks so before a page may send its request, and wants a 2xx whatever the path. Whose pages may is the
-        // gateway's to say, which puts the headers of CORS on this answer.
+        // A browser's preflight needs a 2xx for every path. The gateway decides which origins are allowed, and adds the
+        // CORS headers to this answer.
         None if method == Method::OPTIONS => StatusCode::NO_CONTENT.into_response(),
         None => next.run(request).instrument(info_span!("request", request_id = context.id())).await,
     };
@@ -173,15 +172,15 @@ async fn observe(mut request: Request, next: Next) -> Response {
     if let Ok(id) = HeaderValue::from_str(context.id()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    // Whatever does not say that it may be kept is not kept: by a CDN, by a browser, or in between.
+    // An answer without a cache header must not be stored by browsers, CDNs or proxies.
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let route = route(&method, path.as_ref(), response.status());
     log(&context, &method, &route, &response, cause.as_deref(), started.elapsed(), cold_start);
     response
 }
 
-/// Which route was asked, as the description of the routes has it: `GET /products/{product_id}`. Methods are any words of a
-/// client's, so those that a path does not have make no route, and a preflight is of none.
+/// The route in logs and metrics, as in the OpenAPI document: `GET /products/{product_id}`. Clients can send any
+/// method, so one that the path does not have counts as [`UNMATCHED`], and so does a preflight.
 fn route(method: &Method, path: Option<&MatchedPath>, status: StatusCode) -> String {
     let is_described = status != StatusCode::METHOD_NOT_ALLOWED && method != Method::OPTIONS;
     let path = path.map(MatchedPath::as_str).filter(|_| is_described);
@@ -194,7 +193,7 @@ fn route(method: &Method, path: Option<&MatchedPath>, status: StatusCode) -> Str
     route
 }
 
-// One line has all that is known of a request; splitting the list would only hide its length.
+// One line has all fields of a request; splitting the parameters would only hide their number.
 fn log(
     context: &RequestContext,
     method: &Method,

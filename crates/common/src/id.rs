@@ -1,4 +1,4 @@
-//! Ids: UUIDs that know what they identify, so that an address cannot be passed where an order is meant.
+//! Ids: UUIDs typed by what they identify, so that the id of an address cannot be passed as that of an order.
 
 use std::{fmt, hash::Hash, marker::PhantomData, str::FromStr};
 
@@ -13,8 +13,8 @@ use crate::{input::refusal::Refusal, timestamp::Timestamp};
 
 /// The id of an `Of`: a UUID, version 7 when the service makes it, so that ids sort by the time they were made.
 ///
-/// `Of` is only a label: the type of the thing itself (`type ImageId = Id<Image>`), or, where the crate has no such type or
-/// several rooms name the id, an empty enum (`pub enum OrderMarker {}`).
+/// `Of` is only a label: the type of the thing itself (`type ImageId = Id<Image>`), or, where the crate has no such
+/// type or several rooms name the id, an empty enum (`pub enum OrderMarker {}`).
 pub struct Id<Of>(Uuid, PhantomData<fn() -> Of>);
 
 impl<Of> Id<Of> {
@@ -26,7 +26,7 @@ impl<Of> Id<Of> {
         Self::from(Uuid::new_v7(time))
     }
 
-    /// The bare UUID, for a store that has a type of its own for it.
+    /// The bare UUID, for drivers of stores.
     pub fn uuid(self) -> Uuid {
         self.0
     }
@@ -42,7 +42,7 @@ impl<Of> FromStr for Id<Of> {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        // Only the hyphenated form: one thing, one spelling.
+        // Only the hyphenated form, so that an id has one spelling.
         let id: Result<uuid::fmt::Hyphenated, _> = text.parse();
         id.map(|id| Self::from(id.into_uuid())).map_err(|_| Refusal::new("invalid_id", "must be a UUID"))
     }
@@ -60,7 +60,7 @@ impl<Of> fmt::Debug for Id<Of> {
     }
 }
 
-// Derives would ask that `Of` be all of this too.
+// Derives would require that `Of` implements these too.
 impl<Of> Clone for Id<Of> {
     fn clone(&self) -> Self {
         *self

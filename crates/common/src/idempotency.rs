@@ -1,5 +1,5 @@
-//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): the name a client gives to one attempt, so that
-//! sending it again does it once.
+//! `Idempotency-Key` (draft-ietf-httpapi-idempotency-key-header): a client's key for one attempt, so that a repeated
+//! request has one effect.
 
 use std::{fmt, str::FromStr};
 
@@ -20,19 +20,19 @@ use crate::{
     problem::Problem,
 };
 
-/// The header.
+/// The name of the header.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The longest key, in characters; Stripe's limit.
 pub const MAX_LENGTH: usize = 255;
 
-/// How it may be written: bare, or as a quoted string.
+/// The pattern of the header: a bare key, or a quoted string.
 const WRITTEN: &str = r#"^([!#-+\--~][ -+\--~]*|"([ !#-\[\]-~]|\\["\\])+")$"#;
 
 /// A key as an extractor: 400 when it is absent, given twice, or not 1 to 255 visible ASCII characters.
 ///
 /// The draft writes it as a quoted string of RFC 9651, most clients write it bare: `"8e03"` and `8e03` are one key. A
-/// gateway joins two headers by a comma, so a comma stands between quotes or not at all: bare, `a,b` is two keys.
-/// Keys belong to their caller: two callers may use the same.
+/// gateway joins repeated headers with commas, so a key with a comma must be quoted: bare, `a,b` is two keys. Keys
+/// belong to their caller: two callers may use the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -53,7 +53,7 @@ impl IdempotencyKey {
     }
 }
 
-/// What stands between the quotes, `\"` and `\\` undone; nothing may follow the closing quote.
+/// The text between the quotes, with `\"` and `\\` unescaped; nothing may follow the closing quote.
 fn unquoted(rest: &str) -> Option<String> {
     let mut bare = String::with_capacity(rest.len());
     let mut characters = rest.chars();
@@ -100,9 +100,10 @@ impl IntoParams for IdempotencyKey {
             .parameter_in(ParameterIn::Header)
             .required(Required::True)
             .description(Some(
-                "Names this attempt; make a new one (a random UUID) for each thing you want done. The \
-                same key and request get the stored answer, byte for byte; another request with it is refused. Sent \
-                once. With or without quotes it is the same key; one that contains a comma needs them.",
+                "Key of this attempt: a new one, such as a random UUID, for each operation, and the same one when you repeat \
+                the request. The same key with the same request gets the stored answer; with another request it is \
+                refused. Send the header once. Quotes are optional and not part of the key; a key with a comma needs \
+                them.",
             ))
             .schema(Some(schema.build()))
             .example(Some("0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11".into()));

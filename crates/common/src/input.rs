@@ -1,8 +1,8 @@
 //! JSON bodies, parsed at the edge into types that cannot be wrong, with every bad field reported at once.
 //!
-//! A request type implements [`FromFields`]: it asks [`Fields`] for each of its members by name and kind. Whatever is
-//! missing, of the wrong kind, refused by its type, or not asked for at all becomes one [`FieldError`]; the handler runs
-//! only when there is none. (serde stops at the first; see `docs/decisions/0003-request-parsing.md`.)
+//! A request type implements [`FromFields`]: it asks [`Fields`] for each of its members by name and type. Each member
+//! that is missing, of the wrong type, refused by its type, or unknown becomes a [`FieldError`]; the handler runs only
+//! when there is none. (serde stops at the first; see `docs/decisions/0003-request-parsing.md`.)
 
 use std::{ops::RangeInclusive, str::FromStr};
 
@@ -26,7 +26,7 @@ pub fn is_storable(text: &str) -> bool {
     !text.contains('\0')
 }
 
-/// Whether that is so of every text in a value, names of members included.
+/// Whether every store can hold every text in a value, names of members included.
 pub fn holds_storable_text(value: &Value) -> bool {
     match value {
         Value::String(text) => is_storable(text),
@@ -36,8 +36,8 @@ pub fn holds_storable_text(value: &Value) -> bool {
     }
 }
 
-/// Text of a stranger's program, such as the reason for a decline, with what no store can hold replaced: an event that
-/// cannot be saved would come again for ever.
+/// Replaces NUL, which no store can hold, in text of another program, such as the reason of a decline. An event that
+/// cannot be saved would be delivered again and again.
 pub fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
@@ -47,10 +47,10 @@ fn control_character() -> Refusal {
 }
 
 /// One line of text: trimmed, `length` characters long, without control characters (PostgreSQL cannot hold NUL, and no
-/// name has a line break) and other characters that cannot be seen, but where a script needs them. The most counts before
-/// trimming, too, so that a client can count by itself.
+/// name has a line break), and without other invisible characters except where a script needs them. The maximum applies
+/// before trimming too, so that a client can count the characters.
 pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
-    prose(text, length).and_then(|text| {
+    multiline_text(text, length).and_then(|text| {
         if text.contains(['\n', '\r', '\t']) {
             return Err(Refusal::new("control_character", "must be one line"));
         }
@@ -58,8 +58,8 @@ pub fn line(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal
     })
 }
 
-/// Text that may have several lines, otherwise like [`line()`].
-pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
+/// Text that may have several lines, otherwise as [`line()`].
+pub fn multiline_text(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusal> {
     let (least, most) = (*length.start() as u64, *length.end() as u64);
     let is_short_enough = text.validate_length(None, Some(most), None);
     let text = text.trim();
@@ -78,25 +78,25 @@ pub fn prose(text: &str, length: RangeInclusive<usize>) -> Result<String, Refusa
     Ok(text.to_owned())
 }
 
-/// What a merge patch (RFC 7396) says about one member.
+/// One member of a merge patch (RFC 7396).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Patch<T> {
-    /// Not mentioned: stays as it is.
+    /// Absent: the value stays.
     #[default]
     Keep,
-    /// `null`: removed.
+    /// `null`: the value is removed.
     Remove,
-    /// Replaced.
+    /// The value is replaced.
     Set(T),
 }
 
 /// A type that is read from a JSON object.
 pub trait FromFields: Sized {
-    /// Asks for every member. Ask for all of them before giving up with `?`, so that all refusals are reported.
+    /// Reads every member. Read all of them before `?`, so that all refusals are reported.
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self>;
 }
 
-/// The members of one JSON object, handed out by name; refusals are collected with their JSON Pointers.
+/// The members of one JSON object, read by name; refusals are collected with their JSON Pointers.
 #[derive(Debug)]
 pub struct Fields<'a> {
     pointer: String,
@@ -105,7 +105,7 @@ pub struct Fields<'a> {
 }
 
 impl Fields<'_> {
-    /// Reads a `T` from a whole body, or says everything that is wrong with it, up to the limit of [`FieldErrors`].
+    /// Reads a `T` from a whole body, or returns all its errors, up to the limit of [`FieldErrors`].
     pub fn read<T: FromFields>(body: Value) -> Result<T, FieldErrors> {
         let mut errors = FieldErrors::default();
         let read = object(body, String::new(), &mut errors);
@@ -134,7 +134,7 @@ impl Fields<'_> {
         self.patch(name, |fields| fields.text(name))
     }
 
-    /// A member of a merge patch, read by `read` where it is neither absent nor `null`.
+    /// A member of a merge patch, read by `read` when it is neither absent nor `null`.
     pub fn patch<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Patch<T>> {
         if self.members.get(name).is_some_and(Value::is_null) {
             self.members.remove(name);
@@ -143,7 +143,7 @@ impl Fields<'_> {
         Some(self.replaced(name, read)?.map_or(Patch::Keep, Patch::Set))
     }
 
-    /// A member of a merge patch that can be replaced and not removed, read by `read` where it is there.
+    /// A member of a merge patch that can be replaced but not removed, read by `read` when it is present.
     pub fn replaced<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         match self.members.get(name) {
             None => Some(None),
@@ -195,7 +195,7 @@ impl Fields<'_> {
         if self.is_absent(name) { Some(None) } else { self.texts(name, max).map(Some) }
     }
 
-    /// A string member of a merge patch that can be replaced and not removed.
+    /// A string member of a merge patch that can be replaced but not removed.
     pub fn replaced_text<T: FromStr<Err = Refusal>>(&mut self, name: &str) -> Option<Option<T>> {
         match self.patch_text(name)? {
             Patch::Keep => Some(None),
@@ -232,23 +232,24 @@ impl Fields<'_> {
         if self.is_absent(name) { Some(None) } else { self.object(name).map(Some) }
     }
 
-    /// An object, read by `read`; where it is absent or `null`, `read` gets one without members, and names what it lacks.
+    /// An object, read by `read`. When it is absent or `null`, `read` gets an empty one, and reports its missing
+    /// members.
     pub fn object_by<T>(&mut self, name: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> Option<T> {
         let value = if self.is_absent(name) { Value::Object(Map::new()) } else { self.required(name)? };
         object_by(value, self.child(name), self.errors, read)
     }
 
-    /// Whether the member is there.
+    /// Whether the member is present.
     pub fn has(&self, name: &str) -> bool {
         self.members.contains_key(name)
     }
 
-    /// A member as it was written, where what is read has to be kept and read again.
+    /// A member as raw JSON, to store it and read it again later.
     pub fn raw(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
     }
 
-    /// Takes a member away without a look at it, where nothing can be said of it before something else is right.
+    /// Ignores a member that cannot be checked because another member is invalid.
     pub fn ignore(&mut self, name: &str) {
         self.members.remove(name);
     }
@@ -258,7 +259,7 @@ impl Fields<'_> {
         if self.is_absent(name) { Some(None) } else { self.integer(name, range).map(Some) }
     }
 
-    /// A required object of at most `max` members with free names and string values, both parsed.
+    /// A required object of at most `max` members with arbitrary names and string values, both parsed.
     pub fn text_map<K, V>(&mut self, name: &str, max: usize) -> Option<Vec<(K, V)>>
     where
         K: FromStr<Err = Refusal>,
@@ -270,7 +271,7 @@ impl Fields<'_> {
         })
     }
 
-    /// A required object of at most `max` members with free names, each value read by `read`.
+    /// A required object of at most `max` members with arbitrary names, each value read by `read`.
     pub fn map<K: FromStr<Err = Refusal>, V>(
         &mut self,
         name: &str,
@@ -296,7 +297,7 @@ impl Fields<'_> {
         parsed.into_iter().collect()
     }
 
-    /// Such an object, which may be absent or `null`.
+    /// Such an object that may be absent or `null`.
     pub fn optional_map<K: FromStr<Err = Refusal>, V>(
         &mut self,
         name: &str,
@@ -306,21 +307,21 @@ impl Fields<'_> {
         if self.is_absent(name) { Some(None) } else { self.map(name, max, read).map(Some) }
     }
 
-    /// Refuses a member for a reason of the request type's own, such as two members that contradict each other.
+    /// Refuses a member by a rule of the request type, such as two members that contradict each other.
     pub fn refuse<T>(&mut self, name: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = &self.pointer;
         self.errors.push(|| FieldError::new(join(pointer, name), code, message));
         None
     }
 
-    /// Like [`Self::refuse`] for something below, such as `/variants/1/sku`, found wrong only beside its siblings.
+    /// As [`Self::refuse`] for a nested member, such as `/variants/1/sku`, that is invalid only beside its siblings.
     pub fn refuse_below<T>(&mut self, path: &str, code: &'static str, message: impl Into<String>) -> Option<T> {
         let pointer = &self.pointer;
         self.errors.push(|| FieldError::new(format!("{pointer}{path}"), code, message));
         None
     }
 
-    /// Takes a `null` away, so that it is not reported as unknown.
+    /// Removes a `null` member, so that it is not reported as unknown.
     fn is_absent(&mut self, name: &str) -> bool {
         if self.members.get(name).is_some_and(Value::is_null) {
             self.members.remove(name);
@@ -354,18 +355,19 @@ impl Fields<'_> {
     }
 }
 
-/// `2.0` is a whole number, too (JSON Schema, 4.2.3). Beyond 2^53, where decimals are not exact, it is none of ours.
+/// Reads a whole number; `2.0` is one too (JSON Schema, 4.2.3). Decimals beyond 2^53, where they are not exact, are
+/// refused.
 fn whole(value: &Value) -> Option<i64> {
     let decimal = value.as_f64().filter(|decimal| decimal.fract() == 0.0 && decimal.abs() <= MOST_EXACT)?;
     format!("{decimal:.0}").parse().ok()
 }
 
-/// A number beyond what [`whole`] reads. So far from zero every decimal is whole, and no range of ours reaches there.
+/// Whether a number is beyond what [`whole`] reads. Decimals that large are always whole, and out of every range.
 fn is_huge(value: &Value) -> bool {
     value.as_f64().is_some_and(|decimal| decimal.abs() > MOST_EXACT)
 }
 
-/// Up to here a decimal is the number that was written.
+/// Up to this limit a decimal is exactly the number that was written.
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 fn object<T: FromFields>(value: Value, pointer: String, errors: &mut FieldErrors) -> Option<T> {
@@ -393,7 +395,7 @@ fn object_by<T>(
 
 fn parse<T: FromStr<Err = Refusal>>(value: Value, pointer: &str, errors: &mut FieldErrors) -> Option<T> {
     let read = match value {
-        // Whatever its type takes, a store has to hold it.
+        // Whatever its type accepts, a store must be able to hold it.
         Value::String(text) => {
             text.parse().and_then(|read| if is_storable(&text) { Ok(read) } else { Err(control_character()) })
         }

@@ -1,4 +1,4 @@
-//! Languages: tags of BCP 47.
+//! Language tags of BCP 47.
 
 use std::{fmt, str::FromStr};
 

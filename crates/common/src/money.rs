@@ -14,17 +14,17 @@ use crate::input::{Fields, FromFields, Refusal};
 
 mod currencies;
 
-/// The largest amount accepted anywhere, in minor units: the most that can be charged in any currency, far from where
-/// `i64` ends.
+/// The largest amount that is accepted, in minor units: the most that can be charged in any currency, far below the
+/// limit of `i64`.
 pub const MAX_AMOUNT: i64 = 999_999_999_999;
 
-/// An ISO 4217 currency. What clients and settings name is money in use; what was stored earlier may be in a currency
-/// that has been withdrawn since.
+/// An ISO 4217 currency. Clients and settings can name only currencies in use; a stored one may have been withdrawn
+/// since.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Currency(u8);
 
 impl Currency {
-    /// The currency of a code that was stored, whatever became of it. For what comes in, parse.
+    /// The currency of a stored code, also when it was withdrawn. Parse codes of clients instead.
     pub fn stored(code: &str) -> Option<Self> {
         currencies::position(code).and_then(|at| u8::try_from(at).ok()).map(Self)
     }
@@ -33,22 +33,22 @@ impl Currency {
         &TABLE[usize::from(self.0)]
     }
 
-    /// Its code: three capitals.
+    /// The code: three capitals.
     pub fn code(self) -> &'static str {
         self.row().code
     }
 
-    /// How many decimals its minor units are: 2 for USD, 0 for JPY, 3 for KWD.
+    /// The number of decimals of its minor units: 2 for USD, 0 for JPY, 3 for KWD.
     pub fn decimals(self) -> u32 {
         self.row().decimals
     }
 
-    /// How Stripe charges it, if it does.
+    /// The rules by which Stripe charges it; `None` when Stripe does not.
     pub fn charge(self) -> Option<Charge> {
         self.row().charge
     }
 
-    /// What amounts are multiples of, so that they can be charged: 10 for KWD, 100 for MGA, 1 for most.
+    /// The step of amounts that can be charged: 10 for KWD, 100 for MGA, 1 for most.
     pub fn step(self) -> i64 {
         self.charge().map_or(1, |charge| charge.step)
     }
@@ -64,11 +64,12 @@ impl FromStr for Currency {
         match standing {
             Standing::Money => Ok(currency),
             Standing::Withdrawn(successor) => {
-                let message = format!("must be a currency in use: {code} ({name}) was withdrawn, {successor} followed");
+                let message =
+                    format!("must be a currency in use: {code} ({name}) was withdrawn and replaced by {successor}");
                 Err(Refusal::new("withdrawn_currency", message))
             }
             Standing::Unit | Standing::Reserved => {
-                let message = format!("must be money that people pay with, which {code} ({name}) is not");
+                let message = format!("must be a currency for payments, which {code} ({name}) is not");
                 Err(Refusal::new("not_money", message))
             }
         }
@@ -81,11 +82,11 @@ impl Serialize for Currency {
     }
 }
 
-/// Reads what was stored, or answered by another service.
+/// Reads a stored code, or one that another service answered.
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let code = String::deserialize(deserializer)?;
-        Self::stored(&code).ok_or_else(|| D::Error::custom("no code of ISO 4217"))
+        Self::stored(&code).ok_or_else(|| D::Error::custom("not a code of ISO 4217"))
     }
 }
 
@@ -106,7 +107,9 @@ impl PartialSchema for Currency {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .pattern(Some("^[A-Z]{3}$"))
-            .description(Some("The ISO 4217 code of money in use: no fund, metal, test or withdrawn currency."))
+            .description(Some(
+                "ISO 4217 code of a currency in use; funds, metals, test codes and withdrawn currencies are refused.",
+            ))
             .examples(["USD"])
             .into()
     }
@@ -122,10 +125,10 @@ impl ToSchema for Currency {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({"amount": 1999, "currency": "USD"}))]
 pub struct Money {
-    /// Minor units: 1999 is 19.99 USD, and 1999 JPY.
+    /// Amount in minor units of the currency: 1999 is 19.99 USD, or 1999 JPY.
     #[schema(minimum = 0, maximum = 999_999_999_999_i64)]
     pub amount: i64,
-    /// What the amount is counted in.
+    /// Currency of the amount.
     pub currency: Currency,
 }
 
@@ -145,16 +148,16 @@ pub enum MoneyError {
 pub enum NotChargeable {
     /// Stripe does not charge this currency.
     Currency,
-    /// It is no multiple of this.
+    /// The amount is not a multiple of this step.
     Step(i64),
-    /// It is less than the least.
+    /// The amount is below the minimum.
     TooSmall {
-        /// The least.
+        /// The minimum, in minor units.
         minimum: Money,
     },
-    /// It is more than the most.
+    /// The amount is above the maximum.
     TooLarge {
-        /// The most.
+        /// The maximum, in minor units.
         maximum: Money,
     },
 }
@@ -173,7 +176,7 @@ impl Money {
         self.with_amount(self.amount.checked_mul(i64::from(quantity)))
     }
 
-    /// Whether this can be charged as it stands.
+    /// Checks that this amount can be charged.
     pub fn check_charge(self) -> Result<(), NotChargeable> {
         let Some(Charge { step, minimum, maximum, .. }) = self.currency.charge() else {
             return Err(NotChargeable::Currency);
@@ -198,8 +201,7 @@ impl Money {
     }
 }
 
-/// A price as a client writes it: not negative, not beyond [`MAX_AMOUNT`], and such that it can be charged any number
-/// of times.
+/// Reads a price from a request: not negative, at most [`MAX_AMOUNT`], and chargeable in any quantity.
 impl FromFields for Money {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let amount = fields.integer("amount", 0..=MAX_AMOUNT);
@@ -212,7 +214,7 @@ impl FromFields for Money {
     }
 }
 
-/// Refuses an amount that Stripe cannot charge because it has more digits than Stripe takes.
+/// Refuses an amount that is not a multiple of the currency's step.
 pub fn stepped(amount: i64, currency: Currency) -> Result<i64, Refusal> {
     let step = currency.step();
     if amount % step == 0 {
@@ -274,7 +276,7 @@ mod tests {
             assert_eq!(code(other), "not_money", "{other}");
         }
         let bulgaria = "BGN".parse::<Currency>().unwrap_err().message;
-        assert_eq!(bulgaria, "must be a currency in use: BGN (Bulgarian Lev) was withdrawn, EUR followed");
+        assert_eq!(bulgaria, "must be a currency in use: BGN (Bulgarian Lev) was withdrawn and replaced by EUR");
         for taken in ["VES", "VED", "XCG", "ZWG", "SLE", "STN", "MRU", "MGA", "XOF"] {
             assert_eq!(taken.parse::<Currency>().unwrap().to_string(), taken);
         }

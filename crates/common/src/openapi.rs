@@ -1,4 +1,4 @@
-//! What every operation's documentation has in common, added once instead of in front of every handler.
+//! The documentation that all operations have in common, added once instead of at every handler.
 
 use std::collections::BTreeSet;
 
@@ -13,10 +13,10 @@ use utoipa::openapi::{
 
 use crate::problem::{FieldError, ProblemBody};
 
-/// The name of the one security scheme: a bearer token of user-service.
+/// The name of the security scheme: a bearer token of user-service.
 pub const TOKEN: &str = "token";
 
-/// The document that a service's routes are added to: it knows the problems that all of them can answer with.
+/// The document that a service's routes are added to: it has the schema of problems, which all routes can answer.
 pub fn start() -> OpenApi {
     #[derive(utoipa::OpenApi)]
     #[openapi(components(schemas(ProblemBody, FieldError)))]
@@ -25,7 +25,7 @@ pub fn start() -> OpenApi {
 }
 
 /// Completes the document that a service's routes produced: title, security scheme, and for every operation the
-/// problems that any such operation can answer with. What an operation says itself stays.
+/// problems that any such operation can answer. An operation's own descriptions take precedence.
 pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
     let mut info = Info::new(title, env!("CARGO_PKG_VERSION"));
     info.description = Some(description.into());
@@ -39,7 +39,7 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
             add_problems(operation);
             describe(operation);
             refuse_empty_parameters(operation);
-            // An empty list says "public on purpose"; no list would say nothing.
+            // An empty list documents that the operation is public on purpose.
             needs_token |= !operation.security.get_or_insert_default().is_empty();
         }
     }
@@ -47,7 +47,7 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("An access token of user-service. Each operation names the scope it needs."))
+            .description(Some("Access token of user-service. Each operation names the scope that it needs."))
             .build();
         document.components.get_or_insert_default().add_security_scheme(TOKEN, SecurityScheme::Http(scheme));
     }
@@ -56,7 +56,7 @@ pub fn complete(document: OpenApi, title: &str, description: &str) -> OpenApi {
     document
 }
 
-/// Says of all that is sent to us that it has no other fields: [`crate::input`] refuses those.
+/// Marks the schemas of requests as closed: [`crate::input`] refuses unknown fields.
 fn close_requests(document: &mut OpenApi) {
     let Some(Components { schemas, .. }) = &mut document.components else { return };
     let bodies = document.paths.paths.values_mut().flat_map(operations).filter_map(|operation| {
@@ -86,7 +86,7 @@ fn close_requests(document: &mut OpenApi) {
     }
 }
 
-/// The schemas that a schema is made of.
+/// The schemas that a schema refers to.
 fn below(schema: &RefOr<Schema>) -> Vec<RefOr<Schema>> {
     match schema {
         RefOr::T(Schema::Object(object)) => object.properties.values().cloned().collect(),
@@ -101,8 +101,8 @@ fn below(schema: &RefOr<Schema>) -> Vec<RefOr<Schema>> {
     }
 }
 
-/// Makes a page's items refer to their schema. utoipa copies it into each `Page_X`, which leaves `X` itself unused where
-/// no other operation answers with one, and gives generated clients two types for one thing.
+/// Makes a page's items refer to their schema. utoipa copies it into each `Page_X`, so that `X` can be unused, and
+/// generated clients have two types for one thing.
 fn refer_to_items(document: &mut OpenApi) {
     let Some(Components { schemas, .. }) = &mut document.components else { return };
     let names: Vec<String> = schemas.keys().cloned().collect();
@@ -115,8 +115,8 @@ fn refer_to_items(document: &mut OpenApi) {
     }
 }
 
-/// Says of parameters of the query that they are not empty, which [`crate::extract::Query`] refuses. Those with a form,
-/// such as ids, say more themselves.
+/// Documents that query parameters must not be empty, which [`crate::extract::Query`] refuses. Those with a format or
+/// pattern, such as ids, are left as they are.
 fn refuse_empty_parameters(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(Parameter {
@@ -143,16 +143,16 @@ fn is_text(schema_type: &SchemaType) -> bool {
     }
 }
 
-/// Gives responses that have no description of their own the one that goes with their status.
+/// Describes responses that have no description of their own by their status.
 fn describe(operation: &mut Operation) {
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         if response.description.is_empty() {
             response.description = match status.as_str() {
-                "201" => "Made; `Location` says where it can be read.",
-                "202" => "Accepted; the rest happens later.",
-                "204" => "Done; there is nothing to say.",
-                "503" => "Something it depends on does not answer; `Retry-After` says when to try again.",
+                "201" => "Created; `Location` has its path.",
+                "202" => "Accepted; processing continues after the answer.",
+                "204" => "Done; the answer has no body.",
+                "503" => "A dependency does not answer; `Retry-After` says when to try again.",
                 _ => "Done.",
             }
             .into();
@@ -172,25 +172,25 @@ fn add_problems(operation: &mut Operation) {
     };
     let (path, query, body) = (has(ParameterIn::Path), has(ParameterIn::Query), operation.request_body.is_some());
     let mut problems = vec![
-        ("500", "Our mistake; logged under the request id."),
+        ("500", "Internal error; it is logged with the request id."),
         ("503", "A part of the shop does not answer; `Retry-After` says when to try again."),
     ];
-    // A header that must be given once may be given twice.
+    // A repeated `Authorization` header is 400.
     if path || query || body || operation.security.is_some() {
         problems.push(("400", "The request cannot be read."));
     }
     if body {
         problems.push(("413", "The body is too large."));
-        problems.push(("415", "The body is not of the media type this route takes."));
+        problems.push(("415", "The media type of the body is not supported."));
     }
     if operation.request_body.as_ref().is_some_and(takes_json) {
-        problems.push(("422", "The body was read, and some of its fields are refused; `errors` lists all of them."));
+        problems.push(("422", "Fields of the body are refused; `errors` lists all of them."));
     }
     if path {
-        problems.push(("404", "Absent, or not the caller's."));
+        problems.push(("404", "The resource does not exist, or is not the caller's."));
     }
     if operation.security.is_some() {
-        problems.push(("401", "No access token, or not a valid one."));
+        problems.push(("401", "The access token is missing or invalid."));
         problems.push(("403", "The access token lacks the scope."));
     }
     for (status, description) in problems {
@@ -198,7 +198,7 @@ fn add_problems(operation: &mut Operation) {
         operation.responses.responses.entry(status.into()).or_insert_with(problem);
     }
     let throttled = ResponseBuilder::new()
-        .description("Too many requests. The gateway says so itself, with a body of the form `{\"message\": ...}`.")
+        .description("Too many requests. The gateway answers this itself, with the body `{\"message\": ...}`.")
         .build();
     operation.responses.responses.entry("429".into()).or_insert(RefOr::T(throttled));
 }

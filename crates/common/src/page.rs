@@ -9,24 +9,24 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::{input::holds_storable_text, problem::Problem};
 
-/// How many items a page has unless the client says otherwise.
+/// How many items a page has by default.
 pub const DEFAULT_LIMIT: u32 = 20;
-/// The most items a page may have.
+/// The most items that a page can have.
 pub const MAX_LIMIT: u32 = 100;
 
-/// The longest cursor that is looked at; ours are shorter than this by far.
+/// The longest cursor that is read; cursors of this API are much shorter.
 const MAX_CURSOR: usize = 4_096;
 
-/// Which page of a list.
+/// The page of a list to read.
 #[derive(Debug, Clone, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub struct PageQuery {
-    /// How many items at most.
+    /// Maximum number of items on the page.
     #[param(minimum = 1, maximum = 100, default = 20, example = 20)]
     #[serde(default = "default_limit")]
     limit: u32,
-    /// Where the page starts: `next_cursor` of the page before, unchanged; left out for the first page.
+    /// `next_cursor` of the previous page, unchanged; absent for the first page.
     #[param(pattern = "^[A-Za-z0-9_-]+$", max_length = 4096)]
     cursor: Option<String>,
 }
@@ -36,13 +36,13 @@ fn default_limit() -> u32 {
 }
 
 impl PageQuery {
-    /// The page that a query with more parameters names: these can't be read as one flattened part of it.
+    /// The page of a query that has more parameters, of which these two cannot be a flattened part.
     pub fn new(limit: Option<u32>, cursor: Option<String>) -> Self {
         Self { limit: limit.unwrap_or(DEFAULT_LIMIT), cursor }
     }
 }
 
-/// A list that is read page by page, and what says where in its order an item stands.
+/// A list that is read page by page; `Place` is the position of an item in its order.
 #[derive(Debug)]
 pub struct List<Place> {
     name: &'static str,
@@ -50,13 +50,14 @@ pub struct List<Place> {
 }
 
 impl<Place: Serialize + DeserializeOwned> List<Place> {
-    /// A list by a name that no other has, such as the route that reads it. Its cursors carry the name: a cursor of another
-    /// list, whose places may look the same, would begin this one anywhere.
+    /// A list with a unique name, such as its route. Cursors contain the name, so that a cursor of another list, whose
+    /// places may have the same form, is refused.
     pub const fn new(name: &'static str) -> Self {
         Self { name, place: PhantomData }
     }
 
-    /// How many items to read, and after which place. 400 for a limit out of range or a cursor that is not of this list.
+    /// The number of items to read, and the place to read after. 400 for a limit out of range or a cursor of another
+    /// list.
     pub fn read(&self, query: &PageQuery) -> Result<(usize, Option<Place>), Problem> {
         if query.limit == 0 || query.limit > MAX_LIMIT {
             return Err(Problem::invalid_parameter("limit", &format!("must be from 1 to {MAX_LIMIT}")));
@@ -73,8 +74,8 @@ impl<Place: Serialize + DeserializeOwned> List<Place> {
         Ok((query.limit as usize, place))
     }
 
-    /// A cursor comes from a client, whatever we wrote into it: a `Place` is made of types that refuse what they cannot be,
-    /// such as a moment out of range, and of no text that a store cannot hold.
+    /// A cursor comes from a client and may be forged: a `Place` consists of types that refuse invalid values, such as
+    /// a moment out of range, and of no text that a store cannot hold.
     fn decode(&self, cursor: &str) -> Option<Place> {
         let bytes = URL_SAFE_NO_PAD.decode(Some(cursor).filter(|cursor| cursor.len() <= MAX_CURSOR)?).ok()?;
         let json: Value = serde_json::from_slice(&bytes).ok()?;
@@ -85,8 +86,8 @@ impl<Place: Serialize + DeserializeOwned> List<Place> {
         Some(place).filter(|_| name == self.name)
     }
 
-    /// Makes a page from up to `limit + 1` items: the one too many says that there is a next page.
-    /// `place` says where in the list's order an item stands.
+    /// Makes a page from up to `limit + 1` items: the extra one shows that there is a next page. `place` returns the
+    /// position of an item in the list's order.
     pub fn page<T>(&self, mut items: Vec<T>, limit: usize, place: impl Fn(&T) -> Place) -> Page<T> {
         let more = items.len() > limit;
         items.truncate(limit);
@@ -94,10 +95,10 @@ impl<Place: Serialize + DeserializeOwned> List<Place> {
         self.up_to(items, next.as_ref())
     }
 
-    /// Makes a page that ends at a place in the list's order, beyond its last item where what was read there is left out;
-    /// without one it is the last page.
+    /// Makes a page that ends at a place in the list's order, which may be beyond its last item when items were
+    /// filtered out; without a place it is the last page.
     pub fn up_to<T>(&self, items: Vec<T>, next: Option<&Place>) -> Page<T> {
-        // A place is a few numbers and strings; those always have a JSON form.
+        // A place consists of numbers and strings, which always have a JSON form.
         let json = next.and_then(|place| serde_json::to_vec(&(self.name, place)).ok());
         Page { items, next_cursor: json.map(|json| URL_SAFE_NO_PAD.encode(json)) }
     }
@@ -106,14 +107,14 @@ impl<Place: Serialize + DeserializeOwned> List<Place> {
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
-    /// The items of this page, in the list's order.
+    /// Items of this page, in the list's order.
     pub items: Vec<T>,
-    /// Hand this back as `cursor` to read on; `null` on the last page.
+    /// Value of `cursor` for the next page; `null` on the last page.
     pub next_cursor: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The same page with every item turned into something else.
+    /// The same page with every item converted.
     pub fn map<U>(self, change: impl FnMut(T) -> U) -> Page<U> {
         Page { items: self.items.into_iter().map(change).collect(), next_cursor: self.next_cursor }
     }

@@ -1,7 +1,7 @@
 //! Every failure a client can see, as RFC 9457 problem details.
 //!
 //! A [`Problem`] is made where the failure is understood, travels as an error, and is written once, by
-//! [`crate::http::wrap`], which adds the request id and logs the cause. The cause is never sent.
+//! [`crate::http::with_middleware`], which adds the request id and logs the cause. The cause is never sent.
 
 use std::{error::Error, ops::Deref, sync::Arc, time::Duration};
 
@@ -16,36 +16,35 @@ use crate::{cause::chain, sku::Sku};
 /// One bad field of a request body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
-    /// Where the field is: a JSON Pointer (RFC 6901) into the request body.
+    /// JSON Pointer (RFC 6901) to the field in the request body.
     #[schema(example = "/lines/0/quantity")]
     pub pointer: String,
-    /// What is wrong, for programs; stable.
+    /// Stable code of the error, for programs.
     #[schema(example = "out_of_range")]
     pub code: String,
-    /// What is wrong, for people. Never repeats the value.
+    /// Description of the error, for people; it never repeats the value.
     #[schema(example = "must be from 1 to 999")]
     pub message: String,
-    /// The SKU of the line that the entry is about; absent where it is about no line. A line of a cart has no place in
-    /// the request: `pointer` then names what stands for the cart, and is empty where nothing does.
+    /// SKU of the line that the error is about; absent when it is about no line. Lines of a cart are not in the
+    /// request: `pointer` then names the field that refers to the cart, or is empty when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<Sku>,
 }
 
 impl FieldError {
-    /// An entry about a field.
+    /// An error of a field.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), code: code.into(), message: message.into(), sku: None }
     }
 
-    /// The same, about a line of this SKU.
+    /// An error of a line with this SKU.
     #[must_use]
     pub fn of_sku(self, sku: &Sku) -> Self {
         Self { sku: Some(sku.clone()), ..self }
     }
 }
 
-/// The most bad fields that one problem lists: whoever sends more has a mistake in a program, not in fields, and an answer
-/// must not grow to many times its question.
+/// The most bad fields that one problem lists, so that an answer does not grow to many times its request.
 pub const MAX_ERRORS: usize = 50;
 
 /// Bad fields: the first [`MAX_ERRORS`] of them, and how many more there were.
@@ -56,7 +55,7 @@ pub struct FieldErrors {
 }
 
 impl FieldErrors {
-    /// Adds one; it is not even made where it would not be listed.
+    /// Adds an error, which is created only if it will be listed.
     pub fn push(&mut self, make: impl FnOnce() -> FieldError) {
         if self.first.len() < MAX_ERRORS {
             self.first.push(make());
@@ -65,7 +64,7 @@ impl FieldErrors {
         }
     }
 
-    /// How many there are beyond those that are listed.
+    /// The number of errors that are not listed.
     pub fn omitted(&self) -> usize {
         self.omitted
     }
@@ -102,50 +101,50 @@ impl IntoIterator for FieldErrors {
     }
 }
 
-/// What is written: the members of RFC 9457, the request id, and the bad fields.
+/// Problem details (RFC 9457) with the request id and the bad fields.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem, example = json!({
     "type": "not_found", "title": "Not found", "status": 404,
-    "detail": "There is no such thing, or it is not yours.", "request_id": "0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11"
+    "detail": "The resource does not exist, or is not yours.", "request_id": "0b0f2c9e-6c1f-4a52-9d0a-1f0d3d0f6d11"
 }))]
 pub struct ProblemBody<'a> {
-    /// A stable slug (a relative URI reference): what happened. Programs decide by this.
+    /// Stable slug of the problem (a relative URI reference), for programs to decide by.
     #[serde(rename = "type")]
     #[schema(rename = "type", example = "not_found")]
     kind: &'a str,
-    /// What happened, in general; the same for every occurrence.
+    /// Summary of the problem; the same for every occurrence.
     title: &'a str,
-    /// The HTTP status again.
+    /// HTTP status of the answer.
     status: u16,
-    /// What happened this time, and what the reader can do about it.
+    /// Explanation of this occurrence, and what to do about it.
     detail: &'a str,
-    /// Quote this when asking for help: it finds the log lines.
+    /// Request id, by which support finds the log lines.
     request_id: &'a str,
-    /// Every bad field of the body at once, the first 50 of more; absent when the body was not the trouble.
+    /// All bad fields of the body, at most 50; absent when no field is refused.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     #[schema(value_type = Option<Vec<FieldError>>, nullable = false, max_items = 50)]
     errors: &'a [FieldError],
-    /// How many more bad fields there are than `errors` lists; absent when it lists all.
+    /// Number of bad fields that `errors` leaves out; absent when it lists all.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(value_type = Option<u64>, nullable = false, minimum = 1)]
     errors_omitted: usize,
-    /// The parameter of the query that is refused; absent when it was none.
+    /// Name of the refused query parameter; absent when no parameter is refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, example = "limit")]
     parameter: Option<&'a str>,
-    /// What only this kind of problem has (RFC 9457, 3.2); its documentation names it.
+    /// Members that only this type of problem has (RFC 9457, 3.2); the operation's documentation names them.
     #[serde(flatten)]
     #[schema(ignore)]
     more: &'a Map<String, Value>,
 }
 
-// serde hands it a reference.
+// serde passes a reference.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-/// A failure, ready to be told to a client.
+/// A failure with its answer for the client.
 #[derive(Debug, Clone)]
 pub struct Problem(Box<Parts>);
 
@@ -163,7 +162,7 @@ struct Parts {
 }
 
 impl Problem {
-    /// A problem of a service's own: `kind` is a stable slug, `title` the same for every occurrence of it.
+    /// A problem that one service defines: `kind` is a stable slug, and `title` the same for every occurrence.
     pub fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         let (detail, errors, more, headers) = (detail.into(), FieldErrors::default(), Map::new(), Vec::new());
         Self(Box::new(Parts { kind, title, status, detail, errors, parameter: None, more, headers, cause: None }))
@@ -179,13 +178,13 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "malformed_json", "The body is not JSON", detail)
     }
 
-    /// 400: the body is nested deeper than anything we accept.
+    /// 400: the body is nested deeper than `limit`.
     pub fn too_deep(limit: usize) -> Self {
         let detail = format!("The body is nested more than {limit} levels deep.");
         Self::new(StatusCode::BAD_REQUEST, "too_deep", "The body is nested too deeply", detail)
     }
 
-    /// 400: the query string is not what the route takes.
+    /// 400: the query string is invalid.
     pub fn invalid_query(detail: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_query", "The query is not valid", detail)
     }
@@ -197,19 +196,19 @@ impl Problem {
         problem
     }
 
-    /// 400: a part of the path is not what the route takes.
+    /// 400: a part of the path is invalid.
     pub fn invalid_path(detail: String) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_path", "The path is not valid", detail)
     }
 
-    /// 400: the route moves money or makes an order, and the attempt has no name.
+    /// 400: the route needs an idempotency key, and the request has none.
     pub fn idempotency_key_missing() -> Self {
-        let detail = "Send Idempotency-Key with a value of your own for this attempt, such as a random UUID, and the \
-                      same value when you repeat it.";
+        let detail = "Send Idempotency-Key with a new value for this attempt, such as a random UUID, and the same value \
+                      when you repeat it.";
         Self::new(StatusCode::BAD_REQUEST, "idempotency_key_missing", "An idempotency key is needed", detail)
     }
 
-    /// 400: the key is not one.
+    /// 400: the idempotency key is malformed.
     pub fn idempotency_key_malformed() -> Self {
         let detail = "Idempotency-Key must be given once, with 1 to 255 visible ASCII characters, in quotes if a comma is \
                       among them.";
@@ -222,15 +221,15 @@ impl Problem {
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bodega\""))
     }
 
-    /// 403: the token is good but lacks `scope`.
+    /// 403: the token is valid but lacks `scope`.
     pub fn forbidden(scope: &str) -> Self {
-        let detail = format!("This needs an access token with the scope {scope}.");
+        let detail = format!("This route needs an access token with the scope {scope}.");
         Self::new(StatusCode::FORBIDDEN, "forbidden", "The access token does not allow this", detail)
     }
 
     /// 404: absent, or not the caller's; the two look the same on purpose.
     pub fn not_found() -> Self {
-        let detail = "There is no such thing, or it is not yours.";
+        let detail = "The resource does not exist, or is not yours.";
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", detail)
     }
 
@@ -242,31 +241,31 @@ impl Problem {
 
     /// 405: the path exists, the method does not; the router adds `Allow`.
     pub fn method_not_allowed() -> Self {
-        let detail = "This path does not take this method; Allow lists those that it does.";
+        let detail = "This path does not support this method; Allow lists the methods that it supports.";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed", detail)
     }
 
-    /// 409: the request is fine, but what it asks contradicts the present state.
+    /// 409: the request is valid, but contradicts the current state.
     pub fn conflict(kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, kind, title, detail)
     }
 
-    /// 412: somebody else changed the resource in between.
+    /// 412: the resource was changed since the client read it.
     pub fn stale() -> Self {
-        let detail = "It was changed since you read it: read it again and repeat your change.";
+        let detail = "The resource was changed since you read it: read it again and repeat your change.";
         Self::new(StatusCode::PRECONDITION_FAILED, "stale", "The resource has changed", detail)
     }
 
-    /// 413: the body is larger than its route takes. Routes differ in that, and the extractor does not see which limit it was.
+    /// 413: the body is larger than its route accepts. Limits differ by route, and the extractor does not know them.
     pub fn too_large() -> Self {
-        let detail = "The body is larger than this route takes.";
+        let detail = "The body is larger than this route accepts.";
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", "The body is too large", detail)
     }
 
     /// 415: the body is declared as something other than `expected`.
     pub fn unsupported_media_type(expected: &'static str) -> Self {
         let detail = format!("Send the body as {expected} and say so in Content-Type.");
-        let title = "The body has a media type this route does not take";
+        let title = "The media type of the body is not supported";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", title, detail)
     }
 
@@ -283,41 +282,42 @@ impl Problem {
         problem
     }
 
-    /// 429: too many tries; `wait` says when the next may be made.
+    /// 429: too many attempts; the next may be made after `wait`.
     pub fn too_many_requests(detail: impl Into<String>, wait: Duration) -> Self {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", "Too many requests", detail)
             .with_retry_after(wait)
     }
 
-    /// 500: our mistake. The cause is logged with the request id.
+    /// 500: an internal error. The cause is logged with the request id.
     pub fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "Something went wrong on our side. It has been logged under the request id.";
+        let detail = "An internal error occurred. It was logged with the request id: name that when you ask for help.";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "Internal error", detail).with_cause(cause)
     }
 
-    /// 503: something that this route needs does not answer; asking again soon is right.
+    /// 503: a dependency of this route does not answer; the client should try again soon.
     pub fn unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        let detail = "A part of the shop does not answer at the moment. Please try again shortly.";
+        let detail =
+            "A part of the shop does not answer at the moment. Wait as long as Retry-After says, then try again.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)
             .with_retry_after(Duration::from_secs(2))
             .with_cause(cause)
     }
 
-    /// Adds the fields that the failure is about.
+    /// Adds the refused fields.
     #[must_use]
     pub fn with_errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors.into();
         self
     }
 
-    /// Adds a member of this kind's own, such as the price that holds now.
+    /// Adds a member that only this type of problem has, such as the current price.
     #[must_use]
     pub fn with_member(mut self, name: &str, value: Value) -> Self {
         self.0.more.insert(name.to_owned(), value);
         self
     }
 
-    /// Adds what is logged, and never sent.
+    /// Adds the cause, which is logged and never sent.
     #[must_use]
     pub fn with_cause(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.cause = Some(Arc::from(cause.into()));
@@ -331,7 +331,7 @@ impl Problem {
         self
     }
 
-    /// Says when to try again, in whole seconds, at least one.
+    /// Adds `Retry-After`, in whole seconds, at least one.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
@@ -343,17 +343,17 @@ impl Problem {
         self.0.kind
     }
 
-    /// The status it is told with.
+    /// The HTTP status of the answer.
     pub fn status(&self) -> StatusCode {
         self.0.status
     }
 
-    /// What happened this time, for people.
+    /// The explanation of this occurrence.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
 
-    /// The bad fields, if it was about any.
+    /// The refused fields; empty when there are none.
     pub fn errors(&self) -> &[FieldError] {
         &self.0.errors
     }
@@ -387,7 +387,7 @@ impl Problem {
     }
 }
 
-/// The problem travels inside the response until [`crate::http::wrap`] writes it, once, with the request id.
+/// The problem travels inside the response until [`crate::http::with_middleware`] writes it, once, with the request id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.0.status.into_response();

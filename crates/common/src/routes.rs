@@ -1,7 +1,7 @@
-//! [`Routes`]: the routes of a room or a service, served without being described, and described when somebody asks.
+//! [`Routes`]: the routes of a room or a service. Serving them does not build their OpenAPI description.
 //!
-//! The description of a large service takes millions of instructions to build, and a process that starts to answer a
-//! request does not need it: `routes!` keeps how a route is described beside it, and [`Routes::into_openapi`] does it.
+//! The description of a large service takes millions of instructions to build, and a process that answers requests does
+//! not need it: `routes!` stores a function that describes each route, and [`Routes::into_openapi`] calls it.
 
 use axum::{
     Router,
@@ -11,22 +11,22 @@ use axum::{
 use utoipa::openapi::{OpenApi, path::HttpMethod};
 use utoipa_axum::{PathItemExt, router::OpenApiRouter};
 
-/// What [`crate::routes!`] needs where it is written.
+/// Items that the expansion of [`crate::routes!`] needs.
 #[doc(hidden)]
 pub mod parts {
     pub use utoipa::Path;
     pub use utoipa_axum::{paste, router::OpenApiRouter, routes};
 }
 
-/// Adds to a description.
+/// A function that adds routes to a description.
 type Describe<S> = fn(OpenApiRouter<S>) -> OpenApiRouter<S>;
 
 /// Handlers with their paths and methods, as [`crate::routes!`] makes them.
 #[derive(Debug)]
 pub struct Handlers<S> {
-    /// Each with its path.
+    /// The handlers with their paths.
     pub routes: Vec<(String, MethodRouter<S>)>,
-    /// Adds all of them to a description.
+    /// Adds all handlers to a description.
     pub describe: Describe<S>,
 }
 
@@ -44,12 +44,12 @@ impl<S: Clone + Send + Sync + 'static> Default for Routes<S> {
 }
 
 impl<S: Clone + Send + Sync + 'static> Routes<S> {
-    /// None.
+    /// No routes.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// These and the handlers of `routes!(first, second)`.
+    /// Adds the handlers of `routes!(first, second)`.
     #[must_use]
     pub fn routes(mut self, handlers: Handlers<S>) -> Self {
         for (path, handler) in handlers.routes {
@@ -59,7 +59,7 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// These and the others.
+    /// Adds other routes.
     #[must_use]
     pub fn merge(mut self, other: Self) -> Self {
         self.router = self.router.merge(other.router);
@@ -67,19 +67,19 @@ impl<S: Clone + Send + Sync + 'static> Routes<S> {
         self
     }
 
-    /// These, with bodies of at most so many bytes.
+    /// The same routes, with bodies of at most so many bytes.
     #[must_use]
     pub fn with_bodies_of(mut self, bytes: usize) -> Self {
         self.router = self.router.layer(DefaultBodyLimit::max(bytes));
         self
     }
 
-    /// What answers requests.
+    /// The router that answers requests.
     pub fn into_router(self, state: S) -> Router {
         self.router.with_state(state)
     }
 
-    /// What the routes say of themselves; [`crate::openapi::complete`] adds what they have in common.
+    /// The descriptions of the routes; [`crate::openapi::complete`] adds the parts that all have in common.
     pub fn into_openapi(self) -> OpenApi {
         let start = OpenApiRouter::with_openapi(crate::openapi::start());
         self.describe.into_iter().fold(start, |described, describe| describe(described)).into_openapi()

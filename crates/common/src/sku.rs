@@ -1,4 +1,4 @@
-//! The name of what is sold, which the catalogue, carts and orders have in common.
+//! The SKU, which the catalogue, carts and orders have in common.
 
 use std::{fmt, str::FromStr};
 
@@ -7,14 +7,14 @@ use utoipa::ToSchema;
 
 use crate::input::refusal::Refusal;
 
-/// A stock keeping unit: names a variant across the whole shop, on labels too.
+/// Stock keeping unit: the code of a variant, unique in the shop, as on labels.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, pattern = "^[A-Z0-9]+(-[A-Z0-9]+)*$", max_length = 40, example = "TEE-ORG-NAVY-M")]
 pub struct Sku(String);
 
 impl Sku {
-    /// As written on the label.
+    /// The code, as on the label.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +34,7 @@ impl FromStr for Sku {
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
         if !(1..=40).contains(&text.len()) || !text.split('-').all(part) {
-            let message = "must be capitals and digits in parts joined by hyphens, at most 40 characters";
+            let message = "must consist of capitals and digits, in parts joined by hyphens, with at most 40 characters";
             return Err(Refusal::new("invalid_sku", message));
         }
         Ok(Self(text.to_owned()))

@@ -16,8 +16,8 @@ use utoipa::{
 
 use crate::input::Refusal;
 
-/// As every moment is written: always of one length. RFC 3339 would leave zeros at the end away, and `22.1Z` sorts
-/// after `22.15Z`.
+/// The format of every moment, with a fixed length. `time`'s RFC 3339 omits trailing zeros, and `22.1Z` sorts after
+/// `22.15Z`.
 const WRITTEN: StaticFormatDescription =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
@@ -35,7 +35,7 @@ impl Timestamp {
         Self::from(OffsetDateTime::now_utc())
     }
 
-    /// 1970.
+    /// 1 January 1970.
     pub const EPOCH: Self = Self(OffsetDateTime::UNIX_EPOCH);
 
     /// Milliseconds since 1970, or `None` outside the years that RFC 3339 can write.
@@ -53,21 +53,21 @@ impl Timestamp {
         self.0.unix_timestamp()
     }
 
-    /// The moment, cut to milliseconds; `None` where it is none of UTC's years 0 to 9999, as some that can be written with
-    /// another offset are.
+    /// The moment, cut to milliseconds; `None` outside the years 0 to 9999 in UTC, where a moment with another offset
+    /// may be.
     fn checked(moment: OffsetDateTime) -> Option<Self> {
         let utc = moment.checked_to_offset(UtcOffset::UTC).filter(|utc| (0..=9999).contains(&utc.year()))?;
         Some(Self(utc.replace_millisecond(utc.millisecond()).unwrap_or(utc)))
     }
 
-    /// This moment plus `duration`; stays at the latest moment there is instead of overflowing.
+    /// This moment plus `duration`, at most the latest moment that can be written.
     #[must_use]
     pub fn plus(self, duration: std::time::Duration) -> Self {
         let duration = Duration::try_from(duration).unwrap_or(Duration::MAX);
         Self::from(self.0.saturating_add(duration))
     }
 
-    /// This moment less `duration`; stays at the earliest moment there is.
+    /// This moment minus `duration`, at least the earliest moment that can be written.
     #[must_use]
     pub fn minus(self, duration: std::time::Duration) -> Self {
         let duration = Duration::try_from(duration).unwrap_or(Duration::MAX);
@@ -80,7 +80,7 @@ impl Timestamp {
     }
 }
 
-/// From our own clock and stores, which hold what we wrote: what is out of range all the same becomes the end of it.
+/// Converts moments of clocks and stores; one out of range becomes the nearest that can be written.
 impl From<OffsetDateTime> for Timestamp {
     fn from(moment: OffsetDateTime) -> Self {
         let end = if moment < OffsetDateTime::UNIX_EPOCH { FIRST } else { LAST };

@@ -18,7 +18,7 @@ use axum::{
 };
 use common::{
     extract::Created,
-    http::{RequestContext, wrap},
+    http::{RequestContext, with_middleware},
     input::{Fields, FromFields, Json, Refusal},
     problem::Problem,
     timestamp::Timestamp,
@@ -28,7 +28,7 @@ use platform::{
     Service, TriggerError,
     client::{Credentials, ServiceClient},
     config::{Env, Secret},
-    outbox::{Message, Outbox, no_remedy},
+    outbox::{Message, Outbox, no_compensation},
     postgres::{Database, problem},
     trigger::{Direction, report},
 };
@@ -82,7 +82,7 @@ impl Service for Sample {
             .route("/panic", post(panics))
             .route("/panic-later", post(panics_later))
             .route("/hang-later", post(hangs_later));
-        wrap(routes.with_state(self), Duration::from_millis(2_800))
+        with_middleware(routes.with_state(self), Duration::from_millis(2_800))
     }
 
     fn openapi() -> OpenApi {
@@ -93,7 +93,7 @@ impl Service for Sample {
         match self.later.swap(0, Ordering::Relaxed) {
             PANIC => panic!("swordfish after the answer"),
             HANG => pending().await,
-            _ => self.outbox.relay_written(no_remedy).await,
+            _ => self.outbox.relay_written(no_compensation).await,
         }
     }
 
@@ -107,7 +107,7 @@ impl Service for Sample {
     }
 
     async fn sweep(&self) -> Result<Value, TriggerError> {
-        let relayed = self.outbox.relay(no_remedy).await?;
+        let relayed = self.outbox.relay(no_compensation).await?;
         Ok(report(Self::NAME, serde_json::to_value(relayed)?))
     }
 

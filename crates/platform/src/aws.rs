@@ -1,5 +1,5 @@
-//! The way to AWS: where it is, who we are there, and what the clients of a service share. They are made on first use, so that no
-//! certificate is parsed and no network is touched before a request needs it.
+//! The configuration of AWS clients: endpoint, region and credentials. It is loaded on first use, so that no
+//! certificate is parsed and no network is used before a request needs it.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::config::Env;
 
-/// Region, credentials and address of AWS. Cheap to clone; clones share what was loaded.
+/// Region, credentials and endpoint of AWS. Cheap to clone; clones share the loaded configuration.
 #[derive(Clone)]
 pub struct AwsConfig(Arc<Inner>);
 
@@ -20,7 +20,7 @@ struct Inner {
     shared: OnceCell<SdkConfig>,
 }
 
-/// Shows no credentials.
+/// Leaves out the credentials.
 impl fmt::Debug for AwsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AwsConfig({})", self.0.region)
@@ -28,33 +28,34 @@ impl fmt::Debug for AwsConfig {
 }
 
 impl AwsConfig {
-    /// Reads `AWS_REGION`, and where they are set `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
-    /// `AWS_SESSION_TOKEN` (the SDK's own names). Without keys the SDK looks for some where it always does.
+    /// Reads `AWS_REGION` and the optional `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and
+    /// `AWS_SESSION_TOKEN` (the SDK's own names). Without keys the SDK uses its default chain of credentials.
     ///
-    /// What is wrong is noted in `env`, and the way then leads nowhere: the other settings are read all the same.
+    /// Invalid settings are noted in `env`; the configuration is then unusable, and the other settings are still
+    /// checked.
     pub fn configure(env: &mut Env) -> Self {
         let region = env.text("AWS_REGION").unwrap_or_default();
         let endpoint = optional_url(env, "AWS_ENDPOINT_URL");
         Self(Arc::new(Inner { region, credentials: credentials(env), endpoint, shared: OnceCell::new() }))
     }
 
-    /// Where one of AWS's services is: at the address in the setting `own` (such as `AWS_ENDPOINT_URL_S3`), or else where all of
-    /// them are. `None`: where the SDK knows it to be.
+    /// The endpoint of one of AWS's services: that of the setting `own` (such as `AWS_ENDPOINT_URL_S3`), or the common
+    /// one. `None` leaves it to the SDK.
     pub fn endpoint(&self, env: &mut Env, own: &str) -> Option<String> {
         optional_url(env, own).or_else(|| self.0.endpoint.clone())
     }
 
-    /// The region.
+    /// The region, such as `eu-central-1`.
     pub fn region(&self) -> &str {
         &self.0.region
     }
 
-    /// Who says who we are there.
+    /// The provider of credentials, for requests that are signed without a client.
     pub async fn credentials_provider(&self) -> Option<SharedCredentialsProvider> {
         self.shared().await.credentials_provider()
     }
 
-    /// What all clients share: the region and the credentials.
+    /// The configuration that all clients share: region and credentials.
     pub async fn shared(&self) -> &SdkConfig {
         let make = || async {
             let loader = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(self.0.region.clone()));
@@ -67,12 +68,12 @@ impl AwsConfig {
     }
 }
 
-/// For calls that can be repeated: a second try, soon after the first.
+/// For calls that can be repeated: two attempts, 50 ms apart.
 pub fn two_tries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(50))
 }
 
-/// A whole call takes `operation` at most, each of its tries `attempt`.
+/// A whole call takes `operation` at most, each of its attempts `attempt`.
 pub fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(attempt)
@@ -81,7 +82,7 @@ pub fn timeouts(operation: Duration, attempt: Duration) -> TimeoutConfig {
         .build()
 }
 
-/// An address that may be absent.
+/// Reads a URL that may be absent.
 fn optional_url(env: &mut Env, name: &str) -> Option<String> {
     env.optional(name).and_then(|_| env.url(name))
 }

@@ -21,12 +21,12 @@ use tokio::sync::Mutex;
 
 use crate::config::Secret;
 
-/// How often a harmless call is made at most.
+/// How often a repeatable call is sent at most.
 const ATTEMPTS: u32 = 3;
-/// A token is renewed this long before it expires, so that it is still good when the receiver looks at it.
+/// A token is renewed this long before it expires, so that it is still valid when the receiver verifies it.
 const RENEW_BEFORE: Duration = Duration::from_mins(1);
 
-/// One call.
+/// One call to a service.
 #[derive(Debug, Clone)]
 pub struct Call<'a> {
     method: Method,
@@ -39,17 +39,17 @@ pub struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    /// Reads; repeated when it fails on the way.
+    /// A GET; repeated when the connection fails or the receiver is unavailable.
     pub fn get(path: &'a str) -> Self {
         Self::new(Method::GET, path, None, true)
     }
 
-    /// Puts something under a name the caller chose; repeated when it fails on the way.
+    /// A PUT; repeated when the connection fails or the receiver is unavailable.
     pub fn put(path: &'a str, body: Value) -> Self {
         Self::new(Method::PUT, path, Some(body), true)
     }
 
-    /// Posts; never repeated unless the call gets a key.
+    /// A POST; repeated only with a key ([`Self::with_key`]).
     pub fn post(path: &'a str, body: Value) -> Self {
         Self::new(Method::POST, path, Some(body), false)
     }
@@ -58,7 +58,7 @@ impl<'a> Call<'a> {
         Self { method, path, body, key: None, repeatable, deadline: outbound::CALL_TIMEOUT, context: None }
     }
 
-    /// Adds an `Idempotency-Key`, which makes repeating harmless.
+    /// Adds an `Idempotency-Key`, which makes the call repeatable.
     #[must_use]
     pub fn with_key(mut self, key: &impl ToString) -> Self {
         self.key = Some(key.to_string());
@@ -66,14 +66,14 @@ impl<'a> Call<'a> {
         self
     }
 
-    /// Limits the whole call, repeats included. Choose less than the time the own function has left.
+    /// Limits the whole call, repeats included. Choose less than the time that the calling function has left.
     #[must_use]
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Passes on the request id and trace context of the request in hand.
+    /// Passes on the request id and trace context of the current request.
     #[must_use]
     pub fn of(mut self, context: &'a RequestContext) -> Self {
         self.context = Some(context);
@@ -81,16 +81,17 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What a sibling said when it refused.
+/// The refusal of a service.
 #[derive(Debug, Clone)]
 pub struct Refused {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The slug of its problem.
+    /// The problem type, such as `not_found`.
     pub kind: String,
-    /// The fields it refused, if that was the trouble.
+    /// The refused fields, when the body was refused.
     pub errors: Vec<FieldError>,
-    /// Whether the call had been sent before without a clear answer: it may have had its effect then, or have it yet.
+    /// Whether the call was sent before without a clear answer: the earlier attempt may have had its effect, or may
+    /// yet.
     pub is_repeated: bool,
 }
 
@@ -102,21 +103,21 @@ impl Refused {
     }
 }
 
-/// Why a call brought no answer that can be used.
+/// Why a call has no usable answer.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// Nobody answered in time, or the connection broke; the call may have had its effect.
+    /// No answer came in time, or the connection broke; the call may have had its effect.
     #[error("no answer: {0}")]
     Unreachable(String),
-    /// The receiver answered that it cannot at the moment (5xx, 429).
+    /// The receiver is unavailable at the moment (5xx, 429).
     #[error("answered {0}")]
     Unavailable(StatusCode),
-    /// The receiver refused (other 4xx).
+    /// The receiver refused the call (other 4xx).
     #[error("refused with {} ({})", .0.status, .0.kind)]
     Refused(Refused),
 }
 
-/// A refusal by a sibling is our mistake; everything else passes.
+/// A refusal by a service is an internal error; all other failures are temporary.
 impl From<CallError> for Problem {
     fn from(error: CallError) -> Self {
         match error {
@@ -126,20 +127,20 @@ impl From<CallError> for Problem {
     }
 }
 
-/// Makes a token of this process's own; for the service that issues them.
+/// Mints a token for this process; for the service that issues tokens.
 pub type Mint = Arc<dyn Fn() -> BoxFuture<'static, Result<AccessToken, String>> + Send + Sync>;
 
-/// How the process gets the tokens it calls with.
+/// How the process gets its access tokens.
 #[derive(Clone)]
 pub enum Credentials {
     /// OAuth 2.0 client credentials at `{base}/oauth/token`.
     Client {
-        /// The service's name.
+        /// The name of the calling service.
         id: &'static str,
-        /// Issued by the admin trigger.
+        /// The client secret, issued by user-service's `admin` trigger.
         secret: Secret,
     },
-    /// The issuer mints its own.
+    /// The issuer mints its own tokens.
     Issuer(Mint),
 }
 
@@ -152,23 +153,23 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// A token and how long it is good.
+/// A token and its lifetime.
 #[derive(Clone, Deserialize)]
 pub struct AccessToken {
     /// The JWT.
     pub access_token: String,
-    /// Seconds.
+    /// Seconds until it expires.
     pub expires_in: u64,
 }
 
-/// Never shows the token.
+/// Leaves out the token.
 impl fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "AccessToken({} s)", self.expires_in)
     }
 }
 
-/// Calls siblings. Cheap to clone; clones share the token.
+/// The client of the other services. Cheap to clone; clones share the token.
 #[derive(Debug, Clone)]
 pub struct ServiceClient(Arc<Inner>);
 
@@ -180,7 +181,7 @@ struct Inner {
 }
 
 impl ServiceClient {
-    /// Calls services behind `base`, the one address of all of them.
+    /// A client of the services behind `base`, their common base URL.
     pub fn new(base: impl Into<String>, credentials: Credentials) -> Self {
         Self(Arc::new(Inner { base: base.into(), credentials, token: Mutex::default() }))
     }
@@ -214,7 +215,8 @@ impl ServiceClient {
         if !answered.as_ref().is_err_and(is_unauthorized) {
             return answered;
         }
-        // The keys changed under the token we kept. Refused before any effect, so one repeat is harmless.
+        // The issuer's keys changed, so the cached token is refused. It was refused before any effect, so one repeat is
+        // safe.
         self.forget(&token).await;
         let token = self.token(deadline).await?;
         answer(self.request(call, &token), deadline).await
@@ -238,7 +240,7 @@ impl ServiceClient {
         request
     }
 
-    /// The token, had within `deadline` even where that is spent waiting for somebody else's fetch.
+    /// The token. Waits no longer than `deadline`, also for a fetch of another caller.
     async fn token(&self, deadline: Instant) -> Result<String, CallError> {
         let token = tokio::time::timeout_at(deadline.into(), self.kept_token(deadline)).await;
         token.unwrap_or_else(|_| Err(CallError::Unreachable("no access token in time".to_owned())))
@@ -259,7 +261,7 @@ impl ServiceClient {
         Ok(access_token)
     }
 
-    /// Only this token: one of the many who were refused with it may have fetched the next already.
+    /// Drops the cached token if it is this one: another caller that was refused may have fetched the next already.
     async fn forget(&self, token: &str) {
         let mut kept = self.0.token.lock().await;
         if kept.as_ref().is_some_and(|(known, _)| known.access_token == token) {
@@ -285,12 +287,12 @@ impl ServiceClient {
                 if answered.as_ref().is_err_and(is_unauthorized)
                     && let Some(other) = secret.instead_of(&shown).await
                 {
-                    tracing::warn!(client = id, "the client's secret was refused; trying another");
+                    tracing::warn!(client = id, "client secret refused; trying again with another");
                     answered = answer(self.token_request(id, &other), deadline).await;
                 }
                 let token = answered?;
-                // Not the parser's own message, which may repeat the token.
-                serde_json::from_value(token).map_err(|_| unreachable(&"the token endpoint answers something else"))
+                // The parser's own message is left out: it may repeat the token.
+                serde_json::from_value(token).map_err(|_| unreachable(&"the token endpoint answered no access token"))
             }
         }
     }
@@ -301,7 +303,7 @@ fn is_unauthorized(error: &CallError) -> bool {
 }
 
 async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, CallError> {
-    // The client's messages carry the address and nothing of headers or body.
+    // The HTTP client's messages hold the URL and nothing of headers or body.
     let unreachable = |error: reqwest::Error| CallError::Unreachable(common::cause::chain(&error));
     let time_left = deadline.saturating_duration_since(Instant::now());
     let response = request.timeout(time_left).send().await.map_err(unreachable)?;
@@ -317,7 +319,8 @@ async fn answer(request: RequestBuilder, deadline: Instant) -> Result<Value, Cal
     Err(CallError::Refused(Refused::read(status, &json)))
 }
 
-/// An empty body is `null`. Anything else that is not JSON comes from something in between, not from a sibling.
+/// Reads a body; an empty one is `null`. Other bodies that are not JSON come from a proxy in between, not from a
+/// service.
 fn read(body: &[u8]) -> Result<Value, serde_json::Error> {
     if body.is_empty() { Ok(Value::Null) } else { serde_json::from_slice(body) }
 }
@@ -334,7 +337,7 @@ mod tests {
     use super::*;
     use crate::config::fake::Store;
 
-    /// What came in at a gateway: lines, and who asked for a token with which password.
+    /// The requests that a gateway received, and the credentials of token requests.
     type Came = Arc<Shared<Vec<String>>>;
 
     /// A gateway that gives tokens for this client secret and no other.

@@ -1,5 +1,5 @@
-//! Settings from the environment. Everything that is missing or malformed is reported at once; secrets may be literal
-//! values, or say where they are kept, and are then fetched together when the first of them is needed.
+//! Settings from the environment. All missing and malformed settings are reported at once. Secrets may be literal
+//! values or references to where they are stored, and are then fetched together when the first of them is needed.
 
 use std::{
     collections::HashMap,
@@ -13,34 +13,34 @@ use std::{
 
 use validator::ValidateUrl;
 
-pub(crate) use self::kept::Clock;
+pub(crate) use self::cache::Clock;
 use self::{
-    kept::MAX_AGE,
+    cache::MAX_AGE,
     parameters::parameter_of,
     secrets::{Secrets, is_shorter, too_short},
 };
 
-mod kept;
-mod made;
+mod cache;
+mod derived;
 mod parameters;
 mod secrets;
 
 pub use self::{
-    made::Made,
+    derived::Derived,
     secrets::{Secret, SecretError},
 };
 
-/// Set by Lambda, which refuses functions with a setting of this name; `cargo lambda watch` does not set it.
+/// Lambda sets this variable and refuses functions that configure it; `cargo lambda watch` does not set it.
 const LAMBDA: &str = "LAMBDA_TASK_ROOT";
 
-/// The environment, and what was found wrong with it.
+/// The environment, and the problems found in it.
 pub struct Env {
     variables: HashMap<String, String>,
     wrong: Vec<String>,
     secrets: Arc<Secrets>,
 }
 
-/// Shows what is wrong and no values.
+/// Shows the problems and no values.
 impl fmt::Debug for Env {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Env(wrong: {:?})", self.wrong)
@@ -50,12 +50,12 @@ impl fmt::Debug for Env {
 impl Env {
     /// This process's environment.
     pub fn from_process() -> Self {
-        // Variables that are not UTF-8 are none of ours.
+        // No setting has a name or value that is not UTF-8.
         let text = |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
         Self::from_pairs(std::env::vars_os().filter_map(text))
     }
 
-    /// Given variables; tests hand these over so that they need not change the process.
+    /// An environment of these variables; tests use it so that they need not change the process.
     pub fn from_pairs<N: Into<String>, V: Into<String>>(pairs: impl IntoIterator<Item = (N, V)>) -> Self {
         let variables = pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         Self { variables, wrong: Vec::new(), secrets: Arc::default() }
@@ -66,7 +66,7 @@ impl Env {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// A value that must be there.
+    /// A required value.
     pub fn text(&mut self, name: &str) -> Option<String> {
         let value = self.optional(name);
         if value.is_none() {
@@ -75,12 +75,11 @@ impl Env {
         value
     }
 
-    /// A value that must be an `http` or `https` address without a query; a slash at its end is cut, so that paths can be
-    /// appended.
+    /// A required `http` or `https` URL without a query; a trailing slash is removed, so that paths can be appended.
     pub fn url(&mut self, name: &str) -> Option<String> {
         let value = self.text(name)?;
         let rest = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
-        // A parser of addresses takes `https:///host` for `https://host`.
+        // A URL parser takes `https:///host` for `https://host`.
         let has_host = rest.is_some_and(|rest| !rest.starts_with('/'));
         if !has_host || !value.validate_url() || value.contains(['?', '#']) {
             self.wrong.push(format!("{name} must be an address such as https://shop.example, and have no query"));
@@ -89,12 +88,12 @@ impl Env {
         Some(value.trim_end_matches('/').to_owned())
     }
 
-    /// Such an address, or `default` when absent.
+    /// A URL as in [`Self::url`], or `default` when absent.
     pub fn url_or(&mut self, name: &str, default: &str) -> Option<String> {
         if self.optional(name).is_none() { Some(default.to_owned()) } else { self.url(name) }
     }
 
-    /// A value of type `T` that must be there.
+    /// A required value of type `T`.
     pub fn parsed<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<T> {
         let value = self.text(name)?;
         value.parse().map_err(|error| self.wrong.push(format!("{name} {error}"))).ok()
@@ -105,14 +104,14 @@ impl Env {
         if self.optional(name).is_none() { Some(default) } else { self.parsed(name) }
     }
 
-    /// A value of type `T` that may be absent, and must be on AWS: it lets in what only a machine at home may take. What tells
-    /// AWS from home is `LAMBDA_TASK_ROOT`: Lambda sets it in each function, and takes no setting of that name.
+    /// A value of type `T` that may be absent, and must be absent on AWS, because it allows what only a development
+    /// machine may do. On AWS Lambda sets `LAMBDA_TASK_ROOT` in each function.
     pub fn at_home<T: FromStr<Err: Display>>(&mut self, name: &str) -> Option<Option<T>> {
         if self.optional(name).is_none() {
             return Some(None);
         }
         if self.variables.contains_key(LAMBDA) {
-            self.wrong.push(format!("{name} must not be set on AWS: it is for machines at home"));
+            self.wrong.push(format!("{name} must not be set on AWS: it is for development machines"));
             return None;
         }
         self.parsed(name).map(Some)
@@ -131,8 +130,8 @@ impl Env {
         number
     }
 
-    /// A secret: literal, `ssm:<parameter name>` (with a version or label behind it: `ssm:/name:3`, `ssm:/name:label`) or
-    /// `secretsmanager:<secret id>`. Nothing is fetched here.
+    /// A required secret: a literal value, `ssm:<parameter name>` (optionally with a version or label: `ssm:/name:3`,
+    /// `ssm:/name:label`) or `secretsmanager:<secret id>`. Nothing is fetched here.
     pub fn secret(&mut self, name: &str) -> Option<Secret> {
         let value = self.text(name)?;
         Some(match parameter_of(&value) {
@@ -141,14 +140,14 @@ impl Env {
         })
     }
 
-    /// Reads `SECRET_MAX_AGE_SECONDS`: for how long fetched secrets are taken for true.
+    /// Reads `SECRET_MAX_AGE_SECONDS`: how long fetched secrets are used before they are fetched again.
     pub(crate) fn secret_age(&mut self) {
         if let Some(seconds) = self.number_or("SECRET_MAX_AGE_SECONDS", MAX_AGE, 1..=3_600) {
             self.secrets.kept().set_max_age(Duration::from_secs(seconds));
         }
     }
 
-    /// A secret of at least so many characters. A literal one that is shorter is wrong here; one that is kept elsewhere is
+    /// A secret of at least `least` characters. A shorter literal one is reported here; a shorter fetched one is
     /// refused by [`Secret::get`].
     pub fn secret_of_at_least(&mut self, name: &str, least: usize) -> Option<Secret> {
         let is_literal = |value: &String| parameter_of(value).is_none();
@@ -164,12 +163,12 @@ impl Env {
         self.optional(name).and_then(|_| self.secret(name))
     }
 
-    /// Whether everything asked for was there and well-formed.
+    /// Whether all settings that were read are present and well-formed.
     pub fn is_complete(&self) -> bool {
         self.wrong.is_empty()
     }
 
-    /// Everything that is wrong, in one message. Names only: a value may be a secret.
+    /// All problems in one message. It holds names only: a value may be a secret.
     pub fn report(&self) -> String {
         format!("cannot start, {} setting(s) are wrong: {}", self.wrong.len(), self.wrong.join("; "))
     }

@@ -1,5 +1,5 @@
-//! The way from the gateway's event to a service's routes: what stands in front of their paths is cut off, and what only
-//! the gateway knows of a request (its id, its source address) is put where the routes find it.
+//! From the gateway's event to a service's routes: removes the base path, and adds what only the gateway knows of a
+//! request (its id, its source address).
 
 use std::{str::FromStr, sync::Arc};
 
@@ -15,7 +15,7 @@ use lambda_http::{RequestExt, request::RequestContext};
 
 use crate::{config::Env, source::Sources};
 
-/// How requests come in.
+/// The entry of HTTP requests.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     base: BasePath,
@@ -30,7 +30,7 @@ impl Entry {
         Some(Self { base: base?, sources: sources? })
     }
 
-    /// `routes` behind this entry. It stands before all routing, as it changes paths.
+    /// Puts this entry in front of `routes`. It runs before routing, because it changes paths.
     pub(crate) fn lead_to(self, routes: Router) -> Router {
         let entry = Arc::new(self);
         Router::new().fallback_service(routes).layer(middleware::from_fn(move |request: Request, next: Next| {
@@ -45,7 +45,7 @@ impl Entry {
             Some(RequestContext::ApiGatewayV2(gateway)) => (gateway.request_id.clone(), gateway.http.source_ip.clone()),
             _ => (None, None),
         };
-        // The gateway's access log has the same id.
+        // The gateway's access log has the same request id.
         if let Some(id) = id.and_then(|id| id.parse().ok()) {
             request.headers_mut().entry(REQUEST_ID).or_insert(id);
         }
@@ -65,13 +65,14 @@ impl Entry {
     }
 }
 
-/// Liveness needs no proof: monitoring asks a function directly, past the CDN, and the answer holds nothing of the shop.
+/// Liveness needs no origin secret: monitoring calls a function directly, past the CDN, and the answer holds no data of
+/// the shop.
 fn asks_whether_live(request: &Request) -> bool {
     let path = request.uri().path().strip_prefix("/health/");
     request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/live"))
 }
 
-/// What stands in front of our paths where the gateway or a CDN adds something, such as the name of a stage: `/prod`.
+/// The prefix that the gateway or a CDN adds to paths, such as the name of a stage: `/prod`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct BasePath(String);
 
@@ -96,7 +97,7 @@ impl FromStr for BasePath {
 }
 
 impl BasePath {
-    /// Cuts the base path off, where it is there; whether it was.
+    /// Removes the base path from the URI; returns whether it was there.
     fn cut_off(&self, uri: &mut Uri) -> bool {
         self.below(uri).map(|shorter| *uri = shorter).is_some()
     }
@@ -113,7 +114,7 @@ impl BasePath {
         Uri::from_parts(parts).ok()
     }
 
-    /// Where the answer says that something can be read, it is below the base path, too.
+    /// Adds the base path to the `Location` of an answer.
     fn put_before_location(&self, response: &mut Response) {
         let Some(location) = response.headers_mut().get_mut(header::LOCATION) else { return };
         if !location.as_bytes().starts_with(b"/") || location.as_bytes().starts_with(b"//") {

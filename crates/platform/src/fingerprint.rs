@@ -1,5 +1,5 @@
-//! Keyed hashes under which limits count people: what is stored can be compared with what comes next, and says neither
-//! an e-mail address nor a network address to whoever reads the table.
+//! Keyed hashes of e-mail addresses, phone numbers and network addresses. Limits count under them: stored hashes can be
+//! compared, and a reader of the table learns no address from them.
 
 use std::net::IpAddr;
 
@@ -11,45 +11,44 @@ use crate::config::{Env, Secret, SecretError};
 /// HMAC-SHA256 under the shop's key, cut to 128 bits (RFC 2104, section 5, allows half of the hash).
 pub type Fingerprint = [u8; 16];
 
-/// The least characters of the key: random ones of base64 have 192 bits then. There are so few IPv4 addresses that a key
-/// which can be guessed gives every one of them away.
+/// The fewest characters of the key: 192 random bits in base64. There are so few IPv4 addresses that someone who
+/// guesses the key can recover all of them.
 pub const LEAST_KEY: usize = 32;
 
-/// Makes fingerprints. Cheap to clone.
+/// Computes fingerprints. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Fingerprints(Secret);
 
 impl Fingerprints {
-    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more.
-    /// Another key starts every count anew, makes every suppressed address unknown, and spoils the links in mails that were
-    /// sent (docs/operations.md).
+    /// Reads `FINGERPRINT_KEY`, a secret of [`LEAST_KEY`] characters or more. Changing the key resets every count,
+    /// makes every suppressed address unknown, and invalidates the links in mails that were sent (docs/operations.md).
     pub fn configure(env: &mut Env) -> Option<Self> {
         env.secret_of_at_least("FINGERPRINT_KEY", LEAST_KEY).map(Self)
     }
 
-    /// Of a mailbox: addresses that differ in capitals only are one.
+    /// The fingerprint of a mailbox. Addresses that differ in capitals only have the same one.
     pub async fn recipient(&self, email: &Email) -> Result<Fingerprint, SecretError> {
         self.of("recipient", &email.key()).await
     }
 
-    /// Of a telephone, whatever extension is dialled behind its number.
+    /// The fingerprint of a phone number, without its extension.
     pub async fn phone(&self, phone: &Phone) -> Result<Fingerprint, SecretError> {
         let number = phone.as_str().split(';').next().unwrap_or_default();
         self.of("phone", number).await
     }
 
-    /// The seal on a text of ours that goes through a stranger's hands and comes back, such as a link in a mail. Seals for
-    /// one purpose are no good for another.
+    /// The seal of a text that leaves the shop and comes back, such as a link in a mail. A seal is valid for one
+    /// purpose only.
     pub async fn seal(&self, purpose: &str, text: &str) -> Result<Fingerprint, SecretError> {
         self.of(&format!("seal of {purpose}"), text).await
     }
 
-    /// Of a source address. An IPv6 subscriber has a whole /64 to choose from, which therefore counts as one.
+    /// The fingerprint of a source address. An IPv6 subscriber has a whole /64, which therefore has one fingerprint.
     pub async fn source(&self, address: IpAddr) -> Result<Fingerprint, SecretError> {
         self.of("source", &network(address)).await
     }
 
-    /// Tells keys apart: fingerprints can be compared only where they were made under the same one.
+    /// Identifies the key: fingerprints can be compared only when they were made with the same key.
     pub async fn key_id(&self) -> Result<String, SecretError> {
         let mut id = hex(self.of("key id", "").await?);
         id.truncate(8);
@@ -65,7 +64,7 @@ impl Fingerprints {
     }
 }
 
-/// As it stands in a table's keys.
+/// A fingerprint in hexadecimal, as tables store it.
 pub fn hex(fingerprint: Fingerprint) -> String {
     format!("{:032x}", u128::from_be_bytes(fingerprint))
 }
@@ -99,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn keys_are_told_apart_by_their_ids() {
+    async fn keys_are_distinguished_by_their_ids() {
         let (ours, theirs) = (keyed(&"a".repeat(LEAST_KEY)), keyed(&"b".repeat(LEAST_KEY)));
         assert_eq!(ours.key_id().await.unwrap(), keyed(&"a".repeat(LEAST_KEY)).key_id().await.unwrap());
         assert_ne!(ours.key_id().await.unwrap(), theirs.key_id().await.unwrap());

@@ -1,4 +1,4 @@
-//! `/health/<service>/live`: the process answers. `/health/<service>/ready`: what it depends on answers too.
+//! `/health/<service>/live`: the process answers. `/health/<service>/ready`: its dependencies answer too.
 
 use std::time::Duration;
 
@@ -16,37 +16,37 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({"service": "product-service", "status": "up", "dependencies": [{"name": "mongodb", "status": "up"}]}))]
 pub struct Health {
-    /// Which service.
+    /// Name of the service.
     #[schema(example = "product-service")]
     pub service: &'static str,
-    /// Whether everything below is well.
+    /// `up` when all dependencies are up.
     pub status: Status,
-    /// Each dependency that was checked.
+    /// Dependencies that were checked; empty for liveness.
     pub dependencies: Vec<Dependency>,
 }
 
 /// One dependency of a service.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Dependency {
-    /// What it is.
+    /// Name of the dependency.
     #[schema(example = "mongodb")]
     pub name: &'static str,
-    /// Whether it answered in time.
+    /// `up` when it answered within two seconds.
     pub status: Status,
 }
 
-/// Well or not.
+/// Status of a service or of a dependency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = HealthStatus)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// It answers.
+    /// It answers in time.
     Up,
-    /// It does not.
+    /// It does not answer, or answers an error.
     Down,
 }
 
-/// A dependency and how to ask it; an error is logged.
+/// The name of a dependency, and a check of it, whose error is logged.
 pub type Check<'a> = (&'static str, BoxFuture<'a, Result<(), String>>);
 
 /// 200: the process answers.

@@ -1,13 +1,13 @@
-//! The glue with I/O that every service needs, so that a service's `main.rs` is one line.
+//! The runtime that every service needs, so that a service's `main.rs` is one line.
 //!
-//! - [`run`]: one binary, several functions; the variable `TRIGGER` says what wakes this one ([`trigger`])
+//! - [`run`]: one binary, several functions; the variable `TRIGGER` says what invokes this one ([`trigger`])
 //! - [`config`]: settings from the environment, secrets fetched on first use
-//! - `entry`, `source`: what only the gateway knows of a request, where its routes find it
-//! - [`telemetry`]: JSON log lines; [`metrics`]: what is counted, and the lines that say it
-//! - [`fingerprint`]: keyed hashes under which limits count people
-//! - [`client`]: calls to sibling services; [`aws`]: what clients of AWS share
-//! - [`postgres`]: a pool made on first use; [`outbox`]: messages that leave only after commit
-//! - [`queue`]: batches of SQS, and what wraps their messages
+//! - `entry`, `source`: base path, request id and source address from the gateway's event
+//! - [`telemetry`]: JSON log lines; [`metrics`]: metrics as log lines
+//! - [`fingerprint`]: keyed hashes of personal data, for limits and suppressions
+//! - [`client`]: calls to other services; [`aws`]: configuration of AWS clients
+//! - [`postgres`]: a pool opened on first use; [`outbox`]: messages that are sent only after commit
+//! - [`queue`]: batches of SQS messages
 //! - [`health`]: liveness and readiness routes
 
 pub mod after_response;

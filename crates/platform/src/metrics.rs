@@ -1,9 +1,9 @@
-//! What is counted and measured: lines in the embedded metric format, of which `CloudWatch` makes metrics when it takes the
-//! log in ("Specification: Embedded metric format" in its user guide). No call is made.
+//! Metrics: log lines in the embedded metric format, from which `CloudWatch` extracts metrics ("Specification: Embedded
+//! metric format" in its user guide). No call is made.
 //!
-//! [`Metric`] is the whole list; alarms are made of `infra/metrics.json`, which a test writes from it. A metric has few
-//! dimensions of few values each, as each combination is a metric of its own and is paid for: never an id, and never
-//! what a client wrote.
+//! [`Metric`] is the whole list; alarms are built from `infra/metrics.json`, which a test writes from it. A metric has
+//! few dimensions with few values each, because each combination is billed as a metric of its own: never an id, and
+//! never a client's text.
 
 mod line;
 
@@ -14,20 +14,20 @@ use serde_json::{Value, json};
 
 pub(crate) use self::line::{Business, RequestLine};
 
-/// Under which all metrics are.
+/// The namespace of all metrics.
 pub const NAMESPACE: &str = "Bodega";
 
-/// The target of events that are business metrics; nothing else has it.
+/// The tracing target of business metrics; no other event has it.
 pub(crate) const TARGET: &str = "bodega::metric";
 
 /// Whether metrics are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metrics {
-    /// The line of a request carries its metrics, and what happens in the business has lines of its own.
+    /// The log line of a request carries its metrics, and business metrics have lines of their own.
     Emf,
-    /// The same, and those of requests also by route.
+    /// As [`Self::Emf`], with the metrics of requests also by route.
     EmfByRoute,
-    /// The line of a request is a log line and nothing more; there are no others.
+    /// No metrics: the line of a request is a plain log line.
     Off,
 }
 
@@ -66,33 +66,33 @@ pub enum Metric {
     OrdersPlaced,
     /// Orders whose payment was taken.
     OrdersPaid,
-    /// What was taken for them, in minor units of their currency.
+    /// The amount captured for paid orders, in minor units of the currency.
     Revenue,
-    /// Orders whose payment was declined for good, and tries at the frontend that were declined.
+    /// Orders whose payment was finally declined, and declined attempts in the frontend.
     PaymentsDeclined,
     /// Reservations that were refused because too little is in stock.
     OutOfStock,
-    /// Reservations that the condition on the stock stopped while they took their units: without it, more would have been
-    /// sold than there is. Some of them succeed on their next try, the others end as [`Metric::OutOfStock`].
+    /// Reservations that the condition on the stock stopped: without it, more units would have been sold than exist.
+    /// Some succeed when they are tried again, the others end as [`Metric::OutOfStock`].
     OversellPrevented,
-    /// How old the oldest message is that the outbox still holds; 0 where it is empty.
+    /// Age of the oldest message in the outbox; 0 when it is empty.
     OutboxAge,
-    /// Messages that were given up and put away: by the queue in its dead-letter queue, by an outbox in its table.
+    /// Messages that were given up: moved to the dead-letter queue, or kept as failed in an outbox.
     DeadLetters,
-    /// Orders among those that were booked last whose ledger and payment do not agree.
+    /// Recently booked orders whose ledger and payment differ.
     LedgerDifference,
 }
 
 struct Definition {
     name: &'static str,
     unit: &'static str,
-    /// Besides `service`, which all have.
+    /// The dimension besides `service`, which all metrics have.
     dimension: Option<&'static str>,
     services: &'static [&'static str],
 }
 
 impl Metric {
-    /// All of them.
+    /// All metrics.
     pub const ALL: [Self; 14] = [
         Self::Requests,
         Self::Latency,
@@ -110,7 +110,7 @@ impl Metric {
         Self::LedgerDifference,
     ];
 
-    /// The one place that says what a metric is called, measured in and told apart by, and who emits it.
+    /// Name, unit, dimension and emitting services of the metric.
     const fn definition(self) -> Definition {
         const HTTP: &[&str] = &[NOTIFICATIONS, PRODUCTS, ORDERS, USERS];
         const ROUTE: Option<&str> = Some("route");
@@ -133,12 +133,13 @@ impl Metric {
         Definition { name, unit, dimension, services }
     }
 
-    /// As `CloudWatch` knows it.
+    /// The name in `CloudWatch`.
     pub const fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// By which sets of dimensions it can be asked for. Amounts of several currencies have no sum.
+    /// The sets of dimensions that it is published with. Revenue has none without currency: amounts of several
+    /// currencies have no sum.
     pub fn dimensions(self) -> Vec<Vec<&'static str>> {
         match (self, self.definition().dimension) {
             (_, None) => vec![vec!["service"]],
@@ -147,7 +148,7 @@ impl Metric {
         }
     }
 
-    /// As `infra/metrics.json` has it: an object for each service.
+    /// The entries of `infra/metrics.json`, one for each service.
     pub fn described(self) -> Vec<Value> {
         let Definition { name, unit, services, .. } = self.definition();
         let dimensions = self.dimensions();
@@ -158,7 +159,7 @@ impl Metric {
     }
 }
 
-/// One element of `CloudWatchMetrics`: these metrics by these dimensions.
+/// One element of `CloudWatchMetrics`: these metrics with these dimensions.
 fn directive(dimensions: &[&[&str]], metrics: &[Metric]) -> String {
     let metrics = metrics.iter().map(|metric| {
         let Definition { name, unit, .. } = metric.definition();
@@ -174,17 +175,17 @@ fn directive(dimensions: &[&[&str]], metrics: &[Metric]) -> String {
     text
 }
 
-/// One more of these.
+/// Counts one event.
 pub fn count(metric: Metric) {
     record(metric, 1);
 }
 
-/// A value of the moment.
+/// Records a current value.
 pub fn record(metric: Metric, value: i64) {
     tracing::info!(target: TARGET, metric = metric as u64, value);
 }
 
-/// An amount, in minor units.
+/// Records an amount in minor units of the currency.
 pub fn record_in(currency: Currency, metric: Metric, value: i64) {
     tracing::info!(target: TARGET, metric = metric as u64, value, currency = currency.code());
 }

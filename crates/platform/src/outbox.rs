@@ -1,12 +1,12 @@
-//! The PostgreSQL outbox: messages to sibling services, written in the transaction that makes them true, sent after
-//! commit, at least once. Receivers recognise a message they know by its id.
+//! The PostgreSQL outbox: messages to other services, written in the transaction of the change that they announce, and
+//! sent after its commit, at least once. Receivers recognise a repeated message by its id.
 //!
-//! A row is due from `due_at`. A relay moves that into the future in the same statement that picks the row (with
-//! `SKIP LOCKED`), so that no other relay sends it meanwhile, and so that it comes back by itself if the sender dies.
-//! A sent row is deleted. One that is not taken is tried again, ever more rarely: `docs/operations.md` says how to look at
-//! what is stuck. Where a refusal calls for more than waiting (the stock of a paid order is gone), the service hands its
-//! relay what it does about refused messages. One that its receiver refuses for good is given up: the row stays, with its
-//! reason, and is not sent again (`docs/decisions/0061-outboxes-give-up.md`).
+//! A row is due from `due_at`. A relay leases the rows that it picks: the same statement (with `SKIP LOCKED`) moves
+//! `due_at` into the future, so that no other relay sends them meanwhile, and they are due again if the sender dies. A
+//! delivered row is deleted. An undelivered one is tried again at growing intervals: `docs/operations.md` says how to
+//! find stuck ones. When a rejection needs a compensation (the stock of a paid order is gone), the service passes it to
+//! its relay. A message that its receiver rejects finally is given up: the row stays, with the reason, and is not sent
+//! again (`docs/decisions/0061-outboxes-give-up.md`).
 
 use std::{
     borrow::Cow,
@@ -32,26 +32,26 @@ use crate::{
     postgres::Database,
 };
 
-/// How long a picked message is left to its sender, in seconds. Far above the time a delivery may take.
+/// The lease on a picked message, in seconds. Far longer than a delivery may take.
 const LEASE_SECONDS: i32 = 30;
-/// How many messages are sent at once; one that hangs holds up none of the others.
+/// How many messages are sent concurrently; a slow receiver does not delay the others.
 const BATCH: i64 = 10;
 /// How long one delivery may take.
 const DELIVERY_TIMEOUT: Duration = Duration::from_millis(1_500);
-/// Problems that no time mends: at its receiver, the message's id stands for another message.
+/// Problem types that are final: the receiver knows the id as that of another message.
 const FINAL: [&str; 2] = ["event_id_reused", "idempotency_key_reused"];
-/// How long a message is tried that is refused otherwise, in hours since it was written: a release of the receiver may
-/// take what the one before refuses.
+/// How long a message is tried that is rejected for other reasons, in hours since it was written: a later release of
+/// the receiver may accept it.
 const KEEP_TRYING_HOURS: i32 = 72;
 
-/// A message to a sibling service: `POST path` with `body`, and the id as `Idempotency-Key`.
+/// A message to another service: `POST path` with `body`, and the id as `Idempotency-Key`.
 #[derive(Debug, Clone)]
 pub struct Message {
-    /// Names the event for ever; what receivers deduplicate by.
+    /// The id of the event, by which receivers deduplicate.
     pub id: Id<Message>,
-    /// A path on the one domain of all services, such as `/notifications`.
+    /// The path of the request, such as `/notifications`.
     pub path: Cow<'static, str>,
-    /// What the receiver needs and nothing more.
+    /// The body of the request; only data that the receiver needs.
     pub body: Value,
 }
 
@@ -66,43 +66,43 @@ impl Message {
     }
 }
 
-/// A message that its receiver refused.
+/// A message that its receiver rejected.
 #[derive(Debug, Clone)]
-pub struct Undelivered {
+pub struct RejectedMessage {
     /// The message's id.
     pub id: Uuid,
-    /// Where it was sent.
+    /// The path that it was sent to.
     pub path: String,
-    /// What it said.
+    /// The body that was sent.
     pub body: Value,
-    /// Why it was refused.
+    /// The refusal of the receiver.
     pub refused: Refused,
 }
 
-/// What a service did about a refused message.
+/// The outcome of compensating a rejected message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Remedied {
-    /// It is taken care of, so that the message may go.
+pub enum Compensation {
+    /// The rejection is compensated; the message is deleted.
     Done,
-    /// It could not be taken care of just now. The message is tried again, however old it is.
+    /// The compensation failed for now. The message is tried again, however old it is.
     Later,
-    /// The service has no remedy for it.
+    /// The service has no compensation for this rejection.
     Unknown,
 }
 
-/// For a service that does nothing about refused messages but wait.
-pub fn no_remedy(_: Undelivered) -> Ready<Remedied> {
-    ready(Remedied::Unknown)
+/// For a service without compensations: rejected messages wait, or are given up.
+pub fn no_compensation(_: RejectedMessage) -> Ready<Compensation> {
+    ready(Compensation::Unknown)
 }
 
-/// What one relay did.
+/// The counts of one relay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Default)]
 pub struct Relayed {
-    /// Sent and deleted.
+    /// Messages that were delivered, or whose rejection was compensated, and deleted.
     pub delivered: usize,
-    /// Not taken by the receiver; due again later.
+    /// Messages that were not delivered and are due again later.
     pub deferred: usize,
-    /// Refused by the receiver for good; kept, and not sent again.
+    /// Messages that were finally rejected; they are kept and not sent again.
     pub given_up: usize,
 }
 
@@ -114,7 +114,7 @@ impl Relayed {
     }
 }
 
-/// What became of one message.
+/// The outcome of one delivery.
 enum Outcome {
     Delivered,
     Deferred,
@@ -135,7 +135,7 @@ impl Outbox {
         Self { database, client, written: Arc::default() }
     }
 
-    /// Writes messages in the caller's transaction, in one statement. One that is there already is not written again.
+    /// Writes messages in the caller's transaction, in one statement. A message whose id exists is skipped.
     pub async fn enqueue(&self, connection: &mut PgConnection, messages: &[Message]) -> Result<(), sqlx::Error> {
         let ids: Vec<Uuid> = messages.iter().map(|message| message.id.uuid()).collect();
         let paths: Vec<&str> = messages.iter().map(|message| &*message.path).collect();
@@ -153,20 +153,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Sends what this instance wrote since it last looked, as [`Self::relay`] does. After reads this costs nothing.
-    pub async fn relay_written<F: Future<Output = Remedied>>(&self, on_refused: impl Fn(Undelivered) -> F) {
+    /// Relays if this instance wrote messages since the last call; otherwise it does nothing.
+    pub async fn relay_written<F: Future<Output = Compensation>>(&self, on_refused: impl Fn(RejectedMessage) -> F) {
         if self.written.swap(false, Ordering::AcqRel)
             && let Err(error) = self.relay(on_refused).await
         {
-            tracing::warn!(%error, "outbox not relayed after the answer; the sweep will");
+            tracing::warn!(%error, "outbox relay after the response failed; the sweep will send the messages");
         }
     }
 
-    /// Sends one batch of what is due. `on_refused` is what the service does about a message that its receiver refuses
-    /// ([`no_remedy`]: nothing); it may be called again for the same message, after a crash or by two relays at once.
-    pub async fn relay<F: Future<Output = Remedied>>(
+    /// Sends one batch of due messages. `on_refused` compensates a rejected message ([`no_compensation`]: does
+    /// nothing). It can be called again for the same message, after a crash or by two relays at once.
+    pub async fn relay<F: Future<Output = Compensation>>(
         &self,
-        on_refused: impl Fn(Undelivered) -> F,
+        on_refused: impl Fn(RejectedMessage) -> F,
     ) -> Result<Relayed, sqlx::Error> {
         let due = pick(&self.database).await?;
         let deliveries = due.into_iter().map(|row| self.deliver(row, &on_refused));
@@ -181,12 +181,12 @@ impl Outbox {
         Ok(relayed)
     }
 
-    /// Sends batch after batch until nothing is due, since what could not be sent is due again only later. After `until`
-    /// no batch is begun but the first.
-    pub async fn drain<F: Future<Output = Remedied>>(
+    /// Sends batches until nothing is due; undelivered messages are due again only later. After `until` no further
+    /// batch begins, except the first.
+    pub async fn drain<F: Future<Output = Compensation>>(
         &self,
         until: Instant,
-        on_refused: impl Fn(Undelivered) -> F,
+        on_refused: impl Fn(RejectedMessage) -> F,
     ) -> Result<Relayed, sqlx::Error> {
         let mut total = Relayed::default();
         loop {
@@ -198,7 +198,7 @@ impl Outbox {
         }
     }
 
-    /// Measures how old the oldest message is that was not taken yet. Those that were given up do not count.
+    /// Records the age of the oldest undelivered message. Messages that were given up do not count.
     pub async fn measure(&self) -> Result<(), sqlx::Error> {
         let oldest = "SELECT coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM outbox
                       WHERE failed IS NULL";
@@ -207,25 +207,25 @@ impl Outbox {
         Ok(())
     }
 
-    async fn deliver<F: Future<Output = Remedied>>(
+    async fn deliver<F: Future<Output = Compensation>>(
         &self,
         row: Row,
-        on_refused: impl Fn(Undelivered) -> F,
+        on_refused: impl Fn(RejectedMessage) -> F,
     ) -> Result<Outcome, sqlx::Error> {
         let call = Call::post(&row.path, row.body.clone()).with_key(&row.id).within(DELIVERY_TIMEOUT);
         let Err(error) = self.client.send(call).await else {
             return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
         };
         if let CallError::Refused(refused) = &error {
-            match on_refused(row.undelivered(refused)).await {
-                Remedied::Done => {
-                    tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "refused message remedied");
+            match on_refused(row.rejected(refused)).await {
+                Compensation::Done => {
+                    tracing::warn!(message_id = %row.id, path = row.path, kind = refused.kind, "rejected message compensated");
                     return delete(&self.database, row.id).await.map(|()| Outcome::Delivered);
                 }
-                Remedied::Unknown if is_final(refused, row.is_old) => {
+                Compensation::Unknown if is_final(refused, row.is_old) => {
                     return give_up(&self.database, &row, refused).await.map(|()| Outcome::GivenUp);
                 }
-                Remedied::Later | Remedied::Unknown => {}
+                Compensation::Later | Compensation::Unknown => {}
             }
         }
         tracing::warn!(%error, message_id = %row.id, path = row.path, attempts = row.attempts, "message deferred");
@@ -233,8 +233,8 @@ impl Outbox {
     }
 }
 
-/// Whether a message that is refused so, and was tried for long, is not to be sent again. Who we are and what we may is
-/// mended by a setting and not by the message; that it is too early or too late passes.
+/// Whether a rejection is final. Missing credentials or scopes are fixed in the settings, and timeouts and limits pass,
+/// so these are never final.
 fn is_final(refused: &Refused, is_old: bool) -> bool {
     let may_pass = matches!(
         refused.status,
@@ -247,7 +247,7 @@ fn is_final(refused: &Refused, is_old: bool) -> bool {
     refused.status.is_client_error() && !may_pass && (is_old || FINAL.contains(&refused.kind.as_str()))
 }
 
-/// 2 s, 4 s, 8 s ... an hour: quick after a hiccup, quiet during an outage. In seconds.
+/// The pause before the next attempt, in seconds: 2, 4, 8 ... up to an hour.
 fn backoff(attempts: i32) -> i32 {
     2_i32.saturating_pow(attempts.clamp(1, 30).unsigned_abs()).min(3_600)
 }
@@ -258,20 +258,20 @@ struct Row {
     path: String,
     body: Value,
     attempts: i32,
-    /// Whether it was written so long ago that a refusal ends it.
+    /// Whether it was written so long ago that a rejection is final.
     is_old: bool,
 }
 
 impl Row {
-    fn undelivered(&self, refused: &Refused) -> Undelivered {
+    fn rejected(&self, refused: &Refused) -> RejectedMessage {
         let (path, body) = (self.path.clone(), self.body.clone());
-        Undelivered { id: self.id, path, body, refused: refused.clone() }
+        RejectedMessage { id: self.id, path, body, refused: refused.clone() }
     }
 }
 
 async fn pick(db: &Database) -> Result<Vec<Row>, sqlx::Error> {
-    // An array is made once. `IN (SELECT ...)` may be planned as a join that asks again for every row, and then picks
-    // all that is due, each time skipping what it has locked itself.
+    // An array is computed once. `IN (SELECT ...)` may be planned as a join that runs again for every row, and then
+    // picks all due rows, each time skipping those that it has locked itself.
     let pick = "UPDATE outbox SET due_at = now() + make_interval(secs => $1), attempts = attempts + 1
                 WHERE id = ANY (ARRAY(SELECT id FROM outbox WHERE due_at <= now()
                                       ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED))
@@ -288,7 +288,7 @@ async fn defer(db: &Database, id: Uuid, seconds: i32) -> Result<(), sqlx::Error>
     sqlx::query(later).bind(id).bind(f64::from(seconds)).execute(db).await.map(|_| ())
 }
 
-/// Keeps a message for operators, with the reason. It is due again only if one of them says so.
+/// Keeps a message for operators, with the reason. It is due again only when an operator resets it.
 async fn give_up(db: &Database, row: &Row, refused: &Refused) -> Result<(), sqlx::Error> {
     let reason = format!("{} {}", refused.status.as_u16(), refused.kind);
     let keep = "UPDATE outbox SET due_at = 'infinity', failed = $2 WHERE id = $1";

@@ -1,4 +1,4 @@
-//! PostgreSQL: a pool made on first use, inside the time in which a dead store must be reported.
+//! PostgreSQL: a pool that is opened on first use, within the time in which an unreachable database must be reported.
 
 mod iam;
 mod pool;
@@ -24,11 +24,12 @@ use crate::{
 
 /// How long getting a connection may take, opening one included.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long work that no one waits for may wait for a database that is paused: it comes back in about 15 s.
+/// How long scheduled work waits for a paused database, which resumes in about 15 s.
 const WAKING: Duration = Duration::from_secs(30);
 /// A function instance serves one request at a time; its outbox relay may need a second connection.
 const CONNECTIONS: u32 = 2;
-/// A frozen instance loses its sockets without being told: check a connection that slept longer than this.
+/// A frozen instance gets no notice that its sockets were closed: a connection that was idle for longer is checked
+/// first.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
 /// A database, connected to on first use. Each statement that it executes has a connection of its own; those of a
@@ -40,16 +41,16 @@ pub struct Database(Arc<Inner>);
 struct Inner {
     access: Arc<Access>,
     pool: OnceCell<Pool>,
-    /// The address of an administrator who makes role and database where they are missing.
+    /// The URL of an administrator, who creates role and database when they are missing.
     admin: Option<Secret>,
 }
 
-/// What a service shows the database.
+/// How a service authenticates to the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Auth {
-    /// The password in the address.
+    /// With the password in the URL.
     Password,
-    /// A token signed with the function's own credentials.
+    /// With a token that is signed with the function's own credentials.
     Iam,
 }
 
@@ -71,7 +72,7 @@ impl Database {
         Self::with(Access { url, ca: None, tokens: None, clock: Clock::default() }, None)
     }
 
-    /// Reads the address from the secret setting `url`, and `DATABASE_AUTH`, `DATABASE_CA` and, where there are tokens,
+    /// Reads the URL from the secret setting `url`, and `DATABASE_AUTH`, `DATABASE_CA` and, with tokens,
     /// `DATABASE_ADMIN_URL`.
     pub fn configure(env: &mut Env, url: &str) -> Option<Self> {
         let url = env.secret(url);
@@ -87,7 +88,7 @@ impl Database {
     }
 
     async fn pool(&self) -> Result<&Pool, sqlx::Error> {
-        // Boxed: opening is done once, and would be most of what every statement's future weighs.
+        // Boxed: opening is done once, and would be the largest part of every statement's future.
         self.0.pool.get_or_try_init(|| Box::pin(Pool::open(&self.0.access))).await
     }
 
@@ -106,14 +107,14 @@ impl Database {
         sqlx::query("SELECT 1").execute(self).await.map(|_| ())
     }
 
-    /// Waits until the database answers, half a minute at most: one that is paused resumes when it is connected to, and is not
-    /// there in the time that a request has for a connection. For what runs by a schedule.
+    /// Waits until the database answers, at most half a minute. For scheduled work: a paused database resumes on
+    /// connecting, and takes longer than a request may wait for a connection.
     pub async fn wake(&self) -> Result<(), sqlx::Error> {
         let until = Instant::now() + WAKING;
         loop {
             match self.ping().await {
                 Err(error) if is_outage(&error) && Instant::now() < until => {
-                    // One that refuses at once is asked again in a moment.
+                    // A connection that is refused at once is tried again after a pause.
                     tokio::time::sleep(Duration::from_millis(500)).await;
                 }
                 outcome => return outcome,
@@ -121,12 +122,12 @@ impl Database {
         }
     }
 
-    /// Migrates the schema; safe to run twice at once (an advisory lock makes the second wait).
-    /// Where there is an administrator, role and database are made first.
+    /// Migrates the schema. Several may run at once: an advisory lock makes the others wait. With an administrator,
+    /// role and database are created first.
     pub async fn migrate(&self, migrator: &Migrator, direction: Direction) -> Result<Value, TriggerError> {
         if let (Some(admin), Direction::Up) = (&self.0.admin, direction) {
             let (mut admin, own) = (self.0.access.connect_as(admin).await?, self.0.access.options().await?);
-            let database = own.get_database().ok_or("the database's address does not name it")?;
+            let database = own.get_database().ok_or("the database URL names no database")?;
             provision::provide(&mut admin, own.get_username(), database).await?;
         }
         let pool = self.pool().await?.of_sqlx().await?;
@@ -140,14 +141,14 @@ impl Database {
     }
 }
 
-/// What a failed statement is to a client: 503 when the database could not be reached, else our mistake. Violations of
-/// named constraints are the service's to tell apart before this.
+/// The answer for a failed statement: 503 when the database could not be reached, else 500. Services handle violations
+/// of named constraints before this.
 pub fn problem(error: sqlx::Error) -> Problem {
     if is_outage(&error) { Problem::unavailable(error) } else { Problem::internal(error) }
 }
 
-/// Whether the database could not be reached or had no room, so that every other statement would fail as well. A statement
-/// that it refused is none.
+/// Whether the database could not be reached or had no resources, so that every statement would fail. A statement that
+/// it refused does not count.
 pub fn is_outage(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(_)
@@ -156,8 +157,8 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::Tls(_)
         | sqlx::Error::Configuration(_) => true,
-        // Class 57P: the server is starting up, shutting down, or ended the session. 53: out of connections or memory. 28: it
-        // refused our credentials.
+        // Class 57P: the server starts up, shuts down, or ended the session. 53: out of connections or memory. 28: the
+        // credentials were refused.
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| ["57P", "53", "28"].iter().any(|class| code.starts_with(class)))
         }
@@ -165,7 +166,7 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
     }
 }
 
-/// The name of the constraint that a statement violated, if that is why it failed.
+/// The name of the constraint that a statement violated, if it failed for that reason.
 pub fn violated(error: &sqlx::Error) -> Option<&str> {
     error.as_database_error()?.constraint()
 }

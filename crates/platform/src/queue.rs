@@ -1,4 +1,4 @@
-//! What SQS brings: batches of messages, each as its sender wrote it or wrapped by what stands between sender and queue.
+//! Batches of SQS messages, which an SNS topic or an `EventBridge` bus between sender and queue may have wrapped.
 
 use common::{
     input::{MAX_DEPTH, read_json},
@@ -7,7 +7,7 @@ use common::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// A batch, as Lambda hands it over. See "Using Lambda with Amazon SQS" in its developer guide.
+/// A batch in Lambda's form ("Using Lambda with Amazon SQS" in its developer guide).
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     /// The messages.
@@ -18,10 +18,10 @@ pub struct Batch {
 /// A message of a batch.
 #[derive(Debug, Deserialize)]
 pub struct Message {
-    /// SQS's id of it.
+    /// The id that SQS gave it.
     #[serde(rename = "messageId")]
     pub id: String,
-    /// What it says.
+    /// The body, possibly wrapped.
     pub body: String,
     #[serde(default)]
     attributes: Attributes,
@@ -34,45 +34,46 @@ struct Attributes {
 }
 
 impl Message {
-    /// How often it has been received, this time included.
+    /// How often it was received, this time included.
     pub fn receives(&self) -> u32 {
         self.attributes.receives.as_deref().and_then(|count| count.parse().ok()).unwrap_or(1)
     }
 
-    /// What it says, as its sender wrote it. A topic of SNS between sender and queue wraps its messages, unless it delivers
-    /// them raw.
-    pub fn content(&self) -> Result<Value, Unread> {
+    /// The content as its sender wrote it. An SNS topic wraps messages, unless it delivers them raw.
+    pub fn content(&self) -> Result<Value, UnreadableContent> {
         content(&self.body)
     }
 }
 
-/// Why a message says nothing.
+/// Why the content of a message cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unread {
-    /// It is no JSON.
-    #[error("it is no JSON")]
+pub enum UnreadableContent {
+    /// The message is not JSON.
+    #[error("the message is not JSON")]
     NoJson,
-    /// It is nested deeper than a body of ours may be.
-    #[error("it is nested more than {MAX_DEPTH} levels deep")]
+    /// The message is nested deeper than a request body may be.
+    #[error("the message is nested more than {MAX_DEPTH} levels deep")]
     TooDeep,
 }
 
-/// What a body says, without the wrapping of a topic.
-pub fn content(body: &str) -> Result<Value, Unread> {
+/// The content of a body, unwrapped if an SNS topic wrapped it.
+pub fn content(body: &str) -> Result<Value, UnreadableContent> {
     let message = read(body)?;
     if message["Type"] == "Notification" && message["TopicArn"].is_string() {
-        return read(message["Message"].as_str().ok_or(Unread::NoJson)?);
+        return read(message["Message"].as_str().ok_or(UnreadableContent::NoJson)?);
     }
     Ok(message)
 }
 
-fn read(text: &str) -> Result<Value, Unread> {
-    let unread = |problem: Problem| if problem.kind() == "too_deep" { Unread::TooDeep } else { Unread::NoJson };
+fn read(text: &str) -> Result<Value, UnreadableContent> {
+    let unread = |problem: Problem| {
+        if problem.kind() == "too_deep" { UnreadableContent::TooDeep } else { UnreadableContent::NoJson }
+    };
     read_json(text.as_bytes()).map_err(unread)
 }
 
-/// What a message says that came over a bus of `EventBridge`, which puts it under `detail` ("Events in Amazon `EventBridge`"
-/// in its user guide); any other message is what it is.
+/// The content of a message, without the envelope of an `EventBridge` bus, which puts it under `detail` ("Events in
+/// Amazon `EventBridge`" in its user guide). Other messages are returned unchanged.
 pub fn without_bus(message: Value) -> Value {
     let is_from_bus = message["detail-type"].is_string() && message["source"].is_string();
     match message {
@@ -81,9 +82,9 @@ pub fn without_bus(message: Value) -> Value {
     }
 }
 
-/// The answer to a batch: these messages shall come again. The event source needs `ReportBatchItemFailures`; without it SQS
-/// takes the whole batch for done.
-pub fn come_again(ids: impl IntoIterator<Item = String>) -> Value {
+/// The answer to a batch by which SQS delivers the messages with these ids again. The event source needs
+/// `ReportBatchItemFailures`; without it SQS deletes the whole batch.
+pub fn batch_item_failures(ids: impl IntoIterator<Item = String>) -> Value {
     let failures = ids.into_iter().map(|id| json!({ "itemIdentifier": id }));
     json!({ "batchItemFailures": failures.collect::<Vec<_>>() })
 }
@@ -124,14 +125,14 @@ mod tests {
     #[test]
     fn what_is_no_json_says_nothing() {
         for body in ["", "{", "hello", &by_topic(&json!({})).to_string().replace("{}", "hello")] {
-            assert_eq!(content(body), Err(Unread::NoJson), "{body}");
+            assert_eq!(content(body), Err(UnreadableContent::NoJson), "{body}");
         }
         let nested = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
         assert!(content(&nested(MAX_DEPTH)).is_ok());
         let deep = nested(MAX_DEPTH + 1);
         let wrapped = json!({"Type": "Notification", "TopicArn": "arn:aws:sns:eu-central-1:1:x", "Message": deep});
         for body in [deep.clone(), wrapped.to_string(), nested(100_000)] {
-            assert_eq!(content(&body), Err(Unread::TooDeep));
+            assert_eq!(content(&body), Err(UnreadableContent::TooDeep));
         }
     }
 
@@ -145,7 +146,7 @@ mod tests {
         .unwrap();
         let read: Vec<_> = batch.messages.iter().map(|message| (message.id.as_str(), message.receives())).collect();
         assert_eq!(read, [("a", 7), ("b", 1)]);
-        assert_eq!(come_again(["a".to_owned()]), json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));
-        assert_eq!(come_again([]), json!({"batchItemFailures": []}));
+        assert_eq!(batch_item_failures(["a".to_owned()]), json!({"batchItemFailures": [{"itemIdentifier": "a"}]}));
+        assert_eq!(batch_item_failures([]), json!({"batchItemFailures": []}));
     }
 }

@@ -1,8 +1,8 @@
-//! Where a request came from: the gateway's word, or that of our own CDN in front of it, and never a client's.
+//! The source address of a request, from the gateway or from the CDN in front of it, and never from a client's header.
 //!
-//! Behind a CDN the gateway sees the CDN's address. The CDN proves itself by a secret that it adds to each request
-//! (`x-origin-secret`, a custom origin header of CloudFront), and only then its `CloudFront-Viewer-Address` counts. Both
-//! headers are taken off the request, so that no code behind can read, log or pass them on.
+//! Behind a CDN the gateway sees the CDN's address. The CDN authenticates with a secret that it adds to each request
+//! (`x-origin-secret`, a custom origin header of CloudFront), and only then its `CloudFront-Viewer-Address` counts.
+//! Both headers are removed from the request, so that no later code can read, log or pass them on.
 
 use std::{
     net::IpAddr,
@@ -16,30 +16,30 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::config::{Env, Secret, SecretError};
 
-/// The CDN's proof that the request came through it.
+/// The header by which the CDN proves that the request came through it.
 const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-origin-secret");
-/// What CloudFront says of its client: `address:port`, an IPv6 address without brackets.
+/// CloudFront's header with its client's address: `address:port`, an IPv6 address without brackets.
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("cloudfront-viewer-address");
 
-/// Tells source addresses, and who came by way of our CDN. Cheap to clone.
+/// Determines source addresses, and whether a request came through the CDN. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Sources {
     secret: Option<Secret>,
     is_required: bool,
 }
 
-/// What is known of where a request came from.
+/// The source of a request.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// Its address; `None` where the CDN does not say it, and where its proof could not be checked.
+    /// The address; `None` when the CDN does not send it, or its secret could not be checked.
     pub(crate) address: Option<IpAddr>,
-    /// Why it is refused, where requests that go around the CDN are.
+    /// The refusal of a request that did not come through the CDN, where that is required.
     pub(crate) refusal: Option<Problem>,
 }
 
 impl Sources {
-    /// Reads `ORIGIN_SECRET`, an optional secret: several, separated by commas, while one is being replaced; and
-    /// `ORIGIN_REQUIRED`, by which requests without it are refused.
+    /// Reads `ORIGIN_SECRET`, an optional secret (several, separated by commas, while one is being replaced), and
+    /// `ORIGIN_REQUIRED`, which has requests without the secret refused.
     pub(crate) fn configure(env: &mut Env) -> Option<Self> {
         let is_required = env.parsed_or("ORIGIN_REQUIRED", Required(false));
         let is_required = is_required?.0;
@@ -48,7 +48,7 @@ impl Sources {
         Some(Self { secret, is_required })
     }
 
-    /// Where a request comes from whose TCP peer the gateway names as `peer`; takes the CDN's headers away.
+    /// The source of a request with the TCP peer `peer`; removes the CDN's headers.
     pub(crate) async fn of(&self, headers: &mut HeaderMap, peer: Option<&str>) -> Source {
         let given = taken(headers, &ORIGIN_SECRET);
         let viewer = taken(headers, &VIEWER_ADDRESS);
@@ -59,7 +59,7 @@ impl Sources {
         let address = match &is_ours {
             Ok(true) => from_cdn(viewer.as_ref()),
             Ok(false) => peer.and_then(|peer| peer.parse().ok()),
-            // It may be the CDN, whose own address stands for all shoppers of a location.
+            // The peer may be the CDN, whose address is the same for all shoppers of a CDN location.
             Err(_) => None,
         };
         let refusal = match is_ours {
@@ -68,7 +68,7 @@ impl Sources {
             Ok(false) => Some(Problem::new(
                 StatusCode::FORBIDDEN,
                 "origin_required",
-                "Not the way in",
+                "The request did not come through the public address",
                 "Send requests to the public address of the shop.",
             )),
             Err(error) => Some(Problem::unavailable(error)),
@@ -99,15 +99,15 @@ impl FromStr for Required {
     }
 }
 
-/// The header's value, if there is exactly one; none of them stays.
+/// Removes the header; returns its value if there is exactly one.
 fn taken(headers: &mut HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     let value = single(headers, name).ok().flatten().cloned();
     headers.remove(name);
     value
 }
 
-/// An address that the CDN owes us. The gateway's word is no substitute for it: that is one address for all shoppers of
-/// a CDN location, and limits would count them as one.
+/// The address from the CDN's header. The gateway's peer address is no substitute: it is the same for all shoppers of a
+/// CDN location, and limits would count them as one.
 fn from_cdn(viewer: Option<&HeaderValue>) -> Option<IpAddr> {
     static MISSING: AtomicBool = AtomicBool::new(false);
     let address = viewer.and_then(|viewer| viewer.to_str().ok()).and_then(viewer_address);
@@ -117,7 +117,7 @@ fn from_cdn(viewer: Option<&HeaderValue>) -> Option<IpAddr> {
     address
 }
 
-/// Compared in constant time with each, so that no answer's time tells how much of a guess was right.
+/// Compares with each secret in constant time, so that the time of an answer shows nothing about the secret.
 fn is_one_of(given: &[u8], secrets: &str) -> bool {
     let secrets = secrets.split(',').map(str::trim).filter(|secret| !secret.is_empty());
     secrets.fold(false, |found, secret| found | verify_slices_are_equal(given, secret.as_bytes()).is_ok())

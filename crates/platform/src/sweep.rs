@@ -1,4 +1,4 @@
-//! What a sweep answers and logs: one shape in all services, which each fills with the counts of its own parts.
+//! The report of a sweep: one form in all services, which each fills with the counts of its own parts.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use crate::trigger::{TriggerError, report};
 
-/// How long after its beginning a sweep begins to send another batch of messages. A run may take a minute, and other work
-/// comes after.
+/// How long after its start a sweep begins further batches of messages. A run may take a minute, and other work
+/// follows.
 pub const RELAY_WITHIN: Duration = Duration::from_secs(40);
 
-/// What the parts of one sweep did: `{"service": ..., ...}`, a member for each count.
+/// The counts of one sweep: `{"service": ..., ...}`, a member for each count.
 ///
-/// A part that fails keeps none of the others from their work: its error is the sweep's answer once all are done.
+/// When a part fails, the others still run; the sweep fails at its end with the error of the first.
 #[derive(Debug)]
 pub struct SweepReport {
     service: &'static str,
@@ -27,21 +27,21 @@ impl SweepReport {
         Self { service, counts: Map::new(), failure: None }
     }
 
-    /// Notes under a name what a part did.
+    /// Adds the count of a part under a name.
     pub fn note<E: Into<TriggerError>>(&mut self, name: &str, done: Result<impl Serialize, E>) {
         if let Some(count) = self.read(done) {
             self.counts.insert(name.to_owned(), count);
         }
     }
 
-    /// Notes the members of what a part did, each under its own name; `()` has none.
+    /// Adds each member of a part's result under its own name; `()` has none.
     pub fn note_all<E: Into<TriggerError>>(&mut self, done: Result<impl Serialize, E>) {
         if let Some(Value::Object(counts)) = self.read(done) {
             self.counts.extend(counts);
         }
     }
 
-    /// The answer of the sweep. Fails with the error of the first part that failed; the others are logged.
+    /// The answer of the sweep. Fails with the error of the first part that failed; further errors are logged.
     pub fn finish(self) -> Result<Value, TriggerError> {
         self.failure.map_or_else(|| Ok(report(self.service, Value::Object(self.counts))), Err)
     }
@@ -50,7 +50,7 @@ impl SweepReport {
         let read = done.map_err(Into::into).and_then(|done| serde_json::to_value(done).map_err(Into::into));
         let Err(error) = read else { return read.ok() };
         if self.failure.is_some() {
-            tracing::error!(%error, "another part of the sweep failed");
+            tracing::error!(%error, "part of the sweep failed");
         } else {
             self.failure = Some(error);
         }

@@ -1,5 +1,5 @@
-//! Logs: one JSON object a line on standard output, where Lambda collects it. What the span knows (the request id) and
-//! what the event says stand side by side at the top level. The line of a request may carry its metrics ([`metrics`]).
+//! Logs: one JSON object a line on standard output, where Lambda collects it. Fields of the span (the request id) and
+//! of the event are side by side at the top level. The line of a request may carry its metrics ([`metrics`]).
 
 use std::{fmt, str::FromStr};
 
@@ -21,7 +21,7 @@ use tracing_subscriber::{
 
 use crate::metrics::{self, Business, Metrics, RequestLine};
 
-/// How much is logged: a level (`info`), or a level with exceptions (`info,sqlx=debug`).
+/// The log level: a level (`info`), or a level with exceptions (`info,sqlx=debug`).
 #[derive(Debug, Clone)]
 pub struct Level(String);
 
@@ -35,7 +35,7 @@ impl FromStr for Level {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The filter would take a misspelt level for the name of a module, and log nothing of the others.
+        // The filter would take a misspelt level for the name of a module, and log nothing else.
         let level = text.split(',').next().unwrap_or_default();
         match (level.parse::<LevelFilter>(), text.parse::<Targets>()) {
             (Ok(_), Ok(_)) => Ok(Self(text.to_owned())),
@@ -44,7 +44,7 @@ impl FromStr for Level {
     }
 }
 
-/// Starts logging for this process, panics included, without metrics: for programs that are no function of ours.
+/// Starts logging for this process, panics included, without metrics: for programs other than the services.
 pub fn start(service: &'static str, level: &Level) {
     start_measured(service, level, Metrics::Off);
 }
@@ -59,7 +59,7 @@ pub fn start_measured(service: &'static str, level: &Level, metrics: Metrics) {
     }));
 }
 
-/// The subscriber itself, without metrics; tests give it a writer of their own and read what was logged.
+/// The subscriber without metrics; tests pass a writer of their own and read the log from it.
 pub fn subscriber<W>(service: &'static str, level: &str, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -67,19 +67,19 @@ where
     with_metrics(service, level, Metrics::Off, writer)
 }
 
-/// The subscriber itself.
+/// The subscriber with metrics.
 pub fn with_metrics<W>(service: &'static str, level: &str, metrics: Metrics, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    // Lines of the Lambda runtime would repeat every request with its whole payload, and failures that were logged where
-    // they happened; sqlx would log statements.
+    // The Lambda runtime would log every request with its whole payload, and failures that are logged already where
+    // they happen; sqlx would log statements.
     let quiet = "lambda_runtime=error,lambda_runtime::layers::panic=off,lambda_http=warn,sqlx=warn,hyper=warn";
-    // The caller's exceptions come last, so that they win. (`EnvFilter` could also look at fields; it brings an engine for
-    // regular expressions into every binary.)
+    // The caller's exceptions come last, so that they take precedence. (`EnvFilter` could also filter by fields; it
+    // brings a regular expression engine into every binary.)
     let mut filter: Targets = format!("{quiet},{level}").parse().unwrap_or_default();
     filter = match metrics {
-        // Metrics are written however little is logged.
+        // Metrics are written at every log level.
         Metrics::Emf | Metrics::EmfByRoute => {
             filter.with_target(REQUEST, LevelFilter::INFO).with_target(metrics::TARGET, LevelFilter::INFO)
         }

@@ -1,4 +1,4 @@
-//! What wakes a function. One binary serves several; `TRIGGER` says which this one is.
+//! Triggers: what invokes a function. One binary serves several functions; `TRIGGER` says which one this is.
 
 use std::{env, process::ExitCode, str::FromStr};
 
@@ -16,14 +16,14 @@ use crate::{after_response, config::Env, entry::Entry, metrics::Metrics, telemet
 
 pub(crate) mod service;
 
-/// What wakes this function.
+/// What invokes this function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
     /// HTTP requests from API Gateway.
     Http,
     /// Messages from SQS.
     Queue,
-    /// A timer.
+    /// A schedule.
     Sweep,
     /// A deployment.
     Migrate,
@@ -64,15 +64,15 @@ pub fn run<S: Service>() -> ExitCode {
         tracing::error!("{}", env.report());
         return ExitCode::FAILURE;
     };
-    // One request at a time a function instance: one thread, and a pool for what must not block it.
+    // An instance handles one request at a time: one thread, and a pool for blocking work.
     let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-        tracing::error!("the async runtime could not start");
+        tracing::error!("async runtime could not start");
         return ExitCode::FAILURE;
     };
     match runtime.block_on(serve(service, trigger, entry)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error, "the function stopped");
+            tracing::error!(error, "function stopped");
             ExitCode::FAILURE
         }
     }
@@ -86,9 +86,9 @@ async fn serve<S: Service>(service: S, trigger: Trigger, entry: Entry) -> Result
 }
 
 async fn handle<S: Service>(service: &S, trigger: Trigger, payload: Value) -> Result<Value, Diagnostic> {
-    // Boxed: the futures of a whole service are deep, and a trigger is no hot path.
+    // Boxed: the futures of a whole service are large, and a trigger runs rarely.
     let work: BoxFuture<'_, Result<Value, TriggerError>> = match trigger {
-        // `serve` never comes here with it.
+        // `serve` handles this trigger itself.
         Trigger::Http => ready(Err("HTTP requests are served by the router".into())).boxed(),
         Trigger::Queue => service.queue(payload).boxed(),
         Trigger::Sweep => service.sweep().boxed(),
@@ -107,7 +107,7 @@ async fn handle<S: Service>(service: &S, trigger: Trigger, payload: Value) -> Re
     })
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the one thing a service prints for people")]
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "the only output for people")]
 fn print_openapi(document: &OpenApi, format: &str) -> ExitCode {
     let text = match format {
         "json" => document.to_pretty_json().map_err(|error| error.to_string()),

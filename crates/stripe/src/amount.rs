@@ -1,16 +1,17 @@
-//! Amounts as Stripe counts them: ISO 4217's minor units, except for the currencies where [`common::money::Charge`] has
-//! other decimals (<https://docs.stripe.com/currencies#special-cases>). ISK and UGX, which have no decimals, are counted in
-//! hundredths; MGA, which has two, in whole units.
+//! Amounts in Stripe's units: ISO 4217's minor units, except for the currencies where [`common::money::Charge`] has
+//! other decimals (<https://docs.stripe.com/currencies#special-cases>). ISK and UGX, which have no decimals, are
+//! counted in hundredths; MGA, which has two, in whole units.
 
 use common::money::{Currency, Money};
 
-/// What Stripe is told for `money`. Exact for every amount that [`Money::check_charge`] lets pass; it must have.
+/// The amount in Stripe's units. Exact for every amount that passes [`Money::check_charge`]; callers must check it
+/// first.
 pub fn to_stripe(money: Money) -> i64 {
     let (ours, theirs) = decimals(money.currency);
     rescaled(money.amount, ours, theirs)
 }
 
-/// Our minor units for an amount of Stripe's.
+/// The amount in ISO 4217's minor units, from Stripe's units.
 pub fn from_stripe(amount: i64, currency: Currency) -> i64 {
     let (ours, theirs) = decimals(currency);
     rescaled(amount, theirs, ours)
@@ -25,7 +26,7 @@ fn rescaled(amount: i64, from: u32, to: u32) -> i64 {
     if to >= from { amount.saturating_mul(10_i64.pow(to - from)) } else { amount / 10_i64.pow(from - to) }
 }
 
-/// A currency as Stripe writes it.
+/// The currency's code as Stripe writes it, in lower case.
 pub(crate) fn code(currency: Currency) -> String {
     currency.code().to_ascii_lowercase()
 }

@@ -1,4 +1,4 @@
-//! Sending a call: headers, deadline, repeats where repeating is harmless, one reading of the answer.
+//! Sending a call: headers, deadline, repeats where they are safe, and reading the answer.
 
 use std::time::{Duration, Instant};
 
@@ -17,29 +17,29 @@ use crate::{
 const ATTEMPTS: u32 = 3;
 /// How many pages of a list are read at most, of a hundred elements each.
 const MAX_PAGES: usize = 20;
-/// Under how many keys the making of an object is tried at most.
+/// How many idempotency keys are tried at most to create an object.
 const KEYS: u32 = 3;
-/// Stripe's own word on whether repeating a call helps; it knows better than the status.
+/// The header in which Stripe says whether to repeat a call; it takes precedence over the status.
 const SHOULD_RETRY: &str = "stripe-should-retry";
-/// Stripe's word that an answer is the one it gave to this key before: <https://docs.stripe.com/api/idempotent_requests>.
+/// The header of an answer that Stripe gave to this key before: <https://docs.stripe.com/api/idempotent_requests>.
 const REPLAYED: &str = "idempotent-replayed";
 
 /// Parameters of a call.
 pub(crate) type Form = Vec<(String, String)>;
 
-/// What came of sending a call once.
+/// A failed attempt of a call.
 struct Failed {
     error: StripeError,
     /// Whether it may be sent again, with the same key.
     may_repeat: bool,
-    /// How long to wait before that at least.
+    /// The least time to wait before that.
     not_before: Duration,
-    /// Whether it is a 5xx that Stripe saved with the key, and answers to whatever is sent with that key for a day.
+    /// Whether it is a 5xx that Stripe saved with the key, and repeats to every call with that key for a day.
     is_kept: bool,
 }
 
 impl Failed {
-    /// The connection failed: whether the call had its effect is unknown, and its key makes repeating it harmless.
+    /// A failed connection: the call may have had its effect, and its key makes a repeat safe.
     fn on_the_way(error: &reqwest::Error) -> Self {
         Self { error: StripeError::Unknown(cause(error)), may_repeat: true, not_before: Duration::ZERO, is_kept: false }
     }
@@ -50,20 +50,20 @@ impl Failed {
 }
 
 impl Stripe {
-    /// Reads; repeated when the connection failed, after a 5xx, and where Stripe asks for it.
+    /// Reads an object. Repeated when the connection failed, after a 5xx, and where Stripe asks for it.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str, query: &Form) -> Result<T, StripeError> {
         self.send(Method::GET, path, None, query).await.map_err(|failed| failed.error)
     }
 
-    /// Posts under an idempotency key. Repeated, with the same key, when the connection failed, when the key or the object is
-    /// in use, and where Stripe asks for it; not after a 5xx, which Stripe would only replay.
+    /// Posts with an idempotency key. Repeated with the same key when the connection failed, when the key or the object
+    /// is in use, and where Stripe asks for it; not after a 5xx, which Stripe would only replay.
     pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T, StripeError> {
         self.send(Method::POST, path, Some(key), form).await.map_err(|failed| failed.error)
     }
 
-    /// Posts what makes an object that moves no money by itself. Where Stripe keeps a 5xx as the answer to the key, the next
-    /// key is tried: what the first may have made is known to no client, so a second does no harm. All callers with this
-    /// key come to the same object, since a kept answer is that of every caller.
+    /// Creates an object that moves no money by itself. When Stripe saved a 5xx as the answer to the key, the next key
+    /// is tried: an object that the first may have created is known to no client, so a second is harmless. All callers
+    /// with this key get the same object, because a saved answer is the same for every caller.
     pub(crate) async fn make<T: DeserializeOwned>(&self, path: &str, key: &str, form: &Form) -> Result<T, StripeError> {
         let mut made = self.send(Method::POST, path, Some(key), form).await;
         for number in 2..=KEYS {
@@ -75,7 +75,7 @@ impl Stripe {
         made.map_err(|failed| failed.error)
     }
 
-    /// Reads all pages of what belongs to a payment.
+    /// Reads all pages of a list that belongs to a payment.
     pub(crate) async fn list_all<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -90,8 +90,12 @@ impl Stripe {
             query.push(("starting_after".to_owned(), oldest.to_owned()));
             list.extend(self.get(path, &query).await?);
         }
-        // A part of the truth about money is worse than none.
-        if list.has_more { Err(StripeError::Unreadable(format!("{path} does not come to an end"))) } else { Ok(list) }
+        // An incomplete list of money movements must not be used.
+        if list.has_more {
+            Err(StripeError::Unreadable(format!("{path} has more than {MAX_PAGES} pages")))
+        } else {
+            Ok(list)
+        }
     }
 
     async fn send<T: DeserializeOwned>(
@@ -101,12 +105,12 @@ impl Stripe {
         key: Option<&str>,
         form: &Form,
     ) -> Result<T, Failed> {
-        // Boxed: fetching secrets is most of what a call would weigh otherwise, and is done once.
+        // Boxed: fetching secrets would be the largest part of the future, and is done rarely.
         let secret = Box::pin(self.key.shared())
             .await
             .map_err(|error| Failed::for_good(StripeError::Unknown(error.to_string())))?;
         match self.send_with(&secret, method.clone(), path, key, form).await {
-            // A key that was replaced. Refused before Stripe looked at the call, so sending it again is harmless.
+            // The key was replaced. Stripe refuses it before the call has an effect, so a repeat is safe.
             Err(failed @ Failed { error: StripeError::Unauthorized(_), .. }) => {
                 match Box::pin(self.key.instead_of(&secret)).await {
                     Some(other) => self.send_with(&other, method, path, key, form).await,
@@ -137,7 +141,8 @@ impl Stripe {
             let time_left = deadline.saturating_duration_since(Instant::now());
             if !failed.may_repeat || attempt >= ATTEMPTS || pause >= time_left {
                 return Err(match failed.error {
-                    // Refused before Stripe looked at the key: what became of an attempt before is as unclear as it was.
+                    // These are refused before Stripe looks at the idempotency key, so an earlier attempt stays
+                    // unclear.
                     StripeError::RateLimited | StripeError::Unauthorized(_) => unclear.unwrap_or(failed),
                     _ => failed,
                 });
@@ -192,15 +197,15 @@ impl Stripe {
     }
 }
 
-/// What a 2xx is whose body does not fit. Not the parser's own message, which may repeat what it read.
+/// The failure of a 2xx whose body cannot be read. The parser's own message is left out: it may repeat the body.
 fn unreadable(status: StatusCode, error: &serde_json::Error) -> StripeError {
     if error.is_data() {
         return StripeError::Unreadable(format!("{status} with an object of another form"));
     }
-    StripeError::Unknown(format!("{status} with an answer that is no JSON"))
+    StripeError::Unknown(format!("{status} with a body that is not JSON"))
 }
 
-/// The causes in one line: addresses, never headers or bodies. Ids in a path are no secrets; parameters are left out.
+/// The causes in one line: URLs, never headers or bodies. Ids in a path are not secret; parameters are left out.
 fn cause(error: &reqwest::Error) -> String {
     let words = if error.is_timeout() { "no answer in time" } else { "the connection failed" };
     common::cause::chain_under(words, error)

@@ -1,16 +1,16 @@
-//! What a frontend confirms by.
+//! Client secrets, with which a frontend confirms payments and setups.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// Lets a frontend go on with one payment or setup. Never shown where things are logged.
+/// Allows a frontend to confirm one payment or setup. `Debug` leaves it out, so that no log shows it.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct ClientSecret(String);
 
 impl ClientSecret {
-    /// The secret, to be handed to the shopper's frontend and nowhere else.
+    /// The secret, for the shopper's frontend only.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! Customers: who payment methods belong to.
+//! Customers, to whom payment methods belong.
 
 use serde::Deserialize;
 
@@ -7,12 +7,12 @@ use crate::{call::Form, client::Stripe, error::StripeError, ids::CustomerId};
 /// A customer.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Customer {
-    /// Its id.
+    /// The customer's id.
     pub id: CustomerId,
 }
 
 impl Stripe {
-    /// Makes a customer that is known by `metadata` alone.
+    /// Creates a customer with no data but `metadata`.
     pub async fn create_customer(&self, key: &str, metadata: &[(&str, &str)]) -> Result<Customer, StripeError> {
         self.make("/v1/customers", key, &metadata_form(metadata)).await
     }

@@ -1,4 +1,4 @@
-//! Disputes: a cardholder asks their bank for the money back, and what that does to the balance.
+//! Disputes: a cardholder asks their bank for the money back, which changes the balance.
 
 use serde::Deserialize;
 
@@ -13,17 +13,17 @@ use crate::{
 /// A dispute.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Dispute {
-    /// Its id.
+    /// The dispute's id.
     pub id: DisputeId,
-    /// The disputed amount, as Stripe counts.
+    /// The disputed amount, in Stripe's units.
     pub amount: i64,
-    /// In lower case.
+    /// The currency's code in lower case.
     pub currency: String,
-    /// How far it has come.
+    /// The state of the dispute.
     pub status: Option<DisputeStatus>,
     /// The cardholder's reason, such as `fraudulent`.
     pub reason: Option<String>,
-    /// What it did to the balance: money is withdrawn, and comes back where the dispute is won.
+    /// Its changes of the balance: money is withdrawn, and returned if the dispute is won.
     #[serde(default)]
     pub balance_transactions: Vec<BalanceTransaction>,
 }
@@ -31,44 +31,44 @@ pub struct Dispute {
 /// One change of the balance.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct BalanceTransaction {
-    /// Its id.
+    /// The balance transaction's id.
     pub id: BalanceTransactionId,
-    /// The gross amount, negative where money left, as Stripe counts.
+    /// The gross amount in Stripe's units; negative when money was withdrawn.
     pub amount: i64,
-    /// The fee on top, positive where it is charged, negative where it is given back.
+    /// The fee on top: positive when it is charged, negative when it is refunded.
     pub fee: i64,
-    /// In lower case: the currency that the account is paid in, which may differ from the payment's.
+    /// The code of the account's payout currency in lower case, which may differ from the payment's.
     pub currency: String,
 }
 
 open_enum! {
-    /// How far a dispute has come: <https://docs.stripe.com/api/disputes/object>.
+    /// The state of a dispute: <https://docs.stripe.com/api/disputes/object>.
     DisputeStatus {
         /// An inquiry: no money was withdrawn, and an answer is due.
         WarningNeedsResponse = "warning_needs_response",
         /// An inquiry that was answered.
         WarningUnderReview = "warning_under_review",
-        /// An inquiry that came to nothing.
+        /// An inquiry that was closed without a dispute.
         WarningClosed = "warning_closed",
         /// An answer is due.
         NeedsResponse = "needs_response",
-        /// It was answered.
+        /// The dispute was answered.
         UnderReview = "under_review",
-        /// The money came back.
+        /// The dispute was won: the money was returned.
         Won = "won",
-        /// The money is gone.
+        /// The dispute was lost: the money stays withdrawn.
         Lost = "lost",
-        /// The loss may be appealed, and an answer is due.
+        /// The loss can be appealed, and an answer is due.
         AppealNeedsResponse = "appeal_needs_response",
         /// The loss is appealed.
         AppealUnderReview = "appeal_under_review",
-        /// It was settled before it began.
+        /// The dispute was resolved before it began.
         Prevented = "prevented",
     }
 }
 
 impl Dispute {
-    /// Whether it is decided and the money is the shop's. A word that is unknown decides nothing.
+    /// Whether it is decided in the shop's favour. An unknown status does not count as decided.
     pub fn is_over_for_good(&self) -> bool {
         matches!(self.status, Some(DisputeStatus::Won | DisputeStatus::WarningClosed | DisputeStatus::Prevented))
     }

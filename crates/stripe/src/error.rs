@@ -1,4 +1,4 @@
-//! Why a call failed, and whether it may have had its effect all the same.
+//! Why a call failed, and whether it may have had its effect nevertheless.
 
 use common::problem::Problem;
 use http::StatusCode;
@@ -13,33 +13,34 @@ pub enum StripeError {
     /// 402: the card was declined.
     #[error("declined: {}", .0.decline_code.as_ref().unwrap_or(&.0.code))]
     Declined(Box<Decline>),
-    /// 400: a parameter or the state of the object does not allow it.
+    /// 400: a parameter or the state of the object does not allow the call.
     #[error(
         "refused: {} ({})",
         .0.code.as_deref().unwrap_or("invalid_request"),
         .0.param.as_deref().unwrap_or("no parameter")
     )]
     Invalid(Box<Invalid>),
-    /// 404, or a parameter names what does not exist.
-    #[error("there is no such object")]
+    /// 404, or a parameter names an object that does not exist.
+    #[error("the object does not exist")]
     NotFound,
-    /// 409, or 429 with `lock_timeout`: the key or the object is in use at this moment.
-    #[error("the key or the object is in use")]
+    /// 409, or 429 with `lock_timeout`: another call uses the idempotency key or the object.
+    #[error("another call uses the idempotency key or the object")]
     Busy,
-    /// The key was used with other parameters: a mistake of ours.
+    /// The key was used with other parameters: a bug of the caller.
     #[error("the idempotency key was used with other parameters")]
     KeyReused(String),
     /// 429, or 400 with `rate_limit`: too many calls.
     #[error("too many calls")]
     RateLimited,
-    /// 401 or 403: the secret key is not good for this.
-    #[error("the secret key is not good for this: {0}")]
+    /// 401 or 403: the secret key is invalid, or does not allow the call.
+    #[error("the secret key was refused: {0}")]
     Unauthorized(String),
-    /// No answer in time, a broken connection, a 5xx, or no JSON: it may have had its effect.
+    /// No answer in time, a broken connection, a 5xx, or a body that is not JSON: the call may have had its effect.
     #[error("no clear answer: {0}")]
     Unknown(String),
-    /// Stripe answered, and with an object that is not understood here: it had its effect, and asking again does not help.
-    #[error("an answer that is not understood: {0}")]
+    /// Stripe answered with an object that cannot be read here: the call had its effect, and repeating it does not
+    /// help.
+    #[error("unreadable answer: {0}")]
     Unreadable(String),
 }
 
@@ -50,7 +51,7 @@ pub struct Decline {
     pub code: String,
     /// The issuer's reason, such as `insufficient_funds`.
     pub decline_code: Option<String>,
-    /// For the shopper.
+    /// Stripe's message for the shopper.
     pub message: String,
     /// The PaymentIntent as it is now.
     pub payment_intent: Option<PaymentIntent>,
@@ -61,9 +62,9 @@ pub struct Decline {
 pub struct Invalid {
     /// Stripe's error code, such as `payment_intent_unexpected_state`.
     pub code: Option<String>,
-    /// The parameter it is about.
+    /// The refused parameter.
     pub param: Option<String>,
-    /// For developers; no secrets in it.
+    /// Stripe's message for developers; it holds no secrets.
     pub message: String,
     /// The PaymentIntent as it is now.
     pub payment_intent: Option<PaymentIntent>,
@@ -92,8 +93,8 @@ impl StripeError {
         matches!(self, Self::Unknown(_) | Self::Busy | Self::Unreadable(_))
     }
 
-    /// Whether the cause passes by itself. The call may have had its effect: who asks again finds it, or does it under the
-    /// same key.
+    /// Whether the cause is temporary. The call may have had its effect: repeat it with the same key, or read the
+    /// object.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Unknown(_) | Self::Busy | Self::RateLimited | Self::Unreadable(_) => true,
@@ -101,10 +102,10 @@ impl StripeError {
         }
     }
 
-    /// The failure that an answer of this status and body is.
+    /// Reads the failure from an answer's status and body.
     pub(crate) fn read(status: StatusCode, body: &[u8]) -> Self {
         let Ok(Envelope { error }) = serde_json::from_slice(body) else {
-            return Self::Unknown(format!("{status} without an error of Stripe's"));
+            return Self::Unknown(format!("{status} without a Stripe error in the body"));
         };
         if status.is_server_error() {
             return Self::Unknown(format!("{status} ({})", error.kind));
@@ -117,7 +118,7 @@ impl StripeError {
             _ if code.as_deref() == Some("lock_timeout") => Self::Busy,
             (429, _) => Self::RateLimited,
             _ if code.as_deref() == Some("rate_limit") => Self::RateLimited,
-            // A parameter that names what does not exist is a 400.
+            // A parameter that names an unknown object is a 400.
             (404, _) => Self::NotFound,
             _ if code.as_deref() == Some("resource_missing") => Self::NotFound,
             (_, "idempotency_error") => Self::KeyReused(message),
@@ -130,8 +131,8 @@ impl StripeError {
     }
 }
 
-/// What passes by itself is unavailable. Everything else is our mistake by the time that it comes here: what a client can do
-/// something about, such as a declined card, was told apart before.
+/// Temporary failures are 503, all others 500: services handle what a client can act on, such as a declined card,
+/// before this.
 impl From<StripeError> for Problem {
     fn from(error: StripeError) -> Self {
         if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }

@@ -1,4 +1,4 @@
-//! Events: what happened at Stripe, kept there for 30 days.
+//! Events of Stripe, which keeps them for 30 days.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,13 +10,13 @@ use crate::{
     list::{List, Unreadable},
 };
 
-/// Something that happened. Only what leads to the payment is read: what holds is asked of Stripe, so that an event of
-/// another API version, of a type that is unknown, or without an object is an event all the same.
+/// An event. Only ids that lead to the payment are read, and the current state is then read from Stripe, so that an
+/// event of another API version, of an unknown type, or without an object can be read as well.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Event {
-    /// Its id.
+    /// The event's id.
     pub id: EventId,
-    /// `payment_intent.succeeded`, ...
+    /// The type, such as `payment_intent.succeeded`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The API version that its object is written in.
@@ -27,7 +27,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The event that the body of a webhook is.
+    /// Reads an event from the body of a webhook.
     pub fn read(body: &[u8]) -> Result<Self, Unreadable> {
         serde_json::from_slice(body).map_err(|_| {
             let body: Value = serde_json::from_slice(body).unwrap_or_default();
@@ -35,7 +35,7 @@ impl Event {
         })
     }
 
-    /// The object that it happened to, as it was then; null where the event does not say.
+    /// The object of the event, in its state at that time; null when the event has none.
     pub fn object(&self) -> &Value {
         &self.data["object"]
     }
@@ -53,8 +53,8 @@ impl Event {
         object["id"].as_str().filter(|_| object["object"] == "setup_intent")?.parse().ok()
     }
 
-    /// Whether it may be about money that moved after the payment: a refund, a dispute, or a charge of which it is not
-    /// known that it says something else.
+    /// Whether it may be about money that moved after the payment: a refund, a dispute, or a charge of a type that is
+    /// not known to mean something else.
     pub fn is_about_money_back(&self) -> bool {
         match self.object()["object"].as_str() {
             Some("refund" | "dispute") => true,
@@ -65,9 +65,9 @@ impl Event {
         }
     }
 
-    /// Whether it may say what no other event says. What becomes of a payment is told by an event of its PaymentIntent, and
-    /// that one exists is no news to those who made it. Every payment brings such events ("Types of events" in Stripe's
-    /// reference).
+    /// Whether it may hold information that no other event has. The outcome of a payment is in an event of its
+    /// PaymentIntent, and the caller created the PaymentIntent itself. Every payment brings such redundant events
+    /// ("Types of events" in Stripe's reference).
     pub fn is_news(&self) -> bool {
         !matches!(
             self.kind.as_str(),
@@ -136,11 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_told_by_its_kind_and_id_alone() {
-        let told = |body: &[u8]| Event::read(body).map(drop).unwrap_err().to_string();
-        assert_eq!(told(br#"{"id": "evt_1", "object": "event", "email": "ada@example.com"}"#), "event evt_1");
+    fn an_unreadable_event_is_named_by_its_type_and_id_alone() {
+        let error = |body: &[u8]| Event::read(body).map(drop).unwrap_err().to_string();
+        assert_eq!(error(br#"{"id": "evt_1", "object": "event", "email": "ada@example.com"}"#), "event evt_1");
         for body in [&b""[..], b"[]", b"7", b"null", b"\"x\"", b"\xff\xfe", b"{", br#"{"id": {}, "type": 1}"#] {
-            assert_eq!(told(body), "object without an id");
+            assert_eq!(error(body), "object without an id");
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Ids of Stripe's objects. They are put into URLs, so their form is checked; their prefixes are not, except of those that
-//! clients name: Stripe may change them (<https://docs.stripe.com/upgrades>: "adding or removing fixed prefixes").
+//! Ids of Stripe's objects. They are put into URLs, so their form is checked. Prefixes are checked only of ids that
+//! clients send, because Stripe may change them (<https://docs.stripe.com/upgrades>: "adding or removing fixed
+//! prefixes").
 
 use std::{fmt, str::FromStr};
 
@@ -35,7 +36,7 @@ macro_rules! id {
         impl TryFrom<String> for $name {
             type Error = Refusal;
 
-            /// As Stripe sends it, with whatever prefix.
+            /// Reads an id that Stripe sent, with any prefix.
             fn try_from(text: String) -> Result<Self, Refusal> {
                 if is_opaque(&text) {
                     return Ok(Self(text));
@@ -59,7 +60,7 @@ macro_rules! id {
 }
 
 id!(CustomerId, "a customer");
-// Those of cards that were saved before there were payment methods have prefixes of their own.
+// Cards that were saved before payment methods existed have prefixes of their own.
 id!(PaymentMethodId, "a payment method", named by clients: "pm_" or "card_" or "src_");
 id!(PaymentIntentId, "a PaymentIntent");
 id!(SetupIntentId, "a SetupIntent");
@@ -69,7 +70,7 @@ id!(DisputeId, "a dispute");
 id!(BalanceTransactionId, "a balance transaction");
 id!(EventId, "an event");
 
-/// Whether this may be an id of Stripe's: 1 to 255 characters, none of which means something in a URL.
+/// Whether this can be an id of Stripe: 1 to 255 characters, none of which has a meaning in a URL.
 pub(crate) fn is_opaque(text: &str) -> bool {
     (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

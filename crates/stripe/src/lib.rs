@@ -1,12 +1,12 @@
-//! The Stripe calls that two services need, and the verification of its webhooks: a dozen calls over one HTTP client.
-//! Why not the ecosystem's crate: `docs/decisions/0010-own-stripe-crate.md`.
+//! The Stripe calls that two services need, and the verification of webhooks: a dozen calls over one HTTP client.
+//! `docs/decisions/0010-own-stripe-crate.md` says why no published crate is used.
 //!
-//! Every call carries a pinned `Stripe-Version`, has a deadline, and maps each failure to one [`StripeError`]. Every POST
-//! carries an `Idempotency-Key` that the caller chooses, so that sending it again does it once. What an unclear answer
-//! means is for the caller to read: [`StripeError::Unknown`] may have had its effect.
+//! Every call carries a pinned `Stripe-Version`, has a deadline, and maps each failure to one [`StripeError`]. Every
+//! POST carries an `Idempotency-Key` that the caller chooses, so that a repeated call has one effect. A call that
+//! failed with [`StripeError::Unknown`] may have had its effect; the caller reads the object to find out.
 //!
-//! What Stripe may add to is open: statuses and reasons that are unknown here are kept as words, ids may have any prefix,
-//! and the elements of lists are read one by one.
+//! Stripe may add values at any time: unknown statuses and reasons are kept as text, ids may have any prefix, and the
+//! elements of lists are read one by one.
 
 pub mod amount;
 mod call;

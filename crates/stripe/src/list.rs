@@ -1,5 +1,4 @@
-//! Pages of lists. Elements are read one by one: one that cannot be read is passed over, and keeps none of the others from
-//! being read.
+//! Pages of lists. Elements are read one by one: an unreadable one is skipped, and the others are still read.
 
 use std::fmt;
 
@@ -11,27 +10,27 @@ use crate::ids::is_opaque;
 /// One page of a list.
 #[derive(Debug, Clone)]
 pub struct List<T> {
-    /// What could be read, newest first.
+    /// The readable elements, newest first.
     pub data: Vec<T>,
-    /// What could not.
+    /// The elements that could not be read.
     pub unreadable: Vec<Unreadable>,
     /// Whether there are more.
     pub has_more: bool,
-    /// The ids of the newest and of the oldest element, readable or not: where the next page begins.
+    /// The ids of the newest and of the oldest element, readable or not; the next page begins after the oldest.
     ends: (Option<String>, Option<String>),
 }
 
-/// An object that Stripe sent in a form that is not understood here. What it says is not kept: it may be personal.
+/// An object that Stripe sent in an unknown form. Its content is not kept: it may be personal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
-    /// What Stripe calls its kind, such as `refund`.
+    /// Stripe's name of its type, such as `refund`.
     pub object: Option<String>,
-    /// Its id.
+    /// The object's id.
     pub id: Option<String>,
 }
 
 impl Unreadable {
-    /// What may be told of an object that cannot be read.
+    /// Type and id of an object that cannot be read.
     pub fn of(value: &Value) -> Self {
         let word = |member: &str| value[member].as_str().map(str::to_owned);
         Self {
@@ -49,17 +48,17 @@ impl fmt::Display for Unreadable {
 }
 
 impl<T> List<T> {
-    /// The id of the newest element, be it readable or not.
+    /// The id of the newest element, readable or not.
     pub fn newest(&self) -> Option<&str> {
         self.ends.0.as_deref()
     }
 
-    /// The id of the oldest element, be it readable or not.
+    /// The id of the oldest element, readable or not.
     pub(crate) fn oldest(&self) -> Option<&str> {
         self.ends.1.as_deref()
     }
 
-    /// Puts the page that follows behind this one.
+    /// Appends the next page.
     pub(crate) fn extend(&mut self, next: Self) {
         self.data.extend(next.data);
         self.unreadable.extend(next.unreadable);
@@ -106,8 +105,8 @@ mod tests {
         let page = serde_json::json!({"data": [refund("re_3"), odd, refund("re_1"), 7], "has_more": true});
         let list: List<Refund> = serde_json::from_value(page).unwrap();
         assert_eq!(list.data.iter().map(|refund| refund.id.as_str()).collect::<Vec<_>>(), ["re_3", "re_1"]);
-        let told: Vec<String> = list.unreadable.iter().map(Unreadable::to_string).collect();
-        assert_eq!(told, ["refund re_2", "object without an id"]);
+        let unreadable: Vec<String> = list.unreadable.iter().map(Unreadable::to_string).collect();
+        assert_eq!(unreadable, ["refund re_2", "object without an id"]);
         assert_eq!((list.newest(), list.oldest(), list.has_more), (Some("re_3"), None, true));
     }
 }

@@ -1,22 +1,22 @@
-//! Words that Stripe may add to. It adds them on old API versions as well, so a word that this was not written for is kept
-//! and never makes an answer unreadable: <https://docs.stripe.com/upgrades>.
+//! Enums that Stripe may extend. It adds values to old API versions as well, so an unknown value is kept as text and
+//! does not make an answer unreadable: <https://docs.stripe.com/upgrades>.
 
-/// The longest unknown word that is kept, in characters.
+/// The most characters of an unknown value that are kept.
 const LONGEST: usize = 64;
 
-/// A word that is unknown here, short enough for a log.
+/// An unknown value, shortened for logs.
 pub(crate) fn unknown(word: &str) -> String {
     word.chars().filter(|char| !char.is_control()).take(LONGEST).collect()
 }
 
-/// An enum of the words that are known, and one variant for all others.
+/// An enum of the known values, with one variant for all others.
 macro_rules! open_enum {
     ($(#[$doc:meta])* $name:ident { $($(#[$about:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub enum $name {
             $($(#[$about])* $variant,)+
-            /// A word that Stripe added later. It means nothing here; it is kept for logs.
+            /// A value that is unknown here, kept for logs.
             Other(String),
         }
 

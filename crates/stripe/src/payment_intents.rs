@@ -1,4 +1,4 @@
-//! PaymentIntents: taking money, once. States: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
+//! PaymentIntents: capturing a payment once. States: <https://docs.stripe.com/payments/paymentintents/lifecycle>.
 
 use common::money::Money;
 
@@ -14,16 +14,16 @@ use crate::{
 
 pub(crate) mod intent;
 
-/// A PaymentIntent to be made.
+/// A PaymentIntent to create.
 #[derive(Debug, Clone)]
 pub struct NewPaymentIntent {
-    /// What is to be taken.
+    /// The amount to capture.
     pub amount: Money,
-    /// Who pays.
+    /// The customer who pays, if they have an account.
     pub customer: Option<CustomerId>,
-    /// With what; without it, the frontend brings one.
+    /// The saved payment method to charge; without it, the frontend provides one.
     pub payment_method: Option<PaymentMethodId>,
-    /// What to note on it.
+    /// Metadata to store with it.
     pub metadata: Vec<(&'static str, String)>,
 }
 
@@ -39,7 +39,7 @@ impl NewPaymentIntent {
         }
         if let Some(payment_method) = &self.payment_method {
             add("payment_method", payment_method.as_str());
-            // We confirm it ourselves, and have no page that a redirect could lead back to.
+            // It is confirmed by the server, which has no page that a redirect could return to.
             add("automatic_payment_methods[allow_redirects]", "never");
             add("expand[]", "payment_method");
         }
@@ -58,17 +58,17 @@ fn expand() -> Form {
 }
 
 impl Stripe {
-    /// Makes a PaymentIntent; takes nothing yet.
+    /// Creates a PaymentIntent; no money moves yet.
     pub async fn create_payment_intent(&self, key: &str, new: &NewPaymentIntent) -> Result<PaymentIntent, StripeError> {
         self.make("/v1/payment_intents", key, &new.form()).await
     }
 
-    /// Tries to take the money.
+    /// Confirms a PaymentIntent: tries to capture the money.
     pub async fn confirm_payment_intent(&self, key: &str, id: &PaymentIntentId) -> Result<PaymentIntent, StripeError> {
         self.post(&format!("/v1/payment_intents/{id}/confirm"), key, &expand()).await
     }
 
-    /// Makes sure that no money is taken any more; refused once it is.
+    /// Cancels a PaymentIntent, so that no money can be captured; refused once it was.
     pub async fn cancel_payment_intent(
         &self,
         key: &str,
@@ -85,8 +85,8 @@ impl Stripe {
         self.get(&format!("/v1/payment_intents/{id}"), &expand()).await
     }
 
-    /// Looks for PaymentIntents by what was noted on them. Stripe's index lags behind by up to a minute, in an outage by
-    /// an hour, so an empty answer about a recent one means nothing.
+    /// Searches PaymentIntents by metadata. Stripe's index lags by up to a minute, in an outage by an hour, so an empty
+    /// result for a recent one proves nothing.
     pub async fn search_payment_intents(
         &self,
         (name, value): (&str, &str),

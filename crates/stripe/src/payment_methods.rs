@@ -12,36 +12,36 @@ use crate::{
 /// A payment method.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PaymentMethod {
-    /// Its id.
+    /// The payment method's id.
     pub id: PaymentMethodId,
-    /// `card`, ...
+    /// The type, such as `card`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What may be shown of a card.
+    /// Card details, when it is a card.
     pub card: Option<Card>,
-    /// Whose.
+    /// The customer that it is saved for.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub customer: Option<CustomerId>,
-    /// When it was made, in seconds since 1970.
+    /// When it was created, in seconds since 1970.
     pub created: i64,
 }
 
-/// What may be shown of a card.
+/// The details of a card that can be shown to its owner.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Card {
-    /// `visa`, ...
+    /// The brand, such as `visa`.
     pub brand: String,
-    /// The last four digits.
+    /// The last four digits of the number.
     pub last4: String,
-    /// 1 to 12.
+    /// The month of expiry, from 1 to 12.
     pub exp_month: u32,
-    /// With four digits.
+    /// The year of expiry, with four digits.
     pub exp_year: u32,
 }
 
 impl Stripe {
-    /// One page of a customer's payment methods, newest first; `limit` is 1 to 100. Others take the places of those that
-    /// cannot be read, so that a page that is not full is the last.
+    /// One page of a customer's payment methods, newest first; `limit` is 1 to 100. Unreadable ones are replaced by the
+    /// next, so that a page that is not full is the last.
     pub async fn list_payment_methods(
         &self,
         customer: &CustomerId,
@@ -68,7 +68,7 @@ impl Stripe {
         self.get(&format!("/v1/payment_methods/{id}"), &Vec::new()).await
     }
 
-    /// Takes a payment method from its customer, for good.
+    /// Detaches a payment method from its customer; it cannot be attached again.
     pub async fn detach_payment_method(&self, key: &str, id: &PaymentMethodId) -> Result<PaymentMethod, StripeError> {
         self.post(&format!("/v1/payment_methods/{id}/detach"), key, &Vec::new()).await
     }

@@ -1,8 +1,8 @@
-//! Members of Stripe's answers that have more forms than one.
+//! Members of Stripe's answers that have more than one form.
 
 use serde::{Deserialize, Deserializer};
 
-/// A reference that Stripe writes as an id, or as the object itself when it was asked to expand it.
+/// Reads a reference: an id, or the object itself when the call expands it.
 pub(crate) fn reference<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -16,7 +16,7 @@ pub(crate) fn reference<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(reference.map(|(Reference::Id(id) | Reference::Object { id })| id))
 }
 
-/// A member that may be `null` where Stripe's types say that it is not.
+/// Reads a member that may be `null`, although Stripe's types exclude it.
 pub(crate) fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {

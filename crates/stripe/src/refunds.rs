@@ -1,4 +1,4 @@
-//! Refunds: giving money back, never more than was taken.
+//! Refunds: returning captured money, never more than was captured.
 
 use common::money::Money;
 use serde::Deserialize;
@@ -16,45 +16,45 @@ use crate::{
 /// A refund.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Refund {
-    /// Its id.
+    /// The refund's id.
     pub id: RefundId,
-    /// How much, as Stripe counts.
+    /// The amount, in Stripe's units.
     pub amount: i64,
-    /// In lower case.
+    /// The currency's code in lower case.
     pub currency: String,
-    /// How far it has come; Stripe's types allow `null`, which says nothing.
+    /// The state of the refund; Stripe's types allow `null`.
     pub status: Option<RefundStatus>,
-    /// Of which payment.
+    /// The refunded payment.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub payment_intent: Option<PaymentIntentId>,
-    /// What took the money from the balance.
+    /// The withdrawal from the balance.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub balance_transaction: Option<BalanceTransactionId>,
-    /// What put the money back into the balance when the refund failed.
+    /// The return to the balance when the refund failed.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub failure_balance_transaction: Option<BalanceTransactionId>,
-    /// Why it failed, such as `expired_or_canceled_card`.
+    /// The reason of a failure, such as `expired_or_canceled_card`.
     pub failure_reason: Option<String>,
 }
 
 open_enum! {
-    /// How far a refund has come: <https://docs.stripe.com/refunds>. One that succeeded may fail later.
+    /// The state of a refund: <https://docs.stripe.com/refunds>. One that succeeded may fail later.
     RefundStatus {
-        /// On its way.
+        /// The refund is being processed.
         Pending = "pending",
-        /// The shopper has to say where the money goes.
+        /// The shopper has to provide details for the refund.
         RequiresAction = "requires_action",
-        /// The money is given back.
+        /// The money was refunded.
         Succeeded = "succeeded",
-        /// It could not be given back.
+        /// The money could not be refunded.
         Failed = "failed",
-        /// It was called off.
+        /// The refund was cancelled.
         Canceled = "canceled",
     }
 }
 
 impl Stripe {
-    /// Gives back `amount`, or all that is left.
+    /// Refunds `amount`, or all that is left.
     pub async fn create_refund(
         &self,
         key: &str,

@@ -13,19 +13,19 @@ use crate::{
 /// A SetupIntent.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SetupIntent {
-    /// Its id.
+    /// The SetupIntent's id.
     pub id: SetupIntentId,
-    /// For the frontend.
+    /// The secret with which the frontend confirms it.
     pub client_secret: ClientSecret,
-    /// `requires_payment_method`, `succeeded`, ...
+    /// The status, such as `requires_payment_method` or `succeeded`.
     pub status: String,
-    /// What was saved.
+    /// The payment method that it saves.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub payment_method: Option<PaymentMethodId>,
 }
 
 impl Stripe {
-    /// Begins to save a payment method that the customer uses while present.
+    /// Creates a SetupIntent for a payment method that the customer will use on session.
     pub async fn create_setup_intent(
         &self,
         key: &str,
@@ -39,7 +39,7 @@ impl Stripe {
         self.make("/v1/setup_intents", key, &form).await
     }
 
-    /// Makes sure that no payment method can be tried or saved with it any more; refused once one is saved.
+    /// Cancels a SetupIntent, so that no payment method can be tried or saved with it; refused once one is saved.
     pub async fn cancel_setup_intent(&self, key: &str, id: &SetupIntentId) -> Result<SetupIntent, StripeError> {
         self.post(&format!("/v1/setup_intents/{id}/cancel"), key, &Vec::new()).await
     }

@@ -1,11 +1,11 @@
-//! Webhooks: only what Stripe signed, not long ago (<https://docs.stripe.com/webhooks/signature>).
+//! Webhooks: accepted only with a recent signature of Stripe (<https://docs.stripe.com/webhooks/signature>).
 
 use aws_lc_rs::hmac;
 use common::timestamp::Timestamp;
 
-/// How old a signature may be, in seconds, and how far our clocks may differ.
+/// How old a signature may be, and how far clocks may differ, in seconds.
 const TOLERANCE: u64 = 300;
-/// The most signatures that are looked at: Stripe sends one for each secret that is valid.
+/// The most signatures that are checked: Stripe sends one for each valid secret.
 const MAX_SIGNATURES: usize = 8;
 
 /// Why a webhook is refused.
@@ -17,13 +17,13 @@ pub enum WebhookError {
     /// The signature is too old, or from the future.
     #[error("the signature is too old, or from the future")]
     NotNow,
-    /// No signature fits the body.
-    #[error("no signature fits the body")]
+    /// No signature matches the body.
+    #[error("no signature matches the body")]
     Mismatch,
 }
 
-/// Whether `header` (`Stripe-Signature`) has a signature of `payload`, the body's raw bytes, by one of `secrets`, made not
-/// long ago. Compared in constant time. What the body says is another question: [`Event::read`](crate::Event::read).
+/// Verifies that `header` (`Stripe-Signature`) has a recent signature of `payload`, the body's raw bytes, by one of
+/// `secrets`. Compares in constant time. [`Event::read`](crate::Event::read) reads the body.
 pub fn verify(payload: &[u8], header: &str, secrets: &[impl AsRef<str>], now: Timestamp) -> Result<(), WebhookError> {
     let Signed { at, seconds, signatures } = Signed::read(header).ok_or(WebhookError::Malformed)?;
     let mut signed = format!("{at}.").into_bytes();
@@ -35,14 +35,14 @@ pub fn verify(payload: &[u8], header: &str, secrets: &[impl AsRef<str>], now: Ti
     if !secrets.iter().map(AsRef::as_ref).filter(|secret| !secret.is_empty()).any(fits) {
         return Err(WebhookError::Mismatch);
     }
-    // Any i64 may be signed; the distance of two of them is a u64.
+    // Any i64 may be signed; the difference of two of them is a u64.
     if now.unix_seconds().abs_diff(seconds) > TOLERANCE {
         return Err(WebhookError::NotNow);
     }
     Ok(())
 }
 
-/// What a header says.
+/// The parsed header.
 struct Signed<'a> {
     /// The time as it was signed.
     at: &'a str,
@@ -51,9 +51,9 @@ struct Signed<'a> {
 }
 
 impl<'a> Signed<'a> {
-    /// One time and the signatures of scheme v1, of which there are several while a secret is replaced; other schemes, and
-    /// signatures that cannot be any, are left alone, as Stripe asks. Which of two times would be meant is not said
-    /// anywhere, so that there is one.
+    /// Reads one time and the signatures of scheme v1, of which there are several while a secret is being replaced.
+    /// Other schemes and malformed signatures are ignored, as Stripe asks. A header with two times is refused: Stripe
+    /// does not define which one counts.
     fn read(header: &'a str) -> Option<Self> {
         let (mut times, mut signatures) = (Vec::new(), Vec::new());
         for part in header.split(',') {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stripe_signed_just_now_is_good() {
+    fn a_recent_signature_of_stripe_is_accepted() {
         let at = now().unix_seconds();
         for at in [at, at - 300, at + 300] {
             assert_eq!(verified(&header("whsec_a", BODY, at), &["whsec_a"]), Ok(()));
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn while_a_secret_is_replaced_either_is_good() {
+    fn while_a_secret_is_replaced_either_is_accepted() {
         let at = now().unix_seconds();
         assert!(verified(&header("whsec_b", BODY, at), &["whsec_a", "whsec_b"]).is_ok());
         let both = format!("t={at},v1={},v1={}", signature("whsec_x", BODY, at), signature("whsec_a", BODY, at));

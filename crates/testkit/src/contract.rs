@@ -342,7 +342,7 @@ fn bad_tokens(scope: &str) -> Vec<(&'static str, String)> {
         ("token is not good yet", changed(&|claims| claims.nbf = now + 60)),
         ("token of another issuer", changed(&|claims| claims.iss = "http://else.where".into())),
         ("token for another audience", changed(&|claims| claims.aud = "other".into())),
-        ("token names no subject of ours", changed(&|claims| claims.sub = "root".into())),
+        ("token has an unknown subject", changed(&|claims| claims.sub = "root".into())),
         (
             "token of another kind",
             tokens::signer().sign(&Header { typ: Some("JWT".into()), ..header.clone() }, &good()),

@@ -203,9 +203,9 @@ async fn what_is_not_understood_becomes_a_dead_letter_with_its_reason_and_is_don
     let unknown =
         json!({"template": "newsletter", "event_id": Uuid::now_v7(), "recipient": {"email": "ada@example.com"}});
     for (body, reason) in [
-        (json!("hello"), "not_understood: it is no JSON"),
+        (json!("hello"), "not_understood: the message is not JSON"),
         (json!("[]"), "not_understood: the message wrong_type"),
-        (json!("[".repeat(200)), "not_understood: it is nested more than 16 levels deep"),
+        (json!("[".repeat(200)), "not_understood: the message is nested more than 16 levels deep"),
         (
             json!({"Records": []}),
             "not_understood: /event_id missing, /recipient missing, /template missing, /Records unknown_field",

@@ -1,7 +1,7 @@
 //! Refunds and disputes: those at Stripe are booked, whoever made them; and a paid order that is sold out is refunded.
 
 use common::timestamp::Timestamp;
-use platform::outbox::{Remedied, Undelivered};
+use platform::outbox::{Compensation, RejectedMessage};
 use stripe::{PaymentIntent, PaymentIntentId, Refund, RefundStatus};
 
 use super::{
@@ -163,17 +163,17 @@ fn is_on_its_way(refund: &Refund) -> bool {
 
 /// Compensates a rejected message: when product-service has no stock for a paid order, the order is refunded. Any other
 /// message stays in the outbox.
-pub async fn compensate(app: &App, rejected: Undelivered) -> Remedied {
+pub async fn compensate(app: &App, rejected: RejectedMessage) -> Compensation {
     let is_gone = matches!(rejected.refused.kind.as_str(), "reservation_released" | "not_found");
     let Some(Kind::CommitStock(order)) = Kind::of(&rejected.path).filter(|_| is_gone) else {
-        return Remedied::Unknown;
+        return Compensation::Unknown;
     };
     match Box::pin(refund_sold_out(app, order, Timestamp::now())).await {
-        Ok(order) if order.state == State::Cancelled => Remedied::Done,
-        Ok(_) => Remedied::Later,
+        Ok(order) if order.state == State::Cancelled => Compensation::Done,
+        Ok(_) => Compensation::Later,
         Err(error) => {
             tracing::error!(%error, order_id = %order, "sold-out order not refunded; a later delivery tries again");
-            Remedied::Later
+            Compensation::Later
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What an address is.
+//! Addresses.
 
 use common::{
     contact::{AddressLine, CountryCode, PersonName, Phone, PostalAddress, PostalCode},
@@ -15,7 +15,7 @@ pub enum AddressMarker {}
 /// The id of an address.
 pub type AddressId = Id<AddressMarker>;
 
-/// An address of a user. It never changes: an order that used it keeps a copy, and a user who moves adds another.
+/// An address of a user. Addresses cannot be changed: an order keeps a copy, and a user who moves adds another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3e", "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null,
@@ -23,62 +23,62 @@ pub type AddressId = Id<AddressMarker>;
     "is_default": true, "created_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Address {
-    /// Its id.
+    /// Id of the address.
     pub id: AddressId,
-    /// Who receives what is sent there.
+    /// Full name of the recipient.
     #[schema(value_type = PersonName)]
     pub name: String,
-    /// Street and number.
+    /// Street and house number.
     #[schema(value_type = AddressLine)]
     pub line1: String,
-    /// Flat, floor, company.
+    /// Second line, such as flat, floor or company.
     #[schema(value_type = Option<AddressLine>, required)]
     pub line2: Option<String>,
     /// City or town.
     #[schema(value_type = AddressLine)]
     pub city: String,
-    /// State, province, county.
+    /// State, province or county.
     #[schema(value_type = Option<AddressLine>, required)]
     pub region: Option<String>,
-    /// Where addresses have one.
+    /// Postal code, in countries that use one.
     #[schema(value_type = Option<PostalCode>, required)]
     pub postal_code: Option<String>,
-    /// The country.
+    /// Country, as its ISO 3166-1 alpha-2 code.
     #[schema(value_type = CountryCode)]
     pub country: String,
-    /// For the carrier.
+    /// Phone number for the carrier.
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<String>,
-    /// Whether it is used unless the customer says otherwise.
+    /// Whether it is the user's default address.
     pub is_default: bool,
-    /// When it was added.
+    /// When the address was added.
     pub created_at: Timestamp,
 }
 
-/// An address to be added.
+/// An address to add.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "name": "Ada Lovelace", "line1": "12 St James's Square", "city": "London", "postal_code": "SW1Y 4JH", "country": "GB",
     "phone": "+442079460123", "is_default": true
 }))]
 pub struct NewAddress {
-    /// Who receives what is sent there.
+    /// Full name of the recipient.
     pub name: PersonName,
-    /// Street and number.
+    /// Street and house number.
     pub line1: AddressLine,
-    /// Flat, floor, company.
+    /// Second line, such as flat, floor or company.
     pub line2: Option<AddressLine>,
     /// City or town.
     pub city: AddressLine,
-    /// State, province, county; where addresses have one.
+    /// State, province or county, in countries that use one.
     pub region: Option<AddressLine>,
-    /// Where addresses have one.
+    /// Postal code, in countries that use one.
     pub postal_code: Option<PostalCode>,
-    /// The country.
+    /// Country, as its ISO 3166-1 alpha-2 code.
     pub country: CountryCode,
-    /// For the carrier.
+    /// Phone number for the carrier.
     pub phone: Option<Phone>,
-    /// Whether to use it unless the customer says otherwise. The first address is the default in any case.
+    /// Whether it becomes the default address. The first address is the default in any case.
     #[schema(value_type = Option<bool>)]
     pub is_default: bool,
 }

@@ -1,4 +1,4 @@
-//! Every query of addresses. Each names the owner, so that nobody reaches another's.
+//! Every query of addresses. Each names the owner, so that a user reaches only their own.
 
 use common::{
     contact::{AddressLine, Phone, PostalCode},
@@ -67,8 +67,8 @@ pub async fn list(
     Ok(rows.into_iter().map(Address::from).collect())
 }
 
-/// Adds an address; `None` when there is no such user. The user's row counts them, and its constraint
-/// `users_address_limit` fails the statement when there are too many, however many are added at once.
+/// Adds an address; `None` when there is no such user. The user's row counts addresses, and its constraint
+/// `users_address_limit` fails the statement when there are too many, also when several are added at once.
 pub async fn insert(
     db: impl PgExecutor<'_>,
     owner: UserId,
@@ -104,7 +104,7 @@ pub async fn insert(
     Ok(row.map(Address::from))
 }
 
-/// Deletes an address; says whether the user had it. Without its default, a user has none.
+/// Deletes an address; returns whether the user had it. After the default is deleted, the user has none.
 pub async fn delete(db: impl PgExecutor<'_>, owner: UserId, address: AddressId) -> Result<bool, sqlx::Error> {
     let delete = "WITH gone AS (DELETE FROM addresses WHERE id = $2 AND user_id = $1 RETURNING id, user_id)
                   UPDATE users SET address_count = address_count - 1,

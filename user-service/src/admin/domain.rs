@@ -1,4 +1,4 @@
-//! What operators may ask for.
+//! The commands of operators.
 
 use std::str::FromStr;
 
@@ -19,35 +19,35 @@ use crate::{
 /// A command of the operators.
 #[derive(Debug)]
 pub enum Command {
-    /// Makes an admin, unless there is one at the address.
+    /// Creates an admin, unless the address has one.
     CreateAdmin(NewAdmin),
-    /// Makes a client for a service, or gives the one there is a new secret.
+    /// Creates a client for a service, or replaces the secret of its client.
     CreateServiceClient {
-        /// Which service.
+        /// The service.
         name: ServiceName,
-        /// What it may be allowed.
+        /// The scopes that its tokens can have.
         scopes: Vec<ServiceScope>,
     },
-    /// Takes a service's client away.
+    /// Deletes a service's client.
     DeleteServiceClient {
-        /// Which service.
+        /// The service.
         name: ServiceName,
     },
 }
 
-/// An admin to be made.
+/// An admin to create.
 #[derive(Debug)]
 pub struct NewAdmin {
-    /// The account's address.
+    /// The account's e-mail address.
     pub email: Email,
-    /// Its password.
+    /// The account's password.
     pub password: Password,
-    /// Whether an admin that exists gets this password too.
+    /// Whether to set this password for an admin that exists.
     pub reset_password: bool,
 }
 
 impl Command {
-    /// Reads a command, or says everything that is wrong with it.
+    /// Reads a command; the error lists all invalid fields, without their values.
     pub fn read(payload: Value) -> Result<Self, String> {
         Fields::read(payload).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(describe).collect();
@@ -60,7 +60,7 @@ fn describe(error: &FieldError) -> String {
     format!("{} {}", error.pointer.trim_start_matches('/'), error.message)
 }
 
-/// Which command it is.
+/// The name of a command.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     CreateAdmin,

@@ -1,4 +1,4 @@
-//! Registering and logging in: what is asked for.
+//! Request bodies of registering, logging in, refreshing and logging out.
 
 pub mod password;
 
@@ -10,20 +10,21 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationError};
 
-use self::password::{Guess, Password};
-use crate::opaque::Opaque;
+use self::password::{Password, PasswordCandidate};
+use crate::opaque::OpaqueToken;
 
-/// A wish for an account.
+/// An account to register.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({
     "email": "ada@example.com", "password": "a small boat on a green lake", "name": "Ada Lovelace"
 }))]
 pub struct Registration {
-    /// Where the account's mail goes.
+    /// E-mail address of the account: its login name, and the recipient of its mail.
     pub email: Email,
-    /// At least 15 characters, none of them required; not one that is easy to guess.
+    /// Password of 15 to 128 characters of any kind. Common, repetitive or sequential ones, and ones made of the e-mail
+    /// address, are refused with `too_easy`.
     pub password: Password,
-    /// What you are called.
+    /// Full name of the account's owner.
     pub name: PersonName,
 }
 
@@ -36,13 +37,13 @@ impl FromFields for Registration {
     }
 }
 
-/// The `email` and `password` of a new account; the one must not be made of the other.
+/// The `email` and `password` of a new account; the password must not be made of the address.
 #[derive(Debug, Validate)]
-#[validate(schema(function = "has_a_password_of_its_own"))]
+#[validate(schema(function = "password_differs_from_email"))]
 pub struct NewLogin {
-    /// Where its mail goes.
+    /// The e-mail address.
     pub email: Email,
-    /// What its owner logs in with.
+    /// The password.
     pub password: Password,
 }
 
@@ -55,31 +56,31 @@ impl FromFields for NewLogin {
     }
 }
 
-fn has_a_password_of_its_own(login: &NewLogin) -> Result<(), ValidationError> {
-    if login.password.is_guessed_from(&login.email) {
+fn password_differs_from_email(login: &NewLogin) -> Result<(), ValidationError> {
+    if login.password.is_derived_from(&login.email) {
         let Refusal { code, message } = password::too_easy();
         return Err(violation("password", code, message));
     }
     Ok(())
 }
 
-/// What a registration is answered with, whether or not the address had an account before.
+/// The answer to every registration, whether or not the address had an account before.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[schema(example = json!({"status": "accepted"}))]
 pub struct Accepted {
-    /// Always `accepted`: whatever there is to say is said by mail.
+    /// Always `accepted`; the outcome is sent by mail.
     #[schema(value_type = String)]
     pub status: &'static str,
 }
 
-/// Somebody who wants to log in.
+/// Credentials of an account.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"email": "ada@example.com", "password": "a small boat on a green lake"}))]
 pub struct Login {
-    /// The account's address.
+    /// E-mail address of the account.
     pub email: Email,
-    /// Its password.
-    pub password: Guess,
+    /// Password of the account.
+    pub password: PasswordCandidate,
 }
 
 impl FromFields for Login {
@@ -90,12 +91,12 @@ impl FromFields for Login {
     }
 }
 
-/// A refresh token, to be exchanged or given up.
+/// A refresh token to exchange, or to log out with.
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"refresh_token": "q6YFJcX1x0Fq4jv8Qw0Z5Jm2cE3rT7uK9aBdLhNsPgM"}))]
 pub struct Refresh {
-    /// The newest that you were given.
-    pub refresh_token: Opaque,
+    /// The newest refresh token of the session.
+    pub refresh_token: OpaqueToken,
 }
 
 impl FromFields for Refresh {
@@ -127,7 +128,7 @@ mod tests {
         let body = json!({"email": "ada@example.com", "password": "a small boat on a lake", "name": "Ada"});
         let shown = format!("{:?}", Fields::read::<Registration>(body).unwrap());
         assert!(!shown.contains("boat") && !shown.contains("example.com"), "{shown}");
-        let shown = format!("{:?}", "hunter2".parse::<Guess>().unwrap());
+        let shown = format!("{:?}", "hunter2".parse::<PasswordCandidate>().unwrap());
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

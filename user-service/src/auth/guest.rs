@@ -1,4 +1,4 @@
-//! The guest who is about to have an account.
+//! The guest who registers.
 
 use axum::extract::FromRequestParts;
 use common::{
@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// The guest whose access token came with the request, if one did. A token that is not good is refused as anywhere: a
-/// shopper who means to bring a cart along should hear that it stays behind. A user's own token says nothing here.
+/// The guest whose access token came with the request, if one did. An invalid token is refused with 401, so that a
+/// guest learns that their cart would not be copied. The token of a user or a service is ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PresentGuest(pub Option<Uuid>);
 

@@ -1,4 +1,4 @@
-//! Hashing passwords with argon2id: off the async threads, one at a time a process, in one memory that is used again.
+//! Hashing passwords with argon2id: off the async threads, one at a time in each process, in one buffer that is reused.
 //! `docs/decisions/0020-one-memory-for-passwords.md` says why.
 
 use std::{
@@ -22,20 +22,21 @@ use tokio::{
 };
 use zeroize::Zeroize;
 
-use super::domain::password::{Guess, Password};
+use super::domain::password::{Password, PasswordCandidate};
 use crate::error::Error;
 
-/// How long a password waits for the memory. Well inside a request's deadline, so that the refusal still has an answer.
+/// How long a password waits for the memory; less than a request's deadline, so that the refusal is still answered.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// How much more work than ours a stored hash may ask for, in passes over memory: four times.
+/// Most work that a stored hash may cost, in blocks times passes: four times that of a new hash.
 const MOST_WORK: u64 = 4 * Params::DEFAULT_M_COST as u64 * Params::DEFAULT_T_COST as u64;
 
-/// The hash of a password nobody has, of the same cost as all others: what a guess at an absent account is compared to.
-const NOBODYS: &str =
+/// A hash that no account has, of the same cost as all others. Passwords for unknown accounts are compared to it, so
+/// that the time of an answer does not show which accounts exist.
+const DUMMY_HASH: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$nRyk3XBmFMFuo8rSx6Bl9A$0bYQ8vOH1oFeYwJvJ4oM8wBq0mSZ3cU5lXn4hG2dT7k";
 
-/// Hashes passwords and compares guesses. Cheap to clone; all clones share the one memory.
+/// Hashes and verifies passwords. Cheap to clone; all clones share the one memory.
 #[derive(Debug, Clone)]
 pub struct Passwords {
     memory: Arc<Mutex<Memory>>,
@@ -49,7 +50,7 @@ impl Default for Passwords {
 }
 
 impl Passwords {
-    /// Hashing for which a password waits this long at most.
+    /// An instance in which a password waits for the memory for `longest_wait` at most.
     pub fn waiting(longest_wait: Duration) -> Self {
         Self { memory: Arc::default(), longest_wait }
     }
@@ -59,24 +60,24 @@ impl Passwords {
         self.work(move |memory| memory.hash(password.reveal().as_bytes())).await
     }
 
-    /// Whether the guess is right; takes as long for an account that does not exist as for one that does.
-    pub async fn is_right(&self, guess: Guess, hash: Option<String>) -> Result<bool, Error> {
+    /// Whether the candidate is the password of `hash`; takes as long when there is no account, and so no hash.
+    pub async fn verify(&self, candidate: PasswordCandidate, hash: Option<String>) -> Result<bool, Error> {
         let exists = hash.is_some();
         let compare = move |memory: &mut Memory| {
-            let hash = PasswordHash::new(hash.as_deref().unwrap_or(NOBODYS))?;
-            memory.is_hash_of(&hash, guess.reveal().as_bytes())
+            let hash = PasswordHash::new(hash.as_deref().unwrap_or(DUMMY_HASH))?;
+            memory.is_hash_of(&hash, candidate.reveal().as_bytes())
         };
-        self.work(compare).await.map(|right| right && exists)
+        self.work(compare).await.map(|matches| matches && exists)
     }
 
-    /// How many passwords were worked on since the process began.
-    pub async fn worked_on(&self) -> u64 {
+    /// The number of hashes computed since the process began.
+    pub async fn hashes_computed(&self) -> u64 {
         self.memory.lock().await.turns
     }
 
-    /// Waits for the memory and works in it. The memory is the permit: it goes with the work, which goes on when its
-    /// request is given up, and comes back when the work has ended. A request that is given up while it waits leaves the
-    /// queue.
+    /// Waits for the memory and runs `work` in it. The lock on the memory moves into the blocking task, which goes on
+    /// when the request is cancelled, and is released when the task ends. A request that is cancelled while it waits
+    /// leaves the queue.
     async fn work<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Memory) -> password_hash::Result<T> + Send + 'static,
@@ -90,8 +91,7 @@ impl Passwords {
     }
 }
 
-/// The memory, for the time of one hash. What a password left in it is wiped before the next one comes, also when the
-/// work panics.
+/// The lock on the memory for the time of one hash. Dropping it wipes the memory, also when the work panics.
 struct Turn(OwnedMutexGuard<Memory>);
 
 impl Deref for Turn {
@@ -114,14 +114,14 @@ impl Drop for Turn {
     }
 }
 
-/// What argon2 works in: 19 MiB, taken when the first password comes and kept.
+/// The working memory of argon2: 19 MiB, allocated for the first password and kept.
 #[derive(Default)]
 struct Memory {
     blocks: Vec<Block>,
     turns: u64,
 }
 
-/// Never shows the blocks: a password can be guessed from them without argon2's cost.
+/// Leaves out the blocks: with them a password can be guessed without argon2's cost.
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Memory({} blocks)", self.blocks.len())
@@ -150,7 +150,7 @@ impl Memory {
         let algorithm = Algorithm::try_from(phc.algorithm.as_str())?;
         let version = phc.version.map(Version::try_from).transpose()?.unwrap_or_default();
         let output = self.output(algorithm, version, Params::try_from(phc)?, password, salt)?;
-        // Compares in the same time wherever the two differ.
+        // `Output` compares in constant time.
         Ok(output == *expected)
     }
 
@@ -170,8 +170,8 @@ impl Memory {
         Ok(Output::new(out)?)
     }
 
-    /// The blocks for these parameters. A stored hash that asks for more than ours do is not compared: the memory of the
-    /// process, and the time of a turn, stay what they are.
+    /// The blocks for these parameters. Fails for a stored hash that needs more memory than a new one, or more work
+    /// than [`MOST_WORK`], so that memory and time per password stay bounded.
     fn blocks_for(&mut self, params: &Params) -> password_hash::Result<&mut [Block]> {
         let most = Params::DEFAULT.block_count();
         let needed = params.block_count();
@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
 
-    /// Work that says when it has begun and goes on until it is let go.
+    /// Work that signals its start and then runs until it is released.
     fn held(began: Sender<()>, let_go: Receiver<()>) -> impl FnOnce(&mut Memory) -> password_hash::Result<()> + Send {
         move |_| {
             began.send(()).unwrap();
@@ -212,14 +212,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_guess_is_right_only_for_the_password_itself() {
+    async fn only_the_password_itself_is_verified() {
         let passwords = Passwords::default();
         let hash = passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        let right = |guess: &str| passwords.is_right(guess.parse().unwrap(), Some(hash.clone()));
+        let right = |guess: &str| passwords.verify(guess.parse().unwrap(), Some(hash.clone()));
         assert!(right("a small boat on a lake").await.unwrap());
         assert!(!right("a small boat on a lake ").await.unwrap());
-        assert!(!passwords.is_right("a small boat on a lake".parse().unwrap(), None).await.unwrap());
+        assert!(!passwords.verify("a small boat on a lake".parse().unwrap(), None).await.unwrap());
     }
 
     #[tokio::test]
@@ -229,7 +229,7 @@ mod tests {
         Argon2::default().verify_password(b"a small boat on a lake", ours.as_str()).unwrap();
         let theirs = Argon2::default().hash_password(b"a small boat on a lake").unwrap().to_string();
         assert_eq!(ours.len(), theirs.len());
-        assert!(passwords.is_right("a small boat on a lake".parse().unwrap(), Some(theirs)).await.unwrap());
+        assert!(passwords.verify("a small boat on a lake".parse().unwrap(), Some(theirs)).await.unwrap());
         assert_ne!(passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap(), ours, "salted");
     }
 
@@ -243,13 +243,13 @@ mod tests {
         };
         for (m, t, p) in [(8, 1, 1), (1_024, 3, 4), (9_728, 16, 1)] {
             let hash = made_with(m, t, p).to_string();
-            assert!(passwords.is_right("guess".parse().unwrap(), Some(hash.clone())).await.unwrap(), "{hash}");
-            assert!(!passwords.is_right("other".parse().unwrap(), Some(hash.clone())).await.unwrap(), "{hash}");
+            assert!(passwords.verify("guess".parse().unwrap(), Some(hash.clone())).await.unwrap(), "{hash}");
+            assert!(!passwords.verify("other".parse().unwrap(), Some(hash.clone())).await.unwrap(), "{hash}");
         }
         let ours = made_with(8, 1, 1).to_string();
         for (m, t) in [("19460", "2"), ("4194304", "1"), ("19456", "9"), ("8", "4294967295")] {
             let hash = ours.replace("m=8,t=1", &format!("m={m},t={t}"));
-            let refused = passwords.is_right("guess".parse().unwrap(), Some(hash.clone())).await;
+            let refused = passwords.verify("guess".parse().unwrap(), Some(hash.clone())).await;
             assert!(matches!(refused, Err(Error::Hashing(_))), "{hash}");
         }
         assert_eq!(passwords.memory.lock().await.blocks.capacity(), Params::DEFAULT.block_count());
@@ -262,8 +262,8 @@ mod tests {
         let mut seen = None;
         for _ in 0..5 {
             let hash = passwords.hash("a small boat on a lake".parse().unwrap()).await.unwrap();
-            passwords.clone().is_right("a wrong guess".parse().unwrap(), Some(hash)).await.unwrap();
-            passwords.is_right("a wrong guess".parse().unwrap(), None).await.unwrap();
+            passwords.clone().verify("a wrong guess".parse().unwrap(), Some(hash)).await.unwrap();
+            passwords.verify("a wrong guess".parse().unwrap(), None).await.unwrap();
             let memory = passwords.memory.lock().await;
             let now = (memory.blocks.as_ptr().addr(), memory.blocks.capacity());
             assert_eq!(*seen.get_or_insert(now), now);
@@ -273,12 +273,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_whose_request_was_given_up_keeps_the_memory_until_it_has_ended() {
+    async fn work_whose_request_was_cancelled_keeps_the_memory_until_it_has_ended() {
         let passwords = Passwords::default();
         let ((began, has_begun), (let_go, when_let_go)) = (channel(), channel());
         {
-            let mut given_up = pin!(passwords.work(held(began, when_let_go)));
-            assert!(is_pending(given_up.as_mut()));
+            let mut cancelled = pin!(passwords.work(held(began, when_let_go)));
+            assert!(is_pending(cancelled.as_mut()));
             has_begun.recv().unwrap();
         }
         let mut second = Box::pin(passwords.work(|_| Ok(())));
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_that_is_given_up_while_it_waits_leaves_the_queue() {
+    async fn a_request_that_is_cancelled_while_it_waits_leaves_the_queue() {
         let passwords = Passwords::default();
         let ((began, has_begun), (let_go, when_let_go)) = (channel(), channel());
         let mut first = Box::pin(passwords.work(held(began, when_let_go)));
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_too_long_is_refused_by_name_and_nothing_is_hashed_for_it() {
+    async fn a_password_that_waits_too_long_is_refused_and_not_hashed() {
         let passwords = Passwords::waiting(Duration::ZERO);
         let busy = passwords.memory.lock().await;
         let refused = passwords.hash("a small boat on a lake".parse().unwrap()).await;
@@ -332,17 +332,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_hash_that_cannot_be_read_is_our_mistake_and_not_a_wrong_password() {
-        let result = Passwords::default().is_right("guess".parse().unwrap(), Some("md5".into())).await;
+    async fn a_hash_that_cannot_be_read_is_an_internal_error_and_not_a_wrong_password() {
+        let result = Passwords::default().verify("guess".parse().unwrap(), Some("md5".into())).await;
         assert!(matches!(result, Err(Error::Hashing(_))));
     }
 
     #[test]
-    fn nobodys_hash_costs_what_all_others_cost() {
-        let nobodys = PasswordHash::new(NOBODYS).unwrap();
-        let params = Params::try_from(&nobodys).unwrap();
+    fn the_dummy_hash_costs_what_all_others_cost() {
+        let dummy = PasswordHash::new(DUMMY_HASH).unwrap();
+        let params = Params::try_from(&dummy).unwrap();
         let ours = Params::default();
         assert_eq!((params.m_cost(), params.t_cost(), params.p_cost()), (ours.m_cost(), ours.t_cost(), ours.p_cost()));
-        assert_eq!(nobodys.hash.unwrap().len(), Params::DEFAULT_OUTPUT_LEN);
+        assert_eq!(dummy.hash.unwrap().len(), Params::DEFAULT_OUTPUT_LEN);
     }
 }

@@ -14,21 +14,21 @@ use crate::{
     users::store::NewUser,
 };
 
-/// The account at an address, as logging in needs it.
+/// The fields of an account that logging in needs.
 #[derive(Debug)]
 pub struct Account {
-    /// Its id.
+    /// The account's id.
     pub id: Uuid,
-    /// Its role.
+    /// The account's role.
     pub role: Role,
-    /// The hash of its password.
+    /// The argon2id hash of the password, as a PHC string.
     pub password_hash: String,
-    /// Whether it was closed.
+    /// Whether the account was closed.
     pub disabled: bool,
 }
 
-/// Counts an attempt to log in and reads the account, if there is one, in one statement; also until when the attempt is
-/// refused, if it is.
+/// Counts an attempt to log in and reads the account in one statement. Returns the time until which the attempt is
+/// refused, if it is, and the account, if there is one.
 pub async fn count_login(
     db: impl PgExecutor<'_>,
     attempt: &Attempt,
@@ -61,9 +61,9 @@ struct LoginRow {
     disabled: bool,
 }
 
-/// Makes an account, unless the address has one; says whether it did. A new account's cart begins as a copy of the
-/// guest's. Were it taken from the guest, whose tokens go on, an empty cart would say that the address had no account
-/// before.
+/// Creates an account and returns true, unless the address has one. The new account's cart begins as a copy of the
+/// guest's. The guest's cart stays: if it were moved, a guest would learn from their empty cart that the address had no
+/// account.
 pub async fn register(
     db: impl PgExecutor<'_>,
     user: &NewUser<'_>,

@@ -1,4 +1,4 @@
-//! What a cart is. It holds SKUs and quantities only: prices and titles come from the catalogue when somebody looks.
+//! Carts. A cart holds SKUs and quantities only: prices and titles are read from the catalogue when they are shown.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -24,12 +24,12 @@ pub enum OwnerMarker {}
 /// The id of a cart's owner: a user's or a guest's, as in the subject of their tokens.
 pub type OwnerId = Id<OwnerMarker>;
 
-/// Whose cart it is.
+/// The owner of a cart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// Somebody with an account.
+    /// A shopper with an account.
     User(Uuid),
-    /// Somebody without one.
+    /// A shopper without an account.
     Guest(Uuid),
 }
 
@@ -43,7 +43,7 @@ impl Owner {
         }
     }
 
-    /// What names their cart.
+    /// The id of the cart.
     pub fn id(self) -> OwnerId {
         match self {
             Self::User(id) | Self::Guest(id) => id.into(),
@@ -51,52 +51,52 @@ impl Owner {
     }
 }
 
-/// So many of one SKU.
+/// An item in a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct CartItem {
-    /// Of what.
+    /// SKU of the variant.
     pub sku: Sku,
-    /// How many.
+    /// Units of the SKU.
     #[schema(minimum = 1, maximum = 999, example = 2)]
     pub quantity: u32,
 }
 
-/// What a shopper means to buy. Whoever has put in nothing yet has an empty cart at version 0.
+/// The cart of a shopper. A shopper without items has an empty cart at version 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({
     "owner_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "version": 3,
     "items": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}], "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Cart {
-    /// The user or guest it belongs to.
+    /// Id of the user or guest that it belongs to.
     pub owner_id: OwnerId,
-    /// Grows by one with every change.
+    /// Version of the cart; grows by one with every change.
     #[schema(minimum = 0)]
     pub version: i64,
-    /// One for each SKU, sorted by SKU; at most 100.
+    /// Items, one for each SKU, sorted by SKU; at most 100.
     pub items: Vec<CartItem>,
-    /// When it was last changed; `null` at version 0.
+    /// When the cart was last changed; `null` at version 0.
     #[schema(required)]
     pub updated_at: Option<Timestamp>,
 }
 
 impl Cart {
-    /// The cart of somebody who has put in nothing yet.
+    /// The cart of a shopper who has added nothing yet.
     pub fn empty(owner_id: OwnerId) -> Self {
         Self { owner_id, version: 0, items: Vec::new(), updated_at: None }
     }
 }
 
-/// Items from SKUs and quantities.
+/// Cart items from SKUs and quantities.
 pub fn items(quantities: BTreeMap<Sku, u32>) -> Vec<CartItem> {
     quantities.into_iter().map(|(sku, quantity)| CartItem { sku, quantity }).collect()
 }
 
-/// How many of a SKU a cart is to hold.
+/// The new quantity of a SKU in a cart.
 #[derive(Debug, Clone, Copy, ToSchema)]
 #[schema(example = json!({"quantity": 2}))]
 pub struct SetQuantity {
-    /// In all, not in addition to what is there.
+    /// Units of the SKU in all; replaces the quantity in the cart.
     #[schema(minimum = 1, maximum = 999)]
     pub quantity: u32,
 }
@@ -111,7 +111,7 @@ fn quantity(fields: &mut Fields<'_>) -> Option<u32> {
     u32::try_from(fields.integer("quantity", 1..=MAX_QUANTITY)?).ok()
 }
 
-/// An order, which transaction-service keeps; here it only names a clearing.
+/// Id of an order of transaction-service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = Uuid, examples("01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d"))]
 pub struct OrderId(pub Uuid);
@@ -124,17 +124,18 @@ impl FromStr for OrderId {
     }
 }
 
-/// So many of one SKU, ordered.
+/// A line of an order.
 #[derive(Debug, Clone, ToSchema)]
-pub struct OrderedLine {
-    /// Of what.
+#[schema(as = OrderedLine)]
+pub struct LineItem {
+    /// SKU of the ordered variant.
     pub sku: Sku,
-    /// How many.
+    /// Ordered units of the SKU.
     #[schema(minimum = 1, maximum = 999, example = 2)]
     pub quantity: u32,
 }
 
-impl FromFields for OrderedLine {
+impl FromFields for LineItem {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let sku = fields.text("sku");
         let quantity = quantity(fields);
@@ -142,21 +143,21 @@ impl FromFields for OrderedLine {
     }
 }
 
-/// What was ordered, to be taken out of a cart.
+/// The command to remove the items of an order from a cart.
 #[derive(Debug, Clone, ToSchema)]
-#[schema(example = json!({
+#[schema(as = Ordered, example = json!({
     "order_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "lines": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]
 }))]
-pub struct Ordered {
-    /// Names the clearing: it happens once.
+pub struct ClearCart {
+    /// Id of the order; the cart is cleared once for each.
     pub order_id: OrderId,
-    /// What was ordered; a SKU that is named twice is summed.
+    /// Ordered lines; quantities of a repeated SKU are added up.
     #[schema(min_items = 1, max_items = 100)]
-    pub lines: Vec<OrderedLine>,
+    pub lines: Vec<LineItem>,
 }
 
-impl Ordered {
-    /// How many of each SKU.
+impl ClearCart {
+    /// The ordered quantity of each SKU.
     pub fn quantities(&self) -> BTreeMap<&Sku, u32> {
         let mut sums = BTreeMap::new();
         for line in &self.lines {
@@ -166,10 +167,10 @@ impl Ordered {
     }
 }
 
-impl FromFields for Ordered {
+impl FromFields for ClearCart {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let order_id = fields.text("order_id");
-        let lines = fields.objects::<OrderedLine>("lines", MAX_ITEMS)?;
+        let lines = fields.objects::<LineItem>("lines", MAX_ITEMS)?;
         if lines.is_empty() {
             return fields.refuse("lines", "too_few", "must have at least one line");
         }
@@ -195,15 +196,15 @@ mod tests {
     fn a_sku_that_was_ordered_on_two_lines_is_summed() {
         let line = |sku: &str, quantity: u32| json!({"sku": sku, "quantity": quantity});
         let body = json!({"order_id": Uuid::from_u128(7), "lines": [line("B", 1), line("A", 2), line("B", 999)]});
-        let ordered = Fields::read::<Ordered>(body).unwrap();
-        let sums: Vec<_> = ordered.quantities().into_iter().map(|(sku, sum)| (sku.as_str(), sum)).collect();
+        let command = Fields::read::<ClearCart>(body).unwrap();
+        let sums: Vec<_> = command.quantities().into_iter().map(|(sku, sum)| (sku.as_str(), sum)).collect();
         assert_eq!(sums, [("A", 2), ("B", 1_000)]);
     }
 
     #[test]
     fn every_bad_field_of_what_was_ordered_is_named_at_once() {
         let refused = |body| {
-            let errors = Fields::read::<Ordered>(body).unwrap_err();
+            let errors = Fields::read::<ClearCart>(body).unwrap_err();
             errors.into_iter().map(|error| format!("{} {}", error.pointer, error.code)).collect::<Vec<_>>()
         };
         let body = json!({"order_id": "7", "lines": [{"sku": "a", "quantity": 0}]});

@@ -1,4 +1,4 @@
-//! Every query of carts. Each is one statement on one row, so that changes made at once wait for each other and none is
+//! Every query of carts. Each is one statement on one row, so that simultaneous changes wait for each other and none is
 //! lost.
 
 use std::{collections::BTreeMap, time::Duration};
@@ -8,13 +8,14 @@ use sqlx::{FromRow, PgExecutor, types::Json};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{Cart, CartItem, Ordered, Owner, OwnerId, items};
+use super::domain::{Cart, CartItem, ClearCart, Owner, OwnerId, items};
 
-/// When a guest's cart goes: no session is left that could reach it, nor, a day later, any access token of one.
+/// How long a guest's cart is kept after its last change: until all sessions that could reach it have ended, and a day
+/// more for their access tokens.
 const UNUSED_FOR: Duration = crate::sessions::domain::WHOLE_LIFE.saturating_add(Duration::from_hours(24));
-/// How long it is remembered that an order was taken out of its cart, far beyond any repeat of that message.
+/// How long cleared orders are recorded; far longer than the outbox repeats a message.
 const CLEARINGS_KEPT: Duration = Duration::from_hours(30 * 24);
-/// How many rows one clean-up deletes at most; the next sweep goes on.
+/// How many rows one sweep deletes at most.
 const BATCH: i64 = 1_000;
 
 #[derive(FromRow)]
@@ -32,16 +33,16 @@ impl From<CartRow> for Cart {
     }
 }
 
-/// The cart of a user or a guest.
+/// Finds the cart of a user or a guest; an empty one when there is none.
 pub async fn find(db: impl PgExecutor<'_>, owner: OwnerId) -> Result<Cart, sqlx::Error> {
     let select = "SELECT owner_id, items, version, updated_at FROM carts WHERE owner_id = $1";
     let row: Option<CartRow> = sqlx::query_as(select).bind(owner.uuid()).fetch_optional(db).await?;
     Ok(row.map_or_else(|| Cart::empty(owner), Cart::from))
 }
 
-/// Has a cart hold so many of a SKU, if its version is one that `if_match` allows; `None` when it is not. What changes
-/// nothing leaves the version alone, and a cart that is made begins above every version that was ever deleted, so that no
-/// version of an owner comes back. `carts_item_limit` fails the statement when the item is one too many.
+/// Sets the quantity of a SKU in a cart; `None` when `if_match` does not allow the cart's version. Setting the same
+/// quantity keeps the version. A new cart begins above every version that was ever deleted, so that no version of an
+/// owner is used twice. The constraint `carts_item_limit` fails the statement when the cart would have too many items.
 pub async fn put_item(
     db: impl PgExecutor<'_>,
     owner: Owner,
@@ -76,8 +77,8 @@ pub async fn put_item(
     Ok(row.map(Cart::from))
 }
 
-/// Has a cart hold none of a SKU, if its version is one that `if_match` allows; `None` when it is not. Somebody without a
-/// cart is at version 0.
+/// Removes a SKU from a cart; `None` when `if_match` does not allow the cart's version. An owner without a cart is at
+/// version 0.
 pub async fn delete_item(
     db: impl PgExecutor<'_>,
     owner: OwnerId,
@@ -104,11 +105,11 @@ pub async fn delete_item(
     Ok(row.map(Cart::from))
 }
 
-/// Takes what was ordered out of a cart, the first time it is told of the order. Of what was put in since, nothing goes.
+/// Subtracts the ordered quantities from a cart, once for each order. Items that were added since stay.
 pub async fn clear(
     db: impl PgExecutor<'_>,
     owner: OwnerId,
-    ordered: &Ordered,
+    command: &ClearCart,
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
     let clear = "WITH first AS (
@@ -123,15 +124,15 @@ pub async fn clear(
                      AND EXISTS (SELECT FROM first)";
     sqlx::query(clear)
         .bind(owner.uuid())
-        .bind(ordered.order_id.0)
-        .bind(Json(ordered.quantities()))
+        .bind(command.order_id.0)
+        .bind(Json(command.quantities()))
         .bind(now.to_offset())
         .execute(db)
         .await
         .map(|_| ())
 }
 
-/// Deletes carts that no guest can reach any more, and remembers the highest of their versions; says how many.
+/// Deletes carts that no guest can reach any more, and records the highest of their versions; returns how many.
 pub async fn delete_unused(db: impl PgExecutor<'_>, now: Timestamp) -> Result<i64, sqlx::Error> {
     let delete = "WITH gone AS (
                       DELETE FROM carts WHERE owner_id = ANY (ARRAY(
@@ -146,7 +147,7 @@ pub async fn delete_unused(db: impl PgExecutor<'_>, now: Timestamp) -> Result<i6
     sqlx::query_scalar(delete).bind(before).bind(BATCH).fetch_one(db).await
 }
 
-/// Forgets orders that were taken out of their carts long ago; says how many.
+/// Deletes old records of cleared orders; returns how many.
 pub async fn delete_old_clearings(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, sqlx::Error> {
     let delete = "DELETE FROM cart_clearings WHERE order_id = ANY (ARRAY(
                       SELECT order_id FROM cart_clearings WHERE cleared_at <= $1

@@ -1,4 +1,4 @@
-//! What a checkout is told of a user. Pure.
+//! The checkout context. Pure.
 
 use common::contact::{Channels, Email, PersonName, Phone};
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::{
     ids::UserId,
 };
 
-/// What a checkout needs to know of a user.
+/// The data of a user that a checkout needs.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "user_id": "01938f6e-2b7c-7d3a-9c41-5f0e8a1b2c3d", "email": "ada@example.com", "name": "Ada Lovelace",
@@ -24,39 +24,39 @@ use crate::{
     "cart": {"version": 3, "items": [{"sku": "TEE-ORG-NAVY-M", "quantity": 2}]}
 }))]
 pub struct CheckoutContext {
-    /// Whom this is about.
+    /// Id of the user.
     pub user_id: UserId,
-    /// Where the confirmation goes.
+    /// E-mail address for the confirmation.
     #[schema(value_type = Email)]
     pub email: String,
-    /// What the customer is called.
+    /// Full name of the customer.
     #[schema(value_type = PersonName)]
     pub name: String,
-    /// Whether the account was closed: no new orders then.
+    /// Whether the account was closed; closed accounts cannot order.
     pub disabled: bool,
-    /// All addresses, oldest first; at most 50.
+    /// All addresses of the user, oldest first; at most 50.
     pub addresses: Vec<Address>,
-    /// Which of them to use unless the customer says otherwise.
+    /// Id of the default address; `null` where there is none.
     #[schema(required)]
     pub default_address_id: Option<AddressId>,
-    /// Whose payment methods may be charged at Stripe; `null` until the customer first adds one.
+    /// Id of the customer at Stripe, whose payment methods may be charged; `null` until the user first adds one.
     #[schema(required, pattern = "^cus_[A-Za-z0-9_]+$")]
     pub stripe_customer_id: Option<String>,
-    /// How the customer is told of the order.
+    /// Channels for notifications about the order.
     pub notify_by: Channels,
-    /// Where text messages go; only where the customer agreed to them.
+    /// Phone number for text messages, in E.164 form; `null` unless the user agreed to them.
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<String>,
-    /// What the customer means to buy.
+    /// The user's cart.
     pub cart: ContextCart,
 }
 
 /// A cart at checkout.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ContextCart {
-    /// Grows by one with every change; 0 for somebody who has put in nothing yet.
+    /// Version of the cart; grows by one with every change, and is 0 where there is no cart.
     #[schema(minimum = 0, example = 3)]
     pub version: i64,
-    /// One for each SKU, sorted by SKU; at most 100.
+    /// Items, one for each SKU, sorted by SKU; at most 100.
     pub items: Vec<CartItem>,
 }

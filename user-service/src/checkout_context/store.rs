@@ -1,4 +1,4 @@
-//! The one query of what a checkout needs to know.
+//! The query of the checkout context.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::domain::{CheckoutContext, ContextCart};
 use crate::{addresses::domain::Address, carts::domain::items, ids::UserId};
 
-/// What a checkout needs to know of a user, in one round trip.
+/// Reads the checkout context of a user in one round trip.
 pub async fn checkout_context(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<CheckoutContext>, sqlx::Error> {
     let select = "SELECT u.id AS user_id, email, name, disabled_at IS NOT NULL AS disabled, default_address_id,
                          stripe_customer_id, notify_by, CASE WHEN 'sms' = ANY (notify_by) THEN phone END AS phone,

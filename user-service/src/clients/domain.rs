@@ -1,4 +1,4 @@
-//! Services as OAuth 2.0 clients: who there is, what they may be allowed, and how they ask for a token (RFC 6749, 4.4).
+//! Services as OAuth 2.0 clients: their names, their scopes, and their token requests (RFC 6749, 4.4).
 
 use std::str::FromStr;
 
@@ -6,24 +6,24 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use common::input::Refusal;
 use strum::{IntoStaticStr, VariantArray};
 
-use crate::opaque::{Hashed, Opaque};
+use crate::opaque::{OpaqueToken, TokenHash};
 
-/// A service that calls others. user-service is not among them: it mints its own tokens.
+/// A service that calls others. user-service has no client: it mints its own tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray, strum::VariantNames)]
 pub enum ServiceName {
-    /// The catalogue and the stock.
+    /// product-service: catalogue and stock.
     #[strum(serialize = "product-service")]
     Product,
-    /// Orders and payments.
+    /// transaction-service: orders and payments.
     #[strum(serialize = "transaction-service")]
     Transaction,
-    /// Mail and text messages.
+    /// notification-service: e-mail and text messages.
     #[strum(serialize = "notification-service")]
     Notification,
 }
 
 impl ServiceName {
-    /// As in its package, its tokens, and a constraint of the table.
+    /// The name of its package, in tokens; a constraint of the table has the same list.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -39,12 +39,12 @@ impl FromStr for ServiceName {
     }
 }
 
-/// Why a token is refused (RFC 6749, 5.2).
+/// Why a token request is refused (RFC 6749, 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
-    /// The request is not what this endpoint takes; says why.
+    /// The request is malformed; holds the description.
     InvalidRequest(&'static str),
-    /// The client is unknown, its secret is wrong, or it did not say who it is.
+    /// The client is unknown or unnamed, or its secret is wrong.
     InvalidClient,
     /// Only `client_credentials` is granted here.
     UnsupportedGrantType,
@@ -52,14 +52,14 @@ pub enum Refused {
     InvalidScope,
 }
 
-/// A service that asks for a token.
+/// The request of a service for a token.
 #[derive(Debug)]
 pub struct TokenRequest {
-    /// Who it says it is. No other name is looked for, whatever its length and characters.
+    /// The client's name. Names that are no service's are refused before the database is queried.
     pub client: ServiceName,
-    /// Its proof.
-    pub secret: Opaque,
-    /// What it wants to be allowed; everything it may be when `None`.
+    /// The client's secret.
+    pub secret: OpaqueToken,
+    /// The scopes asked for; `None` asks for all scopes of the client.
     pub scope: Option<Vec<String>>,
 }
 
@@ -80,7 +80,7 @@ impl TokenRequest {
     }
 }
 
-/// The parameters that we know; others are ignored, and empty ones count as absent (RFC 6749, 3.2).
+/// The known parameters; others are ignored, and empty ones count as absent (RFC 6749, 3.2).
 #[derive(Debug, Default)]
 struct Form {
     grant_type: Option<String>,
@@ -104,19 +104,21 @@ impl Form {
                 continue;
             }
             if parameter.replace(value.into_owned()).is_some() {
-                return Err(Refused::InvalidRequest("a parameter is there twice"));
+                return Err(Refused::InvalidRequest("a parameter is repeated"));
             }
         }
         Ok(form)
     }
 }
 
-/// HTTP Basic, or both in the body; not both ways at once (RFC 6749, 2.3).
+/// The credentials from HTTP Basic or from the body, not from both (RFC 6749, 2.3).
 fn credentials(authorization: Option<&str>, form: &Form) -> Result<(String, String), Refused> {
     let in_body = form.client_id.clone().zip(form.client_secret.clone());
     let Some(header) = authorization else { return in_body.ok_or(Refused::InvalidClient) };
     if form.client_secret.is_some() {
-        return Err(Refused::InvalidRequest("the client authenticates in two ways"));
+        return Err(Refused::InvalidRequest(
+            "the client authenticates in the Authorization header and in the body; use one",
+        ));
     }
     let (id, secret) = basic(header).ok_or(Refused::InvalidClient)?;
     if form.client_id.as_ref().is_some_and(|other| *other != id) {
@@ -125,7 +127,7 @@ fn credentials(authorization: Option<&str>, form: &Form) -> Result<(String, Stri
     Ok((id, secret))
 }
 
-/// Both halves are form-urlencoded before they are joined (RFC 6749, 2.3.1).
+/// Reads HTTP Basic: name and secret are form-urlencoded before they are joined (RFC 6749, 2.3.1).
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, value) = header.split_once(' ')?;
     let decoded = STANDARD.decode(value.trim()).ok().filter(|_| scheme.eq_ignore_ascii_case("basic"))?;
@@ -141,14 +143,14 @@ fn percent_decoded(text: &str) -> String {
 /// A client as it is stored.
 #[derive(Debug)]
 pub struct Client {
-    /// The hash of its secret.
-    pub secret: Hashed,
-    /// What it may be allowed.
+    /// The hash of the client's secret.
+    pub secret: TokenHash,
+    /// The scopes that its tokens can have.
     pub scopes: Vec<String>,
 }
 
 impl Client {
-    /// The scope of the token that is asked for, separated by spaces.
+    /// Verifies the secret, and returns the scopes of the token, separated by spaces.
     pub fn grant(&self, request: &TokenRequest) -> Result<String, Refused> {
         if !self.secret.is_of(&request.secret) {
             return Err(Refused::InvalidClient);
@@ -225,9 +227,9 @@ mod tests {
 
     #[test]
     fn a_client_gets_what_it_asks_for_if_it_may_have_it() {
-        let secret = Opaque::random().unwrap();
+        let secret = OpaqueToken::random().unwrap();
         let client = Client { secret: secret.hashed(), scopes: vec!["checkout:read".into(), "carts:clear".into()] };
-        let grant = |secret: &Opaque, scope: Option<&str>| {
+        let grant = |secret: &OpaqueToken, scope: Option<&str>| {
             let scope = scope.map(|scope| scope.split(' ').map(str::to_owned).collect());
             client.grant(&TokenRequest { client: ServiceName::Transaction, secret: secret.clone(), scope })
         };
@@ -236,7 +238,7 @@ mod tests {
         for scope in ["inventory:reserve", "checkout:read users:manage", "carts:clear  checkout:read"] {
             assert_eq!(grant(&secret, Some(scope)), Err(Refused::InvalidScope), "{scope}");
         }
-        assert_eq!(grant(&Opaque::random().unwrap(), None), Err(Refused::InvalidClient));
+        assert_eq!(grant(&OpaqueToken::random().unwrap(), None), Err(Refused::InvalidClient));
     }
 
     #[test]

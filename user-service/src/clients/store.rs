@@ -4,9 +4,9 @@ use common::timestamp::Timestamp;
 use sqlx::{FromRow, PgExecutor};
 
 use super::domain::{Client, ServiceName};
-use crate::{opaque::Hashed, service_scopes::ServiceScope};
+use crate::{opaque::TokenHash, service_scopes::ServiceScope};
 
-/// The client of this name.
+/// Finds the client of a service.
 pub async fn find(db: impl PgExecutor<'_>, name: ServiceName) -> Result<Option<Client>, sqlx::Error> {
     let find = "SELECT secret_hash, scopes FROM service_clients WHERE name = $1";
     let row: Option<ClientRow> = sqlx::query_as(find).bind(name.as_str()).fetch_optional(db).await?;
@@ -16,15 +16,15 @@ pub async fn find(db: impl PgExecutor<'_>, name: ServiceName) -> Result<Option<C
 #[derive(FromRow)]
 struct ClientRow {
     #[sqlx(try_from = "[u8; 32]")]
-    secret_hash: Hashed,
+    secret_hash: TokenHash,
     scopes: Vec<String>,
 }
 
-/// Makes a client, or gives the one there is another secret and these scopes.
+/// Inserts a client, or replaces the secret and scopes of the one that exists.
 pub async fn put(
     db: impl PgExecutor<'_>,
     name: ServiceName,
-    secret: Hashed,
+    secret: TokenHash,
     scopes: &[ServiceScope],
     now: Timestamp,
 ) -> Result<(), sqlx::Error> {
@@ -42,7 +42,7 @@ pub async fn put(
         .map(|_| ())
 }
 
-/// Deletes a client; says whether there was one. Tokens it has stay good until they expire.
+/// Deletes a client; returns whether it existed. Its tokens stay valid until they expire.
 pub async fn delete(db: impl PgExecutor<'_>, name: ServiceName) -> Result<bool, sqlx::Error> {
     let done = sqlx::query("DELETE FROM service_clients WHERE name = $1").bind(name.as_str()).execute(db).await?;
     Ok(done.rows_affected() == 1)

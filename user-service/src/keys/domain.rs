@@ -1,4 +1,4 @@
-//! The keys that sign access tokens, and what a token says.
+//! The keys that sign access tokens, and the claims of a token.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -18,46 +18,47 @@ use jsonwebtoken::{
 };
 use platform::config::SecretError;
 
-/// How long an access token is good.
+/// How long an access token is valid.
 pub const TOKEN_LIFE: Duration = Duration::from_mins(15);
 
-/// Why there are no keys, or no token. Nothing of a key is ever shown.
+/// Why there are no keys, or no token. Its text never holds a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// The setting could not be fetched.
+    /// The setting could not be read.
     #[error(transparent)]
     Secret(#[from] SecretError),
-    /// The setting has no key.
+    /// The setting holds no key.
     #[error("SIGNING_KEYS has no key")]
     Missing,
-    /// The key at this place in the setting, counted from one, is not one we can use.
+    /// A key in the setting is malformed, too short, or not an RSA key.
     #[error("SIGNING_KEYS: key {position} is not an RSA private key of 2048 to 8192 bits as PKCS#8 DER in base64")]
     Unusable {
-        /// Counted from one.
+        /// Position of the key in the setting, counted from one.
         position: usize,
     },
     /// Signing failed.
     #[error("a token could not be signed: {0}")]
-    Signing(Unsigned),
+    Signing(SigningFailure),
 }
 
 /// Why a token was not signed.
 #[derive(Debug, thiserror::Error)]
-pub enum Unsigned {
-    /// Its claims are no JSON.
+pub enum SigningFailure {
+    /// Header or claims could not be written as JSON.
     #[error(transparent)]
     Unwritable(serde_json::Error),
-    /// The library failed; it does not say why.
+    /// The library refused to sign; it gives no reason.
     #[error(transparent)]
     Refused(Unspecified),
 }
 
-/// The first key signs; all are published, so that tokens of the key before stay good, and the key after is known
-/// everywhere before it signs.
+/// The first key signs; all are published, so that tokens of the previous key stay valid, and verifiers know the next
+/// key before it signs.
 pub struct SigningKeys {
-    /// Parsed once: `jsonwebtoken::encode` parses and checks its key for each token, which takes twice as long as signing.
+    /// Parsed once: `jsonwebtoken::encode` parses and checks its key for each token, which takes twice as long as
+    /// signing.
     signer: KeyPair,
-    /// As each token begins.
+    /// The encoded JWT header, with which each token begins.
     header: String,
     published: Arc<JwkSet>,
 }
@@ -78,19 +79,22 @@ impl SigningKeys {
         let published = Arc::new(JwkSet { keys: keys.iter().map(|(_, public)| public.clone()).collect() });
         let (signer, public) = keys.into_iter().next().ok_or(KeysError::Missing)?;
         let header = Header { kid: public.common.key_id, typ: Some(TYPE.to_owned()), ..Header::new(Algorithm::RS256) };
-        let header = serde_json::to_vec(&header).map_err(|error| KeysError::Signing(Unsigned::Unwritable(error)))?;
+        let header =
+            serde_json::to_vec(&header).map_err(|error| KeysError::Signing(SigningFailure::Unwritable(error)))?;
         Ok(Self { signer, header: URL_SAFE_NO_PAD.encode(header), published })
     }
 
-    /// The public halves.
+    /// The public keys.
     pub fn published(&self) -> &Arc<JwkSet> {
         &self.published
     }
 
-    /// Signs a token with the first key (RFC 7515, 3.1: header, claims and signature in base64, with dots between them).
+    /// Signs a token with the first key (RFC 7515, 3.1: header, claims and signature in base64, with dots between
+    /// them).
     pub fn sign(&self, claims: &Claims) -> Result<String, KeysError> {
-        let failed = |error| KeysError::Signing(Unsigned::Refused(error));
-        let claims = serde_json::to_vec(claims).map_err(|error| KeysError::Signing(Unsigned::Unwritable(error)))?;
+        let failed = |error| KeysError::Signing(SigningFailure::Refused(error));
+        let claims =
+            serde_json::to_vec(claims).map_err(|error| KeysError::Signing(SigningFailure::Unwritable(error)))?;
         let mut token = format!("{}.", self.header);
         URL_SAFE_NO_PAD.encode_string(claims, &mut token);
         let mut signature = vec![0; self.signer.public_modulus_len()];
@@ -101,7 +105,7 @@ impl SigningKeys {
     }
 }
 
-/// One key and its public half, which is named by its RFC 7638 thumbprint: the same key has the same name everywhere.
+/// Reads one key pair. The public key is named by its RFC 7638 thumbprint, so that a key has one `kid` everywhere.
 fn read_key(text: &str) -> Option<(KeyPair, Jwk)> {
     let der = STANDARD.decode(text).ok()?;
     // Refuses keys under 2048 bits (RFC 7518, 3.3) and keys of other kinds.
@@ -115,7 +119,8 @@ fn read_key(text: &str) -> Option<(KeyPair, Jwk)> {
     Some((pair, public))
 }
 
-/// What a token for `subject` made `now` says. `jti` is a UUID of version 7, so tokens sort by time in an investigation.
+/// The claims of a token for `subject` that is made `now`. `jti` is a UUID of version 7, so tokens sort by time in an
+/// investigation.
 pub fn claims(issuer: &str, audience: &str, subject: &Subject, scope: &str, now: Timestamp) -> Claims {
     Claims {
         iss: issuer.to_owned(),
@@ -169,19 +174,19 @@ mod tests {
         assert_eq!(header.kid, keys.published().keys[0].common.key_id);
         let mut validation = Validation::new(Algorithm::RS256);
         validation.set_audience(&["bodega"]);
-        let judge = |nth: usize, token: &str| {
+        let verify = |nth: usize, token: &str| {
             let key = DecodingKey::from_jwk(&keys.published().keys[nth]).unwrap();
             decode::<Claims>(token, &key, &validation).map(|token| token.claims)
         };
-        let read = judge(0, &token).unwrap();
+        let read = verify(0, &token).unwrap();
         assert_eq!((read.sub, read.exp, read.jti), (made.sub, made.exp, made.jti));
-        assert!(judge(1, &token).is_err());
+        assert!(verify(1, &token).is_err());
         // Another token's claims under this one's signature.
         let other =
             keys.sign(&claims("http://issuer.test", "bodega", &Subject::Service("y".into()), "a b", now)).unwrap();
         let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
         let (token, other) = (parts(&token), parts(&other));
-        assert!(judge(0, &format!("{}.{}.{}", token[0], other[1], token[2])).is_err());
+        assert!(verify(0, &format!("{}.{}.{}", token[0], other[1], token[2])).is_err());
     }
 
     #[test]
@@ -201,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_for_fifteen_minutes_from_the_moment_it_is_made() {
+    fn a_token_is_valid_for_fifteen_minutes_from_the_moment_it_is_made() {
         let now = Timestamp::from_unix_millis(1_700_000_000_500).unwrap();
         let claims = claims("http://issuer.test", "bodega", &Subject::Service("x".into()), "a b", now);
         assert_eq!((claims.iat, claims.nbf, claims.exp), (1_700_000_000, 1_700_000_000, 1_700_000_900));

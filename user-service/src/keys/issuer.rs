@@ -1,4 +1,4 @@
-//! Makes access tokens, and what judges them without a network.
+//! Issues access tokens, and makes the verifier that checks them without a network.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::error::Error;
 
-/// Makes the tokens of everybody. Cheap to clone.
+/// Issues all access tokens of the shop. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Issuer(Arc<Inner>);
 
@@ -27,12 +27,12 @@ struct Inner {
 }
 
 impl Issuer {
-    /// The issuer called `name`, of tokens for `audience`; `api` is where the gateway is.
+    /// An issuer with `iss` = `name` and `aud` = `audience`; `api` is the base URL of the gateway.
     pub fn new(name: String, audience: String, api: String, keys: KeyStore) -> Self {
         Self(Arc::new(Inner { name, audience, api, keys }))
     }
 
-    /// Judges what this issuer made, without a network.
+    /// The verifier of this issuer's tokens; it needs no network.
     pub fn verifier(&self) -> Verifier {
         let keys = self.0.keys.clone();
         let load = move || {
@@ -44,28 +44,28 @@ impl Issuer {
         Verifier::new(&self.0.name, &self.0.audience, Keys::own(load))
     }
 
-    /// A token for `subject` that carries `scope`.
+    /// Issues a token for `subject` with `scope`.
     pub async fn mint(&self, subject: &Subject, scope: &str, now: Timestamp) -> Result<String, KeysError> {
         let claims = domain::claims(&self.0.name, &self.0.audience, subject, scope, now);
         self.0.keys.get().await?.sign(&claims)
     }
 
-    /// Reads the keys, unless they were read before.
+    /// Reads the keys, unless they are in memory; fails when no token could be signed.
     pub async fn ready(&self) -> Result<(), KeysError> {
         self.0.keys.get().await.map(|_| ())
     }
 
-    /// Reads the public keys.
+    /// The public keys.
     pub async fn published(&self) -> Result<Arc<JwkSet>, KeysError> {
         self.0.keys.get().await.map(|keys| Arc::clone(keys.published()))
     }
 
-    /// What it is called: `iss` in every token.
+    /// The issuer's URL: `iss` in every token.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Where the gateway is.
+    /// The base URL of the gateway.
     pub fn api(&self) -> &str {
         &self.0.api
     }

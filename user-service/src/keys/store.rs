@@ -1,22 +1,23 @@
-//! Where the signing keys are kept: a secret, read when the first token is made or judged, and again when it has changed.
+//! The secret that holds the signing keys. It is read for the first token that is issued or verified, and again after a
+//! change.
 
 use std::sync::Arc;
 
-use platform::config::{Made, Secret};
+use platform::config::{Derived, Secret};
 
 use super::domain::{KeysError, SigningKeys};
 
 /// The signing keys. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct KeyStore(Arc<Made<Arc<SigningKeys>>>);
+pub struct KeyStore(Arc<Derived<Arc<SigningKeys>>>);
 
 impl KeyStore {
-    /// The keys in `setting`; nothing is read yet.
+    /// The keys in `setting`, which is read on first use.
     pub fn new(setting: Secret) -> Self {
-        Self(Arc::new(Made::of(setting)))
+        Self(Arc::new(Derived::of(setting)))
     }
 
-    /// The keys as they are now; read once for each value of the setting.
+    /// The current keys; parsed once for each value of the setting.
     pub async fn get(&self) -> Result<Arc<SigningKeys>, KeysError> {
         self.0.get(async |setting| SigningKeys::parse(&setting).map(Arc::new)).await
     }

@@ -1,43 +1,43 @@
-//! What is counted, how often is too often, and how long to wait then.
+//! The kinds of attempts that are counted, their limits, and how long a refused client waits.
 
 use std::time::Duration;
 
 use common::timestamp::Timestamp;
 use strum::{IntoStaticStr, VariantNames};
 
-/// Most that one attempt is counted under: its source address, a mailbox, an account.
+/// Most counters of one attempt: its source address, a mailbox, an account.
 pub const MOST_COUNTERS: usize = 3;
 
-/// What is counted. Each has a window of its own, which begins with the first attempt after the window before.
+/// A kind of attempt. Each has a window of its own, which begins with the first attempt after the previous window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Kind {
-    /// Logins tried at a mailbox (NIST SP 800-63B-4, 3.2.2: limit them). A login that succeeds forgets those before it.
+    /// Login attempts with a mailbox (NIST SP 800-63B-4, 3.2.2: limit them). A successful login resets the count.
     LoginOfRecipient,
-    /// Logins tried from a source address, right ones too: one password is tried at many mailboxes.
+    /// Login attempts from a source address, successful ones too: attackers try one password at many mailboxes.
     LoginFromSource,
-    /// Registrations of a mailbox: each sends a mail. Not counted as logins, which a success forgets: the registrant of a
-    /// stranger's address could otherwise log in now and then, and go on sending mail to it.
+    /// Registrations of a mailbox: each sends a mail. They have a count of their own, because a successful login resets
+    /// the count of logins: an attacker with an account at a stranger's address could reset it and go on sending mail.
     RegistrationOfRecipient,
     /// Registrations from a source address: each costs a hash.
     RegistrationFromSource,
     /// Guests from a source address.
     GuestFromSource,
-    /// Cards that an account began to save: this is how stolen numbers are tried out.
+    /// Cards that an account began to save: attackers test stolen card numbers this way.
     SetupOfAccount,
-    /// The same at the account's mailbox.
+    /// Cards that accounts with this mailbox began to save.
     SetupOfRecipient,
-    /// The same from a source address.
+    /// Cards that were begun to be saved from a source address.
     SetupFromSource,
 }
 
 impl Kind {
-    /// As it is stored; a constraint of the table has the same list.
+    /// The stored name; a constraint of the table has the same list.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// How long its attempts are counted together.
+    /// The length of its window.
     pub fn window(self) -> Duration {
         match self {
             Self::LoginOfRecipient
@@ -50,26 +50,26 @@ impl Kind {
     }
 }
 
-/// How many attempts of each kind a window has room for.
+/// The most attempts of each kind in one window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Of logins at one mailbox.
+    /// Login attempts with one mailbox.
     pub logins: i32,
-    /// Of logins from one source address.
+    /// Login attempts from one source address.
     pub logins_from_source: i32,
-    /// Of registrations of one mailbox.
+    /// Registrations of one mailbox.
     pub registrations: i32,
-    /// Of registrations from one source address.
+    /// Registrations from one source address.
     pub registrations_from_source: i32,
-    /// Of guests from one source address.
+    /// Guests from one source address.
     pub guests_from_source: i32,
-    /// Of saved cards begun, by one account and at one mailbox.
+    /// Cards begun to be saved, for each of one account and one mailbox.
     pub setups: i32,
-    /// Of saved cards begun from one source address.
+    /// Cards begun to be saved from one source address.
     pub setups_from_source: i32,
 }
 
-/// A source address may be an office's or a carrier's, with many people behind it.
+/// The limits of source addresses are higher: an office or a mobile network can share one.
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -85,7 +85,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// How many attempts of this kind a window has room for.
+    /// The most attempts of this kind in one window.
     pub fn most(&self, kind: Kind) -> i32 {
         match kind {
             Kind::LoginOfRecipient => self.logins,
@@ -99,56 +99,55 @@ impl Limits {
     }
 }
 
-/// What an attempt is counted under.
+/// One counter of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counter {
-    /// What is counted.
+    /// The kind of attempt.
     pub kind: Kind,
-    /// Whose attempts they are: a keyed hash of a mailbox or a source address, or an account's id.
+    /// The key: a keyed hash of a mailbox or a source address, or an account's id.
     pub key: [u8; 16],
-    /// How many a window has room for.
+    /// The most attempts in one window.
     pub most: i32,
 }
 
-/// An attempt, with all that it is counted under, in the order in which it is: the first that has no room for it refuses
-/// it, and it is not counted under those that follow. So a source address that is refused already takes nothing from the
-/// mailboxes and accounts that it tries. Sources come first, accounts last, so that attempts never wait for each other in
-/// a circle.
+/// An attempt with its counters, in order: the first counter that is full refuses it, and it is not counted under those
+/// that follow. So a source address that is refused already uses up no attempts of the mailboxes and accounts that it
+/// tries. Sources come first and accounts last, so that attempts cannot deadlock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Attempt([Option<Counter>; MOST_COUNTERS]);
 
 impl Attempt {
-    /// An attempt that is counted under each that is there.
+    /// An attempt with each counter that is `Some`.
     pub fn new<const N: usize>(counters: [Option<Counter>; N]) -> Self {
         let mut known = counters.into_iter().flatten();
         Self(std::array::from_fn(|_| known.next()))
     }
 
-    /// In order; the last may be none.
+    /// The counters in order; the last can be `None`.
     pub fn counters(&self) -> &[Option<Counter>; MOST_COUNTERS] {
         &self.0
     }
 
-    /// The one of this kind.
+    /// The counter of this kind.
     pub fn of(&self, kind: Kind) -> Option<&Counter> {
         self.0.iter().flatten().find(|counter| counter.kind == kind)
     }
 
-    /// Whether nothing counts it.
+    /// Whether the attempt has no counter.
     pub fn is_uncounted(&self) -> bool {
         self.0.iter().all(Option::is_none)
     }
 }
 
-/// Too many attempts.
+/// The attempt exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("too many attempts; wait {} s", .wait.as_secs())]
 pub struct TooMany {
-    /// Until the window ends.
+    /// The time until the window ends.
     pub wait: Duration,
 }
 
-/// Whether an attempt may go on: it may when no counter refuses it, and waits otherwise until that counter's window ends.
+/// Admits an attempt, unless a counter refuses it; then the client waits until the window of that counter ends.
 pub fn admit(refused_until: Option<Timestamp>, now: Timestamp) -> Result<(), TooMany> {
     let Some(until) = refused_until else { return Ok(()) };
     let millis = until.unix_millis().saturating_sub(now.unix_millis());

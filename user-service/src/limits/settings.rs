@@ -1,4 +1,4 @@
-//! How much is allowed where the environment says otherwise than [`Limits::default`]. Reads settings and nothing else.
+//! The limits as the environment sets them, where they differ from [`Limits::default`].
 
 use platform::config::Env;
 

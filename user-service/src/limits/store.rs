@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 
 use super::domain::{Attempt, MOST_COUNTERS};
 
-/// How many rows one clean-up deletes at most; the next sweep goes on.
+/// How many rows one sweep deletes at most.
 const BATCH: i64 = 1_000;
 
-/// One counter of an attempt, as a part of a `WITH`: counted at `$1` under the kind, key, most and end that the four
-/// parameters after it are, unless the condition does not hold. What counts beyond the most changes nothing more.
+/// One counter of an attempt, as a part of a `WITH`: it counts at the time `$1` under kind, key, limit and end of
+/// window, which are the given parameters, if the condition holds. The count stops at one above the limit.
 macro_rules! step {
     ($name:literal, $kind:literal, $key:literal, $most:literal, $ends:literal, $unless:literal) => {
         concat!(
@@ -42,8 +42,8 @@ macro_rules! step {
     };
 }
 
-/// How an attempt is counted: the parts of a `WITH` that ends in `counted (refused_until)`, for the parameters that
-/// [`bind`] binds. Each step waits for the one before and is left out when that one refuses.
+/// The parts of a `WITH` that counts an attempt and ends in `counted (refused_until)`, for the parameters of
+/// [`Binding`]. Each step runs after the one before, and is left out when that one refuses.
 macro_rules! counted {
     () => {
         concat!(
@@ -83,12 +83,11 @@ pub(crate) struct Binding<'a> {
 }
 
 impl<'a> Binding<'a> {
-    /// For an attempt now.
     pub(crate) fn new(attempt: &'a Attempt, now: Timestamp) -> Self {
         Self { attempt, now }
     }
 
-    /// As the first arguments of a query; whatever else it has comes after.
+    /// The first arguments of a query; its others follow from `$14`.
     pub(crate) fn arguments(&self) -> Result<PgArguments, sqlx::Error> {
         use sqlx::Arguments;
         let mut arguments = PgArguments::default();
@@ -109,7 +108,7 @@ impl<'a> Binding<'a> {
 
 const _: () = assert!(MOST_COUNTERS == 3, "the statement has three steps");
 
-/// Counts an attempt in one statement; when the counter that refuses it has room again, if one does.
+/// Counts an attempt in one statement; returns the time until which a counter refuses it, if one does.
 pub async fn count(
     db: impl PgExecutor<'_>,
     attempt: &Attempt,
@@ -121,9 +120,9 @@ pub async fn count(
     Ok(query.fetch_one(db).await?.map(Timestamp::from))
 }
 
-/// Forgets attempts whose window has ended; says how many counters.
+/// Deletes counters whose window has ended; returns how many.
 pub async fn delete_old(db: impl PgExecutor<'_>, now: Timestamp) -> Result<u64, sqlx::Error> {
-    // An array is made once; `IN (SELECT ...)` may be planned to ask again for every row, whatever the limit.
+    // An array is computed once; `IN (SELECT ...)` may be planned to run again for every row, past the limit.
     let delete = "DELETE FROM attempts WHERE ctid = ANY (ARRAY(
                       SELECT ctid FROM attempts WHERE window_ends_at <= $1
                       ORDER BY window_ends_at LIMIT $2 FOR UPDATE SKIP LOCKED))";

@@ -1,4 +1,4 @@
-//! What a saved payment method is to its owner: nothing that could be charged elsewhere.
+//! Saved payment methods, as their owner sees them: without any data that could be charged elsewhere.
 
 use common::timestamp::Timestamp;
 use serde::{Serialize, Serializer};
@@ -12,32 +12,32 @@ use utoipa::ToSchema;
     "card": {"brand": "visa", "last4": "4242", "exp_month": 8, "exp_year": 2030}, "created_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct PaymentMethod {
-    /// Its id at Stripe; an order is paid with it by this.
+    /// Id at Stripe, to name the payment method in an order.
     #[schema(value_type = String, pattern = "^pm_[A-Za-z0-9_]+$")]
     pub id: PaymentMethodId,
-    /// `card`, or another of Stripe's types.
+    /// Stripe's type of payment method, such as `card`.
     #[schema(example = "card")]
     pub kind: String,
-    /// What is printed on it; `null` for other kinds.
+    /// Card details; `null` for other kinds.
     #[schema(required)]
     pub card: Option<Card>,
-    /// When it was entered.
+    /// When the payment method was entered.
     pub created_at: Timestamp,
 }
 
-/// What a card is recognised by.
+/// The details by which a customer recognises a card.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Card {
-    /// `visa`, `mastercard`, ..., as Stripe writes them.
+    /// Brand as Stripe names it, such as `visa` or `mastercard`.
     #[schema(example = "visa")]
     pub brand: String,
-    /// The last four digits of its number.
+    /// Last four digits of the card number.
     #[schema(example = "4242")]
     pub last4: String,
-    /// The month after which it is not good any more, from 1.
+    /// Month of expiry, from 1; the card is valid until its end.
     #[schema(minimum = 1, maximum = 12, example = 8)]
     pub exp_month: u32,
-    /// The year of that month.
+    /// Year of expiry, with four digits.
     #[schema(example = 2030)]
     pub exp_year: u32,
 }
@@ -56,21 +56,21 @@ impl From<stripe::PaymentMethod> for PaymentMethod {
     }
 }
 
-/// A payment method that is being saved: Stripe's `SetupIntent`, as the browser needs it.
+/// A payment method that is being saved: Stripe's `SetupIntent`, for Stripe.js in the browser.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PaymentMethodSetup, example = json!({
     "setup_intent_id": "seti_1PgafmB7WZ01zgkW6dKueIc5",
     "client_secret": "seti_1PgafmB7WZ01zgkW6dKueIc5_secret_QXg1o8vlGuL9zQ", "status": "requires_payment_method"
 }))]
 pub struct Setup {
-    /// Its id at Stripe.
+    /// Id of the `SetupIntent`.
     #[schema(value_type = String)]
     pub setup_intent_id: SetupIntentId,
-    /// For Stripe's library in the browser. Whoever has it can save a card here: don't log it, don't put it in a URL.
+    /// Secret for Stripe.js. It allows saving a card to this account: do not log it, and do not put it in a URL.
     #[serde(serialize_with = "reveal")]
     #[schema(value_type = String)]
     pub client_secret: ClientSecret,
-    /// What is to happen next, as Stripe writes it; `requires_payment_method` at first.
+    /// Status of the `SetupIntent`; `requires_payment_method` at first.
     pub status: String,
 }
 
@@ -81,7 +81,7 @@ impl From<stripe::SetupIntent> for Setup {
     }
 }
 
-/// The one place where it leaves us: the answer to its owner.
+/// The only place that reveals the secret: the answer to its owner.
 fn reveal<S: Serializer>(secret: &ClientSecret, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose())
 }

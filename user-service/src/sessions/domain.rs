@@ -1,10 +1,10 @@
-//! Sessions and their refresh tokens: when a token is renewed, and when its use gives away that it was stolen.
+//! Sessions and their refresh tokens: when a token is renewed, and when its use shows that it was stolen.
 //!
-//! A session's tokens have generations. The newest generation is good until it is used; using it makes the next one.
-//! For a short grace after that an older token gets one of the newest generation too: its answer may have been lost on
-//! the way, or two tabs refreshed at once. After the grace, using an older token means that two parties have it, and
-//! the session ends (RFC 9700, 4.14.2). The same holds for tokens that were issued side by side: the first to be used
-//! makes the others old.
+//! A session's tokens have generations. The newest generation is valid until it is used; using it begins the next one.
+//! For a short grace period after that, an older token is exchanged for one of the newest generation too: its answer
+//! may have been lost, or two browser tabs refreshed at once. After the grace period, using an older token means that
+//! two parties have it, and the session ends (RFC 9700, 4.14.2). The same holds for tokens of one generation: the first
+//! to be used makes the others old.
 
 use std::time::Duration;
 
@@ -15,12 +15,12 @@ use crate::roles::Role;
 
 /// A session ends when it is not refreshed for this long.
 pub const IDLE_LIFE: Duration = Duration::from_hours(30 * 24);
-/// A session ends after this, however busy it is.
+/// A session ends after this in any case.
 pub const WHOLE_LIFE: Duration = Duration::from_hours(90 * 24);
-/// How long an old token is still taken.
+/// The grace period: how long an older token is still accepted.
 pub const GRACE: Duration = Duration::from_secs(10);
 
-/// What a guest's token allows.
+/// The scopes of a guest's token.
 const GUEST_SCOPES: &[&str] = &["cart", "orders"];
 
 /// Marks the id of a session.
@@ -29,22 +29,22 @@ pub enum SessionMarker {}
 /// The id of a session.
 pub type SessionId = Id<SessionMarker>;
 
-/// Whose session it is.
+/// The user or guest that a session belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holder {
-    /// Somebody with an account.
+pub enum Principal {
+    /// A shopper with an account.
     User {
-        /// The account.
+        /// The account's id.
         id: Uuid,
-        /// Its role at the moment.
+        /// The account's current role.
         role: Role,
     },
-    /// Somebody without one.
+    /// A shopper without an account, by the id in their tokens.
     Guest(Uuid),
 }
 
-impl Holder {
-    /// As tokens name them.
+impl Principal {
+    /// The subject of their tokens.
     pub fn subject(self) -> Subject {
         match self {
             Self::User { id, .. } => Subject::User(id),
@@ -52,7 +52,7 @@ impl Holder {
         }
     }
 
-    /// What their tokens allow, separated by spaces.
+    /// The scopes of their tokens, separated by spaces.
     pub fn scope(self) -> String {
         match self {
             Self::User { role, .. } => role.scopes().join(" "),
@@ -66,14 +66,14 @@ pub fn expiry(created_at: Timestamp, now: Timestamp) -> Timestamp {
     now.plus(IDLE_LIFE).min(created_at.plus(WHOLE_LIFE))
 }
 
-/// A refresh token that somebody showed us, and what is known of its session.
+/// A refresh token that a client sent, with the state of its session.
 #[derive(Debug, Clone)]
-pub struct Presented {
+pub struct PresentedToken {
     /// The session.
     pub session_id: SessionId,
-    /// Whose it is.
-    pub holder: Holder,
-    /// Whether the holder's account was closed.
+    /// The user or guest that the session belongs to.
+    pub principal: Principal,
+    /// Whether the principal's account was closed.
     pub disabled: bool,
     /// The session's newest generation.
     pub newest: i32,
@@ -81,34 +81,34 @@ pub struct Presented {
     pub superseded_at: Option<Timestamp>,
     /// When the session began.
     pub created_at: Timestamp,
-    /// When it ends.
+    /// When the session ends.
     pub expires_at: Timestamp,
 }
 
-/// What to do about it.
+/// The decision about a refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Issue a token, if the session is still where it was.
+    /// Issue a new token, if the session is still at the same generation.
     Renew(Step),
-    /// The token is of no use.
+    /// Refuse the token: the session expired, or the account was closed.
     Refuse,
-    /// The token was used long before: end the session.
+    /// End the session: the token was used before, and its grace period is over.
     Revoke,
 }
 
 /// A step of a session, valid only while its newest generation is `from`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Step {
-    /// The newest generation the decision was made at.
+    /// The newest generation when the decision was made.
     pub from: i32,
-    /// The newest generation after it, and that of the new token.
+    /// The newest generation afterwards, which is that of the new token.
     pub to: i32,
-    /// When the session ends now.
+    /// When the session ends after this step.
     pub expires_at: Timestamp,
 }
 
-impl Presented {
-    /// What to do about the token `now`.
+impl PresentedToken {
+    /// Decides about the token at the time `now`.
     pub fn decide(&self, now: Timestamp) -> Decision {
         if self.disabled || now >= self.expires_at {
             return Decision::Refuse;
@@ -134,10 +134,10 @@ mod tests {
         Timestamp::from_unix_millis(1_700_000_000_000).unwrap().plus(Duration::from_secs(seconds))
     }
 
-    fn presented(superseded_at: Option<Timestamp>) -> Presented {
-        Presented {
+    fn presented(superseded_at: Option<Timestamp>) -> PresentedToken {
+        PresentedToken {
             session_id: SessionId::new(at(0)),
-            holder: Holder::Guest(Uuid::nil()),
+            principal: Principal::Guest(Uuid::nil()),
             disabled: false,
             newest: 4,
             superseded_at,
@@ -170,7 +170,7 @@ mod tests {
         let end = at(0).plus(IDLE_LIFE);
         assert_eq!(presented(None).decide(end), Decision::Refuse);
         assert_eq!(presented(Some(at(60))).decide(end), Decision::Refuse);
-        let disabled = Presented { disabled: true, ..presented(None) };
+        let disabled = PresentedToken { disabled: true, ..presented(None) };
         assert_eq!(disabled.decide(at(1)), Decision::Refuse);
     }
 
@@ -183,9 +183,9 @@ mod tests {
 
     #[test]
     fn a_token_carries_the_scopes_of_its_holder_now() {
-        let user = Holder::User { id: Uuid::nil(), role: Role::OrderManager };
+        let user = Principal::User { id: Uuid::nil(), role: Role::OrderManager };
         assert_eq!(user.scope(), "profile cart orders orders:manage notifications:manage");
         assert_eq!(user.subject().to_string(), format!("user:{}", Uuid::nil()));
-        assert_eq!(Holder::Guest(Uuid::nil()).scope(), "cart orders");
+        assert_eq!(Principal::Guest(Uuid::nil()).scope(), "cart orders");
     }
 }

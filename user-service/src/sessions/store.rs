@@ -6,43 +6,43 @@ use sqlx::{FromRow, PgExecutor};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::domain::{Holder, Presented, SessionId, Step};
-use crate::{limits::domain::Counter, opaque::Hashed, roles::Role};
+use super::domain::{PresentedToken, Principal, SessionId, Step};
+use crate::{limits::domain::Counter, opaque::TokenHash, roles::Role};
 
-/// How many sessions one clean-up deletes at most; the next sweep goes on.
+/// How many sessions one sweep deletes at most.
 const SESSIONS: i64 = 1_000;
-/// How many refresh tokens one clean-up deletes at most. A busy session gathers thousands in its 90 days.
+/// How many refresh tokens one sweep deletes at most. A busy session can have thousands after 90 days.
 const TOKENS: i64 = 10_000;
 
-/// A login whose password was right.
+/// A login whose password was verified.
 #[derive(Debug)]
-pub struct RightLogin<'a> {
-    /// Where attempts were counted that are forgotten now.
+pub struct VerifiedLogin<'a> {
+    /// The counter of failed attempts, which the login resets.
     pub counter: Option<&'a Counter>,
-    /// The hash that the password was compared to.
+    /// The hash that the password was verified against.
     pub password_hash: &'a str,
 }
 
-/// A session that begins.
+/// A session to open.
 #[derive(Debug)]
 pub struct NewSession<'a> {
-    /// Its id.
+    /// The session's id.
     pub id: SessionId,
-    /// Whose it is.
-    pub holder: Holder,
-    /// Its first refresh token.
-    pub token: Hashed,
-    /// What a user began it with; a guest has nothing to show.
-    pub login: Option<RightLogin<'a>>,
-    /// When it begins.
+    /// The user or guest that the session belongs to.
+    pub principal: Principal,
+    /// The hash of the first refresh token.
+    pub token: TokenHash,
+    /// The login that opened it; `None` for a guest.
+    pub login: Option<VerifiedLogin<'a>>,
+    /// When the session begins.
     pub created_at: Timestamp,
-    /// When it ends unless it is refreshed.
+    /// When the session ends unless it is refreshed.
     pub expires_at: Timestamp,
 }
 
-/// Begins a session, and forgets the attempts that it took; says whether it did. A user's begins only while the account
-/// is open and has the password that was compared. The lock makes a change of password that is under way come first, and
-/// one that comes later wait, so that it sees the session and ends it.
+/// Opens a session, resets the counter of attempts, and returns true. A user's session opens only while the account is
+/// open and has the password that was verified. The row lock makes a change of password that is under way come first,
+/// and a later one wait, so that it sees the session and ends it.
 pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<bool, sqlx::Error> {
     let open = "WITH account AS (SELECT id FROM users
                                  WHERE id = $2 AND password_hash = $8 AND disabled_at IS NULL FOR SHARE),
@@ -54,9 +54,9 @@ pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<b
                 INSERT INTO refresh_tokens (token_hash, session_id, generation, created_at)
                 SELECT $6, id, generation, created_at FROM session";
     let counter = session.login.as_ref().and_then(|login| login.counter);
-    let (user_id, guest_id) = match session.holder {
-        Holder::User { id, .. } => (Some(id), None),
-        Holder::Guest(id) => (None, Some(id)),
+    let (user_id, guest_id) = match session.principal {
+        Principal::User { id, .. } => (Some(id), None),
+        Principal::Guest(id) => (None, Some(id)),
     };
     let done = sqlx::query(open)
         .bind(session.id.uuid())
@@ -73,20 +73,20 @@ pub async fn open(db: impl PgExecutor<'_>, session: &NewSession<'_>) -> Result<b
     Ok(done.rows_affected() == 1)
 }
 
-/// What is known of a refresh token.
-pub async fn find(db: impl PgExecutor<'_>, token: Hashed) -> Result<Option<Presented>, sqlx::Error> {
+/// Finds a refresh token, with the state of its session.
+pub async fn find(db: impl PgExecutor<'_>, token: TokenHash) -> Result<Option<PresentedToken>, sqlx::Error> {
     let find = "SELECT s.id, s.user_id, s.guest_id, s.generation, s.created_at, s.expires_at,
                        u.role, u.disabled_at IS NOT NULL AS disabled,
                        (SELECT min(n.created_at) FROM refresh_tokens n
                         WHERE n.session_id = s.id AND n.generation = t.generation + 1) AS superseded_at
                 FROM refresh_tokens t JOIN sessions s ON s.id = t.session_id LEFT JOIN users u ON u.id = s.user_id
                 WHERE t.token_hash = $1";
-    let row: Option<PresentedRow> = sqlx::query_as(find).bind(token.to_bytes()).fetch_optional(db).await?;
-    row.map(Presented::try_from).transpose()
+    let row: Option<PresentedTokenRow> = sqlx::query_as(find).bind(token.to_bytes()).fetch_optional(db).await?;
+    row.map(PresentedToken::try_from).transpose()
 }
 
 #[derive(FromRow)]
-struct PresentedRow {
+struct PresentedTokenRow {
     id: Uuid,
     user_id: Option<Uuid>,
     guest_id: Option<Uuid>,
@@ -98,21 +98,21 @@ struct PresentedRow {
     superseded_at: Option<OffsetDateTime>,
 }
 
-impl TryFrom<PresentedRow> for Presented {
+impl TryFrom<PresentedTokenRow> for PresentedToken {
     type Error = sqlx::Error;
 
-    fn try_from(row: PresentedRow) -> Result<Self, sqlx::Error> {
-        let holder = match (row.user_id, row.role, row.guest_id) {
+    fn try_from(row: PresentedTokenRow) -> Result<Self, sqlx::Error> {
+        let principal = match (row.user_id, row.role, row.guest_id) {
             (Some(id), Some(role), None) => {
-                Holder::User { id, role: Role::try_from(role).map_err(|error| sqlx::Error::Decode(error.into()))? }
+                Principal::User { id, role: Role::try_from(role).map_err(|error| sqlx::Error::Decode(error.into()))? }
             }
-            (None, None, Some(id)) => Holder::Guest(id),
-            // The constraint sessions_one_holder and the foreign key leave no other.
-            _ => return Err(sqlx::Error::Decode("a session has no holder, or two".into())),
+            (None, None, Some(id)) => Principal::Guest(id),
+            // The constraint sessions_one_holder and the foreign key exclude all others.
+            _ => return Err(sqlx::Error::Decode("a session has no principal, or two".into())),
         };
         Ok(Self {
             session_id: row.id.into(),
-            holder,
+            principal,
             disabled: row.disabled,
             newest: row.generation,
             superseded_at: row.superseded_at.map(Timestamp::from),
@@ -122,12 +122,12 @@ impl TryFrom<PresentedRow> for Presented {
     }
 }
 
-/// Takes a step and saves its token, unless the session has moved on since the step was decided; says whether it did.
+/// Takes a step, saves its token and returns true, unless the session's generation changed since the step was decided.
 pub async fn advance(
     db: impl PgExecutor<'_>,
     session: SessionId,
     step: Step,
-    token: Hashed,
+    token: TokenHash,
     now: Timestamp,
 ) -> Result<bool, sqlx::Error> {
     let advance = "WITH moved AS (UPDATE sessions SET generation = $3, expires_at = $4
@@ -152,15 +152,15 @@ pub async fn end(db: impl PgExecutor<'_>, session: SessionId) -> Result<(), sqlx
 }
 
 /// Ends the session that a token belongs to, if there is one.
-pub async fn end_of_token(db: impl PgExecutor<'_>, token: Hashed) -> Result<(), sqlx::Error> {
+pub async fn end_of_token(db: impl PgExecutor<'_>, token: TokenHash) -> Result<(), sqlx::Error> {
     let end = "DELETE FROM sessions USING refresh_tokens t WHERE t.session_id = sessions.id AND t.token_hash = $1";
     sqlx::query(end).bind(token.to_bytes()).execute(db).await.map(|_| ())
 }
 
-/// Deletes sessions that have ended; says how many. Their tokens go first, in a batch of their own: deleted along with
-/// their sessions, there would be no limit to them. A session whose tokens are not all gone waits for the next sweep.
+/// Deletes expired sessions; returns how many. Their tokens are deleted first, in a batch of their own, because a
+/// cascade from the sessions would have no limit. A session that still has tokens waits for the next sweep.
 pub async fn delete_expired(db: &Database, now: Timestamp) -> Result<u64, sqlx::Error> {
-    // An array is made once; `IN (SELECT ...)` may be planned to ask again for every row, whatever the limit.
+    // An array is computed once; `IN (SELECT ...)` may be planned to run again for every row, past the limit.
     let tokens = "DELETE FROM refresh_tokens WHERE token_hash = ANY (ARRAY(
                       SELECT t.token_hash FROM sessions s JOIN refresh_tokens t ON t.session_id = s.id
                       WHERE s.expires_at <= $1 ORDER BY s.expires_at LIMIT $2 FOR UPDATE SKIP LOCKED))";

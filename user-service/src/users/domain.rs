@@ -1,4 +1,4 @@
-//! What an account is to its owner, and how its owner may change it.
+//! The profile of an account, and the changes that its owner can make.
 
 use common::{
     contact::{Channel, Channels, Email, PersonName, Phone},
@@ -18,33 +18,33 @@ use crate::{ids::UserId, roles::Role};
     "notify_by": ["email"], "sms_consent_at": null, "role": "customer", "version": 1, "created_at": "2026-11-22T09:30:00.125Z", "updated_at": "2026-11-22T09:30:00.125Z"
 }))]
 pub struct Profile {
-    /// The account's id; `sub` of its tokens is `user:` and this.
+    /// Id of the account; the `sub` claim of its tokens is `user:<id>`.
     pub id: UserId,
-    /// Where its mail goes.
+    /// E-mail address: the login name, and the recipient of the account's mail.
     pub email: Email,
-    /// What its owner is called.
+    /// Full name of the account's owner.
     #[schema(value_type = PersonName)]
     pub name: String,
-    /// How its owner is called up.
+    /// Phone number in E.164 form, with `;ext=` and an extension if it has one; `null` without a number.
     #[schema(value_type = Option<Phone>, required)]
     pub phone: Option<String>,
-    /// How its owner is told of their orders.
+    /// Channels for notifications about orders.
     pub notify_by: Channels,
-    /// When its owner agreed to text messages to this number; `null` where they did not.
+    /// When the owner agreed to text messages to this number; `null` without consent.
     #[schema(required)]
     pub sms_consent_at: Option<Timestamp>,
-    /// What it may do.
+    /// Role, which decides the scopes of the account's tokens.
     pub role: Role,
-    /// Grows by one with every change.
+    /// Version of the profile; grows by one with every change.
     pub version: i64,
-    /// When it was registered.
+    /// When the account was registered.
     pub created_at: Timestamp,
-    /// When it was last changed.
+    /// When the profile was last changed.
     pub updated_at: Timestamp,
 }
 
 impl Profile {
-    /// Whether the profile may stay as `patch` made it: text messages go only to a number that takes them.
+    /// Checks the profile that `patch` produced: text messages need a number that takes them.
     pub fn check_texts(&self, patch: &ProfilePatch) -> Result<(), FieldError> {
         if !self.notify_by.contains(Channel::Sms) || !patch.is_about_texts() {
             return Ok(());
@@ -62,42 +62,43 @@ impl Profile {
 
 const NO_TEXTS: &str =
     "needs a phone number that takes text messages: one that its country assigns, without an extension";
-/// Why text messages cannot be chosen without a number.
+/// The message of `needs_phone`.
 pub const NEEDS_PHONE: &str = "can have sms only with a phone number";
 
-/// A change of one's own profile: a JSON Merge Patch (RFC 7396).
+/// A change of the caller's own profile: a JSON Merge Patch (RFC 7396).
 #[derive(Debug, ToSchema)]
 #[schema(example = json!({"name": "Ada King", "phone": "+44 (0)20 7946 0123", "notify_by": ["email", "sms"]}))]
 pub struct ProfilePatch {
-    /// What you are called; stays as it is when absent.
+    /// Full name; unchanged when absent.
     #[schema(value_type = Option<PersonName>, nullable = false)]
     pub name: Option<PersonName>,
-    /// Your number; `null` removes it, and your consent to text messages with it.
+    /// Phone number; unchanged when absent. `null` removes it, and the consent to text messages with it.
     #[schema(value_type = Option<Phone>)]
     pub phone: Patch<Phone>,
-    /// How you are told of your orders; `null` means by e-mail alone. With `sms` you agree to text messages to your number.
+    /// Channels for notifications about orders; unchanged when absent, `null` means e-mail alone. With `sms` the user
+    /// agrees to text messages to their number.
     #[schema(value_type = Option<Channels>)]
     pub notify_by: Patch<Channels>,
 }
 
 impl ProfilePatch {
-    /// Whether nothing is to change.
+    /// Whether the patch changes nothing.
     pub fn is_empty(&self) -> bool {
         self.name.is_none() && self.phone == Patch::Keep && self.notify_by == Patch::Keep
     }
 }
 
 impl ProfilePatch {
-    /// Whether it may change where text messages go.
+    /// Whether the patch can change where text messages go.
     pub fn is_about_texts(&self) -> bool {
         self.phone != Patch::Keep || self.notify_by != Patch::Keep
     }
 
-    /// How the user is to be told; `None`: as before.
+    /// The new channels; `None` keeps the current ones.
     pub fn channels(&self) -> Option<Channels> {
         match (&self.notify_by, &self.phone) {
             (Patch::Set(channels), _) => Some(*channels),
-            // Consent goes with the number that it was given for.
+            // Consent ends with the number that it was given for.
             (Patch::Remove, _) | (Patch::Keep, Patch::Remove) => Some(Channels::EMAIL),
             (Patch::Keep, Patch::Keep | Patch::Set(_)) => None,
         }

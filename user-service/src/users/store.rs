@@ -14,22 +14,22 @@ use uuid::Uuid;
 use super::domain::{Profile, ProfilePatch};
 use crate::{ids::UserId, roles::Role};
 
-/// A new account.
+/// An account to insert.
 #[derive(Debug)]
 pub struct NewUser<'a> {
-    /// Its id.
+    /// The account's id.
     pub id: UserId,
-    /// Its address.
+    /// The e-mail address.
     pub email: &'a Email,
-    /// The argon2id hash of its password.
+    /// The argon2id hash of the password, as a PHC string.
     pub password_hash: &'a str,
-    /// What its owner is called.
+    /// The owner's full name.
     pub name: &'a PersonName,
-    /// What it may do.
+    /// The account's role.
     pub role: Role,
 }
 
-/// Makes an account, unless its address has one; says whether it did.
+/// Inserts an account and returns true, unless its address has one.
 pub async fn insert(db: impl PgExecutor<'_>, user: &NewUser<'_>, now: Timestamp) -> Result<bool, sqlx::Error> {
     let insert = "INSERT INTO users (id, email, password_hash, name, role, created_at, updated_at)
                   VALUES ($1, $2, $3, $4, $5, $6, $6)
@@ -88,15 +88,15 @@ impl From<ProfileRow> for Profile {
     }
 }
 
-/// The profile of a user.
+/// Finds the profile of a user.
 pub async fn profile(db: impl PgExecutor<'_>, id: UserId) -> Result<Option<Profile>, sqlx::Error> {
     let select = concat!("SELECT ", profile_columns!(), " FROM users WHERE id = $1");
     let row: Option<ProfileRow> = sqlx::query_as(select).bind(id.uuid()).fetch_optional(db).await?;
     Ok(row.map(Profile::from))
 }
 
-/// Changes a profile whose version `if_match` allows; `None` when there is no such profile. Consent to text messages is of
-/// now where it was not given before, or for another number.
+/// Changes a profile whose version `if_match` allows; `None` when there is no such profile. The time of consent to text
+/// messages becomes `now` when there was no consent before, or the number is another.
 pub async fn change_profile(
     db: impl PgExecutor<'_>,
     id: UserId,
@@ -133,29 +133,29 @@ pub async fn change_profile(
     Ok(row.map(Profile::from))
 }
 
-/// What the admin command needs to know of the account at an address.
+/// The fields of an account that the admin command needs.
 #[derive(Debug, FromRow)]
-pub struct Known {
-    /// Its id.
+pub struct ExistingAccount {
+    /// The account's id.
     #[sqlx(try_from = "Uuid")]
     pub id: UserId,
-    /// What it may do.
+    /// The account's role.
     #[sqlx(try_from = "String")]
     pub role: Role,
 }
 
-/// The account at an address.
-pub async fn by_email(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<Known>, sqlx::Error> {
+/// Finds the account with an e-mail address.
+pub async fn by_email(db: impl PgExecutor<'_>, email: &Email) -> Result<Option<ExistingAccount>, sqlx::Error> {
     sqlx::query_as("SELECT id, role FROM users WHERE email_key = $1").bind(email.key()).fetch_optional(db).await
 }
 
-/// Gives a user another password, and ends everything that was begun with the one before.
+/// Sets a user's password, and ends all sessions of the user.
 pub async fn reset_password(db: &Database, id: UserId, password_hash: &str, now: Timestamp) -> Result<(), sqlx::Error> {
     let mut tx = db.begin().await?;
     let reset = "UPDATE users SET password_hash = $2, version = version + 1, updated_at = GREATEST($3, created_at)
                  WHERE id = $1";
     sqlx::query(reset).bind(id.uuid()).bind(password_hash).bind(now.to_offset()).execute(&mut *tx).await?;
-    // A statement of its own, after the lock: it sees the sessions of logins that the first had to wait for.
+    // A statement of its own, after the row lock: it sees the sessions of logins that the first statement waited for.
     sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(id.uuid()).execute(&mut *tx).await?;
     tx.commit().await
 }

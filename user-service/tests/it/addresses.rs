@@ -126,7 +126,7 @@ async fn a_user_has_fifty_addresses_at_most_however_many_are_added_at_once() {
 }
 
 #[tokio::test]
-async fn nobody_sees_or_deletes_the_addresses_of_another() {
+async fn a_user_cannot_see_or_delete_the_addresses_of_another() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;
     let eve = home.customer("eve@example.com").await;

@@ -3,11 +3,11 @@ use platform::Service;
 use serde_json::{Value, json};
 use sqlx::Connection;
 use user_service::{
-    opaque::Hashed,
+    opaque::TokenHash,
     roles::Role,
     sessions::{
-        domain::{Holder, SessionId, expiry},
-        store::{self, NewSession, RightLogin},
+        domain::{Principal, SessionId, expiry},
+        store::{self, NewSession, VerifiedLogin},
     },
 };
 use uuid::Uuid;
@@ -65,9 +65,9 @@ async fn resetting_a_password_ends_the_session_of_a_login_that_was_under_way_too
     let now = Timestamp::now();
     let session = NewSession {
         id: SessionId::new(now),
-        holder: Holder::User { id, role: Role::Admin },
-        token: Hashed::of("its token"),
-        login: Some(RightLogin { counter: None, password_hash: &hash }),
+        principal: Principal::User { id, role: Role::Admin },
+        token: TokenHash::of("its token"),
+        login: Some(VerifiedLogin { counter: None, password_hash: &hash }),
         created_at: now,
         expires_at: expiry(now, now),
     };

@@ -20,7 +20,7 @@ pub(crate) async fn mine(home: &Home, token: &str) -> Answer {
     home.client.get("/carts/mine").token(token).send().await.expect(200)
 }
 
-/// A token of a guest that nobody has heard of yet.
+/// A token of a new guest.
 pub(crate) fn guest() -> String {
     tokens::guest(Uuid::now_v7(), "cart orders")
 }
@@ -142,7 +142,7 @@ async fn a_cart_has_a_hundred_items_at_most_however_many_are_put_in_at_once() {
         }
     }
     assert_eq!((full, mine(&home, &token).await.json()["items"].as_array().unwrap().len()), (5, 100));
-    // What is in it may still change.
+    // Items in the cart can still be changed.
     put(&home, &token, "SKU0", 9).send().await.expect(200);
     delete(&home, &token, "SKU0").send().await.expect(200);
     put(&home, &token, "ONEMORE", 1).send().await.expect(200);

@@ -45,16 +45,16 @@ async fn a_checkout_learns_whom_and_where_to_send() {
 async fn a_checkout_learns_the_phone_number_only_of_a_customer_who_agreed_to_text_messages() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;
-    let told = async |patch: serde_json::Value| {
+    let notified = async |patch: serde_json::Value| {
         home.client.patch("/users/me").token(&ada.access).json(&patch).send().await.expect(200);
         let context = home.client.get(&path(ada.id)).token(&service()).send().await.expect(200).json();
         (context["notify_by"].clone(), context["phone"].clone())
     };
-    assert_eq!(told(json!({"phone": "+44 (0)20 7946 0000"})).await, (json!(["email"]), json!(null)));
+    assert_eq!(notified(json!({"phone": "+44 (0)20 7946 0000"})).await, (json!(["email"]), json!(null)));
     let both = (json!(["email", "sms"]), json!("+442079460000"));
-    assert_eq!(told(json!({"notify_by": ["sms", "email"]})).await, both);
-    assert_eq!(told(json!({"notify_by": ["sms"]})).await, (json!(["sms"]), json!("+442079460000")));
-    assert_eq!(told(json!({"notify_by": null})).await, (json!(["email"]), json!(null)));
+    assert_eq!(notified(json!({"notify_by": ["sms", "email"]})).await, both);
+    assert_eq!(notified(json!({"notify_by": ["sms"]})).await, (json!(["sms"]), json!("+442079460000")));
+    assert_eq!(notified(json!({"notify_by": null})).await, (json!(["email"]), json!(null)));
 }
 
 #[tokio::test]

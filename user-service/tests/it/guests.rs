@@ -79,7 +79,7 @@ async fn a_guest_cannot_tell_by_their_cart_whether_an_address_had_an_account() {
 }
 
 #[tokio::test]
-async fn a_registration_with_a_token_that_is_not_good_is_refused() {
+async fn a_registration_with_an_invalid_token_is_refused() {
     let home = Home::open().await;
     let mut expired = tokens::claims(&format!("guest:{}", Uuid::now_v7()), "cart orders");
     expired.exp -= 1_000;

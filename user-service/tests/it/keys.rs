@@ -40,7 +40,7 @@ async fn discovery_says_where_keys_and_tokens_are() {
 }
 
 #[tokio::test]
-async fn keys_can_be_changed_without_anybody_noticing() {
+async fn keys_can_be_rotated_without_invalidating_tokens() {
     let home = Home::open().await;
     let (old, new) = (tokens::signing_key_base64(), Signer::generate().base64());
     let before = home.customer("ada@example.com").await;

@@ -5,7 +5,7 @@ use serde_json::json;
 use testkit::{Answer, Client, client::Sending};
 use user_service::{App, auth::passwords::Passwords, limits::domain::Limits, router};
 
-use crate::{Home, PASSWORD, Shopper, limited, looks, payment_methods::Till};
+use crate::{Home, PASSWORD, Shopper, limited, looks, payment_methods::CardFixture};
 
 const SETUP: &str = "/users/me/payment-methods/setup";
 
@@ -33,11 +33,11 @@ async fn a_registration_that_is_one_too_many_is_refused_before_its_password_is_h
     home.sql("DELETE FROM attempts; DELETE FROM outbox").await;
     let mut seen = Vec::new();
     for email in ["known@example.com", "unknown@example.com"] {
-        let before = home.app.passwords.worked_on().await;
+        let before = home.app.passwords.hashes_computed().await;
         let answers = join_all((0..30).map(|_| tokio::spawn(registration(&home, email).send()))).await;
         let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
         assert_eq!((count_of(&answers, 202), count_of(&answers, 429)), (10, 20));
-        assert_eq!(home.app.passwords.worked_on().await - before, 10, "twenty were never hashed");
+        assert_eq!(home.app.passwords.hashes_computed().await - before, 10, "twenty were never hashed");
         let mut last = looks(&registration(&home, &email.to_uppercase()).send().await.expect(429));
         last.1.retain(|(name, _)| name != "retry-after");
         seen.push(last);
@@ -52,13 +52,13 @@ async fn one_source_address_registers_a_limited_number_of_mailboxes_and_hinders_
     for n in 0..3 {
         registration(&home, &format!("{n}@example.com")).from("203.0.113.7").send().await.expect(202);
     }
-    let before = home.app.passwords.worked_on().await;
+    let before = home.app.passwords.hashes_computed().await;
     for _ in 0..20 {
         let refused = registration(&home, "ada@example.com").from("203.0.113.7").send().await.expect(429);
         assert!((895..=900).contains(&wait(&refused)));
     }
-    assert_eq!(home.app.passwords.worked_on().await, before);
-    // The twenty took nothing from the mailbox, and another source address may use it.
+    assert_eq!(home.app.passwords.hashes_computed().await, before);
+    // The twenty used up no attempts of the mailbox, and another source address can register it.
     for _ in 0..3 {
         registration(&home, "ada@example.com").from("203.0.113.8").send().await.expect(202);
     }
@@ -96,7 +96,7 @@ async fn guests_of_one_source_address_are_limited_however_many_come_at_once() {
 }
 
 #[tokio::test]
-async fn guesses_at_many_mailboxes_from_one_source_address_are_limited_and_a_success_does_not_forget_them() {
+async fn attempts_at_many_mailboxes_from_one_source_address_are_limited_and_a_success_does_not_reset_them() {
     let home = limited(Home::open().await, Limits { logins_from_source: 4, ..Limits::default() });
     home.register("ada@example.com").await.expect(202);
     let right = json!({"email": "ada@example.com", "password": PASSWORD});
@@ -104,37 +104,37 @@ async fn guesses_at_many_mailboxes_from_one_source_address_are_limited_and_a_suc
         login(&home, &format!("{n}@example.com")).from("203.0.113.7").send().await.expect(401);
     }
     home.client.post("/auth/login").json(&right).from("203.0.113.7").send().await.expect(200);
-    let before = home.app.passwords.worked_on().await;
+    let before = home.app.passwords.hashes_computed().await;
     login(&home, "another@example.com").from("203.0.113.7").send().await.expect(429);
-    assert_eq!(home.app.passwords.worked_on().await, before);
+    assert_eq!(home.app.passwords.hashes_computed().await, before);
     home.client.post("/auth/login").json(&right).from("203.0.113.8").send().await.expect(200);
 }
 
 #[tokio::test]
 async fn cards_are_begun_to_be_saved_ten_times_an_hour_by_one_account_however_many_at_once() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.setup(&ada).await.expect(201);
-    let setup = || tokio::spawn(till.home.client.post(SETUP).token(&ada.access).from("203.0.113.7").send());
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.setup(&ada).await.expect(201);
+    let setup = || tokio::spawn(fixture.home.client.post(SETUP).token(&ada.access).from("203.0.113.7").send());
     let answers: Vec<_> = join_all((0..24).map(|_| setup())).await.into_iter().map(Result::unwrap).collect();
     assert_eq!((count_of(&answers, 201), count_of(&answers, 429)), (9, 15));
     let refused = setup().await.unwrap().expect(429);
     assert_eq!(refused.problem(), "too_many_requests");
     assert!((3_590..=3_600).contains(&wait(&refused)), "{}", wait(&refused));
-    let begun = till.stripe.calls().into_iter().filter(|call| call.path == "/v1/setup_intents").count();
+    let begun = fixture.stripe.calls().into_iter().filter(|call| call.path == "/v1/setup_intents").count();
     assert_eq!(begun, 10, "what is refused does not reach Stripe");
-    // Another account at the same source address goes on, and so does everything else.
-    let bob = till.home.customer("bob@example.com").await;
-    till.home.client.post(SETUP).token(&bob.access).from("203.0.113.7").send().await.expect(201);
-    till.home.client.get("/users/me/payment-methods").token(&ada.access).send().await.expect(200);
-    till.home.sql("UPDATE attempts SET window_ends_at = now()").await;
-    till.setup(&ada).await.expect(201);
+    // Another account at the same source address, and all other routes, are not affected.
+    let bob = fixture.home.customer("bob@example.com").await;
+    fixture.home.client.post(SETUP).token(&bob.access).from("203.0.113.7").send().await.expect(201);
+    fixture.home.client.get("/users/me/payment-methods").token(&ada.access).send().await.expect(200);
+    fixture.home.sql("UPDATE attempts SET window_ends_at = now()").await;
+    fixture.setup(&ada).await.expect(201);
 }
 
 #[tokio::test]
 async fn accounts_made_at_one_source_address_or_again_for_one_mailbox_save_no_more_cards_than_one() {
-    let till = Till::open().await;
-    let home = limited(till.home, Limits { setups: 2, setups_from_source: 3, ..Limits::default() });
+    let fixture = CardFixture::open().await;
+    let home = limited(fixture.home, Limits { setups: 2, setups_from_source: 3, ..Limits::default() });
     let setup = |shopper: &Shopper, source: &str| home.client.post(SETUP).token(&shopper.access).from(source).send();
     let (ada, bob) = (home.customer("ada@example.com").await, home.customer("bob@example.com").await);
     for shopper in [&ada, &ada, &bob] {

@@ -40,7 +40,7 @@ async fn a_wrong_password_an_unknown_address_and_a_closed_account_look_alike() {
 }
 
 #[tokio::test]
-async fn ten_wrong_guesses_close_the_door_for_known_and_unknown_addresses_alike() {
+async fn ten_wrong_passwords_lock_known_and_unknown_addresses_alike() {
     let home = Home::open().await;
     home.register("ada@example.com").await.expect(202);
     let mut seen = Vec::new();
@@ -49,7 +49,7 @@ async fn ten_wrong_guesses_close_the_door_for_known_and_unknown_addresses_alike(
         for _ in 0..11 {
             answers.push(home.login(email, "a small boat on a grey lake").await);
         }
-        // The right password does not help now.
+        // The right password is refused too.
         answers.push(home.login(email, PASSWORD).await);
         let refused = &answers[10];
         assert_eq!((refused.status.as_u16(), refused.problem().as_str()), (429, "too_many_requests"));
@@ -63,7 +63,7 @@ async fn ten_wrong_guesses_close_the_door_for_known_and_unknown_addresses_alike(
 }
 
 #[tokio::test]
-async fn a_success_forgets_the_guesses_before_it() {
+async fn a_success_resets_the_count_of_failed_attempts() {
     let home = Home::open().await;
     home.register("ada@example.com").await.expect(202);
     for _ in 0..3 {
@@ -91,7 +91,7 @@ async fn a_login_whose_account_changes_meanwhile_opens_no_session() {
         assert_eq!(login.await.unwrap().expect(401).problem(), "invalid_credentials", "{change}");
         assert_eq!(home.number("SELECT count(*) FROM sessions").await, 0, "{change}");
         assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 0, "{change}");
-        // It counts as what it was: a guess.
+        // It counts as a failed attempt.
         assert_eq!(home.number("SELECT count(*) FROM attempts").await, 2, "{change}");
     }
 }
@@ -111,7 +111,7 @@ async fn a_password_is_right_however_the_keyboard_composes_its_characters() {
 }
 
 #[tokio::test]
-async fn guesses_made_at_once_cannot_slip_through_together() {
+async fn simultaneous_attempts_cannot_exceed_the_limit_together() {
     let home = Home::open().await;
     let guesses: Vec<_> = (0..14)
         .map(|_| {
@@ -128,7 +128,7 @@ async fn guesses_made_at_once_cannot_slip_through_together() {
 }
 
 #[tokio::test]
-async fn the_token_of_a_login_is_good_for_any_service_that_reads_the_published_keys() {
+async fn the_token_of_a_login_is_valid_for_any_service_that_reads_the_published_keys() {
     let home = Home::open().await;
     let shopper: Shopper = home.customer("ada@example.com").await;
     let published = home.client.get("/.well-known/jwks.json").send().await.expect(200).json();

@@ -36,19 +36,19 @@ use testkit::{Answer, Client, Proxy, postgres::Postgres, proxy::Protocol, tokens
 use user_service::{App, MIGRATOR, limits::domain::Limits, router};
 use uuid::Uuid;
 
-/// What everybody's password is, unless a test is about passwords.
+/// The password of all accounts, unless a test is about passwords.
 const PASSWORD: &str = "a small boat on a green lake";
 
-/// A service of the test's own.
+/// A service for one test.
 struct Home {
     app: App,
     client: Client,
     postgres: Postgres,
-    /// Between the service and its database.
+    /// The network between the service and its database.
     network: Proxy,
 }
 
-/// Somebody with a session.
+/// A shopper with a session.
 struct Shopper {
     id: Uuid,
     access: String,
@@ -82,25 +82,25 @@ impl Home {
         self.client.post("/auth/refresh").json(&json!({ "refresh_token": token })).send().await
     }
 
-    /// Registers with a token in hand.
+    /// Registers with an access token.
     async fn register_as(&self, token: &str, email: &str) -> Answer {
         let body = json!({"email": email, "password": PASSWORD, "name": "Ada Lovelace"});
         self.client.post("/auth/register").token(token).json(&body).send().await
     }
 
-    /// Registers somebody and logs them in.
+    /// Registers a customer and logs in.
     async fn customer(&self, email: &str) -> Shopper {
         self.register(email).await.expect(202);
         Shopper::of(&self.login(email, PASSWORD).await.expect(200))
     }
 
-    /// Runs statements behind the service's back.
+    /// Runs statements without the service.
     async fn sql(&self, statements: &str) {
         let mut connection = self.postgres.connect().await;
         connection.execute(AssertSqlSafe(statements.to_owned())).await.unwrap();
     }
 
-    /// The one number that a query finds.
+    /// The number that a query returns.
     async fn number(&self, query: &str) -> i64 {
         let mut connection = self.postgres.connect().await;
         connection.fetch_one(AssertSqlSafe(query.to_owned())).await.unwrap().get(0)
@@ -163,7 +163,7 @@ fn limited(home: Home, limits: Limits) -> Home {
     Home { client: Client::new(router(app.clone())), app, ..home }
 }
 
-/// What a token says, unverified.
+/// The claims of a token, unverified.
 fn claims(token: &str) -> Value {
     part(token, 1)
 }
@@ -178,7 +178,7 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
 }
 
-/// Everything a client can tell two answers apart by, but for the request id.
+/// Everything by which a client can distinguish two answers, except for the request id.
 fn looks(answer: &Answer) -> (u16, Vec<(String, String)>, Value) {
     let headers = answer.headers.iter().filter(|(name, _)| *name != "x-request-id");
     let mut headers: Vec<_> = headers.map(|(name, value)| (name.to_string(), value.to_str().unwrap().into())).collect();

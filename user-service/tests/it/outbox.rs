@@ -139,7 +139,7 @@ async fn one_sweep_sends_all_that_is_due_however_many_batches_that_takes() {
 }
 
 #[tokio::test]
-async fn mail_that_nobody_takes_stays_and_the_sweep_sends_it_later() {
+async fn mail_that_is_not_delivered_stays_and_the_sweep_sends_it_later() {
     let home = Home::open().await;
     let (closed, refused) = receiver(StatusCode::SERVICE_UNAVAILABLE).await;
     let app = home.instance(&tokens::signing_key_base64(), &closed);

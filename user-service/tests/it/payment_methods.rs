@@ -16,12 +16,12 @@ const SETUP: &str = "/users/me/payment-methods/setup";
 const LIST: &str = "/users/me/payment-methods";
 
 /// A service with a Stripe of the test's own.
-pub(crate) struct Till {
+pub(crate) struct CardFixture {
     pub(crate) home: Home,
     pub(crate) stripe: StripeDouble,
 }
 
-impl Till {
+impl CardFixture {
     pub(crate) async fn open() -> Self {
         let stripe = StripeDouble::start(Options::default()).await;
         let home = Home::open().await;
@@ -81,22 +81,22 @@ fn ids(page: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn a_card_that_the_browser_confirmed_is_listed_by_what_is_printed_on_it() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    assert_eq!(till.list(&ada, "").await, json!({"items": [], "next_cursor": null}));
-    assert_eq!(till.customers().await, 0, "looking makes no customer");
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    assert_eq!(fixture.list(&ada, "").await, json!({"items": [], "next_cursor": null}));
+    assert_eq!(fixture.customers().await, 0, "looking makes no customer");
 
-    let answer = till.setup(&ada).await.expect(201);
+    let answer = fixture.setup(&ada).await.expect(201);
     assert_eq!(answer.header("cache-control"), "no-store");
     let setup = answer.json();
-    let kept = till.stripe.all("setup_intent").remove(0);
+    let kept = fixture.stripe.all("setup_intent").remove(0);
     assert_eq!(kept["metadata"], json!({"user_id": ada.id}), "transaction-service counts declines by it");
     assert!(setup["setup_intent_id"].as_str().unwrap().starts_with("seti_"), "{setup}");
     assert_eq!(setup["status"], "requires_payment_method");
     assert_ne!(setup["client_secret"], "");
-    assert_eq!(till.list(&ada, "").await["items"], json!([]), "nothing is saved before it is confirmed");
+    assert_eq!(fixture.list(&ada, "").await["items"], json!([]), "nothing is saved before it is confirmed");
 
-    let page = till.save(&ada, "pm_card_visa").await;
+    let page = fixture.save(&ada, "pm_card_visa").await;
     let mut saved = page["items"][0].clone();
     assert!(saved["id"].take().as_str().unwrap().starts_with("pm_"), "{page}");
     assert!(saved["created_at"].take().as_str().unwrap().ends_with('Z'), "{page}");
@@ -111,24 +111,24 @@ async fn a_card_that_the_browser_confirmed_is_listed_by_what_is_printed_on_it() 
 
 #[tokio::test]
 async fn a_card_that_was_declined_is_not_saved() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    assert_eq!(till.save(&ada, "pm_card_chargeDeclined").await["items"], json!([]));
-    assert_eq!(till.save(&ada, "pm_card_visa").await["items"].as_array().unwrap().len(), 1);
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    assert_eq!(fixture.save(&ada, "pm_card_chargeDeclined").await["items"], json!([]));
+    assert_eq!(fixture.save(&ada, "pm_card_visa").await["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn saved_cards_are_read_page_by_page_newest_first() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
     for _ in 0..5 {
-        till.save(&ada, "pm_card_visa").await;
+        fixture.save(&ada, "pm_card_visa").await;
     }
-    let all = ids(&till.list(&ada, "?limit=100").await);
+    let all = ids(&fixture.list(&ada, "?limit=100").await);
     assert_eq!(all.len(), 5);
     let (mut query, mut seen) = ("?limit=2".to_owned(), Vec::new());
     for _ in 0..3 {
-        let page = till.list(&ada, &query).await;
+        let page = fixture.list(&ada, &query).await;
         seen.extend(ids(&page));
         query = page["next_cursor"].as_str().map_or(String::new(), |cursor| format!("?limit=2&cursor={cursor}"));
     }
@@ -137,27 +137,27 @@ async fn saved_cards_are_read_page_by_page_newest_first() {
 
 #[tokio::test]
 async fn a_made_up_cursor_of_saved_cards_is_refused_or_read_and_never_fails() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
     for _ in 0..2 {
-        till.save(&ada, "pm_card_visa").await;
+        fixture.save(&ada, "pm_card_visa").await;
     }
-    let page = till.list(&ada, "?limit=1").await;
-    let list = |cursor: &str| till.home.client.get(&format!("{LIST}?limit=1&cursor={cursor}")).token(&ada.access);
+    let page = fixture.list(&ada, "?limit=1").await;
+    let list = |cursor: &str| fixture.home.client.get(&format!("{LIST}?limit=1&cursor={cursor}")).token(&ada.access);
     testkit::cursors::assert_safe(page["next_cursor"].as_str().unwrap(), list).await;
 }
 
 #[tokio::test]
 async fn a_cursor_of_cards_is_none_of_addresses_and_the_other_way_round() {
     const ADDRESSES: &str = "/users/me/addresses";
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
     for line in ["1", "2"] {
-        till.save(&ada, "pm_card_visa").await;
+        fixture.save(&ada, "pm_card_visa").await;
         let address = json!({"name": "Ada", "line1": line, "city": "London", "country": "GB"});
-        till.home.client.post(ADDRESSES).token(&ada.access).json(&address).send().await.expect(201);
+        fixture.home.client.post(ADDRESSES).token(&ada.access).json(&address).send().await.expect(201);
     }
-    let list = |path: String| till.home.client.get(&path).token(&ada.access);
+    let list = |path: String| fixture.home.client.get(&path).token(&ada.access);
     for (own, other) in [(LIST, ADDRESSES), (ADDRESSES, LIST)] {
         let page = list(format!("{own}?limit=1")).send().await.expect(200).json();
         let cursor = page["next_cursor"].as_str().unwrap();
@@ -169,33 +169,33 @@ async fn a_cursor_of_cards_is_none_of_addresses_and_the_other_way_round() {
 
 #[tokio::test]
 async fn a_cursor_at_a_card_that_stripe_does_not_know_is_refused() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.save(&ada, "pm_card_visa").await;
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.save(&ada, "pm_card_visa").await;
     for place in ["pm_1PgafTB7WZ01zgkW5mhKPw9q", "no id of a card"] {
         let cursor = URL_SAFE_NO_PAD.encode(json!([LIST, place]).to_string());
-        let answer = till.home.client.get(&format!("{LIST}?cursor={cursor}")).token(&ada.access).send().await;
+        let answer = fixture.home.client.get(&format!("{LIST}?cursor={cursor}")).token(&ada.access).send().await;
         assert_eq!(answer.expect(400).problem(), "invalid_query", "{place}");
     }
 }
 
 #[tokio::test]
-async fn a_deleted_card_is_gone_for_good() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.save(&ada, "pm_card_visa").await;
-    let both = ids(&till.save(&ada, "pm_card_mastercard").await);
-    assert!(till.delete(&ada, &both[0]).await.expect(204).body.is_empty());
-    assert_eq!(ids(&till.list(&ada, "").await), both[1..]);
-    assert_eq!(till.delete(&ada, &both[0]).await.expect(404).problem(), "not_found");
+async fn a_deleted_card_cannot_be_saved_again() {
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.save(&ada, "pm_card_visa").await;
+    let both = ids(&fixture.save(&ada, "pm_card_mastercard").await);
+    assert!(fixture.delete(&ada, &both[0]).await.expect(204).body.is_empty());
+    assert_eq!(ids(&fixture.list(&ada, "").await), both[1..]);
+    assert_eq!(fixture.delete(&ada, &both[0]).await.expect(404).problem(), "not_found");
 }
 
 #[tokio::test]
-async fn of_many_who_delete_a_card_at_once_none_is_told_that_we_failed() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
-    let delete = || till.delete(&ada, &id);
+async fn simultaneous_deletions_of_a_card_answer_no_server_error() {
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    let id = ids(&fixture.save(&ada, "pm_card_visa").await).remove(0);
+    let delete = || fixture.delete(&ada, &id);
     let answers = tokio::join!(delete(), delete(), delete(), delete());
     let mut found = [answers.0, answers.1, answers.2, answers.3].map(|answer| answer.status.as_u16());
     found.sort_unstable();
@@ -203,49 +203,49 @@ async fn of_many_who_delete_a_card_at_once_none_is_told_that_we_failed() {
 }
 
 #[tokio::test]
-async fn nobody_sees_or_deletes_the_cards_of_another() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    let eve = till.home.customer("eve@example.com").await;
-    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
+async fn a_user_cannot_see_or_delete_the_cards_of_another() {
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    let eve = fixture.home.customer("eve@example.com").await;
+    let id = ids(&fixture.save(&ada, "pm_card_visa").await).remove(0);
     // Without a customer of her own at Stripe, and with one.
     for _ in 0..2 {
-        let of_another = till.delete(&eve, &id).await.expect(404);
-        let of_nobody = till.delete(&eve, "pm_1PgafTB7WZ01zgkW5mhKPw9q").await;
+        let of_another = fixture.delete(&eve, &id).await.expect(404);
+        let of_nobody = fixture.delete(&eve, "pm_1PgafTB7WZ01zgkW5mhKPw9q").await;
         assert_eq!(looks(&of_another), looks(&of_nobody));
-        assert_eq!(till.list(&eve, "").await["items"], json!([]));
-        till.setup(&eve).await.expect(201);
+        assert_eq!(fixture.list(&eve, "").await["items"], json!([]));
+        fixture.setup(&eve).await.expect(201);
     }
-    assert_eq!(ids(&till.list(&ada, "").await), [id]);
+    assert_eq!(ids(&fixture.list(&ada, "").await), [id]);
     for malformed in ["pm_1%2Fdetach", "pm_1%3Fa"] {
-        assert_eq!(till.delete(&ada, malformed).await.expect(400).problem(), "invalid_path", "{malformed}");
+        assert_eq!(fixture.delete(&ada, malformed).await.expect(400).problem(), "invalid_path", "{malformed}");
     }
-    // Prefixes are Stripe's to change: an id of another kind is one that the customer does not have.
+    // Stripe may change prefixes: an id of another type is one that the customer does not have.
     for absent in ["cus_1", "pm_", &Uuid::now_v7().to_string()] {
-        till.delete(&ada, absent).await.expect(404);
+        fixture.delete(&ada, absent).await.expect(404);
     }
 }
 
 #[tokio::test]
 async fn guests_and_accounts_that_are_gone_save_no_cards() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.home.client.post(SETUP).token(&guest()).send().await.expect(403);
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.home.client.post(SETUP).token(&guest()).send().await.expect(403);
     let scoped = tokens::guest(Uuid::now_v7(), "profile");
-    till.home.client.post(SETUP).token(&scoped).send().await.expect(403);
-    till.home.sql("DELETE FROM users").await;
-    till.setup(&ada).await.expect(404);
-    till.home.client.get(LIST).token(&ada.access).send().await.expect(404);
-    assert_eq!(till.customers().await, 0);
+    fixture.home.client.post(SETUP).token(&scoped).send().await.expect(403);
+    fixture.home.sql("DELETE FROM users").await;
+    fixture.setup(&ada).await.expect(404);
+    fixture.home.client.get(LIST).token(&ada.access).send().await.expect(404);
+    assert_eq!(fixture.customers().await, 0);
 }
 
 #[tokio::test]
 async fn accounts_that_set_up_sixteen_cards_at_once_have_one_customer_each() {
-    let Till { home, stripe } = Till::open().await;
-    let till = Till { home: limited(home, Limits { setups: 100, ..Limits::default() }), stripe };
-    let ada = till.home.customer("ada@example.com").await;
-    let bob = till.home.customer("bob@example.com").await;
-    let setup = |shopper: &Shopper| tokio::spawn(till.home.client.post(SETUP).token(&shopper.access).send());
+    let CardFixture { home, stripe } = CardFixture::open().await;
+    let fixture = CardFixture { home: limited(home, Limits { setups: 100, ..Limits::default() }), stripe };
+    let ada = fixture.home.customer("ada@example.com").await;
+    let bob = fixture.home.customer("bob@example.com").await;
+    let setup = |shopper: &Shopper| tokio::spawn(fixture.home.client.post(SETUP).token(&shopper.access).send());
     let setups = (0..16).flat_map(|_| [setup(&ada), setup(&bob)]);
     for answer in join_all(setups).await {
         let answer = answer.unwrap();
@@ -255,11 +255,11 @@ async fn accounts_that_set_up_sixteen_cards_at_once_have_one_customer_each() {
         }
     }
     for shopper in [&ada, &bob] {
-        till.setup(shopper).await.expect(201);
+        fixture.setup(shopper).await.expect(201);
     }
-    assert_eq!(till.customers().await, 2);
-    assert_eq!(till.home.number("SELECT count(DISTINCT stripe_customer_id) FROM users").await, 2);
-    let made: Vec<_> = till.stripe.calls().into_iter().filter(|call| call.path == "/v1/customers").collect();
+    assert_eq!(fixture.customers().await, 2);
+    assert_eq!(fixture.home.number("SELECT count(DISTINCT stripe_customer_id) FROM users").await, 2);
+    let made: Vec<_> = fixture.stripe.calls().into_iter().filter(|call| call.path == "/v1/customers").collect();
     for call in &made {
         let key = call.idempotency_key.as_deref().unwrap();
         assert!([ada.id, bob.id].iter().any(|id| key == format!("customer:{id}")), "{key}");
@@ -269,11 +269,11 @@ async fn accounts_that_set_up_sixteen_cards_at_once_have_one_customer_each() {
 
 #[tokio::test]
 async fn a_customer_is_known_to_stripe_by_its_account_alone() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.setup(&ada).await.expect(201);
-    till.setup(&ada).await.expect(201);
-    let calls = till.stripe.calls();
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.setup(&ada).await.expect(201);
+    fixture.setup(&ada).await.expect(201);
+    let calls = fixture.stripe.calls();
     let made: Vec<_> = calls.iter().filter(|call| call.path == "/v1/customers").collect();
     assert_eq!(made.len(), 1);
     let params = json!(made[0].params).to_string();
@@ -286,107 +286,108 @@ async fn a_customer_is_known_to_stripe_by_its_account_alone() {
 
 #[tokio::test]
 async fn a_stripe_that_cannot_be_reached_is_a_503_in_time() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
-    let Till { home, stripe } = till;
-    let till = Till { home: with_stripe(home, "http://127.0.0.1:9", "sk_test_nobody"), stripe };
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    let id = ids(&fixture.save(&ada, "pm_card_visa").await).remove(0);
+    let CardFixture { home, stripe } = fixture;
+    let fixture = CardFixture { home: with_stripe(home, "http://127.0.0.1:9", "sk_test_nobody"), stripe };
     for answer in [
-        till.setup(&ada).await,
-        till.home.client.get(LIST).token(&ada.access).send().await,
-        till.delete(&ada, &id).await,
+        fixture.setup(&ada).await,
+        fixture.home.client.get(LIST).token(&ada.access).send().await,
+        fixture.delete(&ada, &id).await,
     ] {
         assert_eq!(answer.problem(), "unavailable");
         assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "2"));
     }
-    // What has nothing to do with cards goes on.
-    till.home.client.get("/users/me").token(&ada.access).send().await.expect(200);
+    // Other routes are not affected.
+    fixture.home.client.get("/users/me").token(&ada.access).send().await.expect(200);
 }
 
 #[tokio::test]
 async fn a_stripe_that_hangs_or_has_too_much_to_do_is_a_503() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.setup(&ada).await.expect(201);
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.setup(&ada).await.expect(201);
     for fault in [json!({"kind": "hang", "after_effect": false}), json!({"kind": "rate_limit"})] {
-        till.fault("POST", "/v1/setup_intents", fault).await;
-        assert_eq!(till.setup(&ada).await.expect(503).problem(), "unavailable");
-        till.setup(&ada).await.expect(201);
+        fixture.fault("POST", "/v1/setup_intents", fault).await;
+        assert_eq!(fixture.setup(&ada).await.expect(503).problem(), "unavailable");
+        fixture.setup(&ada).await.expect(201);
     }
 }
 
 #[tokio::test]
 async fn a_customer_whose_making_was_not_answered_is_the_same_one_afterwards() {
-    let till = Till::open().await;
+    let fixture = CardFixture::open().await;
     for (email, fault) in [
         ("ada@example.com", json!({"kind": "hang", "after_effect": true})),
         ("bob@example.com", json!({"kind": "hang", "after_effect": false})),
     ] {
-        let shopper = till.home.customer(email).await;
-        till.fault("POST", "/v1/customers", fault).await;
-        assert_eq!(till.setup(&shopper).await.expect(503).problem(), "unavailable");
-        till.setup(&shopper).await.expect(201);
+        let shopper = fixture.home.customer(email).await;
+        fixture.fault("POST", "/v1/customers", fault).await;
+        assert_eq!(fixture.setup(&shopper).await.expect(503).problem(), "unavailable");
+        fixture.setup(&shopper).await.expect(201);
     }
     // A connection that broke is tried again at once, under the same key.
-    let eve = till.home.customer("eve@example.com").await;
-    till.fault("POST", "/v1/customers", json!({"kind": "drop_after"})).await;
-    till.setup(&eve).await.expect(201);
-    assert_eq!(till.customers().await, 3);
+    let eve = fixture.home.customer("eve@example.com").await;
+    fixture.fault("POST", "/v1/customers", json!({"kind": "drop_after"})).await;
+    fixture.setup(&eve).await.expect(201);
+    assert_eq!(fixture.customers().await, 3);
 }
 
 /// Stripe repeats a 500 for a day (`payment_methods::customer`).
 #[tokio::test]
 async fn a_500_hides_a_customer_for_good_and_the_next_request_makes_the_one_that_stays() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.fault("POST", "/v1/customers", json!({"kind": "error", "status": 500, "after_effect": true})).await;
-    assert_eq!(till.setup(&ada).await.expect(503).problem(), "unavailable");
-    assert_eq!(till.home.number("SELECT count(*) FROM users WHERE stripe_customer_id IS NOT NULL").await, 0);
-    till.setup(&ada).await.expect(201);
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.fault("POST", "/v1/customers", json!({"kind": "error", "status": 500, "after_effect": true})).await;
+    assert_eq!(fixture.setup(&ada).await.expect(503).problem(), "unavailable");
+    assert_eq!(fixture.home.number("SELECT count(*) FROM users WHERE stripe_customer_id IS NOT NULL").await, 0);
+    fixture.setup(&ada).await.expect(201);
     for hours in [0, 25] {
-        till.stripe.advance(Duration::from_hours(hours));
-        till.save(&ada, "pm_card_visa").await;
+        fixture.stripe.advance(Duration::from_hours(hours));
+        fixture.save(&ada, "pm_card_visa").await;
     }
-    assert_eq!(till.save(&ada, "pm_card_visa").await["items"].as_array().unwrap().len(), 3, "all are its cards");
-    assert_eq!(till.customers().await, 2, "and the one that the 500 hid has none");
-    assert_eq!(till.home.number("SELECT count(*) FROM users WHERE stripe_customer_id IS NOT NULL").await, 1);
+    assert_eq!(fixture.save(&ada, "pm_card_visa").await["items"].as_array().unwrap().len(), 3, "all are its cards");
+    assert_eq!(fixture.customers().await, 2, "and the one that the 500 hid has none");
+    assert_eq!(fixture.home.number("SELECT count(*) FROM users WHERE stripe_customer_id IS NOT NULL").await, 1);
 }
 
 #[tokio::test]
 async fn an_account_whose_customer_is_gone_at_stripe_has_no_cards_and_can_save_others() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    till.save(&ada, "pm_card_visa").await;
-    // As after somebody deleted it in Stripe's dashboard.
-    let mut db = till.home.postgres.connect().await;
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    fixture.save(&ada, "pm_card_visa").await;
+    // As after a deletion in Stripe's dashboard.
+    let mut db = fixture.home.postgres.connect().await;
     sqlx::query("UPDATE users SET stripe_customer_id = 'cus_deleted'").execute(&mut db).await.unwrap();
-    assert_eq!(till.list(&ada, "").await["items"], json!([]));
-    let setups = join_all((0..4).map(|_| till.setup(&ada))).await;
+    assert_eq!(fixture.list(&ada, "").await["items"], json!([]));
+    let setups = join_all((0..4).map(|_| fixture.setup(&ada))).await;
     assert!(setups.iter().all(|answer| answer.status == 201), "{setups:?}");
-    assert_eq!(till.customers().await, json!(2), "one in its place");
-    till.save(&ada, "pm_card_visa").await;
-    assert_eq!(till.list(&ada, "").await["items"].as_array().unwrap().len(), 1);
+    assert_eq!(fixture.customers().await, json!(2), "one in its place");
+    fixture.save(&ada, "pm_card_visa").await;
+    assert_eq!(fixture.list(&ada, "").await["items"].as_array().unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_card_whose_deletion_was_not_answered_can_be_deleted_again() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    let id = ids(&till.save(&ada, "pm_card_visa").await).remove(0);
-    till.fault("POST", "/v1/payment_methods/*/detach", json!({"kind": "error", "status": 500, "after_effect": false}))
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    let id = ids(&fixture.save(&ada, "pm_card_visa").await).remove(0);
+    fixture
+        .fault("POST", "/v1/payment_methods/*/detach", json!({"kind": "error", "status": 500, "after_effect": false}))
         .await;
-    till.delete(&ada, &id).await.expect(503);
-    till.fault("POST", "/v1/payment_methods/*/detach", json!({"kind": "hang", "after_effect": true})).await;
-    till.delete(&ada, &id).await.expect(503);
-    till.delete(&ada, &id).await.expect(404);
-    assert_eq!(till.list(&ada, "").await["items"], json!([]));
+    fixture.delete(&ada, &id).await.expect(503);
+    fixture.fault("POST", "/v1/payment_methods/*/detach", json!({"kind": "hang", "after_effect": true})).await;
+    fixture.delete(&ada, &id).await.expect(503);
+    fixture.delete(&ada, &id).await.expect(404);
+    assert_eq!(fixture.list(&ada, "").await["items"], json!([]));
 }
 
 #[tokio::test]
-async fn a_wrong_secret_key_is_our_mistake() {
-    let till = Till::open().await;
-    let ada = till.home.customer("ada@example.com").await;
-    let home = with_stripe(till.home, &till.stripe.base(), "sk_test_somebody_else");
+async fn a_wrong_secret_key_is_an_internal_error() {
+    let fixture = CardFixture::open().await;
+    let ada = fixture.home.customer("ada@example.com").await;
+    let home = with_stripe(fixture.home, &fixture.stripe.base(), "sk_test_somebody_else");
     let answer = home.client.post(SETUP).token(&ada.access).send().await.expect(500);
     assert_eq!(answer.problem(), "internal");
     assert!(!answer.text().contains("sk_test"), "{}", answer.text());

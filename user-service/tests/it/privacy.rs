@@ -3,7 +3,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, Row};
 use testkit::logs::Captured;
 
-use crate::{Home, PASSWORD, Shopper, payment_methods::Till};
+use crate::{Home, PASSWORD, Shopper, payment_methods::CardFixture};
 
 /// Every row of every table, as text.
 async fn everything_stored(home: &Home) -> String {
@@ -40,21 +40,21 @@ async fn no_secret_is_stored_in_clear() {
 
 #[tokio::test]
 async fn of_saved_cards_neither_secrets_nor_numbers_are_stored_or_logged() {
-    let till = Till::open().await;
+    let fixture = CardFixture::open().await;
     let captured = Captured::default();
     let subscriber = platform::telemetry::subscriber("user-service", "debug", captured.writer());
     let _guard = tracing::subscriber::set_default(subscriber);
 
-    let ada = till.home.customer("ada@example.com").await;
-    let setup = till.setup(&ada).await.expect(201).json();
-    let saved = till.save(&ada, "pm_card_visa").await;
-    till.fault("POST", "/v1/setup_intents", json!({"kind": "error", "status": 500, "after_effect": true})).await;
-    till.setup(&ada).await.expect(503);
+    let ada = fixture.home.customer("ada@example.com").await;
+    let setup = fixture.setup(&ada).await.expect(201).json();
+    let saved = fixture.save(&ada, "pm_card_visa").await;
+    fixture.fault("POST", "/v1/setup_intents", json!({"kind": "error", "status": 500, "after_effect": true})).await;
+    fixture.setup(&ada).await.expect(503);
 
-    let (logged, stored) = (captured.text(), everything_stored(&till.home).await);
+    let (logged, stored) = (captured.text(), everything_stored(&fixture.home).await);
     let card = saved["items"][0].clone();
     let last4 = card["card"]["last4"].as_str().unwrap();
-    for secret in [setup["client_secret"].as_str().unwrap(), till.stripe.secret_key()] {
+    for secret in [setup["client_secret"].as_str().unwrap(), fixture.stripe.secret_key()] {
         assert!(!logged.contains(secret), "{secret} is logged: {logged}");
         assert!(!stored.contains(secret), "{secret} is stored: {stored}");
     }

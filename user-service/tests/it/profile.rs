@@ -166,10 +166,10 @@ async fn what_is_not_ones_own_to_change_is_refused() {
 #[tokio::test]
 async fn a_token_of_an_account_that_is_gone_finds_nothing() {
     let home = Home::open().await;
-    let nobody = testkit::tokens::user(uuid::Uuid::now_v7(), "profile");
-    home.client.get("/users/me").token(&nobody).send().await.expect(404);
-    assert_eq!(patch(&home, &nobody, None, &json!({"name": "A"})).await.expect(404).problem(), "not_found");
-    home.client.get("/users/me/addresses").token(&nobody).send().await.expect(200);
+    let absent = testkit::tokens::user(uuid::Uuid::now_v7(), "profile");
+    home.client.get("/users/me").token(&absent).send().await.expect(404);
+    assert_eq!(patch(&home, &absent, None, &json!({"name": "A"})).await.expect(404).problem(), "not_found");
+    home.client.get("/users/me/addresses").token(&absent).send().await.expect(200);
     let address = json!({"name": "A", "line1": "1", "city": "C", "country": "GB"});
-    home.client.post("/users/me/addresses").token(&nobody).json(&address).send().await.expect(404);
+    home.client.post("/users/me/addresses").token(&absent).json(&address).send().await.expect(404);
 }

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::{Home, PASSWORD, Shopper, claims, looks};
 
 #[tokio::test]
-async fn whoever_registers_can_log_in_as_a_customer() {
+async fn a_registered_shopper_can_log_in_as_a_customer() {
     let home = Home::open().await;
     let answer = home.register("ada@example.com").await.expect(202);
     assert_eq!(answer.json(), json!({"status": "accepted"}));
@@ -49,7 +49,7 @@ async fn registering_one_address_many_times_at_once_makes_one_account() {
 }
 
 #[tokio::test]
-async fn nobodys_inbox_is_filled_by_registering_their_address() {
+async fn registering_an_address_again_and_again_does_not_fill_its_inbox() {
     let home = Home::open().await;
     home.register("ada@example.com").await.expect(202);
     home.sql("DELETE FROM attempts; DELETE FROM outbox;").await;
@@ -57,13 +57,13 @@ async fn nobodys_inbox_is_filled_by_registering_their_address() {
         for _ in 0..9 {
             home.register(email).await.expect(202);
         }
-        // Logging in meanwhile opens no way around the limit.
+        // Logging in meanwhile does not reset the limit.
         home.login(email, PASSWORD).await.expect(200);
         home.register(&email.to_uppercase()).await.expect(202);
         let refused = home.register(email).await.expect(429);
         assert_eq!(refused.problem(), "too_many_requests");
         assert!((895..=900).contains(&refused.header("retry-after").parse::<u32>().unwrap()));
-        // It does not close the door for whoever has an account.
+        // The owner of an account can still log in.
         home.login(email, PASSWORD).await.expect(200);
     }
     assert_eq!(home.number("SELECT count(*) FROM outbox").await, 20);

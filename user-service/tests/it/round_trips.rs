@@ -7,10 +7,10 @@ use uuid::Uuid;
 use crate::{
     Home, PASSWORD,
     carts::{guest, put},
-    payment_methods::Till,
+    payment_methods::CardFixture,
 };
 
-/// How many statements something has the database execute: it waits for each of them.
+/// The number of statements that the database executes for a request, which waits for each of them.
 async fn trips(home: &Home, act: impl AsyncFn() -> Answer, status: u16) -> usize {
     home.network.take_commands();
     act().await.expect(status);
@@ -80,7 +80,7 @@ async fn every_endpoint_of_carts_takes_one_round_trip() {
 
 #[tokio::test]
 async fn every_endpoint_of_payment_methods_takes_as_few_round_trips_as_it_can_beside_those_to_stripe() {
-    let Till { home, stripe } = Till::open().await;
+    let CardFixture { home, stripe } = CardFixture::open().await;
     let ada = home.customer("ada@example.com").await;
     let setup = || home.client.post("/users/me/payment-methods/setup").token(&ada.access).send();
     // the account and the attempt; once the customer, too
@@ -98,7 +98,7 @@ async fn every_endpoint_of_payment_methods_takes_as_few_round_trips_as_it_can_be
 async fn tokens_take_as_few_round_trips_as_they_can() {
     let home = Home::open().await;
     let ada = home.customer("ada@example.com").await;
-    // what is known of the token; the step
+    // the token with its session; the step
     assert_eq!(trips(&home, async || home.refresh(&ada.refresh).await, 200).await, 2);
     let token = json!({ "refresh_token": ada.refresh });
     let logout = || home.client.post("/auth/logout").json(&token).send();

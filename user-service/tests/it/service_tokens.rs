@@ -65,8 +65,8 @@ async fn a_client_that_is_not_who_it_says_is_refused() {
     let secret = client(&home, &["checkout:read"]).await;
     let wrong = ask(&home, Some(("transaction-service", "wrong")), GRANT).await;
     let unknown = ask(&home, Some(("product-service", &secret)), GRANT).await;
-    let nobody = ask(&home, None, GRANT).await;
-    for answer in [&wrong, &unknown, &nobody] {
+    let anonymous = ask(&home, None, GRANT).await;
+    for answer in [&wrong, &unknown, &anonymous] {
         assert_eq!(refusal(answer), (401, "invalid_client".to_owned()));
         assert!(answer.header("www-authenticate").starts_with("Basic "));
         assert_eq!(crate::looks(answer), crate::looks(&wrong));
@@ -113,7 +113,7 @@ async fn a_request_that_is_not_as_rfc_6749_has_it_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_below_oauth_is_told_as_a_problem() {
+async fn failures_below_oauth_are_answered_as_problems() {
     let home = Home::open().await;
     let answer = home.client.post("/oauth/token").json(&json!({"grant_type": "client_credentials"})).send().await;
     assert_eq!(answer.expect(415).problem(), "unsupported_media_type");

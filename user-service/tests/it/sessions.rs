@@ -3,7 +3,7 @@ use std::collections::HashSet;
 use common::timestamp::Timestamp;
 use serde_json::json;
 use user_service::{
-    opaque::Opaque,
+    opaque::OpaqueToken,
     sessions::{domain::Decision, store},
 };
 
@@ -161,12 +161,12 @@ async fn a_step_that_was_decided_before_the_session_moved_on_is_not_taken() {
     let home = Home::open().await;
     let shopper = home.customer("ada@example.com").await;
     let db = &home.app.database;
-    let (now, token) = (Timestamp::now(), shopper.refresh.parse::<Opaque>().unwrap());
+    let (now, token) = (Timestamp::now(), shopper.refresh.parse::<OpaqueToken>().unwrap());
     let known = store::find(db, token.hashed()).await.unwrap().unwrap();
     let Decision::Renew(late) = known.decide(now) else { panic!("the newest token is renewed") };
     let newest = Shopper::of(&home.refresh(&shopper.refresh).await.expect(200));
     Shopper::of(&home.refresh(&newest.refresh).await.expect(200));
-    let other = Opaque::random().unwrap().hashed();
+    let other = OpaqueToken::random().unwrap().hashed();
     assert!(!store::advance(db, known.session_id, late, other, now).await.unwrap());
     assert_eq!(home.number("SELECT generation::bigint FROM sessions").await, 2);
     assert_eq!(home.number("SELECT count(*) FROM refresh_tokens").await, 3);

@@ -12,7 +12,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Whom a token speaks for, as written in `sub`: `user:<id>`, `guest:<id>` or `service:<name>`.
+/// The subject of a token, as written in `sub`: `user:<id>`, `guest:<id>` or `service:<name>`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A registered customer or a member of staff.
@@ -48,7 +48,7 @@ impl FromStr for Subject {
 
 /// A scope, as a type, so that it stands in a handler's signature.
 pub trait Scope: Send + Sync + 'static {
-    /// As written in the token.
+    /// The name in tokens.
     const NAME: &'static str;
 }
 
@@ -56,7 +56,7 @@ pub trait Scope: Send + Sync + 'static {
 pub mod scopes {
     use super::Scope;
 
-    /// Read and change one's own account.
+    /// Read and change the caller's own account.
     #[derive(Debug)]
     pub struct Profile;
     /// Create and change products and categories.
@@ -68,25 +68,25 @@ pub mod scopes {
     /// Reserve, commit and release stock for orders.
     #[derive(Debug)]
     pub struct InventoryReserve;
-    /// Read what a checkout needs to know of a user.
+    /// Read a user's checkout context, and carts.
     #[derive(Debug)]
     pub struct CheckoutRead;
-    /// Read and change one's own cart.
+    /// Read and change the caller's own cart.
     #[derive(Debug)]
     pub struct Cart;
-    /// Take what was ordered out of a cart.
+    /// Remove ordered items from a cart.
     #[derive(Debug)]
     pub struct CartsClear;
-    /// Order, and read one's own orders.
+    /// Order, and read the caller's own orders.
     #[derive(Debug)]
     pub struct Orders;
-    /// Read everybody's orders with their ledger.
+    /// Read and manage all orders, with their ledger.
     #[derive(Debug)]
     pub struct OrdersManage;
-    /// Have messages sent to shoppers.
+    /// Send notifications to shoppers.
     #[derive(Debug)]
     pub struct NotificationsSend;
-    /// See what was sent to shoppers, send it again, write to them, and manage whom nothing is sent to.
+    /// Read sent notifications, send them again, write to shoppers, and manage suppressions.
     #[derive(Debug)]
     pub struct NotificationsManage;
 
@@ -128,7 +128,7 @@ pub mod scopes {
 /// A caller whose token is valid and carries the scope `S`. 401 without a valid token, 403 without the scope.
 #[derive(Debug)]
 pub struct Caller<S> {
-    /// Whom the token speaks for.
+    /// The subject of the token.
     pub subject: Subject,
     scope: PhantomData<fn() -> S>,
 }
@@ -153,7 +153,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &State) -> Result<Self, Problem> {
         let claims = Verifier::from_ref(state).verify(bearer(parts)?).await?;
         let subject: Subject =
-            claims.sub.parse().map_err(|()| Problem::unauthorized("The access token names no subject of ours."))?;
+            claims.sub.parse().map_err(|()| Problem::unauthorized("The access token has an unknown subject."))?;
         if let Some(context) = parts.extensions.get::<RequestContext>() {
             context.set_caller(&subject);
         }
@@ -169,7 +169,7 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
     let header = single(&parts.headers, &header::AUTHORIZATION).map_err(|Repeated| repeated())?;
     let header = header.ok_or_else(|| Problem::unauthorized("Send an access token: Authorization: Bearer <token>."))?;
     let text = header.to_str().unwrap_or_default();
-    // A gateway joins two headers by a comma, which is in no token.
+    // A gateway joins repeated headers with commas, which no token contains.
     if text.contains(',') {
         return Err(repeated());
     }
@@ -181,7 +181,7 @@ fn bearer(parts: &Parts) -> Result<&str, Problem> {
     Ok(token)
 }
 
-/// RFC 6750, 2.1.
+/// Whether the text has the form of a bearer token (RFC 6750, 2.1).
 fn is_token(text: &str) -> bool {
     let bare = text.trim_end_matches('=');
     !bare.is_empty() && bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b))

@@ -19,17 +19,17 @@ use crate::{outbound, problem::Problem};
 /// Keys by their `kid`.
 type ById = HashMap<String, Arc<DecodingKey>>;
 
-/// The least time between two fetches, so that tokens with made-up key ids cannot make us hammer the issuer.
+/// The least time between two fetches, so that tokens with invented key ids cannot overload the issuer.
 pub const FETCH_FLOOR: Duration = Duration::from_secs(30);
 
-/// How long a fetched set is trusted before it is asked for again: a key that was withdrawn is refused after this.
+/// How long a fetched set is trusted before it is fetched again: a withdrawn key is refused after this.
 pub const MAX_AGE: Duration = Duration::from_mins(10);
 
-/// How long a key is trusted while the issuer cannot be asked again: an outage is no reason to log everybody out, and
-/// keeping the issuer from answering must not keep a withdrawn key alive.
+/// How long a key is trusted while the issuer cannot be reached: an outage does not log all users out, and an attacker
+/// who blocks the issuer cannot keep a withdrawn key valid for longer.
 pub const MAX_STALE: Duration = Duration::from_hours(1);
 
-/// How long after a fetch that failed nobody tries again: whoever waited for it shares its failure.
+/// The pause after a failed fetch: callers that waited for it share its failure.
 const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Where the keys come from.
@@ -37,15 +37,15 @@ const FAILURE_PAUSE: Duration = Duration::from_secs(1);
 pub enum Keys {
     /// Known from the start: no network.
     Fixed(ById),
-    /// The issuer's own, which are a secret and so are had when the first token is judged.
+    /// The issuer's own keys, derived from a secret that is read when the first token is verified.
     Own(Own),
-    /// Fetched from a JWKS address on first use, and again when a token names a key that is not known.
+    /// Fetched from a JWKS URL on first use, and again when a token names an unknown key.
     Fetched(Fetched),
 }
 
 type Loading = Pin<Box<dyn Future<Output = Result<Arc<JwkSet>, Problem>> + Send>>;
 
-/// Keys that are asked for each time, and parsed again when they are others.
+/// Keys that are loaded each time, and parsed again when they have changed.
 pub struct Own {
     load: Box<dyn Fn() -> Loading + Send + Sync>,
     kept: Mutex<Option<(Arc<JwkSet>, ById)>>,
@@ -57,7 +57,7 @@ impl fmt::Debug for Own {
     }
 }
 
-/// Keys that are fetched and kept.
+/// Keys that are fetched and cached.
 #[derive(Debug)]
 pub struct Fetched {
     url: String,
@@ -78,7 +78,7 @@ impl Keys {
         Self::Fixed(usable(set))
     }
 
-    /// The issuer's own keys. `load` is asked each time, and answers the same pointer as long as they are the same.
+    /// The issuer's own keys. `load` is called each time, and returns the same pointer while they are unchanged.
     pub fn own<F, Load>(load: F) -> Self
     where
         F: Fn() -> Load + Send + Sync + 'static,
@@ -87,12 +87,12 @@ impl Keys {
         Self::Own(Own { load: Box::new(move || Box::pin(load())), kept: Mutex::default() })
     }
 
-    /// Keys behind `url`, asked for at most once in `floor` (production: [`FETCH_FLOOR`]).
+    /// Keys at `url`, fetched at most once in `floor` (production: [`FETCH_FLOOR`]).
     pub fn fetched(url: impl Into<String>, floor: Duration) -> Self {
         Self::Fetched(Fetched { url: url.into(), floor, kept: Mutex::default() })
     }
 
-    /// The key with this id, if the issuer has it: the same pointer as long as the set is not read again.
+    /// The key with this id, if the issuer has it: the same pointer until the set is read again.
     pub async fn find(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, Problem> {
         match self {
             Self::Fixed(keys) => Ok(keys.get(kid).cloned()),
@@ -123,12 +123,13 @@ impl Fetched {
     async fn find(&self, kid: &str) -> Result<Option<Arc<DecodingKey>>, Problem> {
         let mut kept = self.kept.lock().await;
         let known = kept.keys.get(kid).cloned().filter(|_| is_within(kept.fetched, MAX_STALE));
-        // A known key is trusted while the set is young; an unknown one is a bad token if we asked just now.
+        // A known key is trusted while the set is recent; a token with an unknown key is invalid if the set was just
+        // fetched.
         let trusted_for = if known.is_some() { MAX_AGE } else { self.floor };
         if is_within(kept.fetched, trusted_for) {
             return Ok(known);
         }
-        // A known key can wait longer for the next try than a token that nobody can judge.
+        // With a known key the next attempt can wait longer than with a token that cannot be verified.
         let pause = if known.is_some() { FETCH_FLOOR } else { FAILURE_PAUSE };
         if is_within(kept.failed, pause) {
             let failed = || Problem::unavailable("the issuer's keys could not be fetched a moment ago");
@@ -142,8 +143,8 @@ impl Fetched {
             Err(error) => {
                 kept.failed = Some(Instant::now());
                 let Some(known) = known else { return Err(Problem::unavailable(error)) };
-                // The issuer being down is no reason to refuse a key that was good a moment ago.
-                tracing::warn!(error = %error, "the issuer's keys are old and could not be fetched again");
+                // While the issuer is down, a key that was valid a moment ago is still accepted.
+                tracing::warn!(error = %error, "issuer's keys could not be refreshed; the previous keys stay in use");
                 Ok(Some(known))
             }
         }

@@ -1,9 +1,8 @@
-//! Tokens whose signature was found good a moment ago, so that it need not be checked again for each request that carries
-//! one: services send each other the same token for minutes, and shoppers theirs. What it costs to check one is in
-//! decision 63.
+//! A cache of tokens whose signature was verified, so that it is not verified again for each request: services and
+//! shoppers send the same token for minutes. Decision 63 has the cost of a verification.
 //!
-//! Only the signature is remembered. With every request the issuer's key is looked up again and must be the very one that
-//! the signature was checked with, and the token's times are judged anew.
+//! Only the signature is cached. For every request the issuer's key is looked up again and must be the one that
+//! verified the signature, and the token's times are checked again.
 
 use std::{
     collections::HashMap,
@@ -15,24 +14,24 @@ use jsonwebtoken::DecodingKey;
 
 use super::claims::Claims;
 
-/// The most tokens that are kept. With its claims one takes about two kilobytes.
+/// The most tokens in the cache. One takes about two kilobytes with its claims.
 const MOST: usize = 64;
 
-/// What is known of a token.
+/// A verified token.
 #[derive(Clone)]
 pub(super) struct Known {
-    /// The id by which it names its key.
+    /// The `kid` of its header.
     pub(super) kid: String,
-    /// The key that its signature was checked with.
+    /// The key that verified its signature.
     pub(super) key: Arc<DecodingKey>,
     pub(super) claims: Claims,
 }
 
-/// Good tokens, by their text.
+/// Verified tokens, by their text.
 #[derive(Default)]
 pub(super) struct KnownTokens(Mutex<HashMap<String, Known>>);
 
-/// A token is a secret, and is written nowhere.
+/// Leaves out the tokens, which are secrets.
 impl fmt::Debug for KnownTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("KnownTokens")
@@ -40,14 +39,14 @@ impl fmt::Debug for KnownTokens {
 }
 
 impl KnownTokens {
-    /// What is known of this token, if it is within its times at `now` (seconds since 1970). At their edges, where clocks
-    /// that differ are given some patience, nothing is known of it, and it is judged as a whole.
+    /// Finds a token that is valid at `now` (seconds since 1970). One that is valid only within the leeway for clocks
+    /// is not found, and is verified as a whole.
     pub(super) fn find(&self, token: &str, now: i64) -> Option<Known> {
         let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.get(token).filter(|known| known.claims.nbf <= now && now < known.claims.exp).cloned()
     }
 
-    /// Remembers a token that was found good. Where there are too many, those of before are forgotten.
+    /// Caches a verified token. A full cache is cleared first.
     pub(super) fn remember(&self, token: &str, known: Known) {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if tokens.len() >= MOST {
@@ -56,7 +55,7 @@ impl KnownTokens {
         tokens.insert(token.to_owned(), known);
     }
 
-    /// Forgets a token whose key is another now.
+    /// Removes a token whose key has changed.
     pub(super) fn forget(&self, token: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(token);
     }

@@ -1,4 +1,4 @@
-//! The one rule by which an access token is good.
+//! The verification of access tokens.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,18 +13,18 @@ use super::{
 };
 use crate::{problem::Problem, timestamp::Timestamp};
 
-/// How far two clocks may differ: `exp` and `nbf` are judged with this much patience.
+/// How far clocks may differ: the leeway for `exp` and `nbf`.
 pub const LEEWAY: Duration = Duration::from_secs(30);
 
-/// What the header of an access token says of its kind, as `typ` (RFC 9068, 2.1).
+/// The `typ` in the header of an access token (RFC 9068, 2.1).
 pub const TYPE: &str = "at+jwt";
 
-/// Media types know no case, and `application/` may be left out (RFC 7515, 4.1.9).
+/// Compares without case, and without `application/`, which may be left out (RFC 7515, 4.1.9).
 fn is_access_token(typ: &str) -> bool {
     [TYPE, "application/at+jwt"].iter().any(|known| typ.eq_ignore_ascii_case(known))
 }
 
-/// Whether the header has `crit`, whatever it holds: `null` is no list of names, and is not the same as nothing.
+/// Whether the header has `crit`, whatever its value: `null` counts as present.
 fn names_extensions(token: &str) -> bool {
     #[derive(Deserialize)]
     struct Extensions {
@@ -64,7 +64,7 @@ impl Verifier {
         Self(Arc::new(Inner { keys, validation, known: KnownTokens::default() }))
     }
 
-    /// The claims of a good token. 401 for a bad one; 503 when the keys to judge it cannot be had.
+    /// The claims of a valid token. 401 for an invalid one; 503 when the keys to verify it cannot be fetched.
     pub async fn verify(&self, token: &str) -> Result<Claims, Problem> {
         if let Some(known) = self.0.known.find(token, Timestamp::now().unix_seconds()) {
             let key = self.0.keys.find(&known.kid).await?;
@@ -73,15 +73,15 @@ impl Verifier {
             }
             self.0.known.forget(token);
         }
-        self.judge(token).await
+        self.verify_uncached(token).await
     }
 
-    /// The claims of a token of which nothing is known.
-    async fn judge(&self, token: &str) -> Result<Claims, Problem> {
+    /// The claims of a valid token that is not in the cache.
+    async fn verify_uncached(&self, token: &str) -> Result<Claims, Problem> {
         let refused = || Problem::unauthorized("The access token is not valid.");
         let header = decode_header(token).map_err(|_| refused())?;
-        // Extensions that must be understood are none that we know (RFC 7515, 4.1.11), and a token of another kind, such
-        // as an ID token of the same issuer, grants nothing here (RFC 9068, 4).
+        // No extension is supported, so a token with critical ones is refused (RFC 7515, 4.1.11). So is a token of
+        // another type, such as an ID token of the same issuer (RFC 9068, 4).
         if names_extensions(token) || !header.typ.as_deref().is_some_and(is_access_token) {
             return Err(refused());
         }

@@ -1,4 +1,4 @@
-//! Where parcels go.
+//! Postal addresses.
 
 use std::str::FromStr;
 
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::{PersonName, country::CountryCode, phone::Phone, web_address};
 use crate::input::{Fields, FromFields, Refusal, line};
 
-/// One line of an address: a street, a city, a region.
+/// Line of an address, such as a street, a city or a region. It must not contain a web address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 1, max_length = 100, examples("12 St James's Square"))]
@@ -33,7 +33,7 @@ impl FromStr for AddressLine {
     }
 }
 
-/// A postal code. Its form differs by country, so only its length is limited.
+/// Postal code. Its form differs by country, so only its length is limited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 1, max_length = 16, examples("SW1Y 4JH"))]
@@ -44,7 +44,7 @@ impl PostalCode {
         Self(text)
     }
 
-    /// As it was written.
+    /// The code, as it was written.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -58,40 +58,40 @@ impl FromStr for PostalCode {
     }
 }
 
-/// Where something is sent, and to whom.
+/// Postal address with its recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(example = json!({
     "name": "Ada Lovelace", "line1": "12 St James's Square", "line2": null, "city": "London", "region": null,
     "postal_code": "SW1Y 4JH", "country": "GB", "phone": "+442079460123"
 }))]
 pub struct PostalAddress {
-    /// Who receives what is sent there.
+    /// Full name of the recipient.
     pub name: PersonName,
-    /// Street and number.
+    /// Street and house number.
     pub line1: AddressLine,
-    /// Flat, floor, company.
+    /// Second line, such as flat, floor or company.
     pub line2: Option<AddressLine>,
     /// City or town.
     pub city: AddressLine,
-    /// State, province, county; where addresses have one.
+    /// State, province or county, in countries that use one.
     pub region: Option<AddressLine>,
-    /// Where addresses have one.
+    /// Postal code, in countries that use one.
     pub postal_code: Option<PostalCode>,
-    /// The country.
+    /// Country, as its ISO 3166-1 alpha-2 code.
     pub country: CountryCode,
-    /// For the carrier.
+    /// Phone number for the carrier.
     pub phone: Option<Phone>,
 }
 
 impl PostalAddress {
-    /// The address of an order that is placed: the rules of its day took it, and it is not judged by those of today.
+    /// Reads the address of a placed order, which was checked by the rules of its time and is not checked by today's.
     pub fn stored(fields: &mut Fields<'_>) -> Option<Self> {
         Self::read::<Stored<PersonName>, Stored<AddressLine>, Stored<PostalCode>>(fields, |fields, _| {
             fields.optional_text("phone").map(|phone| phone.map(|Stored(phone)| phone))
         })
     }
 
-    /// Reads names, lines and codes each in one way, and the telephone number in the light of the country.
+    /// Reads names, lines and codes as the given types, and the telephone number by the rules of the country.
     fn read<Name: Reads<PersonName>, Line: Reads<AddressLine>, Code: Reads<PostalCode>>(
         fields: &mut Fields<'_>,
         phone: impl FnOnce(&mut Fields<'_>, Option<CountryCode>) -> Option<Option<Phone>>,
@@ -117,7 +117,7 @@ impl PostalAddress {
     }
 }
 
-/// A way to read a word: the word itself, by the rules of today, or [`Stored`].
+/// A way to read a value: the type itself, by today's rules, or [`Stored`].
 trait Reads<Word>: FromStr<Err = Refusal> {
     fn word(self) -> Word;
 }
@@ -134,7 +134,7 @@ impl<Word: TryFrom<String, Error = Refusal>> Reads<Word> for Stored<Word> {
     }
 }
 
-/// A word that is read as it is stored. What it has that no line may have (line breaks, overrides of direction) becomes blanks.
+/// A stored value, which is not checked again. Line breaks and overrides of direction become spaces.
 struct Stored<T>(T);
 
 fn plain(text: &str) -> String {
@@ -158,7 +158,7 @@ impl FromFields for PostalAddress {
     }
 }
 
-/// The telephone number, as it is dialled in the country of the address. Without a country, only its length can be judged.
+/// Reads the telephone number, as dialled in the country of the address. Without a country, only its length is checked.
 #[expect(clippy::option_option, reason = "refused, absent, given")]
 fn dialled(fields: &mut Fields<'_>, country: Option<CountryCode>) -> Option<Option<Phone>> {
     match (fields.optional_text("phone"), country) {
@@ -170,7 +170,7 @@ fn dialled(fields: &mut Fields<'_>, country: Option<CountryCode>) -> Option<Opti
     }
 }
 
-/// A telephone number as it was written.
+/// A telephone number that is not parsed.
 struct Written(String);
 
 impl FromStr for Written {

@@ -1,4 +1,4 @@
-//! The ways on which somebody is told something.
+//! The channels of notifications.
 
 use std::str::FromStr;
 
@@ -8,21 +8,21 @@ use utoipa::ToSchema;
 
 use crate::input::{Fields, Refusal};
 
-/// A way on which somebody is told something.
+/// Channel of a notification.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema, Display, IntoStaticStr, VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Channel {
-    /// By e-mail.
+    /// E-mail.
     Email,
-    /// By text message.
+    /// Text message.
     Sms,
 }
 
 impl Channel {
-    /// As it is written and stored.
+    /// The name on the wire and in stores.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -39,7 +39,7 @@ impl FromStr for Channel {
 
 const REPEATED: &str = "repeated";
 
-/// One way or both.
+/// Channels of notifications: e-mail, text message, or both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "Vec<Channel>", into = "Vec<Channel>")]
 #[schema(value_type = Vec<Channel>, min_items = 1, max_items = 2, examples(json!(["email", "sms"])))]
@@ -53,10 +53,10 @@ enum Set {
 }
 
 impl Channels {
-    /// By e-mail alone.
+    /// E-mail alone.
     pub const EMAIL: Self = Self(Set::Email);
 
-    /// Each way, e-mail first.
+    /// Each channel, e-mail first.
     pub fn each(self) -> &'static [Channel] {
         match self.0 {
             Set::Email => &[Channel::Email],
@@ -65,18 +65,18 @@ impl Channels {
         }
     }
 
-    /// Whether this is one of them.
+    /// Whether the channel is one of them.
     pub fn contains(self, channel: Channel) -> bool {
         self.each().contains(&channel)
     }
 
-    /// These and this one.
+    /// These channels and one more.
     #[must_use]
     pub fn with(self, channel: Channel) -> Self {
         if self.contains(channel) { self } else { Self(Set::Both) }
     }
 
-    /// As they are stored.
+    /// The names to store.
     pub fn names(self) -> Vec<&'static str> {
         self.each().iter().map(|channel| channel.as_str()).collect()
     }
@@ -94,7 +94,7 @@ impl Channels {
     }
 }
 
-/// By e-mail alone: a text message needs consent.
+/// E-mail alone: text messages need consent.
 impl Default for Channels {
     fn default() -> Self {
         Self::EMAIL
@@ -110,12 +110,12 @@ impl TryFrom<Vec<Channel>> for Channels {
             [Channel::Sms] => Ok(Self(Set::Sms)),
             [Channel::Email, Channel::Sms] | [Channel::Sms, Channel::Email] => Ok(Self(Set::Both)),
             [] => Err(Refusal::new("too_few", "must name at least one channel")),
-            [_, _, ..] => Err(Refusal::new(REPEATED, "is named before")),
+            [_, _, ..] => Err(Refusal::new(REPEATED, "is named twice")),
         }
     }
 }
 
-/// As they were stored.
+/// Reads stored names.
 impl TryFrom<Vec<String>> for Channels {
     type Error = Refusal;
 

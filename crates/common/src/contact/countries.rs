@@ -1,6 +1,6 @@
 //! The country codes of ISO 3166-1 alpha-2, and Kosovo.
 
-/// All that are officially assigned, and `XK`, in order.
+/// All codes that are officially assigned, and `XK`, sorted.
 pub(super) const CODES: [&str; 250] = [
     "AD", "AE", "AF", "AG", "AI", "AL", "AM", "AO", "AQ", "AR", "AS", "AT", "AU", "AW", "AX", "AZ", "BA", "BB", "BD",
     "BE", "BF", "BG", "BH", "BI", "BJ", "BL", "BM", "BN", "BO", "BQ", "BR", "BS", "BT", "BV", "BW", "BY", "BZ", "CA",

@@ -1,4 +1,4 @@
-//! Countries, as addresses and telephone numbers name them.
+//! Countries of addresses and telephone numbers.
 
 use std::str::FromStr;
 
@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use super::countries::CODES;
 use crate::input::Refusal;
 
-/// A country, by its ISO 3166-1 alpha-2 code in capitals, or Kosovo by `XK`, which ISO leaves to its users and carriers, banks
-/// and the European Union use.
+/// Country code of ISO 3166-1 alpha-2 in capitals, or `XK` for Kosovo, a user-assigned code that carriers, banks and
+/// the European Union use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(value_type = String, min_length = 2, max_length = 2, pattern = "^[A-Z]{2}$", examples("GB"))]
 pub struct CountryCode(&'static str);
@@ -30,7 +30,7 @@ impl FromStr for CountryCode {
     }
 }
 
-/// Written out: derived, it would ask for text that lives for ever.
+/// Written by hand: a derived implementation would require `&'static str`.
 impl<'de> Deserialize<'de> for CountryCode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)

@@ -1,9 +1,9 @@
-//! An address as it is written on a parcel or in a letter: by the custom of the country that it goes to, the country's
-//! name by that of the sender.
+//! The lines of an address on a parcel or letter: in the format of the destination country, with the country's name in
+//! the sender's language.
 //!
-//! The customs are libaddressinput's, the names CLDR's; `docs/decisions/0038-addresses-phones-and-language-tags.md` says
-//! under which licences, and `cargo xtask addresses` makes both files anew. They are read when an address is written, line
-//! by line: nothing is prepared at start.
+//! Formats come from libaddressinput, names from CLDR; `docs/decisions/0038-addresses-phones-and-language-tags.md` has
+//! their licences, and `cargo xtask addresses` regenerates both files. They are read line by line when an address is
+//! written: nothing is parsed at start.
 
 use super::{
     address::{AddressLine, PostalAddress, PostalCode},
@@ -13,15 +13,15 @@ use crate::locale::LanguageTag;
 
 /// Code, format, format in Latin letters, fields in capitals; separated by tabs.
 const FORMATS: &str = include_str!("formats.txt");
-/// The names of countries by the language that they are in. The first stands in for languages that are not here.
+/// The names of countries by language. The first is the default for other languages.
 const NAMES: [(&str, &str); 2] = [("en", include_str!("names/en.txt")), ("de", include_str!("names/de.txt"))];
 
 impl PostalAddress {
-    /// The lines of the address, as its country writes them, and below them what the country is called in the language
-    /// of the sender (English, where this shop does not know that language's word). Without the telephone number.
+    /// The lines of the address in its country's format, followed by the country's name in the sender's language
+    /// (English for languages without a file). The telephone number is left out.
     ///
-    /// What a country's form has no place for is left out as its post does (a county in Britain), but for the city: where
-    /// there is no place for it (Japan, the Emirates, Singapore, Macao and others), it stands with the street.
+    /// Fields that a country's format does not have are left out (a county in Britain), except for the city: where the
+    /// format has no place for it (Japan, the Emirates, Singapore, Macao and others), it is on the line of the street.
     pub fn lines(&self, sender: &LanguageTag) -> Vec<String> {
         let form = Form::of(self.country);
         let format = form.format(self.is_latin());
@@ -31,7 +31,7 @@ impl PostalAddress {
         lines
     }
 
-    /// Whether the place is written in Latin letters. The name says nothing about it: it is written as its owner does.
+    /// Whether the address is written in Latin letters. The recipient's name does not count: it can be in any script.
     fn is_latin(&self) -> bool {
         let Self { line1, line2, city, region, .. } = self;
         let texts = [Some(line1), line2.as_ref(), Some(city), region.as_ref()];
@@ -48,7 +48,7 @@ impl PostalAddress {
             || same(country, city)
             || elements(format).iter().any(|it| matches!(it, Element::Literal(text) if same(text.trim(), city)));
         if !format.contains("%C") && !is_said {
-            // From large to small, or the other way round.
+            // Some formats go from large to small, others from small to large.
             let is_large_first = matches!((format.find("%S"), format.find("%A")), (Some(s), Some(a)) if s < a);
             street.insert(if is_large_first { 0 } else { street.len() }, city);
         }
@@ -57,7 +57,7 @@ impl PostalAddress {
 }
 
 impl CountryCode {
-    /// What the country is called in this language; in English where this shop does not know that language's word.
+    /// The country's name in this language; in English for languages without a file.
     pub fn name(self, language: &LanguageTag) -> &'static str {
         let [english, ..] = NAMES;
         let (_, names) = NAMES.into_iter().find(|(code, _)| *code == language.language()).unwrap_or(english);
@@ -65,7 +65,7 @@ impl CountryCode {
     }
 }
 
-/// What follows a code in a file.
+/// The row of a code in a file, without the code.
 fn row(file: &'static str, code: &str) -> Option<&'static str> {
     file.lines().find_map(|line| line.strip_prefix(code)?.strip_prefix('\t'))
 }
@@ -74,13 +74,13 @@ fn same(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
-/// Latin letters with all their marks, and those of full width.
+/// Whether it is a Latin letter, with or without marks, or of full width.
 fn is_latin(c: char) -> bool {
     matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}'
         | '\u{ff21}'..='\u{ff5a}')
 }
 
-/// How a country writes addresses.
+/// The address format of a country.
 struct Form {
     format: &'static str,
     latin: &'static str,
@@ -100,13 +100,13 @@ impl Form {
         match (is_latin && !self.latin.is_empty(), self.is_own) {
             (true, _) => self.latin,
             (false, true) => self.format,
-            // Of these countries nothing is known, so nothing is left out.
+            // The format of these countries is unknown, so no field is left out.
             (false, false) => "%N%n%A%n%C%n%S%n%Z",
         }
     }
 
-    /// The format with its fields filled in. An empty field takes the punctuation beside it along, and a line that has
-    /// nothing else.
+    /// The format with its fields filled in. An empty field is removed with the punctuation beside it, and with a line
+    /// that would be empty.
     fn fill(&self, format: &str, parts: &Parts<'_>) -> Vec<String> {
         let elements = elements(format);
         let mut kept: Vec<(Element<'_>, Vec<String>)> = Vec::new();
@@ -152,7 +152,7 @@ impl Form {
     }
 }
 
-/// What an address has, by libaddressinput's letters.
+/// The fields of an address, by libaddressinput's letters.
 struct Parts<'a> {
     name: &'a str,
     street: Vec<&'a str>,
@@ -162,7 +162,8 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// The lines of a field; none of one that our addresses don't have (organisation, sublocality, sorting code).
+    /// The lines of a field; empty for fields that addresses do not have here (organisation, sublocality, sorting
+    /// code).
     fn of(&self, field: char) -> Vec<&'a str> {
         match field {
             'N' => vec![self.name],

@@ -9,18 +9,18 @@ use utoipa::ToSchema;
 use super::country::CountryCode;
 use crate::input::{Refusal, line};
 
-/// Separates the number from the extension, as in RFC 3966.
+/// Separates the number from the extension (RFC 3966).
 const EXTENSION: &str = ";ext=";
 
-/// A telephone number, taken in the usual spellings (`+44 (0)20 7946 0000`, `+1 415 555 0123 ext. 7`) and answered in E.164 form, an extension behind it as in RFC 3966: `+14155550123;ext=7`. Begins with `+` and the country's code; in an address it may be written as within its country.
+/// Telephone number, accepted in the usual spellings (`+44 (0)20 7946 0000`, `+1 415 555 0123 ext. 7`) and answered in E.164 form, with an extension as in RFC 3966: `+14155550123;ext=7`. It must begin with `+` and the country's code; in an address it can be written as within the country.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String")]
 #[schema(value_type = String, min_length = 3, max_length = 40, examples("+14155550123"))]
 pub struct Phone(String);
 
 impl Phone {
-    /// Reads a number. One without `+` and the country's code is read as it is dialled within `region`, and refused where
-    /// none is given. Its length must be one that its numbering plan has; whether the plan assigns it is not asked: plans
+    /// Reads a number. One without `+` and the country's code is read as dialled within `region`, and refused without a
+    /// region. Its length must be possible in its numbering plan. Whether the plan assigns it is not checked: plans
     /// change more often than the data about them.
     pub fn read(text: &str, region: Option<CountryCode>) -> Result<Self, Refusal> {
         let refusal = || match region {
@@ -32,7 +32,7 @@ impl Phone {
         let text = line(text, 3..=40)?;
         let region = region.and_then(|country| Region::try_from(country.as_str()).ok());
         let number = PhoneNumber::parse(&text, region).map_err(|_| refusal())?;
-        // Numbers that can be dialled only within a town, and short codes such as 112, reach nobody from elsewhere.
+        // Numbers that can be dialled only within a town, and short codes such as 112, cannot be called from elsewhere.
         if number.is_possible_with_reason() != Ok(NumberLengthType::IsPossible) {
             return Err(refusal());
         }
@@ -44,7 +44,7 @@ impl Phone {
         Self::try_from(text).map_err(|_| refusal())
     }
 
-    /// As it is stored and sent: the number, and behind it the extension where there is one.
+    /// The number with its extension, if any, as it is stored and sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -54,7 +54,7 @@ impl Phone {
         self.parts().0
     }
 
-    /// What is dialled once the call is taken.
+    /// The extension, which is dialled after the call is answered.
     pub fn extension(&self) -> Option<&str> {
         self.parts().1
     }
@@ -63,14 +63,16 @@ impl Phone {
         split(&self.0)
     }
 
-    /// The country whose number it is; none where no country's plan assigns it, and for satellites and the like.
+    /// The country whose plan assigns the number; `None` when no plan does, and for satellite phones and similar
+    /// numbers.
     pub fn country(&self) -> Option<CountryCode> {
         self.number()?.get_region_code()?.as_region_str().parse().ok()
     }
 
-    /// Whether text messages can be sent to it: a number of a person that its plan assigns and that has no extension. No number
-    /// whose owner may earn by what is sent there (premium rates, shared costs, personal numbers) and no service. A landline may
-    /// be such a number: some networks read messages out, and where numbers can be taken along no plan says which are landlines.
+    /// Whether text messages can be sent to it: a number of a person that its plan assigns and that has no extension.
+    /// No number whose owner may earn by what is sent there (premium rates, shared costs, personal numbers) and no
+    /// service. A landline may be such a number: some networks read messages out, and where numbers can be taken along
+    /// no plan says which are landlines.
     pub fn takes_texts(&self) -> bool {
         let takes = |number: PhoneNumber| {
             let is_a_persons = matches!(
@@ -110,7 +112,7 @@ fn is_extension(text: &str) -> bool {
     (1..=20).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// A number with its country's code.
+/// Reads a number with its country's code.
 impl FromStr for Phone {
     type Err = Refusal;
 
@@ -119,8 +121,8 @@ impl FromStr for Phone {
     }
 }
 
-/// As it was stored or sent by a sibling. It was normalised when it was taken, so the plans are not asked again: that
-/// costs milliseconds the first time, and a number that was taken stays readable.
+/// Reads a number from a store or another service. It was normalised when it was accepted, so the plans are not
+/// consulted again: that costs milliseconds the first time, and accepted numbers must stay readable.
 impl TryFrom<String> for Phone {
     type Error = Refusal;
 
@@ -140,7 +142,7 @@ impl fmt::Display for Phone {
     }
 }
 
-/// Never shows the number: what is printed ends up in logs.
+/// Leaves out the number, so that no log shows it.
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Phone(..)")
@@ -274,7 +276,7 @@ mod tests {
             ("+14155550123", Some("US")),
             ("+38349123456", Some("XK")),
             ("+77011234567", Some("KZ")),
-            // Nobody's: an international toll-free number.
+            // An international toll-free number, which belongs to no country.
             ("+80012345678", None),
         ] {
             let found = text.parse::<Phone>().unwrap().country();
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_number_is_read_without_asking_the_plans_and_shown_to_nobody() {
+    fn a_stored_number_is_read_without_the_plans_and_not_shown_in_debug_output() {
         for stored in ["+1234567", "+999999999999999", "+14155550123;ext=12345678901234567890"] {
             assert_eq!(Phone::try_from(stored.to_owned()).unwrap().as_str(), stored);
         }

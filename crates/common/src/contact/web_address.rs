@@ -1,21 +1,22 @@
-//! Addresses of web pages in names. A mail carries the buyer's name and address lines to a person who did not write them, and
-//! mail programs make links of what looks like an address: a buyer who chooses such a name sends a link.
+//! Web addresses in names. A mail shows the buyer's name and address lines to people who did not write them, and mail
+//! programs turn text that looks like a web address into a link: a buyer with such a name would send links.
 //! `docs/decisions/0029-no-web-addresses-in-names.md` has the reasons and limits.
 
 use unicode_normalization::UnicodeNormalization;
 
 use crate::input::Refusal;
 
-/// Every top-level domain there is.
+/// All top-level domains.
 const TOP_LEVEL: &str = include_str!("top_level_domains.txt");
 
-/// Reserved ones, which resolve nowhere, or at home only (RFC 2606, RFC 6761, RFC 6762, RFC 7686).
+/// Reserved top-level domains, which do not resolve, or only in local networks (RFC 2606, RFC 6761, RFC 6762, RFC
+/// 7686).
 const RESERVED: [&str; 8] = ["example", "test", "invalid", "localhost", "local", "internal", "onion", "lan"];
 
-/// The generic domains that every mail program links, whatever stands before them.
+/// The generic domains that every mail program links, whatever precedes them.
 const COMMON: [&str; 4] = ["com", "net", "org", "info"];
 
-/// What stands before a full stop in names, titles and streets: `Dr.med. Anna Weiß`, `St.Michael`. Some of the words that
+/// Words before a full stop in names, titles and streets: `Dr.med. Anna Weiß`, `St.Michael`. Some of the words that
 /// follow are top-level domains.
 const ABBREVIATIONS: [&str; 103] = [
     "abs", "ag", "al", "all", "apt", "assoc", "attn", "av", "ave", "bat", "bd", "bldg", "blk", "blvd", "bât", "capt",
@@ -27,10 +28,10 @@ const ABBREVIATIONS: [&str; 103] = [
     "пр", "стр", "ул",
 ];
 
-/// Refuses text that a mail program could make a link of.
+/// Refuses text that a mail program could turn into a link.
 pub(super) fn refuse(text: String) -> Result<String, Refusal> {
     if is_in(&text) {
-        let message = "must not contain the address of a web page; if it does not, put a space after the full stop";
+        let message = "must not contain a web address; if this is none, put a space after the full stop";
         return Err(Refusal::new("web_address", message));
     }
     Ok(text)
@@ -45,8 +46,8 @@ fn is_in(text: &str) -> bool {
         || words(&written).any(is_linked)
 }
 
-/// As a reader and a browser see it: compatibility forms (full-width, circled) as plain letters, every kind of full stop that
-/// IDNA takes as one (UTS 46), without what cannot be seen.
+/// Normalises text as browsers do: compatibility forms (full-width, circled) become plain letters, every full stop that
+/// IDNA recognises (UTS 46) a plain one, and invisible characters are removed.
 fn plain(text: &str) -> String {
     text.nfkc()
         .filter(|c| !matches!(c, '\u{AD}' | '\u{34F}' | '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}'))
@@ -59,20 +60,20 @@ fn plain(text: &str) -> String {
         .collect()
 }
 
-/// What stands between spaces and between signs that no host has; each with the sign that follows it.
+/// Splits text at spaces and at characters that no host has; each part with the character that follows it.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     let is_of_word =
         |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_' | '/' | ':' | '?' | '#') || is_mark(c);
     text.split(move |c| !is_of_word(c))
 }
 
-/// Combining marks are letters' parts: split at them, a name would fall into pieces.
+/// Combining marks belong to letters, so that names are not split at them.
 fn is_mark(c: char) -> bool {
     matches!(c, '\u{300}'..='\u{36F}' | '\u{900}'..='\u{DFF}' | '\u{E31}'..='\u{E4E}' | '\u{64B}'..='\u{65F}')
 }
 
-/// Whether a part of a word is a host: mail programs link what stands after `//` or within a path, too. Followed by a path,
-/// a port or the like, or after `//`, a domain is one in any case.
+/// Whether a part of a word is a host: mail programs also link hosts after `//` or within a path. A domain after `//`,
+/// or before a path, a port or similar, always counts as one.
 fn is_linked(word: &str) -> bool {
     let is_end = |c: char| matches!(c, '/' | ':' | '?' | '#');
     let mut begin = 0;
@@ -84,14 +85,14 @@ fn is_linked(word: &str) -> bool {
     })
 }
 
-/// An address of IPv4 as mail programs take it: four numbers up to 255, without zeros before them.
+/// Whether it is an IPv4 address as mail programs recognise it: four numbers up to 255, without leading zeros.
 fn is_number(host: &str) -> bool {
     let host = host.trim_matches('.').split(['-', '_']).next().unwrap_or_default();
     let is_part = |part: &str| part.parse::<u8>().is_ok_and(|number| number.to_string() == part);
     host.split('.').count() == 4 && host.split('.').all(is_part)
 }
 
-/// Whether it has labels that end with a top-level domain, not all of which are initials or abbreviations.
+/// Whether its last label is a top-level domain, and not all labels are initials or abbreviations.
 fn is_domain(host: &str, is_certain: bool) -> bool {
     let labels: Vec<&str> = host.split('.').collect();
     let mut pairs = labels.windows(2).enumerate();
@@ -107,13 +108,13 @@ fn is_domain(host: &str, is_certain: bool) -> bool {
     })
 }
 
-/// `B.Com`, `M.Com`: one capital.
+/// Whether it is a degree such as `B.Com` or `M.Com`: one capital.
 fn is_degree(before: &str) -> bool {
     is_initial(before) && before.chars().all(char::is_uppercase)
 }
 
-/// An initial, an ordinal or one of the words that people shorten. Hosts of one small letter are Latin and in the domain of a
-/// country (`t.co`); elsewhere it is a word (`г.Москва`, `i.Tirol`).
+/// Whether it is an initial, an ordinal or a common abbreviation. Hosts of one small letter are Latin and in a
+/// country's domain (`t.co`); elsewhere it is a word (`г.Москва`, `i.Tirol`).
 fn is_abbreviation(before: &str, top: &str) -> bool {
     let last = before.rsplit(['-', '_']).next().unwrap_or(before);
     let is_initial = is_initial(last) && (is_degree(last) || !last.is_ascii() || top.len() > 2);

@@ -1,6 +1,7 @@
-//! Query strings, read strictly and refused in our own words with the parameter's name.
+//! Query strings, read strictly; a refusal names the parameter.
 //!
-//! A parameter is given once; an empty one is refused, as an empty text in a body is (`docs/decisions/0018-empty-values.md`).
+//! A parameter is given once; an empty one is refused, as an empty text in a body is
+//! (`docs/decisions/0018-empty-values.md`).
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -10,7 +11,7 @@ use serde::de::{
 
 use crate::{input::is_storable, problem::Problem};
 
-/// The longest name that is repeated to the client.
+/// The most characters of a parameter's name that an answer repeats.
 const SHOWN: usize = 64;
 
 /// Reads a query string into `T`, which says `#[serde(deny_unknown_fields)]`.
@@ -19,7 +20,7 @@ pub(super) fn read<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     T::deserialize(Parameters(pairs)).map_err(Wrong::problem)
 }
 
-/// What is wrong with which parameter.
+/// A refused parameter, with the reason.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 struct Wrong {
@@ -44,10 +45,10 @@ impl Wrong {
     }
 }
 
-/// What serde and the types that it reads say is for programmers, and changes with their versions.
+/// Replaces serde's own messages, which are for programmers and change with its versions.
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(_: T) -> Self {
-        Self::new("is not a value that it takes")
+        Self::new("has an invalid value")
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
@@ -66,7 +67,7 @@ impl de::Error for Wrong {
 
 type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 
-/// The parameters in their order (WHATWG URL, 5.1, but strict about percent signs and UTF-8).
+/// Parses the parameters in their order (WHATWG URL, 5.1, but strict about percent signs and UTF-8).
 fn pairs(query: &str) -> Result<Vec<Pair<'_>>, Wrong> {
     let mut pairs: Vec<Pair<'_>> = Vec::new();
     for part in query.split('&').filter(|part| !part.is_empty()) {
@@ -135,7 +136,7 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Wrong> {
-        // serde asks for a name first.
+        // serde reads the name first.
         let (name, value) = self.next.take().unwrap_or_default();
         let read = if value.trim().is_empty() {
             Err(Wrong::new("must not be empty: leave it out"))
@@ -157,7 +158,7 @@ impl Text<'_> {
         if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Wrong::new("must be a whole number"));
         }
-        // What i128 cannot hold is out of every range, too.
+        // A number that i128 cannot hold is out of every range.
         let number = self.0.parse::<i128>().ok().and_then(|number| N::try_from(number).ok());
         number.ok_or_else(|| Wrong::new("is out of range"))
     }

@@ -1,4 +1,4 @@
-//! [`Json`]: a body as an extractor, within limits, and as an answer. [`RawBody`]: one that is not read as JSON.
+//! [`Json`]: a JSON body, as an extractor with limits and as an answer. [`RawBody`]: a body that is not read as JSON.
 
 use std::fmt;
 
@@ -17,10 +17,10 @@ use serde_json::{Map, Value};
 use super::{Fields, FromFields};
 use crate::{http::headers::single, problem::Problem};
 
-/// The largest body that a route takes unless it has a limit of its own (webhooks do), in bytes. Larger data goes through
-/// presigned uploads.
+/// The largest body of a route without a limit of its own (webhooks have one), in bytes. Larger data is uploaded with
+/// presigned forms.
 pub const MAX_BODY: usize = 256 * 1024;
-/// How deep a body may be nested. Our deepest request has four levels.
+/// How deep a body may be nested. The deepest request has four levels.
 pub const MAX_DEPTH: usize = 16;
 
 /// A JSON body: read into `T`, or written from it.
@@ -40,8 +40,7 @@ impl<S: Send + Sync, T: FromFields> FromRequest<S> for Json<T> {
     }
 }
 
-/// The bytes of a body as they came, for what is signed over them. 413 above the route's
-/// limit, which is [`MAX_BODY`] unless the route says otherwise.
+/// The raw bytes of a body, for signatures over them. 413 above the route's limit, which is [`MAX_BODY`] by default.
 #[derive(Debug, Clone)]
 pub struct RawBody(pub Bytes);
 
@@ -63,7 +62,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// Reads a body of at most as many bytes as the route takes.
+/// Reads a body up to the limit of the route.
 async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
     Bytes::from_request(request, state).await.map_err(|rejection| {
         if rejection.status() == http::StatusCode::PAYLOAD_TOO_LARGE {
@@ -73,8 +72,8 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Prob
     })
 }
 
-/// Whether the body is said to be JSON as it is read here. JSON has no parameters (RFC 8259, 11); a charset that is not
-/// UTF-8 says that the bytes mean something else.
+/// Whether the headers declare JSON in UTF-8. JSON has no parameters (RFC 8259, 11), but a charset other than UTF-8
+/// would give the bytes another meaning.
 fn is_json(request: &Request) -> bool {
     let headers = request.headers();
     let value = single(headers, &header::CONTENT_TYPE).ok().flatten().and_then(|value| value.to_str().ok());
@@ -88,8 +87,8 @@ fn is_json(request: &Request) -> bool {
     is_json && is_utf8 && is_plain
 }
 
-/// Any JSON that is not nested too deeply and whose objects name no member twice: readers differ in which of the two they
-/// take (RFC 8259, 4). 400 otherwise: `too_deep` or `malformed_json`.
+/// Reads any JSON that is not nested too deeply and has no repeated members in an object: parsers differ in which of
+/// them they use (RFC 8259, 4). 400 otherwise: `too_deep` or `malformed_json`.
 pub fn read_json(body: &[u8]) -> Result<Value, Problem> {
     if depth(body) > MAX_DEPTH {
         return Err(Problem::too_deep(MAX_DEPTH));
@@ -97,13 +96,14 @@ pub fn read_json(body: &[u8]) -> Result<Value, Problem> {
     let read = serde_json::from_slice(body).map(|Distinct(value)| value);
     read.map_err(|error| {
         let (line, column) = (error.line(), error.column());
-        // Every value is taken, so that nothing else is wrong with data that is JSON.
-        let wrong = if error.is_data() { "A member of an object is named twice" } else { "JSON ends or breaks" };
+        // Every value is accepted, so a data error can only be a repeated member.
+        let wrong =
+            if error.is_data() { "A member of an object is repeated" } else { "The JSON is malformed or incomplete" };
         Problem::malformed_json(format!("{wrong} at line {line}, column {column}."))
     })
 }
 
-/// A value in which no object names a member twice, at any depth. (The one of `serde_json` keeps the last.)
+/// A value in which no object has a repeated member, at any depth. (`serde_json::Value` keeps the last one.)
 struct Distinct(Value);
 
 impl<'de> Deserialize<'de> for Distinct {
@@ -118,7 +118,7 @@ impl<'de> Visitor<'de> for AnyDistinct {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON whose objects name no member twice")
+        f.write_str("JSON without repeated members")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -161,7 +161,7 @@ impl<'de> Visitor<'de> for AnyDistinct {
         let mut members = Map::new();
         while let Some((name, Distinct(value))) = object.next_entry::<String, Distinct>()? {
             if members.insert(name, value).is_some() {
-                return Err(de::Error::custom("a member is named twice"));
+                return Err(de::Error::custom("a member is repeated"));
             }
         }
         Ok(Value::Object(members))
@@ -208,10 +208,12 @@ mod tests {
         ] {
             let problem = read_json(twice.as_bytes()).expect_err(twice);
             assert_eq!((problem.status().as_u16(), problem.kind()), (400, "malformed_json"), "{twice}");
-            assert!(problem.detail().starts_with("A member of an object is named twice"), "{}", problem.detail());
+            assert!(problem.detail().starts_with("A member of an object is repeated"), "{}", problem.detail());
             assert!(!problem.detail().contains("swordfish"), "{}", problem.detail());
         }
-        assert!(read_json(br#"{"a": 1, "a": }"#).unwrap_err().detail().starts_with("JSON ends or breaks"));
+        assert!(
+            read_json(br#"{"a": 1, "a": }"#).unwrap_err().detail().starts_with("The JSON is malformed or incomplete")
+        );
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Why a value is refused. Knows nothing of requests: the words of the wire refuse by it, and [`super::Fields`] reports it.
+//! Why a value is refused. Knows nothing of requests: types return it, and [`super::Fields`] reports it.
 
-/// Why a value is refused: a stable code for programs, and for people a sentence that completes "this field ...".
+/// Why a value is refused: a stable code for programs, and a message for people that completes "this field ...".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
-    /// Stable, `snake_case`.
+    /// The stable code, in `snake_case`.
     pub code: &'static str,
-    /// Never repeats the value: it may be a password.
+    /// The message. It never repeats the value, which may be a password.
     pub message: String,
 }
 

@@ -7,10 +7,10 @@ use validator::{Validate, ValidationError, ValidationErrors, ValidationErrorsKin
 
 use super::Fields;
 
-/// The parameter of a [`ValidationError`] that names the member to point at.
+/// The parameter of a [`ValidationError`] that names the refused member.
 const MEMBER: &str = "member";
 
-/// What a rule across members answers with: the member that is to be changed, and why, as everywhere.
+/// The error of a rule across members: the member to change, with code and message.
 pub fn violation(member: &'static str, code: &'static str, message: impl Into<Cow<'static, str>>) -> ValidationError {
     let mut error = ValidationError::new(code).with_message(message.into());
     error.add_param(MEMBER.into(), &member);
@@ -18,10 +18,10 @@ pub fn violation(member: &'static str, code: &'static str, message: impl Into<Co
 }
 
 impl Fields<'_> {
-    /// The value, if the rules of its type allow it; otherwise each that it breaks is reported beside all other refusals.
+    /// The value, if the rules of its type allow it; otherwise each broken rule is reported with all other refusals.
     ///
-    /// Of validator's errors only our own codes, messages and names of members are passed on: their parameters hold the
-    /// value that was refused, which may be a password.
+    /// Of validator's errors only codes, messages and names of members are passed on: their parameters hold the refused
+    /// value, which may be a password.
     pub fn valid<T: Validate>(&mut self, value: T) -> Option<T> {
         let Err(errors) = value.validate() else { return Some(value) };
         self.refuse_each("", &errors);
@@ -48,7 +48,7 @@ impl Fields<'_> {
     }
 
     fn refuse_one(&mut self, above: &str, field: &str, error: &ValidationError) {
-        // An error of the whole is kept under a name of validator's own; ours say which member they are about.
+        // validator keeps an error of the whole type under a name of its own; its parameter has the member.
         let member = error.params.get(MEMBER).and_then(|member| member.as_str());
         let path = match member {
             Some(member) => format!("{above}/{member}"),

@@ -106,7 +106,7 @@ fn text_is_trimmed_and_control_characters_are_refused() {
     assert_eq!(line("  a b ", 1..=9).unwrap(), "a b");
     assert_eq!(line("a\0b", 1..=9).unwrap_err().code, "control_character");
     assert_eq!(line("a\nb", 1..=9).unwrap_err().code, "control_character");
-    assert_eq!(prose("a\nb", 1..=9).unwrap(), "a\nb");
+    assert_eq!(multiline_text("a\nb", 1..=9).unwrap(), "a\nb");
     assert_eq!(line("   ", 1..=9).unwrap_err().code, "too_short");
     assert_eq!(line("a         ", 1..=9).unwrap_err().code, "too_long", "a client may count by itself");
 }

@@ -1,13 +1,12 @@
-//! Characters that cannot be seen. Text made of them looks empty; some make the text around them read otherwise than it is
-//! stored (Unicode Technical Report 36, "Bidirectional Text Spoofing"). Others are part of how a script is written, and are
-//! taken where it needs them: `docs/decisions/0028-text-that-can-be-seen.md`.
+//! Invisible characters. Text that consists of them looks empty; some make the text around them look different from
+//! what is stored (Unicode Technical Report 36, "Bidirectional Text Spoofing"). Others are part of how a script is
+//! written, and are accepted where it needs them: `docs/decisions/0028-text-that-can-be-seen.md`.
 
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
 use super::Refusal;
 
-/// Takes text whose invisible characters all stand where a script needs them, and that has something to see if it has
-/// anything.
+/// Accepts text whose invisible characters are all needed by a script, and that is empty or has a visible character.
 pub(super) fn check(text: &str) -> Result<(), Refusal> {
     let chars: Vec<char> = text.chars().collect();
     let is_rtl = text.chars().any(is_right_to_left);
@@ -20,13 +19,13 @@ pub(super) fn check(text: &str) -> Result<(), Refusal> {
         }
     }
     if !chars.is_empty() && !chars.into_iter().any(is_visible) {
-        return Err(Refusal::new("nothing_visible", "must have a character that can be seen"));
+        return Err(Refusal::new("nothing_visible", "must have a visible character"));
     }
     Ok(())
 }
 
-/// Whether it can be seen by itself. A combining mark has nothing that carries it, a format character has no form of its
-/// own, and what stands for no character (private use, unassigned, U+FFFD) is seen by each reader otherwise or not at all.
+/// Whether it is visible by itself. A combining mark needs a base character, a format character has no form of its own,
+/// and code points without a character (private use, unassigned, U+FFFD) look different on each device.
 fn is_visible(c: char) -> bool {
     has_form(c)
         && c != '\u{FFFD}'
@@ -39,8 +38,8 @@ fn has_form(c: char) -> bool {
     !c.is_whitespace() && !c.is_control() && c != '\u{2800}' && !is_taken_in_place(c) && !is_never_taken(c)
 }
 
-/// What no text needs: soft hyphens, overrides, embeddings and isolates of direction, separators of lines, marks of byte order,
-/// annotations, fillers, invisible operators, and code points that are no characters.
+/// Whether no text needs the character: soft hyphens, overrides, embeddings and isolates of direction, separators of
+/// lines, marks of byte order, annotations, fillers, invisible operators, and code points that are no characters.
 fn is_never_taken(c: char) -> bool {
     let is_no_character = u32::from(c) & 0xFFFE == 0xFFFE;
     is_no_character
@@ -57,7 +56,7 @@ fn is_never_taken(c: char) -> bool {
             | '\u{E0000}'..='\u{E001F}' | '\u{E0080}'..='\u{E00FF}' | '\u{E01F0}'..='\u{E0FFF}') // unused tags
 }
 
-/// What is invisible by itself and part of how something visible is written.
+/// Whether it is invisible by itself and part of how visible text is written.
 fn is_taken_in_place(c: char) -> bool {
     matches!(c,
         '\u{200C}' | '\u{200D}' // joiners
@@ -93,7 +92,8 @@ fn is_in_place(c: char, before: Option<char>, after: Option<char>, is_rtl: bool)
     }
 }
 
-/// Whether a word joiner does something between the two: not within a word, but beside a sign or in a script without spaces.
+/// Whether a word joiner does something between the two: not within a word, but beside a sign or in a script without
+/// spaces.
 fn binds(before: char, after: char) -> bool {
     let is_of_word = |c: char| c.is_alphanumeric() || !is_visible(c);
     let is_beside_sign = !is_of_word(before) || !is_of_word(after);
@@ -122,8 +122,8 @@ fn is_pictured(c: char) -> bool {
     matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2190}'..='\u{23FF}' | '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}' | '\u{FE0F}')
 }
 
-/// Letters and signs of scripts without spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Javanese, Chinese
-/// and Japanese.
+/// Letters and signs of scripts without spaces between words: Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Javanese,
+/// Chinese and Japanese.
 fn has_no_spaces(c: char) -> bool {
     matches!(c,
         '\u{0E00}'..='\u{0EFF}' | '\u{0F00}'..='\u{109F}' | '\u{1780}'..='\u{17FF}' | '\u{1950}'..='\u{19FF}'
@@ -140,7 +140,7 @@ fn is_right_to_left(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::input::{line, prose};
+    use crate::input::{line, multiline_text};
 
     #[test]
     fn names_and_titles_of_every_script_are_taken_as_they_are_written() {
@@ -192,7 +192,7 @@ mod tests {
         ];
         for name in names {
             assert_eq!(line(name, 1..=100).unwrap(), name);
-            assert_eq!(prose(name, 0..=100).unwrap(), name);
+            assert_eq!(multiline_text(name, 0..=100).unwrap(), name);
         }
     }
 
@@ -211,12 +211,12 @@ mod tests {
             for text in [format!("{c}"), format!("{c}{c}"), format!(" {c} {c}")] {
                 let refused = line(&text, 1..=100).unwrap_err();
                 assert!(["invisible_character", "nothing_visible"].contains(&refused.code), "U+{code:04X} {refused:?}");
-                assert!(prose(&text, 0..=100).is_err(), "U+{code:04X}");
+                assert!(multiline_text(&text, 0..=100).is_err(), "U+{code:04X}");
             }
         }
         for blank in ["", " ", "\u{A0}", "\u{3000}", "\u{2028}", "\u{2029}", "\u{1680}\u{2003}\u{202F}\u{205F}"] {
             assert_eq!(line(blank, 1..=100).unwrap_err().code, "too_short", "{blank:?}");
-            assert_eq!(prose(blank, 0..=100).unwrap(), "", "{blank:?}");
+            assert_eq!(multiline_text(blank, 0..=100).unwrap(), "", "{blank:?}");
         }
     }
 
@@ -262,7 +262,7 @@ mod tests {
             let refused = line(text, 1..=100).unwrap_err();
             assert_eq!(refused.code, "invisible_character", "{text:?}");
             assert_eq!(refused.message, format!("must not contain the invisible character {named} here"), "{text:?}");
-            assert_eq!(prose(text, 0..=100).unwrap_err(), refused, "{text:?}");
+            assert_eq!(multiline_text(text, 0..=100).unwrap_err(), refused, "{text:?}");
         }
     }
 }

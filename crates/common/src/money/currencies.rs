@@ -1,4 +1,5 @@
-//! Every currency code of ISO 4217, and how Stripe charges it: the one table behind prices, settings, quotes and charges.
+//! Every currency code of ISO 4217, and how Stripe charges it: the one table behind prices, settings, quotes and
+//! charges.
 //!
 //! | what | source | state of |
 //! | --- | --- | --- |
@@ -7,36 +8,36 @@
 //! | which currencies Stripe charges, in which unit, from and up to which amount | [Supported currencies](https://docs.stripe.com/currencies) | 30 November 2026 |
 //!
 //! Amounts are in the minor units of ISO 4217, Stripe's limits too: a test holds their conversion. How many decimals
-//! are *shown* is another matter: the CLDR shows HUF, COP or IDR without, ISO 4217 counts two. Bodega counts and writes by
-//! ISO 4217; see `docs/decisions/0027-currencies.md`.
+//! are *shown* is another matter: the CLDR shows HUF, COP or IDR without, ISO 4217 counts two. Bodega counts and writes
+//! by ISO 4217; see `docs/decisions/0027-currencies.md`.
 
-/// What a code stands for.
+/// The kind of a currency code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Money that people pay with.
+    /// A currency for payments.
     Money,
     /// A fund, an index or a unit of account.
     Unit,
     /// A metal, a bond market unit, a test, or no currency at all.
     Reserved,
-    /// No longer money; what came after it.
+    /// A withdrawn currency, with its successor.
     Withdrawn(&'static str),
 }
 
-/// How Stripe charges a currency. Amounts are in ISO 4217's minor units.
+/// The rules by which Stripe charges a currency. Amounts are in ISO 4217's minor units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charge {
     /// The decimals of Stripe's own unit: 2 for ISK, which has none, and 0 for MGA, which has two.
     pub decimals: u32,
-    /// What every amount is a multiple of.
+    /// The step: every amount is a multiple of it.
     pub step: i64,
-    /// The least that can be charged. Where Stripe states none, its minimum follows from an exchange rate: one step here.
+    /// The minimum. Where Stripe states none, it depends on an exchange rate, and one step is used here.
     pub minimum: i64,
-    /// The most that can be charged.
+    /// The maximum.
     pub maximum: i64,
 }
 
-/// A code with all that is known of it.
+/// A code with its properties.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) code: &'static str,
@@ -46,31 +47,31 @@ pub(super) struct Row {
     pub(super) charge: Option<Charge>,
 }
 
-/// Stripe takes eight digits of its own unit unless it says otherwise.
+/// Stripe accepts amounts of eight digits in its own unit, with exceptions.
 const DIGITS: u32 = 8;
 
 impl Row {
-    /// Stripe charges it in units of so many decimals.
+    /// Stripe charges the currency, in units of this many decimals.
     const fn charged(self, decimals: u32) -> Self {
         let step = if self.decimals > decimals { 10_i64.pow(self.decimals - decimals) } else { 1 };
         let charge = Charge { decimals, step, minimum: step, maximum: most(self.decimals, decimals, step, DIGITS) };
         Self { charge: Some(charge), ..self }
     }
 
-    /// Stripe wants multiples.
+    /// Stripe requires multiples of a step.
     const fn in_steps_of(self, step: i64) -> Self {
         let Some(charge) = self.charge else { return self };
         let maximum = most(self.decimals, charge.decimals, step, DIGITS);
         Self { charge: Some(Charge { step, minimum: step, maximum, ..charge }), ..self }
     }
 
-    /// Stripe charges no less.
+    /// Stripe has a minimum.
     const fn at_least(self, minimum: i64) -> Self {
         let Some(charge) = self.charge else { return self };
         Self { charge: Some(Charge { minimum, ..charge }), ..self }
     }
 
-    /// Stripe takes so many digits, cards being paid with.
+    /// Stripe accepts this many digits for card payments.
     const fn up_to_digits(self, digits: u32) -> Self {
         let Some(charge) = self.charge else { return self };
         let maximum = most(self.decimals, charge.decimals, charge.step, digits);
@@ -297,7 +298,7 @@ pub(super) static TABLE: [Row; 187] = [
     withdrawn("ZWL", "Zimbabwe Dollar", 2, "ZWG"),
 ];
 
-/// Where the table has a code.
+/// The index of a code in the table.
 pub(super) fn position(code: &str) -> Option<usize> {
     TABLE.binary_search_by(|row| row.code.cmp(code)).ok()
 }
@@ -309,8 +310,8 @@ mod tests {
     /// List one as SIX published it on 1 January 2026 for ISO: code, minor units, name.
     const LIST_ONE: &str = include_str!("iso-4217-2026-01-01.tsv");
 
-    /// <https://docs.stripe.com/currencies#presentment-currencies>, without ANG, BGN and STD, which ISO has withdrawn, and
-    /// with the currencies of three decimals, which accounts in some countries have.
+    /// <https://docs.stripe.com/currencies#presentment-currencies>, without ANG, BGN and STD, which ISO has withdrawn,
+    /// and with the currencies of three decimals, which accounts in some countries have.
     const CHARGED: &str = "AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BWP BYN BZD CAD CDF \
         CHF CLP CNY COP CRC CVE CZK DJF DKK DOP DZD EGP ETB EUR FJD FKP GBP GEL GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS \
         INR ISK JMD JOD JPY KES KGS KHR KMF KRW KWD KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MUR MVR MWK MXN \
@@ -365,7 +366,8 @@ mod tests {
     #[test]
     fn stripe_counts_as_iso_4217_does_with_three_exceptions() {
         let of = |decimals| codes(|row| row.charge.is_some_and(|charge| charge.decimals == decimals));
-        // UGX is on Stripe's list of zero-decimal currencies, too; the special case that it also is says how it is sent.
+        // UGX is on Stripe's list of zero-decimal currencies, too; the special case that it also is says how it is
+        // sent.
         assert_eq!(of(0), "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF");
         assert_eq!(of(3), "BHD JOD KWD OMR TND");
         assert_eq!(codes(|row| row.charge.is_some_and(|charge| charge.decimals != row.decimals)), "ISK MGA UGX");

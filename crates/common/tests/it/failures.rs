@@ -96,7 +96,7 @@ async fn each_kind_of_route_has_one_answer_for_each_class_of_failure() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_the_right_ones() {
+async fn a_wrong_method_is_answered_with_the_right_ones() {
     let client = sample::client();
     for (path, expected) in [
         ("/things", "GET,HEAD,POST"),
@@ -124,7 +124,7 @@ async fn public_routes_do_not_look_at_the_token() {
 }
 
 #[tokio::test]
-async fn whoever_has_no_account_is_forbidden_what_needs_one() {
+async fn guests_and_services_are_forbidden_what_needs_an_account() {
     let client = sample::client();
     let id = Uuid::from_u128(9);
     let answer = client.get("/account").token(&tokens::user(id, SCOPE)).send().await.expect(200);

@@ -17,7 +17,7 @@ use testkit::tokens::{AUDIENCE, ISSUER, Signer, claims, signer};
 use tokio::net::TcpListener;
 
 const LONG: Duration = Duration::from_hours(1);
-/// The three seconds in which a dead neighbour is reported, and one more for a busy machine.
+/// The three seconds in which an unreachable service is reported, and one more for a busy machine.
 const IN_TIME: Duration = Duration::from_secs(4);
 
 /// What the issuer says when it is asked for its keys.
@@ -82,7 +82,7 @@ fn token_of(signer: &Signer) -> String {
     signer.token(&claims("service:tests", "catalog:write"))
 }
 
-/// The status a token is refused with; 200 when it is good.
+/// The status that a token is refused with; 200 when it is valid.
 async fn verdict(verifier: &Verifier, token: &str) -> u16 {
     verifier.verify(token).await.map_or_else(|problem| problem.status().as_u16(), |_| 200)
 }
@@ -136,12 +136,12 @@ async fn a_known_key_verifies_while_the_issuer_is_down() {
     let verifier = issuer.verifier(Duration::ZERO);
     assert_eq!(verdict(&verifier, &token_of(signer())).await, 200);
     issuer.says(Says::Status(StatusCode::INTERNAL_SERVER_ERROR));
-    assert_eq!(verdict(&verifier, &token_of(&Signer::generate())).await, 503, "nobody can tell whether it is good");
+    assert_eq!(verdict(&verifier, &token_of(&Signer::generate())).await, 503, "it cannot be verified");
     assert_eq!(verdict(&verifier, &token_of(signer())).await, 200);
 }
 
 #[tokio::test]
-async fn an_issuer_that_fails_in_any_way_is_a_503_in_time_for_everybody_who_waits() {
+async fn an_issuer_that_fails_in_any_way_is_a_503_in_time_for_all_waiting_callers() {
     let token = token_of(signer());
     let ways = [
         Says::Nothing,
@@ -160,8 +160,8 @@ async fn an_issuer_that_fails_in_any_way_is_a_503_in_time_for_everybody_who_wait
         assert!(started.elapsed() < IN_TIME, "{:?}", started.elapsed());
         assert_eq!(issuer.asked(), 1, "a fetch that fails is shared too");
     }
-    let nobody = verifier("http://127.0.0.1:9/jwks.json", LONG);
-    assert_eq!(verdict(&nobody, &token).await, 503);
+    let unreachable = verifier("http://127.0.0.1:9/jwks.json", LONG);
+    assert_eq!(verdict(&unreachable, &token).await, 503);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use common::{
     auth::{Caller, Verifier, scopes::CatalogWrite},
     etag::{ETag, IfMatch, Versioned},
     extract::{Created, Path, Query},
-    http::{RequestContext, wrap},
+    http::{RequestContext, with_middleware},
     id::Id,
     input::{Fields, FromFields, Json, RawBody, Refusal, line},
     page::{List, Page, PageQuery},
@@ -56,7 +56,7 @@ pub(crate) fn trusting(verifier: Verifier, deadline: Duration) -> Client {
         .route("/public", get(async || ([(header::CACHE_CONTROL, "public, max-age=60")], "")))
         .route("/unwritable", get(unwritable))
         .route("/hangs", get(hangs));
-    Client::new(wrap(routes.with_state(verifier), deadline))
+    Client::new(with_middleware(routes.with_state(verifier), deadline))
 }
 
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use jsonwebtoken::jwk::JwkSet;
 use serde_json::json;
 use testkit::tokens::{AUDIENCE, ISSUER, claims, signer, verifier};
 
-/// Whether a token with these changes, made this second, is good in the same second.
+/// Whether a token with these changes, made in this second, is valid in the same second.
 async fn is_good(change: impl Fn(&mut Claims, i64)) -> bool {
     loop {
         let now = Timestamp::now().unix_seconds();
@@ -28,7 +28,7 @@ async fn is_good(change: impl Fn(&mut Claims, i64)) -> bool {
 }
 
 #[tokio::test]
-async fn a_token_is_good_until_thirty_seconds_after_it_expired() {
+async fn a_token_is_accepted_until_thirty_seconds_after_it_expired() {
     assert_eq!(LEEWAY.as_secs(), 30);
     assert!(is_good(|claims, now| claims.exp = now + 1).await);
     assert!(is_good(|claims, now| claims.exp = now - 29).await);
@@ -38,7 +38,7 @@ async fn a_token_is_good_until_thirty_seconds_after_it_expired() {
 }
 
 #[tokio::test]
-async fn a_token_is_good_from_thirty_seconds_before_it_begins() {
+async fn a_token_is_accepted_from_thirty_seconds_before_it_becomes_valid() {
     assert!(is_good(|claims, now| claims.nbf = now).await);
     assert!(is_good(|claims, now| claims.nbf = now + 29).await);
     assert!(!is_good(|claims, now| claims.nbf = now + 31).await);
@@ -108,7 +108,7 @@ async fn crit_is_refused_whatever_it_holds() {
     }
 }
 
-/// A judge of tokens by keys that can be replaced.
+/// A verifier with keys that can be replaced.
 fn replaceable() -> (Verifier, Arc<Mutex<Arc<JwkSet>>>) {
     let set = Arc::new(Mutex::new(Arc::new(signer().jwks())));
     let of_now = Arc::clone(&set);
@@ -120,7 +120,7 @@ fn replaceable() -> (Verifier, Arc<Mutex<Arc<JwkSet>>>) {
 }
 
 #[tokio::test]
-async fn a_token_that_was_good_is_refused_once_its_key_is_withdrawn_or_replaced_under_its_name() {
+async fn a_verified_token_is_refused_once_its_key_is_withdrawn_or_replaced_under_its_name() {
     let token = signer().token(&claims("service:tests", "catalog:write"));
     for after in [JwkSet { keys: vec![] }, signer().impostor().jwks()] {
         let (verifier, set) = replaceable();
@@ -136,7 +136,7 @@ async fn a_token_that_was_good_is_refused_once_its_key_is_withdrawn_or_replaced_
 }
 
 #[tokio::test]
-async fn a_good_token_does_not_lend_its_signature_to_other_claims() {
+async fn the_signature_of_a_verified_token_does_not_cover_other_claims() {
     let verifier = verifier();
     let (small, large) = (claims("service:tests", "catalog:read"), claims("service:tests", "catalog:write"));
     let [small, large] = [small, large].map(|claims| signer().token(&claims));

@@ -17,7 +17,7 @@ use tokio::net::TcpListener;
 
 use super::{Clock, Env, Secrets};
 
-/// Parameters and their values; without any it refuses every call.
+/// Parameters and their values; an empty store refuses every call.
 #[derive(Clone, Default)]
 pub(crate) struct Store {
     values: Arc<Mutex<BTreeMap<&'static str, String>>>,
@@ -38,7 +38,7 @@ impl Store {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// How much time has passed since the start.
+    /// Sets the time, in seconds since the start.
     pub(crate) fn at(&self, seconds: u64) {
         self.seconds.store(seconds, Ordering::Relaxed);
     }
@@ -49,7 +49,7 @@ impl Store {
         Clock::of(move || start + Duration::from_secs(seconds.load(Ordering::Relaxed)))
     }
 
-    /// Settings whose secrets come from here.
+    /// Settings whose secrets are fetched from this store.
     pub(crate) async fn env(&self, settings: &[(&str, &str)]) -> Env {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

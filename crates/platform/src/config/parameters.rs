@@ -1,4 +1,4 @@
-//! Parameter Store: how a setting names a parameter, and how many are asked for at once.
+//! Parameter Store: the names of parameters in settings, and the calls that fetch them.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -10,13 +10,13 @@ use aws_sdk_ssm::{
 use common::cause::chain;
 use tokio::sync::OnceCell;
 
-/// `GetParameters` takes at most ten names a call.
+/// `GetParameters` accepts at most ten names a call.
 const NAMES_A_CALL: usize = 10;
-/// Where Parameter Store answers for Secrets Manager.
+/// The path under which Parameter Store answers for Secrets Manager.
 const SECRETS_MANAGER: &str = "/aws/reference/secretsmanager/";
 
-/// The Parameter Store name of an indirection. Parameter Store also answers for Secrets Manager under a reserved path,
-/// so that one call fetches both kinds.
+/// The Parameter Store name that a setting refers to. Parameter Store also answers for Secrets Manager under a reserved
+/// path, so that one call fetches both kinds.
 pub(super) fn parameter_of(value: &str) -> Option<String> {
     if let Some(name) = value.strip_prefix("ssm:") {
         return Some(name.to_owned());
@@ -39,7 +39,8 @@ pub(super) async fn ask(
     Ok(values)
 }
 
-/// AWS's own words where it has any. Never the SDK's rendering: that shows the answer as it came, values included.
+/// AWS's error code and message, where there are any. The SDK's own text is never used: it shows the whole answer,
+/// values included.
 fn refusal(error: &SdkError<GetParametersError>) -> String {
     match (error.code(), error.message()) {
         (Some(code), message) => format!("{code}: {}", message.unwrap_or("without a message")),
@@ -47,8 +48,8 @@ fn refusal(error: &SdkError<GetParametersError>) -> String {
     }
 }
 
-/// The names, as calls ask for them: at most ten a call, and no parameter twice in one, so that an answer, which names the
-/// parameter without its selector, belongs to one of the names.
+/// Splits the names into calls: at most ten names a call, and no parameter twice, because an answer names the parameter
+/// without its selector.
 fn calls(names: BTreeSet<String>) -> Vec<Vec<String>> {
     let mut calls: Vec<Vec<String>> = Vec::new();
     for name in names {
@@ -63,15 +64,16 @@ fn calls(names: BTreeSet<String>) -> Vec<Vec<String>> {
     calls
 }
 
-/// `/shop/url` of `/shop/url:3` and `/shop/url:label`. Of a colon only a selector begins; an ARN has five of its own.
+/// `/shop/url` of `/shop/url:3` and `/shop/url:label`. Only a selector follows a colon; an ARN has five colons of its
+/// own.
 fn without_selector(name: &str) -> &str {
     let own = if name.starts_with("arn:") { 5 } else { 0 };
     name.match_indices(':').nth(own).map_or(name, |(at, _)| &name[..at])
 }
 
-/// The name that was asked for with its value. Parameter Store answers `Name` without the selector, which stands apart as
-/// `Selector` (moto leaves that out). A secret of Secrets Manager comes with its source; moto gives it without the
-/// reserved path in front of its id.
+/// The requested name with its value. Parameter Store answers `Name` without the selector, which is in `Selector` (moto
+/// leaves it out). A secret of Secrets Manager has its source in the answer; moto leaves out the reserved path before
+/// its id.
 fn answered(names: &[String], parameter: &Parameter) -> Option<(String, String)> {
     let name = parameter.name()?;
     let is_short = parameter.source_result().is_some() && !name.starts_with(SECRETS_MANAGER);

@@ -1,4 +1,4 @@
-//! Secrets: literal values, or values that are fetched together and kept for a while.
+//! Secrets: literal values, or values that are fetched together and cached for a while.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,22 +10,22 @@ use std::{
 use tokio::sync::OnceCell;
 
 use super::{
-    kept::{Clock, Kept},
+    cache::{Clock, SecretCache},
     parameters::ask,
 };
 
-/// How long fetching the secrets may take.
+/// How long the first fetch may take.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(2);
-/// The same where there are old values to go on with.
+/// How long a fetch may take when there are old values to fall back on.
 const REFRESH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A secret of this process, fetched on first use, and again when its value is older than it may be.
+/// A secret of this process, fetched on first use, and again when its value is too old.
 #[derive(Clone)]
 pub struct Secret {
     name: String,
-    /// How many characters it must have.
+    /// The fewest characters that it may have.
     least: usize,
-    /// Whether the log says already that it has fewer.
+    /// Whether a value that is too short was logged already.
     complaint: Arc<Once>,
     source: Source,
 }
@@ -41,7 +41,7 @@ impl Secret {
         Self::of(name, Source::Literal(value.into()))
     }
 
-    /// The value of a parameter, which is fetched with all others of `secrets`.
+    /// The value of a parameter, fetched together with all others of `secrets`.
     pub(super) fn fetched(name: &str, parameter: String, secrets: &Arc<Secrets>) -> Self {
         secrets.declare(name, parameter.clone());
         Self::of(name, Source::Fetched { parameter, secrets: Arc::clone(secrets) })
@@ -51,7 +51,7 @@ impl Secret {
         Self { name: name.to_owned(), least: 0, complaint: Arc::new(Once::new()), source }
     }
 
-    /// The same, refused where its value has fewer characters.
+    /// The same secret, refused when its value has fewer than `least` characters.
     pub(super) fn of_at_least(self, least: usize) -> Self {
         Self { least, ..self }
     }
@@ -60,19 +60,21 @@ impl Secret {
         &self.name
     }
 
-    /// The value. The first call of any secret fetches all of them.
+    /// The value. The first call for any secret fetches all of them.
     pub async fn get(&self) -> Result<String, SecretError> {
         self.shared().await.map(|value| (*value).to_owned())
     }
 
-    /// The value, shared: the same pointer as before unless the value has changed. What keeps something that was made of a
-    /// secret asks for this and compares ([`Arc::ptr_eq`]).
+    /// The value as a shared pointer, which is the same as before unless the value has changed. Caches of derived
+    /// values compare it ([`Arc::ptr_eq`]).
     pub async fn shared(&self) -> Result<Arc<str>, SecretError> {
         let value = match &self.source {
             Source::Literal(value) => Arc::clone(value),
             Source::Fetched { parameter, secrets } => {
                 let value = secrets.get(parameter).await?;
-                value.ok_or_else(|| SecretError(format!("{} names nothing that can be read", self.name)))?
+                value.ok_or_else(|| {
+                    SecretError(format!("{} names a parameter that does not exist or cannot be read", self.name))
+                })?
             }
         };
         if !is_shorter(&value, self.least) {
@@ -83,8 +85,8 @@ impl Secret {
         Err(SecretError(what))
     }
 
-    /// The value to try instead of one that was refused, if there is another: secrets are fetched anew, at most once in
-    /// five seconds, as what is refused for another reason will be refused again.
+    /// Another value to try after one was refused, if there is one. Secrets are fetched again for it, at most once in
+    /// five seconds, because a value that is refused for another reason is refused again.
     pub async fn instead_of(&self, refused: &str) -> Option<Arc<str>> {
         let Source::Fetched { secrets, .. } = &self.source else { return None };
         let other = async || self.shared().await.ok().filter(|value| **value != *refused);
@@ -104,26 +106,26 @@ pub(super) fn too_short(name: &str, least: usize) -> String {
     format!("{name} must have at least {least} characters")
 }
 
-/// Never shows the value.
+/// Leaves out the value.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secret({})", self.name)
     }
 }
 
-/// The secrets could not be had. The message names settings, never values.
+/// Secrets could not be fetched or used. The message holds names of settings, never values.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{0}")]
 pub struct SecretError(pub(super) String);
 
-/// The secrets of a process that are kept elsewhere.
+/// The fetched secrets of a process.
 #[derive(Default)]
 pub(super) struct Secrets {
-    /// Which parameters the settings name.
+    /// The parameters that settings refer to, by setting.
     declared: Mutex<BTreeMap<String, String>>,
     client: OnceCell<aws_sdk_ssm::Client>,
-    kept: Mutex<Kept>,
-    /// Held while fetching, so that those who need a value at the same time share one fetch.
+    kept: Mutex<SecretCache>,
+    /// Held during a fetch, so that concurrent callers share one fetch.
     fetching: tokio::sync::Mutex<()>,
     pub(super) clock: Clock,
 }
@@ -135,7 +137,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// Fetched by this client, and as old as this clock says.
+    /// Secrets that this client fetches, with this clock.
     #[cfg(test)]
     pub(super) fn of(client: aws_sdk_ssm::Client, clock: Clock) -> Self {
         Self { client: OnceCell::new_with(Some(client)), clock, ..Self::default() }
@@ -145,11 +147,11 @@ impl Secrets {
         self.declared.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), parameter);
     }
 
-    pub(super) fn kept(&self) -> MutexGuard<'_, Kept> {
+    pub(super) fn kept(&self) -> MutexGuard<'_, SecretCache> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The value of a parameter; `None` where there is none.
+    /// The value of a parameter; `None` when it does not exist.
     async fn get(&self, parameter: &str) -> Result<Option<Arc<str>>, SecretError> {
         {
             let kept = self.kept();
@@ -157,7 +159,7 @@ impl Secrets {
                 return Ok(kept.value(parameter));
             }
         }
-        let is_due = |kept: &mut Kept| !kept.is_good(self.clock.now());
+        let is_due = |kept: &mut SecretCache| !kept.is_good(self.clock.now());
         let is_empty = self.kept().is_empty();
         if is_empty {
             let _fetching = self.fetching.lock().await;
@@ -171,13 +173,13 @@ impl Secrets {
         Ok(self.kept().value(parameter))
     }
 
-    /// Fetches anew because a value was refused.
+    /// Fetches again because a value was refused.
     async fn refetch(&self) {
         self.refresh(|kept| kept.is_refetched(self.clock.now())).await;
     }
 
-    /// Fetches where there are old values to go on with; one fetch at a time.
-    async fn refresh(&self, is_due: impl Fn(&mut Kept) -> bool) {
+    /// Fetches when there are old values to fall back on; one fetch at a time.
+    async fn refresh(&self, is_due: impl Fn(&mut SecretCache) -> bool) {
         let _fetching = self.fetching.lock().await;
         let is_due = is_due(&mut self.kept());
         if !is_due {
@@ -185,14 +187,14 @@ impl Secrets {
         }
         let Err(error) = self.fetch(REFRESH_TIMEOUT).await else { return };
         if self.kept().is_first_failure() {
-            tracing::warn!(%error, "secrets not refreshed; the values of before are used until they can be");
+            tracing::warn!(%error, "secrets not refreshed; the previous values stay in use");
         }
     }
 
     async fn fetch(&self, limit: Duration) -> Result<(), SecretError> {
         let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let settings: Vec<&str> = declared.keys().map(String::as_str).collect();
-        // Two settings may name the same secret; asking twice for one is an error.
+        // Two settings may refer to one parameter; Parameter Store refuses repeated names.
         let names: BTreeSet<String> = declared.values().cloned().collect();
         let fetched = tokio::time::timeout(limit, ask(&self.client, names)).await;
         let fetched = fetched.unwrap_or_else(|_| Err("no answer in time".to_owned()));

@@ -1,6 +1,6 @@
-//! The lines themselves. The one of a request is written on every request, so it is put together by hand, from pieces that
-//! were rendered once, in the buffer that the log keeps for its lines; its metrics add little more than a copy of a few
-//! hundred bytes to it.
+//! The log lines of requests and business metrics. The line of a request is assembled by hand, in the log's own buffer
+//! and from pieces that are rendered once, because it is written on every request; metrics add a copy of a few hundred
+//! bytes.
 
 use std::fmt::{self, Write};
 
@@ -12,20 +12,20 @@ use tracing::{
 
 use super::{Metric, Metrics, directive};
 
-/// Writes the line of a request: what the log says of it, and its metrics.
+/// Writes the line of a request: its log fields and its metrics.
 #[derive(Debug)]
 pub(crate) struct RequestLine {
     service: &'static str,
     directives: Option<Directives>,
 }
 
-/// What comes after `_aws`' time, by what the request was.
+/// The directives that follow the time in `_aws`, for each kind of request.
 #[derive(Debug)]
 struct Directives {
-    /// Of any request, and of the first.
+    /// For any request, and for the first of a process.
     warm: String,
     cold: String,
-    /// By route: where all went well, where the client was wrong, where we were.
+    /// By route: success, 4xx and 5xx.
     fine: String,
     client_error: String,
     server_error: String,
@@ -94,7 +94,7 @@ impl RequestLine {
     }
 }
 
-/// Writes an event's fields as members, and remembers those that are measured.
+/// Writes an event's fields as members, and keeps the values of those that are metrics.
 struct Members<'a> {
     out: &'a mut dyn Write,
     written: fmt::Result,
@@ -110,7 +110,7 @@ impl Members<'_> {
         }
     }
 
-    /// Names of fields are ours, and need no escapes.
+    /// Field names come from this code and need no escapes.
     fn name(&mut self, field: &Field) -> fmt::Result {
         self.out.write_str(",\"")?;
         self.out.write_str(field.name())?;
@@ -141,14 +141,14 @@ impl Visit for Members<'_> {
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         if field.name() == "message" {
-            // It is always the same.
+            // The message is always the same.
             return self.member(field, |out| out.write_str(r#""request""#));
         }
         self.member(field, |out| text(out, &format!("{value:?}")));
     }
 }
 
-/// A string of JSON. Text that needs escapes is rare; `serde_json` writes it.
+/// Writes a JSON string. Text that needs escapes is rare; `serde_json` writes it.
 fn text(out: &mut dyn Write, text: &str) -> fmt::Result {
     if text.bytes().any(|byte| byte < 0x20 || byte == b'"' || byte == b'\\') {
         return out.write_str(&serde_json::Value::from(text).to_string());
@@ -158,12 +158,12 @@ fn text(out: &mut dyn Write, text: &str) -> fmt::Result {
     out.write_char('"')
 }
 
-/// Without the formatter, which weighs more than the digits.
+/// Writes a number without the formatter, which costs more than the digits.
 fn number(out: &mut dyn Write, number: u64) -> fmt::Result {
     out.write_str(itoa::Buffer::new().format(number))
 }
 
-/// A business metric, as its event says it.
+/// A business metric, read from its event.
 #[derive(Debug, Default)]
 pub(crate) struct Business {
     metric: Option<Metric>,
@@ -205,7 +205,7 @@ impl Visit for Business {
         }
     }
 
-    /// The code of a currency: three capitals.
+    /// Reads the code of a currency.
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "currency" {
             self.currency = Some(value.to_owned());

@@ -1,6 +1,6 @@
-//! Tokens in place of a password ("IAM database authentication" in the user guide of Aurora). A token is a signed request
-//! `connect`; Aurora and RDS accept it as the password of a role that the signer may connect as. It is signed here and
-//! sent to the database alone, so it costs no call.
+//! Tokens in place of a password ("IAM database authentication" in the user guide of Aurora). A token is a signed
+//! request `connect`; Aurora and RDS accept it as the password of a role that the signer may connect as. It is signed
+//! locally, so it costs no call.
 
 use std::{
     fmt::Write,
@@ -17,16 +17,16 @@ use common::cause::chain;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::sync::OnceCell;
 
-/// How long a token lets in; the most there is.
+/// How long a token is valid; the maximum of AWS.
 const LIFE: Duration = Duration::from_mins(15);
-/// After how long new connections get another: early enough that a clock which is off by minutes does no harm.
+/// The age at which new connections get another token: early enough to tolerate a clock that is off by minutes.
 pub(super) const RENEW_AFTER: Duration = Duration::from_mins(10);
-/// RFC 3986's unreserved characters are left as they are.
+/// All characters but RFC 3986's unreserved ones.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Whom a token lets in where.
+/// The host and role that a token is for.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Door<'a> {
+pub(super) struct Endpoint<'a> {
     pub(super) host: &'a str,
     pub(super) port: u16,
     pub(super) user: &'a str,
@@ -37,30 +37,30 @@ pub(super) struct Door<'a> {
 pub(super) struct Tokens(OnceCell<SdkConfig>);
 
 impl Tokens {
-    /// The same with given credentials and region.
+    /// Tokens signed with the credentials and region of `config`.
     #[cfg(test)]
     pub(super) fn of(config: SdkConfig) -> Self {
         Self(OnceCell::new_with(Some(config)))
     }
 
-    /// A token that is good from `now`.
-    pub(super) async fn token(&self, door: Door<'_>, now: SystemTime) -> Result<String, sqlx::Error> {
+    /// A token that is valid from `now`.
+    pub(super) async fn token(&self, endpoint: Endpoint<'_>, now: SystemTime) -> Result<String, sqlx::Error> {
         let failed = |what: &str| sqlx::Error::Configuration(format!("no token for the database: {what}").into());
         let config = self.0.get_or_init(aws_config::load_from_env).await;
         let region = config.region().ok_or_else(|| failed("AWS_REGION is missing"))?;
         let provider = config.credentials_provider().ok_or_else(|| failed("no credentials"))?;
         let credentials = provider.provide_credentials().await.map_err(|error| failed(&chain(&error)))?;
-        signed(door, region.as_ref(), credentials, now).map_err(|error| failed(&chain(&*error)))
+        signed(endpoint, region.as_ref(), credentials, now).map_err(|error| failed(&chain(&*error)))
     }
 }
 
 fn signed(
-    door: Door<'_>,
+    endpoint: Endpoint<'_>,
     region: &str,
     credentials: Credentials,
     now: SystemTime,
 ) -> Result<String, Box<dyn std::error::Error + Send + Sync>> {
-    let Door { host, port, user } = door;
+    let Endpoint { host, port, user } = endpoint;
     let mut settings = SigningSettings::default();
     settings.expires_in = Some(LIFE);
     settings.signature_location = SignatureLocation::QueryParams;
@@ -90,8 +90,8 @@ mod tests {
     use super::*;
     use crate::config::fake::sdk_config;
 
-    /// What botocore 1.43.0 (`PyPI`) makes of these by `generate_db_auth_token` at 2026-11-30T12:00:00Z with the credentials
-    /// of AWS's examples: host, port, user, session token, token.
+    /// What botocore 1.43.0 (`PyPI`) makes of these by `generate_db_auth_token` at 2026-11-30T12:00:00Z with the
+    /// credentials of AWS's examples: host, port, user, session token, token.
     const BOTOCORE: [(&str, u16, &str, Option<&str>, &str); 3] = [
         (
             "bodega-prod.cluster-abc123.eu-central-1.rds.amazonaws.com",
@@ -126,7 +126,7 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_hours(498_900);
         for (host, port, user, session, expected) in BOTOCORE {
             let tokens = Tokens::of(sdk_config(session));
-            let token = tokens.token(Door { host, port, user }, now).await.unwrap();
+            let token = tokens.token(Endpoint { host, port, user }, now).await.unwrap();
             assert_eq!(parts(&token), parts(expected));
         }
     }

@@ -1,5 +1,5 @@
-//! Connections that are opened with the credentials of the moment: a password that was changed and a token that has aged
-//! are replaced for the next connection, and those that are open go on.
+//! Connections that are opened with the current credentials: a changed password or an aged token is replaced for the
+//! next connection, and open connections stay open.
 
 use std::{
     fmt,
@@ -22,27 +22,27 @@ use tokio::sync::Mutex;
 
 use super::{
     ACQUIRE_TIMEOUT, CONNECTIONS, Database, TRUSTED_IDLE,
-    iam::{Door, RENEW_AFTER, Tokens},
+    iam::{Endpoint, RENEW_AFTER, Tokens},
 };
 use crate::config::{Clock, Secret};
 
-/// How to get in.
+/// The settings of access to the database.
 #[derive(Debug)]
 pub(super) struct Access {
-    /// Where, and as whom; with a password unless there are tokens.
+    /// URL with host and role; with a password unless tokens are used.
     pub(super) url: Secret,
     /// Certificates to trust instead of the public ones, as PEM.
     pub(super) ca: Option<Secret>,
-    /// What makes tokens that take the password's place.
+    /// The signer of tokens that replace the password.
     pub(super) tokens: Option<Tokens>,
     pub(super) clock: Clock,
 }
 
-/// With what connections are opened at the moment.
+/// The credentials that connections are opened with at the moment.
 struct Grant {
     url: Arc<str>,
     ca: Option<Arc<str>>,
-    /// When a token was signed.
+    /// When the token was signed; `None` without tokens.
     signed: Option<SystemTime>,
 }
 
@@ -70,13 +70,13 @@ impl Access {
         Ok((url, ca))
     }
 
-    /// How the service itself connects.
+    /// The options with which the service connects.
     pub(super) async fn options(&self) -> Result<PgConnectOptions, sqlx::Error> {
         let (url, ca) = self.now().await?;
         self.grant(url, ca).await.map(|(_, options)| options)
     }
 
-    /// A connection to another address, such as the administrator's, with the same certificates and kind of credentials.
+    /// A connection to another URL, such as the administrator's, with the same certificates and kind of credentials.
     pub(super) async fn connect_as(&self, url: &Secret) -> Result<PgConnection, sqlx::Error> {
         let url = url.shared().await.map_err(|error| sqlx::Error::Configuration(error.into()))?;
         let (_, ca) = self.now().await?;
@@ -92,9 +92,10 @@ impl Access {
         let mut signed = None;
         if let Some(tokens) = &self.tokens {
             let now = self.clock.now();
-            let door = Door { host: options.get_host(), port: options.get_port(), user: options.get_username() };
-            let token = tokens.token(door, now).await?;
-            // The token is sent as it is: only to who proves to be the database.
+            let endpoint =
+                Endpoint { host: options.get_host(), port: options.get_port(), user: options.get_username() };
+            let token = tokens.token(endpoint, now).await?;
+            // The token is sent in clear, so the server must prove its identity first.
             options = options.password(&token).ssl_mode(PgSslMode::VerifyFull);
             signed = Some(now);
         }
@@ -112,7 +113,7 @@ impl Grant {
         Arc::ptr_eq(&self.url, url) && is_same_ca
     }
 
-    /// A clock that was put back makes a token old.
+    /// Whether the token is recent. A clock that was set back makes it old.
     fn is_young(&self, now: SystemTime) -> bool {
         let is_young = |signed| now.duration_since(signed).is_ok_and(|age: Duration| age < RENEW_AFTER);
         self.signed.is_none_or(is_young)
@@ -140,13 +141,13 @@ impl Pool {
         Ok(Self { access: Arc::clone(access), grant: Mutex::new(grant), connections })
     }
 
-    /// The connections themselves, of which one was let in just now: for migrations, which take nothing else.
+    /// The pool of sqlx, after a connection was accepted: for migrations, which need it.
     pub(super) async fn of_sqlx(&self) -> Result<&PgPool, sqlx::Error> {
         drop(self.acquire().await?);
         Ok(&self.connections)
     }
 
-    /// A connection.
+    /// Acquires a connection; renews the credentials when they are refused.
     pub(super) async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
         let used = self.keep_up().await?;
         match self.connections.acquire().await {
@@ -164,13 +165,13 @@ impl Pool {
         }
     }
 
-    /// Sees to it that connections which are opened from now on have what lets them in now; answers the address that they
-    /// use. Costs two comparisons as long as nothing has changed.
+    /// Has new connections use the current credentials; returns the URL that they use. It costs two comparisons while
+    /// nothing has changed.
     async fn keep_up(&self) -> Result<Arc<str>, sqlx::Error> {
         let (url, ca) = self.access.now().await?;
         let mut grant = self.grant.lock().await;
         if !grant.is_of(&url, ca.as_ref()) || !grant.is_young(self.access.clock.now()) {
-            // Boxed, as opening is: it is rare.
+            // Boxed like opening, because it is rare.
             Box::pin(self.replace(&mut grant, url, ca)).await?;
         }
         Ok(Arc::clone(&grant.url))
@@ -183,8 +184,8 @@ impl Pool {
         Ok(())
     }
 
-    /// What connections are opened with was refused: whether there is something else to try. A token is signed anew in any
-    /// case, as the credentials that it was signed with may have been replaced.
+    /// Renews refused credentials; returns whether there are others to try. A token is signed again in any case,
+    /// because the credentials that it was signed with may have been replaced.
     async fn renew(&self, refused: &Arc<str>) -> bool {
         let mut grant = self.grant.lock().await;
         if !Arc::ptr_eq(&grant.url, refused) {
@@ -197,24 +198,24 @@ impl Pool {
         }
         let url = other.unwrap_or_else(|| Arc::clone(refused));
         let ca = grant.ca.clone();
-        tracing::warn!("the database refused its credentials; trying others");
+        tracing::warn!("database refused the credentials; trying again with renewed ones");
         match self.replace(&mut grant, url, ca).await {
             Ok(()) => true,
             Err(error) => {
-                tracing::error!(%error, "no other credentials for the database");
+                tracing::error!(%error, "database credentials could not be renewed");
                 false
             }
         }
     }
 }
 
-/// Whether the database did not let us in: `invalid_password`, `invalid_authorization_specification`.
+/// Whether the database refused the credentials: `invalid_password`, `invalid_authorization_specification`.
 fn is_refused(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     code.is_some_and(|code| matches!(&*code, "28P01" | "28000"))
 }
 
-/// One statement on a connection of its own. Its rows are all read before the first is handed on.
+/// Runs each statement on a connection of its own. All its rows are read before the first is returned.
 impl<'p> Executor<'p> for &'p Database {
     type Database = Postgres;
 

@@ -1,13 +1,13 @@
-//! A role and a database for a service whose cluster is new. A role that logs in with tokens has no password that an
-//! operator would have to set, so the first `migrate` makes both by itself.
+//! Creates role and database of a service in a new cluster. A role that logs in with tokens has no password that an
+//! operator would have to set, so the first `migrate` creates both.
 
 use sqlx::{AssertSqlSafe, PgConnection, query, query_scalar, raw_sql};
 
-/// Makes what is missing, as an administrator who is connected; safe to run twice at once. A role that is there is left as
-/// it is, but for being let in with tokens.
+/// Creates what is missing, over an administrator's connection; several may run at once. An existing role is only
+/// allowed to log in with tokens, and not changed otherwise.
 pub(super) async fn provide(admin: &mut PgConnection, role: &str, database: &str) -> Result<(), sqlx::Error> {
     query("SELECT pg_advisory_lock(hashtext('bodega provision'))").execute(&mut *admin).await?;
-    // PostgreSQL quotes the names: statements of this kind take no parameters.
+    // PostgreSQL quotes the names, because such statements accept no parameters.
     let missing = "SELECT format(statement, $1::text, $2::text) FROM (VALUES
             (1, 'CREATE ROLE %1$I LOGIN', NOT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)),
             (2, 'GRANT rds_iam TO %1$I', EXISTS (SELECT FROM pg_roles WHERE rolname = 'rds_iam')),

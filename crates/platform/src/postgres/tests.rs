@@ -1,5 +1,5 @@
-//! What a connection shows the database. In its place stands a listener that speaks PostgreSQL's protocol up to the end of
-//! a login ("Message Flow" in its manual).
+//! The credentials that connections send, seen by a listener that speaks PostgreSQL's protocol up to the end of a login
+//! ("Message Flow" in its manual).
 
 use std::{
     collections::BTreeMap,
@@ -15,24 +15,24 @@ use tokio_rustls::TlsAcceptor;
 use super::{Access, Database, Tokens, problem};
 use crate::config::fake::{Store, sdk_config};
 
-/// Who came in, and with what.
+/// A login, with its credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Visit {
+struct Login {
     user: String,
     password: String,
     is_encrypted: bool,
 }
 
-/// A database that lets in who shows the right password; without one, everybody.
+/// A server that accepts logins with the right password; every login when none is set.
 #[derive(Clone)]
-struct Doorkeeper {
+struct LoginServer {
     port: u16,
     ca: String,
     right: Arc<Mutex<Option<String>>>,
-    visits: Arc<Mutex<Vec<Visit>>>,
+    logins: Arc<Mutex<Vec<Login>>>,
 }
 
-impl Doorkeeper {
+impl LoginServer {
     async fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -46,28 +46,28 @@ impl Doorkeeper {
             .with_single_cert(vec![own.cert.der().clone()], key)
             .unwrap();
         let tls = TlsAcceptor::from(Arc::new(config));
-        let keeper = Self { port, ca: own.cert.pem(), right: Arc::default(), visits: Arc::default() };
-        let keeping = keeper.clone();
+        let server = Self { port, ca: own.cert.pem(), right: Arc::default(), logins: Arc::default() };
+        let keeping = server.clone();
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (keeper, tls) = (keeping.clone(), tls.clone());
-                // A client that goes away in the middle is none of our business.
-                tokio::spawn(async move { keeper.greet(stream, tls).await.ok() });
+                let (server, tls) = (keeping.clone(), tls.clone());
+                // A client that disconnects in the middle is ignored.
+                tokio::spawn(async move { server.greet(stream, tls).await.ok() });
             }
         });
-        keeper
+        server
     }
 
-    fn lets_in(&self, password: &str) {
+    fn accept(&self, password: &str) {
         *self.right.lock().unwrap() = Some(password.to_owned());
     }
 
-    fn visits(&self) -> Vec<Visit> {
-        self.visits.lock().unwrap().clone()
+    fn logins(&self) -> Vec<Login> {
+        self.logins.lock().unwrap().clone()
     }
 
     fn passwords(&self) -> Vec<String> {
-        self.visits().into_iter().map(|visit| visit.password).collect()
+        self.logins().into_iter().map(|login| login.password).collect()
     }
 
     async fn greet(&self, mut stream: TcpStream, tls: TlsAcceptor) -> std::io::Result<()> {
@@ -96,7 +96,7 @@ impl Doorkeeper {
         let shown = packet(&mut stream).await?;
         let password = String::from_utf8_lossy(shown.strip_suffix(b"\0").unwrap()).into_owned();
         let is_right = self.right.lock().unwrap().as_ref().is_none_or(|right| *right == password);
-        self.visits.lock().unwrap().push(Visit { user, password, is_encrypted });
+        self.logins.lock().unwrap().push(Login { user, password, is_encrypted });
         if !is_right {
             let fields = b"SFATAL\0VFATAL\0C28P01\0Mpassword authentication failed\0\0";
             let length = u32::try_from(fields.len() + 4).unwrap().to_be_bytes();
@@ -119,7 +119,7 @@ impl Doorkeeper {
     }
 }
 
-/// What comes with a length in front.
+/// Reads a packet with its length in front.
 async fn packet(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8>> {
     let length = stream.read_u32().await?;
     let mut body = vec![0; usize::try_from(length - 4).unwrap()];
@@ -127,24 +127,24 @@ async fn packet(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<Vec<u8
     Ok(body)
 }
 
-/// A database that is shown tokens, at the moment that `store` has.
-async fn with_tokens(keeper: &Doorkeeper, store: &Store) -> Database {
-    let url = format!("postgres://bodega_user@127.0.0.1:{}/bodega", keeper.port);
-    let mut env = store.env(&[("URL", &url), ("CA", &keeper.ca)]).await;
+/// A database that is accessed with tokens, at the time of `store`'s clock.
+async fn with_tokens(server: &LoginServer, store: &Store) -> Database {
+    let url = format!("postgres://bodega_user@127.0.0.1:{}/bodega", server.port);
+    let mut env = store.env(&[("URL", &url), ("CA", &server.ca)]).await;
     let tokens = Some(Tokens::of(sdk_config(Some("session"))));
     let access = Access { url: env.secret("URL").unwrap(), ca: env.secret("CA"), tokens, clock: store.clock() };
     Database::with(access, None)
 }
 
 fn parameters(token: &str) -> (&str, BTreeMap<&str, &str>) {
-    let (door, query) = token.split_once("/?").unwrap();
-    (door, query.split('&').map(|pair| pair.split_once('=').unwrap()).collect())
+    let (endpoint, query) = token.split_once("/?").unwrap();
+    (endpoint, query.split('&').map(|pair| pair.split_once('=').unwrap()).collect())
 }
 
 #[tokio::test]
 async fn connections_show_a_token_over_tls_and_those_opened_after_ten_minutes_show_another() {
-    let (keeper, store) = (Doorkeeper::start().await, Store::default());
-    let database = with_tokens(&keeper, &store).await;
+    let (server, store) = (LoginServer::start().await, Store::default());
+    let database = with_tokens(&server, &store).await;
     let first = database.acquire().await.unwrap();
     store.at(599);
     let second = database.acquire().await.unwrap();
@@ -152,41 +152,41 @@ async fn connections_show_a_token_over_tls_and_those_opened_after_ten_minutes_sh
     store.at(600);
     let third = database.acquire().await.unwrap();
     drop((second, third));
-    let visits = keeper.visits();
-    assert_eq!(visits.len(), 3, "{visits:?}");
-    assert!(visits.iter().all(|visit| visit.is_encrypted && visit.user == "bodega_user"), "{visits:?}");
-    let dates: Vec<_> = visits.iter().map(|visit| parameters(&visit.password).1["X-Amz-Date"]).collect();
+    let logins = server.logins();
+    assert_eq!(logins.len(), 3, "{logins:?}");
+    assert!(logins.iter().all(|login| login.is_encrypted && login.user == "bodega_user"), "{logins:?}");
+    let dates: Vec<_> = logins.iter().map(|login| parameters(&login.password).1["X-Amz-Date"]).collect();
     assert_eq!(dates, ["20261130T120000Z", "20261130T120000Z", "20261130T121000Z"]);
-    let (door, token) = parameters(&visits[2].password);
-    assert_eq!(door, format!("127.0.0.1:{}", keeper.port));
+    let (endpoint, token) = parameters(&logins[2].password);
+    assert_eq!(endpoint, format!("127.0.0.1:{}", server.port));
     let expected = [("Action", "connect"), ("DBUser", "bodega_user"), ("X-Amz-Expires", "900")];
     assert!(expected.iter().all(|(name, value)| token[name] == *value), "{token:?}");
 }
 
 #[tokio::test]
-async fn a_token_is_shown_to_nobody_who_cannot_prove_to_be_the_database() {
-    let (keeper, store) = (Doorkeeper::start().await, Store::default());
+async fn a_token_is_sent_to_no_server_that_cannot_prove_its_identity() {
+    let (server, store) = (LoginServer::start().await, Store::default());
     let other = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap().cert.pem();
-    let database = with_tokens(&Doorkeeper { ca: other, ..keeper.clone() }, &store).await;
+    let database = with_tokens(&LoginServer { ca: other, ..server.clone() }, &store).await;
     let error = database.begin().await.unwrap_err();
     assert!(matches!(error, sqlx::Error::Tls(_) | sqlx::Error::Io(_)), "{error:?}");
-    assert_eq!(keeper.visits(), []);
+    assert_eq!(server.logins(), []);
 }
 
 #[tokio::test]
-async fn a_refused_token_is_signed_anew_and_shown_once_more() {
-    let (keeper, store) = (Doorkeeper::start().await, Store::default());
-    keeper.lets_in("nobody");
-    let database = with_tokens(&keeper, &store).await;
+async fn a_refused_token_is_signed_again_and_sent_once_more() {
+    let (server, store) = (LoginServer::start().await, Store::default());
+    server.accept("no token");
+    let database = with_tokens(&server, &store).await;
     let error = database.acquire().await.unwrap_err();
     assert_eq!(error.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref(), Some("28P01"));
-    assert_eq!(keeper.visits().len(), 2);
+    assert_eq!(server.logins().len(), 2);
     assert_eq!(problem(error).status().as_u16(), 503);
 }
 
-/// A database whose address, with the password, is a secret.
-async fn with_password(keeper: &Doorkeeper, store: &Store) -> (Database, impl Fn(&str)) {
-    let (store, port) = (store.clone(), keeper.port);
+/// A database whose URL, with the password, is a secret.
+async fn with_password(server: &LoginServer, store: &Store) -> (Database, impl Fn(&str)) {
+    let (store, port) = (store.clone(), server.port);
     let mut env = store.env(&[("URL", "ssm:/url")]).await;
     let database = Database::new(env.secret("URL").unwrap());
     let set = move |password: &str| {
@@ -197,45 +197,45 @@ async fn with_password(keeper: &Doorkeeper, store: &Store) -> (Database, impl Fn
 
 #[tokio::test]
 async fn a_password_that_was_changed_is_fetched_and_tried_within_the_same_statement() {
-    let (keeper, store) = (Doorkeeper::start().await, Store::default());
-    let (database, set) = with_password(&keeper, &store).await;
+    let (server, store) = (LoginServer::start().await, Store::default());
+    let (database, set) = with_password(&server, &store).await;
     set("old");
-    keeper.lets_in("old");
+    server.accept("old");
     database.acquire().await.unwrap().close().await.unwrap();
     set("new");
-    keeper.lets_in("new");
+    server.accept("new");
     let connection = database.acquire().await.unwrap();
-    assert_eq!((keeper.passwords().join(" "), store.calls()), ("old old new".to_owned(), 2));
+    assert_eq!((server.passwords().join(" "), store.calls()), ("old old new".to_owned(), 2));
     connection.close().await.unwrap();
     // From then on it is what new connections show.
     database.acquire().await.unwrap();
-    assert_eq!((keeper.passwords().join(" "), store.calls()), ("old old new new".to_owned(), 2));
+    assert_eq!((server.passwords().join(" "), store.calls()), ("old old new new".to_owned(), 2));
 }
 
 #[tokio::test]
 async fn a_password_that_stays_wrong_is_tried_once_and_the_store_of_secrets_is_left_in_peace() {
-    let (keeper, store) = (Doorkeeper::start().await, Store::default());
-    let (database, set) = with_password(&keeper, &store).await;
+    let (server, store) = (LoginServer::start().await, Store::default());
+    let (database, set) = with_password(&server, &store).await;
     set("old");
-    keeper.lets_in("new");
-    for visits in 1..=3 {
+    server.accept("new");
+    for logins in 1..=3 {
         let error = database.begin().await.unwrap_err();
-        assert_eq!((keeper.visits().len(), store.calls()), (visits, 2));
+        assert_eq!((server.logins().len(), store.calls()), (logins, 2));
         assert_eq!(problem(error).status().as_u16(), 503);
     }
 }
 
 #[tokio::test]
 async fn a_password_that_aged_out_is_not_waited_for_until_it_is_refused() {
-    let (keeper, store) = (Doorkeeper::start().await, Store::default());
-    let (database, set) = with_password(&keeper, &store).await;
+    let (server, store) = (LoginServer::start().await, Store::default());
+    let (database, set) = with_password(&server, &store).await;
     set("old");
     let first = database.acquire().await.unwrap();
     set("new");
     store.at(300);
     let second = database.acquire().await.unwrap();
     drop((first, second));
-    assert_eq!(keeper.passwords(), ["old", "new"]);
+    assert_eq!(server.passwords(), ["old", "new"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What a service offers to whatever wakes it. Knows neither the runtime nor the triggers.
+//! The work that a service offers to triggers. Knows neither the runtime nor the triggers.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -6,13 +6,13 @@ use utoipa::openapi::OpenApi;
 
 use crate::config::Env;
 
-/// Why a trigger's work failed: shown to the operator who invoked it, so it says what to do.
+/// Why a trigger's work failed. The operator who invoked it reads the text, so it says what to do.
 pub type TriggerError = Box<dyn std::error::Error + Send + Sync>;
 
-/// One of our services, as [`run`](super::run) sees it. The four services implement this; what a service has no use for it leaves
-/// out, and the trigger then answers with an error that says so.
+/// A service, as [`run`](super::run) sees it. The four services implement this; a trigger that a service leaves out
+/// answers with an error that says so.
 pub trait Service: Clone + Send + Sync + 'static {
-    /// As in its package name, its logs, and its tokens.
+    /// The name of the service, in logs and in tokens.
     const NAME: &'static str;
 
     /// Reads the settings; `None` when one is missing or malformed (the [`Env`] has noted which).
@@ -21,7 +21,7 @@ pub trait Service: Clone + Send + Sync + 'static {
     /// All routes, ready to serve.
     fn router(self) -> axum::Router;
 
-    /// The description of the routes.
+    /// The OpenAPI document of the routes.
     fn openapi() -> OpenApi;
 
     /// Work that a request left behind, such as relaying its outbox; runs after the answer has gone, for at most
@@ -35,12 +35,12 @@ pub trait Service: Clone + Send + Sync + 'static {
         async move { Err(no_trigger::<Self>(&format!("migrate {direction:?}"))) }
     }
 
-    /// Finishes or unwinds what a crash left half way; bounded work, safe to run many at once.
+    /// Finishes or unwinds what crashes left unfinished. Does bounded work; several sweeps may run at once.
     fn sweep(&self) -> impl Future<Output = Result<Value, TriggerError>> + Send {
         async { Err(no_trigger::<Self>("sweep")) }
     }
 
-    /// Works off a batch of queue messages.
+    /// Handles a batch of queue messages.
     fn queue(&self, batch: Value) -> impl Future<Output = Result<Value, TriggerError>> + Send {
         async move { Err(no_trigger::<Self>(&format!("queue (batch of {} bytes)", batch.to_string().len()))) }
     }
@@ -55,7 +55,7 @@ fn no_trigger<S: Service>(trigger: &str) -> TriggerError {
     format!("{} has no work for the trigger {trigger}", S::NAME).into()
 }
 
-/// Which way a migration goes.
+/// The direction of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(tag = "direction", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Direction {

@@ -65,7 +65,8 @@ async fn work_that_hangs_is_ended_after_its_budget() {
     assert!(started.elapsed() < BUDGET, "the answer waited for the work: {:?}", started.elapsed());
     sample.request("GET", "/ping/1", &Value::Null).await;
     assert!((BUDGET..AWAKE).contains(&started.elapsed()), "{:?}", started.elapsed());
-    let ended = |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("used up its time"));
+    let ended =
+        |line: &Value| line["message"].as_str().is_some_and(|text| text.contains("work after the response timed out"));
     assert_eq!(sample.log().iter().filter(|line| ended(line)).count(), 1, "{}", sample.log_text());
 }
 
@@ -86,7 +87,7 @@ async fn work_that_panics_does_not_stop_the_work_of_later_requests() {
 }
 
 #[tokio::test]
-async fn requests_that_write_nothing_keep_nobody_awake() {
+async fn requests_that_write_nothing_keep_no_instance_awake() {
     let (sample, gateway, _postgres) = start().await;
     for n in 0..5 {
         assert_eq!(sample.request("GET", &format!("/ping/{n}"), &Value::Null).await.status, 200);

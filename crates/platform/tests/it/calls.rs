@@ -8,7 +8,7 @@ use std::{
 
 use axum::{Extension, Router, routing::get};
 use common::{
-    http::{REQUEST_ID, RequestContext, TRACEPARENT, wrap},
+    http::{REQUEST_ID, RequestContext, TRACEPARENT, with_middleware},
     input::Json,
     problem::Problem,
 };
@@ -231,7 +231,7 @@ async fn repeats_end_at_the_deadline_too() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_the_token_of_somebody_with_more_time() {
+async fn a_call_does_not_wait_for_the_token_fetch_of_a_call_with_a_longer_deadline() {
     let gateway = Gateway::start(|_| Some(Reply::Hang)).await;
     let client = gateway.client();
     let patient = client.send(Call::get("/things").within(PATIENCE));
@@ -262,7 +262,7 @@ async fn the_request_id_and_trace_context_are_passed_on() {
     let handler = get(async move |Extension(context): Extension<RequestContext>| {
         client.send(Call::get("/things").of(&context)).await.map(Json).map_err(Problem::from)
     });
-    let router = testkit::Client::new(wrap(Router::new().route("/", handler), PATIENCE));
+    let router = testkit::Client::new(with_middleware(Router::new().route("/", handler), PATIENCE));
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     router.get("/").header(REQUEST_ID, "gateway-id-1").header(TRACEPARENT, trace).send().await.expect(200);
     let own = router.get("/").send().await.expect(200);

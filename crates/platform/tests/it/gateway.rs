@@ -1,4 +1,4 @@
-//! What stands behind the one address of all services: it gives tokens, keeps what it is sent, and answers as it is told.
+//! A stand-in for the gateway: it issues tokens, records requests, and answers by a script.
 
 use std::{
     future::pending,
@@ -22,12 +22,12 @@ use tokio::net::TcpListener;
 
 use crate::secret;
 
-/// Never to be seen anywhere but in the request for a token.
+/// The client secret, which may appear only in token requests.
 pub(crate) const CLIENT_SECRET: &str = "hunter2-client-secret";
-/// How every token begins; never to be seen anywhere but in requests.
+/// The start of every token, which may appear only in requests.
 pub(crate) const TOKEN: &str = "access-token-";
 
-/// A request as it came.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     /// `POST /notifications`.
@@ -49,7 +49,7 @@ impl Seen {
 pub(crate) enum Reply {
     Status(u16),
     Json(u16, Value),
-    /// A success that is no JSON.
+    /// A success with a body that is not JSON.
     Text(&'static str),
     /// Nothing, while the caller waits.
     Hang,
@@ -74,7 +74,7 @@ struct State {
     hung_up: AtomicUsize,
 }
 
-/// Counts a caller that was left hanging and gave up.
+/// Counts a caller that gave up waiting.
 struct HangUp(Arc<State>);
 
 impl Drop for HangUp {
@@ -101,7 +101,7 @@ impl Gateway {
         Self { url, state }
     }
 
-    /// A gateway where everything goes well.
+    /// A gateway that answers every request with success.
     pub(crate) async fn friendly() -> Self {
         Self::start(|_| None).await
     }
@@ -112,7 +112,7 @@ impl Gateway {
         ServiceClient::new(&self.url, credentials)
     }
 
-    /// Tokens are good for so many seconds from now on.
+    /// Sets the lifetime of tokens, in seconds.
     pub(crate) fn expires_in(&self, seconds: u64) {
         self.state.expires_in.store(seconds, Ordering::Relaxed);
     }

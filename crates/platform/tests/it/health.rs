@@ -1,7 +1,7 @@
 use std::{future::pending, time::Instant};
 
 use axum::{Router, routing::get};
-use common::http::wrap;
+use common::http::with_middleware;
 use futures_util::FutureExt;
 use platform::health::{Check, live, ready};
 use serde_json::json;
@@ -13,7 +13,7 @@ fn client(checks: fn() -> Vec<Check<'static>>) -> Client {
     let routes = Router::new()
         .route("/live", get(async || live("sample-service")))
         .route("/ready", get(async move || ready("sample-service", checks()).await));
-    Client::new(wrap(routes, PATIENCE))
+    Client::new(with_middleware(routes, PATIENCE))
 }
 
 fn up() -> Check<'static> {

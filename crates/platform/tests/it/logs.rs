@@ -7,7 +7,7 @@ use axum::{
 use common::{
     auth::{Caller, Verifier, scopes::Profile},
     extract::{Path, Query},
-    http::{REQUEST_ID, wrap},
+    http::{REQUEST_ID, with_middleware},
     input::{Fields, FromFields, Json, Refusal, line},
     page::{List, PageQuery},
     problem::Problem,
@@ -69,7 +69,7 @@ fn logging(level: &str, deadline: Duration) -> (Client, Captured, DefaultGuard) 
         .route("/accounts/{name}/sessions", post(create_account))
         .route("/breaks", get(breaks))
         .route("/hangs", get(hangs));
-    (Client::new(wrap(routes.with_state(tokens::verifier()), deadline)), captured, guard)
+    (Client::new(with_middleware(routes.with_state(tokens::verifier()), deadline)), captured, guard)
 }
 
 /// The one line that was logged.
@@ -104,7 +104,7 @@ async fn measures_are_numbers_and_truths() {
     client.get("/accounts").send().await.expect(200);
     let line = only(&captured);
     assert!(line["latency_ms"].is_u64() && line["cold_start"].is_boolean() && line["status"].is_u64(), "{line}");
-    assert_eq!(line.get("caller"), None, "nobody showed who they are");
+    assert_eq!(line.get("caller"), None, "the request has no token");
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_cause_is_logged_once_with_the_request() {
     }
 }
 
-/// Everything a request can carry that is nobody's business, in every place it can be carried.
+/// A request with personal data and secrets in every place that can carry them.
 #[tokio::test]
 async fn nothing_personal_is_logged_or_repeated_whatever_becomes_of_the_request() {
     let (client, captured, _guard) = logging("trace", PATIENCE);

@@ -1,4 +1,4 @@
-//! platform on real stores, against strangers that fail on purpose, and as whole processes.
+//! platform on real stores, against servers that fail on purpose, and as whole processes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests that cannot go on say so by panicking")]
 
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use platform::config::{Env, Secret};
 
-/// The three seconds in which whatever hangs is reported, and one more for a busy machine.
+/// The three seconds in which a hanging dependency is reported, and one more for a busy machine.
 const IN_TIME: Duration = Duration::from_secs(4);
 /// Ends a test that would otherwise wait for ever.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,7 +30,7 @@ fn secret(value: &str) -> Secret {
     Env::from_pairs([("SECRET", value)]).secret("SECRET").unwrap()
 }
 
-/// Waits until something is so.
+/// Waits until a condition holds.
 async fn until(what: &str, is_so: impl AsyncFn() -> bool) {
     let waiting = async {
         while !is_so().await {

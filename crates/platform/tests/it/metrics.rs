@@ -2,7 +2,7 @@ use std::{path::PathBuf, time::Duration};
 
 use axum::{Router, routing::get};
 use common::{
-    http::{UNMATCHED, wrap},
+    http::{UNMATCHED, with_middleware},
     problem::{FieldError, Problem},
 };
 use http::Method;
@@ -42,10 +42,10 @@ impl Measured {
             .route("/broken", get(async || Problem::internal("broken")))
             .route("/panics", get(async || -> &'static str { panic!("on purpose") }))
             .route("/hangs", get(std::future::pending::<&'static str>));
-        Self { client: Client::new(wrap(routes, deadline)), captured, _logging: logging, _second: second }
+        Self { client: Client::new(with_middleware(routes, deadline)), captured, _logging: logging, _second: second }
     }
 
-    /// The metrics of the one request that was made, by what they are told apart by.
+    /// The metrics of the one request, by their dimensions.
     fn of(&self, dimensions: &[(&str, &str)]) -> Vec<(String, f64)> {
         let lines = self.captured.lines();
         let measured: Vec<&Value> = lines.iter().filter(|line| line.get("_aws").is_some()).collect();

@@ -1,4 +1,5 @@
-//! A PaymentIntent as Stripe answers it. Knows no calls: a decline carries the PaymentIntent that was declined.
+//! A PaymentIntent as Stripe answers it. It is apart from the calls, because a decline carries the declined
+//! PaymentIntent.
 
 use std::collections::BTreeMap;
 
@@ -13,87 +14,87 @@ use crate::{
 /// A PaymentIntent, its latest charge expanded.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PaymentIntent {
-    /// Its id.
+    /// The PaymentIntent's id.
     pub id: PaymentIntentId,
-    /// How far it has come.
+    /// The state of the payment.
     pub status: PaymentIntentStatus,
-    /// What is to be taken, as Stripe counts ([`crate::amount`]).
+    /// The amount to capture, in Stripe's units ([`crate::amount`]).
     pub amount: i64,
-    /// What was taken.
+    /// The captured amount, in Stripe's units.
     #[serde(default, deserialize_with = "crate::reading::or_default")]
     pub amount_received: i64,
-    /// In lower case.
+    /// The currency's code in lower case.
     pub currency: String,
-    /// For the frontend.
+    /// The secret with which the frontend confirms it.
     pub client_secret: Option<ClientSecret>,
-    /// Who pays.
+    /// The customer who pays.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub customer: Option<CustomerId>,
     /// Why it was cancelled.
     pub cancellation_reason: Option<CancellationReason>,
-    /// What went wrong last.
+    /// The error of the last attempt.
     pub last_payment_error: Option<PaymentError>,
-    /// The latest try to take the money. In an answer that did not expand it, `None`.
+    /// The latest attempt to charge; `None` in an answer that does not expand it.
     #[serde(default, deserialize_with = "expanded")]
     pub latest_charge: Option<Charge>,
-    /// With what it is to be taken. In an answer that did not expand it, `None`.
+    /// The payment method; `None` in an answer that does not expand it.
     #[serde(default, deserialize_with = "expanded")]
     pub payment_method: Option<UsedMethod>,
-    /// What we noted on it.
+    /// The metadata that was stored with it.
     #[serde(default, deserialize_with = "crate::reading::or_default")]
     pub metadata: BTreeMap<String, String>,
-    /// When it was made, in seconds since 1970.
+    /// When it was created, in seconds since 1970.
     pub created: i64,
 }
 
 /// The payment method of a PaymentIntent.
 #[derive(Debug, Clone, Deserialize)]
 pub struct UsedMethod {
-    /// Who saved it; `None` where no customer did.
+    /// The customer that it is saved for; `None` when it is not saved.
     #[serde(default, deserialize_with = "crate::reading::reference")]
     pub customer: Option<CustomerId>,
 }
 
 open_enum! {
-    /// How far a PaymentIntent has come.
+    /// The state of a PaymentIntent.
     PaymentIntentStatus {
-        /// It has no payment method, or the one it had was declined.
+        /// There is no payment method, or it was declined.
         RequiresPaymentMethod = "requires_payment_method",
-        /// It has one, and waits to be confirmed.
+        /// There is a payment method, and confirmation is due.
         RequiresConfirmation = "requires_confirmation",
         /// The shopper has to do something, such as 3-D Secure.
         RequiresAction = "requires_action",
-        /// The payment method takes its time.
+        /// The payment method is processing.
         Processing = "processing",
         /// The money is held and can be captured.
         RequiresCapture = "requires_capture",
-        /// No money can be taken any more.
+        /// Cancelled: no money can be captured.
         Canceled = "canceled",
-        /// The money is taken.
+        /// The money is captured.
         Succeeded = "succeeded",
     }
 }
 
 open_enum! {
-    /// Why a PaymentIntent was cancelled. We give the first four; the others are Stripe's own.
+    /// Why a PaymentIntent was cancelled. Callers can give the first four; Stripe alone gives the others.
     CancellationReason {
         /// The shopper asked for it.
         RequestedByCustomer = "requested_by_customer",
-        /// The shopper did not go on with it.
+        /// The shopper abandoned the payment.
         Abandoned = "abandoned",
-        /// It stood there twice.
+        /// The payment was a duplicate.
         Duplicate = "duplicate",
-        /// It looked like fraud.
+        /// The payment was suspected of fraud.
         Fraudulent = "fraudulent",
         /// Stripe cancelled it.
         Automatic = "automatic",
-        /// It was not paid in time.
+        /// The payment was not made in time.
         Expired = "expired",
     }
 }
 
 impl CancellationReason {
-    /// As Stripe takes it; `None` for what only Stripe gives.
+    /// The parameter of a call; `None` for reasons that only Stripe gives.
     pub(super) fn parameter(&self) -> Option<&str> {
         match self {
             Self::RequestedByCustomer | Self::Abandoned | Self::Duplicate | Self::Fraudulent => Some(self.as_str()),
@@ -102,36 +103,36 @@ impl CancellationReason {
     }
 }
 
-/// What went wrong with a payment.
+/// The error of a payment attempt.
 #[derive(Debug, Clone, Deserialize)]
 pub struct PaymentError {
     /// Stripe's error code, such as `card_declined`.
     pub code: Option<String>,
     /// The issuer's reason, such as `insufficient_funds`.
     pub decline_code: Option<String>,
-    /// For the shopper.
+    /// Stripe's message for the shopper.
     pub message: Option<String>,
 }
 
-/// One try to take the money.
+/// One attempt to charge.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Charge {
-    /// Its id.
+    /// The charge's id.
     pub id: ChargeId,
-    /// What was to be taken, as Stripe counts.
+    /// The amount to charge, in Stripe's units.
     pub amount: i64,
-    /// What was taken.
+    /// The captured amount, in Stripe's units.
     pub amount_captured: i64,
-    /// What was given back, or is on its way back.
+    /// The refunded amount, pending refunds included.
     pub amount_refunded: i64,
-    /// In lower case.
+    /// The currency's code in lower case.
     pub currency: String,
-    /// What became of it.
+    /// The outcome of the attempt.
     pub status: Option<ChargeStatus>,
     /// Whether the cardholder disputes it.
     #[serde(default)]
     pub disputed: bool,
-    /// Whether all of it was given back.
+    /// Whether all of it was refunded.
     #[serde(default)]
     pub refunded: bool,
     /// Whether it succeeded.
@@ -140,13 +141,13 @@ pub struct Charge {
 }
 
 open_enum! {
-    /// What became of a try to take the money.
+    /// The outcome of an attempt to charge.
     ChargeStatus {
-        /// The money is taken, or held.
+        /// The money is captured, or held.
         Succeeded = "succeeded",
-        /// It takes its time.
+        /// The charge is processing.
         Pending = "pending",
-        /// It was declined.
+        /// The charge was declined.
         Failed = "failed",
     }
 }

@@ -30,7 +30,7 @@ async fn a_decline_says_why_and_shows_the_payment_as_it_is_now() {
 }
 
 #[tokio::test]
-async fn a_decline_is_told_again_under_its_key_and_nothing_is_tried_again() {
+async fn a_decline_is_repeated_under_its_key_and_nothing_is_tried_again() {
     let shop = Shop::open().await;
     let ordered = shop.ordered("pm_card_chargeDeclinedInsufficientFunds").await;
     for _ in 0..2 {

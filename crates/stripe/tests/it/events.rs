@@ -1,4 +1,4 @@
-//! What Stripe tells: read as a list, and posted as webhooks.
+//! Events, read as a list and received as webhooks.
 
 use common::timestamp::Timestamp;
 use stripe::{Event, EventId, List, webhook};
@@ -54,17 +54,17 @@ async fn each_event_of_a_payment_says_which_one_it_is_about() {
     let shop = Shop::open().await;
     let paid = shop.confirmed("pm_card_visa").await;
     shop.stripe.create_refund("refund", &paid.id, Some(money(500, "USD")), &[]).await.unwrap();
-    let told = newer(&shop, None).await;
+    let events = newer(&shop, None).await;
     assert_eq!(
-        kinds(&told),
+        kinds(&events),
         ["charge.refunded", "refund.created", "payment_intent.succeeded", "charge.succeeded", "payment_intent.created"]
     );
-    assert!(told.data.iter().all(|event| event.payment_intent().as_ref() == Some(&paid.id)));
+    assert!(events.data.iter().all(|event| event.payment_intent().as_ref() == Some(&paid.id)));
     let disputed =
         shop.stripe.create_payment_intent("d", &crate::support::order("pm_card_createDispute")).await.unwrap();
     shop.stripe.confirm_payment_intent("d/pay", &disputed.id).await.unwrap();
-    let told = newer(&shop, Some(&told.data[0].id)).await;
-    let dispute = told.data.iter().find(|event| event.kind == "charge.dispute.created").unwrap();
+    let events = newer(&shop, Some(&events.data[0].id)).await;
+    let dispute = events.data.iter().find(|event| event.kind == "charge.dispute.created").unwrap();
     assert_eq!(dispute.payment_intent(), Some(disputed.id.clone()));
     let charge = shop.stripe.retrieve_payment_intent(&disputed.id).await.unwrap().latest_charge.unwrap();
     assert!(charge.disputed);
@@ -95,7 +95,7 @@ async fn an_event_that_cannot_be_read_is_passed_over_and_the_others_are_read() {
     shop.confirmed("pm_card_visa").await;
     let odd = shop.double.all("event")[1]["id"].as_str().unwrap().to_owned();
     shop.double.control(&format!("objects/{odd}"), serde_json::json!({"members": {"type": null}})).unwrap();
-    let told = newer(&shop, None).await;
-    assert_eq!(kinds(&told), ["payment_intent.succeeded", "payment_intent.created"]);
-    assert_eq!(told.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(), [format!("event {odd}")]);
+    let events = newer(&shop, None).await;
+    assert_eq!(kinds(&events), ["payment_intent.succeeded", "payment_intent.created"]);
+    assert_eq!(events.unreadable.iter().map(ToString::to_string).collect::<Vec<_>>(), [format!("event {odd}")]);
 }

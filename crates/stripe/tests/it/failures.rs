@@ -18,7 +18,7 @@ fn is_unknown(failure: &StripeError) -> bool {
 }
 
 #[tokio::test]
-async fn a_key_is_told_the_same_payment_again() {
+async fn a_key_gets_the_same_payment_again() {
     let shop = Shop::open().await;
     let (first, again) = (shop.ordered("pm_card_visa").await, shop.ordered("pm_card_visa").await);
     assert_eq!((first.id, first.client_secret), (again.id, again.client_secret));
@@ -118,7 +118,7 @@ async fn an_object_that_is_never_made_is_tried_under_three_keys_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_pause_that_nobody_can_wait_for_ends_the_call() {
+async fn a_pause_beyond_the_deadline_ends_the_call() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let stripe = client(&format!("http://{}", listener.local_addr().unwrap()), "sk_test_double");
     let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 18446744073709551615\r\ncontent-length: 0\r\n\r\n";
@@ -196,7 +196,7 @@ async fn a_key_that_stays_in_use_is_busy() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_key_is_told_and_does_nothing() {
+async fn a_wrong_secret_key_is_reported_and_has_no_effect() {
     let shop = Shop::open().await;
     let stranger = client(&shop.double.base(), "sk_test_stranger");
     let refused = failure(stranger.create_payment_intent("order", &order("pm_card_visa"))).await;

@@ -1,4 +1,4 @@
-//! Taking money: at once, or not at all.
+//! Capturing payments once.
 
 use stripe::{CancellationReason, NewPaymentIntent, PaymentIntentStatus as Status, StripeError};
 use stripe_double::Play;
@@ -38,7 +38,7 @@ async fn a_payment_without_a_card_waits_for_the_frontend() {
 }
 
 #[tokio::test]
-async fn each_reason_for_a_cancellation_is_told_and_read() {
+async fn each_reason_for_a_cancellation_is_sent_and_read() {
     use CancellationReason::{Abandoned, Automatic, Duplicate, Fraudulent, RequestedByCustomer};
     let shop = Shop::open().await;
     for reason in [RequestedByCustomer, Abandoned, Duplicate, Fraudulent, Automatic] {
@@ -46,7 +46,7 @@ async fn each_reason_for_a_cancellation_is_told_and_read() {
         let ordered = shop.stripe.create_payment_intent(&key, &order("pm_card_visa")).await.unwrap();
         let cancelled =
             shop.stripe.cancel_payment_intent(&format!("{key}/cancel"), &ordered.id, &reason).await.unwrap();
-        // What only Stripe gives, we do not tell.
+        // Reasons that only Stripe gives are not sent.
         assert_eq!(cancelled.cancellation_reason, Some(reason).filter(|reason| *reason != Automatic));
     }
 }
@@ -81,7 +81,7 @@ async fn a_payment_is_found_by_what_was_noted_on_it() {
 }
 
 #[tokio::test]
-async fn amounts_are_told_as_stripe_counts_them() {
+async fn amounts_are_sent_in_stripes_units() {
     let shop = Shop::open().await;
     for (ours, theirs) in [(money(1980, "JPY"), 1980), (money(500, "ISK"), 50_000), (money(12_340, "KWD"), 12_340)] {
         let key = ours.currency.to_string();

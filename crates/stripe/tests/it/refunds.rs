@@ -1,4 +1,4 @@
-//! Giving money back.
+//! Refunds.
 
 use serde_json::json;
 use stripe::{RefundStatus, StripeError};

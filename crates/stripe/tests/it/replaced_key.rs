@@ -75,13 +75,13 @@ async fn a_key_that_was_replaced_is_fetched_when_it_is_refused_and_the_call_sent
 }
 
 #[tokio::test]
-async fn a_key_that_is_refused_and_was_not_replaced_is_told_and_not_tried_again() {
+async fn a_refused_key_that_was_not_replaced_is_reported_and_not_tried_again() {
     if let Some(stripe) = child() {
         let refused = stripe.create_payment_intent("order", &order("pm_card_visa")).await.unwrap_err();
         assert!(matches!(refused, StripeError::Unauthorized(_)) && !refused.may_have_had_effect(), "{refused:?}");
         return;
     }
-    let test = "a_key_that_is_refused_and_was_not_replaced_is_told_and_not_tried_again";
+    let test = "a_refused_key_that_was_not_replaced_is_reported_and_not_tried_again";
     let (statuses, fetched) = played(test, |_| OLD.to_owned()).await;
     assert_eq!((statuses, fetched), (vec![401], 2));
 }

@@ -48,7 +48,7 @@ async fn saved_cards_are_listed_page_by_page_newest_first() {
 }
 
 #[tokio::test]
-async fn a_detached_card_is_gone_for_good() {
+async fn a_detached_card_cannot_be_attached_again() {
     let shop = Shop::open().await;
     let customer = shop.customer().await;
     let saved = shop.save(&customer, "pm_card_visa").await;

@@ -1,4 +1,4 @@
-//! Secrets stay out of what is logged.
+//! Secrets are not logged.
 
 use std::time::Duration;
 

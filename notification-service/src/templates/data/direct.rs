@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use common::input::{Fields, FromFields, Refusal, prose};
+use common::input::{Fields, FromFields, Refusal, multiline_text};
 use utoipa::ToSchema;
 
 use super::order::Line;
@@ -15,7 +15,7 @@ impl FromStr for Prose {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        prose(text, 1..=10_000).map(|text| Self(text.replace("\r\n", "\n").replace(['\r', '\t'], " ")))
+        multiline_text(text, 1..=10_000).map(|text| Self(text.replace("\r\n", "\n").replace(['\r', '\t'], " ")))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use common::input::{Refusal, line, prose};
+use common::input::{Refusal, line, multiline_text};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -26,7 +26,7 @@ impl FromStr for Description {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
-        prose(text, 0..=5_000).map(Self)
+        multiline_text(text, 0..=5_000).map(Self)
     }
 }
 /// A word or two by which products are found together. Unlike categories, tags need not be created first.

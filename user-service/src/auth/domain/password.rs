@@ -1,4 +1,4 @@
-//! What a password must be (NIST SP 800-63B-4).
+//! The rules for passwords (NIST SP 800-63B-4).
 
 use std::{fmt, str::FromStr};
 
@@ -9,14 +9,14 @@ use zeroize::Zeroizing;
 
 /// NIST SP 800-63B-4, 3.1.1.2: at least 15 characters where a password is the only factor.
 const SHORTEST: usize = 15;
-/// Far above the 64 that must be taken, and little enough to hash.
+/// More than the 64 characters that NIST SP 800-63B-4 asks to accept, and few enough to hash quickly.
 const LONGEST: usize = 128;
-/// How much of a password must be left when the words that anybody would guess are taken out of it.
-const LEAST_OF_ONES_OWN: usize = 8;
+/// How many characters must remain of a password without the e-mail address and the shop's name.
+const MIN_OWN_CHARACTERS: usize = 8;
 /// Passwords of at least 15 characters that lead the lists of those found in breaches.
 const COMMON: &str = include_str!("../common_passwords.txt");
 
-/// A new password that nobody should guess. Wiped when it is dropped.
+/// A new password that is not easy to guess. Wiped from memory when it is dropped.
 #[derive(Clone, PartialEq, Eq, ToSchema)]
 #[schema(value_type = String, format = "password", min_length = 15, max_length = 128,
     examples("a small boat on a green lake"))]
@@ -28,23 +28,23 @@ impl Password {
         &self.0
     }
 
-    /// Whether it is made of the shop's name or its owner's address, and little else.
-    pub(super) fn is_guessed_from(&self, email: &Email) -> bool {
+    /// Whether it consists of the shop's name or its owner's address, and fewer than [`MIN_OWN_CHARACTERS`] others.
+    pub(super) fn is_derived_from(&self, email: &Email) -> bool {
         let mut rest = self.0.to_lowercase();
         for word in [&email.key(), &email.local_part(), "bodega"] {
-            // Taking out a one-letter local part would take half of any sentence with it.
+            // Removing a local part of one letter would remove that letter from every word.
             if word.len() >= 3 {
                 rest = rest.replace(word, "");
             }
         }
-        rest.chars().count() < LEAST_OF_ONES_OWN
+        rest.chars().count() < MIN_OWN_CHARACTERS
     }
 }
 
 impl FromStr for Password {
     type Err = Refusal;
 
-    /// Taken as it is, but for its Unicode form: spaces count, and no character is asked for or forbidden.
+    /// Changes nothing but the Unicode form: spaces count, and no character is required or forbidden.
     fn from_str(text: &str) -> Result<Self, Refusal> {
         let text = normalised(text);
         let length = text.chars().count();
@@ -62,28 +62,28 @@ impl FromStr for Password {
     }
 }
 
-/// Never shows the password: what is printed ends up in logs.
+/// Leaves out the password, so that no log shows it.
 impl fmt::Debug for Password {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Password(..)")
     }
 }
 
-/// In Unicode's form NFKC (NIST SP 800-63B-4, 3.1.1.2): one keyboard's `ü` is another's `u` with two dots, and both are
-/// the same password.
+/// The text in Unicode's form NFKC (NIST SP 800-63B-4, 3.1.1.2): keyboards encode `ü` as one character or as two, and
+/// both are the same password.
 fn normalised(text: &str) -> Zeroizing<String> {
     Zeroizing::new(text.nfkc().collect())
 }
 
 pub(super) fn too_easy() -> Refusal {
-    Refusal::new("too_easy", "is easy to guess; a few words that belong together only for you are better")
+    Refusal::new("too_easy", "is easy to guess; choose several unrelated words")
 }
 
 fn is_common(folded: &str) -> bool {
     COMMON.lines().filter(|line| !line.starts_with('#')).any(|common| common == folded)
 }
 
-/// Whether it is something too short, over and over: `passwordpassword` is as good as `password`.
+/// Whether it repeats a part of fewer than 15 characters: `passwordpassword` is as weak as `password`.
 fn is_repetition(folded: &str) -> bool {
     let chars: Vec<char> = folded.chars().collect();
     (1..SHORTEST.min(chars.len())).any(|unit| {
@@ -92,7 +92,7 @@ fn is_repetition(folded: &str) -> bool {
     })
 }
 
-/// Whether every character is next to the one before: `abcdefghijklmno`, `987654321098765`.
+/// Whether each character follows the one before, or precedes it: `abcdefghijklmno`, `987654321098765`.
 fn is_sequence(folded: &str) -> bool {
     let chars: Vec<char> = folded.chars().collect();
     let all = |next: fn(char, char) -> bool| chars.windows(2).all(|pair| next(pair[0], pair[1]));
@@ -101,20 +101,20 @@ fn is_sequence(folded: &str) -> bool {
     all(follows) || all(precedes)
 }
 
-/// A password that somebody claims to have: the rules for new ones do not apply. Wiped when it is dropped.
+/// A password to log in with. The rules for new passwords do not apply. Wiped from memory when it is dropped.
 #[derive(Clone, ToSchema)]
 #[schema(as = PresentedPassword, value_type = String, format = "password", min_length = 1, max_length = 128,
     examples("a small boat on a green lake"))]
-pub struct Guess(Zeroizing<String>);
+pub struct PasswordCandidate(Zeroizing<String>);
 
-impl Guess {
+impl PasswordCandidate {
     /// For the hash, and nothing else.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 }
 
-impl FromStr for Guess {
+impl FromStr for PasswordCandidate {
     type Err = Refusal;
 
     fn from_str(text: &str) -> Result<Self, Refusal> {
@@ -127,10 +127,10 @@ impl FromStr for Guess {
     }
 }
 
-/// Never shows the password: what is printed ends up in logs.
-impl fmt::Debug for Guess {
+/// Leaves out the password, so that no log shows it.
+impl fmt::Debug for PasswordCandidate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Guess(..)")
+        f.write_str("PasswordCandidate(..)")
     }
 }
 
@@ -161,11 +161,11 @@ mod tests {
         for (one, other) in [("ein gru\u{308}ner Baum", "ein grüner Baum"), ("ﬁfteen chars ①!", "fifteen chars 1!")]
         {
             assert_eq!(one.parse::<Password>().unwrap().reveal(), other);
-            assert_eq!(one.parse::<Guess>().unwrap().reveal(), other);
+            assert_eq!(one.parse::<PasswordCandidate>().unwrap().reveal(), other);
         }
         // Fifteen characters as they come, fourteen once composed.
         assert_eq!(code("ein gru\u{308}ne Baum"), Some("too_short"));
-        assert!("u\u{308}".repeat(128).parse::<Guess>().is_ok());
+        assert!("u\u{308}".repeat(128).parse::<PasswordCandidate>().is_ok());
     }
 
     #[test]

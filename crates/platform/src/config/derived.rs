@@ -1,4 +1,4 @@
-//! What is made of a secret and kept: keys that were parsed, a client that was given its address.
+//! Values that are derived from a secret and cached: parsed keys, or a client of a database.
 
 use std::{
     fmt::{self, Display},
@@ -9,26 +9,26 @@ use tokio::sync::Mutex;
 
 use super::{Secret, SecretError};
 
-/// Something made of a secret, and made anew when the secret has another value.
-pub struct Made<T> {
+/// A value that is derived from a secret, and derived again when the secret changes.
+pub struct Derived<T> {
     secret: Secret,
     kept: Mutex<Option<(Arc<str>, T)>>,
 }
 
-impl<T> fmt::Debug for Made<T> {
+impl<T> fmt::Debug for Derived<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Made({:?})", self.secret)
+        write!(f, "Derived({:?})", self.secret)
     }
 }
 
-impl<T: Clone> Made<T> {
-    /// To be made of `secret`; nothing is fetched or made yet.
+impl<T: Clone> Derived<T> {
+    /// A value to derive from `secret`; nothing is fetched or derived yet.
     pub fn of(secret: Secret) -> Self {
         Self { secret, kept: Mutex::default() }
     }
 
-    /// What was made of the secret as it is now. Where nothing can be made of a new value, what was made of the one before
-    /// goes on, and the log says so once.
+    /// The value of the current secret. When `make` fails for a new secret, the previous value stays in use, and the
+    /// failure is logged once.
     pub async fn get<Making, E>(&self, make: impl FnOnce(Arc<str>) -> Making) -> Result<T, E>
     where
         Making: Future<Output = Result<T, E>>,
@@ -45,7 +45,7 @@ impl<T: Clone> Made<T> {
             (Ok(now), _) => now,
             (Err(error), None) => return Err(error),
             (Err(error), Some((_, before))) => {
-                tracing::error!(%error, setting = self.secret.name(), "new secret is no good; the one of before is used");
+                tracing::error!(%error, setting = self.secret.name(), "new secret is unusable; the previous one stays in use");
                 before.clone()
             }
         };
@@ -53,8 +53,8 @@ impl<T: Clone> Made<T> {
         Ok(now)
     }
 
-    /// Fetches secrets anew because what was made of them was refused, so that the next [`Made::get`] makes another if
-    /// there is one; whether there is.
+    /// Fetches the secret again because a server refused its value. Returns whether it has changed; then the next
+    /// [`Derived::get`] derives a new value.
     pub async fn was_refused(&self) -> bool {
         let refused = self.kept.lock().await.as_ref().map(|(value, _)| Arc::clone(value));
         match refused {
@@ -78,7 +78,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_made_of_a_secret_is_made_again_only_when_the_secret_changes() {
         let mut env = Env::from_pairs([("KEY", "ssm:/shop/key")]);
-        let made = Made::of(env.secret("KEY").unwrap());
+        let made = Derived::of(env.secret("KEY").unwrap());
         let fetch = |value: &str| {
             let values = HashMap::from([("/shop/key".to_owned(), value.to_owned())]);
             env.secrets.kept().take(values, env.secrets.clock.now());

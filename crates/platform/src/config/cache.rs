@@ -1,6 +1,6 @@
-//! Fetched secrets and how old they are. No I/O: time comes in as an argument.
+//! Fetched secrets and their age. No I/O: time comes in as an argument.
 //!
-//! The clock is the wall's. A function's instance is frozen between requests, and no other clock is sure to go on then.
+//! The clock is the wall clock: an instance is frozen between requests, and no other clock is certain to run then.
 
 use std::{
     collections::HashMap,
@@ -9,14 +9,14 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// For how long fetched values are taken for true unless configured otherwise, in seconds.
+/// How long fetched values are used, in seconds, unless configured otherwise.
 pub(super) const MAX_AGE: u64 = 300;
-/// After a fetch that failed, how long nothing is fetched because of age.
+/// The pause after a failed fetch, in which old values are not fetched again.
 const FAILURE_PAUSE: Duration = Duration::from_mins(1);
-/// The least time between two fetches because of refusals.
+/// The least time between two fetches that follow refusals.
 const REFUSAL_PAUSE: Duration = Duration::from_secs(5);
 
-/// Tells the time; tests hand in their own.
+/// The wall clock; tests pass their own.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
@@ -42,21 +42,21 @@ impl fmt::Debug for Clock {
     }
 }
 
-/// What was fetched last, and what came of trying again.
+/// The values that were fetched last, and the outcome of later attempts.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(super) struct SecretCache {
     values: HashMap<String, Arc<str>>,
     max_age: Duration,
-    /// When the values were fetched; `None` before the first time.
+    /// When the values were fetched; `None` before the first fetch.
     fetched: Option<SystemTime>,
-    /// Of tries that failed since then: the last, and whether one of them is in the log.
+    /// When a fetch last failed since then, and whether such a failure was logged.
     failed: Option<SystemTime>,
     is_logged: bool,
-    /// When a refusal last made us fetch.
+    /// When a refusal last caused a fetch.
     refetched: Option<SystemTime>,
 }
 
-impl Default for Kept {
+impl Default for SecretCache {
     fn default() -> Self {
         Self {
             values: HashMap::new(),
@@ -69,7 +69,7 @@ impl Default for Kept {
     }
 }
 
-impl Kept {
+impl SecretCache {
     pub(super) fn set_max_age(&mut self, max_age: Duration) {
         self.max_age = max_age;
     }
@@ -79,12 +79,12 @@ impl Kept {
         self.fetched.is_none()
     }
 
-    /// Whether the values can be used without asking: they are young, or asking failed a moment ago.
+    /// Whether the values can be used without a fetch: they are recent, or a fetch failed a moment ago.
     pub(super) fn is_good(&self, now: SystemTime) -> bool {
         is_within(self.fetched, self.max_age, now) || (!self.is_empty() && is_within(self.failed, FAILURE_PAUSE, now))
     }
 
-    /// Whether a refusal is worth a fetch; if so, it is noted.
+    /// Whether a refusal may cause a fetch now; if so, the time is recorded.
     pub(super) fn is_refetched(&mut self, now: SystemTime) -> bool {
         let is_worth_it = !is_within(self.refetched, REFUSAL_PAUSE, now);
         if is_worth_it {
@@ -97,8 +97,8 @@ impl Kept {
         self.values.get(parameter).cloned()
     }
 
-    /// Takes what was fetched. A value that has not changed stays the same pointer. One that is not there any more stays as
-    /// it was: a parameter that is being replaced must not stop a shop.
+    /// Stores fetched values. An unchanged value keeps its pointer. A value that is missing now is kept: a parameter
+    /// that is being replaced must not stop the shop.
     pub(super) fn take(&mut self, values: HashMap<String, String>, now: SystemTime) {
         for (name, value) in values {
             if self.values.get(&name).is_none_or(|known| **known != *value) {
@@ -114,13 +114,13 @@ impl Kept {
         self.failed = Some(now);
     }
 
-    /// Whether this failure is the first since values could be fetched.
+    /// Whether this failure is the first since the last successful fetch.
     pub(super) fn is_first_failure(&mut self) -> bool {
         !std::mem::replace(&mut self.is_logged, true)
     }
 }
 
-/// A clock that was put back makes everything old.
+/// Whether `now` is less than `span` after `since`. A clock that was set back makes everything old.
 fn is_within(since: Option<SystemTime>, span: Duration, now: SystemTime) -> bool {
     since.is_some_and(|since| now.duration_since(since).is_ok_and(|age| age < span))
 }
@@ -139,15 +139,15 @@ mod tests {
         HashMap::from([("/shop/key".to_owned(), value.to_owned())])
     }
 
-    fn kept() -> Kept {
-        let mut kept = Kept::default();
+    fn kept() -> SecretCache {
+        let mut kept = SecretCache::default();
         kept.take(values("old"), at(0));
         kept
     }
 
     #[test]
-    fn values_are_good_for_five_minutes() {
-        assert!(!Kept::default().is_good(at(0)));
+    fn values_are_used_for_five_minutes() {
+        assert!(!SecretCache::default().is_good(at(0)));
         let kept = kept();
         assert!(kept.is_good(at(0)) && kept.is_good(at(299)));
         assert!(!kept.is_good(at(300)));
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_first_fetch_that_failed_is_tried_again_at_once() {
-        let mut kept = Kept::default();
+        let mut kept = SecretCache::default();
         kept.failed(at(0));
         assert!(!kept.is_good(at(0)));
     }
