@@ -18,11 +18,20 @@ use tokio::process::Command;
 use crate::home::{Home, Profile};
 use crate::services::{self, LOGIN_BENCH, LOGIN_BENCH_FOLDER, LOGIN_BENCH_PROGRAMS};
 
-/// Builds programs of `commit` and gives the folder that they are in. Whatever was built before is used again.
+/// Whether AWS-LC is built without its jitter entropy. This tree's `.cargo/config.toml` sets it, and cargo reads that file for a
+/// commit below this tree, too.
+const NO_JITTER: &str = "AWS_LC_SYS_NO_JITTER_ENTROPY";
+
+/// Builds programs of `commit` and gives the folder that they are in. Programs that are there are used again: a commit does
+/// not change. Those of this tree's bench of logins are built again, since they do.
 pub(crate) async fn build(home: &Home, commit: &str, profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     let id = resolve(home, commit).await?;
     let folder = home.target().join("baseline").join(&id);
     let source = folder.join("source");
+    let programs = folder.join(profile.folder());
+    if packages.iter().all(|package| *package != LOGIN_BENCH && programs.join(package).is_file()) {
+        return Ok(programs);
+    }
     check_out(home, &id, &source).await?;
     // The commit may not have it, and is measured with the one that this tree has.
     add_package(home.root(), &source, LOGIN_BENCH_FOLDER)?;
@@ -30,8 +39,10 @@ pub(crate) async fn build(home: &Home, commit: &str, profile: Profile, packages:
     println!("building {commit}: minutes, the first time");
     let mut command = services::cargo(home);
     command.current_dir(&source).env("CARGO_TARGET_DIR", home.target());
+    if !sets_no_jitter(&source) {
+        command.env(NO_JITTER, "0");
+    }
     services::build_with(command, profile, packages).await.with_context(|| format!("building {commit}"))?;
-    let programs = folder.join(profile.folder());
     fs::create_dir_all(&programs)?;
     for entry in fs::read_dir(home.binary(profile, ""))?.flatten() {
         let name = entry.file_name();
@@ -47,6 +58,11 @@ pub(crate) async fn build(home: &Home, commit: &str, profile: Profile, packages:
 
 fn is_program_of(name: &str, packages: &[&str]) -> bool {
     packages.contains(&name) || (packages.contains(&LOGIN_BENCH) && LOGIN_BENCH_PROGRAMS.contains(&name))
+}
+
+/// Whether the commit decides on AWS-LC's jitter entropy by itself; those before decision 66 do not.
+fn sets_no_jitter(source: &Path) -> bool {
+    fs::read_to_string(source.join(".cargo/config.toml")).is_ok_and(|config| config.contains(NO_JITTER))
 }
 
 /// The commit's full id.
@@ -192,6 +208,19 @@ mod tests {
         }
         fs::write(&manifest, "[workspace]\n").unwrap();
         assert!(mark_version(&manifest, "0042").is_err());
+    }
+
+    #[test]
+    fn a_commit_from_before_the_setting_is_built_without_it() {
+        let source = tempfile::tempdir().unwrap();
+        assert!(!sets_no_jitter(source.path()));
+        fs::create_dir(source.path().join(".cargo")).unwrap();
+        fs::write(source.path().join(".cargo/config.toml"), "[alias]\n").unwrap();
+        assert!(!sets_no_jitter(source.path()));
+        fs::write(source.path().join(".cargo/config.toml"), format!("[env]\n{NO_JITTER} = \"1\"\n")).unwrap();
+        assert!(sets_no_jitter(source.path()));
+        let ours = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+        assert!(sets_no_jitter(Path::new(ours)));
     }
 
     #[tokio::test]
