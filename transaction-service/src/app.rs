@@ -16,8 +16,8 @@ use stripe::Stripe;
 
 use crate::{
     cleanups::Cleanups,
-    clients::ServiceClients,
     limits::{domain::Limits, settings},
+    service_clients::ServiceClients,
     shop_settings::ShopSettings,
     tax::TaxRates,
 };

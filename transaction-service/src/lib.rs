@@ -7,7 +7,7 @@
 //!
 //! Below the rooms: [`ids`], [`basket`], [`customer`], [`pricing`], [`shipping`], [`tax`], [`shop_settings`]
 //! (prices with this shop's shipping and tax) and [`pointers`] (JSON pointers into a request) are pure words and rules that
-//! several rooms share. [`error`] maps each refusal and failure to a problem. [`clients`] calls the other services,
+//! several rooms share. [`error`] maps each refusal and failure to a problem. [`service_clients`] calls the other services,
 //! [`messages`] are sent to them through the outbox, [`cleanups`] run in the background. [`app`] has the state that rooms
 //! share, and its settings. Above them are [`sweep`] and this file: routes, their description, and triggers.
 
@@ -16,7 +16,6 @@ pub mod basket;
 pub mod cancellations;
 pub mod checkout;
 pub mod cleanups;
-pub mod clients;
 pub mod customer;
 pub mod error;
 pub mod ids;
@@ -28,6 +27,7 @@ pub mod payments;
 pub mod pointers;
 pub mod pricing;
 pub mod quotes;
+pub mod service_clients;
 pub mod shipping;
 pub mod shop_settings;
 pub mod sweep;

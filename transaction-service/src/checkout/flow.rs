@@ -14,7 +14,6 @@ use super::{
 use crate::{
     app::App,
     basket::LineItem,
-    clients::NotReserved,
     customer::CheckoutContext,
     error::Error,
     ids::Owner,
@@ -29,6 +28,7 @@ use crate::{
     payments::flow as payment_flow,
     pointers::Pointers,
     pricing::PricedItem,
+    service_clients::NotReserved,
 };
 
 /// The answer to `POST /orders`: the order that the key made, or a new one.

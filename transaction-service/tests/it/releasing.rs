@@ -181,7 +181,7 @@ async fn stock_is_released_when_the_request_panics_while_it_is_reserved() {
         minting.boxed()
     };
     let client = ServiceClient::new(&*shop.services.url, Credentials::Issuer(Arc::new(mint)));
-    let app = App { clients: transaction_service::clients::ServiceClients::new(client), ..shop.app.clone() };
+    let app = App { clients: transaction_service::service_clients::ServiceClients::new(client), ..shop.app.clone() };
     let order = Client::new(router(app)).post("/orders").token(&ada.token).header(KEY, "k").json(&ada.request());
     assert_eq!(order.send().await.expect(500).problem(), "internal");
     shop.holds_nothing(&attempt(&ada, "k")).await;
