@@ -9,6 +9,7 @@ mod gateway;
 mod hold;
 mod instructions;
 mod listening;
+mod mixed;
 mod program;
 mod report;
 mod samples;
@@ -48,7 +49,7 @@ pub(crate) struct Options {
     /// How often each is started, and under each share of a processor
     #[arg(long, default_value_t = 20)]
     runs: usize,
-    /// How many requests are sent before the peak of memory is read
+    /// How many requests are sent before the peak of memory is read: liveness after a start, mixed ones after first answers
     #[arg(long, default_value_t = 10_000)]
     requests: usize,
     /// Only one part
@@ -125,7 +126,8 @@ pub(crate) async fn run(home: &Home, options: &Options) -> Result<()> {
         starts(&settings, &mut all, options.runs, options.requests).await?;
     }
     let instructions = options.has(Part::Instructions) && instructions::can_be_counted().await;
-    let wanted = Wanted { times: options.has(Part::Answers).then_some(options.runs), instructions };
+    let wanted =
+        Wanted { times: options.has(Part::Answers).then_some(options.runs), requests: options.requests, instructions };
     if wanted.times.is_some() || wanted.instructions {
         let work = async |stores| answers::run(home, &builds, &stores, wanted).await;
         // The process is measured, and not how soon the disk has what it wrote.

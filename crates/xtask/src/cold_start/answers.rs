@@ -17,7 +17,7 @@ use super::report;
 use super::samples::Sample;
 use super::shop::Shop;
 use super::ways::Ways;
-use super::{BARE, Builds, counts};
+use super::{BARE, Builds, counts, mixed};
 use crate::home::{Home, Profile};
 use crate::progress::step;
 use crate::settings::Settings;
@@ -30,6 +30,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(super) struct Wanted {
     /// In so many rounds.
     pub(super) times: Option<usize>,
+    /// How many mixed requests each service gets before its peak of memory is read.
+    pub(super) requests: usize,
     pub(super) instructions: bool,
 }
 
@@ -54,6 +56,7 @@ pub(super) async fn run(home: &Home, builds: &Builds, stores: &Settings, wanted:
         }
         let commit = builds.other.as_ref().map(|(commit, _)| commit.as_str());
         println!("{}", report::aims(&programs, &builds.sizes()?, commit));
+        mixed::print(&shops, &programs, wanted.requests).await?;
     }
     if wanted.instructions {
         counts::print(home, &shops, &programs).await?;
