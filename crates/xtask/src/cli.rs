@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    addresses, admin, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, rooms, sdk, seed, services,
+    addresses, admin, cold_start, demo, deploy, mail_pictures, measure, openapi, pictures, rooms, sdk, seed, services,
     smoke, supply, trigger, up,
 };
 
@@ -288,7 +288,7 @@ async fn load(home: &Home) -> Result<()> {
     let api = settings.get("API_BASE_URL").context("API_BASE_URL is not in .local/env")?;
     let password = Secrets::ensure(home)?.admin_password;
     let products = seed::load(api, &password).await?;
-    let images = gallery::hang(api, &password).await?;
+    let images = pictures::upload::missing(api, &password).await?;
     println!("{products} new products, {images} new images");
     Ok(())
 }

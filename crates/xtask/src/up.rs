@@ -15,7 +15,7 @@ use crate::secrets::{Secrets, password};
 use crate::settings::Settings;
 use crate::stores::{self, Keeping, Place, Postgres};
 use crate::{
-    admin, gallery, images, letters, logs, port, python, reload, router, seed, services, stripe, sweep, trigger,
+    admin, images, letters, logs, pictures, port, python, reload, router, seed, services, stripe, sweep, trigger,
     vendors, watch,
 };
 
@@ -76,7 +76,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     if seed::is_empty(&api).await? {
         step("loading the demo catalogue", seed::load(&api, &secrets.admin_password)).await?;
     }
-    step("hanging its pictures", gallery::hang(&api, &secrets.admin_password)).await?;
+    step("uploading its pictures", pictures::upload::missing(&api, &secrets.admin_password)).await?;
     print_table(home, &settings, &api);
     println!(
         "\nup after {}; Ctrl-C stops everything. Requests show here; whole logs are in {}.\n",
