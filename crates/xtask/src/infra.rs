@@ -73,7 +73,7 @@ pub(crate) async fn synthesize(
         cdk.args(["--context", pair]);
     }
     cdk.arg("--output").arg(output).current_dir(folder(home)).stdin(Stdio::null());
-    // Whoever has credentials of an account here is asked for none.
+    // Credentials of this machine are not needed, so CDK must not find any.
     for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
         cdk.env_remove(name);
     }

@@ -56,8 +56,8 @@ pub(crate) async fn take(home: &Home) -> Result<()> {
 }
 
 fn find_browser() -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os("CHROMIUM") {
-        return Ok(given.into());
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return Ok(named.into());
     }
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     let mut all = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));

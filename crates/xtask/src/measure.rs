@@ -60,7 +60,7 @@ pub(crate) async fn rollback(home: &Home) -> Result<()> {
     run(home, Bench { package: "e2e", name: "rollback", build: Build::DEV, arguments }).await
 }
 
-/// `seed` repeats what was left to chance; without one it is chosen, and told.
+/// `seed` repeats a run's random choices; without one it is chosen and printed.
 pub(crate) async fn notifications(home: &Home, messages: u32, seed: Option<u64>, dev: bool) -> Result<()> {
     let build = Build::of(dev);
     services::build(home, build.profile, &[]).await?;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process::{Process, ids};
 
-/// A port nobody listens on right now.
+/// A free port of 127.0.0.1. Another process can take it before it is used.
 pub(crate) fn free() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     Ok(listener.local_addr()?.port())

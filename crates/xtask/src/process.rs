@@ -19,7 +19,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process that has this id now; none when it has ended, also when nobody has collected its status yet.
+    /// The process that has this id now; none when it has ended, also when its status was not collected yet.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The command's name stands in parentheses and may itself hold spaces and parentheses.

@@ -2,7 +2,7 @@
 //!
 //! A *room* is a first-level module of a crate with all files below it, or the file at the root of a target. An *arrow* runs from
 //! a file to a file whose names it uses, and from the one's room to the other's; paths are followed to the file that defines a
-//! name. A file may use what the file around it defines (`products/store.rs` for `products/store/notices.rs`): the two are
+//! name. A file may use what the file around it defines (`inventory/store.rs` for `inventory/store/low_stock.rs`): the two are
 //! one thing in two files, and that is no arrow.
 //!
 //! A *circle* is a set of files of which each needs all others. An *arrow that runs back up*: of all orders of the rooms one is

@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::demo::{money, text};
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::services::SERVICES;
 use crate::settings::Settings;
 
 /// A function that starts, and then connects, takes seconds.
 const UNTIL_READY: Duration = Duration::from_secs(40);
-/// What Stripe tells the shop of takes a moment.
+/// Stripe's events take a moment to arrive.
 const UNTIL_PAID: Duration = Duration::from_mins(1);
 const REAL_STRIPE: &str = "https://api.stripe.com";
-/// A mailbox of SES that takes every mail and belongs to no one.
+/// A mailbox of SES that accepts every mail and delivers none.
 const MAILBOX: &str = "success@simulator.amazonses.com";
 /// Who asks where no frontend is named. No list has it.
 const UNKNOWN_ORIGIN: &str = "https://unknown.invalid";
@@ -51,7 +51,7 @@ pub(crate) struct Options {
     stripe: Option<String>,
 }
 
-/// Who buys, and where.
+/// A guest at one shop.
 struct Shopper {
     http: Client,
     api: String,
@@ -104,8 +104,8 @@ impl Shopper {
     fn of(home: &Home, options: &Options) -> Result<Self> {
         let http = Client::builder().timeout(Duration::from_secs(30)).user_agent("bodega-smoke").build()?;
         let (api, stripe) = if let Some(api) = &options.api {
-            let base = options.stripe.clone().or_else(|| given("STRIPE_API_BASE"));
-            (api.clone(), Stripe::of(base, given("STRIPE_SECRET_KEY"))?)
+            let base = options.stripe.clone().or_else(|| from_env("STRIPE_API_BASE"));
+            (api.clone(), Stripe::of(base, from_env("STRIPE_SECRET_KEY"))?)
         } else {
             let settings = Settings::read(&home.local("env"))?;
             let setting = |name: &str| settings.get(name).map(str::to_owned);

@@ -119,7 +119,7 @@ fn judged(answer: &Value) -> Result<Option<String>> {
     }
     let found: Vec<&str> =
         answer["vulnerabilities"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    ensure!(found.is_empty(), "something is known against: {}", found.join(", "));
+    ensure!(found.is_empty(), "advisories were found: {}", found.join(", "));
     Ok(None)
 }
 

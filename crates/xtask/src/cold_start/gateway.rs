@@ -27,7 +27,7 @@ pub(super) struct Gateway(Arc<Inner>);
 #[derive(Debug, Default)]
 struct Inner {
     functions: Mutex<HashMap<&'static str, Arc<Function>>>,
-    /// By method and path.
+    /// Recorded answers, by method and path.
     kept: Mutex<HashMap<String, HttpAnswer>>,
 }
 

@@ -12,7 +12,7 @@ use anyhow::Result;
 use self::group::{Group, Groups};
 use self::signals::Scheduler;
 
-/// A quota is for this long.
+/// The period of a quota.
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// A part of one processor, in hundredths.
@@ -22,7 +22,7 @@ pub(super) struct Share(u32);
 impl Share {
     /// What a function of 256 MB has: 1,769 MB are a whole processor.
     pub(super) const SMALL: Self = Self(14);
-    /// What a function of 512 MB has.
+    /// The share of a function of 512 MB.
     const MEDIUM: Self = Self(29);
     const WHOLE: Self = Self(100);
 
@@ -117,7 +117,7 @@ pub(super) enum Held {
 }
 
 impl Held {
-    /// Holds it to another share.
+    /// Changes the share.
     pub(super) fn change(&self, share: Share) -> Result<()> {
         match self {
             Self::Group(group) => group.limit(share.quota()),

@@ -75,7 +75,7 @@ pub(super) async fn of_process<T>(
     function.cold_start().await.with_context(|| format!("{name} did not start under {VALGRIND}"))?;
     let said = work(&function).await?;
     let process = i32::try_from(function.process_id()).ok().and_then(Pid::from_raw).context("it has ended")?;
-    kill_process(process, Signal::TERM).context("asking it to end")?;
+    kill_process(process, Signal::TERM).context("sending it SIGTERM")?;
     // Callgrind writes its file while the process ends.
     let asked = Instant::now();
     loop {

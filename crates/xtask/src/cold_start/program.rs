@@ -24,12 +24,12 @@ pub(super) enum Kind {
 pub(super) struct Program {
     pub(super) kind: Kind,
     pub(super) case: Case,
-    /// As tables name it.
+    /// The name in tables.
     pub(super) title: String,
     pub(super) path: PathBuf,
-    /// In which shop it works.
+    /// The shop whose stores it uses.
     pub(super) shop: usize,
-    /// For each of [`Hold::ALL`].
+    /// Samples for each of [`Hold::ALL`].
     pub(super) series: [Series; Hold::ALL.len()],
 }
 

@@ -63,7 +63,7 @@ fn find(programs: &[Program], case: Case, kind: Kind, hold: usize) -> Option<&Se
     programs.iter().find(is_it).map(|program| &program.series[hold])
 }
 
-/// Something that is aimed for.
+/// A target.
 #[derive(Debug)]
 struct Aim {
     what: String,

@@ -46,7 +46,7 @@ pub(super) struct Tls {
     acceptor: TlsAcceptor,
     /// The authority's certificate.
     pub(super) authority: PathBuf,
-    /// That one and the system's.
+    /// A file with that certificate and the system's.
     pub(super) roots: PathBuf,
     /// How many certificates are in `roots`.
     pub(super) count: usize,

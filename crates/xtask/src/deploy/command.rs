@@ -21,12 +21,12 @@ pub(crate) const VERSIONS: &str = "versions";
 /// The issuer's two documents, as they are called in the bucket.
 pub(crate) const DOCUMENTS: [&str; 2] = ["jwks.json", "openid-configuration"];
 
-/// What was learned on the way.
+/// What earlier steps of a deployment found out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// The commit that is deployed.
     pub(crate) commit: Option<String>,
-    /// Where the shop answers.
+    /// The shop's public address.
     pub(crate) api: Option<String>,
     /// A frontend that browsers may call the shop from.
     pub(crate) origin: Option<String>,
@@ -237,7 +237,7 @@ pub(crate) fn describe_secret(wanted: &Wanted, id: &str) -> Line {
     aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", id].into_iter().chain(query))
 }
 
-/// Whether this shop has it.
+/// Whether this shop has the secret.
 pub(crate) fn find_secret(wanted: &Wanted, name: &str) -> Line {
     let id = secret_id(wanted.stage, name);
     aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", &id, "--query", "Name"])

@@ -82,7 +82,7 @@ impl UnderWay<'_> {
             }
         }
         let lines = tear_down(&self.wanted, stack);
-        self.runner.run(lines.last().context("no line tears it down")?).await
+        self.runner.run(lines.last().context("no step tears it down")?).await
     }
 
     async fn empty(&self, stack: Stack, bucket: &str) -> Result<()> {

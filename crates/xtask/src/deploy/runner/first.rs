@@ -33,7 +33,7 @@ impl Runner<'_> {
     /// A new account may have ten; `CloudFormation` would find out with the first service, half an hour later.
     pub(super) async fn room(&self, line: &Line) -> Result<()> {
         let has = self.ask(line).await?;
-        let has: u64 = has.parse().with_context(|| format!("how many instances is {has}?"))?;
+        let has: u64 = has.parse().with_context(|| format!("the quota {has} is not a number of instances"))?;
         let needs = self.reserved()? + UNRESERVED;
         let more = command::more_concurrency(&self.wanted, &needs.max(USUAL).to_string());
         ensure!(

@@ -6,7 +6,7 @@ use super::{Stack, Step, Wanted};
 
 impl Step {
     /// For a person, of this very deployment.
-    pub(crate) fn told(&self, wanted: &Wanted) -> String {
+    pub(crate) fn description(&self, wanted: &Wanted) -> String {
         match self {
             Self::Deploy(Stack::Service(service)) if wanted.at_once => {
                 format!("deploy {service}: a new version, and its aliases moved to it at once, whatever alarms say")
@@ -63,11 +63,12 @@ mod tests {
 
     #[test]
     fn what_moves_at_once_is_said_to_and_what_does_not_is_not() {
-        let told = |at_once| Step::Deploy(Stack::Service("user-service")).told(&Wanted { at_once, ..wanted() });
+        let description =
+            |at_once| Step::Deploy(Stack::Service("user-service")).description(&Wanted { at_once, ..wanted() });
         assert_eq!(
-            told(true),
+            description(true),
             "deploy user-service: a new version, and its aliases moved to it at once, whatever alarms say"
         );
-        assert!(told(false).contains("step by step"), "{}", told(false));
+        assert!(description(false).contains("step by step"), "{}", description(false));
     }
 }

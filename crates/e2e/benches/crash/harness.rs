@@ -1,4 +1,4 @@
-//! One shop in which stories are played and interrupted.
+//! One shop in which scenarios run and are interrupted.
 
 use std::{
     fmt,
@@ -27,36 +27,36 @@ use uuid::Uuid;
 
 use crate::{instance::Instance, points::Point};
 
-/// What is sold here.
+/// The only product of the shop.
 pub(crate) const SKU: &str = "SURVIVOR";
-/// How much of it there is.
+/// Its stock at the beginning.
 pub(crate) const ON_HAND: i64 = 1_000_000;
-/// Within this time every lease is over, and whatever can be done was done.
+/// Within this time every lease has run out, and the sweep has done its work.
 const PATIENCE: Duration = Duration::from_mins(1);
 const MOMENT: Duration = Duration::from_millis(200);
 /// A key is answered 409 until the lease of its killed maker is over, so the lease is short here.
 const DEADLINE: &str = "2";
-/// What is answered to the key of an attempt that gave its stock back.
+/// Type of the problem for the key of an attempt that gave its stock back.
 const ENDED: &str = "attempt_ended";
 
-/// What is interrupted.
+/// The request that is interrupted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Story {
+pub(crate) enum Scenario {
     /// A customer orders the cart and pays with a saved card.
     Saved,
     /// The same, and the card is declined.
     Declined,
     /// A guest orders, to pay in the frontend.
     Frontend,
-    /// A guest calls such an order off.
+    /// A guest cancels such an order.
     Cancel,
 }
 
-impl Story {
+impl Scenario {
     pub(crate) const ALL: [Self; 4] = [Self::Saved, Self::Declined, Self::Frontend, Self::Cancel];
 }
 
-impl fmt::Display for Story {
+impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Saved => "the cart, a saved card",
@@ -67,33 +67,33 @@ impl fmt::Display for Story {
     }
 }
 
-/// Whether whoever was cut off asks again.
+/// Whether the client repeats the request that was cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Client {
     Returns,
     Leaves,
 }
 
-/// What becomes of the events of the order that is interrupted.
+/// When Stripe's events about the interrupted order arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Webhooks {
-    /// They reach another process once the first one is dead.
+    /// At another process, once the first one is dead.
     Late,
-    /// They reach nobody.
+    /// Never.
     Lost,
 }
 
-/// Whose order it was, and what they know of it.
+/// An interrupted scenario that has ended, by which its order is found.
 #[derive(Debug)]
-pub(crate) struct Fate {
-    pub(crate) story: Story,
+pub(crate) struct Outcome {
+    pub(crate) scenario: Scenario,
     pub(crate) client: Client,
     pub(crate) shopper: Shopper,
 }
 
-/// A shop, and transaction-service outside of it, wired so that it can be killed anywhere.
+/// A shop, and a process of transaction-service outside of it whose connections are watched, so that it can be killed at each call.
 #[derive(Debug)]
-pub(crate) struct Stage {
+pub(crate) struct CrashHarness {
     pub(crate) shop: Shop,
     pub(crate) staff: String,
     pub(crate) sweeper: Instance,
@@ -105,14 +105,14 @@ pub(crate) struct Stage {
     events: Events,
 }
 
-/// The way of Stripe's webhooks into the shop.
+/// Holds back or drops Stripe's webhooks in front of the shop.
 #[derive(Debug, Clone)]
 struct Events {
     are_lost: Arc<AtomicBool>,
     pass: Arc<watch::Sender<bool>>,
 }
 
-impl Stage {
+impl CrashHarness {
     pub(crate) async fn open() -> Self {
         let mut chosen = vec![("MAIL_PROVIDERS", "ses"), ("CHECKOUT_DEADLINE_SECONDS", DEADLINE)];
         chosen.extend(UNLIMITED);
@@ -148,9 +148,9 @@ impl Stage {
         Self { shop, staff, sweeper, db, settings, postgres, siblings, stripe, events }
     }
 
-    /// Every command and call of a story that is not interrupted.
-    pub(crate) async fn points(&mut self, story: Story) -> Vec<Point> {
-        let mut attempt = Attempt::new(self, story).await;
+    /// Every command and call of a scenario that is not interrupted.
+    pub(crate) async fn points(&mut self, scenario: Scenario) -> Vec<Point> {
+        let mut attempt = Attempt::new(self, scenario).await;
         self.events.hold(Webhooks::Lost);
         let instance = self.ready(&mut attempt).await;
         attempt.until_answered(&instance).await;
@@ -160,17 +160,17 @@ impl Stage {
         postgres.chain(siblings).chain(Point::stripe(self.stripe.take_calls())).collect()
     }
 
-    /// Plays a story, kills it there, and does what the client does then.
+    /// Runs a scenario, kills the process at `point`, and does what the client does then.
     pub(crate) async fn play(
         &mut self,
-        story: Story,
+        scenario: Scenario,
         point: &Point,
         side: Side,
         client: Client,
         webhooks: Webhooks,
-    ) -> Fate {
+    ) -> Outcome {
         self.events.flow();
-        let mut attempt = Attempt::new(self, story).await;
+        let mut attempt = Attempt::new(self, scenario).await;
         self.events.hold(webhooks);
         let instance = self.ready(&mut attempt).await;
         self.kill_at(&instance, point, side, &attempt).await;
@@ -179,18 +179,18 @@ impl Stage {
             let instance = Instance::start(&self.settings, None).await;
             let answer = attempt.until_answered(&instance).await;
             assert!(instance.is_idle().await);
-            if story == Story::Frontend {
+            if scenario == Scenario::Frontend {
                 self.pay(&answer).await;
             }
         }
         self.settle().await;
-        Fate { story, client, shopper: attempt.shopper }
+        Outcome { scenario, client, shopper: attempt.shopper }
     }
 
-    /// A process that is about to get the request that is interrupted, and knows nothing yet.
+    /// A new process, without connections and keys, that gets the request which is interrupted.
     async fn ready(&mut self, attempt: &mut Attempt) -> Instance {
         let mut instance = Instance::start(&self.settings, None).await;
-        if attempt.story == Story::Cancel {
+        if attempt.scenario == Scenario::Cancel {
             let order = attempt.until_answered(&instance).await;
             attempt.to_cancel = Some(order["id"].as_str().unwrap().to_owned());
             assert!(instance.is_idle().await);
@@ -222,7 +222,7 @@ impl Stage {
             // client asks once more, as it would.
             attempt.send(instance).await;
             instance.is_idle().await;
-            assert!(started.elapsed() < PATIENCE, "{}: never came to {point}", attempt.story);
+            assert!(started.elapsed() < PATIENCE, "{}: never came to {point}", attempt.scenario);
             sleep(MOMENT / 10).await;
         }
         self.postgres.untrap();
@@ -240,7 +240,7 @@ impl Stage {
         assert_eq!(paid.status(), 200);
     }
 
-    /// Sweeps until no order is half way.
+    /// Sweeps until no order is pending.
     async fn settle(&mut self) {
         let started = Instant::now();
         let pending = "SELECT count(*) FROM orders WHERE state = 'pending'";
@@ -257,7 +257,7 @@ impl Stage {
 }
 
 impl Events {
-    /// Puts itself in the way of what Stripe posts to the shop; all else is answered as before.
+    /// Intercepts what Stripe posts to the shop; every other request is answered as before.
     fn into(shop: &Shop) -> Self {
         let events = Self { are_lost: Arc::default(), pass: Arc::new(watch::Sender::new(true)) };
         let (way, router) = (events.clone(), shop.transactions.clone().router());
@@ -292,40 +292,40 @@ impl Events {
     }
 }
 
-/// Somebody with a request that is going to be interrupted.
+/// A shopper with the request that is interrupted.
 struct Attempt {
-    story: Story,
+    scenario: Scenario,
     shopper: Shopper,
     request: Value,
-    /// A new one where the attempt of the last has ended.
+    /// Replaced where the attempt under the last key has ended.
     key: Mutex<String>,
-    /// Once there is one, sending means to cancel it.
+    /// The order's id, once there is one: sending then cancels it.
     to_cancel: Option<String>,
 }
 
 impl Attempt {
-    async fn new(stage: &Stage, story: Story) -> Self {
+    async fn new(harness: &CrashHarness, scenario: Scenario) -> Self {
         let name = format!("shopper-{}", Uuid::new_v4().simple());
-        let shop = &stage.shop;
-        let shopper = match story {
-            Story::Saved => shop.customer(&name, Card::Saved).await,
-            Story::Declined => shop.customer(&name, Card::SavedAndDeclined).await,
-            Story::Frontend | Story::Cancel => shop.anonymous(),
+        let shop = &harness.shop;
+        let shopper = match scenario {
+            Scenario::Saved => shop.customer(&name, Card::Saved).await,
+            Scenario::Declined => shop.customer(&name, Card::SavedAndDeclined).await,
+            Scenario::Frontend | Scenario::Cancel => shop.anonymous(),
         };
         let mut request = shopper.request(&[SKU]);
-        if matches!(story, Story::Saved | Story::Declined) {
+        if matches!(scenario, Scenario::Saved | Scenario::Declined) {
             let path = format!("/carts/mine/items/{SKU}");
             let cart = shop.ask(Method::PUT, &path, &shopper.token, Some(json!({"quantity": 1}))).await;
             request.as_object_mut().unwrap().remove("lines");
             request["cart_version"] = cart["version"].clone();
             request["expected_total"]["amount"] = json!(total(1));
-            // That of the account is taken.
+            // An order of a customer uses the account's address.
             request.as_object_mut().unwrap().remove("email");
         }
-        Self { story, shopper, request, key: Mutex::new(Uuid::new_v4().to_string()), to_cancel: None }
+        Self { scenario, shopper, request, key: Mutex::new(Uuid::new_v4().to_string()), to_cancel: None }
     }
 
-    /// The request that is interrupted; none where its process died of it.
+    /// Sends the request; none where the process died before it answered.
     async fn send(&self, instance: &Instance) -> Option<HttpAnswer> {
         let authorization = format!("Bearer {}", self.shopper.token);
         let mut headers = vec![("host", "127.0.0.1"), ("authorization", &*authorization)];
@@ -347,14 +347,14 @@ impl Attempt {
     async fn until_answered(&self, instance: &Instance) -> Value {
         let started = Instant::now();
         loop {
-            let answer = self.send(instance).await.expect("an instance that nobody kills");
+            let answer = self.send(instance).await.expect("an instance that is not killed");
             let body = answer.json();
             let is_over = !matches!(body["type"].as_str(), Some("request_in_progress" | "unavailable" | ENDED));
             if is_over {
-                assert!([200, 201].contains(&answer.status), "{}: {} {body}", self.story, answer.status);
+                assert!([200, 201].contains(&answer.status), "{}: {} {body}", self.scenario, answer.status);
                 return body;
             }
-            assert!(started.elapsed() < PATIENCE, "{}: never answered, last {body}", self.story);
+            assert!(started.elapsed() < PATIENCE, "{}: never answered, last {body}", self.scenario);
             sleep(MOMENT).await;
         }
     }

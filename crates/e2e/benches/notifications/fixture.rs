@@ -19,7 +19,7 @@ use vendor_doubles::{Options, Vendor, VendorDoubles};
 
 /// DynamoDB and SQS, the vendors, and the settings by which functions find them.
 #[derive(Debug)]
-pub(crate) struct Office {
+pub(crate) struct QueueFixture {
     pub(crate) app: App,
     pub(crate) vendors: VendorDoubles,
     pub(crate) logs: PathBuf,
@@ -30,7 +30,7 @@ pub(crate) struct Office {
     store: Child,
 }
 
-impl Office {
+impl QueueFixture {
     /// Mail goes by these providers, each of which answers after `latency`.
     pub(crate) async fn open(python: &str, mail_providers: &str, latency: Duration) -> Self {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
