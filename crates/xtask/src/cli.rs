@@ -124,7 +124,7 @@ enum Operation {
     CreateServiceClient {
         /// As in `service:<name>`
         name: String,
-        /// What it may do
+        /// Its scopes
         #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
         scopes: Vec<String>,
     },
@@ -152,7 +152,7 @@ enum Proof {
     /// Send messages while vendors fail and are late, the queue delivers twice, and functions are killed: each is delivered, or
     /// dead-lettered with a reason. Then messages a second beside bare calls of a provider
     Notifications {
-        /// How many messages
+        /// Number of messages
         #[arg(long, default_value_t = 10_000)]
         messages: u32,
         /// Seed of the random choices; each run prints its own
@@ -164,7 +164,7 @@ enum Proof {
     },
     /// Change stock in random sequences, repeated, at once and cut off, and compare it with a model
     Stock {
-        /// How many random sequences
+        /// Number of random sequences
         #[arg(long, default_value_t = 10_000)]
         sequences: u64,
         /// Where they start; a failure names the seed of its sequence

@@ -14,7 +14,7 @@ use crate::secrets::{Secrets, password};
 use crate::settings::Settings;
 use crate::vendors;
 
-/// What is bought, from the demo catalogue.
+/// The bought product of the demo catalogue.
 const SKU: &str = "OUT-FLASK-500-STL";
 const PRODUCT: &str = "vacuum-flask";
 /// Webhooks, messages and mail take a moment; the sweep comes every five seconds.
@@ -146,7 +146,7 @@ impl Shop {
         Ok(serde_json::from_str(&answer).unwrap_or_default())
     }
 
-    /// What the frontend, the cardholder or the bank does; only the double has these.
+    /// A step of the frontend, the cardholder or the bank, on a route that only the double has.
     async fn play(&self, path: &str, body: Value) -> Result<Value> {
         let request = self.http.post(format!("{}/_double/{path}", self.stripe)).json(&body);
         let response = request.send().await?;
@@ -270,7 +270,7 @@ impl Shop {
         .await
     }
 
-    /// What was sent to this recipient, and has this text in it.
+    /// The message to this recipient that contains `about`.
     async fn message(&self, settings: &Settings, about: &str, to: &str) -> Result<Option<Value>> {
         Ok(vendors::sent_about(settings, about).await?.into_iter().find(|sent| sent["to"] == to))
     }

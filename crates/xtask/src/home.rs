@@ -105,7 +105,7 @@ pub(crate) fn from_env(name: &str) -> Option<String> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Profile {
     Dev,
-    /// What is measured beside other things on this machine.
+    /// Optimised, and built sooner than `Release`: for measurements on this machine.
     Measure,
     Release,
 }

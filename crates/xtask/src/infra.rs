@@ -20,7 +20,7 @@ pub(crate) fn folder(home: &Home) -> PathBuf {
     home.root().join("infra")
 }
 
-/// What `infra/package-lock.json` names. Asks no registry when nothing changed.
+/// Installs what `infra/package-lock.json` names. Asks no registry when nothing changed.
 pub(crate) async fn install(home: &Home) -> Result<()> {
     let folder = folder(home);
     let wanted = python::digest(&fs::read(folder.join(LOCK)).context("reading infra/package-lock.json")?);

@@ -62,7 +62,7 @@ pub(crate) async fn keep_delivering(home: &Home, settings: &Settings) -> Result<
     }
 }
 
-/// One batch: what does not come again is taken off the queue. How many messages it had.
+/// Hands over one batch and deletes the messages that succeeded. Returns how many messages it had.
 async fn deliver(settings: &Settings, queue: &str, function: &mut Standing<'_>) -> Result<usize> {
     let wish = json!({
         "QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": VISIBILITY_SECONDS, "AttributeNames": ["All"]

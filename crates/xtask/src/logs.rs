@@ -39,7 +39,7 @@ fn readable(line: &str) -> String {
     ];
     // A request is shown by its route and status; its message is the same in all such lines.
     let message = take(&mut fields, "message").unwrap_or_default();
-    // What metrics add says nothing new.
+    // Members of metrics repeat what the line says.
     if fields.remove("_aws").is_some() {
         fields.retain(|name, _| !name.starts_with(|first: char| first.is_ascii_uppercase()));
     }

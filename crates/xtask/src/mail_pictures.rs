@@ -19,7 +19,7 @@ const WIDTHS: [u32; 2] = [320, 640];
 const HEIGHT: u32 = 2_400;
 /// Blink's numbers for what a page can ask for.
 const SCHEMES: [(&str, u8); 2] = [("light", 1), ("dark", 0)];
-/// What is looked for unless `CHROMIUM` names it.
+/// Programs that are looked for on the PATH unless `CHROMIUM` names one.
 const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
 /// The address of pictures in the samples. No such server exists, so files stand in for it.
 const IMAGES: &str = "https://images.example/";

@@ -51,7 +51,7 @@ pub(crate) struct Listener {
 /// 127.0.0.1 as `/proc/net/tcp` has it on a little-endian machine.
 pub(crate) const LOOPBACK: &str = "0100007F";
 
-/// What these processes listen on.
+/// The ports that these processes listen on.
 pub(crate) fn listeners_of(processes: &[Process]) -> Vec<Listener> {
     let folder = |process: &Process| PathBuf::from(format!("/proc/{}", process.pid));
     let theirs: Vec<String> = processes.iter().flat_map(|process| sockets(&folder(process))).collect();

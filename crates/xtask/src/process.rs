@@ -37,7 +37,7 @@ impl Process {
         Self::of(self.pid) == Some(self)
     }
 
-    /// What it was started as, for people.
+    /// The command line, for messages.
     pub(crate) fn command(self) -> String {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned()
@@ -68,7 +68,7 @@ impl Process {
         true
     }
 
-    /// What Ctrl-C does, to this one process.
+    /// Sends `SIGINT` to this one process, as Ctrl-C does.
     pub(crate) fn interrupt(self) {
         if let (true, Some(pid)) = (self.lives(), self.id()) {
             let _ = kill_process(pid, Signal::INT);

@@ -25,7 +25,7 @@ const UNTIL_PAID: Duration = Duration::from_mins(1);
 const REAL_STRIPE: &str = "https://api.stripe.com";
 /// A mailbox of SES that accepts every mail and delivers none.
 const MAILBOX: &str = "success@simulator.amazonses.com";
-/// Who asks where no frontend is named. No list has it.
+/// The origin of the preflight where no frontend is named. No list of origins has it.
 const UNKNOWN_ORIGIN: &str = "https://unknown.invalid";
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// The shop's public address; without it the running stack's
     #[arg(long, value_name = "URL")]
     api: Option<String>,
-    /// What is bought; without it the first product that is in stock
+    /// The SKU to buy; without it the first product that is in stock
     #[arg(long)]
     sku: Option<String>,
     /// In which currency
@@ -140,7 +140,8 @@ impl Shopper {
         Ok(())
     }
 
-    /// What a browser asks before a page may order. Who may is the gateway's list, so only who names one of it expects to be let in.
+    /// The preflight of a browser before a page may order. Only an origin that the caller named must be let in: the list is the
+    /// gateway's.
     async fn browsers_may_order(&self, origin: Option<&str>) -> Result<()> {
         let asked = self.request(Method::OPTIONS, "/orders", None).header("origin", origin.unwrap_or(UNKNOWN_ORIGIN));
         let asked = asked.header("access-control-request-method", "POST");

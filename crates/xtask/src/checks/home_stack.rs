@@ -179,7 +179,7 @@ impl Stack<'_> {
         ensure!(status.success(), "{status} after Ctrl-C");
         port::must_be_free(self.port)?;
         let ended = Instant::now();
-        // What was killed outright takes a moment to be gone.
+        // A killed process takes a moment to end.
         while let Some(process) = self.processes().first() {
             ensure!(ended.elapsed() < MOMENT, "process {} lives: {}", process.pid, process.command());
             sleep(Duration::from_millis(50)).await;

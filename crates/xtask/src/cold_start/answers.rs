@@ -25,7 +25,7 @@ use crate::settings::Settings;
 /// How long a start or an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is measured of first answers.
+/// Options of the measurement of first answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
     /// Number of rounds.

@@ -4,12 +4,12 @@ use lambda_double::http_event;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What is sold in the shop that is measured.
+/// The SKU that the measured shop sells.
 pub(super) const SLUG: &str = "organic-cotton-tee";
 pub(super) const SKU: &str = "TEE-ORG-M";
 /// The account that logs in.
 pub(super) const ACCOUNT: &str = "admin@shop.example";
-/// Who logs in where instructions are counted.
+/// The account that logs in where instructions are counted.
 pub(super) const CHEAP_ACCOUNT: &str = "counted@shop.example";
 pub(super) const PASSWORD: &str = "seven green umbrellas sing";
 
@@ -22,7 +22,7 @@ pub(super) enum Case {
     Notification,
 }
 
-/// What a request takes that is not the same each time.
+/// Parts of a request that differ each time.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {
     /// A guest's access token.

@@ -20,7 +20,7 @@ use crate::services::SERVICES;
 const LARGEST: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Who answers, and what was answered. Cheap to clone.
+/// Hands requests to functions and keeps their answers. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gateway(Arc<Inner>);
 

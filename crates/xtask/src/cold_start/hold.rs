@@ -20,7 +20,7 @@ const PERIOD: Duration = Duration::from_millis(20);
 pub(super) struct Share(u32);
 
 impl Share {
-    /// What a function of 256 MB has: 1,769 MB are a whole processor.
+    /// The share of a function of 256 MB: 1,769 MB are a whole processor.
     pub(super) const SMALL: Self = Self(14);
     /// The share of a function of 512 MB.
     const MEDIUM: Self = Self(29);
@@ -37,7 +37,7 @@ impl fmt::Display for Share {
     }
 }
 
-/// What a process is held to until it asks for its first event, and after that.
+/// The share of a processor until a process asks for its first event, and after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hold {
     pub(super) init: Share,
@@ -74,7 +74,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// What holds processes on this machine.
+/// The way in which this machine holds processes.
 #[derive(Debug)]
 pub(super) enum Holder {
     Groups(Groups),

@@ -14,9 +14,9 @@ use crate::home::Home;
 use crate::settings::Settings;
 
 const VALGRIND: &str = "valgrind";
-/// What only the first requests do is over after these.
+/// Requests before counting begins, which do one-time work.
 const WARM: usize = 100;
-/// How many more requests are counted.
+/// Requests that are counted after those.
 const COUNTED: usize = 100;
 const PATIENCE: Duration = Duration::from_mins(2);
 

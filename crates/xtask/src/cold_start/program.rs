@@ -6,7 +6,7 @@ use super::case::Case;
 use super::hold::Hold;
 use super::samples::Series;
 
-/// What a program is to the others of its case.
+/// The role of a program in its case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A function that calls nothing. It stands in the first case.

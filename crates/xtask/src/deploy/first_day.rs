@@ -30,7 +30,7 @@ mod webhook;
 const VICTIM: &str = "transaction-service";
 /// Answers 500 to everything.
 pub(crate) const BROKEN: &str = "broken-service";
-/// What is bought where no canary buys.
+/// The SKU of the product for tests where the stage has no canary.
 const SKU: &str = "SMOKE-1";
 /// Taken from the environment: secrets of accounts elsewhere.
 const FROM_ENV: [&str; 2] = ["MONGODB_URI", "STRIPE_SECRET_KEY"];
@@ -247,7 +247,7 @@ fn admin(day: Day) -> Result<(String, String)> {
     Ok((email?, password?))
 }
 
-/// What a day leaves that failed at the last of `begun`.
+/// What stays behind when the last of `begun` failed.
 fn left(begun: &[Act]) -> &'static str {
     if begun.contains(&Act::Bootstrap) {
         "what exists by now stays for you to look at: `npx cdk destroy` in infra/ removes it"

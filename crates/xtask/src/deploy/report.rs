@@ -1,4 +1,4 @@
-//! What a deployment would do, for people.
+//! The report of a dry run.
 
 use std::path::Path;
 

@@ -312,7 +312,7 @@ impl<'a> Runner<'a> {
         Ok(templates::origin(&template))
     }
 
-    /// That alarms are held back is a kindness: no reason to stop.
+    /// Alarms are held back where possible; a failure stops no deployment.
     async fn quiet(&mut self, lines: &[Line]) {
         if let Err(error) = self.run_all(lines).await {
             println!("did not run: {error:#}");

@@ -24,7 +24,7 @@ fn package(files: &[(&str, &str)]) -> (TempDir, Package) {
     (folder, package)
 }
 
-/// What a library of these files imports, as `from -> to: names`.
+/// The imports of a library of these files, as `from -> to: names`.
 fn imports(files: &[(&str, &str)]) -> Vec<String> {
     let (_folder, package) = package(files);
     let plan = Plan::of(&package);
@@ -36,7 +36,7 @@ fn imports(files: &[(&str, &str)]) -> Vec<String> {
     plan.imports.iter().map(line).collect()
 }
 
-/// What the step says of a library of these files.
+/// The breaches that the step finds in a library of these files.
 fn refused(files: &[(&str, &str)]) -> Vec<String> {
     let (_folder, package) = package(files);
     breaches(&package, &Plan::of(&package))

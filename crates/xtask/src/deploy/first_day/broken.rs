@@ -26,7 +26,7 @@ fn broken(wanted: &Wanted) -> PathBuf {
     wanted.assembly.with_file_name("broken")
 }
 
-/// What `CodeDeploy` was asked to shift of the service that is broken, the newest first.
+/// Deployments of `CodeDeploy` of the broken service, the newest first.
 fn shifts(wanted: &Wanted) -> Line {
     let name = Stack::Service(VICTIM).name(wanted.stage);
     let list = ["deploy", "list-deployments", "--application-name", &name, "--deployment-group-name", &name];
@@ -42,7 +42,7 @@ fn shift(wanted: &Wanted, id: &str) -> Line {
     line
 }
 
-/// Those that were not there before.
+/// Deployments that were not there before.
 pub(super) fn newly<'a>(before: &[String], after: &'a [String]) -> Vec<&'a str> {
     after.iter().filter(|id| !before.contains(id)).map(String::as_str).collect()
 }

@@ -33,7 +33,7 @@ fn buckets(wanted: &Wanted, stack: Stack) -> Line {
     aws(stack.region(&wanted.region), list)
 }
 
-/// As many as one call deletes.
+/// The most parameters that one call deletes.
 fn versions(wanted: &Wanted, stack: Stack, bucket: &str) -> Line {
     let query = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}";
     let list = ["s3api", "list-object-versions", "--bucket", bucket, "--max-items", "1000", "--query", query];

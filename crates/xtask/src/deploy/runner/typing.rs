@@ -15,7 +15,7 @@ use crate::python::last_lines;
 /// Words in which AWS says that a resource does not exist.
 const ABSENT: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "does not exist"];
 
-/// What a line printed.
+/// The output of a line.
 struct Said {
     is_success: bool,
     out: String,

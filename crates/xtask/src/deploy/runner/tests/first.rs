@@ -1,4 +1,4 @@
-//! What a stage that is made from nothing has to find.
+//! Checks before a stage is made from nothing.
 
 use super::*;
 
