@@ -52,13 +52,13 @@ export interface ServiceAlarmsProps {
   readonly sweepEvery?: Duration;
 }
 
-/** Who is told of an alarm. */
+/** Who is notified of an alarm. */
 export type Tells =
   /** The topic at once: it is true while a deployment runs as well. */
   | "topic"
   /** The service's composite alarm, which keeps silent while a deployment runs. */
   | "composite"
-  /** CodeDeploy, while it shifts traffic; else nobody. */
+  /** CodeDeploy, while it shifts traffic; else no one. */
   | "deployment";
 
 interface Watch {
@@ -249,9 +249,9 @@ export class ServiceAlarms extends Construct {
     });
     this.add({
       what: "http-error-share",
-      describe: "More than one request in twenty is answered with 5xx: a new version fails, however few ask.",
+      describe: "More than one request in twenty is answered with 5xx: a new version may be faulty, also at low traffic.",
       metric: new cloudwatch.MathExpression({
-        // In a minute without failures nobody writes their metric; one without requests has no share.
+        // In a minute without failures no function writes the metric; one without requests has no share.
         expression: "100 * FILL(failed, 0) / asked",
         usingMetrics: { failed: this.own("ServerErrors", "Sum"), asked: this.own("Requests", "Sum") },
         period: MINUTE,
@@ -384,7 +384,7 @@ export class ServiceAlarms extends Construct {
   private ofOutbox(): void {
     this.add({
       what: "outbox-age",
-      describe: "What was decided a while ago has not been told to its receiver.",
+      describe: "A message has waited in an outbox for ten minutes: its receiver does not accept it.",
       metric: this.own("OutboxAge", "Maximum"),
       // Ten minutes, or two runs of a sweep that comes seldom.
       threshold: Math.max(600, 2 * (this.props.sweepEvery ?? MINUTE).toSeconds()),

@@ -24,7 +24,7 @@ import { acknowledge } from "./nag.ts";
 export interface CanaryBasket {
   readonly sku: string;
   readonly currency: string;
-  /** Where messages about its orders would go: an address that takes mail and that nobody reads. */
+  /** Where messages about its orders would go: an address that accepts mail and delivers it to no mailbox. */
   readonly email: string;
   readonly country: string;
 }

@@ -43,7 +43,7 @@ export interface Config {
   readonly repository: string | undefined;
   /** What the owner of the shop decides. */
   readonly shop: Shop;
-  /** Templates of prod may be written although nobody has filled in its shop: to look at, not to deploy. */
+  /** Templates of prod may be written although its shop is not filled in: to look at, not to deploy. */
   readonly allowsMadeUp: boolean;
   /** Of what holds data. */
   readonly removal: RemovalPolicy;
@@ -63,7 +63,7 @@ const MAX_CONNECTIONS = { 1: 189, 4: 823 } as const;
 const MAX_CONNECTIONS_WHEN_PAUSING = 2_000;
 
 /**
- * A repository as the subject of GitHub's tokens names it: with the numbers of owner and repository, which nobody else gets with the name, or, of
+ * A repository as the subject of GitHub's tokens names it: with the numbers of owner and repository, which do not pass to a later owner of the name, or, of
  * an older repository, by names alone (docs/decisions/0052). Both numbers or none.
  */
 const REPOSITORY_FORM = /^([\w.-]+@\d+\/[\w.-]+@\d+|[\w.-]+\/[\w.-]+)$/;

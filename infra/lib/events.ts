@@ -51,7 +51,7 @@ export class EventsStack extends Stack {
     this.listenTo(data);
   }
 
-  /** docs/operations.md, "Images" and "Imports and exports", says which objects are told of. */
+  /** docs/operations.md, "Images" and "Imports and exports", says which objects are announced. */
   private listenTo(data: DataStack): void {
     new Rule(this, "ObjectCreated", {
       ruleName: `${this.stackName}-object-created`,
@@ -107,7 +107,7 @@ export class QueueWithDeadLetters extends Construct {
       visibilityTimeout: Duration.seconds(VISIBILITY_TIMES * props.timeout.toSeconds()),
       retentionPeriod: Duration.days(4),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: props.receives },
-      // What waits in it was promised to somebody, as much as what is in its dead letters.
+      // Its messages were accepted and must not be lost, as those among its dead letters.
       removalPolicy: config.removal,
     });
   }

@@ -117,7 +117,7 @@ function pathMatches(regexString: string): wafv2.CfnWebACL.StatementProperty {
   };
 }
 
-/** By what anybody may ask for, and is not counted with the rest: one address takes a share of it, and never all that the route lets through. */
+/** For public requests that are not counted with the rest: one address takes a share of it, and never all that the route lets through. */
 function share(name: string, priority: number, limit: number, path: string): Rule {
   return {
     name,
@@ -142,7 +142,7 @@ function not(statement: wafv2.CfnWebACL.StatementProperty): wafv2.CfnWebACL.Stat
 /**
  * Let a browser show these answers to a frontend of another origin: without them its script sees a network error, and neither the status nor
  * `Retry-After`. WAF's headers are constants, so the caller's origin cannot be named in them. `*` is safe: callers send bearer tokens and no
- * credentials of the browser (with those a browser refuses `*`), and the answers have no body and say nothing about anybody. WAF takes any
+ * credentials of the browser (with those a browser refuses `*`), and the answers have neither a body nor personal data. WAF takes any
  * name but `content-type`, and each once (https://docs.aws.amazon.com/waf/latest/APIReference/API_CustomResponse.html).
  */
 const READABLE = [

@@ -29,14 +29,14 @@ export const LINES: Readonly<Record<string, readonly Lines[]>> = {
     },
     {
       what: "limit-lines",
-      describe: "A counter of what a shopper may hold was not what the open orders say.",
+      describe: "A counter of limits differed from the open orders; the sweep corrected it.",
       messages: ["limit counter differs from the open orders; it is set to what they say"],
     },
   ],
   "notification-service": [
     {
       what: "provider-lines",
-      describe: "A provider of mail or SMS refuses what does not pass by itself, or is left alone for a while.",
+      describe: "A provider of mail or SMS refuses messages until a person acts, or its circuit is open.",
       messages: ["provider needs our attention", "circuit opens: the provider is left alone for a while"],
     },
   ],

@@ -122,7 +122,7 @@ export function classOf(operation: Operation): ThrottleClass {
   if (below("/auth")) {
     return "credentials";
   }
-  // Where services get their tokens: 256-bit secrets, which no one guesses.
+  // Where services get their tokens: 256-bit secrets, which cannot be guessed.
   if (below("/oauth")) {
     return "service";
   }

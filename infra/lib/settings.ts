@@ -1,4 +1,4 @@
-/** What each function is told by its environment, and which secrets it may read: no more than it needs for what wakes it. */
+/** Each function's environment, and which secrets it may read: no more than its trigger needs. */
 import type { Config } from "./config.ts";
 import type { DataStack } from "./data.ts";
 import type { DatabaseName } from "./database.ts";

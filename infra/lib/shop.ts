@@ -12,7 +12,7 @@ export interface Shop {
   readonly origins: readonly string[];
   /** Frontends that may post files to the bucket: the staff's. */
   readonly staffOrigins: readonly string[];
-  /** Who is told of alarms by mail; absent: the topic has no subscriber. */
+  /** The address that gets alarms by mail; absent: the topic has no subscriber. */
   readonly alarmEmail?: string;
   /** What a month may cost before a warning goes out, in US dollars. */
   readonly monthlyBudget: number;
@@ -33,7 +33,7 @@ export interface Shop {
   };
 }
 
-// SES takes mail for this address and delivers it to nobody.
+// SES accepts mail for this address and delivers it to no mailbox.
 const CANARY = { sku: "CANARY", currency: "USD", email: "success@simulator.amazonses.com", country: "GB" };
 
 type Settings<Required extends string, Optional extends string> = Readonly<

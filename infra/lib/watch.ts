@@ -88,7 +88,7 @@ export class WatchStack extends Stack {
     this.budget(props);
   }
 
-  /** What the month costs, and what it will have cost; told by the topic of the alarms. */
+  /** What the month costs, and the forecast; announced by the topic of the alarms. */
   private budget({ stage, monthlyBudget, topic }: WatchProps): void {
     const tell = (notificationType: string, threshold: number) => ({
       notification: { notificationType, comparisonOperator: "GREATER_THAN", threshold, thresholdType: "PERCENTAGE" },

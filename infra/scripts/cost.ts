@@ -185,7 +185,7 @@ export interface Scenario {
 }
 
 export const SCENARIOS: Scenario[] = [
-  { name: "nobody comes", reads: 0, orders: 0 },
+  { name: "no traffic", reads: 0, orders: 0 },
   { name: "1 M reads", reads: 1_000_000, orders: 0 },
   { name: "1 M reads, 100 k orders", reads: 1_000_000, orders: 100_000 },
 ];

@@ -1,4 +1,4 @@
-//! Everybody wants the last unit, the same order, the same customer at Stripe: whatever races, all sums are exact.
+//! Many shoppers race for the last unit, the same order, the same customer at Stripe; all sums must be exact.
 //!
 //! `cargo xtask prove races`
 
@@ -205,7 +205,7 @@ async fn one_order_many_times(shop: &Shop, staff: &str) {
     println!("  {} heard the one answer, byte for byte, and {running} heard 409 while it ran", asked - running);
 }
 
-/// One version of a cart ordered under 16 keys at once: one order, which all the others hear of, and one hold.
+/// One version of a cart ordered under 16 keys at once: one order, which all the other answers name, and one hold.
 async fn one_cart_under_many_keys(shop: &Shop, staff: &str) {
     shop.sell(staff, "CART", 10_000).await;
     for round in 0..OTHER_ROUNDS {
@@ -257,7 +257,7 @@ async fn against_the_limits() {
     assert_eq!(counters["repaired"], 0, "counters and open orders agree");
 }
 
-/// 64 fresh guests at one source address, at once: 20 orders, and one more next door.
+/// 64 new guests at one source address, at once: 20 orders, and one more from another address.
 async fn guests_of_one_address(shop: &Shop, staff: &str) {
     const MOST: usize = 20;
     shop.sell(staff, "OFFICE", 10_000).await;
@@ -333,7 +333,10 @@ async fn customers_at_stripe(shop: &Shop) {
     assert!(answers.iter().all(|(status, _)| [201, 503].contains(status)), "{answers:?}");
     assert_eq!(shop.stripe.all("customer").len(), before + 2);
     println!("{:<52} {:>7} {:>7} {:>7} {:>7}", "two customers saving a card 16 times each", 1, 32, "-", "-");
-    println!("  2 customers at Stripe; {made} got a SetupIntent, {} were told to ask again", 32 - made);
+    println!(
+        "  2 customers at Stripe; {made} got a SetupIntent, {} were answered that they should try again",
+        32 - made
+    );
 }
 
 /// Pays some of the orders that wait for it, all at once and twice each, and then compares what Stripe took with the orders.

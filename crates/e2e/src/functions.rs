@@ -112,7 +112,7 @@ pub async fn launch(folder: &Path, service: &str, settings: &Settings, trigger: 
     let mut command = Command::new(&program);
     command.envs(settings.iter().map(|(name, value)| (*name, value)));
     command.env("TRIGGER", trigger.unwrap_or("http"));
-    // Log lines are written, as they are on AWS, and read by no one.
+    // Log lines are written, as on AWS, and thrown away.
     command.env("LOG_LEVEL", "info").stdout(Stdio::null());
     let launched = Function::launch(command, service).await;
     launched.unwrap_or_else(|error| panic!("{}: {error}", program.display()))

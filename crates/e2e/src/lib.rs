@@ -1,5 +1,5 @@
-//! The four services together behind one address, as behind the gateway, with real stores and a Stripe of our own. Tests
-//! are in `tests/it`; `benches` has the proofs (`cargo xtask prove races`, `prove crash`) and `bench checkout`.
+//! The four services together behind one address, as behind the gateway, on the stores of a machine at home and a double of Stripe.
+//! Tests are in `tests/it`; `benches` has the proofs (`cargo xtask prove races`, `prove crash`) and `bench checkout`.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]

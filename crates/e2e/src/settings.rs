@@ -1,4 +1,4 @@
-//! What the services of a shop run with.
+//! Settings of the services of a shop.
 
 use platform::{Service, config::Env};
 use testkit::tokens;
@@ -26,7 +26,7 @@ pub const UNLIMITED: [(&str, &str); 16] = [
 /// What each service runs with, beside what only its process knows.
 pub type Settings = Vec<(&'static str, String)>;
 
-/// What a shop and its Stripe know each other by.
+/// The secrets that a shop shares with its Stripe.
 #[derive(Debug, Clone, Copy)]
 pub struct StripeKeys<'a> {
     /// What the shop presents to Stripe.
@@ -51,7 +51,7 @@ pub fn settings(address: &str, stripe_base: &str, keys: StripeKeys<'_>) -> Setti
         ("TAX_RATE", "8".to_owned()),
         ("REDUCED_TAX_RATE", "4".to_owned()),
         ("MAIL_PROVIDERS", "log".to_owned()),
-        // The name of commits before, which benchmarks start beside this tree.
+        // The name in earlier commits, which benchmarks start beside this tree.
         ("MAIL_PROVIDER", "log".to_owned()),
         ("MAIL_FROM", "Bodega <shop@bodega.example>".to_owned()),
         ("SHOP_NAME", "Bodega".to_owned()),

@@ -1,4 +1,4 @@
-//! Somebody who orders.
+//! Shoppers: guests and customers who order.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::Method;
@@ -11,7 +11,7 @@ use crate::{
     storefront::{PASSWORD, Storefront},
 };
 
-/// How somebody pays.
+/// How a shopper pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Card {
     /// Saved, and good.
@@ -84,7 +84,7 @@ impl Storefront {
     /// The shopper of a token, who pays so.
     pub fn shopper(&self, token: &str, payment: Value) -> Shopper {
         let (shop, http) = (self.address.clone(), self.http.clone());
-        // Everybody is at home somewhere else.
+        // Each shopper has a source address of their own: limits count orders by source.
         let source = std::net::Ipv4Addr::from_bits((10 << 24) | fastrand::u32(..1 << 24)).to_string();
         let mut shopper = Shopper { token: token.to_owned(), payment, email: None, source, shop, http };
         let subject = shopper.subject();

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// The password of everybody who is made here.
+/// The password of every account that is made here.
 pub const PASSWORD: &str = "seven green umbrellas sing";
 
 /// A shop as seen from outside: what browsers and staff can do over HTTP, whatever runs behind the address.

@@ -1,4 +1,4 @@
-//! Between a service's process and those it calls over HTTP: writes down every call, and does something at one of them.
+//! A proxy between a service's process and those it calls over HTTP: records every call, and runs a trap at one of them.
 
 use std::{
     fmt,
@@ -75,7 +75,7 @@ impl Tap {
         self.state.lock().unwrap().trap = Some(trap);
     }
 
-    /// Takes a trap away that was not stepped on.
+    /// Removes a trap that no call reached.
     pub fn untrap(&self) {
         self.state.lock().unwrap().trap = None;
     }
@@ -96,7 +96,7 @@ impl Tap {
         answer.unwrap_or_else(|| StatusCode::BAD_GATEWAY.into_response())
     }
 
-    /// Writes a call down; the trap, if the call steps on it.
+    /// Records a call; returns the trap that is set at it.
     fn hear(&self, call: String) -> Option<Trap> {
         let mut state = self.state.lock().unwrap();
         let steps = match &mut state.trap {

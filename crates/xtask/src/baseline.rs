@@ -146,7 +146,7 @@ fn copy_changed(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-/// What git prints; none where it fails.
+/// The output of git; none where it fails.
 async fn git(home: &Home, arguments: &[&str]) -> Result<Option<String>> {
     let output = git_command(home, arguments).output().await.context("running git")?;
     let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();

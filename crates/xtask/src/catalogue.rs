@@ -22,7 +22,7 @@ pub(crate) struct Category {
     pub(crate) parent: Option<String>,
 }
 
-/// What is not told apart here goes to the API as it stands.
+/// A product; `rest` holds the members that go to the API unchanged.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Product {
     pub(crate) slug: String,

@@ -22,7 +22,7 @@ mod lint;
 mod tests;
 mod workflows;
 
-/// What can be asked for by itself.
+/// A part of the checks that runs by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Part {
     /// Stores, build, all tests, and the home stack
@@ -31,7 +31,7 @@ pub(crate) enum Part {
     Home,
     /// Formatting, clippy, docs, the layout of the source, OpenAPI, licences
     Lint,
-    /// What is delivered: the stacks of infra/, the workflows of .github/, and that the API breaks no caller
+    /// The delivery: stacks of infra/, workflows of .github/, and whether the API breaks callers
     Infra,
 }
 
@@ -49,7 +49,7 @@ impl From<()> for Done {
     }
 }
 
-/// What was done, for the table at the end.
+/// The steps that ran, for the table at the end.
 #[derive(Debug, Default)]
 struct Report {
     steps: Vec<(&'static str, Duration, Result<Done>)>,

@@ -14,7 +14,7 @@ use crate::home::Home;
 use crate::secrets::{Secrets, signing_key};
 use crate::settings::Settings;
 use crate::{
-    addresses, admin, cold_start, demo, deploy, gallery, mail_pictures, measure, openapi, rooms, sdk, seed, services,
+    addresses, admin, cold_start, demo, deploy, mail_pictures, measure, openapi, pictures, rooms, sdk, seed, services,
     smoke, supply, trigger, up,
 };
 
@@ -68,23 +68,23 @@ enum Verb {
         /// Build for x86_64; without it for arm64, which takes a machine of that kind
         #[arg(long)]
         x86_64: bool,
-        /// Where to
+        /// Folder for the output
         #[arg(long, default_value = "target/package")]
         output: PathBuf,
     },
     /// List what the functions and the templates are made of, as CycloneDX
     Sbom {
-        /// Where to
+        /// Folder for the output
         #[arg(long, default_value = "target/sbom")]
         output: PathBuf,
     },
-    /// Ask RustSec and npm what is known against what the shop is made of; without a network it says that it did not run
+    /// Ask RustSec and npm for advisories about dependencies; without a network it says that it did not run
     Advisories {
         /// Fail where one of them could not be asked
         #[arg(long)]
         required: bool,
     },
-    /// Prove what must hold whatever happens, on stores of its own
+    /// Prove what must hold under races, crashes and faults, on stores of its own
     #[command(subcommand)]
     Prove(Proof),
     /// Say how the source is laid out: files, rooms, floors, and what imports against the order
@@ -95,13 +95,13 @@ enum Verb {
         #[arg(long)]
         check: bool,
     },
-    /// Write the data of addresses anew (crates/common/src/contact) from the packages in requirements-addresses.txt
+    /// Regenerate the data of addresses (crates/common/src/contact) from the packages in requirements-addresses.txt
     Addresses,
     /// Take pictures of every mail in headless Chromium, 320 and 640 points wide, light and dark, into docs/mail/
     ///
     /// The browser is the one that CHROMIUM names, else chromium-headless-shell, chromium, chromium-browser or google-chrome.
     MailPictures,
-    /// Ask services what operators ask them
+    /// Run operators' commands: admins, service clients, signing keys, dead letters
     #[command(subcommand)]
     Admin(Operation),
     /// Measure
@@ -111,7 +111,7 @@ enum Verb {
 
 #[derive(Debug, Subcommand)]
 enum Operation {
-    /// Make an admin, or give the one there is another password
+    /// Make an admin, or change the password of the one there is
     CreateAdmin {
         /// The admin's e-mail address
         #[arg(long)]
@@ -124,13 +124,13 @@ enum Operation {
     CreateServiceClient {
         /// As in `service:<name>`
         name: String,
-        /// What it may do
+        /// Its scopes
         #[arg(long, required = true, num_args = 1.., value_delimiter = ',')]
         scopes: Vec<String>,
     },
     /// Print a new signing key for SIGNING_KEYS
     NewSigningKey,
-    /// Move the dead letters of notification-service back to its queue, as soon as what killed them is mended
+    /// Move the dead letters of notification-service back to its queue, once the cause is mended
     Redrive,
     /// Send any command to user-service, as JSON
     Send {
@@ -141,47 +141,47 @@ enum Operation {
 
 #[derive(Debug, Subcommand)]
 enum Proof {
-    /// Whatever races: last units, overlapping baskets, one order sent many times, one cart under many keys, limits, customers
-    /// at Stripe
+    /// Race for last units, overlapping baskets, one order sent many times, one cart under many keys, limits, customers at
+    /// Stripe
     Races,
-    /// Whatever is killed: transaction-service at every write and every call of checkout and cancel
+    /// Kill transaction-service at every write and every call of checkout and cancel
     Crash,
-    /// Whatever is deployed: a version that answers 500 comes while shoppers order, the smoke purchase fails, the version before
-    /// is back, and no order is lost
+    /// Deploy a version that answers 500 while shoppers order: the smoke purchase fails, the version before is back, and no
+    /// order is lost
     Rollback,
-    /// Whatever fails under a message: vendors fail and are late, the queue delivers twice, functions are killed; each message is
-    /// reached, or dead-lettered with a reason. Then messages a second beside bare calls of a provider
+    /// Send messages while vendors fail and are late, the queue delivers twice, and functions are killed: each is delivered, or
+    /// dead-lettered with a reason. Then messages a second beside bare calls of a provider
     Notifications {
-        /// How many messages
+        /// Number of messages
         #[arg(long, default_value_t = 10_000)]
         messages: u32,
-        /// What is left to chance; a run names its seed
+        /// Seed of the random choices; each run prints its own
         #[arg(long)]
         seed: Option<u64>,
-        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        /// Build as for tests: builds minutes sooner, without optimisation
         #[arg(long)]
         dev: bool,
     },
-    /// Whatever is done to stock, sent again, sent at once or cut off: it is what a model of it says
+    /// Change stock in random sequences, repeated, at once and cut off, and compare it with a model
     Stock {
-        /// How many random sequences
+        /// Number of random sequences
         #[arg(long, default_value_t = 10_000)]
         sequences: u64,
         /// Where they start; a failure names the seed of its sequence
         #[arg(long)]
         seed: Option<u64>,
     },
-    /// Whatever is played: the double of Stripe answers what Stripe's official libraries take for Stripe's
+    /// Check the double of Stripe by Stripe's official libraries
     ///
     /// Drives each of its routes through the npm package `stripe`, checks all answers and events with the package's types,
     /// and the signatures with it and with the PyPI package. Node.js 20 with npm, and Python are needed.
     Stripe,
-    /// Whatever vendors sign: notification-service takes it, and nothing that was changed on its way
+    /// Check that notification-service accepts what vendors sign, and refuses what was changed on its way
     ///
     /// Twilio's packages of npm and PyPI sign for the service; SendGrid's packages and a validator of SNS check what our doubles
     /// sign. Node.js 20 with npm, and Python are needed.
     Webhooks,
-    /// Whatever is sent: a service answers as its openapi/*.yaml says, by Schemathesis
+    /// Check by Schemathesis that a service answers every request as its openapi/*.yaml says
     Api {
         /// Which service; without it both, one after the other
         service: Option<measure::Described>,
@@ -204,7 +204,7 @@ enum Bench {
         /// A commit that this clone has
         #[arg(long, value_name = "COMMIT")]
         beside: Option<String>,
-        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        /// Build as for tests: builds minutes sooner, without optimisation
         #[arg(long)]
         dev: bool,
     },
@@ -213,7 +213,7 @@ enum Bench {
         /// A commit that this clone has
         #[arg(long, value_name = "COMMIT", default_value = "42cd39f")]
         beside: String,
-        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        /// Build as for tests: builds minutes sooner, without optimisation
         #[arg(long)]
         dev: bool,
     },
@@ -222,7 +222,7 @@ enum Bench {
         /// Other numbers of products
         #[arg(long, value_name = "PRODUCTS", num_args = 1..)]
         sizes: Vec<u32>,
-        /// Build as for tests: minutes sooner, and slower by what the compiler leaves undone
+        /// Build as for tests: builds minutes sooner, without optimisation
         #[arg(long)]
         dev: bool,
     },
@@ -288,7 +288,7 @@ async fn load(home: &Home) -> Result<()> {
     let api = settings.get("API_BASE_URL").context("API_BASE_URL is not in .local/env")?;
     let password = Secrets::ensure(home)?.admin_password;
     let products = seed::load(api, &password).await?;
-    let images = gallery::hang(api, &password).await?;
+    let images = pictures::upload::missing(api, &password).await?;
     println!("{products} new products, {images} new images");
     Ok(())
 }

@@ -40,7 +40,7 @@ const BARE: &str = "cold-start-hello";
 const BARE_CALLS: &str = "cold-start-bare";
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is measured, and how often.
+/// Options of the benchmark.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// A commit that this clone has, whose services are measured too, in turns with those of this tree
@@ -102,12 +102,12 @@ fn size(program: &Path) -> Result<u64> {
 /// Where the services' programs are.
 struct Builds {
     own: PathBuf,
-    /// Those of another commit, with its name.
+    /// The services of another commit, with its name.
     other: Option<(String, PathBuf)>,
 }
 
 impl Builds {
-    /// What this tree's services are as files, in bytes.
+    /// Sizes of this tree's programs, in bytes.
     fn sizes(&self) -> Result<Vec<(&'static str, u64)>> {
         SERVICES.iter().map(|service| Ok((service.name, size(&self.own.join(service.name))?))).collect()
     }
@@ -194,7 +194,7 @@ fn settings(home: &Home) -> Result<Settings> {
     made_up()
 }
 
-/// What a service starts with, and connects to nothing by.
+/// Settings that a service starts with; no address in them is called.
 pub(crate) fn made_up() -> Result<Settings> {
     let mut settings = Settings::default();
     for (name, value) in [

@@ -14,7 +14,7 @@ use crate::secrets::{Secrets, password};
 use crate::settings::Settings;
 use crate::vendors;
 
-/// What is bought, from the demo catalogue.
+/// The bought product of the demo catalogue.
 const SKU: &str = "OUT-FLASK-500-STL";
 const PRODUCT: &str = "vacuum-flask";
 /// Webhooks, messages and mail take a moment; the sweep comes every five seconds.
@@ -59,7 +59,7 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     println!("order {id} is {}, captured {}", text(&paid, "state")?, money(&paid["payment"]["captured"]));
 
     heading(8, "The confirmation, by mail and by SMS, as the vendors took them");
-    let mail = until("a mail", || shop.told(&settings, id, &email)).await?;
+    let mail = until("a mail", || shop.message(&settings, id, &email)).await?;
     println!(
         "mail    {}, {}\nto      {email}\nsubject {}\n",
         text(&mail, "vendor")?,
@@ -68,7 +68,7 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     );
     println!("{}", text(&mail, "text")?);
     let event = mail["tags"]["event_id"].as_str().context("the mail names no event")?;
-    let sms = until("an SMS", || shop.told(&settings, event, &phone)).await?;
+    let sms = until("an SMS", || shop.message(&settings, event, &phone)).await?;
     println!(
         "\nSMS     {}, {}\nto      {phone}\n\n{}",
         text(&sms, "vendor")?,
@@ -82,19 +82,19 @@ pub(crate) async fn run(home: &Home) -> Result<()> {
     heading(10, "The shelf again, and the cart");
     let after = until("the stock to leave the shelf", || shop.changed_stock(&staff, &before)).await?;
     println!("{SKU}: {after} (before: {before})");
-    ensure!(after.on_hand == before.on_hand - 2 && after.reserved == before.reserved, "the shelf is wrong");
-    until("the cart to be emptied", || shop.empty_cart(&token)).await?;
+    ensure!(after.on_hand == before.on_hand - 2 && after.reserved == before.reserved, "the stock on hand is wrong");
+    until("the cart to be cleared", || shop.empty_cart(&token)).await?;
     println!("the cart is empty");
 
     heading(11, "What becomes of both, as their vendors say");
     let delivered = until("the SMS to be delivered", || shop.delivered(&settings, event, &phone)).await?;
     println!("SMS     {}", text(&delivered, "status")?);
     for (channel, about, to) in [("mail", id, &email), ("SMS", event, &phone)] {
-        let told = vendors::sent_about(&settings, about).await?.iter().filter(|sent| sent["to"] == **to).count();
-        ensure!(told == 1, "told {told} times by {channel}");
+        let sent = vendors::sent_about(&settings, about).await?.iter().filter(|sent| sent["to"] == **to).count();
+        ensure!(sent == 1, "{sent} messages by {channel}, expected 1");
     }
     println!("all of it: {}", vendors::inbox(&settings).unwrap_or_default());
-    println!("\nBought once, charged once, told once by mail and once by SMS.");
+    println!("\nBought once, charged once, notified once by mail and once by SMS.");
     Ok(())
 }
 
@@ -102,7 +102,7 @@ fn heading(number: usize, what: &str) {
     println!("\n--- {number}. {what}");
 }
 
-/// What is on the shelf.
+/// The stock of the bought SKU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stock {
     on_hand: i64,
@@ -146,7 +146,7 @@ impl Shop {
         Ok(serde_json::from_str(&answer).unwrap_or_default())
     }
 
-    /// What the frontend, the cardholder or the bank does; only the double has these.
+    /// A step of the frontend, the cardholder or the bank, on a route that only the double has.
     async fn play(&self, path: &str, body: Value) -> Result<Value> {
         let request = self.http.post(format!("{}/_double/{path}", self.stripe)).json(&body);
         let response = request.send().await?;
@@ -270,13 +270,13 @@ impl Shop {
         .await
     }
 
-    /// What was sent to this recipient, and has this text in it.
-    async fn told(&self, settings: &Settings, about: &str, to: &str) -> Result<Option<Value>> {
+    /// The message to this recipient that contains `about`.
+    async fn message(&self, settings: &Settings, about: &str, to: &str) -> Result<Option<Value>> {
         Ok(vendors::sent_about(settings, about).await?.into_iter().find(|sent| sent["to"] == to))
     }
 
     async fn delivered(&self, settings: &Settings, about: &str, to: &str) -> Result<Option<Value>> {
-        Ok(self.told(settings, about, to).await?.filter(|sent| sent["status"] == "delivered"))
+        Ok(self.message(settings, about, to).await?.filter(|sent| sent["status"] == "delivered"))
     }
 
     async fn print_ledger(&self, staff: &str, placed: &Value) -> Result<()> {

@@ -27,7 +27,7 @@ use self::first_day::Day;
 use self::plan::Wanted;
 pub(crate) use self::plan::shifted;
 use self::runner::Runner;
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::services;
 
 /// A shop of its own on AWS.
@@ -128,11 +128,11 @@ pub(crate) fn stacks_with_buckets() -> Vec<String> {
 }
 
 fn wanted(home: &Home, options: &Options) -> Result<Wanted> {
-    let account = options.account.clone().or_else(|| given("BODEGA_ACCOUNT"));
+    let account = options.account.clone().or_else(|| from_env("BODEGA_ACCOUNT"));
     let is_account = |account: &String| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
     match &account {
         Some(account) if !is_account(account) => bail!("an account's number has twelve digits: {account}"),
-        None if !options.dry_run => bail!("which account is the stage's? --account, or BODEGA_ACCOUNT"),
+        None if !options.dry_run => bail!("the stage's account is not known: use --account or BODEGA_ACCOUNT"),
         _ => {}
     }
     let artifacts = match &options.artifacts {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 
-/// See [`Home`].
+/// Names the folder of one stack's state: see [`Home`].
 pub(crate) const LOCAL: &str = "XTASK_LOCAL";
 
 /// The repository and the folders below it.
@@ -26,14 +26,14 @@ impl Home {
     pub(crate) fn find() -> Result<Self> {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = manifest.join("../..").canonicalize().context("the repository has moved: build xtask again")?;
-        let program = std::env::current_exe().context("where am I?")?;
+        let program = std::env::current_exe().context("finding the path of this program")?;
         // target/<profile>/xtask
         let target = program.ancestors().nth(2).unwrap_or(&root).to_path_buf();
-        let local = root.join(given(LOCAL).as_deref().unwrap_or(".local"));
+        let local = root.join(from_env(LOCAL).as_deref().unwrap_or(".local"));
         Ok(Self { root, target, local })
     }
 
-    /// A repository elsewhere.
+    /// A repository at `root`.
     pub(crate) fn at(root: &Path) -> Self {
         Self { root: root.to_path_buf(), target: root.join("target"), local: root.join(".local") }
     }
@@ -97,7 +97,7 @@ impl Home {
 }
 
 /// A variable of this process's own environment, which wins over what we would start.
-pub(crate) fn given(name: &str) -> Option<String> {
+pub(crate) fn from_env(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -105,13 +105,13 @@ pub(crate) fn given(name: &str) -> Option<String> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Profile {
     Dev,
-    /// What is measured beside other things on this machine.
+    /// Optimised, and built sooner than `Release`: for measurements on this machine.
     Measure,
     Release,
 }
 
 impl Profile {
-    /// As cargo takes it.
+    /// The profile's name, as cargo takes it.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Dev => "dev",
@@ -120,7 +120,7 @@ impl Profile {
         }
     }
 
-    /// Below the target folder.
+    /// The profile's folder below the target folder.
     pub(crate) fn folder(self) -> &'static str {
         match self {
             Self::Dev => "debug",

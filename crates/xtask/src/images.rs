@@ -1,17 +1,17 @@
-//! Images at home: moto takes them as S3 would, and shows them to everybody as the CDN does.
+//! Images at home: moto takes them as S3 would, and serves them in public as the CDN does.
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
-use crate::home::given;
+use crate::home::from_env;
 use crate::settings::Settings;
 
-/// Makes the bucket in the stand-in for S3, and says where its images are seen. An account that was given from outside is
+/// Makes the bucket in the stand-in for S3, and says where its images are seen. An account of the environment is
 /// left as it is, and its images are where `IMAGE_BASE_URL` says.
 pub(crate) async fn make_bucket(settings: &mut Settings) -> Result<()> {
     let name = settings.get("IMAGE_BUCKET").context("IMAGE_BUCKET is not set")?;
     let bucket = format!("{}/{name}", settings.get("AWS_ENDPOINT_URL").context("AWS_ENDPOINT_URL is not set")?);
-    if given("AWS_ENDPOINT_URL").is_none() {
+    if from_env("AWS_ENDPOINT_URL").is_none() {
         let readable = json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": format!("arn:aws:s3:::{name}/products/*")
         }]});
@@ -22,6 +22,6 @@ pub(crate) async fn make_bucket(settings: &mut Settings) -> Result<()> {
             bail!("S3 did not make the bucket ({made}) or open it ({opened})");
         }
     }
-    settings.set("IMAGE_BASE_URL", given("IMAGE_BASE_URL").unwrap_or(bucket));
+    settings.set("IMAGE_BASE_URL", from_env("IMAGE_BASE_URL").unwrap_or(bucket));
     Ok(())
 }

@@ -20,7 +20,7 @@ pub(crate) fn folder(home: &Home) -> PathBuf {
     home.root().join("infra")
 }
 
-/// What `infra/package-lock.json` names. Asks no registry when nothing changed.
+/// Installs what `infra/package-lock.json` names. Asks no registry when nothing changed.
 pub(crate) async fn install(home: &Home) -> Result<()> {
     let folder = folder(home);
     let wanted = python::digest(&fs::read(folder.join(LOCK)).context("reading infra/package-lock.json")?);
@@ -73,7 +73,7 @@ pub(crate) async fn synthesize(
         cdk.args(["--context", pair]);
     }
     cdk.arg("--output").arg(output).current_dir(folder(home)).stdin(Stdio::null());
-    // Whoever has credentials of an account here is asked for none.
+    // Credentials of this machine are not needed, so CDK must not find any.
     for name in ["AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
         cdk.env_remove(name);
     }

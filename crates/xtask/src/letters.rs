@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::settings::Settings;
 use crate::trigger::Standing;
 
@@ -24,11 +24,11 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const AUTHORIZATION: &str =
     "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/sqs/aws4_request, SignedHeaders=host, Signature=0";
 
-/// Makes the queues in the stand-in for SQS. An account that was given from outside is left as it is; its queues are those of
+/// Makes the queues in the stand-in for SQS. An account of the environment is left as it is; its queues are those of
 /// the environment.
 pub(crate) async fn make_queues(settings: &mut Settings) -> Result<()> {
     for (setting, name) in QUEUES {
-        let url = match (given(setting), given("AWS_ENDPOINT_URL")) {
+        let url = match (from_env(setting), from_env("AWS_ENDPOINT_URL")) {
             (Some(url), _) => url,
             (None, Some(_)) => continue,
             (None, None) => {
@@ -41,10 +41,10 @@ pub(crate) async fn make_queues(settings: &mut Settings) -> Result<()> {
     Ok(())
 }
 
-/// Hands what is in the queue to the function that it wakes, until dropped. Queues that were given from outside wake functions
-/// there. A failure is told once.
+/// Hands what is in the queue to the function that it wakes, until dropped. Queues of the environment wake functions
+/// there. A failure is reported once.
 pub(crate) async fn keep_delivering(home: &Home, settings: &Settings) -> Result<()> {
-    let queue = settings.get(QUEUES[0].0).filter(|_| given(QUEUES[0].0).is_none());
+    let queue = settings.get(QUEUES[0].0).filter(|_| from_env(QUEUES[0].0).is_none());
     let Some(queue) = queue else { return std::future::pending().await };
     let mut function = Standing::new(home, settings, SERVICE, "queue");
     let mut is_broken = false;
@@ -62,7 +62,7 @@ pub(crate) async fn keep_delivering(home: &Home, settings: &Settings) -> Result<
     }
 }
 
-/// One batch: what does not come again is taken off the queue. How many messages it had.
+/// Hands over one batch and deletes the messages that succeeded. Returns how many messages it had.
 async fn deliver(settings: &Settings, queue: &str, function: &mut Standing<'_>) -> Result<usize> {
     let wish = json!({
         "QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": VISIBILITY_SECONDS, "AttributeNames": ["All"]

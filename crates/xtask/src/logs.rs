@@ -37,9 +37,9 @@ fn readable(line: &str) -> String {
         format!("{:<5}", take(&mut fields, "level").unwrap_or_default()),
         take(&mut fields, "service").unwrap_or_default(),
     ];
-    // A request is told by what was asked; its message says no more than that it was.
+    // A request is shown by its route and status; its message is the same in all such lines.
     let message = take(&mut fields, "message").unwrap_or_default();
-    // What metrics add says nothing new.
+    // Members of metrics repeat what the line says.
     if fields.remove("_aws").is_some() {
         fields.retain(|name, _| !name.starts_with(|first: char| first.is_ascii_uppercase()));
     }

@@ -19,11 +19,11 @@ const WIDTHS: [u32; 2] = [320, 640];
 const HEIGHT: u32 = 2_400;
 /// Blink's numbers for what a page can ask for.
 const SCHEMES: [(&str, u8); 2] = [("light", 1), ("dark", 0)];
-/// What is looked for unless `CHROMIUM` names it.
+/// Programs that are looked for on the PATH unless `CHROMIUM` names one.
 const BROWSERS: [&str; 4] = ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"];
-/// Where the samples' pictures are: drawn here, since no such server exists.
+/// The address of pictures in the samples. No such server exists, so files stand in for it.
 const IMAGES: &str = "https://images.example/";
-/// The products of the samples, and of which colour they are there.
+/// The products of the samples, each with its colour.
 const PRODUCTS: [(&str, &str); 2] = [("organic-cotton-t-shirt", "Navy"), ("brass-wall-hook", "Brass")];
 
 /// Takes all pictures anew, and lists them.
@@ -31,7 +31,7 @@ pub(crate) async fn take(home: &Home) -> Result<()> {
     let browser = find_browser()?;
     let written = tempfile::tempdir().context("making a folder for the mails")?;
     write_mails(home, written.path()).await?;
-    draw_products(written.path())?;
+    write_products(written.path())?;
     let folder = home.root().join("docs/mail");
     if folder.exists() {
         fs::remove_dir_all(&folder).context("removing the old pictures")?;
@@ -56,8 +56,8 @@ pub(crate) async fn take(home: &Home) -> Result<()> {
 }
 
 fn find_browser() -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os("CHROMIUM") {
-        return Ok(given.into());
+    if let Some(named) = std::env::var_os("CHROMIUM") {
+        return Ok(named.into());
     }
     let folders: Vec<PathBuf> = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).collect();
     let mut all = BROWSERS.iter().flat_map(|name| folders.iter().map(move |folder| folder.join(name)));
@@ -77,14 +77,14 @@ async fn write_mails(home: &Home, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn draw_products(folder: &Path) -> Result<()> {
+fn write_products(folder: &Path) -> Result<()> {
     let (catalogue, pictures) = (catalogue::read()?, pictures::read()?);
     for (slug, colour) in PRODUCTS {
         let product = catalogue.products.iter().find(|product| product.slug == slug);
-        let drawn = pictures.of(product.with_context(|| format!("the catalogue has no {slug}"))?)?;
-        let drawn = drawn.iter().find(|picture| picture.alt.starts_with(colour));
-        let drawn = drawn.with_context(|| format!("{slug} has no picture in {colour}"))?;
-        fs::write(folder.join(format!("{slug}.png")), drawn.png()?)?;
+        let pictures = pictures.of(product.with_context(|| format!("the catalogue has no {slug}"))?)?;
+        let picture = pictures.iter().find(|picture| picture.alt.starts_with(colour));
+        let picture = picture.with_context(|| format!("{slug} has no picture in {colour}"))?;
+        fs::write(folder.join(format!("{slug}.png")), picture.png()?)?;
     }
     Ok(())
 }

@@ -12,7 +12,6 @@ mod cli;
 mod cold_start;
 mod demo;
 mod deploy;
-mod gallery;
 mod home;
 mod images;
 mod infra;

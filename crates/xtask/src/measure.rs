@@ -60,7 +60,7 @@ pub(crate) async fn rollback(home: &Home) -> Result<()> {
     run(home, Bench { package: "e2e", name: "rollback", build: Build::DEV, arguments }).await
 }
 
-/// `seed` repeats what was left to chance; without one it is chosen, and told.
+/// `seed` repeats a run's random choices; without one it is chosen and printed.
 pub(crate) async fn notifications(home: &Home, messages: u32, seed: Option<u64>, dev: bool) -> Result<()> {
     let build = Build::of(dev);
     services::build(home, build.profile, &[]).await?;
@@ -94,12 +94,12 @@ pub(crate) async fn checkout(home: &Home, commit: Option<&str>, dev: bool) -> Re
     }
 }
 
-/// What a login costs in this tree, at `commit`, and where there is nothing but argon2.
+/// The cost of a login in this tree, at `commit`, and of bare argon2.
 pub(crate) async fn login(home: &Home, commit: &str, dev: bool) -> Result<()> {
     beside(home, "login", commit, dev).await
 }
 
-/// One that starts programs of this tree and of another commit.
+/// A benchmark that starts programs of this tree and of another commit.
 async fn beside(home: &Home, name: &'static str, commit: &str, dev: bool) -> Result<()> {
     let profile = Build::of(dev).profile;
     // The same for each benchmark: other sets of packages have other features, and all would be built again.
@@ -147,7 +147,7 @@ pub(crate) async fn stock(home: &Home, sequences: u64, seed: Option<u64>) -> Res
     on_stores(home, Keeping::Scratch, async |stores| succeed(command.envs(stores.iter())).await).await
 }
 
-/// One that starts all services as processes.
+/// A benchmark that starts all services as processes.
 async fn across_services(home: &Home, name: &'static str, build: Build, arguments: Vec<String>) -> Result<()> {
     services::build(home, Profile::Dev, &[]).await?;
     run(home, Bench { package: "e2e", name, build, arguments }).await

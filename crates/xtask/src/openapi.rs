@@ -10,7 +10,7 @@ use crate::home::{Home, Profile};
 use crate::router;
 use crate::services::{self, SERVICES, Service};
 
-/// Writes everything anew.
+/// Writes all generated files.
 pub(crate) async fn generate(home: &Home) -> Result<()> {
     fs::create_dir_all(home.root().join("openapi")).context("making openapi/")?;
     for (file, text) in derive(home).await? {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::process::{Process, ids};
 
-/// A port nobody listens on right now.
+/// A free port of 127.0.0.1. Another process can take it before it is used.
 pub(crate) fn free() -> Result<u16> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).context("looking for a free port")?;
     Ok(listener.local_addr()?.port())
@@ -51,7 +51,7 @@ pub(crate) struct Listener {
 /// 127.0.0.1 as `/proc/net/tcp` has it on a little-endian machine.
 pub(crate) const LOOPBACK: &str = "0100007F";
 
-/// What these processes listen on.
+/// The ports that these processes listen on.
 pub(crate) fn listeners_of(processes: &[Process]) -> Vec<Listener> {
     let folder = |process: &Process| PathBuf::from(format!("/proc/{}", process.pid));
     let theirs: Vec<String> = processes.iter().flat_map(|process| sockets(&folder(process))).collect();

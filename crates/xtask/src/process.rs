@@ -19,7 +19,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process that has this id now; none when it has ended, also when nobody has collected its status yet.
+    /// The process that has this id now; none when it has ended, also when its status was not collected yet.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The command's name stands in parentheses and may itself hold spaces and parentheses.
@@ -37,7 +37,7 @@ impl Process {
         Self::of(self.pid) == Some(self)
     }
 
-    /// What it was started as, for people.
+    /// The command line, for messages.
     pub(crate) fn command(self) -> String {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         String::from_utf8_lossy(&line).replace('\0', " ").trim().to_owned()
@@ -68,7 +68,7 @@ impl Process {
         true
     }
 
-    /// What Ctrl-C does, to this one process.
+    /// Sends `SIGINT` to this one process, as Ctrl-C does.
     pub(crate) fn interrupt(self) {
         if let (true, Some(pid)) = (self.lives(), self.id()) {
             let _ = kill_process(pid, Signal::INT);

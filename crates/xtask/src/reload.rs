@@ -16,7 +16,7 @@ use crate::{services, watch};
 
 const BETWEEN: Duration = Duration::from_secs(1);
 
-/// What the services are built from.
+/// The folders that the services are built from.
 const SOURCES: [&str; 10] = [
     "Cargo.toml",
     "Cargo.lock",

@@ -14,7 +14,7 @@ use crate::process::{Process, marked};
 /// of its own, where no process group of ours reaches it.
 const MARK: &str = "BODEGA_RUN";
 
-/// What `run.json` holds.
+/// The content of `run.json`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Record {
     supervisor: Option<Process>,

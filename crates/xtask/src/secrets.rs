@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
 
-/// What `.local/secrets.json` holds.
+/// The content of `.local/secrets.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Secrets {
     pub(crate) admin_password: String,
@@ -26,7 +26,7 @@ pub(crate) struct Secrets {
 }
 
 impl Secrets {
-    /// Those kept, or new ones on the first run.
+    /// Reads the kept secrets, or makes new ones on the first run.
     pub(crate) fn ensure(home: &Home) -> Result<Self> {
         let file = home.local("secrets.json");
         if file.exists() {
@@ -53,7 +53,7 @@ pub(crate) fn signing_key() -> Result<String> {
     Ok(STANDARD.encode(der.as_ref()))
 }
 
-/// So many random bytes in hexadecimal digits.
+/// Random bytes in hexadecimal digits.
 pub(crate) fn hex(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     aws_lc_rs::rand::fill(&mut random).context("asking for random bytes")?;

@@ -64,7 +64,7 @@ pub(crate) const SERVICES: [Service; 4] = [
 /// Those with a store to migrate, in this order: the first one knows the others' secrets.
 pub(crate) const WITH_A_STORE: [&str; 4] =
     ["user-service", "product-service", "transaction-service", "notification-service"];
-/// Those with work to sweep up.
+/// Services that have a sweep.
 pub(crate) const WITH_A_SWEEP: [&str; 3] = ["user-service", "product-service", "transaction-service"];
 
 /// `cargo`, the very one that runs us.

@@ -1,4 +1,4 @@
-//! Environment files: what the services, and the tests, are given.
+//! Environment files: the settings of services and of tests.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -44,7 +44,7 @@ impl Settings {
         write_private(file, &text)
     }
 
-    /// Reads such a file back.
+    /// Reads a file that `write` made.
     pub(crate) fn read(file: &Path) -> Result<Self> {
         let text = fs::read_to_string(file)
             .with_context(|| format!("reading {}: start the stack first: cargo xtask up", file.display()))?;

@@ -14,18 +14,18 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::demo::{money, text};
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::services::SERVICES;
 use crate::settings::Settings;
 
 /// A function that starts, and then connects, takes seconds.
 const UNTIL_READY: Duration = Duration::from_secs(40);
-/// What Stripe tells the shop of takes a moment.
+/// Stripe's events take a moment to arrive.
 const UNTIL_PAID: Duration = Duration::from_mins(1);
 const REAL_STRIPE: &str = "https://api.stripe.com";
-/// A mailbox of SES that takes every mail and belongs to no one.
+/// A mailbox of SES that accepts every mail and delivers none.
 const MAILBOX: &str = "success@simulator.amazonses.com";
-/// Who asks where no frontend is named. No list has it.
+/// The origin of the preflight where no frontend is named. No list of origins has it.
 const UNKNOWN_ORIGIN: &str = "https://unknown.invalid";
 
 #[derive(Debug, Args)]
@@ -34,7 +34,7 @@ pub(crate) struct Options {
     /// The shop's public address; without it the running stack's
     #[arg(long, value_name = "URL")]
     api: Option<String>,
-    /// What is bought; without it the first product that is in stock
+    /// The SKU to buy; without it the first product that is in stock
     #[arg(long)]
     sku: Option<String>,
     /// In which currency
@@ -51,7 +51,7 @@ pub(crate) struct Options {
     stripe: Option<String>,
 }
 
-/// Who buys, and where.
+/// A guest at one shop.
 struct Shopper {
     http: Client,
     api: String,
@@ -104,8 +104,8 @@ impl Shopper {
     fn of(home: &Home, options: &Options) -> Result<Self> {
         let http = Client::builder().timeout(Duration::from_secs(30)).user_agent("bodega-smoke").build()?;
         let (api, stripe) = if let Some(api) = &options.api {
-            let base = options.stripe.clone().or_else(|| given("STRIPE_API_BASE"));
-            (api.clone(), Stripe::of(base, given("STRIPE_SECRET_KEY"))?)
+            let base = options.stripe.clone().or_else(|| from_env("STRIPE_API_BASE"));
+            (api.clone(), Stripe::of(base, from_env("STRIPE_SECRET_KEY"))?)
         } else {
             let settings = Settings::read(&home.local("env"))?;
             let setting = |name: &str| settings.get(name).map(str::to_owned);
@@ -140,7 +140,8 @@ impl Shopper {
         Ok(())
     }
 
-    /// What a browser asks before a page may order. Who may is the gateway's list, so only who names one of it expects to be let in.
+    /// The preflight of a browser before a page may order. Only an origin that the caller named must be let in: the list is the
+    /// gateway's.
     async fn browsers_may_order(&self, origin: Option<&str>) -> Result<()> {
         let asked = self.request(Method::OPTIONS, "/orders", None).header("origin", origin.unwrap_or(UNKNOWN_ORIGIN));
         let asked = asked.header("access-control-request-method", "POST");

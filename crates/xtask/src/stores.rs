@@ -1,4 +1,5 @@
-//! The stores of a machine at home: real servers on free ports of 127.0.0.1, unless the environment names others.
+//! The stores of a machine at home, on free ports of 127.0.0.1, unless the environment names others: PostgreSQL, a `mongod` or its
+//! stand-in, and the stand-in for AWS.
 
 mod address;
 mod aws;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::process::Process;
 use crate::python::{self, last_lines};
 use crate::run::Run;
@@ -24,7 +25,7 @@ pub(crate) use postgres::Postgres;
 /// How long a store may take to answer after its start.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What the data is for.
+/// How long data is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Keeping {
     /// Kept between runs, and safe on disk when acknowledged.
@@ -56,10 +57,10 @@ pub(crate) async fn alone(home: &Home, run: &Run, folder: PathBuf, keeping: Keep
     let place = Place { home, run, logs: folder.clone(), folder, keeping };
     let (postgres, mongodb, aws) = tokio::try_join!(
         postgres(&place, &["TEST_POSTGRES_URL"]),
-        unless_given("TEST_MONGODB_URI", mongodb(&place)),
-        unless_given("TEST_AWS_ENDPOINT_URL", aws(&place)),
+        unless_set("TEST_MONGODB_URI", mongodb(&place)),
+        unless_set("TEST_AWS_ENDPOINT_URL", aws(&place)),
     )?;
-    let postgres = postgres.map(|postgres| postgres.url("postgres")).or_else(|| given("TEST_POSTGRES_URL"));
+    let postgres = postgres.map(|postgres| postgres.url("postgres")).or_else(|| from_env("TEST_POSTGRES_URL"));
     let mut addresses = Settings::default();
     addresses.set("TEST_POSTGRES_URL", postgres.unwrap_or_default());
     addresses.set("TEST_MONGODB_URI", mongodb);
@@ -67,8 +68,8 @@ pub(crate) async fn alone(home: &Home, run: &Run, folder: PathBuf, keeping: Keep
     Ok(addresses)
 }
 
-async fn unless_given(name: &str, start: impl Future<Output = Result<String>>) -> Result<String> {
-    match given(name) {
+async fn unless_set(name: &str, start: impl Future<Output = Result<String>>) -> Result<String> {
+    match from_env(name) {
         Some(address) => Ok(address),
         None => start.await,
     }
@@ -76,13 +77,13 @@ async fn unless_given(name: &str, start: impl Future<Output = Result<String>>) -
 
 /// PostgreSQL, unless every variable of `instead` is set.
 pub(crate) async fn postgres(place: &Place<'_>, instead: &[&str]) -> Result<Option<Postgres>> {
-    if instead.iter().all(|name| given(name).is_some()) {
+    if instead.iter().all(|name| from_env(name).is_some()) {
         return Ok(None);
     }
     postgres::start(place).await.context("PostgreSQL").map(Some)
 }
 
-/// What a statement answers in the `PostgreSQL` database at `url`.
+/// The answer to a statement in the `PostgreSQL` database at `url`.
 pub(crate) async fn ask(home: &Home, url: &str, statement: &str) -> Result<String> {
     postgres::ask(home, url, statement).await.context("PostgreSQL")
 }
@@ -92,7 +93,7 @@ pub(crate) async fn mongodb(place: &Place<'_>) -> Result<String> {
     mongodb::start(place).await.context("MongoDB")
 }
 
-/// The address of the AWS double.
+/// The address of the stand-in for AWS.
 pub(crate) async fn aws(place: &Place<'_>) -> Result<String> {
     aws::start(place).await.context("the AWS double")
 }

@@ -6,22 +6,22 @@ use anyhow::{Context as _, Result, bail};
 use tokio::process::Command;
 
 use crate::home::Profile;
-use crate::home::given;
+use crate::home::from_env;
 use crate::port;
 use crate::settings::Settings;
 use crate::stores::Place;
 
-/// The program.
+/// Package and program of the double.
 pub(crate) const DOUBLE: &str = "stripe-double";
 /// How long it may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Starts the double and sets its address; unless `STRIPE_API_BASE` is given, with secrets of its account.
+/// Starts the double and sets its address; unless the environment has `STRIPE_API_BASE`, with secrets of its account.
 pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<()> {
-    if let Some(base) = given("STRIPE_API_BASE") {
+    if let Some(base) = from_env("STRIPE_API_BASE") {
         settings.set("STRIPE_API_BASE", base);
         for name in ["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"] {
-            settings.set(name, given(name).with_context(|| format!("STRIPE_API_BASE is set, and {name} is not"))?);
+            settings.set(name, from_env(name).with_context(|| format!("STRIPE_API_BASE is set, and {name} is not"))?);
         }
         return Ok(());
     }

@@ -1,4 +1,4 @@
-//! What the shop is made of that others made: what it is built into, what is in it, and what is known against it.
+//! The supply chain of a release: packages of functions, lists of dependencies (SBOM), and advisories.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::{infra, python};
 
 const CARGO_DENY: (&str, &str) = ("cargo-deny", "0.20.2");
 const CARGO_SBOM: (&str, &str) = ("cargo-sbom", "0.10.0");
-/// What cargo-deny says where nothing can be fetched.
+/// Words of cargo-deny where the advisories cannot be fetched.
 const UNREACHED: [&str; 3] = ["failed to fetch", "failed to open advisory database", "unable to fetch"];
 
 /// The functions as they are uploaded, in `<output>/lambda`, and this program, which deploys them, in `<output>/debug`.
@@ -119,7 +119,7 @@ fn judged(answer: &Value) -> Result<Option<String>> {
     }
     let found: Vec<&str> =
         answer["vulnerabilities"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-    ensure!(found.is_empty(), "something is known against: {}", found.join(", "));
+    ensure!(found.is_empty(), "advisories were found: {}", found.join(", "));
     Ok(None)
 }
 

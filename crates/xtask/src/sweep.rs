@@ -12,7 +12,7 @@ use crate::trigger::Standing;
 const BETWEEN: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Sweeps `service` until dropped. A failure is told once: what is broken now is broken in five seconds too.
+/// Sweeps `service` until dropped. A failure is reported once, not every five seconds.
 pub(crate) async fn keep_sweeping(home: &Home, settings: &Settings, service: &str) -> Result<()> {
     let mut sweeper = Standing::new(home, settings, service, "sweep");
     let mut broken = false;

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::home::{Home, Profile, given};
+use crate::home::{Home, Profile, from_env};
 use crate::process::Process;
 use crate::progress::{seconds, step};
 use crate::run::Run;
@@ -15,7 +15,7 @@ use crate::secrets::{Secrets, password};
 use crate::settings::Settings;
 use crate::stores::{self, Keeping, Place, Postgres};
 use crate::{
-    admin, gallery, images, letters, logs, port, python, reload, router, seed, services, stripe, sweep, trigger,
+    admin, images, letters, logs, pictures, port, python, reload, router, seed, services, stripe, sweep, trigger,
     vendors, watch,
 };
 
@@ -76,7 +76,7 @@ async fn bring_up_and_stay(home: &Home, run: &Run, port: u16, started: Instant) 
     if seed::is_empty(&api).await? {
         step("loading the demo catalogue", seed::load(&api, &secrets.admin_password)).await?;
     }
-    step("hanging its pictures", gallery::hang(&api, &secrets.admin_password)).await?;
+    step("uploading its pictures", pictures::upload::missing(&api, &secrets.admin_password)).await?;
     print_table(home, &settings, &api);
     println!(
         "\nup after {}; Ctrl-C stops everything. Requests show here; whole logs are in {}.\n",
@@ -98,8 +98,8 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
     for (name, standard) in
         [("AWS_REGION", "us-east-1"), ("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]
     {
-        // Those of a real account are for the endpoint that was given with them, never for ours.
-        let own = given("AWS_ENDPOINT_URL").and_then(|_| given(name));
+        // Credentials of the environment go with its endpoint only: those of an AWS account never reach the stand-in.
+        let own = from_env("AWS_ENDPOINT_URL").and_then(|_| from_env(name));
         settings.set(name, own.unwrap_or_else(|| standard.to_owned()));
     }
     for (name, standard) in [
@@ -115,7 +115,7 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
         ("LOG_LEVEL", "info"),
         ("METRICS", "off"),
     ] {
-        settings.set(name, given(name).unwrap_or_else(|| standard.to_owned()));
+        settings.set(name, from_env(name).unwrap_or_else(|| standard.to_owned()));
     }
     // The double keeps nothing between two starts, so neither need its secrets be kept.
     settings.set("STRIPE_SECRET_KEY", format!("sk_test_{}", password()?));
@@ -125,14 +125,14 @@ fn settings(secrets: &Secrets, port: u16) -> Result<Settings> {
 
 async fn start_stores(place: &Place<'_>, settings: &mut Settings) -> Result<()> {
     let databases = DATABASES.map(|(name, _)| name);
-    let (mongodb_given, aws_given) = (given("MONGODB_URI"), given("AWS_ENDPOINT_URL"));
+    let (mongodb_from_env, aws_from_env) = (from_env("MONGODB_URI"), from_env("AWS_ENDPOINT_URL"));
     let (postgres, mongodb, aws) = tokio::try_join!(
         stores::postgres(place, &databases),
-        async { if mongodb_given.is_some() { Ok(None) } else { stores::mongodb(place).await.map(Some) } },
-        async { if aws_given.is_some() { Ok(None) } else { stores::aws(place).await.map(Some) } },
+        async { if mongodb_from_env.is_some() { Ok(None) } else { stores::mongodb(place).await.map(Some) } },
+        async { if aws_from_env.is_some() { Ok(None) } else { stores::aws(place).await.map(Some) } },
     )?;
     for (name, database) in DATABASES {
-        let url = match (given(name), &postgres) {
+        let url = match (from_env(name), &postgres) {
             (Some(url), _) => url,
             (None, Some(postgres)) => {
                 postgres.ensure_database(database).await?;
@@ -143,13 +143,13 @@ async fn start_stores(place: &Place<'_>, settings: &mut Settings) -> Result<()> 
         settings.set(name, url);
     }
     let database = mongodb.as_deref().map(|address| address.replace("/?", "/bodega?"));
-    settings.set("MONGODB_URI", mongodb_given.or(database).unwrap_or_default());
-    settings.set("AWS_ENDPOINT_URL", aws_given.or_else(|| aws.clone()).unwrap_or_default());
+    settings.set("MONGODB_URI", mongodb_from_env.or(database).unwrap_or_default());
+    settings.set("AWS_ENDPOINT_URL", aws_from_env.or_else(|| aws.clone()).unwrap_or_default());
     for_tests(postgres.as_ref(), mongodb, aws)
         .write(&place.home.local("test.env"), "The running stores, for `cargo test`; read by crates/testkit.")
 }
 
-/// A store that was given from outside is left out: tests make and drop databases.
+/// Leaves out stores that the environment names: tests make and drop databases.
 fn for_tests(postgres: Option<&Postgres>, mongodb: Option<String>, aws: Option<String>) -> Settings {
     let mut settings = Settings::default();
     let addresses = [

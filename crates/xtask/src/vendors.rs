@@ -9,20 +9,20 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use crate::home::Profile;
-use crate::home::given;
+use crate::home::from_env;
 use crate::port;
 use crate::secrets::{hex, password};
 use crate::settings::Settings;
 use crate::stores::Place;
 
-/// The program.
+/// Package and program of the doubles.
 pub(crate) const DOUBLES: &str = "vendor-doubles";
-/// Whom the shop's mail is from.
+/// Sender of the shop's mail.
 pub(crate) const FROM: &str = "Bodega <shop@bodega.example>";
 /// The configuration set of SES's double, and the topic to which it publishes what becomes of mails.
 const SES_SET: &str = "bodega";
 const SES_TOPIC: &str = "arn:aws:sns:us-east-1:000000000000:bodega-mail-events";
-/// Where the inbox is, and what the doubles are told by; no service reads it.
+/// The address of the inbox and of the doubles' controls; no service reads it.
 const CONTROL: &str = "VENDOR_DOUBLES";
 /// How long they may take to answer.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,27 +66,27 @@ pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<
     let shown: Value = answer.error_for_status()?.json().await?;
     let webhook_key = shown["key"].as_str().context("the double of SendGrid has no key")?;
     settings.set(CONTROL, address(control));
-    settings.set("PUBLIC_URL", given("PUBLIC_URL").unwrap_or_else(|| api.clone()));
+    settings.set("PUBLIC_URL", from_env("PUBLIC_URL").unwrap_or_else(|| api.clone()));
     for (name, standard) in [
         ("MAIL_PROVIDERS", "ses,sendgrid"),
         ("MAIL_FROM", FROM),
         ("SMS_PROVIDERS", "twilio"),
         ("SMS_COUNTRIES", "GB,DE,AT,CH,FR,US,JP"),
     ] {
-        settings.set(name, given(name).unwrap_or_else(|| standard.to_owned()));
+        settings.set(name, from_env(name).unwrap_or_else(|| standard.to_owned()));
     }
-    if given("AWS_ENDPOINT_URL").is_none() {
+    if from_env("AWS_ENDPOINT_URL").is_none() {
         settings.set("AWS_ENDPOINT_URL_SESV2", address(ses));
         settings.set("SES_CONFIGURATION_SET", SES_SET);
         settings.set("SES_TOPIC_ARN", SES_TOPIC);
         settings.set("SNS_DOUBLE_URL", address(control));
     }
-    ours_or_given(
+    ours_or_from_env(
         settings,
         &["SENDGRID_API_BASE", "SENDGRID_API_KEY", "SENDGRID_WEBHOOK_KEY"],
         &[&address(sendgrid), &key, webhook_key],
     );
-    ours_or_given(
+    ours_or_from_env(
         settings,
         &["TWILIO_API_BASE", "TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_FROM"],
         &[&address(twilio), &account, &token, "+15005550006"],
@@ -95,18 +95,18 @@ pub(crate) async fn start(place: &Place<'_>, settings: &mut Settings) -> Result<
 }
 
 /// All of a vendor's settings are the double's, or those of the environment.
-fn ours_or_given(settings: &mut Settings, names: &[&str], ours: &[&str]) {
-    let is_given = names.iter().any(|name| given(name).is_some());
+fn ours_or_from_env(settings: &mut Settings, names: &[&str], ours: &[&str]) {
+    let in_env = names.iter().any(|name| from_env(name).is_some());
     for (name, ours) in names.iter().zip(ours) {
-        match given(name) {
+        match from_env(name) {
             Some(value) => settings.set(name, value),
-            None if is_given => {}
+            None if in_env => {}
             None => settings.set(name, *ours),
         }
     }
 }
 
-/// The page of what was sent.
+/// The page that lists the sent messages.
 pub(crate) fn inbox(settings: &Settings) -> Option<String> {
     settings.get(CONTROL).map(|control| format!("{control}/inbox"))
 }

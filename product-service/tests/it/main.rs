@@ -1,4 +1,4 @@
-//! product-service through its router, on a real MongoDB server.
+//! product-service through its router, on a MongoDB server or its stand-in.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]

@@ -6,15 +6,15 @@
 #![recursion_limit = "256"]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a proof prints, and stops where it fails")]
 
+mod fixture;
 mod notifications;
 mod products;
-mod stage;
 
 use std::{path::Path, process::ExitCode};
 
 use tokio::process::Command;
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// How many requests each phase invents for an operation.
 const EXAMPLES: usize = 25;
@@ -34,10 +34,10 @@ async fn main() -> ExitCode {
 }
 
 async fn prove(schemathesis: &str, service: &str, more: &[String]) -> bool {
-    let Stage { shop, names } = match service {
+    let Fixture { shop, names } = match service {
         "product-service" => products::open().await,
         "notification-service" => notifications::open().await,
-        other => panic!("there is no stage for {other}"),
+        other => panic!("there is no fixture for {other}"),
     };
     println!("{service}");
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -14,7 +14,7 @@ use platform::config::Env;
 use reqwest::Method;
 use vendor_doubles::{Options, Vendor, VendorDoubles};
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
 /// Limits that no proof meets.
 const UNLIMITED: [(&str, &str); 4] = [
@@ -27,7 +27,7 @@ const UNLIMITED: [(&str, &str); 4] = [
 const PATIENT: Limits =
     Limits { store: Duration::from_secs(10), acquire_lease: Duration::from_secs(10), send: Duration::from_secs(10) };
 
-pub(crate) async fn open() -> Stage {
+pub(crate) async fn open() -> Fixture {
     let vendors = VendorDoubles::start(Options::default()).await;
     let twilio = vendors.twilio();
     let mut settings = vec![
@@ -40,7 +40,7 @@ pub(crate) async fn open() -> Stage {
         ("TWILIO_ACCOUNT_SID", &twilio.account_sid),
         ("TWILIO_AUTH_TOKEN", &twilio.auth_token),
         ("TWILIO_FROM", "Bodega"),
-        // What vendors tell of messages; none of them signs what Schemathesis invents.
+        // Webhooks of vendors: invented requests have no valid signature.
         ("SES_TOPIC_ARN", "arn:aws:sns:us-east-1:123456789012:mail-events"),
         ("SENDGRID_WEBHOOK_KEY", vendors.sendgrid_webhook_key()),
     ];
@@ -53,13 +53,13 @@ pub(crate) async fn open() -> Stage {
     let patient = App { deadline: Duration::from_secs(30), ..patient };
     shop.gateway.serve(Owner::Notifications, patient);
     let (staff, service) = (shop.admin().await, shop.service_token().await);
-    // The example of an event's id is then that of one which was told.
-    let told = sample(Template::OrderConfirmation);
-    shop.ask(Method::POST, "/notifications", &service, Some(told)).await;
+    // So the example of an event's id is that of an event that was sent.
+    let message = sample(Template::OrderConfirmation);
+    shop.ask(Method::POST, "/notifications", &service, Some(message)).await;
     let token = unsubscribe_token(&shop).await;
     // They stop with this value.
     std::mem::forget(vendors);
-    Stage { shop, names: vec![("STAFF_TOKEN", staff), ("SERVICE_TOKEN", service), ("UNSUBSCRIBE_TOKEN", token)] }
+    Fixture { shop, names: vec![("STAFF_TOKEN", staff), ("SERVICE_TOKEN", service), ("UNSUBSCRIBE_TOKEN", token)] }
 }
 
 /// The token in the unsubscribe link of a mail. No other request of this run names its recipient.

@@ -4,16 +4,16 @@ use e2e::Shop;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::fixture::Fixture;
 
-pub(crate) async fn open() -> Stage {
+pub(crate) async fn open() -> Fixture {
     let shop = Shop::open_with(&e2e::UNLIMITED).await;
     let staff = shop.admin().await;
     make_bucket().await;
     let image = stock_shelves(&shop, &staff).await;
     let service = shop.service_token().await;
     let names = vec![("STAFF_TOKEN", staff), ("SERVICE_TOKEN", service), ("IMAGE_ID", image)];
-    Stage { shop, names }
+    Fixture { shop, names }
 }
 
 /// Where uploads go.

@@ -93,7 +93,7 @@ async fn reserve(shop: &Shop, service: &str) {
     shop.ask(Method::PUT, &path, service, Some(body)).await;
 }
 
-/// The least: no price, no payment, nobody told.
+/// The least: no price, no payment, no message.
 struct Bare {
     pool: PgPool,
     sold: AtomicUsize,

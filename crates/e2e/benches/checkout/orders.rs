@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// So that no SKU is everybody's.
+/// Enough SKUs that clients do not all wait for the same one.
 pub(crate) const SKUS: usize = 100;
 /// Before a request is sent again.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -25,7 +25,7 @@ impl Instance {
         if let Some(trigger) = trigger {
             command.env("TRIGGER", trigger);
         }
-        // Each restart would say that it is there; what matters is what is left in the stores.
+        // Each start writes log lines; only the stores are checked.
         command.env("LOG_LEVEL", "error").stdout(Stdio::null()).stderr(Stdio::null());
         Self(Function::launch(command, "transaction-service").await.unwrap())
     }
@@ -43,7 +43,7 @@ impl Instance {
         self.0.invoke(event, PATIENCE).await.map(HttpAnswer::from)
     }
 
-    /// Comes back when the work after the last answer is done, or the process gone.
+    /// Waits until the work after the last answer is done; false when the process has ended.
     pub(crate) async fn is_idle(&self) -> bool {
         let live = ("GET", "/health/transaction-service/live");
         self.request(live.0, live.1, &[("host", "127.0.0.1")], &Value::Null).await.is_ok()
@@ -55,7 +55,7 @@ impl Instance {
         let _ = self.0.invoke(json!({}), PATIENCE).await;
     }
 
-    /// What kills it, at once and without its knowledge.
+    /// A function that sends the process `SIGKILL`.
     pub(crate) fn killer(&self) -> impl Fn() + Send + Sync + 'static {
         let process = self.0.process_id().to_string();
         move || {
@@ -65,7 +65,7 @@ impl Instance {
     }
 }
 
-/// In the folder above the benchmark's own.
+/// The program in the folder above that of the benchmark.
 fn binary() -> PathBuf {
     let this = std::env::current_exe().unwrap();
     let folder = this.ancestors().nth(2).unwrap();

@@ -1,15 +1,15 @@
 //! transaction-service is killed (`kill -9`) at every write and every outgoing call of checkout and cancel, on both sides
 //! of its effect, and started again. The client sends its request again under its key, or never comes back, and then the
-//! sweep has to cope. At the end every order, charge, unit, ledger and mail is looked at.
+//! sweep finishes or undoes the order. At the end every order, charge, unit, ledger and mail is checked.
 //!
 //! `cargo xtask prove crash`
 
 #![recursion_limit = "256"]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a proof prints, and stops where it fails")]
 
+mod harness;
 mod instance;
 mod points;
-mod stage;
 mod verdict;
 
 use std::{
@@ -22,8 +22,8 @@ use std::{
 use testkit::proxy::Side;
 
 use self::{
+    harness::{Client, CrashHarness, Outcome, Scenario, Webhooks},
     points::Point,
-    stage::{Client, Fate, Stage, Story, Webhooks},
     verdict::{End, Verdict},
 };
 
@@ -44,17 +44,17 @@ struct Case {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() {
     let started = Instant::now();
-    let mut stages = vec![Stage::open().await];
+    let mut harnesses = vec![CrashHarness::open().await];
     let mut points = Vec::new();
-    for story in Story::ALL {
-        let met = stages[0].points(story).await;
-        points.extend(met.into_iter().map(|point| (story, point)));
+    for scenario in Scenario::ALL {
+        let met = harnesses[0].points(scenario).await;
+        points.extend(met.into_iter().map(|point| (scenario, point)));
     }
     print_points(&points);
     for _ in 1..SHOPS {
-        stages.push(Stage::open().await);
+        harnesses.push(CrashHarness::open().await);
     }
-    let (ends, kills) = run(stages, &points).await;
+    let (ends, kills) = run(harnesses, &points).await;
     print_table(&points, &ends, kills, started);
 }
 
@@ -71,13 +71,13 @@ fn cases(points: usize) -> Vec<Case> {
     iter::repeat_n(once, rounds).flatten().collect()
 }
 
-async fn run(stages: Vec<Stage>, points: &[(Story, Point)]) -> (Vec<(usize, End)>, usize) {
+async fn run(harnesses: Vec<CrashHarness>, points: &[(Scenario, Point)]) -> (Vec<(usize, End)>, usize) {
     let cases = cases(points.len());
     let kills = cases.len();
     let queue = Arc::new(Mutex::new(cases));
-    let workers = stages.into_iter().map(|stage| {
+    let workers = harnesses.into_iter().map(|harness| {
         let (queue, points) = (Arc::clone(&queue), points.to_vec());
-        tokio::spawn(async move { Box::pin(work(stage, &queue, &points)).await })
+        tokio::spawn(async move { Box::pin(work(harness, &queue, &points)).await })
     });
     let mut ends = Vec::new();
     for worker in workers.collect::<Vec<_>>() {
@@ -86,37 +86,37 @@ async fn run(stages: Vec<Stage>, points: &[(Story, Point)]) -> (Vec<(usize, End)
     (ends, kills)
 }
 
-async fn work(mut stage: Stage, queue: &Mutex<Vec<Case>>, points: &[(Story, Point)]) -> Vec<(usize, End)> {
-    let mut fates: Vec<(usize, Fate)> = Vec::new();
+async fn work(mut harness: CrashHarness, queue: &Mutex<Vec<Case>>, points: &[(Scenario, Point)]) -> Vec<(usize, End)> {
+    let mut outcomes: Vec<(usize, Outcome)> = Vec::new();
     loop {
         let (case, left) = {
             let mut queue = queue.lock().unwrap();
             (queue.pop(), queue.len())
         };
         let Some(case) = case else { break };
-        let (story, point) = &points[case.point];
-        let fate = stage.play(*story, point, case.side, case.client, case.webhooks).await;
-        fates.push((case.point, fate));
+        let (scenario, point) = &points[case.point];
+        let outcome = harness.play(*scenario, point, case.side, case.client, case.webhooks).await;
+        outcomes.push((case.point, outcome));
         if left % 50 == 0 {
             println!("{left} orders to go");
         }
     }
-    let verdict = Box::pin(Verdict::of(stage)).await;
-    fates.into_iter().map(|(point, fate)| (point, verdict.end(&fate))).collect()
+    let verdict = Box::pin(Verdict::of(harness)).await;
+    outcomes.into_iter().map(|(point, outcome)| (point, verdict.end(&outcome))).collect()
 }
 
-fn print_points(points: &[(Story, Point)]) {
+fn print_points(points: &[(Scenario, Point)]) {
     println!("Kill points, each before and after its effect:\n");
-    for (nth, (story, point)) in points.iter().enumerate() {
-        println!("{:>3}  {story:<34} {point}", nth + 1);
+    for (nth, (scenario, point)) in points.iter().enumerate() {
+        println!("{:>3}  {scenario:<34} {point}", nth + 1);
     }
     println!();
 }
 
-fn print_table(points: &[(Story, Point)], ends: &[(usize, End)], kills: usize, started: Instant) {
+fn print_table(points: &[(Scenario, Point)], ends: &[(usize, End)], kills: usize, started: Instant) {
     println!("\n{:>3}  {:<34} {:>6}  ended as", "", "killed at these points", "orders");
     let mut totals = BTreeMap::<&End, usize>::new();
-    for (nth, (story, _)) in points.iter().enumerate() {
+    for (nth, (scenario, _)) in points.iter().enumerate() {
         let here: Vec<&End> = ends.iter().filter(|(point, _)| *point == nth).map(|(_, end)| end).collect();
         let mut tally = BTreeMap::<&End, usize>::new();
         for end in &here {
@@ -124,7 +124,7 @@ fn print_table(points: &[(Story, Point)], ends: &[(usize, End)], kills: usize, s
             *totals.entry(end).or_default() += 1;
         }
         let tally: Vec<String> = tally.iter().map(|(end, count)| format!("{count} {end}")).collect();
-        println!("{:>3}  {:<34} {:>6}  {}", nth + 1, story.to_string(), here.len(), tally.join(", "));
+        println!("{:>3}  {:<34} {:>6}  {}", nth + 1, scenario.to_string(), here.len(), tally.join(", "));
     }
     println!("\n{kills} orders, {kills} kills, {} min\n", started.elapsed().as_secs() / 60);
     for (end, count) in totals {
@@ -132,6 +132,6 @@ fn print_table(points: &[(Story, Point)], ends: &[(usize, End)], kills: usize, s
     }
     println!(
         "\nEvery order is there once or not at all, none was charged twice, every ledger sums to zero, the stock is what \
-         was sold, and each shopper was told once."
+         was sold, and each shopper got one message."
     );
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-/// A command or call that a story makes.
+/// A command or call that a scenario makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Point {
-    /// The command to PostgreSQL after so many others of the story.
+    /// The command to PostgreSQL after so many others of the scenario.
     Postgres { passing: usize, sql: String },
     /// The call of a sibling after so many others of its name.
     Sibling { passing: usize, call: String },

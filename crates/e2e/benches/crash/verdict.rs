@@ -1,4 +1,4 @@
-//! What is there in the end: in both databases, at Stripe, in the mail.
+//! Checks the end of every order: in both databases, at Stripe, in the mail.
 
 use std::{
     collections::HashMap,
@@ -13,7 +13,7 @@ use sqlx::{FromRow, query, query_as, query_scalar};
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use crate::stage::{Client, Fate, ON_HAND, SKU, Stage, Story};
+use crate::harness::{Client, CrashHarness, ON_HAND, Outcome, SKU, Scenario};
 
 /// A message whose sender was killed comes back after 30 seconds.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -29,7 +29,7 @@ pub(crate) enum End {
 }
 
 impl End {
-    /// What is true of every order that ended so, because it was looked at.
+    /// What was checked, and holds, for every order that ended so.
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Paid => "one charge, booked; the unit left the shelf; one confirmation",
@@ -63,37 +63,37 @@ struct Order {
     total: i64,
     captured: i64,
     refunded: i64,
-    /// Of the order's entries.
+    /// Sum of the order's entries.
     ledger_sum: i64,
     captures: i64,
 }
 
-/// All there is of one shop, once nothing moves any more.
+/// All orders, payments, reservations and mails of one shop, once no work is left.
 #[derive(Debug)]
 pub(crate) struct Verdict {
     orders: HashMap<Uuid, Vec<Order>>,
     /// PaymentIntents and their charges that took money, by order.
     intents: HashMap<String, Vec<Vec<Value>>>,
-    /// States, by order.
+    /// State of the reservation, by order.
     reservations: HashMap<String, String>,
     mails: Vec<(String, String)>,
 }
 
 impl Verdict {
-    /// Lets the time pass that a shop has, and then looks at everything.
-    pub(crate) async fn of(mut stage: Stage) -> Self {
-        stage.calm_down().await;
-        stage.next_day().await;
+    /// Lets payment windows and holds expire, and then reads everything.
+    pub(crate) async fn of(mut harness: CrashHarness) -> Self {
+        harness.calm_down().await;
+        harness.next_day().await;
         let verdict = Self {
-            orders: stage.orders().await,
-            intents: stage.intents(),
-            reservations: stage.reservations().await,
-            mails: stage.mails().await,
+            orders: harness.orders().await,
+            intents: harness.intents(),
+            reservations: harness.reservations().await,
+            mails: harness.mails().await,
         };
         let all = || verdict.orders.values().flatten();
         let paid = i64::try_from(all().filter(|order| order.state == "paid").count()).unwrap();
-        assert_eq!(stage.shop.stock_of(&stage.staff, SKU).await, (ON_HAND - paid, 0), "on hand and reserved");
-        assert_eq!(stage.miscounted().await, 0, "counters that count what is not open");
+        assert_eq!(harness.shop.stock_of(&harness.staff, SKU).await, (ON_HAND - paid, 0), "on hand and reserved");
+        assert_eq!(harness.miscounted().await, 0, "counters that count what is not open");
         let known: Vec<String> = all().map(|order| order.id.to_string()).collect();
         for order in verdict.intents.keys() {
             assert!(known.contains(order), "Stripe has a payment for {order}, which is no order");
@@ -105,24 +105,24 @@ impl Verdict {
         verdict
     }
 
-    /// How the order of a fate ended, everything about it being right.
-    pub(crate) fn end(&self, fate: &Fate) -> End {
-        let orders = self.orders.get(&fate.shopper.owner()).map(Vec::as_slice).unwrap_or_default();
+    /// How the order ended; panics when anything about it is wrong.
+    pub(crate) fn end(&self, outcome: &Outcome) -> End {
+        let orders = self.orders.get(&outcome.shopper.owner()).map(Vec::as_slice).unwrap_or_default();
         let end = match orders {
             [] => End::NoOrder,
             [order] => self.end_of(order),
             _ => panic!("two orders of one request: {orders:?}"),
         };
-        let possible: &[End] = match (fate.story, fate.client) {
-            (Story::Saved | Story::Frontend, Client::Returns) => &[End::Paid],
-            (Story::Saved, Client::Leaves) => &[End::Paid, End::NoOrder],
-            (Story::Declined, Client::Returns) => &[End::PaymentFailed],
-            (Story::Declined, Client::Leaves) => &[End::PaymentFailed, End::NoOrder],
-            (Story::Frontend, Client::Leaves) => &[End::Expired, End::NoOrder],
-            (Story::Cancel, Client::Returns) => &[End::Cancelled],
-            (Story::Cancel, Client::Leaves) => &[End::Cancelled, End::Expired],
+        let possible: &[End] = match (outcome.scenario, outcome.client) {
+            (Scenario::Saved | Scenario::Frontend, Client::Returns) => &[End::Paid],
+            (Scenario::Saved, Client::Leaves) => &[End::Paid, End::NoOrder],
+            (Scenario::Declined, Client::Returns) => &[End::PaymentFailed],
+            (Scenario::Declined, Client::Leaves) => &[End::PaymentFailed, End::NoOrder],
+            (Scenario::Frontend, Client::Leaves) => &[End::Expired, End::NoOrder],
+            (Scenario::Cancel, Client::Returns) => &[End::Cancelled],
+            (Scenario::Cancel, Client::Leaves) => &[End::Cancelled, End::Expired],
         };
-        assert!(possible.contains(&end), "{end}: {fate:?} {orders:?}");
+        assert!(possible.contains(&end), "{end}: {outcome:?} {orders:?}");
         end
     }
 
@@ -155,7 +155,7 @@ impl Verdict {
     }
 }
 
-impl Stage {
+impl CrashHarness {
     /// The payment window passes, and the sweep comes until nothing is open and no message is left.
     async fn calm_down(&mut self) {
         let pass = "UPDATE orders SET expires_at = now() - interval '1 second', due_at = now()
@@ -181,7 +181,7 @@ impl Stage {
         let pass = doc! { "$set": { "expires_at": yesterday, "lease_until": yesterday } };
         let waiting = doc! { "state": { "$in": ["held", "reserving"] } };
         let held = reservations.update_many(waiting, pass).await.unwrap().modified_count;
-        println!("a day later: {held} holds that no order came of are swept up by product-service");
+        println!("a day later: the sweep of product-service releases {held} holds without an order");
         for _ in 0..=held {
             self.shop.products.sweep().await.unwrap();
         }
@@ -226,7 +226,7 @@ impl Stage {
         all.iter().map(|reservation| (text(reservation, "_id"), text(reservation, "state"))).collect()
     }
 
-    /// What SES took, whole, and its subject.
+    /// Each mail that SES accepted, whole, with its subject.
     async fn mails(&self) -> Vec<(String, String)> {
         let aws = self.shop.settings.iter().find(|(name, _)| *name == "AWS_ENDPOINT_URL").unwrap();
         let page: Value = reqwest::get(format!("{}/moto-api/data.json", aws.1)).await.unwrap().json().await.unwrap();

@@ -1,11 +1,11 @@
-//! What the first run asked for and did, which its verdict is about.
+//! The messages and kills of the first run, which the verdict checks.
 
 use std::collections::HashSet;
 
 use common::timestamp::Timestamp;
 use uuid::Uuid;
 
-/// What was asked for.
+/// The messages that were put into the queue, and the kills.
 pub(crate) struct Asked {
     /// Each event and its channels.
     pub(crate) events: Vec<(Uuid, Vec<String>)>,
@@ -16,9 +16,9 @@ pub(crate) struct Asked {
 
 /// A function that was killed at work.
 pub(crate) struct Kill {
-    /// What it had in its hands.
+    /// Events of the messages that it was working on.
     pub(crate) events: HashSet<String>,
-    /// When it was handed that.
+    /// When it got them.
     pub(crate) from: Timestamp,
     /// When it was surely dead.
     pub(crate) until: Timestamp,

@@ -8,7 +8,7 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a proof prints, and stops where it fails")]
 
 mod asked;
-mod office;
+mod fixture;
 mod pace;
 mod queue;
 mod storm;

@@ -18,7 +18,7 @@ use vendor_doubles::{Answer, Chance, Fault, Kind, Vendor, VendorDoubles};
 
 use crate::{
     asked::{Asked, Kill},
-    office::Office,
+    fixture::QueueFixture,
     queue::{Message, Next, Queue, event, event_ids},
     verdict,
 };
@@ -43,15 +43,15 @@ const AREAS: [u16; 10] = [202, 206, 212, 213, 303, 305, 312, 404, 415, 617];
 
 pub(crate) async fn run(python: &str, messages: usize, seed: u64) {
     let started = Instant::now();
-    let office = Office::open(python, "ses,sendgrid", Duration::ZERO).await;
-    break_vendors(&office.vendors, seed);
+    let fixture = QueueFixture::open(python, "ses,sendgrid", Duration::ZERO).await;
+    break_vendors(&fixture.vendors, seed);
     let mut dice = fastrand::Rng::with_seed(seed);
     let (bodies, events, poisoned) = bodies(messages);
     let (queue, twice) = Queue::of(bodies, TWICE, &mut dice);
     let kills = Mutex::new(Vec::new());
     let workers = (0..FUNCTIONS).map(|nth| {
         let dice = fastrand::Rng::with_seed(seed ^ u64::try_from(nth + 1).unwrap());
-        work(&office, &queue, &kills, dice)
+        work(&fixture, &queue, &kills, dice)
     });
     let watched = async {
         tokio::select! {
@@ -62,7 +62,7 @@ pub(crate) async fn run(python: &str, messages: usize, seed: u64) {
     watched.await;
     let kills = kills.into_inner().unwrap();
     let asked = Asked { events, poisoned, twice, kills };
-    verdict::judge(&office, &asked, started.elapsed()).await;
+    verdict::judge(&fixture, &asked, started.elapsed()).await;
 }
 
 /// A vendor fails 20 calls of a hundred, in all the ways there are, and answers 5 late.
@@ -133,8 +133,8 @@ pub(crate) fn order(nth: usize) -> Value {
     body
 }
 
-async fn work(office: &Office, queue: &Queue, kills: &Mutex<Vec<Kill>>, mut dice: fastrand::Rng) {
-    let mut function = office.start().await;
+async fn work(fixture: &QueueFixture, queue: &Queue, kills: &Mutex<Vec<Kill>>, mut dice: fastrand::Rng) {
+    let mut function = fixture.start().await;
     loop {
         let batch = match queue.receive(BATCH) {
             Next::Batch(batch) => batch,
@@ -156,10 +156,10 @@ async fn work(office: &Office, queue: &Queue, kills: &Mutex<Vec<Kill>>, mut dice
                 kills.lock().unwrap().push(kill);
                 queue.lost(batch);
             }
-            Err(error) => panic!("a function failed by itself: {error}; its log is in {}", office.logs.display()),
+            Err(error) => panic!("a function failed by itself: {error}; its log is in {}", fixture.logs.display()),
         }
         if was_killed {
-            function = office.start().await;
+            function = fixture.start().await;
         }
     }
 }

@@ -13,7 +13,7 @@ use vendor_doubles::{Call, Vendor};
 
 use crate::{
     asked::{Asked, Kill},
-    office::Office,
+    fixture::QueueFixture,
 };
 
 /// What a killed function had sent may still be on its way to the vendor.
@@ -42,12 +42,12 @@ struct Logged {
 }
 
 /// Fails where a key is neither reached nor dead, or is reached twice without a cause.
-pub(crate) async fn judge(office: &Office, asked: &Asked, took: Duration) {
-    let letters = letters(office).await;
-    let reached = reached(office);
-    let records = records(office, asked).await;
-    let logged = logged(&office.log());
-    print_storm(office, asked, took);
+pub(crate) async fn judge(fixture: &QueueFixture, asked: &Asked, took: Duration) {
+    let letters = letters(fixture).await;
+    let reached = reached(fixture);
+    let records = records(fixture, asked).await;
+    let logged = logged(&fixture.log());
+    print_storm(fixture, asked, took);
 
     let mut ends = BTreeMap::<String, usize>::new();
     for (event, channels) in &asked.events {
@@ -69,14 +69,14 @@ pub(crate) async fn judge(office: &Office, asked: &Asked, took: Duration) {
     assert_eq!(understood.filter(|reasons| is_poisoned(reasons)).count(), 0, "what is well formed is understood");
     println!("{:>7}  not understood: dead-lettered, each with what is wrong with it", asked.poisoned);
 
-    let mut causes = Causes::of(office, asked, logged);
+    let mut causes = Causes::of(fixture, asked, logged);
     print_twice(&mut causes, &reached, &records);
     print_unclear(&reached, &records, &causes.logged);
     // What was kept to explain a failure.
-    let _ = std::fs::remove_dir_all(&office.logs);
+    let _ = std::fs::remove_dir_all(&fixture.logs);
 }
 
-fn print_storm(office: &Office, asked: &Asked, took: Duration) {
+fn print_storm(fixture: &QueueFixture, asked: &Asked, took: Duration) {
     let keys: usize = asked.events.iter().map(|(_, channels)| channels.len()).sum();
     let messages = asked.events.len() + asked.poisoned;
     println!(
@@ -86,11 +86,11 @@ fn print_storm(office: &Office, asked: &Asked, took: Duration) {
     );
     println!(
         "{} functions started, {} killed at work, holding {} events",
-        office.starts(),
+        fixture.starts(),
         asked.kills.len(),
         asked.kills.iter().map(|kill| kill.events.len()).sum::<usize>()
     );
-    let calls = office.vendors.calls();
+    let calls = fixture.vendors.calls();
     for vendor in [Vendor::Ses, Vendor::Sendgrid, Vendor::Twilio] {
         let posts: Vec<&Call> = calls.iter().filter(|call| call.vendor == vendor && call.method == "POST").collect();
         let struck =
@@ -157,18 +157,18 @@ fn is_the_same(taken: &Taken, id: &str) -> bool {
 }
 
 /// The reasons of each event's dead letters: one for each copy of its message that died.
-async fn letters(office: &Office) -> HashMap<String, Vec<String>> {
+async fn letters(fixture: &QueueFixture) -> HashMap<String, Vec<String>> {
     let mut letters = HashMap::<_, Vec<_>>::new();
-    for (body, reason) in office.dead_letters().await {
+    for (body, reason) in fixture.dead_letters().await {
         letters.entry(body["event_id"].as_str().unwrap_or_default().to_owned()).or_default().push(reason);
     }
     letters
 }
 
 /// What the vendors took for each key, in the order in which they took it.
-fn reached(office: &Office) -> HashMap<Key, Vec<Taken>> {
+fn reached(fixture: &QueueFixture) -> HashMap<Key, Vec<Taken>> {
     let mut reached = HashMap::<Key, Vec<Taken>>::new();
-    for record in office.vendors.records() {
+    for record in fixture.vendors.records() {
         let from_callback = || record.callback.as_deref()?.split_once("event_id=").map(|(_, id)| id.to_owned());
         let event = record.tags.get("event_id").cloned().or_else(from_callback).unwrap();
         let channel = if record.vendor == Vendor::Twilio { Channel::Sms } else { Channel::Email };
@@ -178,10 +178,10 @@ fn reached(office: &Office) -> HashMap<Key, Vec<Taken>> {
     reached
 }
 
-async fn records(office: &Office, asked: &Asked) -> HashMap<Key, Record> {
+async fn records(fixture: &QueueFixture, asked: &Asked) -> HashMap<Key, Record> {
     let mut records = HashMap::new();
     for (event, _) in &asked.events {
-        for record in office.app.db.of_event(event.to_string().parse().unwrap()).await.unwrap() {
+        for record in fixture.app.db.of_event(event.to_string().parse().unwrap()).await.unwrap() {
             records.insert((*event, record.key.channel), record);
         }
     }
@@ -227,9 +227,9 @@ struct Causes<'a> {
 }
 
 impl<'a> Causes<'a> {
-    fn of(office: &Office, asked: &'a Asked, mut logged: Logged) -> Self {
-        let (mut faults, events) = (HashMap::new(), events_of(office));
-        for call in office.vendors.calls() {
+    fn of(fixture: &QueueFixture, asked: &'a Asked, mut logged: Logged) -> Self {
+        let (mut faults, events) = (HashMap::new(), events_of(fixture));
+        for call in fixture.vendors.calls() {
             let (Some(id), Some(fault)) = (call.message, call.fault) else { continue };
             // The service says of these what it says of a machine that is too busy: they are no excuse for another message.
             if let Some(event) = events.get(&id).filter(|_| ["late", "hang"].contains(&fault)) {
@@ -274,9 +274,9 @@ fn takes_one(left: Option<&mut usize>) -> bool {
 }
 
 /// The event of each message that was taken, by the vendors' ids.
-fn events_of(office: &Office) -> HashMap<String, Uuid> {
+fn events_of(fixture: &QueueFixture) -> HashMap<String, Uuid> {
     let of_key = |(key, taken): (Key, Vec<Taken>)| taken.into_iter().map(move |taken| (taken.id, key.0));
-    reached(office).into_iter().flat_map(of_key).collect()
+    reached(fixture).into_iter().flat_map(of_key).collect()
 }
 
 fn print_twice(causes: &mut Causes<'_>, reached: &HashMap<Key, Vec<Taken>>, records: &HashMap<Key, Record>) {

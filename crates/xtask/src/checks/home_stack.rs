@@ -20,7 +20,7 @@ use crate::services::SERVICES;
 
 /// The services may have to be built.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// For what takes a moment.
+/// Limit for steps that take a moment.
 const MOMENT: Duration = Duration::from_secs(10);
 /// A change is noticed, built and acted upon within this time, when there is nothing to compile.
 const REACTION: Duration = Duration::from_secs(6);
@@ -79,7 +79,7 @@ impl Stack<'_> {
         step("a touched source", self.reloads(&mut up)).await?;
         up.kill().await.context("kill -9")?;
         let stale = self.processes();
-        ensure!(!stale.is_empty(), "kill -9 left nothing behind: what comes next would show nothing");
+        ensure!(!stale.is_empty(), "kill -9 left no process behind, so the next check would prove nothing");
         let up = step("coming up after kill -9", self.come_up()).await?;
         step("the images of the catalogue", self.shows_images()).await?;
         step("a purchase", self.sells()).await?;
@@ -115,7 +115,7 @@ impl Stack<'_> {
         Ok(())
     }
 
-    /// Of every product, the first.
+    /// Fails where the first image of a product cannot be fetched.
     async fn shows_images(&self) -> Result<()> {
         let list = format!("http://127.0.0.1:{}/products?limit=100", self.port);
         let page: Value = reqwest::get(&list).await?.json().await?;
@@ -136,7 +136,7 @@ impl Stack<'_> {
     async fn sells(&self) -> Result<()> {
         let mut command = Command::new("/proc/self/exe");
         command.arg("demo").env(LOCAL, &self.folder).kill_on_drop(true);
-        let demo = timeout(PATIENCE, command.output()).await.context("cargo xtask demo goes on and on")??;
+        let demo = timeout(PATIENCE, command.output()).await.context("cargo xtask demo does not end")??;
         let said = String::from_utf8_lossy(&demo.stdout);
         if !demo.status.success() {
             bail!("cargo xtask demo: {}\n{said}{}", demo.status, String::from_utf8_lossy(&demo.stderr));
@@ -175,11 +175,11 @@ impl Stack<'_> {
 
     async fn stops(&self, mut up: Child) -> Result<()> {
         up.id().and_then(Process::of).context("it ended by itself")?.interrupt();
-        let status = timeout(MOMENT * 3, up.wait()).await.context("it goes on after Ctrl-C")??;
+        let status = timeout(MOMENT * 3, up.wait()).await.context("it still runs after Ctrl-C")??;
         ensure!(status.success(), "{status} after Ctrl-C");
         port::must_be_free(self.port)?;
         let ended = Instant::now();
-        // What was killed outright takes a moment to be gone.
+        // A killed process takes a moment to end.
         while let Some(process) = self.processes().first() {
             ensure!(ended.elapsed() < MOMENT, "process {} lives: {}", process.pid, process.command());
             sleep(Duration::from_millis(50)).await;

@@ -17,9 +17,9 @@ use crate::{deploy, infra, python, services};
 
 /// That a function may be called by its own name is so in every template that CDK writes.
 const CFN_LINT_IGNORES: &str = "W3005";
-/// What a template may weigh: CloudFormation takes 1 MB from a bucket.
+/// The largest template: CloudFormation takes 1 MB from a bucket.
 const MOST_BYTES: u64 = 1_000_000;
-/// They take one to three minutes.
+/// The tests of the stacks take one to three minutes.
 const TESTS_WITHIN: Duration = Duration::from_mins(8);
 const STAGES: [&str; 2] = ["dev", "prod"];
 
@@ -52,7 +52,7 @@ pub(super) async fn check(home: &Home) -> Result<()> {
     step("cfn-lint", succeed(lint)).await
 }
 
-/// What a deployment of one service hands to CDK: the others' programs have stand-ins.
+/// The programs that a deployment of one service gives to CDK; empty files take the place of the others.
 async fn one_service(home: &Home, artifacts: &Path) -> Result<()> {
     let gathered = home.target().join("deploy/check-one-artifacts");
     deploy::artifacts::gather(&["user-service"], artifacts, &gathered)?;

@@ -1,4 +1,4 @@
-//! What is checked without running a service.
+//! Checks that run no service: format, lints, rooms, generated files, licences.
 
 use std::borrow::BorrowMut;
 

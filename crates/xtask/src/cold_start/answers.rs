@@ -25,10 +25,10 @@ use crate::settings::Settings;
 /// How long a start or an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is measured of first answers.
+/// Options of the measurement of first answers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted {
-    /// In so many rounds.
+    /// Number of rounds.
     pub(super) times: Option<usize>,
     /// How many mixed requests each service gets before its peak of memory is read.
     pub(super) requests: usize,
@@ -71,7 +71,7 @@ async fn open_other(home: &Home, ways: &Ways, commit: &str, folder: PathBuf) -> 
     let Err(error) = encrypted else { return encrypted };
     println!("{commit} does not reach its stores over TLS, so it is measured without: {error:#}");
     let plain = step(&title, Shop::open(home, ways, &folder, false)).await?;
-    println!("its first answers are spared TLS, and the ratios to it are too low");
+    println!("its first answers do without TLS, so the ratios to it are too low");
     Ok(plain)
 }
 

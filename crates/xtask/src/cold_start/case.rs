@@ -4,12 +4,12 @@ use lambda_double::http_event;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// What is sold in the shop that is measured.
+/// The SKU that the measured shop sells.
 pub(super) const SLUG: &str = "organic-cotton-tee";
 pub(super) const SKU: &str = "TEE-ORG-M";
-/// Who logs in.
+/// The account that logs in.
 pub(super) const ACCOUNT: &str = "admin@shop.example";
-/// Who logs in where instructions are counted.
+/// The account that logs in where instructions are counted.
 pub(super) const CHEAP_ACCOUNT: &str = "counted@shop.example";
 pub(super) const PASSWORD: &str = "seven green umbrellas sing";
 
@@ -22,21 +22,21 @@ pub(super) enum Case {
     Notification,
 }
 
-/// What a request takes that is not the same each time.
+/// Parts of a request that differ each time.
 #[derive(Debug, Clone)]
 pub(super) struct Visit {
     /// A guest's access token.
     pub(super) guest: String,
     /// The access token of a service that may have notifications sent.
     pub(super) sender: String,
-    /// Whose login it is.
+    /// The account of the login.
     pub(super) account: &'static str,
 }
 
 impl Case {
     pub(super) const ALL: [Self; 4] = [Self::Product, Self::Quote, Self::Login, Self::Notification];
 
-    /// As tables name it.
+    /// The name in tables.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Product => "product by slug",
@@ -46,7 +46,7 @@ impl Case {
         }
     }
 
-    /// Who answers.
+    /// The service that answers.
     pub(super) fn service(self) -> &'static str {
         match self {
             Self::Product => "product-service",

@@ -13,7 +13,7 @@ use super::listening::Listening;
 
 /// More than any call of a benchmark has.
 const LARGEST: usize = 4 * 1024 * 1024;
-/// What is said of one connection, and not of what is sent on it.
+/// Members that describe the connection, not the message.
 const OF_A_CONNECTION: [HeaderName; 4] =
     [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH, header::EXPECT];
 

@@ -36,7 +36,7 @@ pub(super) async fn wait(program: &Path, name: &str, settings: &Settings) -> Res
     command.args(SHELL).arg(program).stdin(input).stdout(output);
     give(settings, &mut command);
     let function = Function::launch(command, name).await.with_context(|| format!("starting {name}"))?;
-    ensure!(is_there(said).await?, "the shell that was to become {name} has ended");
+    ensure!(is_there(said).await?, "the shell that starts {name} has ended");
     Ok(Waiting { function, gate })
 }
 

@@ -20,14 +20,14 @@ use crate::services::SERVICES;
 const LARGEST: usize = 1024 * 1024;
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Who answers, and what was answered. Cheap to clone.
+/// Hands requests to functions and keeps their answers. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gateway(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     functions: Mutex<HashMap<&'static str, Arc<Function>>>,
-    /// By method and path.
+    /// Recorded answers, by method and path.
     kept: Mutex<HashMap<String, HttpAnswer>>,
 }
 

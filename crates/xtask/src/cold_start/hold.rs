@@ -12,7 +12,7 @@ use anyhow::Result;
 use self::group::{Group, Groups};
 use self::signals::Scheduler;
 
-/// A quota is for this long.
+/// The period of a quota.
 const PERIOD: Duration = Duration::from_millis(20);
 
 /// A part of one processor, in hundredths.
@@ -20,9 +20,9 @@ const PERIOD: Duration = Duration::from_millis(20);
 pub(super) struct Share(u32);
 
 impl Share {
-    /// What a function of 256 MB has: 1,769 MB are a whole processor.
+    /// The share of a function of 256 MB: 1,769 MB are a whole processor.
     pub(super) const SMALL: Self = Self(14);
-    /// What a function of 512 MB has.
+    /// The share of a function of 512 MB.
     const MEDIUM: Self = Self(29);
     const WHOLE: Self = Self(100);
 
@@ -37,7 +37,7 @@ impl fmt::Display for Share {
     }
 }
 
-/// What a process is held to until it asks for its first event, and after that.
+/// The share of a processor until a process asks for its first event, and after that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Hold {
     pub(super) init: Share,
@@ -74,7 +74,7 @@ impl fmt::Display for Hold {
     }
 }
 
-/// What holds processes on this machine.
+/// The way in which this machine holds processes.
 #[derive(Debug)]
 pub(super) enum Holder {
     Groups(Groups),
@@ -117,7 +117,7 @@ pub(super) enum Held {
 }
 
 impl Held {
-    /// Holds it to another share.
+    /// Changes the share.
     pub(super) fn change(&self, share: Share) -> Result<()> {
         match self {
             Self::Group(group) => group.limit(share.quota()),

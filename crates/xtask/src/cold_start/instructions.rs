@@ -14,9 +14,9 @@ use crate::home::Home;
 use crate::settings::Settings;
 
 const VALGRIND: &str = "valgrind";
-/// What only the first requests do is over after these.
+/// Requests before counting begins, which do one-time work.
 const WARM: usize = 100;
-/// How many more requests are counted.
+/// Requests that are counted after those.
 const COUNTED: usize = 100;
 const PATIENCE: Duration = Duration::from_mins(2);
 
@@ -75,7 +75,7 @@ pub(super) async fn of_process<T>(
     function.cold_start().await.with_context(|| format!("{name} did not start under {VALGRIND}"))?;
     let said = work(&function).await?;
     let process = i32::try_from(function.process_id()).ok().and_then(Pid::from_raw).context("it has ended")?;
-    kill_process(process, Signal::TERM).context("asking it to end")?;
+    kill_process(process, Signal::TERM).context("sending it SIGTERM")?;
     // Callgrind writes its file while the process ends.
     let asked = Instant::now();
     loop {

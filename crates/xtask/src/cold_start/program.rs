@@ -6,7 +6,7 @@ use super::case::Case;
 use super::hold::Hold;
 use super::samples::Series;
 
-/// What a program is to the others of its case.
+/// The role of a program in its case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A function that calls nothing. It stands in the first case.
@@ -24,12 +24,12 @@ pub(super) enum Kind {
 pub(super) struct Program {
     pub(super) kind: Kind,
     pub(super) case: Case,
-    /// As tables name it.
+    /// The name in tables.
     pub(super) title: String,
     pub(super) path: PathBuf,
-    /// In which shop it works.
+    /// The shop whose stores it uses.
     pub(super) shop: usize,
-    /// For each of [`Hold::ALL`].
+    /// Samples for each of [`Hold::ALL`].
     pub(super) series: [Series; Hold::ALL.len()],
 }
 

@@ -13,7 +13,7 @@ const ANSWER: Part = |sample| sample.answer;
 const BOTH: Part = Sample::both;
 /// The commit that first answers are to be faster than.
 const BEFORE: &str = "42cd39f";
-/// What programs may be as files, in MB.
+/// Targets for the sizes of programs, in MB.
 const SIZES: [(&str, f64); 4] =
     [("product-service", 14.0), ("transaction-service", 16.0), ("user-service", 16.0), ("notification-service", 16.0)];
 
@@ -63,7 +63,7 @@ fn find(programs: &[Program], case: Case, kind: Kind, hold: usize) -> Option<&Se
     programs.iter().find(is_it).map(|program| &program.series[hold])
 }
 
-/// Something that is aimed for.
+/// A target.
 #[derive(Debug)]
 struct Aim {
     what: String,

@@ -1,4 +1,4 @@
-//! What was measured, and the figures that are made of it.
+//! Measured times, and the figures derived from them.
 
 use std::time::Duration;
 

@@ -44,7 +44,7 @@ const BARE_TABLES: &str = "
 
 /// A shop that is open. Its functions and listeners end when this is dropped.
 pub(super) struct Shop {
-    /// What its services run with, and the bare functions beside them.
+    /// Settings of its services and of the bare functions beside them.
     pub(super) settings: Settings,
     users: Arc<Function>,
     _listening: Vec<Listening>,

@@ -34,7 +34,7 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 const YES: &[u8] = b"S";
 
-/// What comes before TLS on a connection.
+/// The exchange before TLS on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Greeting {
     Nothing,
@@ -46,9 +46,9 @@ pub(super) struct Tls {
     acceptor: TlsAcceptor,
     /// The authority's certificate.
     pub(super) authority: PathBuf,
-    /// That one and the system's.
+    /// A file with that certificate and the system's.
     pub(super) roots: PathBuf,
-    /// How many certificates are in `roots`.
+    /// The number of certificates in `roots`.
     pub(super) count: usize,
 }
 
@@ -96,7 +96,7 @@ fn server(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> 
     config.context("the certificate does not go with its key")
 }
 
-/// What this machine trusts: the file that `SSL_CERT_FILE` names, else the system's.
+/// The roots that this machine trusts: the file that `SSL_CERT_FILE` names, else the system's.
 fn system() -> Result<String> {
     let named = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let mut known = named.into_iter().chain(SYSTEM.map(PathBuf::from));

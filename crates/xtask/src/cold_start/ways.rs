@@ -1,4 +1,4 @@
-//! The ways to the stores: over TLS, or plain for a build that cannot be told whom to trust.
+//! The ways to the stores: over TLS, or plain for a build whose settings name no authority to trust.
 
 use std::path::Path;
 
@@ -27,8 +27,8 @@ pub(super) struct Ways {
 impl Ways {
     /// To the stores of these addresses. Certificates are written into `folder`.
     pub(super) async fn open(stores: &Settings, folder: &Path) -> Result<Self> {
-        let given = |name: &str| stores.get(name).map(str::to_owned).with_context(|| format!("{name} is not known"));
-        let [postgres, mongodb, aws] = ["TEST_POSTGRES_URL", "TEST_MONGODB_URI", "TEST_AWS_ENDPOINT_URL"].map(given);
+        let address = |name: &str| stores.get(name).map(str::to_owned).with_context(|| format!("{name} is not known"));
+        let [postgres, mongodb, aws] = ["TEST_POSTGRES_URL", "TEST_MONGODB_URI", "TEST_AWS_ENDPOINT_URL"].map(address);
         let (postgres, mongodb, aws) = (postgres?, mongodb?, forward::open(&aws?).await?);
         let tls = Tls::new(folder)?;
         let postgres_door = tls.before(Address::parse(&postgres)?.place(), Greeting::Postgres).await?;

@@ -1,4 +1,4 @@
-//! What is typed for each step.
+//! The command lines of each step.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,12 @@ pub(crate) const VERSIONS: &str = "versions";
 /// The issuer's two documents, as they are called in the bucket.
 pub(crate) const DOCUMENTS: [&str; 2] = ["jwks.json", "openid-configuration"];
 
-/// What was learned on the way.
+/// What earlier steps of a deployment found out.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Known {
     /// The commit that is deployed.
     pub(crate) commit: Option<String>,
-    /// Where the shop answers.
+    /// The shop's public address.
     pub(crate) api: Option<String>,
     /// A frontend that browsers may call the shop from.
     pub(crate) origin: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct Known {
     pub(crate) secrets: Vec<String>,
     /// Services that were taken back by their last deployment.
     pub(crate) undone: Vec<&'static str>,
-    /// What is written down of their versions, by service.
+    /// Recorded versions of functions, by service.
     pub(crate) versions: BTreeMap<&'static str, String>,
     /// Versions to delete, by function.
     pub(crate) old: Vec<(String, String)>,
@@ -237,7 +237,7 @@ pub(crate) fn describe_secret(wanted: &Wanted, id: &str) -> Line {
     aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", id].into_iter().chain(query))
 }
 
-/// Whether this shop has it.
+/// Whether this shop has the secret.
 pub(crate) fn find_secret(wanted: &Wanted, name: &str) -> Line {
     let id = secret_id(wanted.stage, name);
     aws(&wanted.region, ["secretsmanager", "describe-secret", "--secret-id", &id, "--query", "Name"])
@@ -255,7 +255,7 @@ pub(crate) fn put_secret(wanted: &Wanted, id: &str, value: &str) -> Line {
     aws(&wanted.region, ["secretsmanager", "put-secret-value", "--secret-id", id, "--secret-string", value])
 }
 
-/// What stands in the private file of this name.
+/// The content of the private file of this name.
 pub(crate) fn keep_secret(wanted: &Wanted, name: &str) -> Line {
     let file = format!("file://{}", private(wanted).join(name).display());
     put_secret(wanted, &secret_id(wanted.stage, name), &file)
@@ -338,13 +338,13 @@ pub(crate) fn get_parameter(wanted: &Wanted, service: &str, name: &str) -> Line 
     aws(&wanted.region, ["ssm", "get-parameter", "--name", &name, "--query", "Parameter.Value", "--output", "text"])
 }
 
-/// What is remembered of a service that has gone.
+/// Deletes the parameters of a service that is gone.
 pub(crate) fn forget(wanted: &Wanted, service: &str) -> Line {
     let names = [RELEASE, VERSIONS, UNDONE].map(|name| parameter(wanted.stage, service, name));
     aws(&wanted.region, ["ssm", "delete-parameters", "--names"].into_iter().chain(names.iter().map(String::as_str)))
 }
 
-/// How many instances the account may run at once, of all its functions in the region.
+/// Asks how many instances of functions the account may run at once in the region.
 pub(crate) fn concurrency(wanted: &Wanted) -> Line {
     let query = ["--query", "AccountLimit.ConcurrentExecutions", "--output", "text"];
     aws(&wanted.region, ["lambda", "get-account-settings"].into_iter().chain(query))
@@ -368,7 +368,7 @@ pub(crate) fn record(wanted: &Wanted, known: &Known, service: &str) -> Vec<Line>
     lines
 }
 
-/// Those that are new since a commit, and those that it had.
+/// Lists the migrations that are new since a commit, and those that it had.
 pub(crate) fn migrations_since(service: &str, commit: &str) -> Vec<Line> {
     let folder = match service {
         "user-service" => "migrations/user",

@@ -14,7 +14,7 @@ pub(crate) struct Migration {
 }
 
 const MARK: &str = "-- contracts after ";
-/// What code that knows nothing of a migration may stumble over.
+/// Statements of SQL that can break code older than the migration.
 const TAKES_AWAY: [&str; 10] = [
     "DROP TABLE",
     "DROP COLUMN",

@@ -19,7 +19,7 @@ use super::report;
 use super::runner::Runner;
 use crate::admin::{EMAIL, SERVICE_CLIENTS};
 use crate::api::Api;
-use crate::home::{Home, given};
+use crate::home::{Home, from_env};
 use crate::secrets::{password, write_private};
 
 mod broken;
@@ -30,17 +30,17 @@ mod webhook;
 const VICTIM: &str = "transaction-service";
 /// Answers 500 to everything.
 pub(crate) const BROKEN: &str = "broken-service";
-/// What is bought where no canary buys.
+/// The SKU of the product for tests where the stage has no canary.
 const SKU: &str = "SMOKE-1";
-/// Given by the environment: what only an owner of accounts elsewhere has.
-const GIVEN: [&str; 2] = ["MONGODB_URI", "STRIPE_SECRET_KEY"];
-/// Given as well for a stage that stays: its first admin, who changes the password after.
+/// Taken from the environment: secrets of accounts elsewhere.
+const FROM_ENV: [&str; 2] = ["MONGODB_URI", "STRIPE_SECRET_KEY"];
+/// Taken as well for a stage that stays: its first admin, who changes the password after.
 const ADMIN: [&str; 2] = ["ADMIN_EMAIL", "ADMIN_PASSWORD"];
 
-/// What the day is for.
+/// Whether the new stage stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Day {
-    /// A stage that stays.
+    /// The stage stays.
     First,
     /// To try what only an account shows, and to leave nothing.
     Rehearsal,
@@ -137,7 +137,7 @@ fn typed(act: &Act, wanted: &Wanted) -> Vec<Line> {
     match act {
         Act::Planned(step) => lines(step, wanted, &command::Known::default()),
         Act::Bootstrap => vec![bootstrap(wanted)],
-        Act::Secrets => GIVEN.into_iter().map(secret).collect(),
+        Act::Secrets => FROM_ENV.into_iter().map(secret).collect(),
         Act::Identities => {
             let mut all = vec![invoke_admin(wanted)];
             for (name, ..) in SERVICE_CLIENTS {
@@ -217,8 +217,8 @@ pub(super) async fn run(home: &Home, wanted: &Wanted, day: Day, dry_run: bool) -
         report::print_steps(home, &plan::steps(&one), &one);
         return Ok(());
     }
-    for name in GIVEN {
-        given(name).with_context(|| format!("{name} is not in the environment"))?;
+    for name in FROM_ENV {
+        from_env(name).with_context(|| format!("{name} is not in the environment"))?;
     }
     let (email, password) = admin(day)?;
     fs::create_dir_all(private(&wanted))?;
@@ -242,11 +242,12 @@ fn admin(day: Day) -> Result<(String, String)> {
     if day == Day::Rehearsal {
         return Ok((EMAIL.to_owned(), password()?));
     }
-    let [email, password] = ADMIN.map(|name| given(name).with_context(|| format!("{name} is not in the environment")));
+    let [email, password] =
+        ADMIN.map(|name| from_env(name).with_context(|| format!("{name} is not in the environment")));
     Ok((email?, password?))
 }
 
-/// What a day leaves that failed at the last of `begun`.
+/// What stays behind when the last of `begun` failed.
 fn left(begun: &[Act]) -> &'static str {
     if begun.contains(&Act::Bootstrap) {
         "what exists by now stays for you to look at: `npx cdk destroy` in infra/ removes it"
@@ -288,8 +289,8 @@ impl UnderWay<'_> {
                 self.tear_down().await
             }
             Act::Secrets => {
-                for name in GIVEN {
-                    self.runner.keep(name, &given(name).unwrap_or_default()).await?;
+                for name in FROM_ENV {
+                    self.runner.keep(name, &from_env(name).unwrap_or_default()).await?;
                 }
                 Ok(())
             }

@@ -17,7 +17,7 @@ use crate::home::{Home, Profile};
 use crate::secrets::signing_key;
 use crate::services;
 
-/// What a secret is until it was set (`infra/lib/secrets.ts`).
+/// The value of a secret until it is set (`infra/lib/secrets.ts`).
 const UNSET: &str = "to-be-set";
 
 impl Runner<'_> {
@@ -26,7 +26,7 @@ impl Runner<'_> {
         let address = self.address().await?;
         let mut published = Vec::new();
         for document in DOCUMENTS {
-            // Who may not list the bucket is refused what is missing.
+            // Without the right to list the bucket, S3 answers 403 for a missing file.
             let read = self.lookup(&command::read_document(&self.wanted, document)).await;
             published.push(read.context("where the issuer's documents are missing, deploy by hand once")?);
         }

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-/// Which program.
+/// The program of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Program {
     Git,
@@ -12,18 +12,18 @@ pub(crate) enum Program {
     Npx,
     Node,
     Aws,
-    /// This very one.
+    /// This program itself.
     Xtask,
 }
 
-/// A line that is typed.
+/// A command line, as it is printed and run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
     pub(crate) program: Program,
     pub(crate) arguments: Vec<String>,
-    /// Beside what is inherited.
+    /// Variables set beside the inherited ones.
     pub(crate) environment: Vec<(&'static str, String)>,
-    /// Below the repository.
+    /// Working folder, relative to the repository.
     pub(crate) folder: &'static str,
 }
 

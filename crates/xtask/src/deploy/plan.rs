@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 pub(crate) use self::stack::Stack;
 use super::Stage;
 
+mod description;
 mod stack;
-mod told;
 
 /// The services in the order in which they are deployed: who is called comes before who calls.
 pub(crate) const ORDER: [&str; 4] = ["notification-service", "user-service", "product-service", "transaction-service"];
 
-/// What is asked for.
+/// The options of a deployment.
 #[allow(clippy::struct_excessive_bools, reason = "each is a switch that a person types")]
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
@@ -22,7 +22,7 @@ pub(crate) struct Wanted {
     pub(crate) x86_64: bool,
     /// One service; none means everything.
     pub(crate) only: Option<&'static str>,
-    /// Built before, by whoever deploys what was tested elsewhere.
+    /// Built before, where another run tested it.
     pub(crate) artifacts: Option<PathBuf>,
     /// Where `cargo lambda` builds.
     pub(crate) lambda: PathBuf,
@@ -110,7 +110,7 @@ pub(crate) enum Step {
     RecordUndo(&'static str),
 }
 
-/// All of it.
+/// The whole plan.
 pub(crate) fn steps(wanted: &Wanted) -> Vec<Step> {
     let mut steps = vec![Step::CleanTree, Step::Tools, Step::Account, Step::Past];
     if wanted.artifacts.is_none() {

@@ -1,4 +1,4 @@
-//! What a deployment would do, for people.
+//! The report of a dry run.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::home::Home;
 use crate::infra;
 use crate::progress::step;
 
-/// Of a stack that is new, only how many there are of what.
+/// For a new stack, only the number of resources of each type.
 const MOST_LISTED: usize = 12;
 
 /// Prints every step. AWS is not asked, and nothing changes but files below `target/`.
@@ -34,7 +34,7 @@ pub(super) async fn dry_run(home: &Home, wanted: &Wanted, last: Option<&Path>) -
 
 pub(super) fn print_steps(home: &Home, steps: &[Step], wanted: &Wanted) {
     for (number, step) in steps.iter().enumerate() {
-        println!("\n{:>3}. {}", number + 1, step.told(wanted));
+        println!("\n{:>3}. {}", number + 1, step.description(wanted));
         for line in command::lines(step, wanted, &Known::default()) {
             println!("     $ {}", line.shown(home.root()));
         }

@@ -34,7 +34,7 @@ const BETWEEN_SIGNS: Duration = Duration::from_mins(1);
 const UNTIL_SETTLED: Duration = Duration::from_mins(30);
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
 
-/// A deployment under way.
+/// A running deployment.
 pub(super) struct Runner<'a> {
     pub(super) home: &'a Home,
     pub(super) wanted: Wanted,
@@ -79,7 +79,7 @@ impl<'a> Runner<'a> {
 
     async fn each(&mut self, steps: &[Step]) -> Result<()> {
         for (number, step) in steps.iter().enumerate() {
-            println!("\n--- {}/{} {}", number + 1, steps.len(), step.told(&self.wanted));
+            println!("\n--- {}/{} {}", number + 1, steps.len(), step.description(&self.wanted));
             let outcome = tokio::select! {
                 outcome = self.step(step) => outcome,
                 outcome = up::interrupted() => outcome.and_then(|()| bail!("interrupted")),
@@ -280,7 +280,7 @@ impl<'a> Runner<'a> {
     pub(super) async fn address(&self) -> Result<String> {
         let address = self.lookup(&command::address(&self.wanted)).await?;
         let address = address.filter(|address| address.starts_with("http"));
-        address.context("the stack of the edge has no output ApiUrl: where is the shop?")
+        address.context("the stack of the edge has no output ApiUrl: the shop's address is unknown")
     }
 
     /// Keeps a secret; it is on no line.
@@ -312,7 +312,7 @@ impl<'a> Runner<'a> {
         Ok(templates::origin(&template))
     }
 
-    /// That alarms are held back is a kindness: no reason to stop.
+    /// Alarms are held back where possible; a failure stops no deployment.
     async fn quiet(&mut self, lines: &[Line]) {
         if let Err(error) = self.run_all(lines).await {
             println!("did not run: {error:#}");
@@ -335,12 +335,12 @@ impl<'a> Runner<'a> {
     /// A command that is gone, or has lost its credentials, stops neither `CloudFormation` nor `CodeDeploy`.
     async fn settle(&mut self, service: &'static str) -> Result<()> {
         let started = Instant::now();
-        let mut is_told = false;
+        let mut is_cancelling = false;
         loop {
             let status = self.lookup(&command::status(&self.wanted, service)).await?.unwrap_or_default();
             println!("{service}: {status}");
-            if status == "UPDATE_IN_PROGRESS" && !is_told {
-                is_told = true;
+            if status == "UPDATE_IN_PROGRESS" && !is_cancelling {
+                is_cancelling = true;
                 // It may have ended between the two.
                 if let Err(error) = self.run(&command::cancel(&self.wanted, service)).await {
                     println!("did not run: {error:#}");

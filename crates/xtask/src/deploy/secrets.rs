@@ -58,7 +58,7 @@ pub(crate) fn is_set(stages: &Value) -> bool {
     labels.filter_map(Value::as_array).flatten().any(|label| label == REPLACED)
 }
 
-/// What an operator reads, with the command for each secret.
+/// The message for an operator, with the command for each secret.
 pub(crate) fn complaint(wanted: &Wanted, unset: &Needed) -> String {
     let mut text = String::from("these secrets were never set, each with the services that refuse to work without it:");
     for (id, services) in unset {

@@ -1,4 +1,4 @@
-//! What a template has that another one has not.
+//! Differences of two templates.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde_json::Value;
 
-/// What is lost with these is lost for good.
+/// Types of resources that hold data: once deleted, it is lost.
 const HOLDS_DATA: [&str; 10] = [
     "AWS::RDS::DBCluster",
     "AWS::RDS::DBInstance",
@@ -49,7 +49,7 @@ pub(crate) fn resources(template: &Value) -> BTreeMap<&str, &Value> {
     template["Resources"].as_object().into_iter().flatten().map(|(id, resource)| (id.as_str(), resource)).collect()
 }
 
-/// How many instances its functions reserve.
+/// The sum of reserved concurrency of its functions.
 pub(crate) fn reserved(template: &Value) -> u64 {
     let all = resources(template).into_values();
     all.filter_map(|resource| resource["Properties"]["ReservedConcurrentExecutions"].as_u64()).sum()
@@ -62,7 +62,7 @@ pub(crate) fn origin(template: &Value) -> Option<String> {
     first.find_map(Value::as_str).map(str::to_owned)
 }
 
-/// How many resources of each type there are.
+/// The number of resources of each type.
 pub(crate) fn count(template: &Value) -> BTreeMap<&str, usize> {
     let mut count = BTreeMap::new();
     for resource in resources(template).values() {

@@ -45,7 +45,7 @@ impl Picture {
         kept < height
     }
 
-    /// As a file.
+    /// The picture as a PNG file.
     pub(super) fn png(&self) -> Result<Vec<u8>> {
         let (palette, indices) = self.indexed();
         let mut file = Vec::new();

@@ -19,7 +19,7 @@ pub(super) struct Mention {
     pub(super) is_glob: bool,
 }
 
-/// What is found in an item.
+/// The paths and functions found in an item.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) mentions: Vec<Mention>,

@@ -70,7 +70,7 @@ impl Package {
         Some(End::Module(here))
     }
 
-    /// What a module has by this name.
+    /// The target of this name in a module.
     fn find(&self, module: usize, name: &str, asked: &mut Asked) -> Option<End> {
         let here = &self.modules[module];
         if let Some(child) = here.children.get(name) {
@@ -89,7 +89,7 @@ impl Package {
         found
     }
 
-    /// What a module has by this name because of a `::*`.
+    /// The target of this name that a module has by a `::*`.
     fn behind_globs(&self, module: usize, name: &str, asked: &mut Asked) -> Option<End> {
         let here = &self.modules[module];
         if here.items.contains(name) || here.imports.contains_key(name) {

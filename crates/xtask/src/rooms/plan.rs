@@ -8,7 +8,7 @@ use super::modules::Package;
 /// A room: a first-level module with all below it, or the file at the root of a target.
 type Room = (usize, String);
 
-/// What one file imports of another.
+/// Names that one file imports from another.
 pub(super) type Imports = BTreeMap<(usize, usize), BTreeSet<String>>;
 
 /// The plan of a package.
@@ -20,7 +20,7 @@ pub(super) struct Plan {
     pub(super) inner: Arrows,
     /// Paths into other crates, by the file that writes them.
     pub(super) foreign: BTreeSet<(usize, Vec<String>)>,
-    /// Names of rooms.
+    /// The names of the rooms.
     pub(super) rooms: Vec<String>,
     /// The room of each file.
     pub(super) room_of: Vec<usize>,
@@ -73,7 +73,7 @@ impl Plan {
         }
     }
 
-    /// From file to file.
+    /// Imports, from file to file.
     pub(super) fn files(&self) -> Arrows {
         self.imports.keys().copied().collect()
     }

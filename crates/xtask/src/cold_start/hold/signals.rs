@@ -25,7 +25,7 @@ pub(in crate::cold_start) struct Scheduler {
 #[derive(Debug)]
 struct Orders {
     is_over: AtomicBool,
-    /// Nanoseconds.
+    /// In nanoseconds.
     quota: AtomicU64,
 }
 
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_process_that_has_used_its_quota_is_stopped_and_goes_on_when_nobody_holds_it() {
+    fn a_process_that_has_used_its_quota_is_stopped_and_goes_on_when_the_hold_ends() {
         let mut busy = std::process::Command::new("sh").args(["-c", "while :; do :; done"]).spawn().unwrap();
         let scheduler = Scheduler::start(busy.id(), Duration::from_nanos(1)).unwrap();
         while !is_stopped(busy.id()) {

@@ -1,4 +1,4 @@
-//! What is typed for each step.
+//! The command lines of each step.
 
 use std::path::Path;
 

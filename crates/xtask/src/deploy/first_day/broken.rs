@@ -26,7 +26,7 @@ fn broken(wanted: &Wanted) -> PathBuf {
     wanted.assembly.with_file_name("broken")
 }
 
-/// What `CodeDeploy` was asked to shift of the service that is broken, the newest first.
+/// Deployments of `CodeDeploy` of the broken service, the newest first.
 fn shifts(wanted: &Wanted) -> Line {
     let name = Stack::Service(VICTIM).name(wanted.stage);
     let list = ["deploy", "list-deployments", "--application-name", &name, "--deployment-group-name", &name];
@@ -42,7 +42,7 @@ fn shift(wanted: &Wanted, id: &str) -> Line {
     line
 }
 
-/// Those that were not there before.
+/// Deployments that were not there before.
 pub(super) fn newly<'a>(before: &[String], after: &'a [String]) -> Vec<&'a str> {
     after.iter().filter(|id| !before.contains(id)).map(String::as_str).collect()
 }
@@ -56,10 +56,10 @@ impl UnderWay<'_> {
         fs::create_dir_all(&folder)?;
         let from = self.home.target().join("lambda").join(BROKEN).join("bootstrap");
         fs::copy(&from, folder.join("bootstrap")).with_context(|| from.display().to_string())?;
-        let [_, list, deploy, ..] = lines else { bail!("the lines of breaking are others") };
+        let [_, list, deploy, ..] = lines else { bail!("the expected lines of the broken deployment did not appear") };
         let before = self.shifts(list).await?;
         let Err(error) = self.runner.run(deploy).await else {
-            bail!("a service that answers 500 was deployed, and nothing noticed")
+            bail!("a service that answers 500 was deployed, and no check failed")
         };
         println!("it failed: {error:#}");
         self.codedeploy_refused(&before, list).await
@@ -73,7 +73,10 @@ impl UnderWay<'_> {
     async fn codedeploy_refused(&self, before: &[String], list: &Line) -> Result<()> {
         let after = self.shifts(list).await?;
         let made = newly(before, &after);
-        ensure!(!made.is_empty(), "it failed before CodeDeploy was asked to shift anything: that proves nothing");
+        ensure!(
+            !made.is_empty(),
+            "it failed before CodeDeploy shifted traffic, which proves nothing about rolling back"
+        );
         let mut statuses = Vec::new();
         for id in made {
             statuses.push(self.runner.ask(&shift(&self.wanted, id)).await?);

@@ -33,7 +33,7 @@ fn buckets(wanted: &Wanted, stack: Stack) -> Line {
     aws(stack.region(&wanted.region), list)
 }
 
-/// As many as one call deletes.
+/// The most parameters that one call deletes.
 fn versions(wanted: &Wanted, stack: Stack, bucket: &str) -> Line {
     let query = "[Versions, DeleteMarkers][].{Key: Key, VersionId: VersionId}";
     let list = ["s3api", "list-object-versions", "--bucket", bucket, "--max-items", "1000", "--query", query];
@@ -82,7 +82,7 @@ impl UnderWay<'_> {
             }
         }
         let lines = tear_down(&self.wanted, stack);
-        self.runner.run(lines.last().context("no line tears it down")?).await
+        self.runner.run(lines.last().context("no step tears it down")?).await
     }
 
     async fn empty(&self, stack: Stack, bucket: &str) -> Result<()> {

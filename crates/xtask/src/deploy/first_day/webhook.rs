@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::super::Stage;
 use super::UnderWay;
-use crate::home::given;
+use crate::home::from_env;
 
-/// What Stripe tells the shop of.
+/// The events of Stripe that the endpoint gets.
 const EVENTS: [&str; 16] = [
     "payment_intent.amount_capturable_updated",
     "payment_intent.canceled",
@@ -53,10 +53,10 @@ impl UnderWay<'_> {
     }
 
     async fn stripe(&self, method: Method, path: &str, form: String) -> Result<Value> {
-        let key = given("STRIPE_SECRET_KEY").context("STRIPE_SECRET_KEY is not in the environment")?;
+        let key = from_env("STRIPE_SECRET_KEY").context("STRIPE_SECRET_KEY is not in the environment")?;
         let may_be_live = self.wanted.stage == Stage::Prod;
         ensure!(may_be_live || key.starts_with("sk_test_"), "STRIPE_SECRET_KEY is no key for tests");
-        let base = given("STRIPE_API_BASE").unwrap_or_else(|| "https://api.stripe.com".to_owned());
+        let base = from_env("STRIPE_API_BASE").unwrap_or_else(|| "https://api.stripe.com".to_owned());
         let request = reqwest::Client::new().request(method, format!("{base}/v1/webhook_endpoints{path}"));
         let request = request.basic_auth(key, None::<&str>).header("content-type", "application/x-www-form-urlencoded");
         let answer = request.body(form).send().await.context("asking Stripe")?;

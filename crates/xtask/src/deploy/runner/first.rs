@@ -1,4 +1,4 @@
-//! What a stage that is made from nothing has to find.
+//! Checks before a stage is made from nothing.
 
 use anyhow::{Context as _, Result, bail, ensure};
 
@@ -6,9 +6,9 @@ use super::super::line::Line;
 use super::super::{command, plan, templates};
 use super::Runner;
 
-/// What Lambda keeps of an account's instances for functions that reserve none.
+/// Instances that Lambda keeps unreserved in an account.
 const UNRESERVED: u64 = 100;
-/// What accounts have that are not new: less is not worth asking for.
+/// The quota of accounts that are not new, and the least to ask for.
 const USUAL: u64 = 1000;
 
 impl Runner<'_> {
@@ -33,7 +33,7 @@ impl Runner<'_> {
     /// A new account may have ten; `CloudFormation` would find out with the first service, half an hour later.
     pub(super) async fn room(&self, line: &Line) -> Result<()> {
         let has = self.ask(line).await?;
-        let has: u64 = has.parse().with_context(|| format!("how many instances is {has}?"))?;
+        let has: u64 = has.parse().with_context(|| format!("the quota {has} is not a number of instances"))?;
         let needs = self.reserved()? + UNRESERVED;
         let more = command::more_concurrency(&self.wanted, &needs.max(USUAL).to_string());
         ensure!(

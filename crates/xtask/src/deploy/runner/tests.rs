@@ -111,7 +111,7 @@ impl Double {
         runner
     }
 
-    /// What changes anything, or buys, as it was asked.
+    /// The recorded lines that change anything, or buy.
     fn changes(&self) -> Vec<String> {
         let asked = fs::read_to_string(self.folder.path().join("asked")).unwrap_or_default();
         let changes = |line: &&str| {

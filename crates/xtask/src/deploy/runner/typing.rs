@@ -12,10 +12,10 @@ use super::Runner;
 use crate::home::Home;
 use crate::python::last_lines;
 
-/// What AWS says of what does not exist.
+/// Words in which AWS says that a resource does not exist.
 const ABSENT: [&str; 3] = ["ResourceNotFoundException", "ParameterNotFound", "does not exist"];
 
-/// What a line printed.
+/// The output of a line.
 struct Said {
     is_success: bool,
     out: String,

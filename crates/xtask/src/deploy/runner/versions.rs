@@ -7,7 +7,7 @@ use super::super::command::{self, VERSIONS};
 use super::super::plan::{function, shifted};
 use super::Runner;
 
-/// How many versions of a function are kept to go back to.
+/// Versions of a function that are kept for a roll-back.
 const KEPT_VERSIONS: usize = 5;
 
 impl Runner<'_> {

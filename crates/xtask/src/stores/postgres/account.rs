@@ -1,4 +1,4 @@
-//! Who runs `PostgreSQL`. The server refuses to run as root, for good reasons; and in containers everybody is root.
+//! Who runs `PostgreSQL`. The server refuses to run as root, and in containers every process usually is root.
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, chown};
@@ -18,7 +18,7 @@ pub(super) struct Account {
     other: Option<(u32, u32)>,
     /// The server's programs.
     pub(super) programs: PathBuf,
-    /// What is ours of the cluster.
+    /// The folder of the cluster.
     pub(super) folder: PathBuf,
 }
 
@@ -26,7 +26,7 @@ impl Account {
     /// Ourselves, or `nobody` when we are root: an account that every Linux has, so that none need be made.
     ///
     /// A clone below a folder that others may not enter (`/root`, mostly) is out of `nobody`'s reach. Opening that
-    /// folder to everybody is not ours to do, so programs and data then live in a folder of ours below `/var/tmp`.
+    /// folder to all accounts is not ours to do, so programs and data then live in a folder of ours below `/var/tmp`.
     pub(super) fn choose(folder: &Path, installed: &Path) -> Result<Self> {
         if !rustix::process::geteuid().is_root() {
             fs::create_dir_all(folder)?;
@@ -91,7 +91,7 @@ fn reachable(folder: &Path) -> Result<PathBuf> {
     {
         return Err(error).with_context(|| format!("making {}", place.display()));
     }
-    // Anybody may make folders there, also one of this name.
+    // Every account may make folders there, also one of this name.
     let found = fs::symlink_metadata(&place)?;
     if !found.is_dir() || found.uid() != 0 {
         bail!("{} is not ours", place.display());

@@ -1,4 +1,4 @@
-//! What a stage that is made from nothing has to find.
+//! Checks before a stage is made from nothing.
 
 use super::*;
 
@@ -14,7 +14,7 @@ async fn a_stage_that_lives_has_no_first_day_unless_that_is_asked_for() {
 }
 
 #[tokio::test]
-async fn an_account_without_room_for_what_functions_reserve_is_told_what_to_ask_for() {
+async fn an_account_without_room_for_reserved_concurrency_stops_with_the_request_to_make() {
     // Four services of the double with 20 each, and 100 that are not reserved.
     for (has, is_enough) in [("10", false), ("179", false), ("180", true), ("1000", true)] {
         let double = Double::new(&format!("get-account-settings|{has}"));
