@@ -29,7 +29,7 @@ pub(crate) async fn work_off(app: &App, batch: Value, now: Timestamp) -> Result<
                 tracing::error!(message_id = message.id, "message cannot be read; it ends in the dead-letter queue");
             }
             Err(Unhandled::Failed(error)) => {
-                tracing::error!(%error, message_id = message.id, "message not handled; it is delivered again")
+                tracing::error!(%error, message_id = message.id, "message not handled; it is delivered again");
             }
         }
         failures.push(message.id);

@@ -91,7 +91,10 @@ async fn keep_awake(signals: Arc<Signals>) {
             });
         }
         Err(error) => {
-            tracing::warn!(error, "after-response extension not registered; the sweep will finish work after responses")
+            tracing::warn!(
+                error,
+                "after-response extension not registered; the sweep will finish work after responses"
+            );
         }
     }
 }

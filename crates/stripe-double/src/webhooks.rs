@@ -104,7 +104,7 @@ pub(crate) async fn post(shared: &Shared, event: &Value) -> bool {
             return true;
         }
         Ok(answer) => {
-            tracing::info!(event = id, status = answer.status().as_u16(), "event not accepted by the receiver")
+            tracing::info!(event = id, status = answer.status().as_u16(), "event not accepted by the receiver");
         }
         Err(error) => tracing::info!(event = id, %error, "event not delivered"),
     }

@@ -44,7 +44,7 @@ pub struct MessageList {
     pub next: Option<ListedAt>,
 }
 
-/// Up to `limit` messages of a day, newest first, after a position. Takes one query, or up to [`MAX_QUERIES`] where a filter
+/// Up to `limit` messages of a day, newest first, after a position. Takes one query, or up to `MAX_QUERIES` where a filter
 /// excludes most of them.
 pub async fn list(db: &Dynamo, filter: Filter, limit: usize, after: Option<ListedAt>) -> Result<MessageList, Failure> {
     let mut items = Vec::new();

@@ -120,7 +120,7 @@ pub(crate) async fn on_object_created(app: &App, key: &str, now: Timestamp) -> R
         Err(Error::ImageRefused { reason, .. }) => tracing::info!(%image_id, reason, "uploaded image refused"),
         // The file or its upload was deleted meanwhile: a retry would change nothing.
         Err(Error::NotUploaded | Error::NotFound) => {
-            tracing::info!(%image_id, "bucket notification ignored: upload or file is gone")
+            tracing::info!(%image_id, "bucket notification ignored: upload or file is gone");
         }
         processed => processed?,
     }

@@ -183,7 +183,7 @@ pub(super) async fn decide(
         let found = store::find(db, order_id).await?;
         let decided = match Reservation::on_decision(found.as_ref(), decision)? {
             DecideStep::Answer(found) => return Ok(found.clone()),
-            DecideStep::Move(held, hold) => store::decide(db, held, hold, decision, now).await?,
+            DecideStep::Move(reservation, hold) => store::decide(db, reservation, hold, decision, now).await?,
             DecideStep::End(attempt) => store::release_attempt(db, attempt.clone(), now).await?,
             DecideStep::InsertTombstone { replaces_void } => {
                 store::insert_tombstone(db, Reservation::tombstone(order_id, now), replaces_void).await?

@@ -181,23 +181,23 @@ async fn end_as(db: &Mongo, attempt: &Attempt, state: StateName, now: Timestamp)
 /// Commits or releases a held reservation and moves its stock, in one command; `None` when another request decided it first.
 pub async fn decide(
     db: &Mongo,
-    held: &Reservation,
+    reservation: &Reservation,
     hold: &Hold,
     decision: Decision,
     now: Timestamp,
 ) -> Result<Option<Reservation>, Error> {
     let (reservations, stock) = namespaces(db).await?;
     let id = Id::new(now);
-    let order_id = held.order_id;
+    let order_id = reservation.order_id;
     let movement = |quantity| StockMovement { id, order_id, kind: decision.movement(), quantity, at: now };
     let movements = || hold.basket.lines.iter().map(|line| (&line.sku, movement(line.quantity)));
     let mut writes: Vec<_> = movements().map(|(sku, m)| inventory_store::record(&stock, sku, &m)).collect();
     let decides = writes.len();
-    writes.push(deciding(&reservations, held, id, decision, now));
+    writes.push(deciding(&reservations, reservation, id, decision, now));
     writes.extend(movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, true)));
     if db.write_in_order(writes).await?.went_past(decides) {
         let state = decision.state(hold.clone(), id);
-        return Ok(Some(Reservation { state, updated_at: now, ..held.clone() }));
+        return Ok(Some(Reservation { state, updated_at: now, ..reservation.clone() }));
     }
     let void = movements().map(|(sku, m)| inventory_store::settle(&stock, sku, &m, false)).collect();
     db.write_in_order(void).await?;

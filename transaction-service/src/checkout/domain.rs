@@ -68,7 +68,7 @@ fn refused_of_guest(request: &OrderRequest) -> Vec<FieldError> {
     match &request.phone {
         None if wants_texts => errors.push(refused("/phone", "missing", "is required with sms in notify_by")),
         Some(_) if !wants_texts => {
-            errors.push(refused("/phone", "not_allowed", "is allowed only with sms in notify_by"))
+            errors.push(refused("/phone", "not_allowed", "is allowed only with sms in notify_by"));
         }
         Some(phone) if !phone.takes_texts() => errors.push(refused("/phone", "takes_no_texts", NO_TEXTS)),
         None | Some(_) => {}

@@ -1,6 +1,7 @@
 //! The most memory that a service ever has, after many requests of several kinds: the case that is measured, and what
 //! fails early. No sibling and no store is slow, so one process answers all of them.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -23,11 +24,11 @@ const LIMIT_OVER_IDLE: u64 = 24;
 
 /// What was measured of one program, in kilobytes, as the kernel counts them.
 #[derive(Debug)]
-struct Peak {
+struct Memory {
     title: String,
     case: Case,
     idle: u64,
-    peak: u64,
+    most: u64,
 }
 
 /// Sends so many requests to each service, of this tree and of another commit, and prints the peaks.
@@ -42,7 +43,7 @@ pub(super) async fn print(shops: &[Shop], programs: &[Program], requests: usize)
     Ok(())
 }
 
-async fn measure(shop: &Shop, program: &Program, requests: usize) -> Result<Peak> {
+async fn measure(shop: &Shop, program: &Program, requests: usize) -> Result<Memory> {
     let visit = shop.visit(ACCOUNT).await?;
     let function = start(&shop.settings, program.function(), Command::new(&program.path)).await?;
     function.first_poll().await?;
@@ -57,7 +58,7 @@ async fn measure(shop: &Shop, program: &Program, requests: usize) -> Result<Peak
         Kind::Own => program.case.service().to_owned(),
         _ => program.title.clone(),
     };
-    Ok(Peak { title, case: program.case, idle, peak: memory(&function, "VmHWM:")? })
+    Ok(Memory { title, case: program.case, idle, most: memory(&function, "VmHWM:")? })
 }
 
 /// The `nth` request of the mixture: half of them the case itself, but one in twenty where each hashes a password or writes
@@ -77,18 +78,18 @@ fn request(case: Case, visit: &Visit, nth: usize) -> Value {
     }
 }
 
-fn table(peaks: &[Peak], requests: usize) -> String {
+fn table(peaks: &[Memory], requests: usize) -> String {
     let mib = |kilobytes: u64| format!("{}.{}", kilobytes / 1024, kilobytes % 1024 * 10 / 1024);
     let mut text = format!("\nmemory after {requests} mixed requests, MiB\n\n");
-    text += &format!("{:<22} {:>9} {:>9} {:>9}", "", "idle", "peak", "at most");
+    let _ = write!(text, "{:<22} {:>9} {:>9} {:>9}", "", "idle", "peak", "at most");
     for peak in peaks {
         let limit = match peak.case {
             Case::Login => peak.idle + LIMIT_OVER_IDLE * 1024,
             _ => LIMIT * 1024,
         };
-        let verdict = if peak.peak <= limit { "reached" } else { "missed" };
-        let (idle, most) = (mib(peak.idle), mib(peak.peak));
-        text += &format!("\n{:<22} {idle:>9} {most:>9} {:>9}  {verdict}", peak.title, mib(limit));
+        let verdict = if peak.most <= limit { "reached" } else { "missed" };
+        let (idle, most) = (mib(peak.idle), mib(peak.most));
+        let _ = write!(text, "\n{:<22} {idle:>9} {most:>9} {:>9}  {verdict}", peak.title, mib(limit));
     }
     text
 }
@@ -113,7 +114,12 @@ mod tests {
 
     #[test]
     fn a_login_may_take_its_hash_over_what_an_idle_process_has() {
-        let peak = |case, idle, peak| Peak { title: "service".to_owned(), case, idle: idle * 1024, peak: peak * 1024 };
+        let peak = |case, idle: u64, most: u64| Memory {
+            title: "service".to_owned(),
+            case,
+            idle: idle * 1024,
+            most: most * 1024,
+        };
         assert!(table(&[peak(Case::Login, 10, 34)], 1).ends_with("34.0  reached"));
         assert!(table(&[peak(Case::Login, 10, 35)], 1).ends_with("34.0  missed"));
         assert!(table(&[peak(Case::Quote, 10, 48)], 1).ends_with("48.0  reached"));
