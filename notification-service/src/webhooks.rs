@@ -132,7 +132,7 @@ async fn receive_sendgrid_events(
     match sendgrid::read(&body) {
         Ok((reports, left_out)) => {
             if left_out > 0 {
-                tracing::info!(left_out, "unknown events of SendGrid ignored");
+                tracing::info!(count = left_out, "unknown SendGrid events ignored");
             }
             apply::all(&app, reports, now).await?;
         }

@@ -36,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     Reservation(#[from] ReservationRefused),
     /// It does not exist, or the caller may not see it.
-    #[error("there is no such thing")]
+    #[error("not found")]
     NotFound,
     /// Another product has the slug.
     #[error("another product has the slug")]
@@ -54,7 +54,7 @@ pub enum Error {
     #[error("other requests changed the product in every attempt; nothing was changed")]
     ProductContended,
     /// These fields refer to something that does not exist.
-    #[error("{} fields are refused", .0.len())]
+    #[error("invalid input: {} fields", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// Orders have reserved more units than would be on hand.
     #[error("orders have reserved more than would be on hand")]
@@ -72,16 +72,16 @@ pub enum Error {
     #[error("the return was sent with other lines before")]
     ReturnDiffers,
     /// Another request changed it after the client read it.
-    #[error("another request changed it after it was read")]
+    #[error("the resource was changed since it was read")]
     Stale,
     /// The product has as many images as it may have, uploads in progress included.
-    #[error("the product has as many images as it may have, uploads in progress included")]
+    #[error("the product has the maximum number of images, uploads in progress included")]
     TooManyImages,
     /// Nothing has arrived in the bucket yet.
     #[error("nothing has been uploaded yet")]
     NotUploaded,
     /// The uploaded file cannot be published.
-    #[error("the image is refused: {reason}")]
+    #[error("the image was refused: {reason}")]
     ImageRefused {
         /// Why, for programs.
         code: Option<RefusalCode>,
@@ -110,7 +110,7 @@ pub enum Error {
     #[error("product {0} has no slug")]
     MissingSlug(ProductId),
     /// A reservation in the database without what its state needs.
-    #[error("reservation {0} lacks what its state needs")]
+    #[error("reservation {0} lacks fields that its state requires")]
     IncompleteReservation(OrderId),
     /// The URI of the database could not be read.
     #[error(transparent)]
@@ -156,7 +156,7 @@ impl From<Error> for Problem {
                 Self::conflict("sku_taken", "The SKU is taken", "Another product has one of these SKUs.")
             }
             Error::Product(ProductRefused::Archived) => {
-                Self::conflict("archived", "The product is archived", "Restore it first; it is a draft then.")
+                Self::conflict("archived", "The product is archived", "Restore the product first; it becomes a draft.")
             }
             Error::Product(ProductRefused::TooManyVariants) => {
                 let detail = format!("A product has at most {MAX_VARIANTS} variants.");
@@ -164,13 +164,13 @@ impl From<Error> for Problem {
             }
             Error::Product(ProductRefused::LastVariant) => Self::conflict(
                 "last_variant",
-                "The last variant",
+                "The last variant cannot be removed",
                 "A product has at least one variant. Archive the product instead.",
             ),
             Error::VariantReserved => Self::conflict(
                 "variant_reserved",
                 "The variant is reserved",
-                "Orders hold units of this variant. Set its stock to 0 and remove it once they are over.",
+                "Orders have reserved units of this variant. Set its stock to 0, and remove it when these orders are closed.",
             ),
             Error::Category(CategoryRefused::CategorySlugTaken) => {
                 Self::conflict("slug_taken", "The slug is taken", "Another category has this slug.")
@@ -181,11 +181,11 @@ impl From<Error> for Problem {
             }
             Error::Category(CategoryRefused::CategoryCircle) => Self::conflict(
                 "category_circle",
-                "A category inside itself",
+                "A category cannot be inside itself",
                 "A category cannot be inside itself or inside one of its descendants.",
             ),
             Error::Category(CategoryRefused::TooDeep) => {
-                parent_refused("too_deep", format!("must leave at most {MAX_DEPTH} levels"))
+                parent_refused("too_deep", format!("must not make the tree deeper than {MAX_DEPTH} levels"))
             }
             Error::Category(CategoryRefused::UnknownParent) => {
                 parent_refused("unknown_category", "is not a category of this shop".to_owned())
@@ -222,19 +222,19 @@ impl From<Error> for Problem {
             Error::AdjustmentInProgress => Self::conflict(
                 "adjustment_in_progress",
                 "The adjustment is in progress",
-                "Another request is making this adjustment. Send this one again for its answer.",
+                "Another request is making this adjustment. Repeat this request to get its answer.",
             )
             .with_retry_after(ABOUT_TO_END),
             Error::KeyReused => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "The idempotency key was used for another request",
-                "Use a new key for every adjustment, and the same one only to send it again unchanged.",
+                "Use a new key for each adjustment; reuse a key only to repeat the same request.",
             ),
             Error::ReturnDiffers => Self::conflict(
                 "return_differs",
                 "The return has other lines",
-                "This return was sent with other lines before.",
+                "This return was already sent with other lines.",
             ),
             Error::Stale => Self::stale(),
             Error::TooManyImages => {
@@ -260,7 +260,7 @@ impl From<Error> for Problem {
             .with_errors(short.iter().map(Shortage::field).collect()),
             Error::Reservation(ReservationRefused::ReservationDiffers) => Self::conflict(
                 "reservation_differs",
-                "The order has another reservation",
+                "The reservation differs",
                 "This order has a reservation with other lines or in another currency.",
             ),
             Error::Reservation(ReservationRefused::ReservationInProgress) => Self::conflict(

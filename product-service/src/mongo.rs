@@ -50,7 +50,7 @@ impl Mongo {
     /// been rotated.
     pub async fn database(&self) -> Result<Database, Error> {
         if take_refusal() && self.0.database.was_refused().await {
-            tracing::warn!("MongoDB refused the credentials; using rotated ones");
+            tracing::warn!("MongoDB refused the credentials; fetched the rotated ones");
         }
         self.0.database.get(|uri| async move { connect(&uri).await }).await
     }

@@ -31,7 +31,7 @@ impl Cleanups {
         let cleanups = mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for cleanup in cleanups {
             if cleanup.await.is_err() {
-                tracing::error!("cleanup of an attempt panicked");
+                tracing::error!("releasing the stock of a cut-off attempt panicked");
             }
         }
     }

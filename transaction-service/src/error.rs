@@ -24,7 +24,7 @@ pub enum Error {
     #[error("there is no such order")]
     NotFound,
     /// product-service refuses fields.
-    #[error("{} fields are refused", .0.len())]
+    #[error("invalid input: {} fields", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The request does not become an order.
     #[error(transparent)]
@@ -36,10 +36,10 @@ pub enum Error {
     #[error("the idempotency key was used for another request")]
     KeyReused,
     /// Another request is making the order of this key.
-    #[error("another request is making the order")]
+    #[error("another request with this key is in progress")]
     InProgress,
     /// The stock of this key's attempt was released before it became an order.
-    #[error("the attempt of the key has ended without an order")]
+    #[error("the attempt with this key ended without an order")]
     AttemptEnded,
     /// These lines have too few units in stock.
     #[error("not enough in stock")]
@@ -51,7 +51,7 @@ pub enum Error {
     #[error("the cart has changed")]
     CartChanged,
     /// The version of the cart was ordered before, as this live order.
-    #[error("the cart was ordered before")]
+    #[error("the cart was already ordered")]
     CartAlreadyOrdered(OrderId),
     /// The cart has no lines.
     #[error("the cart is empty")]
@@ -145,13 +145,13 @@ impl From<Error> for Problem {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",
                 "The idempotency key was used for another request",
-                "This key belongs to a request with other content. Use a new key for every order, and the same one only to send it \
-                 again unchanged.",
+                "This key belongs to a request with other content. Use a new key for each order; reuse a key only to repeat the same \
+                 request.",
             ),
             Error::InProgress => Self::conflict(
                 "request_in_progress",
                 "The order is being made",
-                "Another request with this key is in progress. Send this one again shortly for its answer.",
+                "Another request with this key is in progress. Repeat this request shortly to get its answer.",
             )
             .with_retry_after(IN_PROGRESS_FOR),
             Error::AttemptEnded => Self::conflict(
@@ -173,11 +173,11 @@ impl From<Error> for Problem {
             Error::CartChanged => Self::conflict(
                 "cart_changed",
                 "The cart has changed",
-                "The cart does not have the version of `cart_version`. Read the cart again, and order with a new key.",
+                "The cart's version differs from `cart_version`. Read the cart again, and order with a new key.",
             ),
             Error::CartAlreadyOrdered(order) => Self::conflict(
                 "cart_already_ordered",
-                "The cart was ordered before",
+                "The cart was already ordered",
                 "This version of the cart was ordered under another key, as order `order_id`. Pay or cancel that order; once it \
                  has failed, was cancelled or expired, the cart can be ordered again.",
             )
@@ -192,7 +192,7 @@ impl From<Error> for Problem {
             Error::Webhook(error) => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_signature",
-                "The webhook is not signed",
+                "The webhook signature is invalid",
                 "Stripe-Signature is missing, too old, or does not match the body.",
             )
             .with_cause(error),
@@ -223,7 +223,7 @@ fn not_ordered(refused: Refused) -> Problem {
         Refused::QuoteChanged(pricing) => Problem::conflict(
             "quote_changed",
             "The price has changed",
-            "The total differs from `expected_total`; nothing was charged. `quote` has the present prices: show them, and order \
+            "The total differs from `expected_total`; nothing was charged. `quote` has the current prices: show them, and order \
              again with a new key.",
         )
         .with_member("quote", serde_json::json!(pricing)),
@@ -238,13 +238,13 @@ fn not_sold(refused: NotSold) -> Problem {
             StatusCode::UNPROCESSABLE_ENTITY,
             "total_too_small",
             "The total is too small to be charged",
-            format!("Nothing was ordered. The total is {total}, and the least that can be charged is {minimum}: add units or lines."),
+            format!("Nothing was ordered. The total is {total}, and the minimum charge is {minimum}: add units or lines."),
         )
         .with_member("total", serde_json::json!(total))
         .with_member("minimum", serde_json::json!(minimum)),
         NotSold::TotalTooLarge { total, maximum } => {
             let detail = format!(
-                "Nothing was ordered. The most that can be charged at once is {maximum}: divide the lines among several orders."
+                "Nothing was ordered. The maximum charge is {maximum}: divide the lines among several orders."
             );
             let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
             let problem = Problem::new(status, "total_too_large", title, detail);

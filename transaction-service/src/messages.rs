@@ -90,7 +90,7 @@ fn clear_cart(order: &Order) -> Message {
     message(order.id, "clear_cart", Kind::ClearCart(order.owner.id()), body)
 }
 
-/// A notification of a template, by e-mail and text message. Its id is derived from order and template: one for each order.
+/// A notification on these channels. Its id is derived from order and template: an order has one of each template.
 fn notification(order: &Order, template: &'static str, channels: Channels, reason: Option<&str>) -> Message {
     // Always with the e-mail address: notification-service sends a mail when no text message can be sent to the number.
     let mut recipient = json!({ "email": order.email });
@@ -111,7 +111,7 @@ fn notification(order: &Order, template: &'static str, channels: Channels, reaso
     message(order.id, template, Kind::Notify, body)
 }
 
-/// The data of a mail about the order; nothing else of the order leaves the service.
+/// What a mail shows of the order. The payment, the owner and the cart are not part of it.
 fn summary(order: &Order) -> Value {
     let pricing = &order.pricing;
     let lines = pricing.lines.iter().map(|line| {

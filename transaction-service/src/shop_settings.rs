@@ -33,7 +33,7 @@ pub struct ShopSettings {
 #[derive(Debug, thiserror::Error)]
 pub enum NotSold {
     /// Fields of the request are refused.
-    #[error("{} fields are refused", .0.len())]
+    #[error("invalid input: {} fields", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The total is below the least amount that can be charged.
     #[error("the total is too small to be charged")]
@@ -52,7 +52,7 @@ pub enum NotSold {
         maximum: Money,
     },
     /// The answer of product-service contradicts the request or the settings.
-    #[error("contradiction in prices: {0}")]
+    #[error("prices are inconsistent: {0}")]
     Contradiction(String),
 }
 

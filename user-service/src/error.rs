@@ -29,7 +29,7 @@ pub enum Error {
     #[error("the refresh token is not valid")]
     InvalidRefreshToken,
     /// The resource is absent, or not the caller's.
-    #[error("the resource does not exist")]
+    #[error("not found")]
     NotFound,
     /// The resource was changed since the client read it.
     #[error("the resource was changed since the client read it")]

@@ -85,7 +85,7 @@ async fn keep_awake(signals: Arc<Signals>) {
                 if let Err(error) = extension.run().await {
                     tracing::warn!(
                         error,
-                        "after-response extension stopped; the sweep will finish work after responses"
+                        "after-response extension stopped; the sweep does its work"
                     );
                 }
             });
@@ -93,7 +93,7 @@ async fn keep_awake(signals: Arc<Signals>) {
         Err(error) => {
             tracing::warn!(
                 error,
-                "after-response extension not registered; the sweep will finish work after responses"
+                "after-response extension not registered; the sweep does its work"
             );
         }
     }

@@ -110,10 +110,10 @@ pub enum CallError {
     #[error("no answer: {0}")]
     Unreachable(String),
     /// The receiver is unavailable at the moment (5xx, 429).
-    #[error("answered {0}")]
+    #[error("the service answered {0}")]
     Unavailable(StatusCode),
     /// The receiver refused the call (other 4xx).
-    #[error("refused with {} ({})", .0.status, .0.kind)]
+    #[error("the service refused the request with {} ({})", .0.status, .0.kind)]
     Refused(Refused),
 }
 
@@ -287,7 +287,7 @@ impl ServiceClient {
                 if answered.as_ref().is_err_and(is_unauthorized)
                     && let Some(other) = secret.instead_of(&shown).await
                 {
-                    tracing::warn!(client = id, "client secret refused; trying again with another");
+                    tracing::warn!(client = id, "client secret refused; trying again with the rotated one");
                     answered = answer(self.token_request(id, &other), deadline).await;
                 }
                 let token = answered?;

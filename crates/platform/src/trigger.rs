@@ -72,7 +72,7 @@ pub fn run<S: Service>() -> ExitCode {
     match runtime.block_on(serve(service, trigger, entry)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(error, "function stopped");
+            tracing::error!(error, "Lambda runtime loop stopped");
             ExitCode::FAILURE
         }
     }

@@ -321,7 +321,7 @@ async fn not_taken(app: &App, notification: &Notification, lease: &Lease, end: D
 async fn release_lease(app: &App, notification: &Notification, lease: &Lease, error: &Error) {
     let (EventKey { event_id, channel }, template) = (lease.key(), notification.message.template().as_str());
     let (attempts, reason) = (lease.attempts(), error.to_string());
-    tracing::warn!(%event_id, %channel, template, attempts, reason, "message waits: no provider accepted it");
+    tracing::warn!(%event_id, %channel, template, attempts, reason, "message waits: it is not known to be accepted");
     let unclear = match error {
         Error::Send(SendError::Unclear(unclear)) => Some(*unclear),
         // No provider was asked.

@@ -86,7 +86,7 @@ async fn record_resend(app: &App, first: EventId, kept: &[StoredMessage], resend
         let (actor, reason) = (&resend.by, &resend.reason);
         for StoredMessage { view, .. } in kept {
             let (channel, template) = (view.delivery.channel, &view.template);
-            tracing::info!(event_id = %first, %channel, template, actor, reason, resent_as = %resend.event_id, "message sent again by staff");
+            tracing::info!(event_id = %first, %channel, template, actor, reason, resent_as = %resend.event_id, "staff resent a message");
         }
         return Ok(());
     }

@@ -26,7 +26,7 @@ pub(super) async fn all(app: &App, reports: Vec<Report>, now: Timestamp) -> Resu
     let has_name = |report: &Report| {
         let is_short = report.id.len() <= MAX_ID;
         if !is_short {
-            tracing::error!(provider = %report.provider, bytes = report.id.len(), "report ignored: its id is too long");
+            tracing::error!(provider = %report.provider, bytes = report.id.len(), "vendor report ignored: its id is too long");
         }
         is_short
     };
@@ -67,7 +67,7 @@ async fn apply(app: &App, report: &Report, now: Timestamp) -> Result<(), Error> 
         let name = format!("{}#{at}", report.id);
         if make(app, report, change, &name, now).await? {
             let (channel, what) = described(change);
-            tracing::info!(%channel, what, report = report.id, "suppression changed by a vendor's report");
+            tracing::info!(%channel, change = what, report = report.id, "suppression changed after a vendor's report");
         }
     }
     if let Some((key, event)) = report.delivery_event {
@@ -76,7 +76,7 @@ async fn apply(app: &App, report: &Report, now: Timestamp) -> Result<(), Error> 
         if app.db.record_event(key, event).await.map_err(Error::Store)? {
             tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event recorded");
         } else {
-            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event ignored: it is known, or older than the last one");
+            tracing::info!(%event_id, %channel, kind, provider = %event.provider, "delivery event ignored: already recorded, or older than the latest");
         }
     }
     Ok(())

@@ -122,7 +122,7 @@ async fn a_message_is_sent_again_on_purpose_once_a_key_and_written_down() {
     assert_eq!((&resends[0]["event_id"], &resends[0]["by"]), (&first["event_id"], &json!(actor)));
     assert_eq!(resends[1]["reason"], REASON);
     let lines = captured.lines();
-    let logged: Vec<_> = lines.iter().filter(|line| line["message"] == "message sent again by staff").collect();
+    let logged: Vec<_> = lines.iter().filter(|line| line["message"] == "staff resent a message").collect();
     assert_eq!(logged.len(), 2, "{}", captured.text());
     assert_eq!((&logged[0]["actor"], &logged[0]["reason"]), (&json!(actor), &json!(REASON)));
     assert!(!captured.text().contains(address(&body)), "{}", captured.text());

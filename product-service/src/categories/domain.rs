@@ -21,14 +21,14 @@ pub const MAX_DEPTH: usize = 6;
 /// Why a change of the tree is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// There is no category of the id.
-    #[error("there is no category of the id")]
+    /// No category has this id.
+    #[error("no category has this id")]
     NotFound,
     /// Another category has the slug.
     #[error("another category has the slug")]
     CategorySlugTaken,
     /// There are as many categories as there may be.
-    #[error("there are as many categories as there may be")]
+    #[error("the shop has the maximum number of categories")]
     TooManyCategories,
     /// The category would be inside itself.
     #[error("the category would be inside itself")]
@@ -37,10 +37,10 @@ pub enum Refused {
     #[error("the tree would have too many levels")]
     TooDeep,
     /// There is no category of the parent's id.
-    #[error("the parent is no category of the shop")]
+    #[error("the parent category does not exist")]
     UnknownParent,
     /// Products or other categories are in the category.
-    #[error("products or other categories are in the category")]
+    #[error("the category has products or subcategories")]
     CategoryInUse,
     /// These of a product's `category_ids` are no categories.
     #[error("{} categories of the product are unknown", .0.len())]

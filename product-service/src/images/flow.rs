@@ -100,7 +100,7 @@ pub(super) async fn complete(app: &App, upload: Upload, now: Timestamp) -> Resul
 }
 
 /// Handles the bucket's notification that an object was created. The file of a pending upload is processed; a file without a
-/// grant, one that was uploaded again, and the published file of an upload that is gone are deleted.
+/// grant, one that was uploaded again, and the published file of a deleted upload are deleted.
 pub(crate) async fn on_object_created(app: &App, key: &str, now: Timestamp) -> Result<(), Error> {
     let Some((kind, product_id, image_id)) = parse_key(key) else {
         tracing::warn!("bucket notification ignored: the key belongs to no upload");
@@ -120,7 +120,7 @@ pub(crate) async fn on_object_created(app: &App, key: &str, now: Timestamp) -> R
         Err(Error::ImageRefused { reason, .. }) => tracing::info!(%image_id, reason, "uploaded image refused"),
         // The file or its upload was deleted meanwhile: a retry would change nothing.
         Err(Error::NotUploaded | Error::NotFound) => {
-            tracing::info!(%image_id, "bucket notification ignored: upload or file is gone");
+            tracing::info!(%image_id, "bucket notification ignored: upload or file deleted");
         }
         processed => processed?,
     }

@@ -55,7 +55,7 @@ pub(crate) async fn on_object_created(app: &App, object: &str, until: Instant, n
         Ok(_) => work(app, id, until, now).await,
         // No import has the file, or it was deleted meanwhile: a retry would change nothing.
         Err(Error::NotUploaded | Error::NotFound) => {
-            tracing::info!(import_id = %id, "bucket notification ignored: import or file is gone");
+            tracing::info!(import_id = %id, "bucket notification ignored: import or file deleted");
             Ok(true)
         }
         Err(error) => Err(error),

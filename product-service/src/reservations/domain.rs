@@ -224,16 +224,16 @@ pub enum Refused {
     #[error("the order has no reservation")]
     NotFound,
     /// The order has a reservation with other lines.
-    #[error("the order has a reservation with other lines")]
+    #[error("the reservation of the order has other lines or another currency")]
     ReservationDiffers,
     /// Another request is reserving for the same order.
     #[error("another request is reserving for the order")]
     ReservationInProgress,
     /// The reservation was released, or its order given up, before.
-    #[error("the reservation was released before")]
+    #[error("the reservation was already released")]
     ReservationReleased,
     /// The reservation was committed before.
-    #[error("the reservation was committed before")]
+    #[error("the reservation was already committed")]
     ReservationCommitted,
 }
 

@@ -199,7 +199,8 @@ pub(super) async fn decide(
 /// What one sweep did.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Swept {
-    /// Movements that a crash had left on a SKU, and that were settled.
+    /// Movements that a crash had left on a SKU, and that were settled; or whose reservation was decided anew, in which case
+    /// the next sweep settles the old movement and counts it again.
     pub settled: usize,
     /// Attempts whose lease ran out, and that were unwound.
     pub unwound: usize,
@@ -268,6 +269,7 @@ async fn resolve(db: &Mongo, reservation: &Reservation, movement: &StockMovement
     match movement.kind {
         MovementKind::Hold => match &reservation.state {
             State::Reserving(attempt) => store::unwind(db, attempt, now).await,
+            // Another request ended the attempt after it was read.
             _ => Ok(()),
         },
         MovementKind::Commit => redecide(db, reservation.order_id, Decision::Commit, now).await,

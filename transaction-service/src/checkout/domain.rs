@@ -20,7 +20,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// Fields of the request are refused.
-    #[error("{} fields are refused", .0.len())]
+    #[error("invalid input: {} fields", .0.len())]
     InvalidInput(Vec<FieldError>),
     /// The basket has no total that can be charged.
     #[error(transparent)]

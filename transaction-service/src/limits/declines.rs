@@ -30,7 +30,7 @@ pub async fn note(app: &App, decline: Option<&str>, order: Order, now: Timestamp
         return Ok(order);
     }
     store::allow_no_more_tries(db, order.id).await?;
-    tracing::warn!(order_id = %order.id, declines = declined.of_one, "too many declined tries; the payment is cancelled");
+    tracing::warn!(order_id = %order.id, declines = declined.of_one, "too many declined tries; no further try is allowed");
     let mut order = order;
     order.payment.no_more_tries = true;
     Ok(order)

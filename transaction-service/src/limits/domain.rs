@@ -149,7 +149,7 @@ pub enum Limit {
 
 /// An attempt exceeds a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("more than {most} {limit} of one {}", .by.as_str())]
+#[error("limit exceeded: {limit} per {}, at most {most}", .by.as_str())]
 pub struct Exceeded {
     /// The limit.
     pub limit: Limit,

@@ -71,7 +71,7 @@ async fn cancel(app: &App, id: &SetupIntentId, declines: i64) -> Result<(), Erro
     // A key of this call alone: Stripe repeats what it answered to a key, failures included.
     match app.stripe.cancel_setup_intent(&format!("cancel:{}", Uuid::new_v4()), id).await {
         Ok(_) => {
-            tracing::warn!(setup_intent = %id, declines, "too many declined cards; the SetupIntent is cancelled");
+            tracing::warn!(setup_intent = %id, declines, "SetupIntent cancelled: too many declined cards");
             Ok(())
         }
         Err(StripeError::NotFound) => Ok(()),

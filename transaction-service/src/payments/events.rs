@@ -131,7 +131,7 @@ async fn apply_payment(app: &App, id: &PaymentIntentId, hint: Hint<'_>, now: Tim
     if order.is_in_progress(now) && !has_ended {
         return Ok(0);
     }
-    tracing::info!(event_id = %hint.event, order_id = %order.id, payment_intent = %id, "Stripe event received");
+    tracing::info!(event_id = %hint.event, order_id = %order.id, payment_intent = %id, "Stripe event matched to an order");
     if !is_own(app, &order, id, now).await? {
         flow::foreign(app, &order, &intent, now).await?;
         return Ok(0);

@@ -107,8 +107,8 @@ async fn save(
     write(app, before, after, with, now).await
 }
 
-/// Refunds and cancels a paid order whose stock is gone, and notifies the shopper. Repeatable. Unless Stripe confirms the
-/// refund, the order stays paid, and a later call tries again.
+/// Refunds and cancels a paid order whose stock is gone, and notifies the shopper. Repeatable. The order stays paid until
+/// Stripe reports refunds of the whole amount as succeeded or pending; a later call tries again.
 pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<Order, Error> {
     let order = order_store::find(&app.database, id).await?.ok_or(Error::NotFound)?;
     if order.state == State::Cancelled {
@@ -118,8 +118,8 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     let intent = app.stripe.retrieve_payment_intent(&intent).await?;
     let charge = intent.latest_charge.as_ref().ok_or_else(|| Error::Corrupt(format!("order {id} has no charge")))?;
     let mut statement = Box::pin(statement(app, &order, &intent, false)).await?;
-    // Decided by Stripe's own sum, which leaves out failed refunds: Stripe forgets keys after a day, and a second refund must
-    // not be made.
+    // Stripe's own sum decides: it leaves out failed refunds. The idempotency key alone is not enough, since Stripe forgets
+    // keys after a day.
     if charge.amount_refunded < charge.amount_captured {
         let refund = refund_the_rest(app, id, &intent.id, &statement.refunds.data).await?;
         // Under a key that was used before, the refund is in the list already.
@@ -142,7 +142,8 @@ pub async fn refund_sold_out(app: &App, id: OrderId, now: Timestamp) -> Result<O
     Ok(save(app, &order, next, &changes, Some(message), now).await?.order())
 }
 
-/// Refunds all that is left: under one key until that refund fails, and then under the next key.
+/// Refunds what is left. The key ends in the number of failed refunds of the payment, so a retry after a failure is a new
+/// refund, and any other retry is the same one.
 async fn refund_the_rest(
     app: &App,
     order: OrderId,

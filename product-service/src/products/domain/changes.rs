@@ -102,13 +102,13 @@ impl FromFields for ProductPatch {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The product has no variant of the SKU.
-    #[error("the product has no variant of the SKU")]
+    #[error("no variant of the product has this SKU")]
     NotFound,
     /// An archived product is put on sale by restoring it.
     #[error("the product is archived")]
     Archived,
     /// The product has as many variants as it may have.
-    #[error("the product has as many variants as it may have")]
+    #[error("the product has the maximum number of variants")]
     TooManyVariants,
     /// Another variant of the product has the SKU.
     #[error("another variant of the product has the SKU")]
@@ -117,7 +117,7 @@ pub enum Refused {
     #[error("it is the last variant of the product")]
     LastVariant,
     /// These fields contradict each other, or the product would have too many of something.
-    #[error("{} fields are refused", .0.len())]
+    #[error("invalid input: {} fields", .0.len())]
     InvalidInput(Vec<FieldError>),
 }
 
