@@ -295,7 +295,7 @@ mod tests {
             ("skus=a&=", "A parameter has no name."),
             ("skus=a&in_stock=yes", "in_stock must be true or false."),
             ("skus=a&sort=Price", "sort must be one of newest, price."),
-            ("skus=a&thing=7", "thing is not a value that it takes."),
+            ("skus=a&thing=7", "thing has an invalid value."),
             ("skus=%", "skus must be percent-encoded UTF-8."),
             ("skus=%F", "skus must be percent-encoded UTF-8."),
             ("skus=%GG", "skus must be percent-encoded UTF-8."),
