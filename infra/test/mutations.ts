@@ -169,7 +169,7 @@ const MUTATIONS: readonly Mutation[] = [
   {
     what: "messages that wait go with their queue",
     file: "lib/events.ts",
-    from: "receives },\n      // What waits in it was promised to somebody, as much as what is in its dead letters.\n      removalPolicy: config.removal,\n",
+    from: "receives },\n      // Its messages were accepted and must not be lost, as those among its dead letters.\n      removalPolicy: config.removal,\n",
     to: "receives },\n",
     tests: ["pinned"],
   },
