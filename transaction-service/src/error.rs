@@ -238,14 +238,15 @@ fn not_sold(refused: NotSold) -> Problem {
             StatusCode::UNPROCESSABLE_ENTITY,
             "total_too_small",
             "The total is too small to be charged",
-            format!("Nothing was ordered. The total is {total}, and the minimum charge is {minimum}: add units or lines."),
+            format!(
+                "Nothing was ordered. The total is {total}, and the minimum charge is {minimum}: add units or lines."
+            ),
         )
         .with_member("total", serde_json::json!(total))
         .with_member("minimum", serde_json::json!(minimum)),
         NotSold::TotalTooLarge { total, maximum } => {
-            let detail = format!(
-                "Nothing was ordered. The maximum charge is {maximum}: divide the lines among several orders."
-            );
+            let detail =
+                format!("Nothing was ordered. The maximum charge is {maximum}: divide the lines among several orders.");
             let (status, title) = (StatusCode::UNPROCESSABLE_ENTITY, "The total is too large to be charged");
             let problem = Problem::new(status, "total_too_large", title, detail);
             let problem = problem.with_member("maximum", serde_json::json!(maximum));

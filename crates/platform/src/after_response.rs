@@ -83,18 +83,12 @@ async fn keep_awake(signals: Arc<Signals>) {
         Ok(extension) => {
             tokio::spawn(async move {
                 if let Err(error) = extension.run().await {
-                    tracing::warn!(
-                        error,
-                        "after-response extension stopped; the sweep does its work"
-                    );
+                    tracing::warn!(error, "after-response extension stopped; the sweep does its work");
                 }
             });
         }
         Err(error) => {
-            tracing::warn!(
-                error,
-                "after-response extension not registered; the sweep does its work"
-            );
+            tracing::warn!(error, "after-response extension not registered; the sweep does its work");
         }
     }
 }
