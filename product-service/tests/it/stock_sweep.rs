@@ -8,7 +8,11 @@ use std::{
 use axum::{Json, Router, extract::State, routing::post};
 use common::timestamp::Timestamp;
 use http::StatusCode;
-use product_service::inventory::{self, Swept};
+use product_service::inventory::{
+    self, Swept,
+    domain::Availability,
+    store::availability::{self, StaleAvailability},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -54,6 +58,27 @@ async fn the_catalogue_lists_what_is_in_stock_as_it_comes_and_goes() {
     shop.sweep_stock().await;
     assert_eq!(shop.in_stock("").await, ["a", "b", "c"], "what takes backorders can be ordered");
     assert_eq!(shop.sweep_stock().await.updated, 0, "all is as it should be");
+}
+
+#[tokio::test]
+async fn backorders_that_staff_end_or_allow_while_a_sweep_writes_are_seen_by_the_next_one() {
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 0)]).await;
+    shop.patch_stock("A", json!({"backorder": true})).await;
+    for backorder in [false, true] {
+        // The sweep has read the stock and writes to the catalogue; staff are faster.
+        let [read]: [StaleAvailability; 1] =
+            availability::find_stale(&shop.app.db, 10).await.unwrap().try_into().expect("one SKU is unknown");
+        shop.patch_stock("A", json!({"backorder": backorder})).await;
+        let written = if backorder { Availability::OutOfStock } else { Availability::Backorder };
+        availability::save(&shop.app.db, &read, written).await.unwrap();
+        let found = availability::find_stale(&shop.app.db, 10).await.unwrap();
+        assert_eq!(found.len(), 1, "backorder: {backorder}");
+        assert_eq!((found[0].shown, found[0].stock.backorder), (None, backorder));
+    }
+    shop.sweep_stock().await;
+    assert_eq!(shop.in_stock("").await, ["a"]);
+    assert_eq!(shop.sweep_stock().await.updated, 0);
 }
 
 #[tokio::test]

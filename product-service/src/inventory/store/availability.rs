@@ -1,4 +1,5 @@
-//! The availability of a SKU that the catalogue shows, as the stock's document remembers it.
+//! The availability of a SKU that was last written to the catalogue. The stock's document has it in the field `listed`; `null`
+//! means that it must be determined again.
 
 use futures_util::TryStreamExt;
 use mongodb::bson::doc;
@@ -10,7 +11,7 @@ use crate::{
     mongo::Mongo,
 };
 
-/// A SKU whose availability the catalogue may show wrongly.
+/// A SKU whose availability in the catalogue may be out of date.
 #[derive(Debug, Clone)]
 pub struct StaleAvailability {
     /// The SKU's stock.
@@ -19,11 +20,12 @@ pub struct StaleAvailability {
     pub shown: Option<Availability>,
 }
 
-/// SKUs whose availability the catalogue may show wrongly, up to `limit` of each kind: not known, sold out since, restocked
-/// since.
+/// SKUs whose shown availability is unknown, or no longer agrees with the available units: at most `limit` that are unknown,
+/// `limit` sold out since, and `limit` restocked since.
 pub async fn find_stale(db: &Mongo, limit: i64) -> Result<Vec<StaleAvailability>, Error> {
     let stock = stock(db).await?;
     let mut stale = Vec::new();
+    // Backorders need no filter: a change of `backorder` makes the availability unknown.
     for filter in [
         doc! { "listed": null },
         doc! { "listed": Availability::InStock.as_str(), "available": { "$lt": 1 } },
@@ -35,12 +37,18 @@ pub async fn find_stale(db: &Mongo, limit: i64) -> Result<Vec<StaleAvailability>
     Ok(stale)
 }
 
-/// Remembers the availability that the catalogue shows. Where another sweep wrote one since `seen` was read, the availability is
-/// marked as not known, and the next sweep looks at the SKU again.
+/// Records the availability that was just written to the catalogue. Where it was recorded, or `backorder` was changed, after
+/// `seen` was read, the availability becomes unknown instead, and the next sweep checks the SKU again.
 pub async fn save(db: &Mongo, seen: &StaleAvailability, shown: Availability) -> Result<(), Error> {
     let stock = stock(db).await?;
     let id = seen.stock.sku.as_str();
-    let filter = doc! { "_id": id, "listed": seen.shown.map(Availability::as_str) };
+    // Of `null` alone it cannot be seen that `backorder` was changed meanwhile: that writes `null` as well.
+    let backorder = if seen.stock.backorder {
+        doc! { "$eq": true }
+    } else {
+        doc! { "$ne": true }
+    };
+    let filter = doc! { "_id": id, "listed": seen.shown.map(Availability::as_str), "backorder": backorder };
     let updated = stock.update_one(filter, doc! { "$set": { "listed": shown.as_str() } }).await?;
     if updated.matched_count == 0 {
         stock.update_one(doc! { "_id": id }, doc! { "$set": { "listed": null } }).await?;
