@@ -46,7 +46,7 @@ pub async fn run(app: &App) -> Result<Value, TriggerError> {
 /// Compares the ledger with the payments of the orders that were booked last. The database refuses entries that do not
 /// balance; it does not see a payment whose amounts differ from its entries.
 async fn audit(app: &App) -> Result<(), Error> {
-    let differing = ledger_store::differing(&app.database, BOOKED_LAST).await?;
+    let differing = ledger_store::find_differing_orders(&app.database, BOOKED_LAST).await?;
     for order in &differing {
         tracing::error!(order_id = %order, "ledger and payment differ");
     }

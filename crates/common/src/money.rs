@@ -24,7 +24,7 @@ pub const MAX_AMOUNT: i64 = 999_999_999_999;
 pub struct Currency(u8);
 
 impl Currency {
-    /// The currency of a stored code, also when it was withdrawn. Parse codes of clients instead.
+    /// The currency of an ISO 4217 code that was stored, withdrawn ones included. Codes of clients are parsed instead.
     pub fn stored(code: &str) -> Option<Self> {
         currencies::position(code).and_then(|at| u8::try_from(at).ok()).map(Self)
     }
@@ -48,7 +48,7 @@ impl Currency {
         self.row().charge
     }
 
-    /// The step of amounts that can be charged: 10 for KWD, 100 for MGA, 1 for most.
+    /// Charged amounts must be a multiple of it: 10 for KWD, 100 for MGA, 1 for most, and for those that Stripe does not charge.
     pub fn step(self) -> i64 {
         self.charge().map_or(1, |charge| charge.step)
     }
@@ -132,7 +132,7 @@ pub struct Money {
     pub currency: Currency,
 }
 
-/// Why a sum has no result.
+/// Why an addition or multiplication has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MoneyError {
     /// Two different currencies cannot be added.
@@ -195,13 +195,14 @@ impl Money {
 
     fn with_amount(self, amount: Option<i64>) -> Result<Self, MoneyError> {
         match amount {
-            Some(amount) if amount.abs() <= MAX_AMOUNT => Ok(Self { amount, ..self }),
+            Some(amount) if (-MAX_AMOUNT..=MAX_AMOUNT).contains(&amount) => Ok(Self { amount, ..self }),
             _ => Err(MoneyError::OutOfRange),
         }
     }
 }
 
-/// Reads a price from a request: not negative, at most [`MAX_AMOUNT`], and chargeable in any quantity.
+/// Reads a price from a request: from 0 to [`MAX_AMOUNT`], and a multiple of the currency's step, so that any quantity of it is
+/// one, too. Whether a total can be charged is decided by [`Money::check_charge`].
 impl FromFields for Money {
     fn from_fields(fields: &mut Fields<'_>) -> Option<Self> {
         let amount = fields.integer("amount", 0..=MAX_AMOUNT);
@@ -261,6 +262,7 @@ mod tests {
         assert_eq!(money(MAX_AMOUNT, "USD").checked_add(money(1, "USD")), Err(MoneyError::OutOfRange));
         assert_eq!(money(1999, "USD").checked_mul(3), Ok(money(5997, "USD")));
         assert_eq!(money(i64::MAX, "USD").checked_mul(2), Err(MoneyError::OutOfRange));
+        assert_eq!(money(i64::MIN, "USD").checked_mul(1), Err(MoneyError::OutOfRange));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! From the gateway's event to a service's routes: removes the base path, and adds what only the gateway knows of a
-//! request (its id, its source address).
+//! Middleware between the gateway and a service's routes. It removes the base path from a request's path, and adds the request
+//! id and the source address, which only the gateway knows.
 
 use std::{str::FromStr, sync::Arc};
 
@@ -15,7 +15,7 @@ use lambda_http::{RequestExt, request::RequestContext};
 
 use crate::{config::Env, source::Sources};
 
-/// The entry of HTTP requests.
+/// The settings of the middleware.
 #[derive(Debug, Clone)]
 pub(crate) struct Entry {
     base: BasePath,
@@ -45,7 +45,7 @@ impl Entry {
             Some(RequestContext::ApiGatewayV2(gateway)) => (gateway.request_id.clone(), gateway.http.source_ip.clone()),
             _ => (None, None),
         };
-        // The gateway's access log has the same request id.
+        // The gateway's request id, which is in its access log, too. A client's own id is kept.
         if let Some(id) = id.and_then(|id| id.parse().ok()) {
             request.headers_mut().entry(REQUEST_ID).or_insert(id);
         }
@@ -65,8 +65,8 @@ impl Entry {
     }
 }
 
-/// Liveness needs no origin secret: monitoring calls a function directly, past the CDN, and the answer holds no data of
-/// the shop.
+/// Whether this is a check of liveness (`GET /health/<service>/live`), without the base path. Such checks need no origin secret:
+/// monitoring calls a function directly, past the CDN, and the answer holds no data of the shop.
 fn asks_whether_live(request: &Request) -> bool {
     let path = request.uri().path().strip_prefix("/health/");
     request.method() == Method::GET && path.is_some_and(|path| path.ends_with("/live"))

@@ -1,11 +1,11 @@
-//! Sending once on each channel. The channels of a notification take these steps concurrently, each for itself.
+//! Sends each message once on each channel. The channels of a notification take these steps concurrently.
 //!
 //! 1. **Render** the message. A message that cannot be rendered acquires no lease. A text to a number or country that the shop
 //!    never sends to ends here as `refused` or `withheld`; where `sms` was the only channel and the request has an e-mail
 //!    address, the mail is sent as well.
 //! 2. **Acquire the lease**: one transaction inserts the event's item in the state `sending` with a lease, counts it against the
-//!    limits, and checks that the address is not suppressed: all of it or nothing. Of concurrent requests DynamoDB lets one
-//!    through. The others read from the failed condition what they answer: the earlier result, or 409 while the lease runs. A
+//!    limits, and checks that the address is not suppressed. It succeeds for one of several concurrent requests; the failed
+//!    condition tells the others the earlier result, or that the lease is held (409). A
 //!    message that waits, or whose lease expired, is leased by replacing the lease id that was read; it is not counted again. A
 //!    message beyond a limit becomes `withheld`, one to a suppressed address `suppressed`: the answer is 200, so that the
 //!    caller's outbox does not repeat it.
@@ -20,17 +20,17 @@
 //!
 //! | what happens | what is left | what the next request does |
 //! | --- | --- | --- |
-//! | a crash, or no DynamoDB, before or in 2 | nothing, or a lease without a message | sends (after the lease expired) |
+//! | a crash, or DynamoDB unavailable, before or in 2 | nothing, or a lease without a message | sends (after the lease expired) |
 //! | no provider accepts it | `waiting` | sends |
-//! | and the lease cannot be released | a lease without a message | sends after the lease expired |
+//! | no provider accepts it, and the lease cannot be released | a lease without a message | sends after the lease expired |
 //! | a provider does not say whether it accepted the text | `waiting`, `unclear` | asks the vendor for it, and then sends or not |
 //! | a crash in 3 or before 4 ended | a lease, and perhaps a message | after the lease expired: a mail is sent, perhaps a second time; a text is looked up first |
 //! | DynamoDB fails in 4 | a lease and a message | this request answers `sent`; where another channel waits, its caller repeats the request: as after a crash |
-//! | all goes well | `sent` | answers `sent` for [`MEMORY`](super::store::MEMORY) |
+//! | the message is sent and recorded | `sent` | answers `sent` for [`MEMORY`](super::store::MEMORY) |
 //!
-//! Between the provider's acceptance and the record lies the one window in which a mail may be sent twice (a provider that does
-//! not answer may have sent it, too). It cannot be closed from here: the providers have no idempotency keys. For mail, twice is
-//! better than never: a shopper who paid must get the confirmation. A text costs money, and its vendor can be asked what it
+//! A mail can be sent twice if the process stops between the provider's acceptance and the record, or if the provider accepted
+//! it without answering. This cannot be prevented here: the providers have no idempotency keys. For mail a duplicate is
+//! preferred to a loss: a shopper who paid must get the confirmation. A text costs money, and its vendor can be asked what it
 //! sent. The window is small: nothing happens between the answer and the record, both are made by a task that continues when the
 //! request is cancelled, and its time limits together are below a request's deadline. Each message carries the event's id, so
 //! that two mails of one event can be recognised. `docs/operations.md` has the table of what can be sent twice, and when.
@@ -69,13 +69,13 @@ pub(super) async fn send_once(app: App, notification: Notification) -> Result<Ve
             join_all(attempts.iter().flatten().map(|attempt| cancel_lease(&app, attempt))).await;
             return Err(Error::EventIdReused(channel));
         }
-        all(join_all(attempts.into_iter().map(|attempt| finish(&app, &notification, attempt))).await)
+        collect_deliveries(join_all(attempts.into_iter().map(|attempt| finish(&app, &notification, attempt))).await)
     };
     tokio::spawn(work.in_current_span()).await.map_err(Error::TaskStopped)?
 }
 
-/// The results of all channels. An error outweighs a lease of another request.
-fn all(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
+/// All deliveries, or the first error; that another request is in progress only where no channel failed otherwise.
+fn collect_deliveries(ends: Vec<Result<Delivery, Error>>) -> Result<Vec<Delivery>, Error> {
     let mut in_progress = None;
     let mut deliveries = Vec::new();
     for end in ends {
@@ -106,7 +106,7 @@ fn render<'a>(app: &App, notification: &'a Notification, channel: Channel) -> Re
             recipient.phone.as_ref().zip(text).map(|(phone, text)| Rendered::Text(phone, text))
         }
     };
-    // Validation made sure of an address for each channel, and of a template with a text for `sms`.
+    // Validation guarantees an address for each channel, and a template with a text for `sms`.
     rendered.ok_or(Error::AddressMissing)
 }
 

@@ -31,7 +31,7 @@ use crate::{
 
 /// How long other requests leave an attempt alone before they may unwind it; far above the time a request may take.
 const LEASE: Duration = Duration::from_secs(10);
-/// How old a movement is before the sweep settles it: the request that made it has ended by then.
+/// How old a movement must be before the sweep settles it: its request has ended by then.
 pub(crate) const UNSETTLED_AFTER: Duration = Duration::from_secs(30);
 /// How long a reservation is held before the sweep releases it; its order has long expired in transaction-service by then.
 const EXPIRES_AFTER: Duration = Duration::from_hours(24);
@@ -51,6 +51,7 @@ pub(super) async fn reserve(
 ) -> Result<Reservation, Error> {
     let basket = request.basket();
     let mut mode = InsertMode::New;
+    // Whether the last try failed for want of units, and not because of another request for this order.
     let mut is_contended = false;
     for _ in 0..MAX_ATTEMPTS {
         let attempt = begin(order_id, basket.clone(), now);
@@ -59,7 +60,7 @@ pub(super) async fn reserve(
             InsertOutcome::Complete => return hold(db, attempt, request, priced, now).await,
             InsertOutcome::Shortage => {
                 metrics::count(Metric::OversellPrevented);
-                refuse(db, &attempt, request, priced, now).await?;
+                refuse_unless_retryable(db, &attempt, request, priced, now).await?;
                 // Units came back in the meantime, or may: try again.
                 is_contended = true;
                 mode = InsertMode::Replace;
@@ -87,7 +88,7 @@ fn begin(order_id: OrderId, basket: Basket, now: Timestamp) -> Attempt {
     Attempt { order_id, basket, hold: Id::new(now), lease_until, expires_at, begun_at: now }
 }
 
-/// The prices, or why lines have none, or why neither could be found out.
+/// Prices of all lines; or the lines that have none; or why they could not be read.
 pub(crate) type Prices = Result<Result<Vec<PricedLine>, Vec<Unpriced>>, Error>;
 
 /// Prices a basket with the prices that the catalogue has now.
@@ -97,7 +98,7 @@ pub(crate) async fn read_prices(db: &Mongo, basket: &Basket) -> Prices {
     Ok(price(basket, &products))
 }
 
-/// Makes an attempt held whose units are all taken. Rolls it back when a line has no price, or when a release ended it meanwhile.
+/// Makes an attempt held once all its units are taken. Rolls it back when a line has no price, or when a release ended it.
 async fn hold(
     db: &Mongo,
     attempt: Attempt,
@@ -126,10 +127,9 @@ async fn hold(
     Err(Error::from(if released { Refused::ReservationReleased } else { Refused::ReservationInProgress }))
 }
 
-/// Rolls an attempt back for which a SKU has too few units, and refuses the lines that have no price or too few units. Refuses
-/// nothing when the units have come back meanwhile, or when attempts in flight hold them, which may still be rolled back: waits
-/// a moment then.
-async fn refuse(
+/// Rolls back an attempt that lacked units, and fails with the lines that have no price or too few units. Returns when a retry
+/// may succeed: the units are back, or attempts in flight hold them; in the second case it waits [`IN_FLIGHT_WAIT`] first.
+async fn refuse_unless_retryable(
     db: &Mongo,
     attempt: &Attempt,
     request: &ReservationRequest,
@@ -240,6 +240,7 @@ pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<Swept, Error> {
     Ok(report)
 }
 
+/// Settles movements that crashes left on their SKUs.
 async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, report: &mut Swept) -> Result<(), Error> {
     let unsettled = inventory_store::unsettled(db, before, SWEEP_LIMIT).await?;
     let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();

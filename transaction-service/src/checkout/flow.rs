@@ -31,7 +31,7 @@ use crate::{
     service_clients::NotReserved,
 };
 
-/// The answer to `POST /orders`: the order that the key made, or a new one.
+/// Answers `POST /orders`: with the order that this key made before, or a new one.
 pub(super) async fn order(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Result<Order, Error> {
     let now = Timestamp::now();
     let counters = limits::counters(app, attempt.owner, attempt.request.email.as_ref(), context).await?;
@@ -47,7 +47,7 @@ pub(super) async fn order(app: &App, attempt: Attempt<'_>, context: &RequestCont
         return Err(Error::CartAlreadyOrdered(order));
     }
     let admission = Admission { counters, counts: found.counts, now };
-    match Box::pin(place(app, attempt, context, &admission)).await {
+    match Box::pin(place_and_pay(app, attempt, context, &admission)).await {
         Err(error) => Err(with_open_orders(app, attempt.owner, error).await),
         made => made,
     }
@@ -70,7 +70,7 @@ impl Admission {
     }
 }
 
-/// Adds to a refusal for a limit the orders that its caller can pay or cancel.
+/// Lists in a refusal for a limit the open orders that its caller can pay or cancel; none when they cannot be read.
 async fn with_open_orders(app: &App, owner: Owner, error: Error) -> Error {
     let Error::Limited(exceeded, _) = error else { return error };
     let open = order_store::open_ids(&app.database, owner).await;
@@ -78,7 +78,7 @@ async fn with_open_orders(app: &App, owner: Owner, error: Error) -> Error {
 }
 
 /// Makes a new order and pays for it. An attempt that does not become an order releases its stock.
-async fn place(
+async fn place_and_pay(
     app: &App,
     attempt: Attempt<'_>,
     context: &RequestContext,
@@ -86,7 +86,7 @@ async fn place(
 ) -> Result<Order, Error> {
     let hold = Hold::of(app, attempt);
     // Boxed, here and below: with the clients' futures inside, this future is too large to move.
-    let made = Box::pin(make(app, attempt, context, admission, &hold)).await;
+    let made = Box::pin(reserve_and_save(app, attempt, context, admission, &hold)).await;
     let order = match made {
         Ok(order) => order,
         Err(refusal) => {
@@ -98,11 +98,11 @@ async fn place(
     };
     hold.disarm();
     let paying = Box::pin(payment_flow::begin(app, order.clone(), admission.now)).await;
-    or_release_lease(app, &order, paying).await
+    release_lease_on_error(app, &order, paying).await
 }
 
-/// The order, saved and not yet paid.
-async fn make(
+/// Asks the other services, and saves the order unpaid.
+async fn reserve_and_save(
     app: &App,
     attempt: Attempt<'_>,
     context: &RequestContext,
@@ -119,21 +119,23 @@ async fn make(
             metrics::count(Metric::OrdersPlaced);
             Ok(order)
         }
-        // The order is found when the hold ends, and is answered then.
+        // Another request saved it. `place_and_pay` finds it when the hold ends, and answers with it.
         Inserted::Exists => Err(Error::InProgress),
-        refused @ (Inserted::CartOrdered | Inserted::NoRoom) => Err(why(app, &order, admission, refused).await?),
+        refused @ (Inserted::CartOrdered | Inserted::NoRoom) => {
+            Err(reason_not_saved(app, &order, admission, refused).await?)
+        }
     }
 }
 
-/// The reason why an order was not saved, read a moment later.
-async fn why(app: &App, order: &Order, admission: &Admission, refused: Inserted) -> Result<Error, Error> {
+/// Why an order was not saved, read a moment later.
+async fn reason_not_saved(app: &App, order: &Order, admission: &Admission, refused: Inserted) -> Result<Error, Error> {
     let found = order_store::look_up(&app.database, order.id, order.cart_version, &admission.counters).await?;
     Ok(match (found.of_cart.filter(|_| refused == Inserted::CartOrdered), found.is_ended) {
         (Some(first), _) => Error::CartAlreadyOrdered(first),
         (None, true) => Error::AttemptEnded,
         (None, false) => match app.limits.check(&found.counts, order.units(), admission.now) {
             Err(exceeded) => Error::Limited(exceeded, Vec::new()),
-            // The reason is gone by now; another attempt may succeed.
+            // The limit has room again; an attempt with a new key may succeed.
             Ok(()) => Error::AttemptEnded,
         },
     })
@@ -160,12 +162,12 @@ async fn resume(app: &App, order: Order, now: Timestamp) -> Result<Order, Error>
         return Err(Error::InProgress);
     }
     let paying = Box::pin(payment_flow::settle(app, order.clone(), now)).await;
-    or_release_lease(app, &order, paying).await
+    release_lease_on_error(app, &order, paying).await
 }
 
 /// Releases the lease of an order whose payment failed to settle, so that a retry need not wait for it. When this fails, the
 /// lease runs out by itself.
-async fn or_release_lease(app: &App, order: &Order, paying: Result<Order, Error>) -> Result<Order, Error> {
+async fn release_lease_on_error(app: &App, order: &Order, paying: Result<Order, Error>) -> Result<Order, Error> {
     if let Err(error) = &paying {
         tracing::warn!(%error, order_id = %order.id, "payment not settled; a retry or the sweep resumes it");
         if let Err(error) = order_store::release_lease(&app.database, order, Timestamp::now()).await {
@@ -186,12 +188,12 @@ async fn ask_services(
     match &attempt.request.basket {
         Basket::Lines(lines) => {
             admission.check(app, lines)?;
-            tokio::try_join!(user(app, attempt, context), reserve(app, attempt, lines, context, hold))
+            tokio::try_join!(read_account(app, attempt, context), reserve(app, attempt, lines, context, hold))
         }
         Basket::Cart(version) => {
             // Before the cart is read, only the limits of orders and declines can be checked.
             admission.check(app, &[])?;
-            let user = user(app, attempt, context).await?;
+            let user = read_account(app, attempt, context).await?;
             let cart = match &user {
                 Some(user) => user.cart.clone(),
                 None => app.clients.cart(attempt.owner, context).await?,
@@ -209,7 +211,12 @@ async fn ask_services(
     }
 }
 
-async fn user(app: &App, attempt: Attempt<'_>, context: &RequestContext) -> Result<Option<CheckoutContext>, Error> {
+/// Reads the account of a user; `None` for a guest.
+async fn read_account(
+    app: &App,
+    attempt: Attempt<'_>,
+    context: &RequestContext,
+) -> Result<Option<CheckoutContext>, Error> {
     match attempt.owner {
         Owner::User(id) => {
             let user = app.clients.checkout_context(id, context).await?;

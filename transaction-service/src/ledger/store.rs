@@ -1,4 +1,4 @@
-//! Every query of the ledger.
+//! The queries of `ledger_entries`.
 
 use sqlx::{FromRow, PgConnection, PgExecutor};
 use time::OffsetDateTime;
@@ -7,8 +7,9 @@ use uuid::Uuid;
 use super::domain::{Booking, LedgerEntry};
 use crate::{error::Error, ids::OrderId};
 
-/// Books in the caller's transaction. A booking that exists is an error, by `ledger_entries_once`,
-/// `ledger_entries_one_capture` or `ledger_entries_reversed_once`.
+/// Inserts the entries of bookings, in the caller's transaction. Fails on a source that was booked before
+/// (`ledger_entries_once`), on a second capture of an order (`ledger_entries_one_capture`), and on a second reversal of a
+/// booking (`ledger_entries_reversed_once`).
 pub async fn book(db: &mut PgConnection, order: OrderId, bookings: &[Booking]) -> Result<(), sqlx::Error> {
     for booking in bookings {
         let accounts: Vec<&str> = booking.entries.iter().map(|entry| entry.account.as_str()).collect();
@@ -32,6 +33,7 @@ pub async fn book(db: &mut PgConnection, order: OrderId, bookings: &[Booking]) -
     Ok(())
 }
 
+/// An entry as it is stored.
 #[derive(FromRow)]
 struct Row {
     kind: String,
@@ -43,7 +45,7 @@ struct Row {
     booked_at: OffsetDateTime,
 }
 
-/// The entries of an order, oldest first: one capture, few refunds, rarely a dispute.
+/// The entries of an order, oldest first. Not paged: an order has few.
 pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerEntry>, Error> {
     let list = "SELECT kind, source, reverses, account, amount, currency, booked_at FROM ledger_entries
                 WHERE order_id = $1 ORDER BY id";
@@ -57,9 +59,11 @@ pub async fn list(db: impl PgExecutor<'_>, order: OrderId) -> Result<Vec<LedgerE
     rows.into_iter().map(entry).collect()
 }
 
-/// The orders of the newest entries whose payment differs from its entries, in the captured sum or in the refunded sum
-/// without failed refunds. Unmatched money is no part of a payment, and leaves `unmatched` when it is refunded.
-pub async fn differing(db: impl PgExecutor<'_>, entries: i64) -> Result<Vec<OrderId>, Error> {
+/// Orders, among those of the newest `newest_entries` entries, whose ledger does not agree with their payment: the entries do
+/// not sum to zero, or the captured or refunded amount differs. All entries of such an order are compared.
+///
+/// A failed refund does not count as refunded. Nor does a refund of unmatched money: its entries of `stripe` and `unmatched` cancel out.
+pub async fn find_differing_orders(db: impl PgExecutor<'_>, newest_entries: i64) -> Result<Vec<OrderId>, Error> {
     let differing = "WITH booked AS (
             SELECT DISTINCT order_id FROM (SELECT order_id FROM ledger_entries ORDER BY id DESC LIMIT $1) AS newest),
         sums AS (
@@ -71,6 +75,6 @@ pub async fn differing(db: impl PgExecutor<'_>, entries: i64) -> Result<Vec<Orde
         SELECT order_id FROM sums JOIN payments p USING (order_id)
         WHERE balance <> 0 OR p.captured <> sums.captured OR p.refunded <> sums.refunded
         ORDER BY order_id";
-    let ids: Vec<Uuid> = sqlx::query_scalar(differing).bind(entries).fetch_all(db).await?;
+    let ids: Vec<Uuid> = sqlx::query_scalar(differing).bind(newest_entries).fetch_all(db).await?;
     Ok(ids.into_iter().map(OrderId::from).collect())
 }

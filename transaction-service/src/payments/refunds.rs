@@ -1,4 +1,4 @@
-//! Refunds and disputes: those at Stripe are booked, whoever made them; and a paid order that is sold out is refunded.
+//! Books Stripe's refunds and disputes in the ledger, whoever made them, and refunds paid orders whose stock is gone.
 
 use common::timestamp::Timestamp;
 use platform::outbox::{Compensation, RejectedMessage};
@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-/// Most comparisons with Stripe when other requests change the order meanwhile.
+/// How often an order is compared with Stripe before giving up because other requests change it.
 const MAX_ATTEMPTS: usize = 3;
 
 /// An order whose books agree with Stripe.
@@ -30,13 +30,13 @@ const MAX_ATTEMPTS: usize = 3;
 pub struct Booked {
     /// The order as it is saved.
     pub order: Order,
-    /// Number of objects of Stripe that could not be read, so that the books lack them.
+    /// Number of Stripe objects that could not be read and are therefore not booked.
     pub passed_over: usize,
 }
 
-/// Books refunds and disputes that are not booked yet, and reverses refunds that failed, of a closed order or of one that
-/// waits with unmatched money. `by_event`: an event was about one of them, so the lists are read; otherwise they are read
-/// only when the charge has a refunded sum or a dispute that is new.
+/// Books new refunds and disputes of a closed order, or of an open one with unmatched money, and reverses failed refunds.
+/// Without an event about one of them (`by_event`), Stripe's lists are read only when the charge has a refunded amount, the
+/// order has one booked, or the charge's dispute is not that of the order.
 pub async fn book(
     app: &App,
     mut order: Order,

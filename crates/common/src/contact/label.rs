@@ -11,7 +11,8 @@ use super::{
 };
 use crate::locale::LanguageTag;
 
-/// Code, format, format in Latin letters, fields in capitals; separated by tabs.
+/// One country a line, separated by tabs: code, format, format in Latin letters, letters of the fields that are written in
+/// capitals. The row ZZ is the default.
 const FORMATS: &str = include_str!("formats.txt");
 /// The names of countries by language. The first is the default for other languages.
 const NAMES: [(&str, &str); 2] = [("en", include_str!("names/en.txt")), ("de", include_str!("names/de.txt"))];
@@ -23,7 +24,7 @@ impl PostalAddress {
     /// Fields that a country's format does not have are left out (a county in Britain), except for the city: where the
     /// format has no place for it (Japan, the Emirates, Singapore, Macao and others), it is on the line of the street.
     pub fn lines(&self, sender: &LanguageTag) -> Vec<String> {
-        let form = Form::of(self.country);
+        let form = CountryFormat::of(self.country);
         let format = form.format(self.is_latin());
         let country = self.country.name(sender);
         let mut lines = form.fill(format, &self.parts(format, country));
@@ -38,17 +39,22 @@ impl PostalAddress {
         texts.into_iter().flatten().all(|text| text.as_str().chars().all(|c| !c.is_alphabetic() || is_latin(c)))
     }
 
+    /// The fields to fill in. Where the format has no place for the city (`%C`), the city joins the lines of the street, unless
+    /// another part of the label names it already.
     fn parts<'a>(&'a self, format: &str, country: &str) -> Parts<'a> {
         let Self { name, line1, line2, city, region, postal_code, .. } = self;
         let mut street = vec![line1.as_str()];
         street.extend(line2.as_ref().map(AddressLine::as_str));
         let city = city.as_str();
         let region = region.as_ref().map(AddressLine::as_str);
-        let is_said = region.is_some_and(|region| same(region, city)) && format.contains("%S")
-            || same(country, city)
-            || elements(format).iter().any(|it| matches!(it, Element::Literal(text) if same(text.trim(), city)));
-        if !format.contains("%C") && !is_said {
-            // Some formats go from large to small, others from small to large.
+        let is_named_elsewhere = region.is_some_and(|region| equal_ignoring_case(region, city))
+            && format.contains("%S")
+            || equal_ignoring_case(country, city)
+            || elements(format)
+                .iter()
+                .any(|it| matches!(it, Element::Literal(text) if equal_ignoring_case(text.trim(), city)));
+        if !format.contains("%C") && !is_named_elsewhere {
+            // A format with the region before the street goes from large to small, so the city comes before the street.
             let is_large_first = matches!((format.find("%S"), format.find("%A")), (Some(s), Some(a)) if s < a);
             street.insert(if is_large_first { 0 } else { street.len() }, city);
         }
@@ -70,57 +76,57 @@ fn row(file: &'static str, code: &str) -> Option<&'static str> {
     file.lines().find_map(|line| line.strip_prefix(code)?.strip_prefix('\t'))
 }
 
-fn same(a: &str, b: &str) -> bool {
+fn equal_ignoring_case(a: &str, b: &str) -> bool {
     a.to_lowercase() == b.to_lowercase()
 }
 
-/// Whether it is a Latin letter, with or without marks, or of full width.
+/// Whether the character is in a Latin block of Unicode or among the fullwidth Latin letters.
 fn is_latin(c: char) -> bool {
     matches!(c, '\0'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{2c60}'..='\u{2c7f}' | '\u{a720}'..='\u{a7ff}'
         | '\u{ff21}'..='\u{ff5a}')
 }
 
 /// The address format of a country.
-struct Form {
+struct CountryFormat {
     format: &'static str,
-    latin: &'static str,
+    latin_format: &'static str,
     capitals: &'static str,
-    is_own: bool,
+    is_known: bool,
 }
 
-impl Form {
+impl CountryFormat {
     fn of(country: CountryCode) -> Self {
         let own = row(FORMATS, country.as_str());
         let mut columns = own.or_else(|| row(FORMATS, "ZZ")).unwrap_or_default().split('\t');
         let mut column = || columns.next().unwrap_or_default();
-        Self { format: column(), latin: column(), capitals: column(), is_own: own.is_some() }
+        Self { format: column(), latin_format: column(), capitals: column(), is_known: own.is_some() }
     }
 
     fn format(&self, is_latin: bool) -> &'static str {
-        match (is_latin && !self.latin.is_empty(), self.is_own) {
-            (true, _) => self.latin,
+        match (is_latin && !self.latin_format.is_empty(), self.is_known) {
+            (true, _) => self.latin_format,
             (false, true) => self.format,
-            // The format of these countries is unknown, so no field is left out.
+            // The country has no row, and ZZ leaves fields out: this has a place for every field.
             (false, false) => "%N%n%A%n%C%n%S%n%Z",
         }
     }
 
-    /// The format with its fields filled in. An empty field is removed with the punctuation beside it, and with a line
-    /// that would be empty.
+    /// Fills in the format. Punctuation is dropped where the field after it is empty or the field before it was dropped; empty
+    /// lines are dropped.
     fn fill(&self, format: &str, parts: &Parts<'_>) -> Vec<String> {
         let elements = elements(format);
         let mut kept: Vec<(Element<'_>, Vec<String>)> = Vec::new();
         for (index, element) in elements.iter().enumerate() {
             let before = index.checked_sub(1).and_then(|index| elements.get(index));
             let texts = match *element {
-                Element::Field(field) => self.texts(field, parts),
+                Element::Field(field) => self.lines_of(field, parts),
                 Element::NewLine => vec![String::new()],
                 Element::Literal(text) => {
                     let follows_field = matches!(before, Some(Element::Field(_)));
                     let last_is_field = matches!(kept.last(), Some((Element::Field(_), _)));
-                    let is_before_nothing =
+                    let is_next_field_empty =
                         matches!(elements.get(index + 1), Some(Element::Field(next)) if parts.of(*next).is_empty());
-                    if is_before_nothing || follows_field && !last_is_field {
+                    if is_next_field_empty || follows_field && !last_is_field {
                         Vec::new()
                     } else {
                         vec![text.to_owned()]
@@ -145,7 +151,7 @@ impl Form {
         lines.iter().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
     }
 
-    fn texts(&self, field: char, parts: &Parts<'_>) -> Vec<String> {
+    fn lines_of(&self, field: char, parts: &Parts<'_>) -> Vec<String> {
         let in_capitals = self.capitals.contains(field);
         let write = |text: &str| if in_capitals { text.to_uppercase() } else { text.to_owned() };
         parts.of(field).into_iter().map(write).collect()

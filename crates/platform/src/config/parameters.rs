@@ -11,7 +11,7 @@ use common::cause::chain;
 use tokio::sync::OnceCell;
 
 /// `GetParameters` accepts at most ten names a call.
-const NAMES_A_CALL: usize = 10;
+const MAX_NAMES_PER_CALL: usize = 10;
 /// The path under which Parameter Store answers for Secrets Manager.
 const SECRETS_MANAGER: &str = "/aws/reference/secretsmanager/";
 
@@ -54,7 +54,8 @@ fn calls(names: BTreeSet<String>) -> Vec<Vec<String>> {
     let mut calls: Vec<Vec<String>> = Vec::new();
     for name in names {
         let has_room = |call: &&mut Vec<String>| {
-            call.len() < NAMES_A_CALL && call.iter().all(|other| without_selector(other) != without_selector(&name))
+            call.len() < MAX_NAMES_PER_CALL
+                && call.iter().all(|other| without_selector(other) != without_selector(&name))
         };
         match calls.iter_mut().find(has_room) {
             Some(call) => call.push(name),

@@ -78,7 +78,7 @@ struct LineRow {
     tax_class: TaxClass,
 }
 
-/// A value that the constraints of the table would not allow is an error; no value is guessed.
+/// Fails with [`Error::Corrupt`] when a column holds a value that the domain does not have.
 impl TryFrom<Row> for Order {
     type Error = Error;
 
