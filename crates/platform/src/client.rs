@@ -396,7 +396,7 @@ mod tests {
         store.set("/secret", "new");
         store.at(6);
         let refused = client.send(Call::get("/things")).await.unwrap_err();
-        assert_eq!(refused.to_string(), "refused with 401 Unauthorized (invalid_client)");
+        assert_eq!(refused.to_string(), "the service refused the request with 401 Unauthorized (invalid_client)");
         // The first call had one secret to try, the second two.
         assert_eq!(*came.lock().unwrap(), ["POST /oauth/token 401"; 3]);
     }

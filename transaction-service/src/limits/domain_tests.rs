@@ -102,5 +102,5 @@ fn a_counter_is_stored_under_the_name_of_its_kind() {
     let names = [Kind::User, Kind::Guest, Kind::Recipient, Kind::Source].map(Kind::as_str);
     assert_eq!(names, ["user", "guest", "recipient", "source"]);
     let exceeded = Exceeded { limit: Limit::Declines(Duration::ZERO), by: Kind::Source, most: 4 };
-    assert_eq!(exceeded.to_string(), "more than 4 declined payments of one source");
+    assert_eq!(exceeded.to_string(), "limit exceeded: declined payments per source, at most 4");
 }

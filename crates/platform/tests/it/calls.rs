@@ -105,7 +105,7 @@ async fn wrong_credentials_are_not_tried_again() {
     let kind = json!({"type": "invalid_client"});
     let gateway = Gateway::start(move |_| Some(Reply::Json(401, kind.clone()))).await;
     let error = gateway.client().send(Call::get("/things")).await.unwrap_err();
-    assert_eq!(error.to_string(), "refused with 401 Unauthorized (invalid_client)");
+    assert_eq!(error.to_string(), "the service refused the request with 401 Unauthorized (invalid_client)");
     assert_eq!((gateway.seen_at("POST /oauth/token").len(), gateway.seen().len()), (1, 0));
     assert_eq!(Problem::from(error).status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
