@@ -249,7 +249,8 @@ export class ServiceAlarms extends Construct {
     });
     this.add({
       what: "http-error-share",
-      describe: "More than one request in twenty is answered with 5xx: a new version may be faulty, also at low traffic.",
+      describe:
+        "More than one request in twenty is answered with 5xx: a new version may be faulty, also at low traffic.",
       metric: new cloudwatch.MathExpression({
         // In a minute without failures no function writes the metric; one without requests has no share.
         expression: "100 * FILL(failed, 0) / asked",

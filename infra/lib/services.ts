@@ -27,7 +27,7 @@ export interface ServiceShape {
   readonly connections?: { readonly to: "aurora" | "atlas"; readonly each: number };
 }
 
-/** Pools: `CONNECTIONS` in crates/platform/src/postgres.rs and product-service/src/store.rs; a test compares them. */
+/** Pools: `CONNECTIONS` in crates/platform/src/postgres.rs and product-service/src/mongo.rs; a test compares them. */
 export const AURORA_CONNECTIONS = 2;
 export const ATLAS_CONNECTIONS = 4;
 

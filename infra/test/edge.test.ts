@@ -556,12 +556,14 @@ describe("the firewall", () => {
   // What the services' own code asks of each other: the paths that it writes are none that a shopper's rule counts.
   it("does not count what the services ask of each other", () => {
     const id = "0198f00d-0000-7000-8000-00000000000a";
-    const written = ["transaction-service/src/service_clients.rs", "transaction-service/src/messages.rs"].flatMap((file) => {
-      const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").split("#[cfg(test)]")[0] ?? "";
-      return [...text.matchAll(/"(\/(?:inventory|users|carts|notifications)[^"]*)"/g)].map(([, path]) =>
-        (path ?? "").replaceAll(/\{[^}]*\}/g, id),
-      );
-    });
+    const written = ["transaction-service/src/service_clients.rs", "transaction-service/src/messages.rs"].flatMap(
+      (file) => {
+        const text = readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").split("#[cfg(test)]")[0] ?? "";
+        return [...text.matchAll(/"(\/(?:inventory|users|carts|notifications)[^"]*)"/g)].map(([, path]) =>
+          (path ?? "").replaceAll(/\{[^}]*\}/g, id),
+        );
+      },
+    );
     expect(written).toEqual(
       expect.arrayContaining([`/carts/${id}`, `/users/${id}/checkout-context`, "/notifications"]),
     );

@@ -205,7 +205,7 @@ describe("pools", () => {
       return Number(/const CONNECTIONS: u32 = (\d+);/.exec(source)?.[1]);
     };
     expect(pool("crates/platform/src/postgres.rs")).toBe(AURORA_CONNECTIONS);
-    expect(pool("product-service/src/store.rs")).toBe(ATLAS_CONNECTIONS);
+    expect(pool("product-service/src/mongo.rs")).toBe(ATLAS_CONNECTIONS);
   });
 
   it.each(Object.entries(forms))("of all instances fit into what the stores take: %s", (_, given) => {
