@@ -228,14 +228,21 @@ impl Swept {
 pub async fn sweep(db: &Mongo, now: Timestamp) -> Result<Swept, Error> {
     let mut report = Swept::default();
     let before = now.minus(UNSETTLED_AFTER);
-    for abandoned in store::abandoned(db, before, SWEEP_LIMIT).await? {
-        let done = store::unwind(db, &abandoned, now).await;
-        report.note(done, abandoned.order_id, |report| &mut report.unwound);
+    for (order_id, found) in store::abandoned(db, before, SWEEP_LIMIT).await? {
+        let done = match found.map(|found| found.state) {
+            Ok(State::Reserving(attempt)) => store::unwind(db, &attempt, now).await,
+            Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        };
+        report.note(done, order_id, |report| &mut report.unwound);
     }
     settle_left_over(db, before, now, &mut report).await?;
-    for expired in store::expired(db, now, SWEEP_LIMIT).await? {
-        let done = redecide(db, expired.order_id, Decision::Release, now).await;
-        report.note(done, expired.order_id, |report| &mut report.expired);
+    for (order_id, found) in store::expired(db, now, SWEEP_LIMIT).await? {
+        let done = match found {
+            Ok(_) => redecide(db, order_id, Decision::Release, now).await,
+            Err(error) => Err(error),
+        };
+        report.note(done, order_id, |report| &mut report.expired);
     }
     Ok(report)
 }
@@ -246,17 +253,18 @@ async fn settle_left_over(db: &Mongo, before: Timestamp, now: Timestamp, report:
     let orders: BTreeSet<OrderId> = unsettled.iter().map(|(_, movement)| movement.order_id).collect();
     let reservations = store::find_many(db, &orders).await?;
     for (sku, movement) in &unsettled {
-        let found = reservations.iter().find(|reservation| reservation.order_id == movement.order_id);
-        let Some(reservation) = found else {
+        let found = reservations.iter().find(|(order_id, _)| *order_id == movement.order_id);
+        let Some((_, reservation)) = found else {
             // A reservation is inserted before its movements. Without it nothing says whether they were applied: an operator
             // must decide.
             tracing::error!(%sku, order_id = %movement.order_id, movement_id = %movement.id, "stock movement has no reservation");
             report.failed += 1;
             continue;
         };
-        let done = match reservation.verdict(movement) {
-            Verdict::Pending => resolve(db, reservation, movement, now).await,
-            verdict => store::settle(db, sku, movement, verdict == Verdict::Applied).await,
+        let done = match reservation.as_ref().map(|reservation| (reservation, reservation.verdict(movement))) {
+            Ok((reservation, Verdict::Pending)) => resolve(db, reservation, movement, now).await,
+            Ok((_, verdict)) => store::settle(db, sku, movement, verdict == Verdict::Applied).await,
+            Err(_) => Err(Error::IncompleteReservation(movement.order_id)),
         };
         report.note(done, movement.order_id, |report| &mut report.settled);
     }

@@ -95,8 +95,11 @@ pub async fn find(db: &Mongo, order_id: OrderId) -> Result<Option<Reservation>, 
     found.map(Reservation::try_from).transpose()
 }
 
+/// A reservation of a list by its order; or why this one cannot be read, which says nothing of the others.
+type Found = (OrderId, Result<Reservation, Error>);
+
 /// The reservations of several orders.
-pub async fn find_many(db: &Mongo, orders: &BTreeSet<OrderId>) -> Result<Vec<Reservation>, Error> {
+pub async fn find_many(db: &Mongo, orders: &BTreeSet<OrderId>) -> Result<Vec<Found>, Error> {
     if orders.is_empty() {
         return Ok(Vec::new());
     }
@@ -105,17 +108,13 @@ pub async fn find_many(db: &Mongo, orders: &BTreeSet<OrderId>) -> Result<Vec<Res
     find_all(db, doc! { "_id": { "$in": ids } }, 0).await
 }
 
-/// Attempts whose lease ran out before a moment.
-pub async fn abandoned(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<Attempt>, Error> {
-    let filter = doc! { "state": StateName::Reserving.as_str(), "lease_until": { "$lt": date(before) } };
-    let found = find_all(db, filter, limit).await?.into_iter();
-    Ok(found
-        .filter_map(|found| if let State::Reserving(attempt) = found.state { Some(attempt) } else { None })
-        .collect())
+/// Reservations in the state `reserving` whose lease ran out before a moment.
+pub async fn abandoned(db: &Mongo, before: Timestamp, limit: i64) -> Result<Vec<Found>, Error> {
+    find_all(db, doc! { "state": StateName::Reserving.as_str(), "lease_until": { "$lt": date(before) } }, limit).await
 }
 
 /// Held reservations that have expired.
-pub async fn expired(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Reservation>, Error> {
+pub async fn expired(db: &Mongo, now: Timestamp, limit: i64) -> Result<Vec<Found>, Error> {
     find_all(db, doc! { "state": StateName::Held.as_str(), "expires_at": { "$lt": date(now) } }, limit).await
 }
 
@@ -273,10 +272,10 @@ fn replace(mut document: Document) -> Document {
     update
 }
 
-async fn find_all(db: &Mongo, filter: Document, limit: i64) -> Result<Vec<Reservation>, Error> {
+async fn find_all(db: &Mongo, filter: Document, limit: i64) -> Result<Vec<Found>, Error> {
     let reservations = reservations(db).await?;
     let records: Vec<Record> = reservations.find(filter).limit(limit).await?.try_collect().await?;
-    records.into_iter().map(Reservation::try_from).collect()
+    Ok(records.into_iter().map(|record| (record.id, Reservation::try_from(record))).collect())
 }
 
 async fn reservations(db: &Mongo) -> Result<Collection<Record>, Error> {

@@ -99,6 +99,27 @@ fn order_id() -> String {
     order().to_string()
 }
 
+/// A document that lacks what its state needs was changed by hand; the reservations of other orders cannot wait for it.
+#[tokio::test]
+async fn a_reservation_that_cannot_be_read_keeps_no_other_from_being_swept() {
+    use mongodb::bson::{DateTime, Document, doc};
+    let shop = Shop::open().await;
+    shop.sell(&[("A", 2), ("B", 2)]).await;
+    let broken = order();
+    shop.reserve(broken, &[("A", 1)]).await.expect(200);
+    let reservations = shop.mongo.database().await.collection::<Document>("reservations");
+    for state in ["reserving", "held"] {
+        let lacking = doc! { "state": state, "currency": null, "lease_until": DateTime::from_millis(0) };
+        reservations.update_one(doc! { "_id": broken.to_string() }, doc! { "$set": lacking }).await.unwrap();
+        let whole = order();
+        shop.reserve(whole, &[("B", 1)]).await.expect(200);
+        let swept = shop.sweep_after(TOMORROW).await;
+        assert_eq!((swept.expired, swept.failed), (1, 1), "{state}");
+        assert_eq!(shop.stock("B").await, (2, 0, 2), "{state}");
+        assert_eq!(shop.stock("A").await, (2, 1, 1), "the units stay reserved until an operator decides: {state}");
+    }
+}
+
 #[tokio::test]
 async fn an_attempt_whose_lease_ran_out_is_unwound_by_a_repeat_too() {
     use mongodb::bson::{DateTime, Document, doc};

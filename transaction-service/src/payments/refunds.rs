@@ -1,4 +1,5 @@
-//! Books Stripe's refunds and disputes in the ledger, whoever made them, and refunds paid orders whose stock is gone.
+//! Books all refunds and disputes that Stripe reports, those made in its dashboard included, and refunds paid orders whose stock
+//! is gone.
 
 use common::timestamp::Timestamp;
 use platform::outbox::{Compensation, RejectedMessage};
